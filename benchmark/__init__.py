@@ -1,0 +1,1 @@
+"""Labels and predictions to numbers: protocols, error tables, scores with intervals, records."""

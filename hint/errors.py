@@ -1,0 +1,49 @@
+"""Errors a user can act on: what is wrong, which ids, what to type next.
+
+The command line prints them as one line and turns them into an exit code; nothing else is caught there.
+"""
+
+from collections.abc import Iterable, Sized
+
+
+class HintError(Exception):
+    """Base of every error that is the user's to mend."""
+
+    exit_code = 1
+
+
+class ProblemFound(HintError):  # noqa: N818 - it names an outcome, as Exit does in Typer
+    """It ran, and found a problem (inconsistent labels, incomplete predictions)."""
+
+    exit_code = 1
+
+
+class InputError(HintError):
+    """What was given cannot be used: a path, a file, a shape, an id."""
+
+    exit_code = 2
+
+
+class UnknownNameError(InputError):
+    """A name that no table holds; the message offers the closest ones."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        from difflib import get_close_matches
+
+        names = sorted(known)
+        close = get_close_matches(name, names, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(names)}"
+        super().__init__(f"unknown {kind} {name!r}; {hint}")
+
+
+class MissingRequirementError(HintError):
+    """Something must be installed, downloaded or accepted first; the message says what to type."""
+
+    exit_code = 3
+
+
+def some_ids(ids: Iterable[str]) -> str:
+    """Return the first five ids and the total, as every message about ids shows them."""
+    listed = ids if isinstance(ids, Sized) and isinstance(ids, list) else list(ids)
+    shown = ", ".join(str(i) for i in listed[:5])
+    return shown if len(listed) <= 5 else f"{shown}, ... ({len(listed)} in all)"

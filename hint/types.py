@@ -1,0 +1,272 @@
+"""The values every part of the toolkit exchanges, and the conventions they share.
+
+Conventions, stated once:
+
+* Pixels of the full image as stored (EXIF orientation ignored), 0-based, x right, y down; boxes are xyxy.
+* 3D in metres, angles in radians.
+* The leading axis is N hands; the joint axis has 21 entries in HInt order (:mod:`hint.skeleton`).
+* ``hand_id`` is the HInt stem (``ND_<id>_frame001201_l``) and the primary key; ``clip_id`` groups hands of one video.
+* Visibility: 0 the joint does not exist in the frame, 1 occluded, 2 visible. "all" = v > 0.
+* Labels keep float64, as released, so that they can be written back unchanged; predictions are float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hint.errors import InputError, some_ids
+
+Float = NDArray[np.float32]
+Double = NDArray[np.float64]
+Bool = NDArray[np.bool_]
+Strings = NDArray[np.str_]
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Hand:
+    """One hand a method is asked about: where to look, and which side it is.
+
+    Attributes:
+        hand_id: Primary key.
+        box_xyxy: Annotated box in px, not padded.
+        is_right: Side of the hand.
+        image: Path of the picture, None where labels came without pictures.
+    """
+
+    hand_id: str
+    box_xyxy: tuple[float, float, float, float]
+    is_right: bool
+    image: Path | None = None
+
+
+def _shaped(values: Any, dtype: Any, shape: tuple[int, ...], name: str) -> Any:
+    array = np.asarray(values, dtype=dtype)
+    if array.shape != shape:
+        raise InputError(f"{name} has shape {array.shape}, expected {shape}")
+    array = array.view()
+    array.flags.writeable = False
+    return array
+
+
+def _unique(hand_id: Strings) -> None:
+    ids, counts = np.unique(hand_id, return_counts=True)
+    if len(ids) != len(hand_id):
+        raise InputError(f"duplicate hand ids: {some_ids(ids[counts > 1].tolist())}")
+
+
+@dataclass(frozen=True, eq=False)
+class HandLabels:
+    """Annotated hands.
+
+    Attributes:
+        hand_id: (N,) unique ids.
+        clip_id: (N,) video or clip of each hand.
+        subset: (N,) name of the part of the dataset, such as "newdays".
+        box_xyxy: (N,4) px.
+        is_right: (N,) side.
+        keypoints_2d: (N,21,2) px; joints out of frame keep their extrapolated position.
+        existence: (N,21) True where the joint lies in the frame.
+        occlusion: (N,21) True where the joint is marked occluded.
+        image: (N,) path of the picture, "" where there is none.
+
+    Raises:
+        InputError: If shapes disagree, ids repeat, or boxes or keypoints are not finite.
+    """
+
+    hand_id: Strings
+    clip_id: Strings
+    subset: Strings
+    box_xyxy: Double
+    is_right: Bool
+    keypoints_2d: Double
+    existence: Bool
+    occlusion: Bool
+    image: Strings
+
+    def __post_init__(self) -> None:
+        n = len(self.hand_id)
+        kinds = {"box_xyxy": (np.float64, 4), "keypoints_2d": (np.float64, 21, 2), "is_right": (np.bool_,)}
+        kinds |= {"existence": (np.bool_, 21), "occlusion": (np.bool_, 21)}
+        for f in fields(self):
+            dtype, *shape = kinds.get(f.name, (np.str_,))
+            object.__setattr__(self, f.name, _shaped(getattr(self, f.name), dtype, (n, *shape), f.name))
+        _unique(self.hand_id)
+        finite = np.isfinite(self.box_xyxy).all(1) & np.isfinite(self.keypoints_2d).all((1, 2))
+        if not finite.all():
+            raise InputError(f"box or keypoints are not finite: {some_ids(self.hand_id[~finite].tolist())}")
+        flat = (self.box_xyxy[:, 2:] <= self.box_xyxy[:, :2]).any(1)
+        if flat.any():
+            raise InputError(f"box of zero or negative size: {some_ids(self.hand_id[flat].tolist())}")
+
+    def __len__(self) -> int:
+        return len(self.hand_id)
+
+    @property
+    def visibility(self) -> NDArray[np.uint8]:
+        """(N,21): 0 not in the frame, 1 occluded, 2 visible."""
+        return np.where(self.existence, np.where(self.occlusion, 1, 2), 0).astype(np.uint8)
+
+    @property
+    def subsets(self) -> list[str]:
+        """Names of the subsets, in order of appearance."""
+        return list(dict.fromkeys(self.subset.tolist()))
+
+    def select(self, index: Any) -> HandLabels:
+        """Return the hands an index array or a mask picks."""
+        return HandLabels(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
+
+    def hands(self) -> list[Hand]:
+        """Return what a method may see of these labels: everything but the keypoints."""
+        return [
+            Hand(str(i), (b[0], b[1], b[2], b[3]), bool(r), Path(p) if p else None)
+            for i, b, r, p in zip(self.hand_id, self.box_xyxy.tolist(), self.is_right, self.image.tolist(), strict=True)
+        ]
+
+    @staticmethod
+    def concatenate(parts: Sequence[HandLabels]) -> HandLabels:
+        """Join label sets; ids must stay unique."""
+        return HandLabels(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(HandLabels)})
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What a method says about hands.
+
+    A hand that was not found keeps its row, with NaN keypoints.
+
+    Attributes:
+        hand_id: (N,) unique ids.
+        keypoints_2d: (N,21,2) px of the full image.
+        keypoints_3d: (N,21,3) metres, camera axes of the method, or None.
+        vertices: (N,V,3) metres, or None.
+        score: (N,21) or (N,) confidence, or None.
+        meta: How they were made; stored with them as JSON.
+
+    Raises:
+        InputError: If shapes disagree or ids repeat.
+    """
+
+    hand_id: Strings
+    keypoints_2d: Float
+    keypoints_3d: Float | None = None
+    vertices: Float | None = None
+    score: Float | None = None
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n = len(self.hand_id)
+        object.__setattr__(self, "hand_id", _shaped(self.hand_id, np.str_, (n,), "hand_id"))
+        object.__setattr__(self, "keypoints_2d", _shaped(self.keypoints_2d, np.float32, (n, 21, 2), "keypoints_2d"))
+        for name, shape in (("keypoints_3d", (n, 21, 3)), ("vertices", None), ("score", None)):
+            values = getattr(self, name)
+            if values is None:
+                continue
+            shape = shape or (n, *np.shape(values)[1:])
+            object.__setattr__(self, name, _shaped(values, np.float32, shape, name))
+        _unique(self.hand_id)
+
+    def __len__(self) -> int:
+        return len(self.hand_id)
+
+    def select(self, index: Any) -> Predictions:
+        """Return the rows an index array or a mask picks."""
+        arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "meta"}
+        return replace(self, **{k: None if v is None else v[index] for k, v in arrays.items()})
+
+    @staticmethod
+    def concatenate(parts: Sequence[Predictions]) -> Predictions:
+        """Join predictions of the same kind; the first one's meta is kept."""
+        first = parts[0]
+        arrays = {f.name: [getattr(p, f.name) for p in parts] for f in fields(first) if f.name != "meta"}
+        return replace(first, **{k: None if v[0] is None else np.concatenate(v) for k, v in arrays.items()})
+
+
+@dataclass(frozen=True)
+class MethodCard:
+    """What a reader of a score must know about a method.
+
+    Attributes:
+        name: Name on the command line.
+        title: Name in tables.
+        summary: One sentence.
+        paper: Citation or URL, "" where there is none.
+        code_licence: Licence of the implementation that runs here.
+        weights_licence: Licence of the weights, "" where there are none.
+        training_data: Names of the datasets the weights saw.
+        trained_on_hint: Whether HInt was among them.
+        reads_images: Whether pixels are looked at.
+        needs_labels: Whether ground truth is looked at (controls only).
+        parameters: Number of learned numbers, where known.
+        note: What a table must say beside the name, such as "random weights".
+    """
+
+    name: str
+    title: str
+    summary: str
+    paper: str = ""
+    code_licence: str = "MIT"
+    weights_licence: str = ""
+    training_data: tuple[str, ...] = ()
+    trained_on_hint: bool = False
+    reads_images: bool = True
+    needs_labels: bool = False
+    parameters: int | None = None
+    note: str = ""
+
+
+@runtime_checkable
+class Method(Protocol):
+    """A way to get from a picture and a box to 21 keypoints.
+
+    The engine calls ``prepare`` in worker threads, one hand at a time, and ``infer`` with a batch of what it returned.
+    """
+
+    @property
+    def card(self) -> MethodCard:
+        """Describe the method as it is set up now."""
+        ...
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """Everything that changes the output (weights sha256, precision, crop), as JSON values."""
+        ...
+
+    def prepare(self, hand: Hand, image: Image | None) -> Any:
+        """Turn one hand into network input; ``image`` is RGB (H,W,3), None where ``reads_images`` is False."""
+        ...
+
+    def infer(self, hands: Sequence[Hand], prepared: Sequence[Any]) -> Predictions:
+        """Predict a batch; one row per hand, NaN keypoints where none was found."""
+        ...
+
+
+@dataclass(frozen=True)
+class MethodOptions:
+    """What the command line can say to a method.
+
+    Attributes:
+        device: "auto", "cpu" or "cuda".
+        precision: "fp32", "bf16", ... as the method understands it.
+        weights: File, or a name the method documents; None for its default.
+        mano: MANO file, "procedural", or None for the default places.
+        labels: Ground truth, for controls that need it.
+        train_labels: Labels a control is fitted on.
+        seed: Seed of methods that draw random numbers.
+        extra: Method-specific settings from ``--set key=value``.
+    """
+
+    device: str = "auto"
+    precision: str = "fp32"
+    weights: str | None = None
+    mano: str | None = None
+    labels: HandLabels | None = None
+    train_labels: HandLabels | None = None
+    seed: int = 0
+    extra: dict[str, str] = field(default_factory=dict)

@@ -47,3 +47,9 @@ def some_ids(ids: Iterable[str]) -> str:
     listed = ids if isinstance(ids, Sized) and isinstance(ids, list) else list(ids)
     shown = ", ".join(str(i) for i in listed[:5])
     return shown if len(listed) <= 5 else f"{shown}, ... ({len(listed)} in all)"
+
+
+class WriteError(HintError):
+    """A result could not be saved: read-only folder, full disk."""
+
+    exit_code = 1

@@ -12,8 +12,8 @@ Conventions, stated once:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -92,8 +92,13 @@ class HandLabels:
 
     def __post_init__(self) -> None:
         n = len(self.hand_id)
-        kinds = {"box_xyxy": (np.float64, 4), "keypoints_2d": (np.float64, 21, 2), "is_right": (np.bool_,)}
-        kinds |= {"existence": (np.bool_, 21), "occlusion": (np.bool_, 21)}
+        kinds: dict[str, tuple[Any, ...]] = {
+            "box_xyxy": (np.float64, 4),
+            "keypoints_2d": (np.float64, 21, 2),
+            "is_right": (np.bool_,),
+            "existence": (np.bool_, 21),
+            "occlusion": (np.bool_, 21),
+        }
         for f in fields(self):
             dtype, *shape = kinds.get(f.name, (np.str_,))
             object.__setattr__(self, f.name, _shaped(getattr(self, f.name), dtype, (n, *shape), f.name))
@@ -175,17 +180,18 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.hand_id)
 
+    def _map(self, change: Callable[[str], Any]) -> Predictions:
+        names = [f.name for f in fields(self) if f.name != "meta" and getattr(self, f.name) is not None]
+        return Predictions(**{name: change(name) for name in names}, meta=self.meta)
+
     def select(self, index: Any) -> Predictions:
         """Return the rows an index array or a mask picks."""
-        arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "meta"}
-        return replace(self, **{k: None if v is None else v[index] for k, v in arrays.items()})
+        return self._map(lambda name: getattr(self, name)[index])
 
     @staticmethod
     def concatenate(parts: Sequence[Predictions]) -> Predictions:
         """Join predictions of the same kind; the first one's meta is kept."""
-        first = parts[0]
-        arrays = {f.name: [getattr(p, f.name) for p in parts] for f in fields(first) if f.name != "meta"}
-        return replace(first, **{k: None if v[0] is None else np.concatenate(v) for k, v in arrays.items()})
+        return parts[0]._map(lambda name: np.concatenate([getattr(part, name) for part in parts]))
 
 
 @dataclass(frozen=True)

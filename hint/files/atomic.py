@@ -1,0 +1,68 @@
+"""Write whole files or nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from hint.errors import WriteError
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+    """Open a temporary neighbour of ``path`` and rename it over ``path`` once all was written.
+
+    Raises:
+        WriteError: If the folder cannot be made or written to, or the disk is full; ``path`` is left as it was.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _cannot_write(path: Path, error: OSError) -> WriteError:
+    return WriteError(f"cannot write {path}: {error.strerror or error}")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write ``content`` to ``path`` atomically."""
+    with atomic_write(path) as stream:
+        stream.write(content)
+
+
+def write_json(path: Path, value: Any, indent: int | None = None) -> None:
+    """Write JSON atomically; NaN and infinities are refused."""
+    write_bytes(path, json.dumps(value, indent=indent, allow_nan=False).encode() + b"\n")
+
+
+def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Write an npz atomically; equal arrays give equal bytes."""
+    with atomic_write(path) as stream:
+        np.savez(stream, **arrays)

@@ -1,0 +1,118 @@
+"""The official evaluation npz: three files per subset that differ only in the third keypoint column.
+
+``_all`` marks joints that exist, ``_vis`` those that are also visible, ``_occ`` those that are occluded.
+Two keys more than the official ones (``box_xyxy``, ``occlusion``) make our own files exact; official readers skip them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hint.errors import InputError, some_ids
+from hint.files.atomic import write_npz
+from hint.files.npz import as_strings, read_npz
+from hint.names import folder_of_subset, parse_name, subset_of_folder
+from hint.types import HandLabels
+
+PARTS = ("all", "vis", "occ")
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def part_of(path: Path) -> tuple[str, str] | None:
+    """Split ``TEST_epick_img_vis.npz`` into ("TEST_epick_img", "vis"); None for other names."""
+    stem, _, part = path.stem.rpartition("_")
+    return (stem, part) if path.suffix == ".npz" and part in PARTS and stem else None
+
+
+def read_evaluation_npz(folder: Path, stem: str, images: Path | None = None) -> HandLabels:
+    """Merge ``<stem>_all.npz``, ``_vis`` and ``_occ`` into one label set.
+
+    Args:
+        folder: Where the three files lie.
+        stem: Their common name, such as "TEST_newdays_img".
+        images: Folder of the pictures, or a HInt root that holds a folder named ``stem``.
+
+    Raises:
+        InputError: If one of the three is absent or they contradict each other.
+    """
+    absent = [f"{stem}_{part}.npz" for part in PARTS if not (folder / f"{stem}_{part}.npz").is_file()]
+    if absent:
+        raise InputError(f"{folder} lacks {', '.join(absent)}: the all, vis and occ files are needed together")
+    keys = ("imgname", "center", "scale", "hand_keypoints_2d")
+    parts = {part: read_npz(folder / f"{stem}_{part}.npz", keys) for part in PARTS}
+    everything = parts["all"]
+    names = as_strings(everything["imgname"])
+    ids = np.array([PurePosixPath(name).stem for name in names.tolist()], dtype=np.str_)
+    existence, occlusion = _flags(folder / stem, ids, parts)
+    return HandLabels(
+        hand_id=ids,
+        clip_id=np.array([name.clip_id if (name := parse_name(i)) else i for i in ids.tolist()], dtype=np.str_),
+        subset=np.full(len(ids), subset_of_folder(stem)),
+        box_xyxy=_boxes(everything),
+        is_right=everything["right"] > 0 if "right" in everything else np.ones(len(ids), bool),
+        keypoints_2d=everything["hand_keypoints_2d"][:, :, :2],
+        existence=existence,
+        occlusion=occlusion,
+        image=_images(names, images, stem),
+    )
+
+
+def _flags(name: Path, ids: NDArray[np.str_], parts: dict[str, Arrays]) -> tuple[NDArray[Any], NDArray[Any]]:
+    shapes = {part: arrays["hand_keypoints_2d"].shape for part, arrays in parts.items()}
+    if set(shapes.values()) != {(len(ids), 21, 3)}:
+        raise InputError(f"{name}_*.npz: keypoints have shapes {shapes}, expected ({len(ids)}, 21, 3) in each")
+    points = parts["all"]["hand_keypoints_2d"][:, :, :2]
+    for part in ("vis", "occ"):
+        same = as_strings(parts[part]["imgname"]) == as_strings(parts["all"]["imgname"])
+        same &= (parts[part]["hand_keypoints_2d"][:, :, :2] == points).all((1, 2))
+        if not same.all():
+            raise InputError(f"{name}_{part}.npz differs from {name.name}_all.npz in {some_ids(ids[~same].tolist())}")
+    exists, visible, occluded = (parts[part]["hand_keypoints_2d"][:, :, 2] > 0.5 for part in PARTS)
+    agree = ((visible ^ occluded) == exists).all(1) & ~(visible & occluded).any(1)
+    if not agree.all():
+        raise InputError(f"{name}: all is not vis plus occ in {some_ids(ids[~agree].tolist())}")
+    return exists, parts["all"].get("occlusion", occluded).astype(bool)
+
+
+def _boxes(arrays: Arrays) -> NDArray[np.float64]:
+    if "box_xyxy" in arrays:
+        return arrays["box_xyxy"].astype(np.float64)
+    scale = arrays["scale"].astype(np.float64).reshape(len(arrays["center"]), -1)
+    size = np.broadcast_to(scale, arrays["center"].shape)
+    return np.concatenate([arrays["center"] - size / 2, arrays["center"] + size / 2], axis=1)
+
+
+def _images(names: NDArray[np.str_], images: Path | None, stem: str) -> NDArray[np.str_]:
+    if images is None:
+        return np.full(len(names), "")
+    folder = images / stem if (images / stem).is_dir() else images
+    return np.array([str(folder / name) for name in names.tolist()], dtype=np.str_)
+
+
+def write_evaluation_npz(folder: Path, labels: HandLabels) -> None:
+    """Write three files per subset, in the official layout."""
+    for subset in labels.subsets:
+        part = labels.select(labels.subset == subset)
+        part = part.select(np.argsort(part.hand_id))
+        box = part.box_xyxy
+        common = {
+            "imgname": np.array([_image_name(i, p) for i, p in zip(part.hand_id, part.image, strict=True)], np.str_),
+            "center": (box[:, :2] + box[:, 2:]) / 2,
+            "scale": box[:, 2:] - box[:, :2],
+            "right": part.is_right.astype(np.int64),
+            "box_xyxy": box,
+            "occlusion": part.occlusion,
+        }
+        exists, occluded = part.existence, part.occlusion
+        for name, flag in zip(PARTS, (exists, exists & ~occluded, exists & occluded), strict=True):
+            keypoints = np.concatenate([part.keypoints_2d, flag[:, :, None]], axis=2)
+            write_npz(folder / f"{folder_of_subset(subset)}_{name}.npz", {**common, "hand_keypoints_2d": keypoints})
+
+
+def _image_name(hand_id: str, image: str) -> str:
+    return f"{hand_id}{Path(image).suffix if image else '.jpg'}"

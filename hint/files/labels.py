@@ -1,0 +1,73 @@
+"""Labels from whatever path a user has: a HInt root, a folder of pairs, evaluation npz files, a COCO file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from hint.errors import InputError, UnknownNameError
+from hint.files.coco import read_coco
+from hint.files.evaluation_npz import part_of, read_evaluation_npz
+from hint.files.pairs import read_pairs
+from hint.names import subset_of_folder
+from hint.types import HandLabels
+
+Reader = Callable[[], HandLabels]
+
+
+def read_labels(path: Path, subsets: Sequence[str] = (), images: Path | None = None) -> HandLabels:
+    """Read labels, finding out the format.
+
+    Args:
+        path: HInt root, folder of jpg+json pairs, folder of evaluation npz files, one of these, or a COCO file.
+        subsets: Names ("newdays", "val_ego4d") or folder names ("VAL_ego4d_img") to read; none = every test subset.
+        images: Folder of the pictures where labels come without them.
+
+    Raises:
+        InputError: If nothing readable is there.
+        UnknownNameError: If a subset is not there.
+    """
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    if images is not None and not images.is_dir():
+        raise InputError(f"{images}: no such folder of pictures")
+    if path.is_file() and path.suffix == ".json":
+        return _pick(read_coco(path, images), subsets)
+    parts = _find(path, images)
+    if not parts:
+        raise InputError(
+            f"{path} holds no labels: expected HInt folders (TEST_newdays_img, ...), <stem>.jpg+json pairs, "
+            "evaluation npz (<name>_all.npz, _vis, _occ) or a COCO keypoint .json"
+        )
+    return HandLabels.concatenate([parts[name]() for name in _choose(list(parts), subsets)])
+
+
+def _find(path: Path, images: Path | None) -> dict[str, Reader]:
+    """Return a reader for each subset at ``path``."""
+    if path.is_file():
+        part = part_of(path)
+        return {subset_of_folder(part[0]): lambda: read_evaluation_npz(path.parent, part[0], images)} if part else {}
+    stems = sorted({part[0] for file in path.glob("*.npz") if (part := part_of(file))})
+    if stems:
+        return {subset_of_folder(s): lambda s=s: read_evaluation_npz(path, s, images) for s in stems}  # type: ignore[misc]
+    folders = [f for f in sorted(path.iterdir()) if f.is_dir() and subset_of_folder(f.name) != f.name]
+    if folders:
+        return {subset_of_folder(f.name): lambda f=f: read_pairs(f) for f in folders}  # type: ignore[misc]
+    return {subset_of_folder(path.resolve().name): lambda: read_pairs(path)} if any(path.glob("*.json")) else {}
+
+
+def _choose(found: list[str], wanted: Sequence[str]) -> list[str]:
+    if not wanted:
+        return [name for name in found if not name.startswith(("val_", "train_"))] or found
+    names = list(dict.fromkeys(subset_of_folder(name) for name in wanted))
+    for name in names:
+        if name not in found:
+            raise UnknownNameError("subset here", name, found)
+    return names
+
+
+def _pick(labels: HandLabels, subsets: Sequence[str]) -> HandLabels:
+    if not subsets:
+        return labels
+    chosen = _choose(labels.subsets, subsets)
+    return labels.select([name in chosen for name in labels.subset.tolist()])

@@ -1,0 +1,136 @@
+"""HInt as released: ``<stem>.jpg`` and ``<stem>.json`` side by side, the side of the hand in the stem."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hint.errors import InputError, some_ids
+from hint.files.atomic import atomic_write, write_json
+from hint.names import parse_name, subset_of_folder
+from hint.types import HandLabels
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
+
+
+@dataclass(frozen=True)
+class _Record:
+    box: list[float]
+    keypoints: list[list[float]]
+    existence: list[bool]
+    occlusion: list[bool]
+
+
+def read_pairs(folder: Path) -> HandLabels:
+    """Read one folder of jpg+json pairs.
+
+    The picture of a label may be absent (Ego4D's are not part of the download); its path is kept all the same.
+
+    Raises:
+        InputError: If there is no label, or a file is no HInt label (all of them are named).
+    """
+    names = sorted(p.name for p in folder.iterdir())
+    stems = [name[:-5] for name in names if name.endswith(".json")]
+    if not stems:
+        raise InputError(f"{folder} holds no HInt labels (<stem>.json beside <stem>.jpg)")
+    images = {Path(n).stem: n for n in reversed(names) if Path(n).suffix.lower() in IMAGE_SUFFIXES}
+    records: list[_Record] = []
+    problems: list[str] = []
+    for stem in stems:
+        try:
+            records.append(_read_record(folder / f"{stem}.json"))
+        except ValueError as error:
+            problems.append(f"{stem}.json ({error})")
+    if problems:
+        raise InputError(f"{len(problems)} of {len(stems)} files in {folder} are no HInt labels: {some_ids(problems)}")
+    return _assemble(folder, stems, records, [str(folder / images.get(s, f"{s}.jpg")) for s in stems])
+
+
+def _assemble(folder: Path, stems: Sequence[str], records: Sequence[_Record], images: Sequence[str]) -> HandLabels:
+    parsed = [name for stem in stems if (name := parse_name(stem))]
+    return HandLabels(
+        hand_id=np.array(stems),
+        clip_id=np.array([name.clip_id for name in parsed]),
+        subset=np.full(len(stems), subset_of_folder(folder.resolve().name)),
+        box_xyxy=np.array([r.box for r in records]),
+        is_right=np.array([name.is_right for name in parsed]),
+        keypoints_2d=np.array([r.keypoints for r in records]),
+        existence=np.array([r.existence for r in records]),
+        occlusion=np.array([r.occlusion for r in records]),
+        image=np.array(images),
+    )
+
+
+def _read_record(path: Path) -> _Record:
+    if parse_name(path.stem) is None:
+        raise ValueError("the name must end in _l or _r")
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"not readable as JSON: {error}") from error
+    if not isinstance(content, list) or len(content) != 1 or not isinstance(content[0], dict):
+        raise ValueError("expected a list with one hand")
+    hand = content[0]
+    missing = [key for key in ("bbox", "keypoints", "existence", "occlusion") if key not in hand]
+    if missing:
+        raise ValueError(f"lacks {', '.join(missing)}")
+    return _Record(
+        _box(hand["bbox"]), _keypoints(hand["keypoints"]), _flags(hand, "existence"), _flags(hand, "occlusion")
+    )
+
+
+def _numbers(values: Any, n: int, what: str) -> list[float]:
+    if not isinstance(values, list) or len(values) != n:
+        raise ValueError(f"{what} is not {n} numbers")
+    if not all(isinstance(v, int | float) and math.isfinite(v) for v in values):
+        raise ValueError(f"{what} holds something that is no finite number")
+    return [float(v) for v in values]
+
+
+def _box(value: Any) -> list[float]:
+    """Accept ``[[x1, y1, x2, y2]]`` as released, and the flat ``[x1, y1, x2, y2]``."""
+    nested = isinstance(value, list) and len(value) == 1
+    x1, y1, x2, y2 = _numbers(value[0] if nested else value, 4, "bbox")
+    if x2 <= x1 or y2 <= y1:
+        raise ValueError("box of zero or negative size")
+    return [x1, y1, x2, y2]
+
+
+def _keypoints(value: Any) -> list[list[float]]:
+    if not isinstance(value, list) or len(value) != 21:
+        raise ValueError(f"{len(value) if isinstance(value, list) else 'no'} keypoints, expected 21")
+    return [_numbers(point, 2, f"keypoint {k}") for k, point in enumerate(value)]
+
+
+def _flags(hand: dict[str, Any], key: str) -> list[bool]:
+    value = hand[key]
+    if not isinstance(value, list) or len(value) != 21 or any(v not in (0, 1) for v in value):
+        raise ValueError(f"{key} is not 21 flags of 0 or 1")
+    return [bool(v) for v in value]
+
+
+def write_pairs(folder: Path, labels: HandLabels) -> None:
+    """Write labels as pairs; pictures that exist elsewhere are copied, absent ones are left out."""
+    for k, stem in enumerate(labels.hand_id.tolist()):
+        hand = {
+            "bbox": [labels.box_xyxy[k].tolist()],
+            "keypoints": labels.keypoints_2d[k].tolist(),
+            "existence": labels.existence[k].astype(int).tolist(),
+            "occlusion": labels.occlusion[k].astype(int).tolist(),
+        }
+        write_json(folder / f"{stem}.json", [hand])
+        source = Path(labels.image[k]) if labels.image[k] else None
+        if source is None or not source.is_file():
+            continue
+        target = folder / f"{stem}{source.suffix}"
+        if target.exists() and target.samefile(source):
+            continue
+        with source.open("rb") as original, atomic_write(target) as copy:
+            shutil.copyfileobj(original, copy)

@@ -1,0 +1,225 @@
+"""Run a method over many hands: prepare in threads, infer in batches, keep what is done.
+
+Predictions are saved every few seconds and when the run is interrupted, each row with a key of what it was made from
+(box, side, picture). A later run of the same method with the same settings computes only rows that are absent or whose
+input changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hint.errors import InputError, MissingRequirementError, some_ids
+from hint.files import read_predictions, write_predictions
+from hint.types import Hand, Image, Method, Predictions
+
+#: Seconds between two saves of what is done.
+SAVE_EVERY = 20.0
+
+Advance = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run gave.
+
+    Attributes:
+        predictions: Rows in the order of the hands asked for; hands that failed are absent.
+        failures: hand_id -> why its picture could not be used.
+        reused: How many rows an earlier run had made.
+        seconds: Time spent in this run.
+    """
+
+    predictions: Predictions
+    failures: dict[str, str]
+    reused: int
+    seconds: float
+
+
+@dataclass
+class _Store:
+    """Rows done so far, and the file they are kept in."""
+
+    method: Method
+    path: Path | None
+    keys: dict[str, str]
+    parts: list[Predictions] = field(default_factory=list)
+    saved_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def header(self) -> dict[str, Any]:
+        return {"method": self.method.card.name, "fingerprint": self.method.fingerprint}
+
+    def load(self) -> int:
+        """Take over the rows of an earlier run that still hold; return how many."""
+        if self.path is None or not self.path.is_file():
+            return 0
+        earlier = read_predictions(self.path)
+        if {k: earlier.meta.get(k) for k in self.header} != self.header:
+            raise InputError(
+                f"{self.path} holds predictions made with {_difference(earlier.meta, self.header)}; "
+                "give another --out, or --overwrite always"
+            )
+        made_from = dict(zip(earlier.hand_id.tolist(), earlier.meta["inputs"], strict=True))
+        keep = [self.keys.get(i) == made_from[i] for i in earlier.hand_id.tolist()]
+        self.parts = [earlier.select(keep)] if any(keep) else []
+        return sum(keep)
+
+    def add(self, rows: Predictions) -> None:
+        self.parts.append(rows)
+        if time.monotonic() - self.saved_at > SAVE_EVERY:
+            self.save()
+
+    def save(self) -> None:
+        """Write all rows; nothing is written where nothing was done."""
+        if self.path is not None and self.parts:
+            write_predictions(self.path, self.rows())
+            self.saved_at = time.monotonic()
+
+    def rows(self) -> Predictions:
+        """Return the rows done, in the order of the hands."""
+        if not self.parts:
+            return Predictions(
+                np.empty(0, np.str_), np.empty((0, 21, 2), np.float32), meta={**self.header, "inputs": []}
+            )
+        joined = Predictions.concatenate(self.parts)
+        row_of = {hand_id: row for row, hand_id in enumerate(joined.hand_id.tolist())}
+        ordered = joined.select([row_of[hand_id] for hand_id in self.keys if hand_id in row_of])
+        return replace(ordered, meta={**self.header, "inputs": [self.keys[i] for i in ordered.hand_id.tolist()]})
+
+
+def run(
+    method: Method,
+    hands: Sequence[Hand],
+    *,
+    save_to: Path | None = None,
+    batch_size: int = 16,
+    workers: int = 2,
+    advance: Advance = lambda steps: None,
+) -> RunResult:
+    """Predict hands with a method.
+
+    Args:
+        method: What to run.
+        hands: N hands with unique ids.
+        save_to: Predictions npz to keep and to go on from; None keeps nothing.
+        batch_size: Hands per ``infer``.
+        workers: Threads that read and crop pictures.
+        advance: Told how many hands were done.
+
+    Raises:
+        InputError: If pictures are absent, or ``save_to`` holds predictions of other settings.
+        KeyboardInterrupt: On Ctrl-C, after saving.
+    """
+    started = time.perf_counter()
+    if method.card.reads_images:
+        check_pictures(hands)
+    store = _Store(method, save_to, {hand.hand_id: input_key(hand, method.card.reads_images) for hand in hands})
+    reused = store.load()
+    advance(reused)
+    done = {i for part in store.parts for i in part.hand_id.tolist()}
+    failures: dict[str, str] = {}
+    try:
+        todo = [hand for hand in hands if hand.hand_id not in done]
+        for batch in _batches(method, todo, batch_size, workers, failures, advance):
+            store.add(method.infer([hand for hand, _ in batch], [ready for _, ready in batch]))
+            advance(len(batch))
+    finally:
+        store.save()
+    return RunResult(store.rows(), failures, reused, time.perf_counter() - started)
+
+
+def check_pictures(hands: Sequence[Hand]) -> None:
+    """Raise before any work if pictures are absent."""
+    if any(hand.image is None for hand in hands):
+        raise InputError(
+            "these labels come without pictures and the method looks at them; give their folder: --images DIR"
+        )
+    absent = [str(hand.image) for hand in hands if not (hand.image and hand.image.is_file())]
+    if absent:
+        raise MissingRequirementError(
+            f"{len(absent)} of {len(hands)} pictures are absent: {some_ids(absent)}; "
+            "choose parts that are there with --subset, or their folder with --images"
+        )
+
+
+def input_key(hand: Hand, with_picture: bool) -> str:
+    """Digest what a prediction depends on; a picture counts by name, size and time of change."""
+    parts: list[Any] = [hand.box_xyxy, hand.is_right]
+    if with_picture and hand.image is not None:
+        status = hand.image.stat()
+        parts += [hand.image.name, status.st_size, status.st_mtime_ns]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def _batches(
+    method: Method, hands: Sequence[Hand], size: int, workers: int, failures: dict[str, str], advance: Advance
+) -> Iterator[list[tuple[Hand, Any]]]:
+    """Yield prepared hands in batches; those whose picture fails go to ``failures``."""
+    batch: list[tuple[Hand, Any]] = []
+    for hand, future in _prefetched(method, hands, workers, ahead=2 * size + workers):
+        try:
+            batch.append((hand, future.result()))
+        except InputError as error:
+            failures[hand.hand_id] = str(error)
+            advance(1)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _prefetched(method: Method, hands: Sequence[Hand], workers: int, ahead: int) -> Iterator[tuple[Hand, Future[Any]]]:
+    pool = ThreadPoolExecutor(max_workers=max(1, workers))
+    waiting: deque[tuple[Hand, Future[Any]]] = deque()
+    try:
+        for hand in hands:
+            waiting.append((hand, pool.submit(_prepare, method, hand)))
+            if len(waiting) > ahead:
+                yield waiting.popleft()
+        yield from waiting
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _prepare(method: Method, hand: Hand) -> Any:
+    if not method.card.reads_images or hand.image is None:
+        return method.prepare(hand, None)
+    from hint.images import read_image
+
+    image = read_image(hand.image)
+    _check_box(hand, image)
+    return method.prepare(hand, image)
+
+
+def _check_box(hand: Hand, image: Image) -> None:
+    height, width = image.shape[:2]
+    x1, y1, x2, y2 = hand.box_xyxy
+    if x2 <= 0 or y2 <= 0 or x1 >= width or y1 >= height:
+        raise InputError(
+            f"{hand.image}: the box {[round(v, 1) for v in hand.box_xyxy]} lies outside {width}x{height} px"
+        )
+
+
+def _difference(earlier: dict[str, Any], now: dict[str, Any]) -> str:
+    """Name what differs between two headers, as "weights a1b2 (now c3d4)"."""
+    old = {"method": earlier.get("method"), **(earlier.get("fingerprint") or {})}
+    new = {"method": now["method"], **now["fingerprint"]}
+    changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    return ", ".join(f"{key} {_short(old.get(key))} (now {_short(new.get(key))})" for key in changed)
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 24 else f"{text[:12]}..."

@@ -1,0 +1,37 @@
+"""Progress of long work, on stderr: a bar on a terminal, a plain line now and then elsewhere."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+#: Seconds between two plain lines.
+PLAIN_EVERY = 10.0
+
+
+@contextmanager
+def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show progress of ``total`` steps; the yielded function takes the number of steps just done."""
+    if not sys.stderr.isatty():
+        yield _plain(label, total)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        task = bars.add_task(label, total=total)
+        yield lambda steps: bars.advance(task, steps)
+
+
+def _plain(label: str, total: int) -> Callable[[int], None]:
+    done, said = 0, time.monotonic()
+
+    def advance(steps: int) -> None:
+        nonlocal done, said
+        done += steps
+        if done == total or time.monotonic() - said >= PLAIN_EVERY:
+            said = time.monotonic()
+            sys.stderr.write(f"{label}: {done}/{total}\n")
+
+    return advance

@@ -1,0 +1,152 @@
+"""The error table: how far every predicted keypoint is from its label, in box sizes.
+
+Every score is a pure function of this table, so a model runs once and any threshold, curve or interval comes after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hint.errors import InputError, some_ids
+from hint.files import read_npz, write_npz
+from hint.skeleton import N_JOINTS
+from hint.types import Double, HandLabels, Predictions, Strings
+
+#: Stored in every file, so that a file of another kind is recognised.
+FORMAT = "hint-error-table-1"
+
+#: Hands per step; bounds the memory of intermediate arrays to some 20 MB.
+_BLOCK = 1 << 15
+
+
+@dataclass(frozen=True, eq=False)
+class ErrorTable:
+    """Errors of one method on labelled hands.
+
+    Attributes:
+        hand_id: (N,) unique ids.
+        clip_id: (N,) video or clip of each hand.
+        subset: (N,) part of the dataset.
+        box_side: (N,) px, longest side of the annotated box.
+        error: (N,21) distance / box_side; NaN where the joint is not in the frame, inf where the hand or the keypoint
+            was not predicted.
+        visibility: (N,21) 0 not in the frame, 1 occluded, 2 visible.
+
+    Raises:
+        InputError: If shapes disagree, or errors are NaN elsewhere than at joints out of the frame.
+    """
+
+    hand_id: Strings
+    clip_id: Strings
+    subset: Strings
+    box_side: Double
+    error: Double
+    visibility: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        n = len(self.hand_id)
+        shapes = {"error": (n, N_JOINTS), "visibility": (n, N_JOINTS)}
+        for f in fields(self):
+            shape = np.shape(getattr(self, f.name))
+            if shape != shapes.get(f.name, (n,)):
+                raise InputError(f"error table: {f.name} has shape {shape}, expected {shapes.get(f.name, (n,))}")
+        wrong = (np.isnan(self.error) != (self.visibility == 0)).any(1)
+        if wrong.any():
+            ids = some_ids(self.hand_id[wrong].tolist())
+            raise InputError(f"error table: errors must be NaN exactly where visibility is 0: {ids}")
+
+    def __len__(self) -> int:
+        return len(self.hand_id)
+
+    @property
+    def subsets(self) -> list[str]:
+        """Names of the subsets, in order of appearance."""
+        return list(dict.fromkeys(self.subset.tolist()))
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Which hands count as misses because nothing usable was predicted.
+
+    Attributes:
+        missing: Ids without a row.
+        non_finite: Ids with a row that lacks at least one annotated keypoint.
+        n_hands: Labelled hands.
+    """
+
+    missing: tuple[str, ...]
+    non_finite: tuple[str, ...]
+    n_hands: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether every annotated keypoint was predicted."""
+        return not self.missing and not self.non_finite
+
+
+def compute_errors(
+    labels: HandLabels, predictions: Predictions, known: Collection[str] | None = None
+) -> tuple[ErrorTable, Coverage]:
+    """Compare predictions with labels, hand by hand in the order of the labels.
+
+    Args:
+        labels: Hands to score.
+        predictions: Rows in any order.
+        known: Ids that may be predicted without being in ``labels``, such as hands of subsets that are not scored now.
+
+    Raises:
+        InputError: If a predicted id is neither labelled nor known.
+    """
+    row = _rows(labels.hand_id, predictions.hand_id, known)
+    side = (labels.box_xyxy[:, 2:] - labels.box_xyxy[:, :2]).max(1, initial=0)
+    error = np.full((len(labels), N_JOINTS), np.inf)
+    found = np.flatnonzero(row >= 0)
+    for start in range(0, len(found), _BLOCK):
+        hands = found[start : start + _BLOCK]
+        offset = predictions.keypoints_2d[row[hands]] - labels.keypoints_2d[hands]
+        error[hands] = np.hypot(offset[..., 0], offset[..., 1]) / side[hands, None]
+    visibility = labels.visibility
+    error[np.isnan(error)] = np.inf
+    error[visibility == 0] = np.nan
+    partial = np.isinf(error).any(1) & (row >= 0)
+    coverage = Coverage(tuple(labels.hand_id[row < 0].tolist()), tuple(labels.hand_id[partial].tolist()), len(labels))
+    return ErrorTable(labels.hand_id, labels.clip_id, labels.subset, side, error, visibility), coverage
+
+
+def _rows(wanted: Strings, given: Strings, known: Collection[str] | None) -> NDArray[np.int64]:
+    """Return where in ``given`` each wanted id is, -1 if nowhere."""
+    place = {hand: i for i, hand in enumerate(given.tolist())}
+    row = np.fromiter((place.get(hand, -1) for hand in wanted.tolist()), np.int64, len(wanted))
+    unused = np.ones(len(given), bool)
+    unused[row[row >= 0]] = False
+    allowed = frozenset(known or ())
+    unknown = [hand for hand in given[unused].tolist() if hand not in allowed]
+    if unknown:
+        raise InputError(f"predictions for hands that have no label: {some_ids(unknown)}; check --data and the ids")
+    return row
+
+
+def write_error_table(table: ErrorTable, path: Path) -> None:
+    """Write a table as npz: the whole file or none of it."""
+    write_npz(path, {"format": np.array(FORMAT), **{f.name: getattr(table, f.name) for f in fields(table)}})
+
+
+def read_error_table(path: Path) -> ErrorTable:
+    """Read what :func:`write_error_table` wrote.
+
+    Raises:
+        InputError: If the file is missing, is something else, or holds an id twice.
+    """
+    names = [f.name for f in fields(ErrorTable)]
+    arrays = read_npz(path, ["format", *names])
+    if str(arrays["format"]) != FORMAT:
+        raise InputError(f"{path}: format {arrays['format']}, this version reads {FORMAT}; score the predictions again")
+    table = ErrorTable(**{name: arrays[name] for name in names})
+    if len(set(table.hand_id.tolist())) != len(table):
+        raise InputError(f"{path}: a hand id occurs twice; score the predictions again")
+    return table

@@ -1,0 +1,163 @@
+"""How sure a score is: bootstrap intervals over clips, for one method and for the difference of two.
+
+Hands of one clip resemble each other, so drawing hands would make every interval too narrow. Whole clips are drawn
+instead, with replacement, as many as the subset has. All metrics are ratios of sums over clips, so a replicate is one
+product of a row of clip weights with the table of per-clip sums.
+
+Source: the percentile cluster bootstrap, e.g. Davison and Hinkley, Bootstrap Methods and their Application, 1997,
+sections 2.4 and 3.8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.error_table import ErrorTable
+from benchmark.pck import ClipSums, mean_of_ratios, metric_sums, select
+from benchmark.protocol import Protocol
+from hint.errors import InputError, some_ids
+from hint.types import Double
+
+#: Clip weights held at a time (replicates x clips); bounds the memory to some 50 MB.
+_WEIGHTS = 2_000_000
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A percentile interval.
+
+    Attributes:
+        level: Share of repetitions that would cover the true value, such as 0.95.
+        low: Lower end, in the unit of the value.
+        high: Upper end.
+    """
+
+    level: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Score of one method minus score of another on the same hands.
+
+    Attributes:
+        value: a - b.
+        interval: Of that difference, None where fewer than two clips have keypoints.
+    """
+
+    value: float
+    interval: Interval | None
+
+    @property
+    def contains_zero(self) -> bool:
+        """Whether the data cannot tell the two apart."""
+        return self.interval is None or self.interval.low <= 0 <= self.interval.high
+
+
+def replicates(sums: Sequence[ClipSums], count: int, seed: int) -> Double:
+    """Draw the clips anew, many times, and compute every metric from the same draws.
+
+    A joint without data in a draw is left out of that draw's mean.
+
+    Args:
+        sums: Metrics over the same C clips.
+        count: Number of draws R.
+        seed: Of the draws.
+
+    Returns:
+        (M,R) values; NaN where a draw holds no keypoint at all.
+    """
+    n_clips = len(sums[0].numerator)
+    rng = np.random.default_rng(seed)
+    step = max(1, _WEIGHTS // n_clips)
+    values = np.empty((len(sums), count))
+    for start in range(0, count, step):
+        stop = min(start + step, count)
+        weights = _clip_weights(rng, stop - start, n_clips)
+        for row, s in zip(values, sums, strict=True):
+            row[start:stop] = mean_of_ratios(weights @ s.numerator, weights @ s.denominator)
+    return values
+
+
+def _clip_weights(rng: np.random.Generator, rows: int, n_clips: int) -> Double:
+    """(rows, C) how often each clip is drawn; each row sums to C."""
+    drawn: NDArray[np.int64] = rng.integers(0, n_clips, (rows, n_clips))
+    drawn += np.arange(rows)[:, None] * n_clips
+    return np.bincount(drawn.ravel(), minlength=rows * n_clips).reshape(rows, n_clips).astype(np.float64)
+
+
+def percentile_interval(values: Double, level: float) -> Interval:
+    """Return the middle ``level`` of replicates (R,); NaN ones are ignored."""
+    low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(level, float(low), float(high))
+
+
+def intervals(sums: Sequence[ClipSums], protocol: Protocol, seed: int) -> list[Interval | None]:
+    """Return an interval for each metric; None where fewer than two clips have keypoints."""
+    drawn = replicates(sums, protocol.replicates, seed)
+    return [
+        percentile_interval(row, protocol.level) if s.n_clips > 1 else None for row, s in zip(drawn, sums, strict=True)
+    ]
+
+
+def paired_difference(
+    a: ErrorTable,
+    b: ErrorTable,
+    subset: str,
+    visibility: str,
+    protocol: Protocol,
+    *,
+    metric: str = "pck",
+    threshold: float = 0.05,
+    seed: int = 0,
+) -> Difference:
+    """Compare two methods on the same hands, drawing the same clips for both.
+
+    What is hard or easy in a clip is so for both methods and cancels, so this interval is narrower than the two apart.
+
+    Args:
+        a: Errors of the first method.
+        b: Errors of the second one, hands in any order.
+        subset: Part of the dataset.
+        visibility: "all", "visible" or "occluded".
+        protocol: Gives the level, the number of replicates and the range of the AUC.
+        metric: "pck", "auc" or "epe_mean_px".
+        threshold: Of the PCK.
+        seed: Of the draws.
+
+    Returns:
+        The difference in percentage points, or px.
+
+    Raises:
+        InputError: If the two do not hold the same hands with the same labels.
+    """
+    _check_same(a, b, subset)
+    first, second = (
+        metric_sums(select(t, subset, visibility), metric, threshold, protocol.auc_maximum) for t in (a, b)
+    )
+    drawn = replicates([first, second], protocol.replicates, seed)
+    enough = min(first.n_clips, second.n_clips) > 1
+    interval = percentile_interval(drawn[0] - drawn[1], protocol.level) if enough else None
+    return Difference(first.value() - second.value(), interval)
+
+
+def _check_same(a: ErrorTable, b: ErrorTable, subset: str) -> None:
+    rows_a, rows_b = ({t.hand_id[i].item(): i for i in np.flatnonzero(t.subset == subset)} for t in (a, b))
+    alone = sorted(rows_a.keys() ^ rows_b.keys())
+    if alone:
+        raise InputError(
+            f"{subset}: hands scored for one method only: {some_ids(alone)}; score both on the same labels"
+        )
+    i, j = (np.array([rows[hand] for hand in rows_a], dtype=np.int64) for rows in (rows_a, rows_b))
+    same = (a.visibility[i] == b.visibility[j]).all(1) & (a.box_side[i] == b.box_side[j])
+    same &= a.clip_id[i] == b.clip_id[j]
+    if not same.all():
+        ids = a.hand_id[i[~same]].tolist()
+        raise InputError(
+            f"{subset}: labels differ between the two tables: {some_ids(ids)}; score both on the same labels"
+        )

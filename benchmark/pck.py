@@ -1,0 +1,204 @@
+"""PCK, area under its curve and end-point error, as pure functions of an error table.
+
+Every mean here is a ratio of two sums over keypoints, taken joint by joint. The sums are kept per clip, because that is
+all an interval needs (:mod:`benchmark.intervals`); the ratio of their totals is the metric itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.error_table import ErrorTable
+from hint.errors import UnknownNameError
+from hint.types import Double
+
+#: Value of ``ErrorTable.visibility`` each group holds; "all" holds both.
+_VISIBILITY = {"all": (1, 2), "visible": (2,), "occluded": (1,)}
+
+#: Metrics with an interval. The median has none: it is no ratio of sums.
+METRICS = ("pck", "auc", "epe_mean_px")
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """The keypoints of one subset and one visibility; hands of one clip stand together.
+
+    Attributes:
+        subset: Part of the dataset.
+        visibility: "all", "visible" or "occluded".
+        error: (n,21) distance / box side; NaN where the keypoint is not in the cell, inf where it was not predicted.
+        box_side: (n,) px.
+        first: (C,) row of the first hand of each clip, over all clips of the subset.
+    """
+
+    subset: str
+    visibility: str
+    error: Double
+    box_side: Double
+    first: NDArray[np.int64]
+
+    @property
+    def n_keypoints(self) -> NDArray[np.int64]:
+        """(21,) annotated keypoints of each joint."""
+        return (~np.isnan(self.error)).sum(0, dtype=np.int64)
+
+    @property
+    def error_px(self) -> Double:
+        """(n,21) distance in px; NaN where the keypoint is not in the cell or was not predicted."""
+        distance = self.error * self.box_side[:, None]
+        distance[np.isinf(distance)] = np.nan
+        return distance
+
+
+def select(table: ErrorTable, subset: str, visibility: str) -> Cell:
+    """Pick the keypoints of a subset ("newdays") and a visibility ("all", "visible", "occluded").
+
+    Raises:
+        UnknownNameError: If there is no such subset or visibility.
+    """
+    if visibility not in _VISIBILITY:
+        raise UnknownNameError("visibility", visibility, _VISIBILITY)
+    hands = np.flatnonzero(table.subset == subset)
+    if not len(hands):
+        raise UnknownNameError("subset", subset, table.subsets)
+    clip = _clip_numbers(table.clip_id[hands].tolist())
+    order = np.argsort(clip, kind="stable")
+    hands = hands[order]
+    first = np.flatnonzero(np.diff(clip[order], prepend=-1))
+    inside = np.isin(table.visibility[hands], _VISIBILITY[visibility])
+    return Cell(subset, visibility, np.where(inside, table.error[hands], np.nan), table.box_side[hands], first)
+
+
+def _clip_numbers(names: list[str]) -> NDArray[np.int64]:
+    """Number clips by their sorted names, so that the order of the hands changes nothing."""
+    number = {name: i for i, name in enumerate(sorted(set(names)))}
+    return np.fromiter((number[name] for name in names), np.int64, len(names))
+
+
+@dataclass(frozen=True, eq=False)
+class ClipSums:
+    """A metric before its division.
+
+    Attributes:
+        numerator: (C,J) sums over the keypoints of each clip and joint.
+        denominator: (C,J) numbers of those keypoints.
+        n_hands: Hands with at least one keypoint in the sums.
+    """
+
+    numerator: Double
+    denominator: Double
+    n_hands: int
+
+    @property
+    def n_keypoints(self) -> int:
+        """Keypoints in the sums."""
+        return int(self.denominator.sum())
+
+    @property
+    def n_clips(self) -> int:
+        """Clips with at least one keypoint in the sums."""
+        return int((self.denominator.sum(1) > 0).sum())
+
+    def per_joint(self) -> Double:
+        """(J,) value of each joint; NaN without data."""
+        return _ratio(self.numerator.sum(0), self.denominator.sum(0))
+
+    def value(self) -> float:
+        """Mean over the joints that have data; NaN if none has."""
+        return float(mean_of_ratios(self.numerator.sum(0), self.denominator.sum(0)))
+
+
+def _ratio(numerator: Double, denominator: Double) -> Double:
+    ratio = np.full(denominator.shape, np.nan)
+    np.divide(numerator, denominator, out=ratio, where=denominator > 0)
+    return ratio
+
+
+def mean_of_ratios(numerator: Double, denominator: Double) -> Double:
+    """Divide joint by joint and average over the joints that have data.
+
+    Args:
+        numerator: (...,J).
+        denominator: (...,J), not negative.
+
+    Returns:
+        (...,) NaN where no joint has data.
+    """
+    ratio = np.nan_to_num(_ratio(numerator, denominator), nan=0.0)
+    return _ratio(ratio.sum(-1), np.asarray((denominator > 0).sum(-1), dtype=np.float64))
+
+
+def pck_sums(cell: Cell, threshold: float) -> ClipSums:
+    """Percentage of correct keypoints: error <= threshold.
+
+    Source: the evaluation released with HaMeR (github.com/geopavlakos/hamer), per joint over the subset, then the mean.
+    """
+    return _sums(cell, 100.0 * (cell.error <= threshold), ~np.isnan(cell.error))
+
+
+def auc_sums(cell: Cell, maximum: float) -> ClipSums:
+    """Area under the PCK curve from 0 to ``maximum``, in percent of the largest possible.
+
+    A keypoint with error e is correct from e on, so it adds a step of length ``maximum`` - e. The mean of
+    clip(1 - e / maximum, 0, 1) is therefore the exact integral of the step curve; no thresholds are sampled.
+    """
+    inside = ~np.isnan(cell.error)
+    share = np.clip(1 - cell.error / maximum, 0, 1)
+    return _sums(cell, np.where(inside, 100.0 * share, 0.0), inside)
+
+
+def epe_sums(cell: Cell) -> ClipSums:
+    """End-point error in px: the mean over predicted keypoints, whatever their joint.
+
+    Keypoints that were not predicted have no distance and are left out, so a low value means little without the
+    number of keypoints beside it.
+    """
+    distance = cell.error_px
+    inside = ~np.isnan(distance)
+    per_hand = np.where(inside, distance, 0.0).sum(1, keepdims=True)
+    return _sums(cell, per_hand, inside.sum(1, keepdims=True))
+
+
+def metric_sums(cell: Cell, metric: str, threshold: float, auc_maximum: float) -> ClipSums:
+    """Return the sums of a metric by its name; ``threshold`` and ``auc_maximum`` matter to "pck" and "auc" alone.
+
+    Raises:
+        UnknownNameError: If the metric is none of :data:`METRICS`.
+    """
+    if metric not in METRICS:
+        raise UnknownNameError("metric", metric, METRICS)
+    if metric == "epe_mean_px":
+        return epe_sums(cell)
+    return pck_sums(cell, threshold) if metric == "pck" else auc_sums(cell, auc_maximum)
+
+
+def _sums(cell: Cell, values: NDArray[np.generic], counted: NDArray[np.generic]) -> ClipSums:
+    numerator = np.add.reduceat(values.astype(np.float64, copy=False), cell.first, axis=0)
+    denominator = np.add.reduceat(counted.astype(np.float64), cell.first, axis=0)
+    return ClipSums(numerator, denominator, int(counted.any(1).sum()))
+
+
+def epe_median_px(cell: Cell) -> float:
+    """Median distance in px over predicted keypoints; NaN without any."""
+    distance = cell.error_px
+    distance = distance[~np.isnan(distance)]
+    return float(np.median(distance)) if len(distance) else float("nan")
+
+
+def curve_thresholds(maximum: float, points: int) -> Double:
+    """Return evenly spaced thresholds from 0 to ``maximum``.
+
+    They are rounded to the decimals a person would write, so that 0.05 on the curve is the 0.05 of the PCK table.
+    """
+    return np.round(np.linspace(0, maximum, points), 9)
+
+
+def pck_curve(cell: Cell, thresholds: Double) -> Double:
+    """Return the PCK (percent, mean over joints with data) at each of many thresholds, in one sort per joint."""
+    ordered = np.sort(cell.error, axis=0)
+    correct = np.stack([np.searchsorted(joint, thresholds, side="right") for joint in ordered.T], axis=1)
+    annotated = np.broadcast_to(cell.n_keypoints.astype(np.float64), correct.shape)
+    return mean_of_ratios((100 * correct).astype(np.float64), annotated)

@@ -1,0 +1,171 @@
+"""Named, frozen rules of scoring: what is divided by what, which thresholds, which subsets."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from hint.errors import InputError, UnknownNameError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+#: What the code computes; a protocol that asks for something else is refused instead of half obeyed.
+_IMPLEMENTED = {
+    ("error", "normaliser"): "box_longest_side",
+    ("pck", "comparison"): "<=",
+    ("pck", "aggregation"): "mean_over_joints_of_subset_ratio",
+    ("intervals", "unit"): "clip",
+}
+VISIBILITIES = ("all", "visible", "occluded")
+
+
+@dataclass(frozen=True)
+class Subset:
+    """A part of the dataset that gets a score of its own.
+
+    Attributes:
+        name: Name in labels and records.
+        title: Name in tables.
+        folder: Folder of the released dataset.
+        hands: Labels in that folder.
+        hands_npz: Rows of the official evaluation file, None where there is none.
+    """
+
+    name: str
+    title: str
+    folder: str
+    hands: int
+    hands_npz: int | None = None
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """The rules of one benchmark, read from a TOML file.
+
+    Attributes:
+        id: Name and version.
+        title: Name in tables.
+        normaliser: What a distance in px is divided by.
+        comparison: When a keypoint is correct.
+        aggregation: How keypoints become one number.
+        thresholds: PCK thresholds, fractions of the normaliser.
+        auc_maximum: Upper end of the PCK curve.
+        curve_points: Number of tabulated points of that curve.
+        visibilities: Groups of keypoints that are scored apart.
+        level: Confidence level of the intervals.
+        replicates: Bootstrap replicates.
+        unit: What the bootstrap draws.
+        subsets: Parts of the dataset, in table order.
+        sha256: Of the file the protocol came from.
+    """
+
+    id: str
+    title: str
+    normaliser: str
+    comparison: str
+    aggregation: str
+    thresholds: tuple[float, ...]
+    auc_maximum: float
+    curve_points: int
+    visibilities: tuple[str, ...]
+    level: float
+    replicates: int
+    unit: str
+    subsets: tuple[Subset, ...]
+    sha256: str
+
+    def __post_init__(self) -> None:
+        wrong = [
+            reason
+            for fine, reason in (
+                (bool(self.thresholds) and min(self.thresholds) > 0, "thresholds must be positive"),
+                (self.auc_maximum > 0, "the maximum of the curve must be positive"),
+                (self.curve_points >= 2, "a curve needs two points"),
+                (set(self.visibilities) <= set(VISIBILITIES), f"visibilities are {', '.join(VISIBILITIES)}"),
+                (0 < self.level < 1, "the level lies between 0 and 1"),
+                (self.replicates >= 1, "at least one replicate"),
+                (len({s.name for s in self.subsets}) == len(self.subsets), "a subset is named twice"),
+            )
+            if not fine
+        ]
+        if wrong:
+            raise InputError(f"protocol {self.id}: {'; '.join(wrong)}")
+
+    def subset(self, name: str) -> Subset:
+        """Return the subset of that name.
+
+        Raises:
+            UnknownNameError: If the protocol has none.
+        """
+        for subset in self.subsets:
+            if subset.name == name:
+                return subset
+        raise UnknownNameError("subset", name, [s.name for s in self.subsets])
+
+
+def list_protocols() -> list[str]:
+    """Return the names of the protocols that come with the toolkit."""
+    names = (entry.name for entry in files("benchmark").joinpath("protocols").iterdir())
+    return sorted(n.removesuffix(".toml") for n in names if n.endswith(".toml"))
+
+
+def load_protocol(name: str = "hint-v1") -> Protocol:
+    """Read a protocol.
+
+    Args:
+        name: One of :func:`list_protocols`, or the path of a ``.toml`` file.
+
+    Raises:
+        UnknownNameError: If there is no protocol of that name.
+        InputError: If the file is missing, malformed, or asks for rules that are not implemented.
+    """
+    content = _content(name)
+    try:
+        return _parse(tomllib.loads(content.decode()), hashlib.sha256(content).hexdigest())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"protocol {name}: not a TOML file: {error}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"protocol {name}: {_explain(error)}; compare it with hint-v1") from error
+
+
+def _content(name: str) -> bytes:
+    if name.endswith(".toml"):
+        if not Path(name).is_file():
+            raise InputError(f"protocol {name}: no such file; known names: {', '.join(list_protocols())}")
+        return Path(name).read_bytes()
+    if name not in list_protocols():
+        raise UnknownNameError("protocol", name, list_protocols())
+    return files("benchmark").joinpath("protocols", f"{name}.toml").read_bytes()
+
+
+def _parse(table: dict[str, Any], sha256: str) -> Protocol:
+    for (section, key), value in _IMPLEMENTED.items():
+        if table[section][key] != value:
+            raise ValueError(f"{section}.{key} must be {value!r}, not {table[section][key]!r}")
+    return Protocol(
+        id=str(table["id"]),
+        title=str(table["title"]),
+        normaliser=table["error"]["normaliser"],
+        comparison=table["pck"]["comparison"],
+        aggregation=table["pck"]["aggregation"],
+        thresholds=tuple(float(t) for t in table["pck"]["thresholds"]),
+        auc_maximum=float(table["auc"]["maximum"]),
+        curve_points=int(table["auc"]["curve_points"]),
+        visibilities=tuple(table["visibility"]["names"]),
+        level=float(table["intervals"]["level"]),
+        replicates=int(table["intervals"]["replicates"]),
+        unit=table["intervals"]["unit"],
+        subsets=tuple(Subset(**subset) for subset in table["subsets"]),
+        sha256=sha256,
+    )
+
+
+def _explain(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)

@@ -1,0 +1,178 @@
+"""All numbers of a record, from one error table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from itertools import chain
+
+from benchmark.error_table import ErrorTable
+from benchmark.intervals import Interval, intervals
+from benchmark.pck import (
+    Cell,
+    ClipSums,
+    auc_sums,
+    curve_thresholds,
+    epe_median_px,
+    epe_sums,
+    pck_curve,
+    pck_sums,
+    select,
+)
+from benchmark.protocol import Protocol
+from hint.skeleton import JOINT_NAMES
+
+#: Why a score has no interval.
+ONE_CLIP = "all keypoints come from one clip"
+NOT_ASKED = "intervals were not asked for"
+MEDIAN = "the median is no ratio of sums over clips"
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number of the main table.
+
+    Attributes:
+        subset: Part of the dataset.
+        visibility: "all", "visible" or "occluded".
+        metric: "pck" and "auc" (percent), "epe_mean_px" or "epe_median_px".
+        threshold: Of the PCK, else None.
+        value: The number.
+        n_hands: Hands with at least one keypoint in it.
+        n_keypoints: Keypoints in it.
+        n_clips: Clips with at least one keypoint in it.
+        ci: Interval, or None.
+        no_ci: Why there is no interval, "" where there is one.
+    """
+
+    subset: str
+    visibility: str
+    metric: str
+    threshold: float | None
+    value: float
+    n_hands: int
+    n_keypoints: int
+    n_clips: int
+    ci: Interval | None
+    no_ci: str
+
+
+@dataclass(frozen=True)
+class JointScore:
+    """PCK (percent) of one joint."""
+
+    subset: str
+    visibility: str
+    threshold: float
+    joint: str
+    value: float
+    n_keypoints: int
+
+
+@dataclass(frozen=True)
+class Curve:
+    """PCK (percent, mean over joints) as a function of the threshold."""
+
+    subset: str
+    visibility: str
+    thresholds: tuple[float, ...]
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class EmptyJoints:
+    """Joints without a keypoint, which no mean includes; all 21 where a whole cell has none and so no score."""
+
+    subset: str
+    visibility: str
+    joints: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Everything the protocol asks for; no value is NaN or infinite."""
+
+    scores: tuple[Score, ...]
+    per_joint: tuple[JointScore, ...]
+    curves: tuple[Curve, ...]
+    empty_joints: tuple[EmptyJoints, ...]
+
+
+def score_table(table: ErrorTable, protocol: Protocol, with_intervals: bool = True, seed: int = 0) -> Scores:
+    """Score every subset of a table: the protocol's in its order, then any others.
+
+    A cell without a keypoint gives no score, and no end-point error is given where nothing was predicted.
+
+    Args:
+        table: Errors of one method.
+        protocol: Rules.
+        with_intervals: Whether to resample clips (the slower part).
+        seed: Of the resampling.
+    """
+    parts = [_score_cell(cell, protocol, with_intervals, seed) for cell in _cells(table, protocol)]
+    return Scores(*(tuple(chain.from_iterable(getattr(part, f.name) for part in parts)) for f in fields(Scores)))
+
+
+def _cells(table: ErrorTable, protocol: Protocol) -> Iterator[Cell]:
+    present = table.subsets
+    official = [s.name for s in protocol.subsets]
+    for subset in [*(s for s in official if s in present), *(s for s in present if s not in official)]:
+        for visibility in protocol.visibilities:
+            yield select(table, subset, visibility)
+
+
+def _score_cell(cell: Cell, protocol: Protocol, with_intervals: bool, seed: int) -> Scores:
+    count = cell.n_keypoints
+    empty = tuple(name for name, n in zip(JOINT_NAMES, count, strict=True) if n == 0)
+    unscored = (EmptyJoints(cell.subset, cell.visibility, empty),) if empty else ()
+    if not count.any():
+        return Scores((), (), (), unscored)
+    pcks = [pck_sums(cell, t) for t in protocol.thresholds]
+    others = [auc_sums(cell, protocol.auc_maximum), epe_sums(cell)]
+    drawn = intervals([*pcks, *others], protocol, seed) if with_intervals else None
+    thresholds = curve_thresholds(protocol.auc_maximum, protocol.curve_points)
+    curve = tuple(pck_curve(cell, thresholds).tolist())
+    return Scores(
+        tuple(_main_rows(cell, pcks, others, drawn, protocol)),
+        tuple(_joint_rows(cell, pcks, protocol)),
+        (Curve(cell.subset, cell.visibility, tuple(thresholds.tolist()), curve),),
+        unscored,
+    )
+
+
+def _main_rows(
+    cell: Cell, pcks: list[ClipSums], others: list[ClipSums], drawn: list[Interval | None] | None, protocol: Protocol
+) -> Iterator[Score]:
+    names = [*(("pck", t) for t in protocol.thresholds), ("auc", None), ("epe_mean_px", None)]
+    sums = [*pcks, *others]
+    for i, ((metric, threshold), s) in enumerate(zip(names, sums, strict=True)):
+        if s.n_keypoints:
+            ci = drawn[i] if drawn else None
+            reason = "" if ci else ONE_CLIP if drawn else NOT_ASKED
+            yield _row(cell, metric, threshold, s.value(), s, ci, reason)
+    if others[-1].n_keypoints:
+        yield _row(cell, "epe_median_px", None, epe_median_px(cell), others[-1], None, MEDIAN)
+
+
+def _row(
+    cell: Cell, metric: str, threshold: float | None, value: float, sums: ClipSums, ci: Interval | None, no_ci: str
+) -> Score:
+    return Score(
+        cell.subset,
+        cell.visibility,
+        metric,
+        threshold,
+        value,
+        n_hands=sums.n_hands,
+        n_keypoints=sums.n_keypoints,
+        n_clips=sums.n_clips,
+        ci=ci,
+        no_ci=no_ci,
+    )
+
+
+def _joint_rows(cell: Cell, pcks: list[ClipSums], protocol: Protocol) -> Iterator[JointScore]:
+    for threshold, sums in zip(protocol.thresholds, pcks, strict=True):
+        for name, value, n in zip(JOINT_NAMES, sums.per_joint().tolist(), cell.n_keypoints.tolist(), strict=True):
+            if n:
+                yield JointScore(cell.subset, cell.visibility, threshold, name, value, n)

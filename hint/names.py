@@ -86,8 +86,15 @@ def subset_of_folder(folder: str) -> str:
     return split + match["source"] + ("_seq" if match["kind"] == "seq" else "")
 
 
+def split_of_subset(subset: str) -> str:
+    """Return "train", "val" or "test"."""
+    split = subset.partition("_")[0]
+    return split if split in ("train", "val") else "test"
+
+
 def folder_of_subset(subset: str) -> str:
     """Name the folder of a subset: the inverse of :func:`subset_of_folder` for released names."""
-    split, _, rest = subset.partition("_") if subset.startswith(("val_", "train_")) else ("test", "", subset)
+    split = split_of_subset(subset)
+    rest = subset if split == "test" else subset.removeprefix(f"{split}_")
     kind = "seq" if rest.endswith("_seq") else "img"
     return f"{split.upper()}_{rest.removesuffix('_seq')}_{kind}"

@@ -9,19 +9,20 @@ from hint.errors import InputError, UnknownNameError
 from hint.files.coco import read_coco
 from hint.files.evaluation_npz import part_of, read_evaluation_npz
 from hint.files.pairs import read_pairs
-from hint.names import subset_of_folder
+from hint.names import split_of_subset, subset_of_folder
 from hint.types import HandLabels
 
 Reader = Callable[[], HandLabels]
 
 
-def read_labels(path: Path, subsets: Sequence[str] = (), images: Path | None = None) -> HandLabels:
+def read_labels(path: Path, subsets: Sequence[str] = (), images: Path | None = None, split: str = "test") -> HandLabels:
     """Read labels, finding out the format.
 
     Args:
         path: HInt root, folder of jpg+json pairs, folder of evaluation npz files, one of these, or a COCO file.
-        subsets: Names ("newdays", "val_ego4d") or folder names ("VAL_ego4d_img") to read; none = every test subset.
+        subsets: Names ("newdays", "val_ego4d") or folder names ("VAL_ego4d_img") to read; none = all of ``split``.
         images: Folder of the pictures where labels come without them.
+        split: "test", "val" or "train": what to read of a HInt root; without that split everything there is read.
 
     Raises:
         InputError: If nothing readable is there.
@@ -39,7 +40,7 @@ def read_labels(path: Path, subsets: Sequence[str] = (), images: Path | None = N
             f"{path} holds no labels: expected HInt folders (TEST_newdays_img, ...), <stem>.jpg+json pairs, "
             "evaluation npz (<name>_all.npz, _vis, _occ) or a COCO keypoint .json"
         )
-    return HandLabels.concatenate([parts[name]() for name in _choose(list(parts), subsets)])
+    return HandLabels.concatenate([parts[name]() for name in _choose(list(parts), subsets, split)])
 
 
 def _find(path: Path, images: Path | None) -> dict[str, Reader]:
@@ -56,9 +57,9 @@ def _find(path: Path, images: Path | None) -> dict[str, Reader]:
     return {subset_of_folder(path.resolve().name): lambda: read_pairs(path)} if any(path.glob("*.json")) else {}
 
 
-def _choose(found: list[str], wanted: Sequence[str]) -> list[str]:
+def _choose(found: list[str], wanted: Sequence[str], split: str) -> list[str]:
     if not wanted:
-        return [name for name in found if not name.startswith(("val_", "train_"))] or found
+        return [name for name in found if split_of_subset(name) == split] or found
     names = list(dict.fromkeys(subset_of_folder(name) for name in wanted))
     for name in names:
         if name not in found:
@@ -69,5 +70,5 @@ def _choose(found: list[str], wanted: Sequence[str]) -> list[str]:
 def _pick(labels: HandLabels, subsets: Sequence[str]) -> HandLabels:
     if not subsets:
         return labels
-    chosen = _choose(labels.subsets, subsets)
+    chosen = _choose(labels.subsets, subsets, split="")
     return labels.select([name in chosen for name in labels.subset.tolist()])

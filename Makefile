@@ -1,0 +1,32 @@
+# make demo    render a demo set, evaluate HaMeR and the controls on it, show where the report is
+# make test    run the tests
+# make check   lint, types, import contract
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test test-full check
+
+demo: $(READY)
+	$(BIN)/hint demo
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+test-full: $(READY)
+	$(BIN)/python -m pytest -m full_size
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+$(READY): pyproject.toml requirements-nodeps.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "hint needs Python 3.10 or newer; name one with make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements-nodeps.txt
+	@touch $@

@@ -1,0 +1,221 @@
+"""Labels and a method, or a file of predictions, to a result record and the files behind it.
+
+A run leaves three files in its folder: ``predictions.npz``, ``errors.npz`` (the error table) and ``record.json``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmark.error_table import ErrorTable, compute_errors, write_error_table
+from benchmark.protocol import Protocol
+from benchmark.record import (
+    ProtocolEntry,
+    Record,
+    SubsetEntry,
+    TimingEntry,
+    labels_sha256,
+    write_record,
+)
+from benchmark.scores import score_table
+from hint.engine import RunResult, run
+from hint.errors import InputError
+from hint.files import read_labels
+from hint.progress import progress
+from hint.provenance import collect, peak_memory_bytes
+from hint.types import HandLabels, Method, MethodCard, Predictions
+
+#: Packages whose versions can change a number.
+PACKAGES = ("numpy", "opencv-python-headless", "torch", "timm", "smplx", "mediapipe")
+
+OVERWRITE = ("never", "missing", "always")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A record and the error table it was computed from."""
+
+    record: Record
+    table: ErrorTable
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to run and score.
+
+    Attributes:
+        protocol: Rules of scoring.
+        out: Folder for the three files; None keeps none.
+        limit: Number of hands to evaluate, spread evenly over the labels; None = all.
+        seed: Of the intervals.
+        batch_size: Hands per forward pass.
+        workers: Threads that read and crop pictures.
+        overwrite: "missing" goes on from what an earlier run left, "never" refuses to touch it, "always" starts anew.
+    """
+
+    protocol: Protocol
+    out: Path | None = None
+    limit: int | None = None
+    seed: int = 0
+    batch_size: int = 16
+    workers: int = 2
+    overwrite: str = "missing"
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What there is to score, and how it came about."""
+
+    predictions: Predictions
+    card: MethodCard
+    fingerprint: dict[str, Any]
+    device: str = ""
+    failures: dict[str, str] = field(default_factory=dict)
+    reused: int = 0
+    load_seconds: float = 0.0
+    predict_seconds: float = 0.0
+
+
+def evaluate_method(labels: HandLabels, method: Method, settings: Settings, load_seconds: float = 0.0) -> Evaluation:
+    """Predict every labelled hand (or go on from an earlier run), score, and write the files.
+
+    Args:
+        labels: Hands to evaluate.
+        method: What to run.
+        settings: How.
+        load_seconds: What loading the method took, for the record.
+
+    Raises:
+        InputError: If pictures are absent or ``settings.out`` holds results of other settings.
+    """
+    wanted = limited(labels, settings.limit)
+    _prepare_folder(settings)
+    with progress(f"{method.card.title}: hands", len(wanted)) as advance:
+        result: RunResult = run(
+            method,
+            wanted.hands(),
+            save_to=settings.out / "predictions.npz" if settings.out else None,
+            batch_size=settings.batch_size,
+            workers=settings.workers,
+            advance=advance,
+        )
+    outcome = _Outcome(
+        result.predictions,
+        method.card,
+        method.fingerprint,
+        str(getattr(method, "device", "cpu")),
+        result.failures,
+        result.reused,
+        load_seconds,
+        result.seconds,
+    )
+    return _score(wanted, outcome, settings, labels.hand_id.tolist())
+
+
+def evaluate_predictions(
+    labels: HandLabels, predictions: Predictions, name: str, settings: Settings, known: Collection[str] = ()
+) -> Evaluation:
+    """Score predictions somebody made.
+
+    Args:
+        labels: Hands to evaluate.
+        predictions: Rows in any order.
+        name: What to call them.
+        settings: How.
+        known: Ids that may be predicted without being in ``labels``.
+
+    Raises:
+        InputError: If a predicted id is neither labelled nor known.
+    """
+    _prepare_folder(settings)
+    card = MethodCard(name, name, "Predictions given as a file.", code_licence="")
+    outcome = _Outcome(predictions, card, {"source": "file"})
+    return _score(limited(labels, settings.limit), outcome, settings, {*labels.hand_id.tolist(), *known})
+
+
+def known_ids(path: Path, labels: HandLabels, predictions: Predictions) -> Collection[str]:
+    """Return ids of every subset at ``path`` if the predictions hold more than ``labels``; they may lie in others."""
+    inside = set(labels.hand_id.tolist())
+    return () if inside.issuperset(predictions.hand_id.tolist()) else read_labels(path).hand_id.tolist()
+
+
+def limited(labels: HandLabels, limit: int | None) -> HandLabels:
+    """Return ``limit`` hands spread evenly over the labels.
+
+    Raises:
+        InputError: If the limit is below 1.
+    """
+    if limit is None or limit >= len(labels):
+        return labels
+    if limit < 1:
+        raise InputError(f"--limit {limit}: evaluate at least one hand")
+    return labels.select(np.linspace(0, len(labels) - 1, limit).round().astype(int))
+
+
+def _prepare_folder(settings: Settings) -> None:
+    if settings.out is None:
+        return
+    earlier = [settings.out / name for name in ("predictions.npz", "errors.npz", "record.json")]
+    present = [path for path in earlier if path.exists()]
+    if present and settings.overwrite == "never":
+        raise InputError(f"{settings.out} holds results already; choose another --out, or --overwrite missing|always")
+    if settings.overwrite == "always":
+        for path in present:
+            path.unlink()
+
+
+def _score(labels: HandLabels, outcome: _Outcome, settings: Settings, known: Collection[str]) -> Evaluation:
+    started = time.perf_counter()
+    table, coverage = compute_errors(labels, outcome.predictions, known)
+    scores = score_table(table, settings.protocol, seed=settings.seed)
+    partial = bool(coverage.missing) or settings.limit is not None
+    computed = len(outcome.predictions) - outcome.reused
+    record = Record(
+        status="partial" if partial else "complete",
+        method=outcome.card,
+        fingerprint=outcome.fingerprint,
+        protocol=ProtocolEntry(id=settings.protocol.id, sha256=settings.protocol.sha256),
+        data=tuple(_subset_entry(labels, name, settings.protocol) for name in labels.subsets),
+        limit=settings.limit,
+        seed=settings.seed,
+        scores=scores.scores,
+        per_joint=scores.per_joint,
+        curve=scores.curves,
+        empty_joints=scores.empty_joints,
+        coverage=coverage,
+        failures=outcome.failures,
+        timing=TimingEntry(
+            load_seconds=round(outcome.load_seconds, 3),
+            predict_seconds=round(outcome.predict_seconds, 3),
+            score_seconds=round(time.perf_counter() - started, 3),
+            hands_per_second=round(computed / outcome.predict_seconds, 3)
+            if computed and outcome.predict_seconds
+            else None,
+            reused=outcome.reused,
+            device=outcome.device,
+            peak_memory_bytes=peak_memory_bytes(),
+        ),
+        provenance=collect(PACKAGES),
+    )
+    if settings.out is not None:
+        write_error_table(table, settings.out / "errors.npz")
+        write_record(settings.out / "record.json", record)
+    return Evaluation(record, table)
+
+
+def _subset_entry(labels: HandLabels, name: str, protocol: Protocol) -> SubsetEntry:
+    part = labels.select(labels.subset == name)
+    official = next((s for s in protocol.subsets if s.name == name), None)
+    return SubsetEntry(
+        name=name,
+        n_hands=len(part),
+        n_clips=len(set(part.clip_id.tolist())),
+        expected_hands=official.hands if official else None,
+        labels_sha256=labels_sha256(part),
+    )

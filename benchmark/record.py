@@ -1,0 +1,128 @@
+"""The result record: what was asked, what happened, what was scored, and how to get it again.
+
+Records are files people send each other, so they are checked on the way in and on the way out: no unknown key, no NaN.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from benchmark.error_table import Coverage
+from benchmark.scores import Curve, EmptyJoints, JointScore, Score
+from hint.errors import InputError
+from hint.files import write_bytes
+from hint.types import HandLabels, MethodCard
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True, revalidate_instances="always"
+    )
+
+
+class ProtocolEntry(_Model):
+    """Name and sha256 of the protocol file."""
+
+    id: str
+    sha256: str
+
+
+class SubsetEntry(_Model):
+    """One evaluated part of the data; ``expected_hands`` is the protocol's count, None for parts it does not know."""
+
+    name: str
+    n_hands: int
+    n_clips: int
+    expected_hands: int | None
+    labels_sha256: str
+
+
+class TimingEntry(_Model):
+    """Seconds of each stage; ``hands_per_second`` counts hands computed in this run, None if all were reused."""
+
+    load_seconds: float
+    predict_seconds: float
+    score_seconds: float
+    hands_per_second: float | None
+    reused: int
+    device: str
+    peak_memory_bytes: int | None
+
+
+class Record(_Model):
+    """One method on one label set under one protocol.
+
+    ``status`` is "complete", "partial" (rows are missing or ``limit`` was given) or "reference" (taken from a paper).
+    ``failures`` says of each picture that could not be used why.
+    """
+
+    schema_version: Literal["hint-record-1"] = Field(default="hint-record-1", alias="schema")
+    status: Literal["complete", "partial", "reference"]
+    method: MethodCard
+    fingerprint: dict[str, Any]
+    protocol: ProtocolEntry
+    data: tuple[SubsetEntry, ...]
+    limit: int | None
+    seed: int
+    scores: tuple[Score, ...]
+    per_joint: tuple[JointScore, ...]
+    curve: tuple[Curve, ...]
+    empty_joints: tuple[EmptyJoints, ...]
+    coverage: Coverage
+    failures: dict[str, str]
+    timing: TimingEntry
+    provenance: dict[str, Any]
+
+    def to_json(self) -> str:
+        """Return the record as indented JSON."""
+        return self.model_dump_json(by_alias=True, indent=2) + "\n"
+
+    def value(self, subset: str, visibility: str, metric: str = "pck", threshold: float | None = None) -> Score | None:
+        """Return one score, None where it was not computed."""
+        wanted = (subset, visibility, metric, threshold)
+        return next((s for s in self.scores if (s.subset, s.visibility, s.metric, s.threshold) == wanted), None)
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Write a record atomically."""
+    write_bytes(path, record.to_json().encode())
+
+
+def read_record(path: Path) -> Record:
+    """Read and check a record.
+
+    Raises:
+        InputError: If the file is absent, no JSON, or not of this schema.
+    """
+    try:
+        return Record.model_validate(json.loads(path.read_bytes()))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"{path} is not readable as a record: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            f"{path} is no record of this version: {where}: {first['msg']} ({error.error_count()} in all)"
+        ) from error
+
+
+def labels_sha256(labels: HandLabels) -> str:
+    """Digest the ground truth, whatever format and order it came in.
+
+    Coordinates count to a thousandth of a pixel, so that boxes stored as centre and size agree with corners.
+    """
+    order = np.argsort(labels.hand_id)
+    digest = hashlib.sha256("\n".join(labels.hand_id[order].tolist()).encode())
+    numbers = np.concatenate(
+        [labels.box_xyxy.reshape(len(labels), -1), labels.keypoints_2d.reshape(len(labels), -1)], 1
+    )
+    digest.update(np.rint(numbers[order] * 1000).astype("<i8").tobytes())
+    digest.update(labels.visibility[order].tobytes())
+    digest.update(labels.is_right[order].astype(np.uint8).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,84 @@
+"""Pictures of what methods got right and wrong."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from hint.files import write_bytes
+from hint.images import read_image
+from hint.render import draw_keypoints
+from hint.types import HandLabels, Image, Predictions
+
+#: Side of a tile in px, and how many box sides of the picture it shows.
+TILE, SHOWN = 240, 1.5
+#: Size of a tile on the figure in inches, and the gap between two hands of a line in tiles.
+_INCHES, _GAP = 1.5, 0.15
+_PAPER = 240
+
+_CAPTION = (
+    "joints filled white: visible · filled black: occluded (as annotated, in every column) · empty tile: no prediction"
+)
+
+
+def sheet(path: Path, labels: HandLabels, predictions: Mapping[str, Predictions], hands: int = 12) -> None:
+    """Write one PNG that shows labels and predictions of a few hands side by side, two hands to a line.
+
+    Args:
+        path: PNG to write.
+        labels: Labelled hands with pictures.
+        predictions: Title of each column -> predictions.
+        hands: How many hands, spread evenly over the labels.
+    """
+    chosen = np.linspace(0, len(labels) - 1, min(hands, len(labels))).round().astype(int).tolist()
+    titles = ["ground truth", *predictions]
+    lines, columns = -(-len(chosen) // 2), 2 * len(titles) + 1
+    ratios = [1.0] * len(titles) + [_GAP] + [1.0] * len(titles)
+    figure = Figure(figsize=(_INCHES * sum(ratios), _INCHES * lines + 0.6), dpi=120, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)  # type: ignore[union-attr, call-arg]
+    axes = figure.subplots(lines, columns, squeeze=False, width_ratios=ratios)
+    for panel in axes.flat:
+        panel.set_axis_off()
+    for place, k in enumerate(chosen):
+        line, right = divmod(place, 2)
+        for column, tile in enumerate(_tiles(labels, k, list(predictions.values()))):
+            panel = axes[line, column + right * (len(titles) + 1)]
+            panel.imshow(tile)
+            if line == 0:
+                panel.set_title(titles[column], fontsize=10)
+    figure.supxlabel(_CAPTION, fontsize=9)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    write_bytes(path, buffer.getvalue())
+
+
+def _tiles(labels: HandLabels, k: int, predictions: Sequence[Predictions]) -> list[Image]:
+    image = read_image(Path(labels.image[k]))
+    points = [labels.keypoints_2d[k], *(_row(p, str(labels.hand_id[k])) for p in predictions)]
+    return [_tile(image, labels.box_xyxy[k], p, labels.visibility[k]) for p in points]
+
+
+def _row(predictions: Predictions, hand_id: str) -> NDArray[np.floating] | None:
+    rows = np.flatnonzero(predictions.hand_id == hand_id)
+    if not len(rows) or not np.isfinite(predictions.keypoints_2d[rows[0]]).any():
+        return None
+    return np.asarray(predictions.keypoints_2d[rows[0]])
+
+
+def _tile(
+    image: Image, box: NDArray[np.float64], points: NDArray[np.floating] | None, visibility: NDArray[np.uint8]
+) -> Image:
+    if points is None:
+        return np.full((TILE, TILE, 3), _PAPER, np.uint8)
+    side = round(SHOWN * float(max(box[2:] - box[:2]))) + 1
+    corner = np.floor((box[:2] + box[2:] - side) / 2).astype(int)
+    # A shift by whole pixels copies without blur; the resize then averages as a reduction should.
+    window = cv2.warpAffine(image, np.array([[1.0, 0, -corner[0]], [0, 1.0, -corner[1]]]), (side, side))
+    tile = cv2.resize(window, (TILE, TILE), interpolation=cv2.INTER_AREA if side > TILE else cv2.INTER_CUBIC)
+    return draw_keypoints(np.asarray(tile, np.uint8), (points - corner) * (TILE / side), visibility)

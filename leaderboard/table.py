@@ -1,0 +1,82 @@
+"""Records as tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from benchmark.record import Record
+from benchmark.scores import Score
+from hint.errors import some_ids
+
+VISIBILITIES = ("all", "visible", "occluded")
+
+
+def score_table(record: Record) -> Table:
+    """Show every score of one record: a block per subset, a line per visibility."""
+    thresholds = sorted({s.threshold for s in record.scores if s.threshold is not None})
+    table = Table(title=f"{_name(record)} · {record.protocol.id}", title_justify="left", pad_edge=False)
+    table.add_column("subset")
+    table.add_column("joints")
+    for heading in ("hands", "keypoints", *(f"PCK@{t:g}" for t in thresholds), "AUC", "mean px", "median px"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for subset in record.data:
+        for visibility in VISIBILITIES:
+            metrics = [record.value(subset.name, visibility, "pck", t) for t in thresholds]
+            metrics += [record.value(subset.name, visibility, m) for m in ("auc", "epe_mean_px", "epe_median_px")]
+            counted = metrics[0]
+            sizes = (f"{counted.n_hands:,}", f"{counted.n_keypoints:,}") if counted else ("0", "0")
+            first = subset.name if visibility == "all" else ""
+            table.add_row(first, visibility, *sizes, *map(_cell, metrics), end_section=visibility == "occluded")
+    return table
+
+
+def comparison_table(records: Sequence[Record], subset: str) -> Table:
+    """Show several methods on one subset, as the paper's Table 3 does: thresholds within all, visible and occluded."""
+    thresholds = sorted({s.threshold for record in records for s in record.scores if s.threshold is not None})
+    hands = next((entry.n_hands for record in records for entry in record.data if entry.name == subset), 0)
+    table = Table(title=f"PCK on {subset}, {hands:,} hands, with 95% intervals", title_justify="left", pad_edge=False)
+    table.add_column("method", no_wrap=True)
+    for visibility in VISIBILITIES:
+        for t in thresholds:
+            table.add_column(f"{visibility}\n@{t:g}", justify="right", no_wrap=True)
+    for record in records:
+        cells = [record.value(subset, v, "pck", t) for v in VISIBILITIES for t in thresholds]
+        table.add_row(_name(record), *map(_cell, cells))
+    return table
+
+
+def remarks(record: Record) -> Iterator[str]:
+    """Say what a reader must know beside the numbers."""
+    misses = {*record.coverage.missing, *record.coverage.non_finite}
+    if misses:
+        yield (
+            f"{len(misses)} of {record.coverage.n_hands} hands without a full prediction count as misses: "
+            + some_ids(sorted(misses))
+        )
+    if record.failures:
+        yield f"{len(record.failures)} pictures could not be used: {some_ids(list(record.failures.values()))}"
+    for entry in record.empty_joints:
+        yield f"{entry.subset}, {entry.visibility}: no keypoint of {some_ids(list(entry.joints))}; left out of the mean"
+    for subset in record.data:
+        if subset.expected_hands not in (None, subset.n_hands):
+            yield f"{subset.name}: {subset.n_hands} hands, the released set has {subset.expected_hands}"
+
+
+def _name(record: Record) -> Text:
+    name = Text(record.method.title)
+    if record.method.note:
+        name.append(f" ({record.method.note})", style="italic yellow")
+    return name
+
+
+def _cell(score: Score | None) -> Text:
+    """Show a value with half the width of its interval."""
+    if score is None:
+        return Text("-")
+    text = Text(f"{score.value:.1f}")
+    if score.ci:
+        text.append(f" ±{(score.ci.high - score.ci.low) / 2:.1f}", style="dim")
+    return text

@@ -1,0 +1,135 @@
+"""Take listed files out of a .tar.gz and nothing else.
+
+No member's name ever becomes a path: each listed member has its place, everything else is passed over.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import tarfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, BinaryIO
+
+from hint.fetch.transfer import DamagedArchiveError, OnProgress
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+#: More than this is not read out of an archive, which ends archives made of endless zeros.
+MAX_UNPACKED = 20_000_000_000
+#: Largest header extension (long names, PAX records) that is read into memory.
+MAX_HEADER = 1 << 20
+_BLOCK = 1 << 20
+_EXTENSIONS = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
+_LONG_NAMES = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file of an archive that is kept.
+
+    Attributes:
+        path: Name in the archive.
+        keep_as: Place below the home folder.
+        max_bytes: Larger ones are refused; also what is asked of the disk.
+        sha256: Digest of the released file, "" where releases differ.
+    """
+
+    path: str
+    keep_as: str
+    max_bytes: int
+    sha256: str = ""
+
+
+def unpack(
+    archive: Path, members: Sequence[Member], folder: Path, on_progress: OnProgress | None = None
+) -> dict[Member, str]:
+    """Write the listed members below a folder.
+
+    Args:
+        archive: A .tar.gz file; read once, and only until the last listed member.
+        members: What to take; each goes to ``folder / member.keep_as``.
+        folder: Where to write.
+        on_progress: Called with "unpack", the bytes of the archive read and its size.
+
+    Returns:
+        sha256 of each member.
+
+    Raises:
+        DamagedArchiveError: If the archive is damaged or cut short, lacks a member, holds absolute or climbing paths,
+            or has a link, a device or too large a file in place of a member.
+    """
+    wanted = {member.path: member for member in members}
+    digests: dict[Member, str] = {}
+    try:
+        with (
+            archive.open("rb") as raw,
+            _Metered(raw, archive.stat().st_size, on_progress) as plain,
+            tarfile.open(fileobj=plain, mode="r|", bufsize=_BLOCK, tarinfo=_BoundedHeader) as tar,
+        ):
+            for info in tar:
+                member = wanted.get(_plain_name(info))
+                if member and member not in digests:
+                    digests[member] = _copy(tar, info, member, folder)
+                if len(digests) == len(wanted):
+                    break
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DamagedArchiveError(f"{archive} is damaged, cut short or no .tar.gz ({error})") from error
+    absent = [member.path for member in members if member not in digests]
+    if absent:
+        raise DamagedArchiveError(f"{archive} does not hold {', '.join(absent)}")
+    return digests
+
+
+def _plain_name(info: tarfile.TarInfo) -> str:
+    path = PurePosixPath(info.name.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts:
+        raise DamagedArchiveError(f"the archive holds the path {info.name!r}, which leads out of it; it is not used")
+    return str(path)
+
+
+def _copy(tar: tarfile.TarFile, info: tarfile.TarInfo, member: Member, folder: Path) -> str:
+    source = tar.extractfile(info) if info.isreg() else None
+    if source is None:
+        raise DamagedArchiveError(f"{member.path} in the archive is no plain file; the archive is not used")
+    if info.size > member.max_bytes:
+        raise DamagedArchiveError(f"{member.path} in the archive has {info.size} bytes, more than {member.max_bytes}")
+    place = folder / member.keep_as
+    place.parent.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256()
+    with source, place.open("wb") as file:
+        while block := source.read(_BLOCK):
+            digest.update(block)
+            file.write(block)
+    return digest.hexdigest()
+
+
+class _Metered(gzip.GzipFile):
+    """The decompressed bytes of an archive, up to a limit."""
+
+    def __init__(self, raw: BinaryIO, size: int, on_progress: OnProgress | None) -> None:
+        super().__init__(fileobj=raw, mode="rb")
+        self._raw, self._raw_size, self._on_progress = raw, size, on_progress
+
+    def read(self, size: int | None = -1) -> bytes:
+        block = super().read(size)
+        if self.tell() > MAX_UNPACKED:
+            raise DamagedArchiveError(f"the archive unpacks to more than {MAX_UNPACKED} bytes; it is not used")
+        if self._on_progress:
+            self._on_progress("unpack", self._raw.tell(), self._raw_size)
+        return block
+
+
+class _BoundedHeader(tarfile.TarInfo):
+    """A header whose extensions are read only where they are of a sane size."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        info = super().frombuf(buf, encoding, errors)
+        if info.type in _EXTENSIONS + _LONG_NAMES and info.size > MAX_HEADER:
+            raise DamagedArchiveError(f"the archive has a header of {info.size} bytes; it is not used")
+        return info

@@ -1,0 +1,222 @@
+"""Download one file over HTTP, going on where an earlier attempt stopped.
+
+The standard library is enough: a request with ``Range`` and ``If-Range``, and a comparison of lengths afterwards, since
+``http.client`` does not complain about a body that ends early when it is read in blocks.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import shutil
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+import hint
+from hint.errors import HintError
+
+#: Stage ("download", "unpack"), bytes done, bytes in all or None.
+OnProgress = Callable[[str, int, "int | None"], None]
+
+#: Seconds without a byte until a connection counts as dead.
+TIMEOUT_S = 30.0
+#: Attempts in a row that bring less than ``PROGRESS_BYTES``, and the wait after the first of them.
+ATTEMPTS = 5
+BACKOFF_S = 1.0
+PROGRESS_BYTES = 1 << 20
+_BLOCK = 1 << 18
+_FINAL_CODES = {401: "it asks for a login", 403: "access is refused", 404: "there is no such file", 410: "it is gone"}
+
+
+class FetchError(HintError):
+    """A download or its unpacking failed."""
+
+
+class DamagedArchiveError(FetchError):
+    """What was downloaded is not what it should be; another attempt needs a new download."""
+
+
+class _TryAgain(Exception):  # noqa: N818 - it asks for something
+    """An attempt ended early for a reason that may pass."""
+
+
+@dataclass(frozen=True)
+class _Note:
+    """What the server said about the file a ``.part`` belongs to, kept beside it."""
+
+    url: str
+    validator: str
+    size: int | None
+
+
+def download(url: str, target: Path, *, name: str, extra: int, on_progress: OnProgress | None = None) -> Path:
+    """Download a file unless it is there already.
+
+    Until it is complete it is ``<target>.part``, with a note of its size and ETag (or date) in ``<target>.part.json``;
+    a file that changed on the server, or a server that cannot send the rest of a file, makes it start over.
+
+    Args:
+        url: http or https.
+        target: Where to put it.
+        name: What ``hint fetch`` calls it, for messages.
+        extra: Bytes that must stay free on the disk besides the file.
+        on_progress: Called with "download", the bytes here and the bytes in all.
+
+    Raises:
+        FetchError: If it cannot be downloaded; what came is kept.
+    """
+    attempt = _Attempt(url, target, extra, on_progress)
+    failed, most = 0, 0
+    while not target.exists():
+        try:
+            attempt.run()
+        except _TryAgain as reason:
+            here = attempt.part.stat().st_size if attempt.part.exists() else 0
+            failed = 1 if here >= most + PROGRESS_BYTES else failed + 1
+            most = max(most, here)
+            if failed >= ATTEMPTS:
+                raise FetchError(f"{url}: {reason}, {ATTEMPTS} times; {_advice(name, here)}") from reason
+            time.sleep(BACKOFF_S * 2 ** (failed - 1))
+        except FetchError as error:
+            here = attempt.part.stat().st_size if attempt.part.exists() else 0
+            raise FetchError(f"{error}; {_advice(name, here)}") from error
+    return target
+
+
+def require_space(folder: Path, need: int, purpose: str) -> None:
+    """Refuse work the disk has no room for.
+
+    Raises:
+        FetchError: If fewer than ``need`` bytes are free.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < need:
+        raise FetchError(
+            f"{folder} has {free / 1e9:.1f} GB free, {need / 1e9:.1f} GB are needed to {purpose}: make room or set "
+            "HINT_HOME to a folder on another disk"
+        )
+
+
+def _advice(name: str, here: int) -> str:
+    again = f"go on at {here / 1e6:.0f} MB" if here else "try again"
+    return f"type `hint fetch {name}` to {again}, or `hint fetch {name} --url FILE` with an archive you got otherwise"
+
+
+class _Attempt:
+    """One request after another for the same file."""
+
+    def __init__(self, url: str, target: Path, extra: int, on_progress: OnProgress | None) -> None:
+        self.url, self.target, self.extra, self.on_progress = url, target, extra, on_progress
+        self.host = urlsplit(url).netloc
+        self.part = target.with_name(target.name + ".part")
+        self.note_path = target.with_name(target.name + ".part.json")
+
+    def run(self) -> None:
+        """Bring the rest of the file, or all of it; keep what came."""
+        note = self._read_note()
+        here = self.part.stat().st_size if note else 0
+        if note is None or here != note.size:
+            with self._open(here, note) as response:
+                start = self._start(response, here, note)
+                note = note if note and start else _note(self.url, response)
+                rest = (note.size or 0) - start
+                require_space(self.target.parent, rest + self.extra, f"download {self.target.name} and unpack it")
+                self.note_path.write_text(json.dumps(asdict(note)), encoding="utf-8")
+                self._copy(response, start, note.size)
+        self.part.replace(self.target)
+        self.note_path.unlink()
+
+    def _read_note(self) -> _Note | None:
+        """Return the note of an earlier attempt that can be continued."""
+        try:
+            note = _Note(**json.loads(self.note_path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+        return note if note.validator and note.url == self.url and self.part.exists() else None
+
+    def _open(self, here: int, note: _Note | None) -> http.client.HTTPResponse:
+        headers = {"User-Agent": f"hint-toolkit/{hint.__version__}"}
+        if note and here:
+            headers |= {"Range": f"bytes={here}-", "If-Range": note.validator}
+        try:
+            response: http.client.HTTPResponse = urlopen(Request(self.url, headers=headers), timeout=TIMEOUT_S)
+        except HTTPError as error:
+            if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and here:
+                self._forget()
+                raise _TryAgain("the file on the server is shorter than before") from error
+            raise _code_failure(self.host, error) from error
+        except (OSError, http.client.HTTPException) as error:
+            raise _failure(self.host, error) from error
+        return response
+
+    def _start(self, response: http.client.HTTPResponse, here: int, note: _Note | None) -> int:
+        """Return the place in the file the body of an answer begins at."""
+        if self.url.startswith("https:") and not response.url.startswith("https:"):
+            raise FetchError(f"{self.host} sends on to {response.url}, which is not encrypted")
+        if response.headers.get_content_type() == "text/html":
+            raise FetchError(f"{self.host} sent a web page instead of a file")
+        if response.status != http.HTTPStatus.PARTIAL_CONTENT:
+            return 0
+        sent = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
+        if note is None or sent is None or (int(sent[1]), int(sent[2])) != (here, note.size):
+            self._forget()
+            raise _TryAgain("the server sent another part of the file than was asked for")
+        return here
+
+    def _copy(self, response: http.client.HTTPResponse, start: int, size: int | None) -> None:
+        done = start
+        with self.part.open("r+b" if start else "wb") as file:
+            file.seek(start)
+            while block := self._read(response):
+                file.write(block)
+                done += len(block)
+                if self.on_progress:
+                    self.on_progress("download", done, size)
+        if size is not None and done != size:
+            raise _TryAgain(f"the connection ended after {done} of {size} bytes")
+
+    def _read(self, response: http.client.HTTPResponse) -> bytes:
+        try:
+            return response.read1(_BLOCK)
+        except (OSError, http.client.HTTPException) as error:
+            raise _failure(self.host, error) from error
+
+    def _forget(self) -> None:
+        self.note_path.unlink(missing_ok=True)
+        self.part.unlink(missing_ok=True)
+
+
+def _note(url: str, response: http.client.HTTPResponse) -> _Note:
+    etag, length = response.headers.get("ETag", ""), response.headers.get("Content-Length", "")
+    # A weak ETag vouches for the meaning of a file, not for its bytes: If-Range may not use it.
+    validator = response.headers.get("Last-Modified", "") if not etag or etag.startswith("W/") else etag
+    return _Note(url, validator, int(length) if length.isdecimal() else None)
+
+
+def _code_failure(host: str, error: HTTPError) -> FetchError | _TryAgain:
+    text = f"{host} answered {error.code}: {_FINAL_CODES.get(error.code, error.reason)}"
+    passing = error.code >= 500 or error.code in (http.HTTPStatus.REQUEST_TIMEOUT, http.HTTPStatus.TOO_MANY_REQUESTS)
+    return _TryAgain(text) if passing else FetchError(text)
+
+
+def _failure(host: str, error: Exception) -> FetchError | _TryAgain:
+    reason = error.reason if isinstance(error, URLError) else error
+    if isinstance(reason, socket.gaierror):
+        return FetchError(f"cannot find {host}: there is no network, or the address is mistyped")
+    if isinstance(reason, ConnectionRefusedError):
+        return FetchError(f"{host} refuses connections")
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return FetchError(f"{host} does not prove who it is ({reason.verify_message})")
+    if isinstance(reason, TimeoutError):
+        return _TryAgain(f"{host} was silent for {TIMEOUT_S:g} s")
+    if isinstance(reason, ConnectionError | ssl.SSLError | http.client.IncompleteRead | http.client.BadStatusLine):
+        return _TryAgain(f"the connection to {host} broke ({type(reason).__name__})")
+    return FetchError(f"cannot download from {host} ({reason})")

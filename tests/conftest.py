@@ -1,8 +1,13 @@
 """Fixtures every test may ask for."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from hint.files import write_pairs
+from hint.types import HandLabels
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -21,3 +26,49 @@ def hint_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     home = tmp_path_factory.mktemp("hint_home")
     monkeypatch.setenv("HINT_HOME", str(home))
     return home
+
+
+def make_labels(n: int = 12, seed: int = 0, subset: str = "newdays", images: Path | None = None) -> HandLabels:
+    """Draw ``n`` labelled hands, two to a clip; odd ones are left hands."""
+    rng = np.random.default_rng(seed)
+    side = ["r" if k % 2 == 0 else "l" for k in range(n)]
+    ids = [f"ND_{seed:03d}_clip{k // 2:03d}_frame{k:06d}_{s}" for k, s in enumerate(side)]
+    corner, size = rng.uniform(20, 120, (n, 2)), rng.uniform(40, 90, (n, 2))
+    return HandLabels(
+        hand_id=np.array(ids),
+        clip_id=np.array([i[3:14] for i in ids]),
+        subset=np.full(n, subset),
+        box_xyxy=np.concatenate([corner, corner + size], axis=1),
+        is_right=np.array([s == "r" for s in side]),
+        keypoints_2d=corner[:, None] + rng.uniform(0, 1, (n, 21, 2)) * size[:, None],
+        existence=rng.random((n, 21)) < 0.9,
+        occlusion=rng.random((n, 21)) < 0.4,
+        image=np.array([str(images / f"{i}.jpg") if images else "" for i in ids]),
+    )
+
+
+@pytest.fixture
+def labels() -> HandLabels:
+    """Twelve labelled hands without pictures."""
+    return make_labels()
+
+
+@pytest.fixture
+def make() -> Callable[..., HandLabels]:
+    """The function that draws labelled hands."""
+    return make_labels
+
+
+@pytest.fixture
+def hint_root(tmp_path: Path) -> Path:
+    """A HInt root with one folder of twelve pairs, pictures 240x200."""
+    pytest.importorskip("cv2")
+    from hint.images import write_image
+
+    folder = tmp_path / "root" / "TEST_newdays_img"
+    drawn = make_labels()
+    write_pairs(folder, drawn)
+    rng = np.random.default_rng(5)
+    for hand_id in drawn.hand_id.tolist():
+        write_image(folder / f"{hand_id}.jpg", rng.integers(0, 255, (200, 240, 3), dtype=np.uint8))
+    return tmp_path / "root"

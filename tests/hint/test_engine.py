@@ -1,0 +1,116 @@
+"""The engine with small methods written for these tests; they are real methods, only cheap."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("cv2")
+
+from hint.engine import run
+from hint.errors import InputError, MissingRequirementError
+from hint.files import read_labels, read_predictions
+from hint.types import Hand, Image, MethodCard, Predictions
+
+
+@dataclass
+class Brightness:
+    """Predicts the corner of the box plus the mean of the picture, so that pixels matter."""
+
+    version: int = 1
+    stop_after: int = 10**9
+    batches: list[int] = field(default_factory=list)
+    card: MethodCard = MethodCard("brightness", "Brightness", "Mean of the picture.")
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        return {"version": self.version}
+
+    def prepare(self, hand: Hand, image: Image | None) -> float:
+        assert image is not None
+        return float(image.mean())
+
+    def infer(self, hands: Sequence[Hand], prepared: Sequence[float]) -> Predictions:
+        if sum(self.batches) >= self.stop_after:
+            raise KeyboardInterrupt
+        self.batches.append(len(hands))
+        points = np.array([[h.box_xyxy[:2]] * 21 for h in hands]) + np.array(prepared)[:, None, None]
+        return Predictions(np.array([h.hand_id for h in hands]), points)
+
+
+def test_rows_follow_the_hands_whatever_the_batches(hint_root: Path) -> None:
+    hands = read_labels(hint_root).hands()
+    results = [
+        run(Brightness(), hands, batch_size=size, workers=w).predictions for size, w in ((1, 1), (5, 3), (99, 4))
+    ]
+    for result in results:
+        assert result.hand_id.tolist() == [h.hand_id for h in hands]
+        assert np.array_equal(result.keypoints_2d, results[0].keypoints_2d)
+
+
+def test_progress_counts_every_hand(hint_root: Path) -> None:
+    steps: list[int] = []
+    run(Brightness(), read_labels(hint_root).hands(), batch_size=5, advance=steps.append)
+    assert sum(steps) == 12
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(hint_root: Path, tmp_path: Path) -> None:
+    hands, path = read_labels(hint_root).hands(), tmp_path / "p.npz"
+    with pytest.raises(KeyboardInterrupt):
+        run(Brightness(stop_after=6), hands, save_to=path, batch_size=3)
+    assert len(read_predictions(path)) == 6
+    method = Brightness()
+    result = run(method, hands, save_to=path, batch_size=3)
+    assert result.reused == 6
+    assert sum(method.batches) == 6
+    assert np.array_equal(result.predictions.keypoints_2d, run(Brightness(), hands).predictions.keypoints_2d)
+    assert read_predictions(path).hand_id.tolist() == [h.hand_id for h in hands]
+
+
+def test_only_rows_whose_input_changed_are_computed_again(hint_root: Path, tmp_path: Path) -> None:
+    hands, path = read_labels(hint_root).hands(), tmp_path / "p.npz"
+    run(Brightness(), hands, save_to=path)
+    moved = [replace(hands[0], box_xyxy=(1.0, 2.0, 50.0, 60.0)), *hands[1:]]
+    assert hands[3].image is not None
+    os.utime(hands[3].image, ns=(0, 0))
+    method = Brightness()
+    result = run(method, moved, save_to=path)
+    assert (result.reused, sum(method.batches)) == (10, 2)
+
+
+def test_predictions_of_other_settings_are_not_touched(hint_root: Path, tmp_path: Path) -> None:
+    hands, path = read_labels(hint_root).hands(), tmp_path / "p.npz"
+    run(Brightness(), hands, save_to=path)
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=r"made with version 1 \(now 2\); give another --out"):
+        run(Brightness(version=2), hands, save_to=path)
+    assert path.read_bytes() == before
+
+
+def test_absent_pictures_are_named_before_any_work(hint_root: Path) -> None:
+    hands = read_labels(hint_root).hands()
+    for hand in hands[:7]:
+        assert hand.image is not None
+        hand.image.unlink()
+    method = Brightness()
+    with pytest.raises(MissingRequirementError, match=r"7 of 12 pictures are absent: .*\(7 in all\); choose"):
+        run(method, hands)
+    assert method.batches == []
+    with pytest.raises(InputError, match="--images DIR"):
+        run(method, [replace(h, image=None) for h in hands])
+
+
+def test_pictures_that_fail_are_listed_and_the_rest_goes_on(hint_root: Path) -> None:
+    hands = read_labels(hint_root).hands()
+    cut, outside = hands[2], hands[5]
+    assert cut.image is not None
+    cut.image.write_bytes(cut.image.read_bytes()[:500])
+    hands[5] = replace(outside, box_xyxy=(5000.0, 10.0, 5100.0, 90.0))
+    result = run(Brightness(), hands)
+    assert len(result.predictions) == 10
+    assert "cut short" in result.failures[cut.hand_id]
+    assert "lies outside 240x200 px" in result.failures[outside.hand_id]

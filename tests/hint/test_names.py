@@ -1,0 +1,76 @@
+from collections import Counter
+
+import pytest
+
+from hint.names import (
+    FRAME_TYPES,
+    RELEASED_FOLDERS,
+    folder_of_subset,
+    parse_name,
+    split_of_subset,
+    subset_of_folder,
+)
+
+CLIP, ACTION = "0a1b2c3d-0000-1111-2222-333344445555", "f0e1d2c3-9999-8888-7777-666655554444"
+
+
+@pytest.mark.parametrize(
+    "video", ["abcdefghijk", "_bcdefghijk", "-bcdefghijk", "a_cde_gh_jk", "__________-", "_frame0000_"]
+)
+@pytest.mark.parametrize("side", ["l", "r"])
+def test_new_days_ids_may_hold_and_start_with_underscores(video: str, side: str) -> None:
+    name = parse_name(f"ND_{video}_frame001201_{side}")
+    assert name is not None
+    assert (name.source, name.clip_id, name.frame, name.is_right) == ("newdays", video, 1201, side == "r")
+
+
+@pytest.mark.parametrize("index", ["0003", "01234"])
+def test_visor_names_carry_a_video(index: str) -> None:
+    name = parse_name(f"EK_{index}_P01_107_frame_0000000249_r")
+    assert name is not None
+    assert (name.source, name.clip_id, name.frame) == ("visor", "P01_107", 249)
+
+
+def test_nameless_visor_frames_are_of_one_video() -> None:
+    name = parse_name("EK_frame_0000040462_l")
+    assert name is not None
+    assert (name.source, name.clip_id, name.frame, name.is_right) == ("visor", "P03_120", 40462, False)
+
+
+@pytest.mark.parametrize("frame_type", FRAME_TYPES)
+def test_ego4d_names_carry_clip_action_frame_and_type(frame_type: str) -> None:
+    name = parse_name(f"{CLIP}_{ACTION}_1558_{frame_type}_r")
+    assert name is not None
+    assert (name.source, name.clip_id, name.action, name.frame, name.frame_type) == (
+        "ego4d",
+        CLIP,
+        ACTION,
+        1558,
+        frame_type,
+    )
+
+
+def test_demo_hands_of_one_scene_share_a_clip() -> None:
+    first, second = parse_name("DM_0000_0007_frame000001_l"), parse_name("DM_0000_0007_frame000002_r")
+    assert first is not None
+    assert second is not None
+    assert first.clip_id == second.clip_id == "DM_0000_0007"
+
+
+def test_other_names_are_clips_of_their_own() -> None:
+    name = parse_name("FH_00017620_r")
+    assert name is not None
+    assert (name.source, name.clip_id, name.is_right, name.frame) == ("other", "FH_00017620", True, None)
+
+
+@pytest.mark.parametrize("stem", ["", "hand", "ND_abcdefghijk_frame001201", "x_L"])
+def test_a_name_without_a_side_is_no_hand(stem: str) -> None:
+    assert parse_name(stem) is None
+
+
+def test_folders_and_subsets_name_each_other() -> None:
+    assert len(RELEASED_FOLDERS) == 11
+    assert [folder_of_subset(subset_of_folder(f)) for f in RELEASED_FOLDERS] == list(RELEASED_FOLDERS)
+    assert Counter(split_of_subset(subset_of_folder(f)) for f in RELEASED_FOLDERS) == {"test": 4, "val": 4, "train": 3}
+    assert subset_of_folder("TEST_ego4d_seq") == "ego4d_seq"
+    assert subset_of_folder("my_photos") == "my_photos"

@@ -38,7 +38,7 @@ def read_image(path: Path) -> Image:
 def _is_cut(content: bytes) -> bool:
     """Tell whether the end marker is absent; a JPEG thumbnail's own one lies before the last start of scan."""
     if content.startswith(_JPEG):
-        return content.rfind(b"\xff\xd9") < content.rfind(b"\xff\xda")
+        return content.rfind(b"\xff\xd9") <= content.rfind(b"\xff\xda")
     return content.startswith(_PNG) and b"IEND" not in content[-1024:]
 
 

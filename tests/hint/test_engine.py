@@ -17,6 +17,9 @@ from hint.files import read_labels, read_predictions
 from hint.types import Hand, Image, MethodCard, Predictions
 
 
+CARD = MethodCard("brightness", "Brightness", "Mean of the picture.")
+
+
 @dataclass
 class Brightness:
     """Predicts the corner of the box plus the mean of the picture, so that pixels matter."""
@@ -24,7 +27,7 @@ class Brightness:
     version: int = 1
     stop_after: int = 10**9
     batches: list[int] = field(default_factory=list)
-    card: MethodCard = MethodCard("brightness", "Brightness", "Mean of the picture.")
+    card: MethodCard = CARD
 
     @property
     def fingerprint(self) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def label_sets(draw: Any) -> HandLabels:
     n = draw(st.integers(1, 4))
     corner = draw(arrays.arrays(np.float64, (n, 2), elements=coordinates))
     size = draw(arrays.arrays(np.float64, (n, 2), elements=st.floats(0.125, 3000)))
-    stems = sorted(f"ND_{'_-abcdefghijk'[k : k + 11]}_frame{k:06d}_{'lr'[k % 2]}" for k in range(n))
+    stems = sorted(f"ND_{'_-abcdefghijkl'[k : k + 11]}_frame{k:06d}_{'lr'[k % 2]}" for k in range(n))
     return HandLabels(
         hand_id=np.array(stems),
         clip_id=np.array([s[3:14] for s in stems]),

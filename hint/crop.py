@@ -1,0 +1,186 @@
+"""The square crop networks look at, and the way back from it to the picture.
+
+The square's centre goes to the middle of the crop and its edges to the crop's edges. Left hands are looked at in a
+mirror; because the mirrored square is centred at ``width - x - 1``, the way back is exact.
+
+Pixels are interpolated here, in float32, and not by ``cv2.warpAffine``: until OpenCV 4.12 that rounds positions to
+1/32 px, which moves a pixel by up to several grey levels, and a score shall not depend on the OpenCV installed.
+
+Source: HaMeR (Pavlakos et al. 2024), released evaluation and demonstration code.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from hint.errors import InputError
+from hint.types import Float, Image
+
+#: Side of the crop, px.
+CROP_SIZE = 256
+
+#: Width and height of the tall crop networks cut out of the square one.
+_TALL = (192, 256)
+
+#: The demonstration blurs only where the picture shrinks by more than twice this.
+_SHRINK = 1.1
+
+_MEAN = np.array([0.485, 0.456, 0.406], np.float32) * 255
+_STD = np.array([0.229, 0.224, 0.225], np.float32) * 255
+
+Box = tuple[float, float, float, float]
+
+
+class Square(NamedTuple):
+    """A square of the picture: centre and side, px."""
+
+    x: float
+    y: float
+    size: float
+
+
+class _Samples(NamedTuple):
+    """Where the pixels of a crop lie along one axis of the picture: between ``first`` and ``second``."""
+
+    first: NDArray[np.int16]
+    second: NDArray[np.int16]
+    weight: Float
+
+
+def box_to_square(box_xyxy: Box, factor: float) -> Square:
+    """Return the square around a box, ``factor`` times its longest side (HInt evaluation: 2)."""
+    x, y, w, h = _centre_and_sides(box_xyxy)
+    return Square(x, y, factor * max(w, h))
+
+
+def box_to_tall_square(box_xyxy: Box, factor: float) -> Square:
+    """Return the square around a box grown to 3:4 (FreiHAND and HO-3D evaluation: factor 1; demonstration: 2)."""
+    x, y, w, h = _centre_and_sides(box_xyxy)
+    return Square(x, y, max(factor * w * _TALL[1] / _TALL[0], factor * h))
+
+
+def _centre_and_sides(box_xyxy: Box) -> tuple[float, float, float, float]:
+    x1, y1, x2, y2 = box_xyxy
+    if not (x2 > x1 and y2 > y1 and np.isfinite([x1, y1, x2, y2]).all()):
+        raise InputError(f"box {tuple(box_xyxy)} has no area; boxes are x1, y1, x2, y2 in px")
+    return (x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1
+
+
+def crop(image: Image, square: Square, *, mirror: bool = False, crop_size: int = CROP_SIZE) -> Image:
+    """Cut a square out of a picture, black where it leaves it; no blur, as in HaMeR's evaluation.
+
+    Args:
+        image: (H,W,3) RGB.
+        square: Where, in the picture as it is.
+        mirror: Look at it in a mirror (left hands).
+        crop_size: Side of the result, px.
+
+    Returns:
+        (crop_size,crop_size,3) RGB uint8.
+    """
+    values = _interpolate(image, *_samples(image.shape, square, mirror, crop_size))
+    return np.rint(values, out=values).astype(np.uint8)
+
+
+def crop_blurred(image: Image, square: Square, *, mirror: bool = False, crop_size: int = CROP_SIZE) -> Float:
+    """Cut a square as :func:`crop` does, after blurring a picture that is to shrink, as in HaMeR's demonstration.
+
+    Returns:
+        (crop_size,crop_size,3) RGB float32 in 0..255; rounded only where nothing was blurred.
+    """
+    shrink = square.size / crop_size / 2
+    if shrink <= _SHRINK:
+        return crop(image, square, mirror=mirror, crop_size=crop_size).astype(np.float32)
+    y, x = _samples(image.shape, square, mirror, crop_size)
+    rows, columns = _span(y, image.shape[0]), _span(x, image.shape[1])
+    blurred = _blur(image, rows, columns, (shrink - 1) / 2)
+    return _interpolate(blurred, _moved(y, rows.start), _moved(x, columns.start))
+
+
+def _samples(shape: tuple[int, ...], square: Square, mirror: bool, crop_size: int) -> tuple[_Samples, _Samples]:
+    """Return the rows and the columns a crop is made of."""
+    height, width = shape[:2]
+    rows = _along(square.y, square.size, crop_size, height)
+    if not mirror:
+        return rows, _along(square.x, square.size, crop_size, width)
+    flipped = _along(width - square.x - 1, square.size, crop_size, width)
+    last = np.int16(width - 1)
+    return rows, _Samples(last - flipped.first, last - flipped.second, flipped.weight)
+
+
+def _along(centre: float, size: float, crop_size: int, length: int) -> _Samples:
+    """Return the samples along one axis; the roundings to float32 are those of the released code and of OpenCV."""
+    middle = float(np.float32(centre))
+    step = (float(np.float32(centre + np.float32(size / 2))) - middle) / (crop_size / 2)
+    start = middle - step * crop_size / 2
+    position = (np.arange(crop_size) * float(np.float32(step)) + float(np.float32(start))).astype(np.float32)
+    floor = np.floor(position)
+    # Everything beyond the picture is equally black, so far positions may be moved to where 16 bits can hold them.
+    first = np.clip(floor, -2, length + 1).astype(np.int16)
+    return _Samples(first, first + np.int16(1), position - floor)
+
+
+def _interpolate(image: NDArray[Any], y: _Samples, x: _Samples) -> Float:
+    """Return the picture, float32, between its pixels: first along rows, then along columns; black outside."""
+    rows, place = np.unique(np.concatenate([y.first, y.second]), return_inverse=True)
+    n = len(x.first)
+    where = np.empty((len(rows), 2 * n, 2), np.int16)
+    where[..., 0] = np.concatenate([x.first, x.second])
+    where[..., 1] = rows[:, None]
+    picked = cv2.remap(image, where, None, cv2.INTER_NEAREST).reshape(len(rows), 2, -1)
+    weight = np.repeat(x.weight, image.shape[2])
+    along: Float = np.subtract(picked[:, 1], picked[:, 0], dtype=np.float32)
+    along *= weight
+    along += picked[:, 0]
+    top, bottom = along[place[: len(y.first)]], along[place[len(y.first) :]]
+    bottom -= top
+    bottom *= y.weight[:, None]
+    bottom += top
+    between: Float = bottom.reshape(len(y.first), n, -1)
+    return between
+
+
+def _span(samples: _Samples, length: int) -> slice:
+    """Return the part of an axis that samples touch."""
+    touched = np.clip(np.concatenate([samples.first, samples.second]), 0, length - 1)
+    return slice(int(touched.min()), int(touched.max()) + 1)
+
+
+def _moved(samples: _Samples, start: int) -> _Samples:
+    return samples._replace(first=samples.first - np.int16(start), second=samples.second - np.int16(start))
+
+
+def _blur(image: Image, rows: slice, columns: slice, sigma: float) -> Float:
+    """Blur one region as if the whole picture had been (scikit-image's ``gaussian`` with its defaults)."""
+    reach = int(4 * sigma + 0.5)
+    top, left = max(rows.start - reach, 0), max(columns.start - reach, 0)
+    part = image[top : rows.stop + reach, left : columns.stop + reach].astype(np.float64)
+    smooth = gaussian_filter(part, (sigma, sigma, 0), mode="nearest", truncate=4)
+    kept: Float = smooth[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+    return kept.astype(np.float32)
+
+
+def normalise(crops: NDArray[Any]) -> Float:
+    """Return crops (N,S,S,3) in 0..255 as network input (N,3,S,S): ImageNet mean 0 and deviation 1."""
+    scaled = (np.asarray(crops, np.float32) - _MEAN) / _STD
+    return np.ascontiguousarray(np.moveaxis(scaled, -1, 1))
+
+
+def to_image(points: NDArray[Any], square: Square, is_right: bool) -> NDArray[np.float64]:
+    """Carry points of a crop back into the picture.
+
+    Args:
+        points: (...,2) in crop units: the crop spans -0.5 to 0.5.
+        square: Where the crop came from.
+        is_right: False where the crop was mirrored.
+
+    Returns:
+        (...,2) px.
+    """
+    signed = np.asarray(points, np.float64) * (1 if is_right else -1, 1)
+    return signed * square.size + (square.x, square.y)

@@ -1,0 +1,1 @@
+"""HaMeR: a ViT-H and a transformer decoder that regress MANO from one crop."""

@@ -1,0 +1,97 @@
+"""The sizes of a HaMeR network, told or read off its weights."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+
+from hint.errors import InputError
+
+_PREFIX = "hamer_"
+
+
+@dataclass(frozen=True)
+class HamerConfig:
+    """Sizes of the network; the defaults are those of the released one.
+
+    Attributes:
+        width: Channels of a ViT token.
+        depth: ViT blocks.
+        heads: ViT attention heads; the shapes of the weights do not tell.
+        mlp_width: Hidden channels of a ViT block.
+        decoder_width: Channels of the decoder's query.
+        decoder_depth: Decoder layers.
+        decoder_heads: Decoder attention heads; the shapes of the weights do not tell.
+        decoder_head_width: Channels per decoder head.
+        decoder_mlp_width: Hidden channels of a decoder layer.
+    """
+
+    width: int = 1280
+    depth: int = 32
+    heads: int = 16
+    mlp_width: int = 5120
+    decoder_width: int = 1024
+    decoder_depth: int = 6
+    decoder_heads: int = 8
+    decoder_head_width: int = 64
+    decoder_mlp_width: int = 1024
+
+    @classmethod
+    def tiny(cls) -> HamerConfig:
+        """Return sizes that run in milliseconds, for tests and demonstrations."""
+        return cls(64, 2, 4, 256, 48, 2, 2, 16, 40)
+
+    def metadata(self) -> dict[str, str]:
+        """Return the sizes as a weights file keeps them beside the weights."""
+        return {_PREFIX + name: str(value) for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_weights(cls, shapes: Mapping[str, tuple[int, ...]], metadata: Mapping[str, str]) -> HamerConfig:
+        """Read the sizes off a state dict, and the numbers of heads off its metadata or a known width.
+
+        Args:
+            shapes: Key -> shape.
+            metadata: What the file says beside the weights; may be empty.
+
+        Raises:
+            InputError: If the weights are not HaMeR's or the number of heads cannot be told.
+        """
+        told = {f.name: int(metadata[_PREFIX + f.name]) for f in fields(cls) if _PREFIX + f.name in metadata}
+        sizes, inner = _sizes(shapes)
+        heads = told.get("heads") or _VIT_HEADS.get(sizes["width"])
+        decoder_heads = told.get("decoder_heads") or _DECODER_HEADS.get(inner)
+        if heads is None or decoder_heads is None:
+            raise InputError(
+                f"weights of width {sizes['width']} and {inner}: shapes do not tell the number of attention heads; "
+                f"store them as safetensors with {_PREFIX}heads and {_PREFIX}decoder_heads in the metadata"
+            )
+        return cls(**sizes, heads=heads, decoder_heads=decoder_heads, decoder_head_width=inner // decoder_heads)
+
+
+#: Heads by width: ViT-S, -B, -L and -H, and the tiny network of the tests.
+_VIT_HEADS = {384: 12, 768: 12, 1024: 16, 1280: 16, 64: 4}
+#: Heads by the width of all heads together.
+_DECODER_HEADS = {512: 8, 32: 2}
+
+
+def _sizes(shapes: Mapping[str, tuple[int, ...]]) -> tuple[dict[str, int], int]:
+    """Return what shapes tell, and the width of all decoder heads together."""
+    layer = "mano_head.transformer.transformer.layers.0."
+    try:
+        inner = shapes[layer + "1.fn.to_q.weight"][0]
+        sizes = {
+            "width": shapes["backbone.pos_embed"][-1],
+            "depth": _count(shapes, r"backbone\.blocks\.(\d+)\."),
+            "mlp_width": shapes["backbone.blocks.0.mlp.fc1.weight"][0],
+            "decoder_width": shapes["mano_head.transformer.pos_embedding"][-1],
+            "decoder_depth": _count(shapes, r"mano_head\.transformer\.transformer\.layers\.(\d+)\."),
+            "decoder_mlp_width": shapes[layer + "2.fn.net.0.weight"][0],
+        }
+    except (KeyError, IndexError) as error:
+        raise InputError(f"these are not HaMeR's weights: {error} is absent") from error
+    return sizes, inner
+
+
+def _count(shapes: Mapping[str, tuple[int, ...]], pattern: str) -> int:
+    return len({found.group(1) for key in shapes if (found := re.match(pattern, key))})

@@ -1,0 +1,104 @@
+"""The whole network: 256 px crops in, a posed hand and its projection out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from hint.mano.layer import ManoLayer
+from hint.mano.model import ManoModel
+from hint.methods.hamer.config import HamerConfig
+from hint.methods.hamer.head import ManoHead
+from hint.methods.hamer.vit import VisionTransformer
+
+#: Focal length of the crop's camera, px.
+FOCAL_LENGTH = 5000.0
+
+CROP_SIZE = 256
+
+#: Columns of the square crop the backbone looks at.
+COLUMNS = slice(32, 224)
+
+
+@dataclass(frozen=True)
+class HamerOutput:
+    """What the network says about N crops.
+
+    Attributes:
+        cam: (N,3) scale, x, y of a weak camera.
+        cam_t: (N,3) translation in front of the crop's camera, metres.
+        focal_length: (N,2) px.
+        global_orient: (N,1,3,3) rotation of the wrist.
+        hand_pose: (N,15,3,3) rotations of the finger joints; the mean pose is in them.
+        betas: (N,10) shape.
+        keypoints_3d: (N,21,3) metres, not translated.
+        vertices: (N,778,3) metres, not translated.
+        keypoints_2d: (N,21,2) crop units: the square crop spans -0.5 to 0.5.
+    """
+
+    cam: Tensor
+    cam_t: Tensor
+    focal_length: Tensor
+    global_orient: Tensor
+    hand_pose: Tensor
+    betas: Tensor
+    keypoints_3d: Tensor
+    vertices: Tensor
+    keypoints_2d: Tensor
+
+
+class Hamer(nn.Module):
+    """HaMeR without its training parts; keys as in the released weights.
+
+    The backbone does nearly all the work, so it alone may run in a lower precision: the head and MANO stay in float32.
+    """
+
+    def __init__(self, config: HamerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = VisionTransformer(config)
+        self.mano_head = ManoHead(config)
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Map normalised crops (N,3,256,256) to rotations (N,16,3,3), shape (N,10) and camera (N,3)."""
+        tokens = self.backbone(crops[..., COLUMNS].to(self.backbone.pos_embed.dtype))
+        out: tuple[Tensor, Tensor, Tensor] = self.mano_head(tokens.float())
+        return out
+
+
+class HandDecoder(nn.Module):
+    """Pose MANO and project it into the crop."""
+
+    def __init__(self, model: ManoModel) -> None:
+        super().__init__()
+        self.mano = ManoLayer(model)
+
+    def forward(self, rotations: Tensor, betas: Tensor, cam: Tensor) -> HamerOutput:
+        """Turn the network's numbers into a hand."""
+        global_orient, hand_pose = rotations[:, :1], rotations[:, 1:]
+        joints, vertices = self.mano(global_orient, hand_pose, betas)
+        cam_t = camera_translation(cam)
+        return HamerOutput(
+            cam=cam,
+            cam_t=cam_t,
+            focal_length=torch.full_like(cam[:, :2], FOCAL_LENGTH),
+            global_orient=global_orient,
+            hand_pose=hand_pose,
+            betas=betas,
+            keypoints_3d=joints,
+            vertices=vertices,
+            keypoints_2d=project(joints + cam_t[:, None]),
+        )
+
+
+def camera_translation(cam: Tensor) -> Tensor:
+    """Turn the weak camera (N,3) = (scale, x, y) into a translation (N,3) in metres."""
+    scale, x, y = cam.unbind(-1)
+    return torch.stack([x, y, 2 * FOCAL_LENGTH / (CROP_SIZE * scale + 1e-9)], -1)
+
+
+def project(points: Tensor) -> Tensor:
+    """Project points (N,P,3) in front of the crop's camera to crop units (N,P,2)."""
+    return FOCAL_LENGTH / CROP_SIZE * points[..., :2] / points[..., 2:]

@@ -21,6 +21,7 @@ from hint import settings
 from hint.errors import InputError, MissingRequirementError, UnknownNameError
 from hint.fetch.archive import Member, unpack
 from hint.fetch.transfer import DamagedArchiveError, FetchError, OnProgress, download, require_space
+from hint.files.atomic import write_json
 from hint.provenance import sha256_file, utc_now
 
 __all__ = ["ASSETS", "Asset", "FetchError", "FetchReport", "Member", "fetch", "receipt", "receipt_path"]
@@ -253,10 +254,7 @@ def _write_receipt(name: str, asset: Asset, source: str) -> None:
         "licence": asset.licence,
         "files": files,
     }
-    path = receipt_path(name)
-    draft = path.with_name(path.name + ".new")
-    draft.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    draft.replace(path)
+    write_json(receipt_path(name), content, indent=2)
 
 
 @contextmanager

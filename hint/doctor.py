@@ -1,0 +1,345 @@
+"""Look at everything the toolkit can use and say what is there, what is missing, and what stands in the way.
+
+Missing things are optional and no problem; a problem is something that makes results wrong or commands fail.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+import hint
+from hint import settings
+from hint.errors import InputError
+from hint.fetch import receipt, receipt_path
+from hint.mano.read import installed_mano, missing_mano
+from hint.methods import mediapipe
+from hint.methods.requirements import pip_command
+from hint.provenance import PACKAGES, installed_version
+
+State = Literal["ok", "missing", "problem"]
+
+DISTRIBUTION = "hint-toolkit"
+#: Names a folder of HInt data besides ``<home>/data``.
+DATA_VARIABLE = "HINT_DATA"
+
+#: All of them write the same ``cv2`` folder.
+OPENCV = ("opencv-python-headless", "opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless")
+
+#: How folders and evaluation files of HInt are called.
+_HINT_PART = re.compile(r"(TRAIN|VAL|TEST)_(newdays|epick|ego4d)_")
+
+_REQUIREMENT = re.compile(r"([\w.-]+)(\[[\w,-]+\])?([^;]*)(?:;(.*))?")
+_CLAUSE = re.compile(r"(>=|<=|==|!=|<|>)\s*([\d.]+)")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        group: "python", "packages", "files" or "system".
+        name: What it is.
+        state: "ok", "missing" (an optional part that is not there) or "problem".
+        detail: Version, place or what is wrong.
+        advice: What to type or do, "" where nothing is to be done.
+    """
+
+    group: str
+    name: str
+    state: State
+    detail: str
+    advice: str = ""
+
+
+def examine(*, deep: bool = False) -> list[Finding]:
+    """Look at Python, packages, files and the machine; nothing is changed and nothing is downloaded.
+
+    Args:
+        deep: Also load OpenCV and PyTorch, each in a process of its own, and tell what GPU there is; takes seconds.
+    """
+    return [*_python(), *_packages(), *(_loading() if deep else ()), *_files(), *_system()]
+
+
+def has_problem(findings: list[Finding]) -> bool:
+    """Tell whether anything stands in the way."""
+    return any(finding.state == "problem" for finding in findings)
+
+
+# Python
+
+
+def _python() -> Iterator[Finding]:
+    yield Finding("python", "python", "ok", f"{platform.python_version()}, {platform.platform()}")
+    base = Path(hint.__file__).resolve().parent.parent
+    yield Finding("python", DISTRIBUTION, "ok", f"{hint.__version__} in {base}")
+    for name in PACKAGES[1:]:
+        place = _place(name)
+        if place == base:
+            continue
+        detail = f"{place or 'nowhere'} holds the package {name}, hint is in {base}"
+        advice = f"uninstall the other {name} or take its folder off PYTHONPATH"
+        yield Finding("python", name, "problem", detail, advice if place else "install the toolkit again")
+
+
+def _place(package: str) -> Path | None:
+    """Return the folder an import package would be loaded from, without loading it."""
+    spec = importlib.util.find_spec(package)
+    folders = list(spec.submodule_search_locations or []) if spec else []
+    origin = folders[0] if folders else spec.origin if spec else None
+    return Path(origin).resolve().parent if origin else None
+
+
+# Packages
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A package the toolkit declares.
+
+    Attributes:
+        name: Distribution name.
+        clauses: Version bounds as (operator, version) pairs; all must hold.
+        extra: Extra that brings it, "" for the core.
+    """
+
+    name: str
+    clauses: tuple[tuple[str, str], ...]
+    extra: str = ""
+
+    @property
+    def wanted(self) -> str:
+        """The requirement as pip takes it."""
+        return self.name + ",".join(operator + version for operator, version in self.clauses)
+
+
+def requirements() -> list[Requirement]:
+    """Return every package the installed distribution declares but those for developers, each once.
+
+    Where several extras bring a package, the smallest of them is named.
+    """
+    declared = [r for line in metadata.requires(DISTRIBUTION) or [] if (r := _declared(line))]
+    size = Counter(requirement.extra for requirement in declared)
+    size[""] = 0
+    declared.sort(key=lambda requirement: size[requirement.extra])
+    found: dict[str, Requirement] = {}
+    for requirement in declared:
+        found.setdefault(requirement.name, requirement)
+    return list(found.values())
+
+
+def _declared(line: str) -> Requirement | None:
+    """Read a line of the metadata; None where it is not for users of this Python."""
+    match = _REQUIREMENT.fullmatch(line)
+    if match is None or match[1] == DISTRIBUTION:
+        return None
+    marker = match[4] or ""
+    extra = re.search(r"extra == ['\"]([\w-]+)['\"]", marker)
+    python = re.search(r"python_version (\S+) ['\"]([\d.]+)['\"]", marker)
+    if extra and extra[1] in ("all", "dev"):
+        return None
+    if python and not holds(platform.python_version(), python[1], python[2]):
+        return None
+    return Requirement(match[1], tuple(_CLAUSE.findall(match[3])), extra[1] if extra else "")
+
+
+def holds(version: str, operator: str, bound: str) -> bool:
+    """Compare the numbers a version starts with, so that 2.6.0+cu124 and 2.6.0rc1 both count as 2.6.0."""
+    have, want = _numbers(version), _numbers(bound)
+    width = max(len(have), len(want))
+    a, b = have + (0,) * (width - len(have)), want + (0,) * (width - len(want))
+    return {">=": a >= b, "<=": a <= b, "==": a == b, "!=": a != b, "<": a < b, ">": a > b}[operator]
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    match = re.match(r"\d+(\.\d+)*", version)
+    return tuple(int(part) for part in match[0].split(".")) if match else ()
+
+
+def _packages() -> Iterator[Finding]:
+    try:
+        wanted = requirements()
+    except metadata.PackageNotFoundError:
+        detail = "the packages are here, the distribution is not installed: versions cannot be checked"
+        yield Finding("packages", DISTRIBUTION, "problem", detail, "pip install -e . in the folder of the toolkit")
+        return
+    with_mediapipe = installed_version("mediapipe") is not None
+    for requirement in wanted:
+        if requirement.name in OPENCV:
+            yield _opencv(requirement)
+        elif requirement.extra != "mediapipe" or with_mediapipe:
+            yield _package(requirement)
+    yield _mediapipe()
+
+
+def _package(requirement: Requirement) -> Finding:
+    version = installed_version(requirement.name)
+    if version is None:
+        command = pip_command(requirement.extra) if requirement.extra else f"pip install {DISTRIBUTION}"
+        state: State = "missing" if requirement.extra else "problem"
+        return Finding("packages", requirement.name, state, "not installed", command)
+    return _checked(requirement, requirement.name, version)
+
+
+def _checked(requirement: Requirement, name: str, version: str) -> Finding:
+    if all(holds(version, operator, bound) for operator, bound in requirement.clauses):
+        return Finding("packages", name, "ok", version)
+    wanted = requirement.wanted.replace(requirement.name, name, 1)
+    return Finding("packages", name, "problem", f"{version}, the toolkit asks for {wanted}", f"pip install '{wanted}'")
+
+
+def _opencv(requirement: Requirement) -> Finding:
+    found = {name: version for name in OPENCV if (version := installed_version(name))}
+    if not found:
+        return Finding("packages", requirement.name, "missing", "not installed", pip_command(requirement.extra))
+    if len(found) == 1:
+        return _checked(requirement, *found.popitem())
+    detail = f"{' and '.join(f'{name} {version}' for name, version in found.items())} overwrite each other's files"
+    advice = f"pip uninstall -y {' '.join(found)} && pip install '{requirement.wanted}'"
+    return Finding("packages", "opencv", "problem", detail, advice)
+
+
+def _mediapipe() -> Finding:
+    version = installed_version("mediapipe")
+    lacking = mediapipe.missing()
+    if not lacking:
+        return Finding("packages", "mediapipe", "ok", version or "")
+    needs, _, command = lacking.partition(": ")
+    return Finding("packages", "mediapipe", "problem" if version else "missing", needs, command)
+
+
+# Loading, in processes of their own: a broken library may take the process with it.
+
+_CV2 = "import cv2; print(cv2.__version__)"
+_TORCH = """
+import torch
+names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+print(torch.version.cuda or torch.version.hip or "", ", ".join(names), sep="|")
+"""
+
+
+def _loading() -> Iterator[Finding]:
+    if any(installed_version(name) for name in OPENCV):
+        loaded, said = _run(_CV2)
+        again = "pip install --force-reinstall 'opencv-python-headless>=4.12,<4.13'"
+        yield Finding("packages", "import cv2", *(("ok", said) if loaded else ("problem", said, again)))
+    if installed_version("torch"):
+        loaded, said = _run(_TORCH)
+        again = f"pip install --force-reinstall torch torchvision, or {pip_command('models')} in a new environment"
+        yield _gpu(said) if loaded else Finding("packages", "import torch", "problem", said, again)
+
+
+def _run(code: str) -> tuple[bool, str]:
+    """Return whether code ran, and the last line it said."""
+    try:
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=180)
+    except subprocess.TimeoutExpired:
+        return False, "did not load within three minutes"
+    lines = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines()
+    return done.returncode == 0, lines[-1] if lines else f"ended with code {done.returncode}"
+
+
+def _gpu(said: str) -> Finding:
+    built_for, _, names = said.partition("|")
+    if names:
+        return Finding("packages", "torch on a GPU", "ok", f"{names} (CUDA {built_for})")
+    if not built_for:
+        return Finding("packages", "torch on a GPU", "missing", "this PyTorch is built for the CPU only")
+    if shutil.which("nvidia-smi") is None:
+        return Finding("packages", "torch on a GPU", "missing", "no NVIDIA driver: networks run on the CPU")
+    advice = "update the driver, or install a PyTorch built for an older CUDA"
+    return Finding(
+        "packages", "torch on a GPU", "problem", f"PyTorch for CUDA {built_for} cannot use the NVIDIA driver", advice
+    )
+
+
+# Files
+
+
+def _files() -> Iterator[Finding]:
+    yield _hamer()
+    for path in sorted((settings.home() / "weights").glob("*.safetensors")):
+        yield Finding("files", path.name, "ok", f"{path}, {_size(path.stat().st_size)}")
+    yield _mano()
+    yield _data()
+
+
+def _hamer() -> Finding:
+    places = settings.candidates("weights/hamer.ckpt", "_DATA/hamer_ckpts/checkpoints/hamer.ckpt")
+    path = next((place for place in places if place.is_file()), None)
+    if path is None:
+        return Finding("files", "hamer.ckpt", "missing", f"not at {places[0]}", "hint fetch hamer")
+    size = path.stat().st_size
+    try:
+        recorded = (receipt("hamer") or {"files": {}})["files"].get("weights/hamer.ckpt", {}).get("bytes", size)
+    except InputError:
+        return Finding(
+            "files", "hamer.ckpt", "problem", "its receipt cannot be read", f"remove {receipt_path('hamer')}"
+        )
+    if path == places[0] and size != recorded:
+        detail = f"{path} has {size} bytes, {recorded} were fetched"
+        return Finding("files", "hamer.ckpt", "problem", detail, f"remove {path} and type hint fetch hamer")
+    return Finding("files", "hamer.ckpt", "ok", f"{path}, {_size(size)}")
+
+
+def _mano() -> Finding:
+    path = installed_mano()
+    if path is None:
+        detail, _, advice = missing_mano().partition(": ")
+        return Finding("files", "MANO", "missing", detail, advice)
+    with path.open("rb") as file:
+        if file.read(200).lstrip().startswith(b"<"):
+            advice = "log in at https://mano.is.tue.mpg.de and download the models again"
+            return Finding("files", "MANO", "problem", f"{path} is a web page, not a model", advice)
+    return Finding("files", "MANO", "ok", str(path))
+
+
+def _data() -> Finding:
+    given = os.environ.get(DATA_VARIABLE)
+    place = Path(given).expanduser() if given else settings.home() / "data"
+    parts = _hint_parts(place)
+    if parts:
+        return Finding("files", "HInt data", "ok", f"{place}: {', '.join(parts)}")
+    advice = f"name the folder with --data, or set {DATA_VARIABLE}"
+    return Finding("files", "HInt data", "problem" if given else "missing", f"no parts of HInt in {place}", advice)
+
+
+def _hint_parts(place: Path) -> list[str]:
+    """Return the parts of HInt in a folder, or in the folders below it where archives were unpacked."""
+    here = [place, *(sorted(path for path in place.iterdir() if path.is_dir()) if place.is_dir() else [])]
+    for folders in (here[:1], here[1:]):
+        entries = [path.name for folder in folders if folder.is_dir() for path in folder.iterdir()]
+        if parts := sorted(name for name in entries if _HINT_PART.match(name)):
+            return parts
+    return []
+
+
+def _size(n: int) -> str:
+    return f"{n / 1e9:.2f} GB" if n >= 1e8 else f"{n / 1e6:.1f} MB"
+
+
+# System
+
+
+def _system() -> Iterator[Finding]:
+    home = settings.home()
+    there = next(folder for folder in (home, *home.absolute().parents) if folder.exists())
+    if there.is_dir() and os.access(there, os.W_OK):
+        yield Finding("system", "home", "ok", f"{home}, {_size(shutil.disk_usage(there).free)} free")
+    else:
+        advice = f"set {settings.HOME_VARIABLE} to a folder of yours"
+        yield Finding("system", "home", "problem", f"{there} cannot be written to", advice)
+    ffmpeg = shutil.which("ffmpeg")
+    advice = "apt install ffmpeg, brew install ffmpeg or winget install ffmpeg, to cut frames out of videos"
+    yield Finding("system", "ffmpeg", *(("ok", ffmpeg) if ffmpeg else ("missing", "not on PATH", advice)))

@@ -1,0 +1,319 @@
+"""Each finding against the real thing: distributions, folders and interpreters made for the purpose."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import hint
+from hint import doctor
+from hint.doctor import Finding, examine, has_problem, holds, requirements
+from hint.fetch import receipt_path
+from hint.methods.mediapipe import VERSION
+
+ROOT = Path(hint.__file__).parent.parent
+SITE = Path(sysconfig.get_path("purelib"))
+TELL = "import dataclasses, json, sys; from hint.doctor import examine; json.dump([dataclasses.asdict(f) for f in examine()], sys.stdout)"  # noqa: E501
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.delenv(doctor.DATA_VARIABLE, raising=False)
+
+
+@pytest.fixture
+def distributions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder on sys.path whose distributions come before the installed ones."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(folder)
+    return folder
+
+
+def install(folder: Path, name: str, version: str) -> None:
+    info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+
+
+def named(name: str, findings: list[Finding] | None = None) -> Finding:
+    matches = [finding for finding in findings or examine() if finding.name == name]
+    assert len(matches) == 1, matches
+    return matches[0]
+
+
+def examine_with(path: list[Path], *options: str) -> list[Finding]:
+    """Examine from a new interpreter with this module search path."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, path))}
+    command = [sys.executable, *options, "-c", TELL]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return [Finding(**row) for row in json.loads(done.stdout)]
+
+
+def core_only(folder: Path, *without: str) -> list[Path]:
+    """Return a search path that holds the toolkit and its core, and nothing else that is installed."""
+    folder.mkdir()
+    names = ("numpy", "platformdirs", "pydantic", "typing_extensions", "annotated_types", "hint_toolkit")
+    for entry in SITE.iterdir():
+        if entry.name.startswith(tuple(set(names) - set(without))):
+            (folder / entry.name).symlink_to(entry)
+    return [ROOT, folder]
+
+
+def test_findings_can_be_written_as_json_and_are_told_apart() -> None:
+    findings = examine()
+    assert len({(f.group, f.name) for f in findings}) == len(findings)
+    assert {f.state for f in findings} <= {"ok", "missing", "problem"}
+    assert all(f.detail for f in findings)
+    assert all(f.advice for f in findings if f.state != "ok")
+    assert named("numpy", findings).detail == __import__("numpy").__version__
+
+
+def test_only_problems_count() -> None:
+    ok, missing = Finding("files", "a", "ok", "x"), Finding("files", "b", "missing", "x", "y")
+    assert not has_problem([ok, missing])
+    assert has_problem([ok, Finding("files", "c", "problem", "x", "y")])
+
+
+def test_plain_look_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from hint.doctor import examine; examine(); print(*{'torch','cv2','mediapipe'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == ""
+
+
+# Packages
+
+
+def test_core_alone_lacks_the_extras_and_has_no_problem_with_it(tmp_path: Path) -> None:
+    findings = examine_with(core_only(tmp_path / "core"), "-S")
+    torch = named("torch", findings)
+    assert (torch.state, torch.detail, torch.advice) == (
+        "missing",
+        "not installed",
+        "pip install 'hint-toolkit[models]'",
+    )
+    assert named("opencv-python-headless", findings).state == "missing"
+    assert named("mediapipe", findings).state == "missing"
+    assert "absl-py" not in {f.name for f in findings}
+    assert {f.name for f in findings if f.state == "problem"} == {"rich", "typer"}, (
+        "parts of the core that were left out"
+    )
+
+
+def test_distribution_that_is_not_installed(tmp_path: Path) -> None:
+    findings = examine_with(core_only(tmp_path / "core", "hint_toolkit"), "-S")
+    assert [f.name for f in findings if f.group == "packages"] == ["hint-toolkit"]
+    assert named("hint-toolkit", [f for f in findings if f.group == "packages"]).state == "problem"
+
+
+def test_two_opencvs(distributions: Path) -> None:
+    install(distributions, "opencv-python-headless", "4.12.0.88")
+    install(distributions, "opencv-contrib-python", "4.11.0.86")
+    finding = named("opencv")
+    assert finding.state == "problem"
+    assert "opencv-python-headless 4.12.0.88 and opencv-contrib-python 4.11.0.86" in finding.detail
+    assert finding.advice.startswith("pip uninstall -y opencv-python-headless opencv-contrib-python && pip install ")
+    assert finding.advice.count("<4.13") == 1
+
+
+def test_another_opencv_than_the_headless_one_is_fine_in_the_right_version(tmp_path: Path) -> None:
+    path = core_only(tmp_path / "core")
+    install(path[1], "opencv-python", "4.12.0.88")
+    assert named("opencv-python", examine_with(path, "-S")).state == "ok"
+
+
+def test_version_outside_its_bounds(distributions: Path) -> None:
+    install(distributions, "opencv-python-headless", "5.0.0.1")
+    install(distributions, "numpy", "1.26.4")
+    opencv, numpy = named("opencv-python-headless"), named("numpy")
+    assert (opencv.state, numpy.state) == ("problem", "problem")
+    assert numpy.detail == "1.26.4, the toolkit asks for numpy>=2.2"
+    assert numpy.advice == "pip install 'numpy>=2.2'"
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="MediaPipe has no wheel for this Python")
+def test_mediapipe_that_sends_metrics(distributions: Path) -> None:
+    install(distributions, "mediapipe", "0.10.35")
+    finding = named("mediapipe")
+    assert finding.state == "problem"
+    assert VERSION in finding.detail
+    assert finding.advice.startswith("pip install --no-deps")
+
+
+def test_every_declared_requirement_is_understood() -> None:
+    pyproject = (ROOT / "pyproject.toml").read_text()
+    wanted = {r.name: r for r in requirements()}
+    assert wanted["opencv-python-headless"].extra == "images"
+    assert set(wanted["opencv-python-headless"].clauses) == {(">=", "4.12"), ("<", "4.13")}
+    assert wanted["numpy"].extra == ""
+    assert "pytest" not in wanted
+    for requirement in wanted.values():
+        assert bool(requirement.clauses) == (requirement.name != "torchvision"), requirement
+        assert f'"{requirement.name}' in pyproject, requirement
+
+
+VERSIONS = st.lists(st.integers(0, 30), min_size=1, max_size=4).map(lambda parts: ".".join(map(str, parts)))
+
+
+@given(version=VERSIONS, bound=VERSIONS, operator=st.sampled_from([">=", "<=", "==", "!=", "<", ">"]))
+def test_versions_are_compared_as_pip_does(version: str, bound: str, operator: str) -> None:
+    specifiers = pytest.importorskip("packaging.specifiers")
+    assert holds(version, operator, bound) == (version in specifiers.SpecifierSet(operator + bound))
+
+
+def test_suffix_of_a_version_is_left_out() -> None:
+    assert holds("2.6.0+cu124", ">=", "2.6")
+    assert not holds("2.5.1+cu124", ">=", "2.6")
+
+
+# Loading
+
+
+def test_deep_look_loads_what_is_installed() -> None:
+    pytest.importorskip("cv2")
+    pytest.importorskip("torch")
+    findings = examine(deep=True)
+    assert named("import cv2", findings).state == "ok"
+    assert named("torch on a GPU", findings).detail
+
+
+def test_library_that_does_not_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file')")
+    (broken / "torch.py").write_text("import os; os.abort()")
+    install(broken, "torch", "2.9.0")
+    install(broken, "opencv-python-headless", "4.12.0.88")
+    monkeypatch.setenv("PYTHONPATH", str(broken))
+    monkeypatch.syspath_prepend(broken)
+    findings = examine(deep=True)
+    assert named("import cv2", findings).detail == "ImportError: libGL.so.1: cannot open shared object file"
+    assert named("import cv2", findings).state == named("import torch", findings).state == "problem"
+
+
+@pytest.mark.parametrize(
+    ("torch", "driver", "state", "words"),
+    [
+        ("version.cuda = '12.8'\ncuda.is_available = lambda: False", True, "problem", "cannot use the NVIDIA driver"),
+        ("version.cuda = '12.8'\ncuda.is_available = lambda: False", False, "missing", "no NVIDIA driver"),
+        ("version.cuda = None\ncuda.is_available = lambda: False", True, "missing", "for the CPU only"),
+        ("version.cuda = '12.8'\ncuda.is_available = lambda: True", True, "ok", r"H200 \(CUDA 12.8\)"),
+    ],
+)
+def test_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, torch: str, driver: bool, state: str, words: str) -> None:
+    folder = tmp_path / "stand-in"
+    folder.mkdir()
+    (folder / "torch.py").write_text(
+        "from types import SimpleNamespace as N\nversion, cuda = N(hip=None), N()\n"
+        f"cuda.device_count, cuda.get_device_name = lambda: 1, lambda i: 'H200'\n{torch}\n"
+    )
+    install(folder, "torch", "2.9.0")
+    if driver:
+        (folder / "nvidia-smi").write_text("#!/bin/sh\n")
+        (folder / "nvidia-smi").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    monkeypatch.syspath_prepend(folder)
+    finding = named("torch on a GPU", examine(deep=True))
+    assert finding.state == state
+    assert __import__("re").search(words, finding.detail)
+
+
+# The four packages
+
+
+@pytest.mark.parametrize("as_module", [True, False])
+def test_package_of_a_stranger_in_front_of_ours(tmp_path: Path, as_module: bool) -> None:
+    if as_module:
+        (tmp_path / "benchmark.py").touch()
+    else:
+        (tmp_path / "benchmark").mkdir()
+        (tmp_path / "benchmark/__init__.py").touch()
+    finding = named("benchmark", examine_with([tmp_path, ROOT]))
+    assert finding.state == "problem"
+    assert str(tmp_path) in finding.detail
+    assert str(ROOT) in finding.detail
+
+
+def test_packages_from_one_place_need_no_line() -> None:
+    assert not {"annotation", "benchmark", "leaderboard"} & {f.name for f in examine()}
+
+
+# Files
+
+
+def test_weights(hint_home: Path) -> None:
+    assert named("hamer.ckpt").advice == "hint fetch hamer"
+    weights = hint_home / "weights"
+    weights.mkdir()
+    (weights / "hamer.ckpt").write_bytes(bytes(1000))
+    (weights / "own.safetensors").write_bytes(bytes(2_000_000))
+    assert named("hamer.ckpt").state == "ok"
+    assert named("own.safetensors").detail == f"{weights / 'own.safetensors'}, 2.0 MB"
+    entry = {"weights/hamer.ckpt": {"bytes": 2000, "sha256": "0" * 64}}
+    receipt_path("hamer").write_text(json.dumps({"files": entry}))
+    assert named("hamer.ckpt").detail.endswith("has 1000 bytes, 2000 were fetched")
+    assert named("hamer.ckpt").state == "problem"
+    receipt_path("hamer").write_text("{")
+    assert named("hamer.ckpt").state == "problem"
+
+
+def test_weights_where_the_official_code_keeps_them() -> None:
+    place = Path("_DATA/hamer_ckpts/checkpoints/hamer.ckpt")
+    place.parent.mkdir(parents=True)
+    place.touch()
+    assert named("hamer.ckpt").state == "ok"
+
+
+def test_mano(hint_home: Path) -> None:
+    assert named("MANO").state == "missing"
+    assert "mano.is.tue.mpg.de" in named("MANO").advice
+    (hint_home / "mano").mkdir()
+    place = hint_home / "mano/MANO_RIGHT.pkl"
+    place.write_bytes(b"\x80\x02}q\x01.")
+    assert named("MANO") == Finding("files", "MANO", "ok", str(place))
+    place.write_bytes(b"\n<!DOCTYPE html><html>log in</html>")
+    assert named("MANO").state == "problem"
+
+
+def test_data(hint_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert named("HInt data").state == "missing"
+    (hint_home / "data/HInt/TEST_newdays_img").mkdir(parents=True)
+    (hint_home / "data/HInt/VAL_ego4d_img").mkdir()
+    assert named("HInt data").detail == f"{hint_home / 'data'}: TEST_newdays_img, VAL_ego4d_img"
+    monkeypatch.setenv(doctor.DATA_VARIABLE, str(tmp_path / "elsewhere"))
+    assert named("HInt data").state == "problem"
+    (tmp_path / "elsewhere/TEST_epick_img").mkdir(parents=True)
+    assert named("HInt data").state == "ok"
+
+
+# System
+
+
+def test_home(hint_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert named("home").detail.startswith(f"{hint_home}, ")
+    (hint_home / "file").touch()
+    monkeypatch.setenv("HINT_HOME", str(hint_home / "file/below"))
+    assert named("home").state == "problem"
+
+
+def test_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert named("ffmpeg").state == "missing"
+    program = tmp_path / "ffmpeg"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    assert named("ffmpeg") == Finding("system", "ffmpeg", "ok", str(program))

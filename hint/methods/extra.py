@@ -1,0 +1,35 @@
+"""Read what ``--set key=value`` says to a method."""
+
+import math
+from collections.abc import Mapping
+
+from hint.errors import InputError, UnknownNameError
+from hint.types import MethodOptions
+
+
+def read_numbers(method: str, options: MethodOptions, defaults: Mapping[str, float]) -> dict[str, float]:
+    """Return the numeric settings of a method, each as given or its default.
+
+    Args:
+        method: Name of the method, for messages.
+        options: Its ``extra`` is read.
+        defaults: Every setting the method knows.
+
+    Raises:
+        UnknownNameError: If a key is not in ``defaults``.
+        InputError: If a value is no finite number.
+    """
+    for key in options.extra:
+        if key not in defaults:
+            raise UnknownNameError(f"setting of {method}", key, defaults or ["(it has none)"])
+    return {key: _number(method, key, options.extra.get(key, default)) for key, default in defaults.items()}
+
+
+def _number(method: str, key: str, value: str | float) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(f"{method}: --set {key}={value} is no number")
+    return number

@@ -1,0 +1,164 @@
+"""The table of methods: what it lists, what it creates, and what it says when something is missing."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hint.errors import InputError, MissingRequirementError, UnknownNameError
+from hint.methods.requirements import missing_packages
+from hint.methods.table import BUILT_IN, create, list_methods, names
+from hint.types import Method, MethodOptions
+
+PLUGIN = """
+from hint.methods.box_centre import BoxCentre
+from hint.types import MethodCard
+
+
+class Mine(BoxCentre):
+    '''Do as the box centre does.
+
+    And no more.
+    '''
+
+    CARD = card = MethodCard("mine", "Mine", "Summary of mine.", code_licence="BSD", weights_licence="CC BY-NC 4.0")
+
+
+class Plain:
+    '''Say nothing about itself.'''
+
+    create = BoxCentre.create
+
+
+class NoMethod:
+    @classmethod
+    def create(cls, options):
+        return "nothing"
+"""
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Install a distribution whose entry points are given, with the modules of this file."""
+    (tmp_path / "hint_plugin_of_a_test.py").write_text(PLUGIN)
+    (tmp_path / "hint_broken_plugin_of_a_test.py").write_text("import a_package_that_is_not_there\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def put(distribution: str, **entries: str) -> None:
+        info = tmp_path / f"{distribution}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
+        lines = [f"{name.replace('_', '-')} = {value}" for name, value in entries.items()]
+        (info / "entry_points.txt").write_text("\n".join(["[hint.methods]", *lines, ""]))
+
+    yield put
+    for module in ("hint_plugin_of_a_test", "hint_broken_plugin_of_a_test"):
+        sys.modules.pop(module, None)
+
+
+def row_of(name: str) -> dict[str, str]:
+    return next(row for row in list_methods() if row["name"] == name)
+
+
+def test_every_built_in_method_has_a_row_under_its_own_name() -> None:
+    rows = list_methods()
+    assert [row["name"] for row in rows][: len(BUILT_IN)] == list(BUILT_IN)
+    assert all(row["title"] and row["summary"] and row["status"] for row in rows)
+    assert {row["status"] for row in rows if row["name"] in ("mean-pose", "box-centre", "oracle-noise")} == {"ready"}
+
+
+def test_listing_imports_nothing_heavy() -> None:
+    heavy = "torch", "cv2", "matplotlib", "scipy", "timm", "smplx", "mediapipe", "pandas"
+    code = (
+        "import sys; from hint.methods.table import list_methods; list_methods(); "
+        f"print([m for m in {heavy} if m in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"
+
+
+def test_a_created_method_keeps_the_contract_and_its_name() -> None:
+    method = create("mean-pose", MethodOptions())
+    assert isinstance(method, Method)
+    assert method.card.name == "mean-pose"
+
+
+def test_an_unknown_name_offers_the_closest() -> None:
+    with pytest.raises(UnknownNameError, match="unknown method 'mean_pose'; did you mean mean-pose"):
+        create("mean_pose", MethodOptions())
+
+
+def test_a_missing_package_is_named_with_the_command_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "hint.methods.mediapipe", raising=False)
+    monkeypatch.setattr("hint.methods.table.BUILT_IN", {"broken": _entry("a_package_that_is_not_there:Method")})
+    with pytest.raises(
+        MissingRequirementError, match=r"a_package_that_is_not_there: pip install 'hint-toolkit\[models\]'"
+    ):
+        create("broken", MethodOptions())
+
+
+def test_a_missing_module_of_the_toolkit_is_a_defect_not_a_requirement(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hint.methods.table.BUILT_IN", {"broken": _entry("hint.methods.not_there:Method")})
+    with pytest.raises(ModuleNotFoundError):
+        create("broken", MethodOptions())
+
+
+def _entry(target: str):
+    from hint.methods.table import BuiltIn
+
+    return BuiltIn(target, "hint.methods.box_centre", "models")
+
+
+def test_packages_are_looked_for_without_importing_them() -> None:
+    assert missing_packages(["numpy", "google_is.not_there", "not_there_either"], "models") == (
+        "needs google_is.not_there, not_there_either: pip install 'hint-toolkit[models]'"
+    )
+    assert missing_packages(["numpy"], "models") == ""
+
+
+def test_a_plug_in_is_listed_with_its_card_and_created(install) -> None:
+    install("someone", mine="hint_plugin_of_a_test:Mine")
+    row = row_of("mine")
+    assert (row["title"], row["status"], row["origin"]) == ("Mine", "ready", "someone")
+    assert row["licence"] == "BSD; weights CC BY-NC 4.0"
+    assert create("mine", MethodOptions()).card.name == "mine"
+    assert "mine" in names()
+
+
+def test_a_plug_in_without_a_card_is_described_by_its_docstring(install) -> None:
+    install("someone", plain="hint_plugin_of_a_test:Plain")
+    assert row_of("plain")["summary"] == "Say nothing about itself."
+
+
+def test_a_plug_in_that_cannot_be_imported_is_listed_with_its_error(install) -> None:
+    install("someone", broken="hint_broken_plugin_of_a_test:Method")
+    assert "No module named 'a_package_that_is_not_there'" in row_of("broken")["status"]
+    assert row_of("mean-pose")["status"] == "ready"
+    with pytest.raises(MissingRequirementError, match="pip uninstall someone"):
+        create("broken", MethodOptions())
+
+
+def test_a_plug_in_cannot_take_the_name_of_a_built_in_method(install) -> None:
+    install("someone", box_centre="hint_plugin_of_a_test:Mine")
+    rows = [row for row in list_methods() if row["name"] == "box-centre"]
+    assert [row["status"] for row in rows] == ["ready", "not used: the name belongs to the toolkit"]
+    assert create("box-centre", MethodOptions()).card.title == "Box centre"
+    assert names().count("box-centre") == 1
+
+
+def test_of_two_plug_ins_of_one_name_the_second_is_shown_as_not_used(install) -> None:
+    install("b", twice="hint_plugin_of_a_test:Plain")
+    install("a", twice="hint_plugin_of_a_test:Mine")
+    rows = [row for row in list_methods() if row["name"] == "twice"]
+    assert [(row["origin"], row["status"]) for row in rows] == [
+        ("a", "ready"),
+        ("b", "not used: the name belongs to a"),
+    ]
+    assert create("twice", MethodOptions()).card.name == "mine"
+
+
+def test_a_plug_in_that_makes_no_method_says_what_it_lacks(install) -> None:
+    install("someone", nothing="hint_plugin_of_a_test:NoMethod")
+    with pytest.raises(InputError, match="someone makes no method: it needs create"):
+        create("nothing", MethodOptions())

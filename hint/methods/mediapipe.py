@@ -49,9 +49,9 @@ _CHATTER = re.compile(rb"INFO: Created TensorFlow Lite|WARNING: All log messages
 
 
 def missing() -> str:
-    """Tell what must be installed first and what to type, "" where MediaPipe can run."""
+    """Tell what must be installed first, then ": " and what to type; "" where MediaPipe can run."""
     if sys.version_info >= (3, 13):
-        return f"needs Python 3.10 to 3.12: MediaPipe {VERSION} has no wheel for newer ones"
+        return f"needs Python 3.10 to 3.12, since MediaPipe {VERSION} has no wheel for newer ones"
     version = installed_version("mediapipe")
     wheel = "pip install --no-deps -r requirements-nodeps.txt"
     if version is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
@@ -17,7 +18,7 @@ VISIBILITIES = ("all", "visible", "occluded")
 def score_table(record: Record) -> Table:
     """Show every score of one record: a block per subset, a line per visibility."""
     thresholds = sorted({s.threshold for s in record.scores if s.threshold is not None})
-    table = Table(title=f"{_name(record)} · {record.protocol.id}", title_justify="left", pad_edge=False)
+    table = Table(title=f"{_name(record)} · {record.protocol.id}", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("subset")
     table.add_column("joints")
     for heading in ("hands", "keypoints", *(f"PCK@{t:g}" for t in thresholds), "AUC", "mean px", "median px"):
@@ -37,7 +38,7 @@ def comparison_table(records: Sequence[Record], subset: str) -> Table:
     """Show several methods on one subset, as the paper's Table 3 does: thresholds within all, visible and occluded."""
     thresholds = sorted({s.threshold for record in records for s in record.scores if s.threshold is not None})
     hands = next((entry.n_hands for record in records for entry in record.data if entry.name == subset), 0)
-    table = Table(title=f"PCK on {subset}, {hands:,} hands, with 95% intervals", title_justify="left", pad_edge=False)
+    table = Table(title=f"PCK on {subset}, {hands:,} hands, with 95% intervals", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("method", no_wrap=True)
     for visibility in VISIBILITIES:
         for t in thresholds:

@@ -1,0 +1,145 @@
+"""``hint eval``."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hint.cli.console import remark, show, show_rows
+from hint.cli.options import Device, Json, Out, Overwrite, Seed
+from hint.errors import InputError
+
+if TYPE_CHECKING:
+    from benchmark.evaluate import Evaluation, Settings
+    from hint.types import HandLabels, Method, MethodOptions
+
+
+def evaluate(
+    data: Annotated[
+        Path | None, typer.Option(help="HInt root, folder of jpg+json pairs, evaluation npz, or COCO json.")
+    ] = None,
+    method: Annotated[str | None, typer.Option(help="Method to run: see hint list methods.")] = None,
+    predictions: Annotated[Path | None, typer.Option(help="Score this npz (hand_id, keypoints_2d) instead.")] = None,
+    images: Annotated[Path | None, typer.Option(help="Folder of the pictures, where the labels are npz.")] = None,
+    subset: Annotated[
+        list[str] | None, typer.Option(help="newdays, epick, val_ego4d, ...; repeat for several.")
+    ] = None,
+    protocol: Annotated[str, typer.Option(help="Rules of scoring: see hint list protocols.")] = "hint-v1",
+    out: Out = Path("hint-results"),
+    seed: Seed = 0,
+    limit: Annotated[int | None, typer.Option(help="Evaluate this many hands, spread evenly.", min=1)] = None,
+    overwrite: Annotated[
+        Overwrite, typer.Option(help="missing: go on from what is there; never: refuse; always: start anew.")
+    ] = Overwrite.missing,
+    as_json: Json = False,
+    device: Annotated[Device, typer.Option(help="Where networks run.")] = Device.auto,
+    precision: Annotated[str, typer.Option(help="fp32, bf16, ...: what the method offers.")] = "fp32",
+    batch_size: Annotated[int, typer.Option(help="Hands per forward pass.", min=1)] = 16,
+    workers: Annotated[int, typer.Option(help="Threads that read and crop pictures.", min=1)] = 2,
+    weights: Annotated[str | None, typer.Option(help="Weights file, or a name such as tiny-random.")] = None,
+    mano: Annotated[str | None, typer.Option(help="MANO_RIGHT.pkl or npz, or: procedural.")] = None,
+    train_data: Annotated[Path | None, typer.Option(help="Labels mean-pose is fitted on.")] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="A method's own setting, key=value.")] = None,
+    selftest: Annotated[bool, typer.Option("--selftest", help="Check the method on twelve drawn hands.")] = False,
+) -> None:
+    """Evaluate a method, or a file of predictions, on labelled hands.
+
+    Predictions, error table and record go to OUT/<method>. A second run reuses what still holds.
+    """
+    from benchmark.evaluate import Settings
+    from benchmark.protocol import load_protocol
+    from hint.types import MethodOptions
+
+    if (method is None) == (predictions is None):
+        raise InputError("give either --method NAME or --predictions FILE.npz")
+    options = MethodOptions(device.value, precision, weights, mano, seed=seed, extra=_key_values(settings or []))
+    if selftest:
+        _selftest(method, options)
+    if data is None:
+        raise InputError("what should be evaluated? give --data PATH")
+    name = method or (predictions.stem if predictions else "")
+    run = Settings(load_protocol(protocol), out / name, limit, seed, batch_size, workers, overwrite.value)
+    if predictions is not None:
+        result = _evaluate_file(data, predictions, images, subset or [], run)
+    else:
+        result = _evaluate_method(name, data, images, subset or [], train_data, options, run)
+    _report(result, run, as_json)
+    raise typer.Exit(1 if result.record.coverage.missing else 0)
+
+
+def _evaluate_file(data: Path, predictions: Path, images: Path | None, subset: list[str], run: Settings) -> Evaluation:
+    from benchmark.evaluate import evaluate_predictions, known_ids
+    from hint.files import read_labels, read_predictions
+
+    labels, given = read_labels(data, subset, images), read_predictions(predictions)
+    return evaluate_predictions(labels, given, predictions.stem, run, known_ids(data, labels, given))
+
+
+def _evaluate_method(
+    name: str,
+    data: Path,
+    images: Path | None,
+    subset: list[str],
+    train_data: Path | None,
+    options: MethodOptions,
+    run: Settings,
+) -> Evaluation:
+    from benchmark.evaluate import evaluate_method
+    from hint.files import read_labels
+
+    labels = read_labels(data, subset, images)
+    train = read_labels(train_data, split="train") if train_data else None
+    method, seconds = _create(name, options, labels, train)
+    try:
+        return evaluate_method(labels, method, run, seconds)
+    except KeyboardInterrupt:
+        remark(f"hint: interrupted; what is done lies in {run.out}, the same command goes on from there")
+        raise
+
+
+def _create(
+    name: str, options: MethodOptions, labels: HandLabels, train: HandLabels | None = None
+) -> tuple[Method, float]:
+    """Set up a method; also return the seconds that took."""
+    from hint.methods.table import create
+
+    started = time.perf_counter()
+    method = create(name, replace(options, labels=labels, train_labels=train))
+    return method, time.perf_counter() - started
+
+
+def _key_values(pairs: list[str]) -> dict[str, str]:
+    wrong = [pair for pair in pairs if "=" not in pair]
+    if wrong:
+        raise InputError(f"--set {wrong[0]}: write key=value")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def _report(result: Evaluation, run: Settings, as_json: bool) -> None:
+    from leaderboard.table import remarks, score_table
+
+    for text in remarks(result.record):
+        remark(f"note: {text}", style="yellow")
+    if result.record.timing.reused:
+        remark(f"{result.record.timing.reused} hands reused from an earlier run of the same settings")
+    if as_json:
+        typer.echo(result.record.to_json(), nl=False)
+    else:
+        show(score_table(result.record))
+    remark(f"predictions, error table and record: {run.out}")
+
+
+def _selftest(name: str | None, options: MethodOptions) -> None:
+    from hint.methods.selftest import selftest, selftest_labels
+
+    if name is None:
+        raise InputError("--selftest checks a method; give --method NAME")
+    report = selftest(_create(name, options, selftest_labels())[0])
+    results = {None: "-", True: "passed", False: "failed"}
+    rows = [(check.check, results[check.passed], check.detail) for check in report.checks]
+    show_rows(("check", "result", "detail"), rows, title=f"self-test of {name}")
+    raise typer.Exit(0 if report.passed else 1)

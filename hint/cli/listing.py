@@ -1,0 +1,49 @@
+"""``hint list``."""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from typing import Any
+
+import typer
+
+from hint.cli.console import show_rows
+from hint.cli.options import Json
+
+
+class Listed(str, Enum):
+    """What can be listed."""
+
+    methods = "methods"
+    protocols = "protocols"
+    subsets = "subsets"
+
+
+def list_names(what: Listed, as_json: Json = False) -> None:
+    """List methods, protocols or subsets."""
+    rows = {Listed.methods: _methods, Listed.protocols: _protocols, Listed.subsets: _subsets}[what]()
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+    else:
+        show_rows(list(rows[0]), [[str(value) for value in row.values()] for row in rows])
+
+
+def _methods() -> list[dict[str, Any]]:
+    from hint.methods.table import list_methods
+
+    return [dict(row) for row in list_methods()]
+
+
+def _protocols() -> list[dict[str, Any]]:
+    from benchmark.protocol import list_protocols, load_protocol
+
+    protocols = [load_protocol(name) for name in list_protocols()]
+    return [{"id": p.id, "title": p.title, "thresholds": list(p.thresholds), "sha256": p.sha256} for p in protocols]
+
+
+def _subsets() -> list[dict[str, Any]]:
+    from benchmark.protocol import load_protocol
+
+    subsets = load_protocol().subsets
+    return [{"name": s.name, "title": s.title, "folder": s.folder, "hands": s.hands} for s in subsets]

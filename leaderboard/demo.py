@@ -1,0 +1,78 @@
+"""The demo: a rendered set, five methods, their records, one page of pictures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark.evaluate import Evaluation, Settings, evaluate_method
+from benchmark.protocol import load_protocol
+from benchmark.record import Record
+from hint.demo import render_demo_set
+from hint.errors import MissingRequirementError
+from hint.files import read_labels, read_predictions
+from hint.methods.table import create
+from hint.progress import progress
+from hint.types import HandLabels, MethodOptions
+from leaderboard.gallery import sheet
+
+#: Method -> its weights; those of HaMeR are random until a trained small model comes with the toolkit.
+METHODS = {
+    "hamer": "tiny-random",
+    "mediapipe": None,
+    "mean-pose": None,
+    "box-centre": None,
+    "oracle-noise": None,
+}
+#: Columns of the pictures.
+SHOWN = ("hamer", "mediapipe", "mean-pose")
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """Where the demo put what.
+
+    Attributes:
+        records: One per method that ran.
+        skipped: Method -> what it lacks on this machine.
+        data: Rendered set.
+        sheet: Picture of labels and predictions.
+    """
+
+    records: Sequence[Record]
+    skipped: dict[str, str]
+    data: Path
+    sheet: Path
+
+
+def run_demo(out: Path, n: int, seed: int) -> DemoResult:
+    """Render ``n`` hands below ``out`` (or take those of an earlier run), evaluate every method, draw twelve hands.
+
+    Raises:
+        InputError: If ``out`` holds results of another set.
+    """
+    data = out / "data" / f"seed{seed}-n{n}"
+    with progress("rendering hands", n) as advance:
+        render_demo_set(data, n, seed, on_done=advance)
+    labels = read_labels(data)
+    evaluations: dict[str, Evaluation] = {}
+    skipped: dict[str, str] = {}
+    for name, weights in METHODS.items():
+        try:
+            evaluations[name] = _evaluate(name, weights, labels, out, seed)
+        except MissingRequirementError as error:
+            skipped[name] = str(error)
+    shown = {e.record.method.title: out / name / "predictions.npz" for name, e in evaluations.items() if name in SHOWN}
+    picture = out / "demo.png"
+    sheet(picture, labels, {title: read_predictions(path) for title, path in shown.items()})
+    return DemoResult([e.record for e in evaluations.values()], skipped, data, picture)
+
+
+def _evaluate(name: str, weights: str | None, labels: HandLabels, out: Path, seed: int) -> Evaluation:
+    started = time.perf_counter()
+    method = create(name, MethodOptions(weights=weights, labels=labels, seed=seed))
+    seconds = time.perf_counter() - started
+    settings = Settings(load_protocol(), out / name, seed=seed, overwrite="always")
+    return evaluate_method(labels, method, settings, seconds)

@@ -4,6 +4,9 @@ Hands of one clip resemble each other, so drawing hands would make every interva
 instead, with replacement, as many as the subset has. All metrics are ratios of sums over clips, so a replicate is one
 product of a row of clip weights with the table of per-clip sums.
 
+A percentile interval is somewhat too narrow where few clips hold most of the hands, as in VISOR. There is none for the
+median, which is no ratio of sums.
+
 Source: the percentile cluster bootstrap, e.g. Davison and Hinkley, Bootstrap Methods and their Application, 1997,
 sections 2.4 and 3.8.
 """

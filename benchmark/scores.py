@@ -12,12 +12,12 @@ from benchmark.pck import (
     Cell,
     ClipSums,
     auc_sums,
+    cells,
     curve_thresholds,
     epe_median_px,
     epe_sums,
     pck_curve,
     pck_sums,
-    select,
 )
 from benchmark.protocol import Protocol
 from hint.skeleton import JOINT_NAMES
@@ -117,8 +117,7 @@ def _cells(table: ErrorTable, protocol: Protocol) -> Iterator[Cell]:
     present = table.subsets
     official = [s.name for s in protocol.subsets]
     for subset in [*(s for s in official if s in present), *(s for s in present if s not in official)]:
-        for visibility in protocol.visibilities:
-            yield select(table, subset, visibility)
+        yield from cells(table, subset, protocol.visibilities)
 
 
 def _score_cell(cell: Cell, protocol: Protocol, with_intervals: bool, seed: int) -> Scores:

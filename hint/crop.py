@@ -30,8 +30,9 @@ _TALL = (192, 256)
 #: The demonstration blurs only where the picture shrinks by more than twice this.
 _SHRINK = 1.1
 
-_MEAN = np.array([0.485, 0.456, 0.406], np.float32) * 255
-_STD = np.array([0.229, 0.224, 0.225], np.float32) * 255
+#: Mean and deviation of ImageNet's RGB, grey levels.
+MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
+STD = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 
 Box = tuple[float, float, float, float]
 
@@ -163,12 +164,6 @@ def _blur(image: Image, rows: slice, columns: slice, sigma: float) -> Float:
     smooth = gaussian_filter(part, (sigma, sigma, 0), mode="nearest", truncate=4)
     kept: Float = smooth[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
     return kept.astype(np.float32)
-
-
-def normalise(crops: NDArray[Any]) -> Float:
-    """Return crops (N,S,S,3) in 0..255 as network input (N,3,S,S): ImageNet mean 0 and deviation 1."""
-    scaled = (np.asarray(crops, np.float32) - _MEAN) / _STD
-    return np.ascontiguousarray(np.moveaxis(scaled, -1, 1))
 
 
 def to_image(points: NDArray[Any], square: Square, is_right: bool) -> NDArray[np.float64]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 
 from hint.errors import InputError
 
 _PREFIX = "hamer_"
+
+#: Key of a state dict -> shape.
+Shapes = Mapping[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -47,23 +51,24 @@ class HamerConfig:
         return {_PREFIX + name: str(value) for name, value in asdict(self).items()}
 
     @classmethod
-    def from_weights(cls, shapes: Mapping[str, tuple[int, ...]], metadata: Mapping[str, str]) -> HamerConfig:
+    def from_weights(cls, shapes: Shapes, metadata: Mapping[str, str], source: Path) -> HamerConfig:
         """Read the sizes off a state dict, and the numbers of heads off its metadata or a known width.
 
         Args:
             shapes: Key -> shape.
             metadata: What the file says beside the weights; may be empty.
+            source: The file, for messages.
 
         Raises:
             InputError: If the weights are not HaMeR's or the number of heads cannot be told.
         """
         told = {f.name: int(metadata[_PREFIX + f.name]) for f in fields(cls) if _PREFIX + f.name in metadata}
-        sizes, inner = _sizes(shapes)
+        sizes, inner = _sizes(shapes, source)
         heads = told.get("heads") or _VIT_HEADS.get(sizes["width"])
         decoder_heads = told.get("decoder_heads") or _DECODER_HEADS.get(inner)
         if heads is None or decoder_heads is None:
             raise InputError(
-                f"weights of width {sizes['width']} and {inner}: shapes do not tell the number of attention heads; "
+                f"{source}: weights of width {sizes['width']} and {inner}: shapes do not tell how many heads; "
                 f"store them as safetensors with {_PREFIX}heads and {_PREFIX}decoder_heads in the metadata"
             )
         return cls(**sizes, heads=heads, decoder_heads=decoder_heads, decoder_head_width=inner // decoder_heads)
@@ -75,7 +80,7 @@ _VIT_HEADS = {384: 12, 768: 12, 1024: 16, 1280: 16, 64: 4}
 _DECODER_HEADS = {512: 8, 32: 2}
 
 
-def _sizes(shapes: Mapping[str, tuple[int, ...]]) -> tuple[dict[str, int], int]:
+def _sizes(shapes: Shapes, source: Path) -> tuple[dict[str, int], int]:
     """Return what shapes tell, and the width of all decoder heads together."""
     layer = "mano_head.transformer.transformer.layers.0."
     try:
@@ -89,9 +94,9 @@ def _sizes(shapes: Mapping[str, tuple[int, ...]]) -> tuple[dict[str, int], int]:
             "decoder_mlp_width": shapes[layer + "2.fn.net.0.weight"][0],
         }
     except (KeyError, IndexError) as error:
-        raise InputError(f"these are not HaMeR's weights: {error} is absent") from error
+        raise InputError(f"{source}: not HaMeR's weights, {error} is absent") from error
     return sizes, inner
 
 
-def _count(shapes: Mapping[str, tuple[int, ...]], pattern: str) -> int:
+def _count(shapes: Shapes, pattern: str) -> int:
     return len({found.group(1) for key in shapes if (found := re.match(pattern, key))})

@@ -26,9 +26,13 @@ class Attention(nn.Module):
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Attend head by head: (N,T,inner), (N,S,inner), (N,S,inner) to (N,T,decoder_width)."""
-        split = [x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2) for x in (query, key, value)]
-        out: Tensor = self.to_out(F.scaled_dot_product_attention(*split).transpose(1, 2).flatten(2))
+        mixed = F.scaled_dot_product_attention(self.split(query), self.split(key), self.split(value))
+        out: Tensor = self.to_out(mixed.transpose(1, 2).flatten(2))
         return out
+
+    def split(self, x: Tensor) -> Tensor:
+        """Part the heads: (N,T,inner) to (N,heads,T,head width)."""
+        return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
 
 class SelfAttention(Attention):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from hint.crop import CROP_SIZE, MEAN, STD
 from hint.mano.layer import ManoLayer
 from hint.mano.model import ManoModel
 from hint.methods.hamer.config import HamerConfig
@@ -15,8 +16,6 @@ from hint.methods.hamer.vit import VisionTransformer
 
 #: Focal length of the crop's camera, px.
 FOCAL_LENGTH = 5000.0
-
-CROP_SIZE = 256
 
 #: Columns of the square crop the backbone looks at.
 COLUMNS = slice(32, 224)
@@ -52,18 +51,21 @@ class HamerOutput:
 class Hamer(nn.Module):
     """HaMeR without its training parts; keys as in the released weights.
 
-    The backbone does nearly all the work, so it alone may run in a lower precision: the head and MANO stay in float32.
+    The backbone does nearly all the work, so it alone may run in a lower precision, by casting it or, with
+    ``autocast``, by casting what it multiplies; the head and MANO stay in float32.
     """
 
     def __init__(self, config: HamerConfig) -> None:
         super().__init__()
         self.config = config
+        self.autocast = False
         self.backbone = VisionTransformer(config)
         self.mano_head = ManoHead(config)
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Map normalised crops (N,3,256,256) to rotations (N,16,3,3), shape (N,10) and camera (N,3)."""
-        tokens = self.backbone(crops[..., COLUMNS].to(self.backbone.pos_embed.dtype))
+        with torch.autocast(crops.device.type, torch.bfloat16, enabled=self.autocast):
+            tokens = self.backbone(crops[..., COLUMNS].to(self.backbone.pos_embed.dtype))
         out: tuple[Tensor, Tensor, Tensor] = self.mano_head(tokens.float())
         return out
 
@@ -91,6 +93,12 @@ class HandDecoder(nn.Module):
             vertices=vertices,
             keypoints_2d=project(joints + cam_t[:, None]),
         )
+
+
+def normalise(crops: Tensor) -> Tensor:
+    """Turn crops (N,256,256,3) in 0..255 into network input (N,3,256,256): ImageNet mean 0 and deviation 1."""
+    mean, std = crops.new_tensor(MEAN, dtype=torch.float32), crops.new_tensor(STD, dtype=torch.float32)
+    return ((crops.float() - mean) / std).permute(0, 3, 1, 2)
 
 
 def camera_translation(cam: Tensor) -> Tensor:

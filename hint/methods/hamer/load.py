@@ -1,0 +1,80 @@
+"""Get a network and a hand: from files, or random ones that look like a hand."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from hint.errors import MissingRequirementError
+from hint.mano.model import ManoModel
+from hint.mano.read import find_mano, from_embedded, installed_mano, missing_mano
+from hint.methods.hamer.config import HamerConfig
+from hint.methods.hamer.network import Hamer
+from hint.weights import Checkpoint, matching
+
+#: Keys of the released file that are not part of the network.
+BESIDE = ("discriminator.", "mano.", "initialized")
+
+#: How far random weights move pose, shape and camera.
+_GAINS = {"mano_head.decpose": 0.1, "mano_head.decshape": 0.1, "mano_head.deccam": 0.01}
+
+
+def build(checkpoint: Checkpoint) -> Hamer:
+    """Put weights into a network of their size, without room for a second copy of them.
+
+    Raises:
+        InputError: If they are not the weights of such a network.
+    """
+    shapes = {key: tuple(value.shape) for key, value in checkpoint.state.items()}
+    with torch.device("meta"):
+        network = Hamer(HamerConfig.from_weights(shapes, checkpoint.metadata, checkpoint.path))
+    expected = {key: value.shape for key, value in network.state_dict().items()}
+    network.load_state_dict(matching(checkpoint, expected, BESIDE), assign=True)
+    return network.eval().requires_grad_(False)
+
+
+def choose_mano(option: str | None, checkpoint: Checkpoint) -> ManoModel:
+    """Return the hand that was asked for, else an installed MANO file, else the arrays in the weights file.
+
+    Raises:
+        MissingRequirementError: If there is none of them.
+    """
+    if option is not None or installed_mano():
+        return find_mano(option)
+    embedded = checkpoint.under("mano.")
+    if "v_template" not in embedded:
+        raise MissingRequirementError(missing_mano())
+    return from_embedded({key: value.numpy() for key, value in embedded.items()}, str(checkpoint.path))
+
+
+def random_network(seed: int) -> Hamer:
+    """Make a tiny network with random weights whose answer to any crop is roughly an upright hand in its middle."""
+    network = Hamer(HamerConfig.tiny())
+    generator = torch.Generator().manual_seed(seed)
+    for name, parameter in network.named_parameters():
+        _fill(name, parameter, generator)
+    identity = torch.tensor([1.0, 0, 0, 0, 1, 0])
+    # The rest hand points along -x with its palm down; turned like this, it points up and shows its palm.
+    upright = torch.tensor([0.0, 1, 0, 0, 0, 1])
+    head = network.mano_head
+    head.init_hand_pose = torch.cat([upright, identity.repeat(15)])[None]
+    head.init_cam = torch.tensor([[5.0, -0.095, 0.09]])  # a hand of 19 cm over half the crop, its middle in the middle
+    return network.eval().requires_grad_(False)
+
+
+def _fill(name: str, parameter: nn.Parameter, generator: torch.Generator) -> None:
+    with torch.no_grad():
+        if parameter.ndim == 1:
+            parameter.fill_(1.0 if name.endswith("weight") else 0.0)
+            return
+        gain = _GAINS.get(name.rpartition(".")[0], 1.0)
+        fan_in = math.prod(parameter.shape[1:])
+        parameter.normal_(0, gain / math.sqrt(fan_in), generator=generator)
+
+
+def is_released(path: Path) -> bool:
+    """Tell whether a weights file goes by the name of the released one."""
+    return path.stem == "hamer"

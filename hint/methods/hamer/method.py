@@ -1,0 +1,167 @@
+"""HaMeR as a method: a picture and a box in, 21 keypoints and a mesh out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hint.crop import Square, box_to_square, box_to_tall_square, crop, crop_blurred, to_image
+from hint.errors import InputError, MissingRequirementError, UnknownNameError
+from hint.mano.model import ManoModel
+from hint.mano.read import find_mano
+from hint.methods.hamer.card import CARD, TINY_RANDOM, installed_weights, missing
+from hint.methods.hamer.load import build, choose_mano, is_released, random_network
+from hint.methods.hamer.network import Hamer, HamerOutput, HandDecoder, normalise
+from hint.methods.hamer.precision import check_precision, choose_device, float32_math, set_precision
+from hint.types import Float, Hand, Image, MethodCard, MethodOptions, Predictions
+from hint.weights import file_sha256, read_checkpoint
+
+#: How much larger than the annotated box the crop is, in the released evaluation and demonstration alike.
+BOX_FACTOR = 2.0
+
+#: Ways to cut a crop: as the released evaluation does, or as its demonstration does (3:4 boxes, blur).
+CROPS = ("eval", "demo")
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A network, its hand, and what to say about them."""
+
+    network: Hamer
+    mano: ManoModel
+    card: MethodCard
+    identity: dict[str, Any]
+
+
+class HamerMethod:
+    """HaMeR with its weights loaded.
+
+    Args:
+        source: Network and hand.
+        device: Where to compute.
+        precision: In what numbers, a name of ``precision.PRECISIONS``.
+        crop_kind: A name of :data:`CROPS`.
+    """
+
+    def __init__(self, source: _Source, device: torch.device, precision: str, crop_kind: str) -> None:
+        self.card = source.card
+        self.fingerprint: dict[str, Any] = {
+            "version": 1,
+            **source.identity,
+            "mano_sha256": _digest(source.mano),
+            "precision": precision,
+            "crop": crop_kind,
+        }
+        self._device, self._precision, self._crop_kind = device, precision, crop_kind
+        set_precision(source.network, precision)
+        self._network = source.network.to(device)
+        self._decoder = HandDecoder(source.mano).to(device)
+
+    @classmethod
+    def create(cls, options: MethodOptions) -> HamerMethod:
+        """Load HaMeR.
+
+        Raises:
+            MissingRequirementError: If weights, MANO or a GPU that was asked for is missing.
+            InputError: If weights, MANO or a setting cannot be used.
+        """
+        crop_kind = _crop_kind(options.extra)
+        device = choose_device(options.device)
+        check_precision(options.precision, device)
+        source = _random(options) if options.weights == TINY_RANDOM else _from_file(options)
+        return cls(source, device, options.precision, crop_kind)
+
+    def prepare(self, hand: Hand, image: Image | None) -> Image | Float:
+        """Cut the crop (256,256,3): uint8, or float32 for the demonstration's, which is not rounded."""
+        if image is None:
+            raise InputError(f"{hand.hand_id}: HaMeR needs a picture")
+        cut = crop if self._crop_kind == "eval" else crop_blurred
+        return cut(image, self._square(hand), mirror=not hand.is_right)
+
+    def infer(self, hands: Sequence[Hand], prepared: Sequence[Image | Float]) -> Predictions:
+        """Predict a batch; left hands are carried back out of the mirror."""
+        output = self.run(prepared)
+        squares = [self._square(hand) for hand in hands]
+        points = _numpy(output.keypoints_2d)
+        mirror = np.array([(1 if hand.is_right else -1, 1, 1) for hand in hands], np.float32)[:, None]
+        return Predictions(
+            np.array([hand.hand_id for hand in hands]),
+            np.stack([to_image(p, s, hand.is_right) for p, s, hand in zip(points, squares, hands, strict=True)]),
+            _numpy(output.keypoints_3d) * mirror,
+            _numpy(output.vertices) * mirror,
+        )
+
+    @torch.inference_mode()
+    def run(self, crops: Sequence[Image | Float]) -> HamerOutput:
+        """Run the network on crops as :meth:`prepare` returns them; everything as the network says it.
+
+        Raises:
+            InputError: If they do not fit into the memory of the GPU together.
+        """
+        try:
+            with float32_math(self._precision):
+                pixels = torch.from_numpy(np.stack(crops)).to(self._device)
+                output: HamerOutput = self._decoder(*self._network(normalise(pixels)))
+                return output
+        except torch.cuda.OutOfMemoryError as error:
+            fewer = max(len(crops) // 2, 1)
+            message = f"{len(crops)} hands at once do not fit into the GPU's memory; type: --batch-size {fewer}"
+            raise InputError(message) from error
+
+    def _square(self, hand: Hand) -> Square:
+        square = box_to_square if self._crop_kind == "eval" else box_to_tall_square
+        return square(hand.box_xyxy, BOX_FACTOR)
+
+
+def _crop_kind(extra: dict[str, str]) -> str:
+    for key in extra:
+        if key != "crop":
+            raise UnknownNameError("setting of hamer", key, ["crop"])
+    kind = extra.get("crop", "eval")
+    if kind not in CROPS:
+        raise UnknownNameError("crop of hamer", kind, CROPS)
+    return kind
+
+
+def _random(options: MethodOptions) -> _Source:
+    network = random_network(options.seed)
+    card = replace(
+        CARD,
+        weights_licence="",
+        training_data=(),
+        parameters=sum(p.numel() for p in network.parameters()),
+        note="random weights",
+    )
+    identity = {"weights": TINY_RANDOM, "seed": options.seed}
+    return _Source(network, find_mano(options.mano or "procedural"), card, identity)
+
+
+def _from_file(options: MethodOptions) -> _Source:
+    path = installed_weights() if options.weights is None else Path(options.weights).expanduser()
+    if path is None:
+        raise MissingRequirementError(f"hamer {missing()}")
+    checkpoint = read_checkpoint(path)
+    network, mano = build(checkpoint), choose_mano(options.mano, checkpoint)
+    card = replace(CARD, parameters=sum(p.numel() for p in network.parameters()))
+    if not is_released(path):
+        card = replace(card, training_data=(), weights_licence="unknown", note=f"weights {path.name}")
+    return _Source(network, mano, card, {"weights_sha256": file_sha256(path)})
+
+
+def _digest(mano: ManoModel) -> str:
+    digest = hashlib.sha256()
+    for name, array in sorted(mano.arrays().items()):
+        digest.update(name.encode() + array.tobytes())
+    return digest.hexdigest()
+
+
+def _numpy(values: torch.Tensor) -> NDArray[np.float32]:
+    array: NDArray[np.float32] = values.float().cpu().numpy()
+    return array

@@ -1,0 +1,276 @@
+"""Read weights that others saved, without running what is in the file, and write them as safetensors."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import pickle
+import struct
+import zipfile
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from hint import safepickle, settings
+from hint.errors import InputError, WriteError, some_ids
+from hint.files.atomic import write_json
+from hint.provenance import sha256_file
+
+#: Where training programs keep the weights in a file that holds more than weights.
+_CONTAINERS = ("state_dict", "network", "model_state_dict", "model")
+
+#: Packages whose objects lie beside the weights in files of training programs; their place is taken by dummies.
+_BESIDE = {"omegaconf", "yacs", "pathlib", "pytorch_lightning", "lightning", "lightning_fabric", "argparse", "typing"}
+
+_DAMAGE = (*safepickle.DAMAGE, RuntimeError, OSError, AssertionError, struct.error, zipfile.BadZipFile)
+
+_AGAIN = "download or copy it again"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Weights as they lie in a file.
+
+    Attributes:
+        state: Key -> tensor, on the CPU; not read from the disk before it is used, where the format allows.
+        metadata: What the file says beside them; only safetensors do.
+        path: The file.
+    """
+
+    state: dict[str, Tensor]
+    metadata: dict[str, str]
+    path: Path
+
+    def under(self, prefix: str) -> dict[str, Tensor]:
+        """Return the tensors whose key starts with ``prefix``, without it."""
+        return {key[len(prefix) :]: value for key, value in self.state.items() if key.startswith(prefix)}
+
+
+class _Dummy(safepickle.State):
+    """Takes the place of an object that lies beside the weights; whatever is put into it is dropped."""
+
+    def __setitem__(self, key: object, value: object) -> None:
+        pass
+
+    def append(self, value: object) -> None:
+        """Drop a value."""
+
+
+def _torch_globals() -> dict[tuple[str, str], Any]:
+    rebuild = ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_parameter")
+    found: dict[tuple[str, str], Any] = {("torch._utils", name): getattr(torch._utils, name) for name in rebuild}
+    found |= {("torch", name): value for name, value in vars(torch).items() if isinstance(value, torch.dtype)}
+    return found | {("torch", "Size"): torch.Size, ("torch", "device"): torch.device}
+
+
+def _container_globals() -> dict[tuple[str, str], Any]:
+    plain = (dict, list, tuple, set, frozenset, int, float, complex, str, bytes, bool)
+    found: dict[tuple[str, str], Any] = {
+        (module, kind.__name__): kind for module in ("builtins", "__builtin__") for kind in plain
+    }
+    return found | {("collections", kind.__name__): kind for kind in (OrderedDict, defaultdict, Counter, deque)}
+
+
+_ALLOWED: safepickle.Allowed = {**safepickle.NUMPY, **_torch_globals(), **_container_globals()}
+
+
+def read_checkpoint(path: Path | str) -> Checkpoint:
+    """Read weights from a PyTorch or safetensors file, whatever its suffix.
+
+    Accepts a bare state dict, the files of training programs that keep one (Lightning and others), the zip format and
+    the one before it.
+
+    Raises:
+        InputError: If the file is absent, cut short, no weights, or asks for anything weights never need.
+    """
+    path = Path(path).expanduser()
+    head = _head(path)
+    if head[8:9] == b"{":
+        return _read_safetensors(path)
+    if head.startswith(b"PK"):
+        content = _read_torch(path, mmap=True)
+    elif head.startswith(b"\x80"):
+        content = _read_torch(path, mmap=False)
+    else:
+        raise InputError(f"{path}: {_what_else(head)}")
+    return Checkpoint(_state_dict(content, path), {}, path)
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(512)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+
+
+def _what_else(head: bytes) -> str:
+    text = head.lstrip().lower()
+    if not head.strip(b"\0"):
+        return f"is empty; {_AGAIN}"
+    if text.startswith((b"<!doctype", b"<html")):
+        return f"is a web page, not weights; {_AGAIN}"
+    if text.startswith(b"version https://git-lfs"):
+        return "is a Git LFS pointer, not the weights; type: git lfs pull"
+    if head.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ")):
+        return "is a packed archive; unpack it and name the weights inside"
+    return "is no PyTorch or safetensors file"
+
+
+def _read_safetensors(path: Path) -> Checkpoint:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return Checkpoint({key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}, path)  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(f"{path}: not whole safetensors ({error}); {_AGAIN}") from error
+
+
+def _read_torch(path: Path, mmap: bool) -> Any:
+    """Read with PyTorch's own list of harmless things, then, for training files, with ours."""
+    if mmap and not zipfile.is_zipfile(path):
+        raise InputError(f"{path}: cut short at {path.stat().st_size} bytes; {_AGAIN}")
+    if mmap and _is_torchscript(path):
+        raise InputError(f"{path}: is a TorchScript program, not weights; save model.state_dict() and name that file")
+    with contextlib.suppress(*_DAMAGE):
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+    try:
+        # torch.load asks for nothing but these names of a pickle module.
+        module = SimpleNamespace(Unpickler=_unpickler(path), load=_load_with(path), __name__="restricted")
+        return torch.load(path, map_location="cpu", weights_only=False, pickle_module=module, mmap=mmap)
+    except _DAMAGE as error:
+        raise InputError(f"{path}: damaged or no PyTorch file ({_first_line(error)}); {_AGAIN}") from error
+
+
+def _is_torchscript(path: Path) -> bool:
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith("/constants.pkl") for name in archive.namelist())
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def _unpickler(path: Path) -> type[pickle.Unpickler]:
+    def find(module: str, name: str) -> Any:
+        if (module, name) in _ALLOWED:
+            return _ALLOWED[module, name]
+        if module.partition(".")[0] in _BESIDE:
+            return _Dummy
+        raise InputError(
+            f"{path}: asks for {module}.{name}, which weights never need: it is a whole pickled model, or worse; "
+            "not opened. Save model.state_dict() with the program that wrote it and name that file"
+        )
+
+    return safepickle.restricted(find)
+
+
+def _load_with(path: Path) -> Callable[..., Any]:
+    def load(file: Any, **options: Any) -> Any:
+        return _unpickler(path)(file, **options).load()
+
+    return load
+
+
+def _state_dict(content: Any, path: Path) -> dict[str, Tensor]:
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: holds a {type(content).__name__}, not weights")
+    found = next((content[name] for name in _CONTAINERS if isinstance(content.get(name), dict)), content)
+    others = [str(key) for key, value in found.items() if not isinstance(value, Tensor)]
+    if others or not found:
+        raise InputError(f"{path}: holds no weights but {some_ids(others) or 'nothing'}")
+    return dict(found)
+
+
+def matching(
+    checkpoint: Checkpoint, expected: Mapping[str, torch.Size], ignore: Iterable[str] = ()
+) -> dict[str, Tensor]:
+    """Return the tensors a network expects, as float32.
+
+    Args:
+        checkpoint: Weights read from a file.
+        expected: Key -> shape, every one of which must be there.
+        ignore: Beginnings of keys that may be there and are not needed.
+
+    Raises:
+        InputError: If keys are missing, unknown, or of another shape.
+    """
+    state, skip = checkpoint.state, tuple(ignore)
+    missing = [key for key in expected if key not in state]
+    unknown = [key for key in state if key not in expected and not key.startswith(skip)]
+    shapes = [
+        f"{key} {tuple(state[key].shape)} for {tuple(shape)}"
+        for key, shape in expected.items()
+        if key in state and state[key].shape != shape
+    ]
+    problems = {"missing": missing, "unknown": unknown, "of another shape": shapes}
+    said = "; ".join(f"{kind}: {some_ids(keys)}" for kind, keys in problems.items() if keys)
+    if said:
+        raise InputError(f"{checkpoint.path}: weights of another network ({said})")
+    return {key: state[key].float() if state[key].is_floating_point() else state[key] for key in expected}
+
+
+def save(state: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:
+    """Write weights as safetensors, whole or not at all.
+
+    Raises:
+        WriteError: If the file cannot be written.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(_unshared(state), part, metadata={"format": "pt", **metadata})
+        part.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise WriteError(f"cannot write {path}: {error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _unshared(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Give every key memory of its own, which safetensors asks for; weights that are tied in a file come apart."""
+    seen: set[int] = set()
+    apart: dict[str, Tensor] = {}
+    for key, value in state.items():
+        apart[key] = value.clone() if value.data_ptr() in seen else value.contiguous()
+        seen.add(value.data_ptr())
+    return apart
+
+
+def convert(source: Path, target: Path) -> None:
+    """Rewrite weights as safetensors, which load faster and hold nothing but numbers.
+
+    Raises:
+        InputError: If ``source`` is no weights file.
+        WriteError: If ``target`` cannot be written.
+    """
+    checkpoint = read_checkpoint(source)
+    save(checkpoint.state, target, checkpoint.metadata | {"source_sha256": file_sha256(source)})
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file, remembered until its size or time of change differ."""
+    path, cache = path.expanduser().resolve(), settings.home() / "sha256.json"
+    status = path.stat()
+    stamp = [status.st_size, status.st_mtime_ns]
+    known = _read_cache(cache)
+    if known.get(str(path), [])[:2] != stamp:
+        known[str(path)] = [*stamp, sha256_file(path)]
+        with contextlib.suppress(WriteError):  # a home that cannot be written to costs time, not correctness
+            write_json(cache, known)
+    return str(known[str(path)][2])
+
+
+def _read_cache(cache: Path) -> dict[str, list[Any]]:
+    try:
+        content = json.loads(cache.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -142,7 +142,7 @@ def _content(name: str) -> bytes:
         return Path(name).read_bytes()
     if name not in list_protocols():
         raise UnknownNameError("protocol", name, list_protocols())
-    return files("benchmark").joinpath("protocols", f"{name}.toml").read_bytes()
+    return files("benchmark").joinpath("protocols").joinpath(f"{name}.toml").read_bytes()
 
 
 def _parse(table: dict[str, Any], sha256: str) -> Protocol:

@@ -164,12 +164,12 @@ def test_a_pair_is_told_apart_where_two_intervals_overlap() -> None:
     assert alone[1] is not None
     assert alone[0].low < alone[1].high
     found = paired_difference(better, table, "newdays", "all", PROTOCOL)
+    assert found.interval is not None
+    assert 0 < found.interval.low < found.value < found.interval.high
     assert not found.contains_zero
-    assert found.value > 0
     back = paired_difference(table, better, "newdays", "all", PROTOCOL)
     assert back.value == -found.value
     assert back.interval is not None
-    assert found.interval is not None
     assert (back.interval.low, back.interval.high) == pytest.approx((-found.interval.high, -found.interval.low))
 
 
@@ -189,6 +189,17 @@ def test_a_pair_may_list_its_hands_in_any_order() -> None:
     shuffled = ErrorTable(**{k: v[order] for k, v in vars(other).items()})
     expected = paired_difference(table, other, "newdays", "all", FEWER)
     assert paired_difference(table, shuffled, "newdays", "all", FEWER) == expected
+
+
+def test_a_pair_is_compared_on_the_keypoints_asked_for() -> None:
+    table = hands_in_clips(np.random.default_rng(12), 30, 2, 0.3)
+    occluded = np.arange(21) < 8
+    table = replace(table, visibility=np.where(occluded, 1, table.visibility).astype(np.uint8))
+    other = replace(table, error=np.where(occluded, table.error * 2, table.error))
+    found = {v: paired_difference(table, other, "newdays", v, FEWER) for v in PROTOCOL.visibilities}
+    assert found["visible"].value == 0
+    assert found["occluded"].value == pytest.approx(found["all"].value * 21 / 8)
+    assert found["occluded"].value > 0
 
 
 def test_a_pair_in_one_clip_cannot_be_told_apart() -> None:

@@ -183,7 +183,9 @@ def table_of(error: np.ndarray, clips: list[str] | None = None, side: float = 10
 @pytest.mark.parametrize("threshold", [0.05, 0.1, 0.15])
 def test_a_keypoint_exactly_at_the_threshold_is_correct(threshold: float) -> None:
     errors = np.full((1, 21), threshold)
-    assert pck_sums(select(table_of(errors), "newdays", "all"), threshold).value() == 100
+    cell = select(table_of(errors), "newdays", "all")
+    assert pck_sums(cell, threshold).value() == 100
+    assert pck_curve(cell, np.array([np.nextafter(threshold, 0), threshold])).tolist() == [0, 100]
     beyond = np.nextafter(errors, 1)
     assert pck_sums(select(table_of(beyond), "newdays", "all"), threshold).value() == 0
 

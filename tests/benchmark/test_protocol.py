@@ -12,7 +12,7 @@ RELEASED = {"hint-v1": "94354179dc31ecabced536ce9d2a56189b2287d935bb128c18f816cd
 
 
 def source(name: str = "hint-v1") -> str:
-    return files("benchmark").joinpath("protocols", f"{name}.toml").read_text(encoding="utf-8")
+    return files("benchmark").joinpath("protocols").joinpath(f"{name}.toml").read_text(encoding="utf-8")
 
 
 def test_released_protocols_are_what_they_were() -> None:

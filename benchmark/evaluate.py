@@ -181,7 +181,9 @@ def _score(labels: HandLabels, outcome: _Outcome, settings: Settings, known: Col
         method=outcome.card,
         fingerprint=outcome.fingerprint,
         protocol=ProtocolEntry(id=settings.protocol.id, sha256=settings.protocol.sha256),
-        data=tuple(_subset_entry(labels, name, settings.protocol) for name in labels.subsets),
+        data=tuple(
+            _subset_entry(labels, name, settings.protocol) for name in _in_table_order(labels, settings.protocol)
+        ),
         limit=settings.limit,
         seed=settings.seed,
         scores=scores.scores,
@@ -212,10 +214,17 @@ def _score(labels: HandLabels, outcome: _Outcome, settings: Settings, known: Col
 def _subset_entry(labels: HandLabels, name: str, protocol: Protocol) -> SubsetEntry:
     part = labels.select(labels.subset == name)
     official = next((s for s in protocol.subsets if s.name == name), None)
+    expected = official.hands if official else None
     return SubsetEntry(
         name=name,
         n_hands=len(part),
         n_clips=len(set(part.clip_id.tolist())),
-        expected_hands=official.hands if official else None,
+        expected_hands=len(part) if official and len(part) == official.hands_npz else expected,
         labels_sha256=labels_sha256(part),
     )
+
+
+def _in_table_order(labels: HandLabels, protocol: Protocol) -> list[str]:
+    """Return the subsets of the labels: the protocol's first and in its order, then any others."""
+    official = [s.name for s in protocol.subsets]
+    return sorted(labels.subsets, key=lambda name: official.index(name) if name in official else len(official))

@@ -34,7 +34,10 @@ class ProtocolEntry(_Model):
 
 
 class SubsetEntry(_Model):
-    """One evaluated part of the data; ``expected_hands`` is the protocol's count, None for parts it does not know."""
+    """One evaluated part of the data.
+
+    ``expected_hands`` is the protocol's count (of the folder or of the official npz), None for parts it does not know.
+    """
 
     name: str
     n_hands: int

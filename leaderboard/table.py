@@ -11,6 +11,7 @@ from rich.text import Text
 from benchmark.record import Record
 from benchmark.scores import Score
 from hint.errors import some_ids
+from hint.skeleton import N_JOINTS
 
 VISIBILITIES = ("all", "visible", "occluded")
 
@@ -60,7 +61,8 @@ def remarks(record: Record) -> Iterator[str]:
     if record.failures:
         yield f"{len(record.failures)} pictures could not be used: {some_ids(list(record.failures.values()))}"
     for entry in record.empty_joints:
-        yield f"{entry.subset}, {entry.visibility}: no keypoint of {some_ids(list(entry.joints))}; left out of the mean"
+        lost = "" if len(entry.joints) == N_JOINTS else f" of {some_ids(list(entry.joints))}, left out of the mean"
+        yield f"{entry.subset}: no {entry.visibility} keypoint{lost}".replace("no all keypoint", "no keypoint")
     for subset in record.data:
         if subset.expected_hands not in (None, subset.n_hands):
             yield f"{subset.name}: {subset.n_hands} hands, the released set has {subset.expected_hands}"

@@ -46,7 +46,7 @@ def test_remarks_name_misses_and_empty_joints(labels: HandLabels) -> None:
     existence[:, 20] = False
     said = "\n".join(remarks(record_of(replace(labels, existence=existence), rows=slice(2, None))))
     assert f"2 of 12 hands without a full prediction count as misses: {labels.hand_id[0]}, {labels.hand_id[1]}" in said
-    assert "newdays, all: no keypoint of little_tip" in said
+    assert "newdays: no keypoint of little_tip, left out of the mean" in said
     assert "newdays: 12 hands, the released set has 1754" in said
 
 

@@ -1,0 +1,243 @@
+"""The commands as a person types them: each test starts the real program."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hint.files import read_labels, read_predictions, write_evaluation_npz, write_json, write_predictions
+from hint.types import Predictions
+
+HINT = Path(sys.executable).with_name("hint")
+COMMANDS = ("", "eval", "demo", "demo-data", "doctor", "fetch", "list", "weights", "weights convert")
+
+
+def hint(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [HINT, *map(str, arguments)], capture_output=True, text=True, timeout=120, cwd=cwd, check=False
+    )
+
+
+def only_line(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line an error is; anything else on stderr but progress and notes fails the test."""
+    lines = [line for line in done.stderr.splitlines() if line.startswith("hint: ")]
+    assert len(lines) == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    return lines[0]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_imports_nothing_heavy(command: str) -> None:
+    code = "import sys; sys.argv = ['hint', *sys.argv[1:]]; import atexit; from hint.cli import app\n"
+    code += "atexit.register(lambda: print('HEAVY', [m for m in ('torch', 'cv2', 'matplotlib', 'pandas', 'scipy') "
+    code += "if m in sys.modules]))\napp()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command.split(), "--help"], capture_output=True, text=True, check=True
+    )
+    assert "Usage" in done.stdout
+    assert "HEAVY []" in done.stdout
+
+
+def test_eval_prints_a_table_and_leaves_a_record(hint_root: Path, tmp_path: Path) -> None:
+    done = hint("eval", "--data", hint_root, "--method", "box-centre", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert "Box centre · hint-v1" in done.stdout
+    record = json.loads((tmp_path / "out" / "box-centre" / "record.json").read_text())
+    assert record["status"] == "complete"
+
+
+def test_json_is_the_record_and_nothing_else(hint_root: Path, tmp_path: Path) -> None:
+    done = hint("eval", "--data", hint_root, "--method", "box-centre", "--out", tmp_path / "out", "--json")
+    record = json.loads(done.stdout)
+    assert record == json.loads((tmp_path / "out" / "box-centre" / "record.json").read_text())
+    score = record["scores"][0]
+    assert list(score) == [
+        *("subset", "visibility", "metric", "threshold", "value", "n_hands", "n_keypoints", "n_clips", "ci")
+    ]
+    assert list(score["ci"]) == ["level", "low", "high"]
+
+
+def test_a_file_of_predictions_is_scored(hint_root: Path, tmp_path: Path) -> None:
+    labels = read_labels(hint_root)
+    write_predictions(tmp_path / "mine.npz", Predictions(labels.hand_id, labels.keypoints_2d))
+    done = hint("eval", "--data", hint_root, "--predictions", "mine.npz", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert {s["value"] for s in json.loads(done.stdout)["scores"] if s["metric"] == "pck"} == {100.0}
+    assert (tmp_path / "hint-results" / "mine" / "errors.npz").is_file()
+
+
+def test_incomplete_predictions_are_exit_1_and_listed(hint_root: Path, tmp_path: Path) -> None:
+    labels = read_labels(hint_root).select(slice(0, 9))
+    write_predictions(tmp_path / "mine.npz", Predictions(labels.hand_id, labels.keypoints_2d))
+    done = hint("eval", "--data", hint_root, "--predictions", "mine.npz", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "3 of 12 hands without a full prediction count as misses" in done.stderr
+    assert "PCK@0.05" in done.stdout
+
+
+USAGE = {
+    "neither": ([], "give either --method NAME or --predictions FILE.npz"),
+    "no data": (["--method", "box-centre"], "give --data PATH"),
+    "unknown method": (["--method", "box-center", "--data", "ROOT"], "did you mean box-centre"),
+    "unknown subset": (["--method", "box-centre", "--data", "ROOT", "--subset", "epic"], "unknown subset here 'epic'"),
+    "unknown protocol": (["--method", "box-centre", "--data", "ROOT", "--protocol", "hint-v2"], "did you mean hint-v1"),
+    "absent data": (["--method", "box-centre", "--data", "nowhere"], "nowhere: no such file or folder"),
+    "empty folder": (["--method", "box-centre", "--data", "."], "holds no labels: expected HInt folders"),
+    "absent predictions": (["--predictions", "no.npz", "--data", "ROOT"], "no.npz: no such file"),
+    "absent images": (["--method", "box-centre", "--data", "ROOT", "--images", "no"], "no such folder of pictures"),
+    "setting": (["--method", "oracle-noise", "--data", "ROOT", "--set", "sigma"], "--set sigma: write key=value"),
+    "setting name": (["--method", "oracle-noise", "--data", "ROOT", "--set", "sigmma=1"], "did you mean sigma"),
+}
+
+
+@pytest.mark.parametrize("case", USAGE)
+def test_usage_errors_are_one_line_and_exit_2(case: str, hint_root: Path, tmp_path: Path) -> None:
+    arguments, message = USAGE[case]
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    done = hint("eval", *(hint_root if a == "ROOT" else a for a in arguments), cwd=empty)
+    assert done.returncode == 2
+    assert message in only_line(done)
+    assert list(empty.iterdir()) == [], "nothing half-made is left"
+
+
+def test_missing_weights_are_exit_3_and_say_what_to_type(hint_root: Path) -> None:
+    done = hint("eval", "--data", hint_root, "--method", "hamer")
+    assert done.returncode == 3
+    assert "hint fetch hamer" in only_line(done)
+
+
+def test_absent_pictures_are_exit_3(hint_root: Path, tmp_path: Path) -> None:
+    write_evaluation_npz(tmp_path / "npz", read_labels(hint_root))
+    run = ("eval", "--data", tmp_path / "npz", "--method", "hamer", "--weights", "tiny-random", "--out", tmp_path / "o")
+    assert "give their folder: --images DIR" in only_line(hint(*run))
+    for picture in list((hint_root / "TEST_newdays_img").glob("*.jpg"))[:4]:
+        picture.unlink()
+    done = hint(*run, "--images", hint_root)
+    assert done.returncode == 3
+    assert "4 of 12 pictures are absent" in only_line(done)
+
+
+def test_broken_pictures_are_listed_and_the_rest_is_scored(hint_root: Path, tmp_path: Path) -> None:
+    pictures = sorted((hint_root / "TEST_newdays_img").glob("*.jpg"))
+    pictures[0].write_bytes(pictures[0].read_bytes()[:2000])
+    label = pictures[1].with_suffix(".json")
+    content = json.loads(label.read_text())
+    write_json(label, [{**content[0], "bbox": [[5000, 10, 5100, 90]]}])
+    options = ("--method", "hamer", "--weights", "tiny-random", "--out", tmp_path / "out", "--json")
+    done = hint("eval", "--data", hint_root, *options)
+    assert done.returncode == 1, done.stderr
+    record = json.loads(done.stdout)
+    assert record["status"] == "partial"
+    assert sorted(record["coverage"]["missing"]) == sorted(record["failures"]) == [p.stem for p in pictures[:2]]
+    assert "cut short" in record["failures"][pictures[0].stem]
+    assert "outside" in record["failures"][pictures[1].stem]
+
+
+def test_a_label_file_that_is_no_hint_is_exit_2(hint_root: Path) -> None:
+    label = sorted((hint_root / "TEST_newdays_img").glob("*.json"))[0]
+    label.write_text("{}")
+    done = hint("eval", "--data", hint_root, "--method", "box-centre")
+    assert done.returncode == 2
+    assert label.name in only_line(done)
+
+
+@pytest.fixture
+def mount(tmp_path: Path) -> Iterator[Path]:
+    """An empty folder a file system can be mounted on, unmounted afterwards."""
+    if shutil.which("mount") is None or os.geteuid() != 0:
+        pytest.skip("mounting a small file system needs root")
+    place = tmp_path / "mounted"
+    place.mkdir()
+    yield place
+    subprocess.run(["umount", place], check=False, capture_output=True)
+
+
+def mount_tmpfs(place: Path, options: str) -> None:
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", place], check=False, capture_output=True)
+    if done.returncode:
+        pytest.skip(f"cannot mount here: {done.stderr.decode().strip()}")
+
+
+@pytest.mark.parametrize(("options", "message"), [("ro", "Read-only file system"), ("size=8k", "No space left")])
+def test_results_that_cannot_be_saved_are_one_line(options: str, message: str, hint_root: Path, mount: Path) -> None:
+    mount_tmpfs(mount, options)
+    done = hint("eval", "--data", hint_root, "--method", "box-centre", "--out", mount)
+    assert done.returncode == 1
+    assert message in only_line(done)
+    assert [p for p in mount.rglob("*") if p.is_file() and p.name.startswith(".")] == [], "no partial file"
+
+
+def test_ctrl_c_keeps_what_is_done_and_the_next_run_goes_on(hint_root: Path, tmp_path: Path) -> None:
+    folder = hint_root / "TEST_newdays_img"
+    stems = sorted(p.stem for p in folder.glob("*.json"))
+    for copy in range(80):
+        for stem in stems:
+            name = stem.replace("ND_000", f"ND_{copy + 1:03d}")
+            shutil.copy(folder / f"{stem}.json", folder / f"{name}.json")
+            shutil.copy(folder / f"{stem}.jpg", folder / f"{name}.jpg")
+    run = ("eval", "--data", hint_root, "--method", "hamer", "--weights", "tiny-random", "--batch-size", 1)
+    run = (*run, "--out", tmp_path / "out")
+    process = subprocess.Popen([HINT, *map(str, run)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    saved = tmp_path / "out" / "hamer"
+    deadline = time.monotonic() + 60
+    while not saved.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    assert "the same command goes on from there" in said
+    done = len(read_predictions(saved / "predictions.npz"))
+    assert 0 < done < 81 * 12
+    again = hint(*run, "--json")
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["timing"]["reused"] == done
+    assert len(read_predictions(saved / "predictions.npz")) == 81 * 12
+
+
+def test_lists_are_tables_or_json() -> None:
+    assert "mean-pose" in hint("list", "methods").stdout
+    subsets = json.loads(hint("list", "subsets", "--json").stdout)
+    assert [s["name"] for s in subsets] == ["newdays", "epick", "ego4d", "ego4d_seq"]
+    assert json.loads(hint("list", "protocols", "--json").stdout)[0]["id"] == "hint-v1"
+
+
+def test_the_doctor_answers_in_json_too() -> None:
+    done = hint("doctor", "--json")
+    findings = {f["name"]: f["state"] for f in json.loads(done.stdout)}
+    assert findings["numpy"] == "ok"
+    assert findings["hamer.ckpt"] == "missing"
+    assert done.returncode == (1 if "problem" in findings.values() else 0)
+
+
+def test_the_licence_comes_before_the_download() -> None:
+    done = hint("fetch", "hamer")
+    assert done.returncode == 3
+    assert "mano.is.tue.mpg.de" in done.stderr
+    assert "--accept-licence" in only_line(done)
+    assert hint("fetch", "mano").returncode == 3
+    assert hint("fetch", "hamr").returncode == 2
+
+
+def test_a_selftest_of_a_method_passes() -> None:
+    done = hint("eval", "--method", "mean-pose", "--selftest")
+    assert done.returncode == 0, done.stdout
+    assert "failed" not in done.stdout
+
+
+def test_limit_and_seed_are_in_the_record(hint_root: Path, tmp_path: Path) -> None:
+    options = ("--method", "oracle-noise", "--limit", 5, "--seed", 3, "--json", "--out", tmp_path)
+    record = json.loads(hint("eval", "--data", hint_root, *options).stdout)
+    assert (record["limit"], record["seed"], record["coverage"]["n_hands"]) == (5, 3, 5)
+    assert record["fingerprint"]["seed"] == 3
+    assert np.isfinite([s["value"] for s in record["scores"]]).all()

@@ -76,7 +76,8 @@ class _Store:
         return sum(keep)
 
     def add(self, rows: Predictions) -> None:
-        self.parts.append(rows)
+        # A mesh is twenty times the size of its keypoints and no 2D score looks at it.
+        self.parts.append(replace(rows, vertices=None))
         if time.monotonic() - self.saved_at > SAVE_EVERY:
             self.save()
 

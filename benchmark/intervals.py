@@ -75,15 +75,17 @@ def replicates(sums: Sequence[ClipSums], count: int, seed: int) -> Double:
     Returns:
         (M,R) values; NaN where a draw holds no keypoint at all.
     """
-    n_clips = len(sums[0].numerator)
+    parts = [part for s in sums for part in (s.numerator, s.denominator)]
+    columns, edges = np.hstack(parts), np.cumsum([part.shape[1] for part in parts])[:-1]
+    n_clips = len(columns)
     rng = np.random.default_rng(seed)
     step = max(1, _WEIGHTS // n_clips)
     values = np.empty((len(sums), count))
     for start in range(0, count, step):
         stop = min(start + step, count)
-        weights = _clip_weights(rng, stop - start, n_clips)
-        for row, s in zip(values, sums, strict=True):
-            row[start:stop] = mean_of_ratios(weights @ s.numerator, weights @ s.denominator)
+        totals = np.split(_clip_weights(rng, stop - start, n_clips) @ columns, edges, axis=1)
+        for row, numerator, denominator in zip(values, totals[::2], totals[1::2], strict=True):
+            row[start:stop] = mean_of_ratios(numerator, denominator)
     return values
 
 
@@ -143,7 +145,7 @@ def paired_difference(
     first, second = (
         metric_sums(select(t, subset, visibility), metric, threshold, protocol.auc_maximum) for t in (a, b)
     )
-    drawn = replicates([first, second], protocol.replicates, seed)
+    drawn = [replicates([sums], protocol.replicates, seed)[0] for sums in (first, second)]
     enough = min(first.n_clips, second.n_clips) > 1
     interval = percentile_interval(drawn[0] - drawn[1], protocol.level) if enough else None
     return Difference(first.value() - second.value(), interval)

@@ -104,8 +104,9 @@ def main() -> None:
         f"| errors | {errors:.1f} |\n| scores without intervals | {plain:.1f} |\n| scores with intervals | {full:.1f} |"
     )
     print(f"| plain loop, PCK only (extrapolated from {options.slice:,} hands) | {loop:.0f} |")
+    ratio = loop / (errors + plain)
     print(
-        f"\nErrors and scores without intervals are {loop / (errors + plain):.0f} times faster than the loop, which computes PCK alone."
+        f"\nErrors and scores without intervals are {ratio:.0f} times faster than the loop, which computes PCK alone."
     )
     print(f"Peak memory {peak:.1f} GiB, labels and predictions included.")
 

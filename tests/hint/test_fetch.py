@@ -18,6 +18,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -124,15 +125,23 @@ class FileServer(ThreadingHTTPServer):
         """A client that hangs up is part of the tests."""
 
 
+@contextmanager
+def serving(server: FileServer) -> Iterator[FileServer]:
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    with server:
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.released.set()
+            server.shutdown()
+            thread.join()
+
+
 @pytest.fixture
 def server() -> Iterator[FileServer]:
-    with FileServer() as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(FileServer()) as running:
         yield running
-        running.released.set()
-        running.shutdown()
-        thread.join()
 
 
 @pytest.fixture(autouse=True)
@@ -227,6 +236,15 @@ def test_only_a_strong_validator_is_trusted(server: FileServer, validators: dict
     server.validators, server.faults = validators, ["drop:100000"]
     fetch("hand")
     assert server.asked == [None, second]
+
+
+def test_download_from_elsewhere_starts_over(server: FileServer, hint_home: Path) -> None:
+    server.faults = ["drop:100000", "status:403"]
+    with pytest.raises(FetchError, match="403"):
+        fetch("hand")
+    fetch("hand", url=server.url + "?mirror")
+    assert server.asked == [None, "bytes=100000-", None]
+    assert in_place(hint_home)
 
 
 def test_file_that_shrank_starts_over(server: FileServer, hint_home: Path) -> None:
@@ -385,15 +403,11 @@ def test_encrypted_address_that_sends_on_to_a_plain_one(
     monkeypatch.setenv("SSL_CERT_FILE", str(pem))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem, key)
-    with FileServer() as encrypted:
+    with serving(FileServer()) as encrypted:
         encrypted.socket = context.wrap_socket(encrypted.socket, server_side=True)
         encrypted.faults = [f"redirect:{server.url}"]
-        thread = threading.Thread(target=encrypted.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
         with pytest.raises(FetchError, match="not encrypted"):
             fetch("hand", url=encrypted.url.replace("http:", "https:"))
-        encrypted.shutdown()
-        thread.join()
 
 
 SCRIPT = """
@@ -671,6 +685,15 @@ def test_header_of_gigabytes_is_not_read_into_memory(tmp_path: Path, kind: bytes
 def test_damaged_archive(tmp_path: Path, content: bytes, words: str) -> None:
     with pytest.raises(FetchError, match=words):
         unpack_bytes(content, tmp_path)
+
+
+def test_archive_scratched_in_the_middle_of_a_member(tmp_path: Path) -> None:
+    packed = bytearray(tar_gz({"w": os.urandom(3_000_000)}))
+    # Random bytes are stored in blocks of at most 65535; a block cannot begin with these bits.
+    packed[2_000_000:2_070_000] = b"\xff" * 70_000
+    (tmp_path / "a.tar.gz").write_bytes(packed)
+    with pytest.raises(FetchError, match="damaged"):
+        archive.unpack(tmp_path / "a.tar.gz", [Member("w", "w", 5_000_000)], tmp_path / "out")
 
 
 def test_damaged_download_is_thrown_away_and_a_file_of_the_users_is_not(

@@ -22,11 +22,6 @@ from benchmark.pck import (
 from benchmark.protocol import Protocol
 from hint.skeleton import JOINT_NAMES
 
-#: Why a score has no interval.
-ONE_CLIP = "all keypoints come from one clip"
-NOT_ASKED = "intervals were not asked for"
-MEDIAN = "the median is no ratio of sums over clips"
-
 
 @dataclass(frozen=True)
 class Score:
@@ -41,8 +36,8 @@ class Score:
         n_hands: Hands with at least one keypoint in it.
         n_keypoints: Keypoints in it.
         n_clips: Clips with at least one keypoint in it.
-        ci: Interval, or None.
-        no_ci: Why there is no interval, "" where there is one.
+        ci: Interval; None for the median, which is no ratio of sums over clips, and where fewer than two clips have
+            keypoints.
     """
 
     subset: str
@@ -54,7 +49,6 @@ class Score:
     n_keypoints: int
     n_clips: int
     ci: Interval | None
-    no_ci: str
 
 
 @dataclass(frozen=True)
@@ -144,18 +138,15 @@ def _main_rows(
 ) -> Iterator[Score]:
     names = [*(("pck", t) for t in protocol.thresholds), ("auc", None), ("epe_mean_px", None)]
     sums = [*pcks, *others]
-    for i, ((metric, threshold), s) in enumerate(zip(names, sums, strict=True)):
+    intervals_of = drawn or [None] * len(sums)
+    for (metric, threshold), s, ci in zip(names, sums, intervals_of, strict=True):
         if s.n_keypoints:
-            ci = drawn[i] if drawn else None
-            reason = "" if ci else ONE_CLIP if drawn else NOT_ASKED
-            yield _row(cell, metric, threshold, s.value(), s, ci, reason)
+            yield _row(cell, metric, threshold, s.value(), s, ci)
     if others[-1].n_keypoints:
-        yield _row(cell, "epe_median_px", None, epe_median_px(cell), others[-1], None, MEDIAN)
+        yield _row(cell, "epe_median_px", None, epe_median_px(cell), others[-1], None)
 
 
-def _row(
-    cell: Cell, metric: str, threshold: float | None, value: float, sums: ClipSums, ci: Interval | None, no_ci: str
-) -> Score:
+def _row(cell: Cell, metric: str, threshold: float | None, value: float, sums: ClipSums, ci: Interval | None) -> Score:
     return Score(
         cell.subset,
         cell.visibility,
@@ -166,7 +157,6 @@ def _row(
         n_keypoints=sums.n_keypoints,
         n_clips=sums.n_clips,
         ci=ci,
-        no_ci=no_ci,
     )
 
 

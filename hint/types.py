@@ -116,7 +116,7 @@ class HandLabels:
     @property
     def visibility(self) -> NDArray[np.uint8]:
         """(N,21): 0 not in the frame, 1 occluded, 2 visible."""
-        return np.where(self.existence, np.where(self.occlusion, 1, 2), 0).astype(np.uint8)
+        return self.existence * (np.uint8(2) - self.occlusion.astype(np.uint8))
 
     @property
     def subsets(self) -> list[str]:

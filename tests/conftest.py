@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from hint.files import write_pairs
+from hint.images import write_image
 from hint.types import HandLabels
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -62,9 +63,6 @@ def make() -> Callable[..., HandLabels]:
 @pytest.fixture
 def hint_root(tmp_path: Path) -> Path:
     """A HInt root with one folder of twelve pairs, pictures 240x200."""
-    pytest.importorskip("cv2")
-    from hint.images import write_image
-
     folder = tmp_path / "root" / "TEST_newdays_img"
     drawn = make_labels()
     write_pairs(folder, drawn)

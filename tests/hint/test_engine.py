@@ -9,13 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("cv2")
-
 from hint.engine import run
 from hint.errors import InputError, MissingRequirementError
 from hint.files import read_labels, read_predictions
 from hint.types import Hand, Image, MethodCard, Predictions
-
 
 CARD = MethodCard("brightness", "Brightness", "Mean of the picture.")
 

@@ -1,14 +1,12 @@
 import struct
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from hint.errors import InputError, WriteError
-
-cv2 = pytest.importorskip("cv2")
-
-from hint.images import read_image, write_image  # noqa: E402 - needs OpenCV
+from hint.images import read_image, write_image
 
 
 @pytest.fixture

@@ -1,7 +1,4 @@
 import numpy as np
-import pytest
-
-pytest.importorskip("cv2")
 
 from hint.render import draw_keypoints
 from hint.skeleton import FINGER_COLOURS

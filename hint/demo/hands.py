@@ -1,0 +1,180 @@
+"""Posed hands as meshes: MANO layer, forearm, sleeve, and the coordinates skin is painted in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hint.demo.geometry import Array, Index, Mesh, Smoother, vertex_normals
+from hint.demo.noise import ramp
+from hint.mano.layer import ManoLayer
+from hint.mano.procedural import procedural_hand
+
+#: Distances of the forearm's rings beyond the wrist's open end, in metres.
+_ARM = np.array([0.008, 0.018, 0.031, 0.047, 0.066, 0.09, 0.12, 0.16, 0.21, 0.27, 0.35])
+
+
+@dataclass(frozen=True, eq=False)
+class HandPose:
+    """Parameters of one hand; a left hand is the right one with x negated after posing.
+
+    Attributes:
+        is_right: Side.
+        global_orient: (3,3) rotation of the wrist.
+        hand_pose: (15,3,3) rotations of the other joints.
+        betas: (10,) shape.
+        transl: (3,) metres, added to the posed hand (before x is negated).
+        arm: (3,) unit direction from the wrist to the elbow, frame of the posed hand.
+    """
+
+    is_right: bool
+    global_orient: Array
+    hand_pose: Array
+    betas: Array
+    transl: Array
+    arm: Array
+
+    def moved(self, transl: Array) -> HandPose:
+        """Return the pose with another translation."""
+        return replace(self, transl=transl)
+
+
+@dataclass(frozen=True, eq=False)
+class PosedHand:
+    """A hand in space.
+
+    Attributes:
+        joints: (21,3) metres, HInt order.
+        vertices: (778,3) metres, as the layer returns them.
+        mesh: Smooth surface with its forearm.
+        on_hand: (G,) whether a face of the mesh belongs to the hand rather than the forearm.
+        sleeve: Cloth around the forearm.
+    """
+
+    joints: Array
+    vertices: Array
+    mesh: Mesh
+    on_hand: NDArray[np.bool_]
+    sleeve: Mesh
+
+
+@lru_cache(maxsize=1)
+def _layer() -> ManoLayer:
+    return ManoLayer(procedural_hand()).eval()
+
+
+@lru_cache(maxsize=1)
+def wrist_loop() -> Index:
+    """Return the ids of the open end's vertices in order."""
+    faces = procedural_hand().faces
+    edges = {(int(a), int(b)) for f in faces for a, b in zip(f, np.roll(f, -1), strict=True)}
+    follows = {a: b for a, b in edges if (b, a) not in edges}
+    loop = [min(follows)]
+    while follows[loop[-1]] != loop[0]:
+        loop.append(follows[loop[-1]])
+    return np.array(loop)
+
+
+@lru_cache(maxsize=1)
+def _with_arm() -> tuple[Smoother, Array, Array]:
+    """Return the smoother of hand and forearm, and fine rest coordinates and normals."""
+    model, loop = procedural_hand(), wrist_loop()
+    n, faces = len(loop), [model.faces]
+    rings = [loop, *(len(model.v_template) + n * k + np.arange(n) for k in range(len(_ARM)))]
+    for near, far in pairwise(rings):
+        a, b, c, d = near, np.roll(near, -1), np.roll(far, -1), far
+        faces += [np.stack([b, a, d], 1), np.stack([b, d, c], 1)]
+    smoother = Smoother.of(np.concatenate(faces), len(model.v_template) + n * len(_ARM))
+    rest = np.concatenate([model.v_template, _arm_rings(model.v_template[loop], np.eye(3), np.array([1.0, 0, 0]))])
+    fine = smoother(rest)
+    return smoother, fine, vertex_normals(fine, smoother.faces)
+
+
+def _arm_rings(loop: Array, axes: Array, arm: Array, swell: float = 1.0) -> Array:
+    """Return (K*16,3) rings that go on from the wrist and turn towards the elbow.
+
+    Args:
+        loop: (16,3) open end of the hand.
+        axes: (3,3) columns: the hand's x (to the elbow), y (back of the hand) and z axes.
+        arm: (3,) unit direction of the elbow.
+        swell: Scale of the cross-section.
+    """
+    centre, rings, here = loop.mean(0), [], 0.0
+    flat = (loop - centre) @ axes
+    for reach in _ARM:
+        turn = ramp(np.array([reach]), 0.0, 0.06)[0]
+        x = axes[:, 0] * (1 - turn) + arm * turn
+        x /= np.linalg.norm(x)
+        y = axes[:, 1] - axes[:, 1] @ x * x
+        y /= np.linalg.norm(y)
+        centre = centre + (reach - here) * x
+        here = float(reach)
+        wide = swell * (1 + 0.55 * ramp(np.array([reach]), 0.0, 0.25)[0])
+        tall = swell * (1 + 0.80 * ramp(np.array([reach]), 0.0, 0.20)[0])
+        rings.append(centre + np.outer(flat[:, 1] * tall, y) + np.outer(flat[:, 2] * wide, np.cross(x, y)))
+    return np.concatenate(rings)
+
+
+def run_layer(poses: list[HandPose]) -> tuple[Array, Array]:
+    """Return (N,21,3) joints and (N,778,3) vertices of hands in space, sides applied."""
+
+    def stack(name: str) -> torch.Tensor:
+        return torch.from_numpy(np.stack([getattr(p, name) for p in poses]).astype(np.float32))
+
+    with torch.inference_mode():
+        joints, vertices = _layer()(stack("global_orient")[:, None], stack("hand_pose"), stack("betas"))
+    shift = np.stack([p.transl for p in poses])[:, None]
+    side = np.array([[1.0 if p.is_right else -1.0, 1.0, 1.0] for p in poses])[:, None]
+    return (joints.double().numpy() + shift) * side, (vertices.double().numpy() + shift) * side
+
+
+def pose_hand(pose: HandPose) -> PosedHand:
+    """Put one hand into space, with a forearm that continues it and a sleeve over that."""
+    right = replace(pose, is_right=True)
+    joints, vertices = (values[0] for values in run_layer([right]))
+    smoother, coords, normals = _with_arm()
+    loop = vertices[wrist_loop()]
+    rings = _arm_rings(loop, pose.global_orient, pose.arm)
+    mesh = Mesh(smoother(np.concatenate([vertices, rings])), smoother.faces, coords, normals)
+    sleeve = _sleeve(loop, pose.global_orient, pose.arm)
+    on_hand = coords[smoother.faces].mean(1)[:, 0] < procedural_hand().v_template[:, 0].max()
+    if pose.is_right:
+        return PosedHand(joints, vertices, mesh, on_hand, sleeve)
+    flip = np.array([-1.0, 1.0, 1.0])
+    return PosedHand(joints * flip, vertices * flip, mesh.mirrored(), on_hand, sleeve.mirrored())
+
+
+@lru_cache(maxsize=1)
+def _sleeve_smoother() -> Smoother:
+    n, rows = len(wrist_loop()), len(_ARM)
+    ids = np.arange(rows * n).reshape(rows, n)
+    a, b = ids[:-1], np.roll(ids[:-1], -1, 1)
+    d, c = ids[1:], np.roll(ids[1:], -1, 1)
+    faces = [np.stack([b, a, d], -1).reshape(-1, 3), np.stack([b, d, c], -1).reshape(-1, 3)]
+    return Smoother.of(np.concatenate(faces), rows * n)
+
+
+def _sleeve(loop: Array, axes: Array, arm: Array) -> Mesh:
+    """Return a cloth tube from 3 cm beyond the open end; its near rim is folded inwards."""
+    rings = _arm_rings(loop, axes, arm, 1.17).reshape(len(_ARM), -1, 3)[2:]
+    inner = _arm_rings(loop, axes, arm, 1.02).reshape(len(_ARM), -1, 3)[2:4]
+    smoother = _sleeve_smoother()
+    vertices = smoother(np.concatenate([inner[::-1].reshape(-1, 3), rings.reshape(-1, 3)]))
+    coords = (vertices - loop.mean(0)) @ axes
+    return Mesh(vertices, smoother.faces, coords, vertex_normals(vertices, smoother.faces) @ axes)
+
+
+def spread_to_mesh(values: Array) -> tuple[Array, Index]:
+    """Return (W,C) values on the smooth mesh and its faces; the forearm takes the open end's values.
+
+    Args:
+        values: (778,C) per-vertex values.
+    """
+    smoother = _with_arm()[0]
+    arm = np.tile(values[wrist_loop()], (len(_ARM), 1))
+    return smoother(np.concatenate([values, arm])), smoother.faces

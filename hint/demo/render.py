@@ -1,0 +1,170 @@
+"""From a scene to a picture and its labels: ray casting, shading in numpy, camera effects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hint.demo import labels
+from hint.demo.backdrop import backdrop
+from hint.demo.camera import Camera
+from hint.demo.geometry import Array, Index, Mask, Mesh, World
+from hint.demo.hands import HandPose, PosedHand, pose_hand
+from hint.demo.noise import Noise
+from hint.demo.paint import paint_table, paint_thing
+from hint.demo.scene import Ground, Scene
+from hint.demo.sensor import develop, exposure
+from hint.demo.shade import Lighting, Material, Shader
+from hint.demo.shapes import Thing, plane
+from hint.demo.skin import Finish, Look, cloth, skin
+from hint.types import Image
+
+#: Where in a pixel edges are sampled.
+_SUBPIXELS = ((-0.375, -0.125), (0.125, -0.375), (0.375, 0.125), (-0.125, 0.375))
+
+#: x negated.
+_FLIP = np.array([-1.0, 1.0, 1.0])
+
+
+@dataclass(frozen=True, eq=False)
+class Rendered:
+    """A picture and the whole truth about its hand.
+
+    Attributes:
+        image: (H,W,3) RGB.
+        keypoints_2d: (21,2) px, HInt order; out of frame too.
+        keypoints_3d: (21,3) metres, camera axes.
+        vertices: (778,3) metres, camera axes.
+        existence: (21,) whether the joint lies in the frame.
+        occlusion: (21,) whether something hides it; see :mod:`hint.demo.labels`.
+        box_xyxy: (4,) px.
+        is_right: Side.
+        pose: MANO parameters; for a left hand of its mirror image, x negated after posing.
+        camera: The camera.
+    """
+
+    image: Image
+    keypoints_2d: Array
+    keypoints_3d: Array
+    vertices: Array
+    existence: NDArray[np.bool_]
+    occlusion: NDArray[np.bool_]
+    box_xyxy: Array
+    is_right: bool
+    pose: HandPose
+    camera: Camera
+
+
+def _mirrored(hand: PosedHand) -> PosedHand:
+    return PosedHand(
+        hand.joints * _FLIP, hand.vertices * _FLIP, hand.mesh.mirrored(), hand.on_hand, hand.sleeve.mirrored()
+    )
+
+
+def _hand_material(look: Look, seed: int) -> Material:
+    def paint(coords: Array, normals: Array) -> Finish:
+        if look.glove is not None:
+            return cloth(look.glove, coords, seed, scale=1400.0, wrinkles=0.08)
+        return skin(look, coords, normals, seed)
+
+    return paint
+
+
+def _cloth_material(colour: Array, seed: int) -> Material:
+    return lambda coords, normals: cloth(colour, coords, seed, scale=700.0)
+
+
+def _thing_material(thing: Thing, pattern: Noise) -> Material:
+    return lambda coords, normals: paint_thing(thing.paint, thing.colours, thing.gloss, coords, pattern)
+
+
+def _ground_material(ground: Ground, pattern: Noise) -> Material:
+    return lambda coords, normals: paint_table(ground.kind, ground.colours, ground.scale, coords, pattern)
+
+
+def _parts(scene: Scene, hands: list[PosedHand]) -> list[tuple[Mesh, Material]]:
+    """Return every mesh but the hands' own, and what it looks like."""
+    pattern = Noise(np.random.default_rng(scene.pattern_seed), 4)
+    parts = [
+        (hand.sleeve, _cloth_material(look.sleeve, scene.pattern_seed))
+        for hand, look in zip(hands, scene.looks, strict=True)
+        if look.sleeve is not None
+    ]
+    parts += [(thing.mesh(), _thing_material(thing, pattern)) for thing in scene.things]
+    if scene.ground is not None:
+        table = plane(scene.ground.centre, scene.ground.normal, np.array([0.3, 0.2, 1.0]))
+        parts.append((table, _ground_material(scene.ground, pattern)))
+    return parts
+
+
+def _lighting(scene: Scene) -> Lighting:
+    flip = _FLIP if scene.mirrored else np.ones(3)
+    lights = tuple(replace(light, direction=light.direction * flip) for light in scene.lights)
+    return Lighting(lights, scene.sky, scene.up * flip)
+
+
+def _edges(light: Array, part: Index) -> Mask:
+    """Return (H,W) pixels whose neighbourhood changes part or brightness."""
+    tone = np.clip(light, 0, 1).mean(2) ** (1 / 2.2)
+    window = np.ones((3, 3), np.uint8)
+    contrast = cv2.dilate(tone, window) - cv2.erode(tone, window) > 0.09
+    label = (part + 1).astype(np.float32)
+    edges: Mask = contrast | (cv2.dilate(label, window) != cv2.erode(label, window))
+    return edges
+
+
+def render(scene: Scene) -> Rendered:
+    """Render a scene.
+
+    Args:
+        scene: What :func:`hint.demo.scene.sample_scene` drew.
+
+    Returns:
+        The picture, and the target hand's labels and 3D truth in final camera axes.
+    """
+    hands = [pose_hand(h) for h in scene.hands]
+    parts = [(h.mesh, _hand_material(look, scene.pattern_seed)) for h, look in zip(hands, scene.looks, strict=True)]
+    parts += _parts(scene, hands)
+    meshes, materials = [mesh for mesh, _ in parts], [material for _, material in parts]
+    if scene.mirrored:
+        meshes, hands = [m.mirrored() for m in meshes], [_mirrored(h) for h in hands]
+    world, camera, target = World(meshes), scene.camera, hands[0]
+    image = _picture(scene, world, materials)
+    keypoints = camera.project(target.joints)
+    return Rendered(
+        image=image,
+        keypoints_2d=keypoints,
+        keypoints_3d=target.joints,
+        vertices=target.vertices,
+        existence=labels.in_frame(camera, keypoints),
+        occlusion=labels.occluded(world, 0, target.joints, target.vertices),
+        box_xyxy=labels.box(camera, target.vertices, scene.margin),
+        is_right=scene.hands[0].is_right != scene.mirrored,
+        pose=scene.hands[0],
+        camera=camera,
+    )
+
+
+def _picture(scene: Scene, world: World, materials: list[Material]) -> Image:
+    """Shade every pixel once, and pixels on edges four times."""
+    camera, rng = scene.camera, np.random.default_rng(scene.grain_seed)
+    behind = backdrop(scene.backdrop, np.random.default_rng(scene.pattern_seed), camera.width, camera.height)
+    shader = Shader(world, materials, _lighting(scene), rng)
+    height, width = camera.height, camera.width
+    y, x = (g.ravel() for g in np.mgrid[:height, :width])
+    first = shader.shade(camera.rays(np.stack([x, y], 1).astype(np.float64)), (height, width))
+    light = behind.copy()
+    light.reshape(-1, 3)[first.found] = first.radiance
+    gain = exposure(light, first.part.reshape(height, width) == 0, scene.sensor.exposure)
+    rows, columns = np.nonzero(_edges(light * gain, first.part.reshape(height, width)))
+    known = first.ambient[rows * width + columns]
+    samples = np.zeros((len(_SUBPIXELS), len(rows), 3))
+    for sample, (dx, dy) in zip(samples, _SUBPIXELS, strict=True):
+        again = shader.shade(camera.rays(np.stack([columns + dx, rows + dy], 1)), None, known)
+        sample[:] = behind[rows, columns]
+        sample[again.found] = again.radiance
+    light[rows, columns] = np.minimum(samples, 1.2 / gain).mean(0)
+    return develop(light * gain, scene.sensor, rng)

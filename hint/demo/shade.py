@@ -1,0 +1,170 @@
+"""Light on surfaces: a few distant lights with soft shadows, and light from the surroundings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from hint.demo.geometry import LIFT, Array, Hits, Index, Mask, World
+from hint.demo.scene import Light
+from hint.demo.skin import Finish
+
+#: From (P,3) pattern points and their outward directions to what the surface looks like there.
+Material = Callable[[Array, Array], Finish]
+
+#: Rays per sample for soft shadows, and for light of the surroundings.
+_SHADOW_RAYS, _AMBIENT_RAYS = 3, 6
+
+#: How far away things still darken a corner, in metres.
+_AMBIENT_REACH = 0.12
+
+#: How much further red light wraps around skin than green and blue.
+_WRAP = np.array([1.0, 0.42, 0.30])
+
+
+@dataclass(frozen=True, eq=False)
+class Lighting:
+    """Every light of a scene.
+
+    Attributes:
+        lights: Distant lights.
+        sky: (2,3) linear RGB from above and below.
+        up: (3,) unit.
+    """
+
+    lights: tuple[Light, ...]
+    sky: Array
+    up: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Shaded:
+    """What rays brought back.
+
+    Attributes:
+        found: (P,) whether a ray met anything.
+        part: (P,) the mesh it met, -1 for none.
+        radiance: (H,3) linear RGB of those that did.
+        ambient: (P,) open share of the surroundings.
+    """
+
+    found: Mask
+    part: Index
+    radiance: Array
+    ambient: Array
+
+
+class Shader:
+    """Shades camera rays of one world.
+
+    Args:
+        world: The meshes.
+        materials: What each mesh looks like.
+        lighting: The lights.
+        rng: Source of the sampling directions.
+    """
+
+    def __init__(self, world: World, materials: list[Material], lighting: Lighting, rng: np.random.Generator) -> None:
+        self._world, self._materials, self._lighting, self._rng = world, materials, lighting, rng
+
+    def shade(self, rays: Array, shape: tuple[int, int] | None = None, ambient: Array | None = None) -> Shaded:
+        """Return what (P,3) unit rays from the origin see.
+
+        Args:
+            rays: Directions.
+            shape: Height and width if the rays are a whole picture, row by row; its ambient light is smoothed.
+            ambient: (P,) ambient light known already.
+        """
+        hits = self._world.hit(np.zeros_like(rays), rays)
+        view = rays[hits.found]
+        part = np.full(len(rays), -1)
+        part[hits.found] = hits.part
+        finish = self._finish(hits)
+        points, normals = view * hits.distance[:, None], self._normals(hits, view)
+        lifted = points + LIFT * normals
+        if ambient is None:
+            ambient = np.ones(len(rays))
+            ambient[hits.found] = self._openness(lifted, normals)
+            if shape is not None:
+                ambient = _smooth(ambient, part, shape)
+        tilted = normals + finish.bump
+        tilted /= np.linalg.norm(tilted, axis=1, keepdims=True)
+        radiance = self._surroundings(tilted, finish, ambient[hits.found])
+        for light in self._lighting.lights:
+            radiance += self._lit(light, lifted, tilted, view, finish)
+        return Shaded(hits.found, part, radiance, ambient)
+
+    def _finish(self, hits: Hits) -> Finish:
+        n = len(hits.part)
+        coords = self._world.interpolate(self._world.coords, hits)
+        normals = self._world.interpolate(self._world.coord_normals, hits)
+        finish = Finish(np.zeros((n, 3)), np.zeros(n), np.ones(n), np.zeros((n, 3)), np.zeros(n))
+        for part, material in enumerate(self._materials):
+            mine = hits.part == part
+            if mine.any():
+                found = material(coords[mine], normals[mine])
+                finish.colour[mine], finish.bump[mine] = found.colour, found.bump
+                finish.gloss[mine], finish.rough[mine], finish.soft[mine] = found.gloss, found.rough, found.soft
+        return finish
+
+    def _normals(self, hits: Hits, view: Array) -> Array:
+        normals = self._world.interpolate(self._world.normals, hits)
+        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
+        inside = (normals * view).sum(1) > 0.2
+        normals[inside] *= -1
+        return normals
+
+    def _openness(self, points: Array, normals: Array) -> Array:
+        """Return (P,) share of cosine-weighted directions that meet nothing near."""
+        around = self._rng.normal(size=(len(points), _AMBIENT_RAYS, 3))
+        around /= np.linalg.norm(around, axis=2, keepdims=True)
+        directions = around + 1.001 * normals[:, None]
+        directions /= np.linalg.norm(directions, axis=2, keepdims=True)
+        origins = np.repeat(points, _AMBIENT_RAYS, 0)
+        shut = self._world.blocked(origins, directions.reshape(-1, 3), _AMBIENT_REACH)
+        share: Array = 1 - shut.reshape(-1, _AMBIENT_RAYS).mean(1)
+        return share
+
+    def _surroundings(self, normals: Array, finish: Finish, ambient: Array) -> Array:
+        above = 0.5 + 0.5 * (normals @ self._lighting.up)[:, None]
+        below, sky = self._lighting.sky[1], self._lighting.sky[0]
+        # Light bounces between close surfaces of one colour, so corners never go fully dark.
+        open_share = ambient[:, None] + 0.45 * (1 - ambient[:, None]) * finish.colour
+        radiance: Array = finish.colour * (below + above * (sky - below)) * open_share * 0.7
+        return radiance
+
+    def _lit(self, light: Light, points: Array, normals: Array, view: Array, finish: Finish) -> Array:
+        seen = self._visible(light, points)
+        cosine = normals @ light.direction
+        wrap = finish.soft[:, None] * _WRAP
+        diffuse = np.clip((cosine[:, None] + wrap) / (1 + wrap), 0, None) / (1 + wrap)
+        middle = light.direction - view
+        middle /= np.linalg.norm(middle, axis=1, keepdims=True)
+        sharp = 2 / np.clip(finish.rough, 0.12, 1) ** 4
+        facing = np.clip((normals * middle).sum(1), 0, 1)
+        fresnel = 0.04 + 0.5 * (1 - np.clip((middle * -view).sum(1), 0, 1)) ** 5
+        shine = finish.gloss * fresnel * (sharp + 2) / 8 * facing**sharp * np.clip(cosine, 0, 1)
+        lit: Array = light.colour * seen[:, None] * (finish.colour * diffuse * 0.6 + shine[:, None] * 1.6)
+        return lit
+
+    def _visible(self, light: Light, points: Array) -> Array:
+        seen = np.zeros(len(points))
+        for _ in range(_SHADOW_RAYS):
+            toward = light.direction + self._rng.normal(size=points.shape) * light.softness * 0.6
+            toward /= np.linalg.norm(toward, axis=1, keepdims=True)
+            seen += ~self._world.blocked(points, toward)
+        return seen / _SHADOW_RAYS
+
+
+def _smooth(values: Array, part: Index, shape: tuple[int, int]) -> Array:
+    """Blur (H*W,) values over a few pixels, never across parts."""
+    result = values.copy()
+    for p in np.unique(part[part >= 0]):
+        mask = (part == p).reshape(shape).astype(np.float64)
+        weight = cv2.GaussianBlur(mask, (0, 0), 1.8)
+        blurred = cv2.GaussianBlur(values.reshape(shape) * mask, (0, 0), 1.8) / np.maximum(weight, 1e-6)
+        result[part == p] = blurred.ravel()[part == p]
+    return result

@@ -12,12 +12,13 @@ import re
 import shutil
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
+
+from packaging.requirements import Requirement
 
 import hint
 from hint import settings
@@ -39,9 +40,6 @@ OPENCV = ("opencv-python-headless", "opencv-python", "opencv-contrib-python", "o
 
 #: How folders and evaluation files of HInt are called.
 _HINT_PART = re.compile(r"(TRAIN|VAL|TEST)_(newdays|epick|ego4d)_")
-
-_REQUIREMENT = re.compile(r"([\w.-]+)(\[[\w,-]+\])?([^;]*)(?:;(.*))?")
-_CLAUSE = re.compile(r"(>=|<=|==|!=|<|>)\s*([\d.]+)")
 
 
 @dataclass(frozen=True)
@@ -105,66 +103,37 @@ def _place(package: str) -> Path | None:
 
 
 @dataclass(frozen=True)
-class Requirement:
-    """A package the toolkit declares.
+class Declared:
+    """A package the toolkit declares, and the extra that brings it, "" for the core."""
 
-    Attributes:
-        name: Distribution name.
-        clauses: Version bounds as (operator, version) pairs; all must hold.
-        extra: Extra that brings it, "" for the core.
-    """
-
-    name: str
-    clauses: tuple[tuple[str, str], ...]
+    requirement: Requirement
     extra: str = ""
 
     @property
-    def wanted(self) -> str:
-        """The requirement as pip takes it."""
-        return self.name + ",".join(operator + version for operator, version in self.clauses)
+    def name(self) -> str:
+        """Distribution name."""
+        return self.requirement.name
 
 
-def requirements() -> list[Requirement]:
-    """Return every package the installed distribution declares but those for developers, each once.
+def requirements() -> list[Declared]:
+    """Return every package the installed distribution declares for users of this Python, each once.
 
     Where several extras bring a package, the smallest of them is named.
     """
-    declared = [r for line in metadata.requires(DISTRIBUTION) or [] if (r := _declared(line))]
-    size = Counter(requirement.extra for requirement in declared)
-    size[""] = 0
-    declared.sort(key=lambda requirement: size[requirement.extra])
-    found: dict[str, Requirement] = {}
-    for requirement in declared:
-        found.setdefault(requirement.name, requirement)
+    lines = [Requirement(line) for line in metadata.requires(DISTRIBUTION) or []]
+    extras = set(metadata.metadata(DISTRIBUTION).get_all("Provides-Extra") or []) - {"all", "dev"}
+    parts = [[Declared(r, extra) for r in lines if _brings(r, extra)] for extra in sorted(extras)]
+    core = [Declared(r) for r in lines if _brings(r, "")]
+    found: dict[str, Declared] = {}
+    for declared in [*core, *(d for part in sorted(parts, key=len) for d in part)]:
+        found.setdefault(declared.name, declared)
     return list(found.values())
 
 
-def _declared(line: str) -> Requirement | None:
-    """Read a line of the metadata; None where it is not for users of this Python."""
-    match = _REQUIREMENT.fullmatch(line)
-    if match is None or match[1] == DISTRIBUTION:
-        return None
-    marker = match[4] or ""
-    extra = re.search(r"extra == ['\"]([\w-]+)['\"]", marker)
-    python = re.search(r"python_version (\S+) ['\"]([\d.]+)['\"]", marker)
-    if extra and extra[1] in ("all", "dev"):
-        return None
-    if python and not holds(platform.python_version(), python[1], python[2]):
-        return None
-    return Requirement(match[1], tuple(_CLAUSE.findall(match[3])), extra[1] if extra else "")
-
-
-def holds(version: str, operator: str, bound: str) -> bool:
-    """Compare the numbers a version starts with, so that 2.6.0+cu124 and 2.6.0rc1 both count as 2.6.0."""
-    have, want = _numbers(version), _numbers(bound)
-    width = max(len(have), len(want))
-    a, b = have + (0,) * (width - len(have)), want + (0,) * (width - len(want))
-    return {">=": a >= b, "<=": a <= b, "==": a == b, "!=": a != b, "<": a < b, ">": a > b}[operator]
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    match = re.match(r"\d+(\.\d+)*", version)
-    return tuple(int(part) for part in match[0].split(".")) if match else ()
+def _brings(requirement: Requirement, extra: str) -> bool:
+    if requirement.name == DISTRIBUTION:
+        return False
+    return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
 
 
 def _packages() -> Iterator[Finding]:
@@ -183,31 +152,33 @@ def _packages() -> Iterator[Finding]:
     yield _mediapipe()
 
 
-def _package(requirement: Requirement) -> Finding:
-    version = installed_version(requirement.name)
+def _package(declared: Declared) -> Finding:
+    version = installed_version(declared.name)
     if version is None:
-        command = pip_command(requirement.extra) if requirement.extra else f"pip install {DISTRIBUTION}"
-        state: State = "missing" if requirement.extra else "problem"
-        return Finding("packages", requirement.name, state, "not installed", command)
-    return _checked(requirement, requirement.name, version)
+        command = pip_command(declared.extra) if declared.extra else f"pip install {DISTRIBUTION}"
+        state: State = "missing" if declared.extra else "problem"
+        return Finding("packages", declared.name, state, "not installed", command)
+    return _checked(declared.requirement, declared.name, version)
 
 
 def _checked(requirement: Requirement, name: str, version: str) -> Finding:
-    if all(holds(version, operator, bound) for operator, bound in requirement.clauses):
+    if requirement.specifier.contains(version, prereleases=True):
         return Finding("packages", name, "ok", version)
-    wanted = requirement.wanted.replace(requirement.name, name, 1)
+    wanted = f"{name}{requirement.specifier}"
     return Finding("packages", name, "problem", f"{version}, the toolkit asks for {wanted}", f"pip install '{wanted}'")
 
 
-def _opencv(requirement: Requirement) -> Finding:
+def _opencv(declared: Declared) -> Finding:
     found = {name: version for name in OPENCV if (version := installed_version(name))}
     if not found:
-        return Finding("packages", requirement.name, "missing", "not installed", pip_command(requirement.extra))
+        return Finding("packages", declared.name, "missing", "not installed", pip_command(declared.extra))
     if len(found) == 1:
-        return _checked(requirement, *found.popitem())
+        return _checked(declared.requirement, *found.popitem())
     detail = f"{' and '.join(f'{name} {version}' for name, version in found.items())} overwrite each other's files"
-    advice = f"pip uninstall -y {' '.join(found)} && pip install '{requirement.wanted}'"
-    return Finding("packages", "opencv", "problem", detail, advice)
+    wanted = f"{declared.name}{declared.requirement.specifier}"
+    return Finding(
+        "packages", "opencv", "problem", detail, f"pip uninstall -y {' '.join(found)} && pip install '{wanted}'"
+    )
 
 
 def _mediapipe() -> Finding:

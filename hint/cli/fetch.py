@@ -20,9 +20,8 @@ def fetch(
     """Download released weights, after showing their licence; an interrupted download goes on where it stopped."""
     from hint import fetch as downloads
 
-    asset = downloads.asset(name)
-    remark(asset.licence)
-    if asset.url and not accept:
+    remark(downloads.asset(name).licence)
+    if not accept:
         _ask(name)
     report = downloads.fetch(name, url=url, on_progress=_progress())
     for path in report.files:

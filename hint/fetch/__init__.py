@@ -24,7 +24,7 @@ from hint.fetch.transfer import DamagedArchiveError, FetchError, OnProgress, dow
 from hint.files.atomic import write_json
 from hint.provenance import sha256_file, utc_now
 
-__all__ = ["ASSETS", "Asset", "FetchError", "FetchReport", "Member", "fetch", "receipt", "receipt_path"]
+__all__ = ["ASSETS", "Asset", "FetchError", "FetchReport", "Member", "asset", "fetch", "receipt", "receipt_path"]
 
 
 @dataclass(frozen=True)
@@ -116,16 +116,16 @@ def fetch(name: str, *, url: str | None = None, on_progress: OnProgress | None =
         InputError: If ``url`` cannot be used.
         FetchError: If the download or the unpacking fails, or a file is not the one that was expected.
     """
-    asset = _asset(name)
-    source = url or asset.url
+    wanted = asset(name)
+    source = url or wanted.url
     local = _local_archive(source)
     with _disk_errors(), _only_one(name):
-        known = _known_digests(name, asset)
-        missing = _missing(name, asset, known)
+        known = _known_digests(name, wanted)
+        missing = _missing(name, wanted, known)
         if missing:
             _bring(name, missing, known, source, local, on_progress)
-            _write_receipt(name, asset, source)
-    files = {member: settings.home() / member.keep_as for member in asset.members}
+            _write_receipt(name, wanted, source)
+    files = {member: settings.home() / member.keep_as for member in wanted.members}
     return FetchReport(
         name, tuple(files.values()), tuple(files[m] for m in missing), _public(source) if missing else ""
     )
@@ -155,13 +155,19 @@ def receipt(name: str) -> dict[str, Any] | None:
     return read
 
 
-def _asset(name: str) -> Asset:
+def asset(name: str) -> Asset:
+    """Return what can be fetched under a name.
+
+    Raises:
+        UnknownNameError: If there is no such asset.
+        MissingRequirementError: If it must be got by hand; the message says how.
+    """
     if name not in ASSETS:
         raise UnknownNameError("download", name, ASSETS)
-    asset = ASSETS[name]
-    if not asset.url:
-        raise MissingRequirementError(asset.by_hand.format(home=settings.home()))
-    return asset
+    found = ASSETS[name]
+    if not found.url:
+        raise MissingRequirementError(found.by_hand.format(home=settings.home()))
+    return found
 
 
 def _local_archive(source: str) -> Path | None:

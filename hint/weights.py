@@ -231,7 +231,8 @@ def save(state: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -
     except (OSError, SafetensorError) as error:
         raise WriteError(f"cannot write {path}: {error}") from error
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it was renamed, or could not be made at all
+            part.unlink()
 
 
 def _unshared(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -11,12 +11,14 @@ import torch
 from numpy.typing import NDArray
 
 from hint.demo.geometry import Array, Index, Mesh, Smoother, vertex_normals
-from hint.demo.noise import ramp
+from hint.demo.noise import Noise, ramp
 from hint.mano.layer import ManoLayer
 from hint.mano.procedural import procedural_hand
+from hint.mano.procedural.anatomy import DIGITS
+from hint.skeleton import FINGERS
 
 #: Distances of the forearm's rings beyond the wrist's open end, in metres.
-_ARM = np.array([0.008, 0.018, 0.031, 0.047, 0.066, 0.09, 0.12, 0.16, 0.21, 0.27, 0.35])
+_ARM = np.array([0.008, 0.018, 0.031, 0.047, 0.066, 0.09, 0.12, 0.16, 0.21, 0.27, 0.36, 0.55, 1.0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +53,7 @@ class PosedHand:
     Attributes:
         joints: (21,3) metres, HInt order.
         vertices: (778,3) metres, as the layer returns them.
-        mesh: Smooth surface with its forearm.
+        mesh: Smooth surface with its forearm and upper arm.
         on_hand: (G,) whether a face of the mesh belongs to the hand rather than the forearm.
         sleeve: Cloth around the forearm.
     """
@@ -93,6 +95,24 @@ def _with_arm() -> tuple[Smoother, Array, Array]:
     rest = np.concatenate([model.v_template, _arm_rings(model.v_template[loop], np.eye(3), np.array([1.0, 0, 0]))])
     fine = smoother(rest)
     return smoother, fine, vertex_normals(fine, smoother.faces)
+
+
+@lru_cache(maxsize=1)
+def _relief() -> Array:
+    """Return (W,) heights of tendons, knuckles and veins on the back of the hand, metres."""
+    _, coords, normals = _with_arm()
+    x, _, z = coords.T
+    height = np.zeros(len(coords))
+    for name in FINGERS[1:]:
+        knuckle = DIGITS[name].base
+        along = np.clip((0.088 - x) / (0.088 - knuckle[0]), 0, 1)
+        aside = z - (0.002 + along * (knuckle[2] - 0.002) * (0.35 + 0.65 * along))
+        height += 0.0007 * np.exp(-((aside / 0.0026) ** 2)) * ramp(along, 0.15, 0.45) * (x > knuckle[0] - 0.004)
+        height += 0.0011 * np.exp(-((x - knuckle[0]) ** 2 + (z - knuckle[2]) ** 2) / 0.0065**2)
+    veins = Noise(np.random.default_rng(0))(coords * (30.0, 60.0, 75.0))[:, 0]
+    height += 0.0005 * ramp(0.22 - np.abs(veins), 0.0, 0.2) * ramp(x, -0.005, 0.02) * ramp(0.25 - x, 0.0, 0.1)
+    back: Array = height * ramp(normals[:, 1], 0.35, 0.8)
+    return back
 
 
 def _arm_rings(loop: Array, axes: Array, arm: Array, swell: float = 1.0) -> Array:
@@ -140,7 +160,9 @@ def pose_hand(pose: HandPose) -> PosedHand:
     smoother, coords, normals = _with_arm()
     loop = vertices[wrist_loop()]
     rings = _arm_rings(loop, pose.global_orient, pose.arm)
-    mesh = Mesh(smoother(np.concatenate([vertices, rings])), smoother.faces, coords, normals)
+    fine = smoother(np.concatenate([vertices, rings]))
+    fine += _relief()[:, None] * vertex_normals(fine, smoother.faces)
+    mesh = Mesh(fine, smoother.faces, coords, normals)
     sleeve = _sleeve(loop, pose.global_orient, pose.arm)
     on_hand = coords[smoother.faces].mean(1)[:, 0] < procedural_hand().v_template[:, 0].max()
     if pose.is_right:

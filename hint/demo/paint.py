@@ -59,8 +59,9 @@ def _checks(p: Array, pattern: Noise) -> Array:
 
 def _marble(p: Array, pattern: Noise) -> Array:
     bend = pattern.layered(p * 14.0, 4)[:, 0]
-    veins: Array = ramp(np.abs(np.sin(p[:, 0] * 25 + 4 * bend)), 0.0, 0.9)
-    return veins
+    veins = 1 - ramp(np.abs(np.sin(p[:, 0] * 9 + p[:, 1] * 5 + 3 * bend)), 0.0, 0.35)
+    share: Array = 0.55 * veins + 0.2 * bend
+    return share
 
 
 def _wood(p: Array, pattern: Noise) -> Array:

@@ -161,13 +161,23 @@ def on_table(
 
 
 def in_the_way(rng: np.random.Generator, joints: Array, points: Array) -> tuple[Thing, ...]:
-    """Put one thing between the camera and a random joint, clear of the (P,3) points."""
-    for _ in range(8):
-        kind, size = _free(rng, 0.008, 0.03)
-        aim = joints[rng.integers(len(joints))] + rng.normal(size=3) * 0.015
-        axes = _across(rng.normal(size=3), rng.normal(size=3))
-        thing = _painted(rng, kind, size, axes, aim * rng.uniform(0.55, 0.88))
-        if thing.centre[2] > 0.14 and _apart(thing, points):
+    """Put one thing between the camera and a random joint, clear of the (P,3) points.
+
+    Mostly it is long and reaches in from the border of the picture, as what lies between a camera and a hand does.
+    """
+    for _ in range(12):
+        aim = (joints[rng.integers(len(joints))] + rng.normal(size=3) * 0.015) * rng.uniform(0.55, 0.88)
+        angle = rng.uniform(0, 2 * np.pi)
+        axis = np.array([np.cos(angle), np.sin(angle), rng.normal() * 0.3])
+        if rng.random() < 0.75:
+            kind, half = str(rng.choice(["cylinder", "box", "box", "bottle"])), float(rng.uniform(0.10, 0.25))
+            size = np.append(rng.uniform(0.007, 0.024, 2), half)
+            size[1] = size[1] if kind == "box" else size[0]
+            aim = aim + axis / np.linalg.norm(axis) * (half - rng.uniform(0.0, 0.03))
+        else:
+            kind, size = _free(rng, 0.008, 0.022)
+        thing = _painted(rng, kind, size, _across(axis, rng.normal(size=3)), aim)
+        if thing.mesh().vertices[:, 2].min() > 0.10 and _apart(thing, points):
             return (thing,)
     return ()
 

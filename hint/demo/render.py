@@ -160,7 +160,7 @@ def _picture(scene: Scene, world: World, materials: list[Material]) -> Image:
     light.reshape(-1, 3)[first.found] = first.radiance
     gain = exposure(light, first.part.reshape(height, width) == 0, scene.sensor.exposure)
     rows, columns = np.nonzero(_edges(light * gain, first.part.reshape(height, width)))
-    known = first.ambient[rows * width + columns]
+    known = first.seen[rows * width + columns]
     samples = np.zeros((len(_SUBPIXELS), len(rows), 3))
     for sample, (dx, dy) in zip(samples, _SUBPIXELS, strict=True):
         again = shader.shade(camera.rays(np.stack([columns + dx, rows + dy], 1)), None, known)

@@ -205,6 +205,12 @@ def _second_hand(rng: np.random.Generator, scene_camera: Camera, target: HandPos
     return None
 
 
+def _near_arm(hand: HandPose) -> Array:
+    """Return the points of a hand and the nearer half of its forearm, thinned out."""
+    posed = pose_hand(hand)
+    return posed.mesh.vertices[posed.mesh.coords[:, 0] < 0.25][::2]
+
+
 def _clear(a: Array, b: Array) -> bool:
     return bool(cKDTree(a).query(b[::4], distance_upper_bound=0.006)[0].min() > 0.006)
 
@@ -227,8 +233,8 @@ def _sample_ground(rng: np.random.Generator, ego: bool, points: Array) -> tuple[
 
 def _table_colours(rng: np.random.Generator, kind: str) -> Array:
     if kind in ("wood", "boards"):
-        base = linear(np.array([0.66, 0.46, 0.29])) * rng.uniform(0.35, 1.4)
-        return np.stack([base, base * rng.uniform(0.4, 0.75)]) * rng.uniform(0.85, 1.15, 3)
+        base = linear(rng.uniform(0.35, 0.85) * np.array([1.0, rng.uniform(0.66, 0.86), rng.uniform(0.40, 0.72)]))
+        return np.stack([base, base * rng.uniform(0.4, 0.8)])
     first = backdrop.colour(rng, 0.15, 0.85)
     second = first * rng.uniform(0.45, 0.9) if rng.random() < 0.7 else backdrop.colour(rng, 0.1, 0.85)
     return np.stack([first, second])
@@ -254,7 +260,7 @@ def _sample_sensor(rng: np.random.Generator) -> Sensor:
         balance=(float(rng.normal(1, 0.04)), 1.0, float(rng.normal(1, 0.05))),
         blur=float(rng.gamma(1.6, 0.28)),
         motion=(float(motion[0]), float(motion[1])),
-        noise=float(rng.gamma(1.5, 0.008)),
+        noise=float(rng.gamma(1.4, 0.005)),
         vignette=float(rng.uniform(0, 0.25)),
         quality=int(rng.integers(62, 96)),
     )
@@ -282,8 +288,7 @@ def sample_scene(rng: np.random.Generator) -> Scene:
     held = len(things)
     second = _second_hand(rng, camera, target, ego) if rng.random() < (0.45 if ego else 0.25) else None
     hands = (target,) if second is None else (target, second)
-    meshes = [pose_hand(h).mesh.vertices for h in hands]
-    points = np.concatenate([*meshes, *(t.mesh().vertices for t in things)])
+    points = np.concatenate([*map(_near_arm, hands), *(t.mesh().vertices for t in things)])
     ground, up = _sample_ground(rng, ego, points)
     if ground is not None and abs(ground.normal @ up) > 0.9:
         things += on_table(rng, camera, ground.centre, ground.normal, points, int(rng.integers(0, 5)))

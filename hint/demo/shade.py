@@ -48,13 +48,13 @@ class Shaded:
         found: (P,) whether a ray met anything.
         part: (P,) the mesh it met, -1 for none.
         radiance: (H,3) linear RGB of those that did.
-        ambient: (P,) open share of the surroundings.
+        seen: (P,1+L) share of the surroundings, and of each light, that reaches the surface.
     """
 
     found: Mask
     part: Index
     radiance: Array
-    ambient: Array
+    seen: Array
 
 
 class Shader:
@@ -70,32 +70,37 @@ class Shader:
     def __init__(self, world: World, materials: list[Material], lighting: Lighting, rng: np.random.Generator) -> None:
         self._world, self._materials, self._lighting, self._rng = world, materials, lighting, rng
 
-    def shade(self, rays: Array, shape: tuple[int, int] | None = None, ambient: Array | None = None) -> Shaded:
+    def shade(self, rays: Array, shape: tuple[int, int] | None = None, seen: Array | None = None) -> Shaded:
         """Return what (P,3) unit rays from the origin see.
 
         Args:
             rays: Directions.
-            shape: Height and width if the rays are a whole picture, row by row; its ambient light is smoothed.
-            ambient: (P,) ambient light known already.
+            shape: Height and width if the rays are a whole picture, row by row; shadows are then smoothed.
+            seen: (P,1+L) how much light arrives, where that is known already.
         """
         hits = self._world.hit(np.zeros_like(rays), rays)
         view = rays[hits.found]
         part = np.full(len(rays), -1)
         part[hits.found] = hits.part
         finish = self._finish(hits)
-        points, normals = view * hits.distance[:, None], self._normals(hits, view)
-        lifted = points + LIFT * normals
-        if ambient is None:
-            ambient = np.ones(len(rays))
-            ambient[hits.found] = self._openness(lifted, normals)
+        normals = self._normals(hits, view)
+        if seen is None:
+            seen = np.ones((len(rays), 1 + len(self._lighting.lights)))
+            seen[hits.found] = self._arriving(view * hits.distance[:, None] + LIFT * normals, normals)
             if shape is not None:
-                ambient = _smooth(ambient, part, shape)
+                seen = _smooth(seen, part, shape)
         tilted = normals + finish.bump
         tilted /= np.linalg.norm(tilted, axis=1, keepdims=True)
-        radiance = self._surroundings(tilted, finish, ambient[hits.found])
-        for light in self._lighting.lights:
-            radiance += self._lit(light, lifted, tilted, view, finish)
-        return Shaded(hits.found, part, radiance, ambient)
+        arriving = seen[hits.found].T
+        radiance = self._surroundings(tilted, finish, arriving[0])
+        for light, share in zip(self._lighting.lights, arriving[1:], strict=True):
+            radiance += _lit(light, share, tilted, view, finish)
+        return Shaded(hits.found, part, radiance, seen)
+
+    def _arriving(self, points: Array, normals: Array) -> Array:
+        """Return (P,1+L) shares of the surroundings and of each light that reach (P,3) points."""
+        lights = [self._visible(light, points) for light in self._lighting.lights]
+        return np.stack([self._openness(points, normals), *lights], 1)
 
     def _finish(self, hits: Hits) -> Finish:
         n = len(hits.part)
@@ -136,20 +141,6 @@ class Shader:
         radiance: Array = finish.colour * (below + above * (sky - below)) * open_share * 0.7
         return radiance
 
-    def _lit(self, light: Light, points: Array, normals: Array, view: Array, finish: Finish) -> Array:
-        seen = self._visible(light, points)
-        cosine = normals @ light.direction
-        wrap = finish.soft[:, None] * _WRAP
-        diffuse = np.clip((cosine[:, None] + wrap) / (1 + wrap), 0, None) / (1 + wrap)
-        middle = light.direction - view
-        middle /= np.linalg.norm(middle, axis=1, keepdims=True)
-        sharp = 2 / np.clip(finish.rough, 0.12, 1) ** 4
-        facing = np.clip((normals * middle).sum(1), 0, 1)
-        fresnel = 0.04 + 0.5 * (1 - np.clip((middle * -view).sum(1), 0, 1)) ** 5
-        shine = finish.gloss * fresnel * (sharp + 2) / 8 * facing**sharp * np.clip(cosine, 0, 1)
-        lit: Array = light.colour * seen[:, None] * (finish.colour * diffuse * 0.6 + shine[:, None] * 1.6)
-        return lit
-
     def _visible(self, light: Light, points: Array) -> Array:
         seen = np.zeros(len(points))
         for _ in range(_SHADOW_RAYS):
@@ -159,12 +150,30 @@ class Shader:
         return seen / _SHADOW_RAYS
 
 
+def _lit(light: Light, seen: Array, normals: Array, view: Array, finish: Finish) -> Array:
+    """Return (P,3) light of one lamp sent to the camera."""
+    cosine = normals @ light.direction
+    wrap = finish.soft[:, None] * _WRAP
+    diffuse = np.clip((cosine[:, None] + wrap) / (1 + wrap), 0, None) / (1 + wrap)
+    middle = light.direction - view
+    middle /= np.linalg.norm(middle, axis=1, keepdims=True)
+    sharp = 2 / np.clip(finish.rough, 0.12, 1) ** 4
+    facing = np.clip((normals * middle).sum(1), 0, 1)
+    fresnel = 0.04 + 0.5 * (1 - np.clip((middle * -view).sum(1), 0, 1)) ** 5
+    shine = finish.gloss * fresnel * (sharp + 2) / 8 * facing**sharp * np.clip(cosine, 0, 1)
+    lit: Array = light.colour * seen[:, None] * (finish.colour * diffuse * 0.6 + shine[:, None] * 1.6)
+    return lit
+
+
 def _smooth(values: Array, part: Index, shape: tuple[int, int]) -> Array:
-    """Blur (H*W,) values over a few pixels, never across parts."""
+    """Blur (H*W,C) values over a few pixels, never across parts."""
     result = values.copy()
     for p in np.unique(part[part >= 0]):
-        mask = (part == p).reshape(shape).astype(np.float64)
-        weight = cv2.GaussianBlur(mask, (0, 0), 1.8)
-        blurred = cv2.GaussianBlur(values.reshape(shape) * mask, (0, 0), 1.8) / np.maximum(weight, 1e-6)
-        result[part == p] = blurred.ravel()[part == p]
+        mine = part == p
+        mask = mine.reshape(shape).astype(np.float32)
+        # The surroundings are sampled more coarsely than lamps, and their shadows have no edges to lose.
+        for channel, sigma in enumerate((2.2, *(1.1,) * (values.shape[1] - 1))):
+            weight = cv2.GaussianBlur(mask, (0, 0), sigma)
+            field = values[:, channel].reshape(shape).astype(np.float32) * mask
+            result[mine, channel] = (cv2.GaussianBlur(field, (0, 0), sigma) / np.maximum(weight, 1e-6)).ravel()[mine]
     return result

@@ -157,7 +157,8 @@ def skin(look: Look, coords: Array, normals: Array, seed: int) -> Finish:
     colour = colour * shade[:, None]
     gloss = 0.22 + 0.05 * coarse[:, 2]
     rough = np.full(len(coords), 0.62)
-    plate = linear(np.array([0.90, 0.72, 0.68])) * 0.45 + 0.55 * _tone(max(look.tone - 1.2, 0.0))
+    light = 0.45 - 0.06 * look.tone
+    plate = linear(np.array([0.90, 0.70, 0.65])) * light + (1 - light) * _tone(max(look.tone - 0.8, 0.0))
     plate = look.nails if look.nails is not None else plate
     colour = colour + nail[:, None] * (plate - colour)
     rim = nail * (1 - nail) * 4

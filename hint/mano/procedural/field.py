@@ -72,13 +72,13 @@ def _thumb_cones(f: Finger) -> list[Cone]:
         return _cone(f.at(a, lift), f.at(b, lift), (ra, rb), n, flat)
 
     return [
-        part(0.004, mcp, 0.0130, 0.0112),
-        part(mcp - 0.001, mcp + 0.001, 0.0114, 0.0114, 0.0002, 0.97),
-        part(mcp, ip, 0.0110, 0.0094, flat=0.93),
-        part(mcp + 0.004, ip - 0.008, 0.0100, 0.0088, -0.0022),
-        part(ip - 0.001, ip + 0.001, 0.0104, 0.0104, 0.0004, 0.88),
-        part(ip, tip - 0.0078, 0.0097, 0.0078, -0.0004, 0.80),
-        part(ip + 0.008, tip - 0.0105, 0.0096, 0.0085, -0.0018, 0.84),
+        part(0.004, mcp, 0.0132, 0.0118),
+        part(mcp - 0.001, mcp + 0.001, 0.0121, 0.0121, 0.0002, 0.97),
+        part(mcp, ip, 0.0116, 0.0100, flat=0.93),
+        part(mcp + 0.004, ip - 0.008, 0.0106, 0.0094, -0.0022),
+        part(ip - 0.001, ip + 0.001, 0.0110, 0.0110, 0.0004, 0.88),
+        part(ip, tip - 0.0082, 0.0103, 0.0083, -0.0004, 0.80),
+        part(ip + 0.008, tip - 0.0110, 0.0102, 0.0089, -0.0018, 0.84),
     ]
 
 
@@ -104,10 +104,10 @@ def _palm_muscles() -> list[Cone]:
     thumb, index, little = DIGITS["thumb"], DIGITS["index"], DIGITS["little"]
     return [
         # thenar: from the carpal bones to the base of the thumb
-        _cone((0.080, -0.010, 0.012), thumb.at(0.032, -0.005), (0.0125, 0.0120)),
-        _cone((0.068, -0.012, 0.014), thumb.at(0.020, -0.007), (0.0125, 0.0125)),
+        _cone((0.080, -0.010, 0.012), thumb.at(0.032, -0.005), (0.0130, 0.0126)),
+        _cone((0.068, -0.012, 0.014), thumb.at(0.020, -0.008), (0.0132, 0.0132)),
         # hypothenar: along the little finger's side
-        _cone((0.083, -0.008, -0.012), (0.040, -0.008, -0.0330), (0.0120, 0.0105)),
+        _cone((0.083, -0.008, -0.012), (0.040, -0.009, -0.0330), (0.0124, 0.0112)),
         _cone((0.060, -0.010, -0.0240), little.base + _by(0.006, -0.007, 0.0), (0.0110, 0.0085)),
         # first web: the sheet between thumb and index finger
         _cone(thumb.at(0.028, -0.002), index.base + _by(0.028, -0.006, -0.002), (0.0085, 0.0095)),

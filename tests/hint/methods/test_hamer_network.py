@@ -1,0 +1,250 @@
+"""The network against reference arrays, against a golden of its own, and against its definition."""
+
+import json
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from hint.errors import InputError
+from hint.mano.model import ManoModel
+from hint.mano.read import read_mano
+from hint.methods.hamer.config import HamerConfig
+from hint.methods.hamer.head import rot6d_to_matrix
+from hint.methods.hamer.load import BESIDE, build
+from hint.methods.hamer.network import Hamer, HamerOutput, HandDecoder, camera_translation, project
+from hint.skeleton import MANO_PARENTS
+from hint.weights import Checkpoint, matching
+
+OUTPUTS = tuple(f.name for f in fields(HamerOutput))
+
+#: Names of the outputs in the reference arrays, where they differ.
+REFERENCE_NAMES = {"cam": "pred_cam", "cam_t": "pred_cam_t"}
+
+GOLDEN = Path(__file__).resolve().parents[2] / "fixtures" / "hamer_tiny.npz"
+
+
+def shapes_of(config):
+    with torch.device("meta"):
+        return {key: tuple(value.shape) for key, value in Hamer(config).state_dict().items()}
+
+
+def drawn_checkpoint(config, draw_weights, means):
+    """Weights by the rule; the means of pose, shape and camera are given."""
+    shapes = shapes_of(config)
+    state = draw_weights({k: s for k, s in shapes.items() if not k.startswith("mano_head.init_")})
+    for ours, theirs in (("hand_pose", "pose"), ("betas", "shape"), ("cam", "cam")):
+        state[f"mano_head.init_{ours}"] = torch.from_numpy(np.asarray(means[theirs], np.float32))[None]
+    return Checkpoint(state, {}, Path("drawn.ckpt"))
+
+
+@torch.inference_mode()
+def answer(network, model, images):
+    output = HandDecoder(model)(*network(torch.from_numpy(images)))
+    return {name: getattr(output, name).numpy() for name in OUTPUTS}
+
+
+@pytest.fixture(scope="module")
+def tiny(draw_weights):
+    means = {"pose": np.tile([1, 0, 0, 0, 1, 0], 16), "shape": np.zeros(10), "cam": [4, 0, 0]}
+    return build(drawn_checkpoint(HamerConfig.tiny(), draw_weights, means))
+
+
+# -- against the reference arrays
+
+
+def _official_keys(shared, *parts):
+    keys = json.loads((shared / "golden" / "keys" / "hamer.json").read_text())
+    return {key: tuple(shape) for key, (shape, _) in keys.items() if key.partition(".")[0] in parts}
+
+
+def test_the_keys_are_the_official_ones(shared):
+    assert shapes_of(HamerConfig()) == _official_keys(shared, "backbone", "mano_head")
+
+
+def test_the_official_file_loads_with_nothing_missing_or_left(shared):
+    parts = ("backbone", "mano_head", "discriminator", "mano", "initialized")
+    state = {k: torch.empty(s, device="meta") for k, s in _official_keys(shared, *parts).items()}
+    assert len(state) == 563
+    network = build(Checkpoint(state, {}, Path("hamer.ckpt")))
+    assert network.config == HamerConfig()
+    assert sum(p.numel() for p in network.parameters()) + 96 + 10 + 3 == 630_912_000 + 39_497_946
+
+
+def _parity(shared, reference, draw_weights, tmp_path, config, file, prefix):
+    reference.write_mano(tmp_path / "m.pkl")
+    images = reference.network_input("hamer")
+    network = build(drawn_checkpoint(config, draw_weights, reference.mean_params()))
+    ours = answer(network, read_mano(tmp_path / "m.pkl"), images)
+    with np.load(shared / "golden" / file) as arrays:
+        return ours, {name: arrays[prefix + REFERENCE_NAMES.get(name, name)] for name in OUTPUTS}
+
+
+def test_the_tiny_network_gives_the_reference_answers(shared, reference, draw_weights, tmp_path):
+    ours, expected = _parity(
+        shared, reference, draw_weights, tmp_path, HamerConfig.tiny(), "tiny_forward.npz", "hamer/"
+    )
+    for name in OUTPUTS:
+        np.testing.assert_allclose(ours[name], expected[name], atol=2e-6, rtol=0, err_msg=name)
+
+
+@pytest.mark.full_size
+def test_the_released_size_gives_the_reference_answers(shared, reference, draw_weights, tmp_path):
+    ours, expected = _parity(shared, reference, draw_weights, tmp_path, HamerConfig(), "hamer_forward.npz", "")
+    tolerance = dict.fromkeys(OUTPUTS, 2e-5) | {"keypoints_3d": 1e-6, "vertices": 1e-6, "keypoints_2d": 2e-6}
+    for name in OUTPUTS:
+        np.testing.assert_allclose(ours[name], expected[name], atol=tolerance[name], rtol=0, err_msg=name)
+
+
+# -- against a golden of its own
+
+
+def random_mano(seed=0):
+    """Arrays of MANO's shape: a right hand as far as the reader can tell, otherwise noise."""
+    rng = np.random.default_rng(seed)
+    regressor = rng.random((16, 778)) ** 8
+    weights = rng.random((778, 16)) ** 8
+    return ManoModel(
+        v_template=rng.normal(0, 0.05, (778, 3)),
+        faces=rng.integers(0, 778, (1538, 3)),
+        shapedirs=rng.normal(0, 1e-3, (778, 3, 10)),
+        posedirs=rng.normal(0, 1e-3, (778, 3, 135)),
+        j_regressor=regressor / regressor.sum(1, keepdims=True),
+        lbs_weights=weights / weights.sum(1, keepdims=True),
+        parents=np.array(MANO_PARENTS),
+        hands_mean=rng.normal(0, 0.2, 45),
+        hands_components=np.eye(45),
+        source="random",
+    )
+
+
+def test_the_tiny_network_still_gives_its_golden_answers(tiny):
+    """Frozen once the network gave the reference answers; delete the file and run again to freeze anew."""
+    images = np.random.default_rng(1).standard_normal((2, 3, 256, 256), dtype=np.float32)
+    ours = answer(tiny, random_mano(), images)
+    if not GOLDEN.exists():
+        np.savez_compressed(GOLDEN, **ours)
+        pytest.fail(f"{GOLDEN} was absent and has been written; look at it and run again")
+    with np.load(GOLDEN) as expected:
+        assert sorted(expected) == sorted(OUTPUTS)
+        for name in OUTPUTS:
+            np.testing.assert_allclose(ours[name], expected[name], atol=5e-6, rtol=0, err_msg=name)
+
+
+# -- against its definition
+
+
+def noise(n=1, seed=0):
+    return torch.from_numpy(np.random.default_rng(seed).standard_normal((n, 3, 256, 256), dtype=np.float32))
+
+
+def test_only_columns_32_to_224_are_looked_at(tiny):
+    images = noise()
+    before = tiny(images)[0]
+    sides, edge = images.clone(), images.clone()
+    sides[..., :32] = 0
+    sides[..., 224:] = 0
+    edge[..., 32] = 0
+    assert torch.equal(tiny(sides)[0], before)
+    assert not torch.equal(tiny(edge)[0], before)
+
+
+def test_patches_are_padded_by_two(tiny):
+    """The top left token sees 14 rows and columns of the picture behind two of nothing."""
+    images = noise()[..., 32:224].contiguous()
+    tokens = tiny.backbone.patch_embed(images)
+    assert tokens.shape == (1, 16 * 12, 64)
+    proj = tiny.backbone.patch_embed.proj
+    corner = torch.zeros(3, 16, 16)
+    corner[:, 2:, 2:] = images[0, :, :14, :14]
+    torch.testing.assert_close(tokens[0, 0], (proj.weight * corner).sum((1, 2, 3)) + proj.bias, atol=1e-5, rtol=0)
+    second = images[0, :, :14, 14:30]
+    expected = (proj.weight[:, :, 2:] * second).sum((1, 2, 3)) + proj.bias
+    torch.testing.assert_close(tokens[0, 1], expected, atol=1e-5, rtol=0)
+
+
+def test_the_position_of_the_absent_class_token_is_added_to_every_token(tiny):
+    seen = []
+    hook = tiny.backbone.blocks[0].register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    images = noise()[..., 32:224]
+    tiny.backbone(images)
+    hook.remove()
+    pos = tiny.backbone.pos_embed
+    expected = tiny.backbone.patch_embed(images) + (pos[:, 1:] + pos[:, :1])
+    torch.testing.assert_close(seen[0], expected, atol=1e-6, rtol=0)
+    assert pos[:, :1].abs().max() > 0.01
+
+
+def test_a_block_is_the_textbook_block(tiny):
+    block, x = tiny.backbone.blocks[0], torch.randn(2, 5, 64, generator=torch.Generator().manual_seed(0))
+
+    def norm(layer, y):
+        variance = y.var(-1, unbiased=False, keepdim=True)
+        return (y - y.mean(-1, keepdim=True)) / (variance + 1e-6).sqrt() * layer.weight + layer.bias
+
+    q, k, v = block.attn.qkv(norm(block.norm1, x)).reshape(2, 5, 3, 4, 16).unbind(2)
+    weight = (torch.einsum("nqhc,nkhc->nhqk", q, k) / 4).softmax(-1)
+    y = x + block.attn.proj(torch.einsum("nhqk,nkhc->nqhc", weight, v).reshape(2, 5, 64))
+    hidden = block.mlp.fc1(norm(block.norm2, y))
+    gelu = hidden * 0.5 * (1 + torch.erf(hidden / 2**0.5))
+    torch.testing.assert_close(block(x), y + block.mlp.fc2(gelu), atol=1e-5, rtol=0)
+
+
+def test_norms_have_the_epsilon_they_were_trained_with(tiny):
+    eps = {name: m.eps for name, m in tiny.named_modules() if isinstance(m, nn.LayerNorm)}
+    assert {e for name, e in eps.items() if name.startswith("backbone")} == {1e-6}
+    assert {e for name, e in eps.items() if name.startswith("mano_head")} == {1e-5}
+
+
+def test_rotations_keep_their_columns():
+    numbers = torch.randn(7, 96, generator=torch.Generator().manual_seed(0))
+    matrices = rot6d_to_matrix(numbers)
+    torch.testing.assert_close(matrices @ matrices.mT, torch.eye(3).expand(7, 16, 3, 3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(torch.linalg.det(matrices), torch.ones(7, 16), atol=1e-5, rtol=0)
+    first = numbers[:, :3] / numbers[:, :3].norm(dim=1, keepdim=True)
+    torch.testing.assert_close(matrices[:, 0, :, 0], first)
+    assert ((matrices[:, 0, :, 1] * numbers[:, 3:6]).sum(1) > 0).all()
+
+
+def test_rotations_are_the_reference_ones(shared):
+    with np.load(shared / "golden" / "hamer_crops.npz") as arrays:
+        ours = rot6d_to_matrix(torch.from_numpy(arrays["rot6d_in"]).float())[:, 0]
+        np.testing.assert_allclose(ours, arrays["rot6d_out"], atol=1e-6)
+
+
+def test_the_camera_shows_a_metre_as_half_its_scale():
+    translation = camera_translation(torch.tensor([[4.0, 0.1, -0.2]]))
+    points = torch.tensor([[[0.0, 0, 0], [0.05, 0, 0]]]) + translation[:, None]
+    torch.testing.assert_close(project(points), torch.tensor([[[0.2, -0.4], [0.3, -0.4]]]), atol=1e-6, rtol=0)
+
+
+# -- sizes
+
+
+@pytest.mark.parametrize(
+    "config", [HamerConfig(), HamerConfig.tiny(), HamerConfig(width=768, depth=12, heads=12, mlp_width=3072)]
+)
+def test_sizes_are_read_off_the_weights(config):
+    assert HamerConfig.from_weights(shapes_of(config), {}, Path("w")) == config
+
+
+def test_heads_come_from_the_metadata_where_shapes_do_not_tell():
+    odd = HamerConfig(96, 1, 3, 100, 40, 1, 5, 8, 24)
+    assert HamerConfig.from_weights(shapes_of(odd), odd.metadata(), Path("w")) == odd
+    with pytest.raises(InputError, match="how many heads"):
+        HamerConfig.from_weights(shapes_of(odd), {}, Path("w"))
+
+
+def test_weights_of_something_else_are_refused():
+    with pytest.raises(InputError, match=r"w: not HaMeR's weights, '\S+' is absent"):
+        HamerConfig.from_weights({"conv.weight": (3, 3)}, {}, Path("w"))
+
+
+def test_beside_the_network_nothing_else_is_accepted(tiny):
+    state = dict(tiny.state_dict()) | {"discriminator.x": torch.ones(1), "stranger": torch.ones(1)}
+    expected = {key: value.shape for key, value in tiny.state_dict().items()}
+    with pytest.raises(InputError, match=r"unknown: stranger\)"):
+        matching(Checkpoint(state, {}, Path("w")), expected, BESIDE)

@@ -5,7 +5,7 @@ and labelled from their own geometry.
 """
 
 from hint.demo.dataset import clip_scenes, render_demo_set
-from hint.demo.render import Rendered, render
+from hint.demo.renderer import Rendered, render
 from hint.demo.scene import Scene, next_frame, sample_scene
 
 __all__ = ["Rendered", "Scene", "clip_scenes", "next_frame", "render", "render_demo_set", "sample_scene"]

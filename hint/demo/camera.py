@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,10 @@ class Camera:
     focal: float
     centre: tuple[float, float]
 
+    def mirrored(self) -> Camera:
+        """Return the camera that sees a world of negated x as this picture turned over."""
+        return replace(self, centre=(self.width - 1 - self.centre[0], self.centre[1]))
+
     def project(self, points: Array) -> Array:
         """Return (...,2) px of (...,3) points in metres."""
         projected: Array = self.focal * points[..., :2] / points[..., 2:] + np.array(self.centre)
@@ -41,3 +45,9 @@ class Camera:
     def place(self, pixel: Array, depth: float) -> Array:
         """Return the (3,) point at a depth that projects to a pixel."""
         return np.append((pixel - np.array(self.centre)) / self.focal * depth, depth)
+
+
+def in_frame(camera: Camera, keypoints: Array) -> NDArray[np.bool_]:
+    """Return (...,) whether (...,2) px lie in [0,W) x [0,H)."""
+    inside = (keypoints >= 0) & (keypoints < (camera.width, camera.height))
+    return np.asarray(inside.all(-1))

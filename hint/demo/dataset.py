@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hint.demo.render import Rendered, render
+from hint.demo.renderer import Rendered, render
 from hint.demo.scene import Scene, next_frame, sample_scene
 from hint.files.pairs import write_pairs
 from hint.images import write_image

@@ -4,8 +4,8 @@ A joint is visible if, on the straight line from the camera to it, nothing lies 
 
 * a surface of anything else (a thing, the other hand, a sleeve, the ground) before the joint occludes it;
 * the hand's own surface before the joint occludes it if it belongs to another digit, or lies further in front of the
-  joint than the flesh is thick there (1.6 times the joint's distance to the nearest skin plus 4 mm; at fingertips,
-  which lie on the skin, 11 mm).
+  joint than the flesh is thick there: 1.6 times the joint's distance to the nearest skin plus 4 mm in the fingers,
+  33 mm for the joints in the palm (wrist, thumb base, knuckles), 11 mm for fingertips, which lie on the skin.
 
 So a finger bent behind the palm, or pointing away so that its tip hides behind its own middle part, is occluded.
 """
@@ -25,7 +25,10 @@ from hint.skeleton import FINGER_OF_JOINT, FINGERS, MANO_JOINT_NAMES
 
 Bool = NDArray[np.bool_]
 
-_FINGERTIP, _SLACK, _THICKNESS = 0.011, 0.004, 1.6
+_PALM, _FINGERTIP, _SLACK, _THICKNESS = 0.033, 0.011, 0.004, 1.6
+
+_IN_PALM = np.array([0, 1, 5, 9, 13, 17])
+_TIPS = np.array([4, 8, 12, 16, 20])
 
 
 @lru_cache(maxsize=1)
@@ -42,8 +45,9 @@ def face_digits() -> Index:
 def _tolerance(joints: Array, skin: Array) -> Array:
     """Return (21,) how far in front of a joint its own skin may lie, metres."""
     distance = np.linalg.norm(joints[:, None] - skin[None], axis=2)
-    inner = _THICKNESS * np.sort(distance, 1)[:, :3].mean(1) + _SLACK
-    return np.where(np.arange(21) % 4 == 0, np.where(np.arange(21) == 0, inner, _FINGERTIP), inner)
+    tolerance: Array = _THICKNESS * np.sort(distance, 1)[:, :3].mean(1) + _SLACK
+    tolerance[_IN_PALM], tolerance[_TIPS] = _PALM, _FINGERTIP
+    return tolerance
 
 
 def occluded(world: World, target: int, joints: Array, vertices: Array) -> Bool:
@@ -73,21 +77,17 @@ def occluded(world: World, target: int, joints: Array, vertices: Array) -> Bool:
     return hidden
 
 
-def in_frame(camera: Camera, keypoints: Array) -> Bool:
-    """Return (...,) whether (...,2) px lie in [0,W) x [0,H)."""
-    inside = (keypoints >= 0) & (keypoints < (camera.width, camera.height))
-    return np.asarray(inside.all(-1))
-
-
 def box(camera: Camera, vertices: Array, margin: Array) -> Array:
-    """Return the hand's (4,) xyxy box in px: its extent with a margin, leaving the picture by at most 4 %.
+    """Return the hand's (4,) xyxy box in px: its extent up to the wrist, leaving the picture by at most 4 %.
 
     Args:
         camera: The camera.
         vertices: (778,3) metres.
-        margin: (4,) share of the extent's longer side added left, above, right, below.
+        margin: (4,) share of the extent's longer side added left, above, right, below; negative cuts.
     """
-    flat = camera.project(vertices)
+    model = procedural_hand()
+    wrist = float(model.j_regressor[0] @ model.v_template[:, 0])
+    flat = camera.project(vertices[model.v_template[:, 0] < wrist])
     low, high = flat.min(0), flat.max(0)
     size = np.array([camera.width, camera.height])
     extent = float((high - low).max())

@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from hint.demo import backdrop, paint
-from hint.demo.camera import Camera
+from hint.demo.camera import Camera, in_frame
 from hint.demo.geometry import Array
 from hint.demo.hands import HandPose, pose_hand, run_layer
 from hint.demo.props import hold, in_the_way, on_table
@@ -18,6 +18,8 @@ from hint.demo.skin import TONES, Look, linear
 from hint.mano.poses import GRASPS, pose_from_angles, sample_angles
 
 _HELD = {"power": ("cylinder", "bottle", "can", "cup", "mug", "box"), "wide": ("cylinder", "sphere", "box", "can")}
+#: Free hands: mostly open, as hands are between grips.
+_FREE = (*GRASPS, *("relaxed",) * 6, *("platform", "wide", "pinch", "spread", "claw", "tripod", "flat") * 2)
 _FINE = {"tripod": ("pen", "pen", "cylinder"), "pinch": ("box", "pen", "cylinder")}
 
 
@@ -181,20 +183,24 @@ def _hand_at(rng: np.random.Generator, names: tuple[str, ...], spread: float, is
 
 
 def _place_target(rng: np.random.Generator, hand: HandPose, camera: Camera) -> HandPose:
+    """Put the hand before the camera, its joints centred in or near the middle; at least eight stay in the frame."""
     size = rng.uniform(0.34, 0.72) * min(camera.width, camera.height)
     depth = max(camera.focal * 0.17 / size, 0.26)
     spread = 0.30 if rng.random() < 0.22 else 0.11
-    pixel = (0.5 + np.clip(rng.normal(size=2) * spread, -0.48, 0.48)) * (camera.width, camera.height)
-    return hand.moved(hand.transl + camera.place(pixel, depth))
+    centred = run_layer([hand])[0][0]
+    while True:
+        pixel = (0.5 + rng.normal(size=2) * spread) * (camera.width, camera.height)
+        shift = camera.place(pixel, depth)
+        if in_frame(camera, camera.project(centred + shift)).sum() >= 8:
+            return hand.moved(hand.transl + shift)
 
 
 def _second_hand(rng: np.random.Generator, scene_camera: Camera, target: HandPose, ego: bool) -> HandPose | None:
     """Return the other side's hand near the target, clear of it, or None if no place was found."""
     points = pose_hand(target).mesh.vertices
     joints = run_layer([target])[0][0]
-    names = tuple(GRASPS)
     for _ in range(8):
-        hand = _hand_at(rng, names, 1.0, False, ego)
+        hand = _hand_at(rng, _FREE, 1.0, False, ego)
         side = -1.0 if rng.random() < 0.85 else 1.0
         offset = np.array([side * rng.uniform(0.06, 0.20), rng.normal() * 0.05, rng.normal() * 0.06])
         where = joints.mean(0) + offset
@@ -241,7 +247,7 @@ def _table_colours(rng: np.random.Generator, kind: str) -> Array:
 
 
 def _sample_lights(rng: np.random.Generator) -> tuple[tuple[Light, ...], Array]:
-    warmth = rng.normal() * 0.16
+    warmth = float(np.clip(rng.normal() * 0.13, -0.2, 0.3))
     tint = np.array([1 + warmth, 1.0, 1 - warmth])
     key = _unit(np.array([rng.uniform(-0.9, 0.9), -rng.uniform(0.25, 1.1), -rng.uniform(0.05, 1.0)]))
     lights = [Light(key, 2.2 * tint, float(rng.uniform(0.03, 0.30)))]
@@ -282,7 +288,7 @@ def sample_scene(rng: np.random.Generator) -> Scene:
     holding = rng.random() < 0.42
     grips = {**_HELD, **_FINE}
     grip = str(rng.choice(list(grips)))
-    hand = _hand_at(rng, (grip,) if holding else tuple(GRASPS), 0.5 if holding else 1.0, True, ego)
+    hand = _hand_at(rng, (grip,) if holding else _FREE, 0.5 if holding else 1.0, True, ego)
     target = _place_target(rng, hand, camera)
     things = _sample_held(rng, target, grips[grip]) if holding else ()
     held = len(things)
@@ -292,7 +298,7 @@ def sample_scene(rng: np.random.Generator) -> Scene:
     ground, up = _sample_ground(rng, ego, points)
     if ground is not None and abs(ground.normal @ up) > 0.9:
         things += on_table(rng, camera, ground.centre, ground.normal, points, int(rng.integers(0, 5)))
-    if rng.random() < 0.28:
+    if rng.random() < 0.24:
         things += in_the_way(rng, run_layer([target])[0][0], points)
     lights, sky = _sample_lights(rng)
     look = _sample_look(rng)
@@ -310,7 +316,7 @@ def sample_scene(rng: np.random.Generator) -> Scene:
         up=up,
         sensor=_sample_sensor(rng),
         mirrored=bool(rng.random() < 0.5),
-        margin=rng.uniform(0.0, 0.06, 4),
+        margin=rng.uniform(-0.02, 0.035, 4),
         pattern_seed=int(rng.integers(2**31)),
         grain_seed=int(rng.integers(2**31)),
     )

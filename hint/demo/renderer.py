@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hint.demo import labels
 from hint.demo.backdrop import backdrop
-from hint.demo.camera import Camera
+from hint.demo.camera import Camera, in_frame
 from hint.demo.geometry import Array, Index, Mask, Mesh, World
 from hint.demo.hands import HandPose, PosedHand, pose_hand
 from hint.demo.noise import Noise
@@ -131,15 +131,16 @@ def render(scene: Scene) -> Rendered:
     meshes, materials = [mesh for mesh, _ in parts], [material for _, material in parts]
     if scene.mirrored:
         meshes, hands = [m.mirrored() for m in meshes], [_mirrored(h) for h in hands]
-    world, camera, target = World(meshes), scene.camera, hands[0]
-    image = _picture(scene, world, materials)
+    camera = scene.camera.mirrored() if scene.mirrored else scene.camera
+    world, target = World(meshes), hands[0]
+    image = _picture(scene, camera, world, materials)
     keypoints = camera.project(target.joints)
     return Rendered(
         image=image,
         keypoints_2d=keypoints,
         keypoints_3d=target.joints,
         vertices=target.vertices,
-        existence=labels.in_frame(camera, keypoints),
+        existence=in_frame(camera, keypoints),
         occlusion=labels.occluded(world, 0, target.joints, target.vertices),
         box_xyxy=labels.box(camera, target.vertices, scene.margin),
         is_right=scene.hands[0].is_right != scene.mirrored,
@@ -148,9 +149,9 @@ def render(scene: Scene) -> Rendered:
     )
 
 
-def _picture(scene: Scene, world: World, materials: list[Material]) -> Image:
+def _picture(scene: Scene, camera: Camera, world: World, materials: list[Material]) -> Image:
     """Shade every pixel once, and pixels on edges four times."""
-    camera, rng = scene.camera, np.random.default_rng(scene.grain_seed)
+    rng = np.random.default_rng(scene.grain_seed)
     behind = backdrop(scene.backdrop, np.random.default_rng(scene.pattern_seed), camera.width, camera.height)
     shader = Shader(world, materials, _lighting(scene), rng)
     height, width = camera.height, camera.width

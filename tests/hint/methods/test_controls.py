@@ -86,10 +86,12 @@ def test_mirrored_labels_give_the_same_table_and_mirrored_predictions(seed: int)
     np.testing.assert_allclose(here, there * [-1, 1] + [width, 0], atol=1e-3)
 
 
-def test_the_frozen_table_is_an_upright_spread_hand_inside_the_box() -> None:
+def test_the_frozen_table_is_a_right_hand_inside_the_box_with_its_fingers_up() -> None:
     table = frozen_table()
     assert table.shape == (21, 2)
-    assert np.abs(table).max() < 0.5
+    assert 0.05 < np.abs(table).max() < 0.5
+    assert (table[[5, 9, 13, 17], 1] < table[0, 1]).all()
+    assert table[2, 0] < table[17, 0]
     assert MeanPose.create(MethodOptions()).fingerprint == MeanPose(table).fingerprint
 
 

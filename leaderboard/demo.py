@@ -64,9 +64,9 @@ def run_demo(out: Path, n: int, seed: int) -> DemoResult:
             evaluations[name] = _evaluate(name, weights, labels, out, seed)
         except MissingRequirementError as error:
             skipped[name] = str(error)
-    shown = {e.record.method.title: out / name / "predictions.npz" for name, e in evaluations.items() if name in SHOWN}
     picture = out / "demo.png"
-    sheet(picture, labels, {title: read_predictions(path) for title, path in shown.items()})
+    columns = {_heading(evaluations[name]): out / name / "predictions.npz" for name in SHOWN if name in evaluations}
+    sheet(picture, labels, {heading: read_predictions(path) for heading, path in columns.items()})
     return DemoResult([e.record for e in evaluations.values()], skipped, data, picture)
 
 
@@ -76,3 +76,8 @@ def _evaluate(name: str, weights: str | None, labels: HandLabels, out: Path, see
     seconds = time.perf_counter() - started
     settings = Settings(load_protocol(), out / name, seed=seed, overwrite="always")
     return evaluate_method(labels, method, settings, seconds)
+
+
+def _heading(evaluation: Evaluation) -> str:
+    method = evaluation.record.method
+    return f"{method.title}\n({method.note})" if method.note else method.title

@@ -20,11 +20,9 @@ from hint.types import HandLabels, Image, Predictions
 TILE, SHOWN = 240, 1.5
 #: Size of a tile on the figure in inches, and the gap between two hands of a line in tiles.
 _INCHES, _GAP = 1.5, 0.15
-_PAPER = 240
+_PAPER = (240, 240, 240)
 
-_CAPTION = (
-    "joints filled white: visible · filled black: occluded (as annotated, in every column) · empty tile: no prediction"
-)
+_CAPTION = "white joint: visible · black joint: occluded (as annotated, in every column) · faded: no prediction"
 
 
 def sheet(path: Path, labels: HandLabels, predictions: Mapping[str, Predictions], hands: int = 12) -> None:
@@ -74,11 +72,13 @@ def _row(predictions: Predictions, hand_id: str) -> NDArray[np.floating] | None:
 def _tile(
     image: Image, box: NDArray[np.float64], points: NDArray[np.floating] | None, visibility: NDArray[np.uint8]
 ) -> Image:
-    if points is None:
-        return np.full((TILE, TILE, 3), _PAPER, np.uint8)
     side = round(SHOWN * float(max(box[2:] - box[:2]))) + 1
     corner = np.floor((box[:2] + box[2:] - side) / 2).astype(int)
     # A shift by whole pixels copies without blur; the resize then averages as a reduction should.
-    window = cv2.warpAffine(image, np.array([[1.0, 0, -corner[0]], [0, 1.0, -corner[1]]]), (side, side))
-    tile = cv2.resize(window, (TILE, TILE), interpolation=cv2.INTER_AREA if side > TILE else cv2.INTER_CUBIC)
-    return draw_keypoints(np.asarray(tile, np.uint8), (points - corner) * (TILE / side), visibility)
+    shift = np.array([[1.0, 0, -corner[0]], [0, 1.0, -corner[1]]])
+    window = cv2.warpAffine(image, shift, (side, side), borderMode=cv2.BORDER_CONSTANT, borderValue=_PAPER)
+    shrinks = side > TILE
+    tile = np.asarray(cv2.resize(window, (TILE, TILE), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC))
+    if points is None:
+        return (0.25 * tile + 0.75 * np.array(_PAPER)).astype(np.uint8)
+    return draw_keypoints(tile, (points - corner) * (TILE / side), visibility)

@@ -90,7 +90,6 @@ def test_an_unknown_name_offers_the_closest() -> None:
 
 
 def test_a_missing_package_is_named_with_the_command_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "hint.methods.mediapipe", raising=False)
     monkeypatch.setattr("hint.methods.table.BUILT_IN", {"broken": _entry("a_package_that_is_not_there:Method")})
     with pytest.raises(
         MissingRequirementError, match=r"a_package_that_is_not_there: pip install 'hint-toolkit\[models\]'"

@@ -11,6 +11,7 @@ Source: HaMeR (Pavlakos et al. 2024), released evaluation and demonstration code
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import cv2
@@ -29,6 +30,9 @@ _TALL = (192, 256)
 
 #: The demonstration blurs only where the picture shrinks by more than twice this.
 _SHRINK = 1.1
+
+#: Rows of a crop that are made at a time.
+_BAND = 32
 
 #: Mean and deviation of ImageNet's RGB, grey levels.
 MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
@@ -84,8 +88,9 @@ def crop(image: Image, square: Square, *, mirror: bool = False, crop_size: int =
     Returns:
         (crop_size,crop_size,3) RGB uint8.
     """
-    values = _interpolate(image, *_samples(image.shape, square, mirror, crop_size))
-    return np.rint(values, out=values).astype(np.uint8)
+    bands = _bands(image, *_samples(image.shape, square, mirror, crop_size))
+    # Rounds halves to even, as the released code does; nothing is negative.
+    return np.concatenate([cv2.convertScaleAbs(band) for band in bands])
 
 
 def crop_blurred(image: Image, square: Square, *, mirror: bool = False, crop_size: int = CROP_SIZE) -> Float:
@@ -100,7 +105,7 @@ def crop_blurred(image: Image, square: Square, *, mirror: bool = False, crop_siz
     y, x = _samples(image.shape, square, mirror, crop_size)
     rows, columns = _span(y, image.shape[0]), _span(x, image.shape[1])
     blurred = _blur(image, rows, columns, (shrink - 1) / 2)
-    return _interpolate(blurred, _moved(y, rows.start), _moved(x, columns.start))
+    return np.concatenate(list(_bands(blurred, _moved(y, rows.start), _moved(x, columns.start))))
 
 
 def _samples(shape: tuple[int, ...], square: Square, mirror: bool, crop_size: int) -> tuple[_Samples, _Samples]:
@@ -126,24 +131,30 @@ def _along(centre: float, size: float, crop_size: int, length: int) -> _Samples:
     return _Samples(first, first + np.int16(1), position - floor)
 
 
+def _bands(image: NDArray[Any], y: _Samples, x: _Samples) -> Iterator[Float]:
+    """Yield the crop a few rows at a time: what is needed for that stays in the cache."""
+    for start in range(0, len(y.first), _BAND):
+        part = slice(start, start + _BAND)
+        yield _interpolate(image, _Samples(y.first[part], y.second[part], y.weight[part]), x)
+
+
 def _interpolate(image: NDArray[Any], y: _Samples, x: _Samples) -> Float:
     """Return the picture, float32, between its pixels: first along rows, then along columns; black outside."""
     rows, place = np.unique(np.concatenate([y.first, y.second]), return_inverse=True)
-    n = len(x.first)
-    where = np.empty((len(rows), 2 * n, 2), np.int16)
+    where = np.empty((len(rows), 2 * len(x.first), 2), np.int16)
     where[..., 0] = np.concatenate([x.first, x.second])
     where[..., 1] = rows[:, None]
     picked = cv2.remap(image, where, None, cv2.INTER_NEAREST).reshape(len(rows), 2, -1)
-    weight = np.repeat(x.weight, image.shape[2])
-    along: Float = np.subtract(picked[:, 1], picked[:, 0], dtype=np.float32)
-    along *= weight
-    along += picked[:, 0]
-    top, bottom = along[place[: len(y.first)]], along[place[len(y.first) :]]
-    bottom -= top
-    bottom *= y.weight[:, None]
-    bottom += top
-    between: Float = bottom.reshape(len(y.first), n, -1)
-    return between
+    left, along = picked[:, 0].astype(np.float32), picked[:, 1].astype(np.float32)
+    along -= left
+    along *= np.repeat(x.weight, image.shape[2])
+    along += left
+    top, between = along[place[: len(y.first)]], along[place[len(y.first) :]]
+    between -= top
+    between *= y.weight[:, None]
+    between += top
+    crop_rows: Float = between.reshape(len(y.first), len(x.first), -1)
+    return crop_rows
 
 
 def _span(samples: _Samples, length: int) -> slice:

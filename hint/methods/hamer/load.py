@@ -50,9 +50,9 @@ def choose_mano(option: str | None, checkpoint: Checkpoint) -> ManoModel:
     return from_embedded({key: value.numpy() for key, value in embedded.items()}, str(checkpoint.path))
 
 
-def random_network(seed: int) -> Hamer:
-    """Make a tiny network with random weights whose answer to any crop is roughly an upright hand in its middle."""
-    network = Hamer(HamerConfig.tiny())
+def random_network(seed: int, config: HamerConfig) -> Hamer:
+    """Make a network with random weights whose answer to any crop is roughly an upright hand in its middle."""
+    network = Hamer(config)
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in network.named_parameters():
         _fill(name, parameter, generator)

@@ -17,6 +17,7 @@ from hint.errors import InputError, MissingRequirementError, UnknownNameError
 from hint.mano.model import ManoModel
 from hint.mano.read import find_mano
 from hint.methods.hamer.card import CARD, TINY_RANDOM, installed_weights, missing
+from hint.methods.hamer.config import HamerConfig
 from hint.methods.hamer.load import build, choose_mano, is_released, random_network
 from hint.methods.hamer.network import Hamer, HamerOutput, HandDecoder, normalise
 from hint.methods.hamer.precision import check_precision, choose_device, float32_math, set_precision
@@ -131,7 +132,7 @@ def _crop_kind(extra: dict[str, str]) -> str:
 
 
 def _random(options: MethodOptions) -> _Source:
-    network = random_network(options.seed)
+    network = random_network(options.seed, HamerConfig.tiny())
     card = replace(
         CARD,
         weights_licence="",

@@ -9,6 +9,7 @@ from hint.errors import InputError, MissingRequirementError, UnknownNameError
 from hint.mano.procedural import procedural_hand
 from hint.mano.read import write_mano_npz
 from hint.methods.hamer.card import missing
+from hint.methods.hamer.config import HamerConfig
 from hint.methods.hamer.load import random_network
 from hint.methods.hamer.method import HamerMethod
 from hint.methods.hamer.precision import float32_math
@@ -52,7 +53,7 @@ def embedded_mano():
 def released_file(path, with_mano=True):
     """Write a file built like the released one, at tiny size."""
     extra = {"initialized": torch.tensor(True), "discriminator.betas_out.bias": torch.zeros(1)}
-    state = random_network(0).state_dict() | extra | (embedded_mano() if with_mano else {})
+    state = random_network(0, HamerConfig.tiny()).state_dict() | extra | (embedded_mano() if with_mano else {})
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save({"state_dict": state, "epoch": 1}, path)
     return path
@@ -254,7 +255,7 @@ def test_other_weights_do_not_claim_the_released_training_data(nowhere):
 def test_converted_and_reduced_files_give_the_same(nowhere, image):
     path = released_file(nowhere / "hamer.ckpt")
     convert(path, nowhere / "hamer.safetensors")
-    network = random_network(0)
+    network = random_network(0, HamerConfig.tiny())
     bare = {k: v.to(torch.float64) for k, v in network.state_dict().items()}
     save(bare | embedded_mano(), nowhere / "bare.safetensors", network.config.metadata())
     hands = [Hand("a", BOX, True)]
@@ -268,7 +269,7 @@ def test_converted_and_reduced_files_give_the_same(nowhere, image):
 
 
 def test_weights_with_holes_are_listed(nowhere):
-    state = {k: v for k, v in random_network(0).state_dict().items() if "decpose" not in k}
+    state = {k: v for k, v in random_network(0, HamerConfig.tiny()).state_dict().items() if "decpose" not in k}
     torch.save(state, nowhere / "w.ckpt")
     with pytest.raises(InputError, match=r"missing: mano_head\.decpose\.weight, mano_head\.decpose\.bias\)"):
         HamerMethod.create(MethodOptions(weights=str(nowhere / "w.ckpt"), device="cpu"))

@@ -1,0 +1,154 @@
+"""Time HaMeR at its released size in several precisions, and measure how far each moves the keypoints.
+
+    python benchmarks/vit_precision.py                  seconds per crop on this CPU
+    python benchmarks/vit_precision.py --device cuda    crops per second, use of the GPU's peak, memory
+
+Without ``--weights`` the weights are random: times are the same, keypoint changes are those of a random network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hint.mano.procedural import procedural_hand
+from hint.methods.hamer.config import HamerConfig
+from hint.methods.hamer.load import build, random_network
+from hint.methods.hamer.network import Hamer, HandDecoder, normalise
+from hint.methods.hamer.precision import float32_math, set_precision
+from hint.weights import read_checkpoint
+
+#: Dense peak of an H100 or H200 SXM, TFLOP/s, from NVIDIA's data sheets.
+PEAK = {"fp32": 67.0, "tf32": 494.7, "bf16": 989.4, "bf16 + compile": 989.4}
+
+Run = Callable[[Tensor], Tensor]
+
+
+def make_network(weights: Path | None) -> Hamer:
+    """Load weights, or draw them at the released size."""
+    return build(read_checkpoint(weights)) if weights else random_network(0, HamerConfig())
+
+
+def smooth_crops(n: int) -> Tensor:
+    """Draw crops with structure at the scale of patches, uint8 (n,256,256,3)."""
+    coarse = np.random.default_rng(0).integers(0, 256, (n, 3, 16, 16)).astype(np.float32)
+    fine = torch.nn.functional.interpolate(torch.from_numpy(coarse), size=(256, 256), mode="bicubic").clamp(0, 255)
+    return fine.permute(0, 2, 3, 1).to(torch.uint8)
+
+
+def runner(network: Hamer, decoder: HandDecoder, math: Callable[[], AbstractContextManager[None]]) -> Run:
+    """Return the function from crops to keypoints in px of the crop."""
+
+    @torch.inference_mode()
+    def run(crops: Tensor) -> Tensor:
+        with math():
+            points: Tensor = decoder(*network(normalise(crops))).keypoints_2d
+            return points * 256
+
+    return run
+
+
+def seconds(run: Run, crops: Tensor, rounds: int) -> float:
+    """Return the seconds of one call, the best of several."""
+    run(crops)
+    best = float("inf")
+    for _ in range(rounds):
+        _wait(crops.device)
+        start = time.perf_counter()
+        run(crops)
+        _wait(crops.device)
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def flops(config: HamerConfig) -> float:
+    """Count the floating-point operations of one crop, multiplications and additions apart."""
+    tokens, linear = 192, config.width * (4 * config.width + 2 * config.mlp_width)
+    block = 2 * tokens * linear + 4 * tokens**2 * config.width
+    inner = config.decoder_heads * config.decoder_head_width
+    return config.depth * block + config.decoder_depth * 2 * tokens * config.width * 2 * inner
+
+
+def on_cpu(network: Hamer, rounds: int, batches: list[int], with_compile: bool) -> None:
+    """Print seconds per crop."""
+    decoder, crops = HandDecoder(procedural_hand()), smooth_crops(max(batches))
+    exact = runner(network, decoder, nullcontext)(crops)
+    rows: list[tuple[str, list[float], float]] = []
+
+    def measure(name: str) -> None:
+        run = runner(network, decoder, nullcontext)
+        moved = (run(crops) - exact).abs().max().item()
+        rows.append((name, [seconds(run, crops[:n], rounds) / n for n in batches], moved))
+
+    measure("fp32")
+    if with_compile:
+        plain, network.backbone.forward = network.backbone.forward, torch.compile(network.backbone.forward)  # type: ignore[method-assign]
+        measure("fp32 + compile")
+        network.backbone.forward = plain  # type: ignore[method-assign]
+    for name in ("bf16-autocast", "bf16"):
+        set_precision(network, name)
+        measure(name)
+    titles = " | ".join(f"batch {n}, s/crop | ratio" for n in batches)
+    print(f"{torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}\n")
+    print(f"| precision | {titles} | largest keypoint change, px of 256 |")
+    print("|---|" + "---:|" * (2 * len(batches) + 1))
+    for name, times, moved in rows:
+        cells = " | ".join(f"{t:.2f} | {base / t:.2f}" for t, base in zip(times, rows[0][1], strict=True))
+        print(f"| {name} | {cells} | {moved:.2g} |")
+
+
+def on_gpu(network: Hamer, rounds: int, batches: list[int]) -> None:
+    """Print crops per second, use of the peak and peak memory."""
+    device = torch.device("cuda")
+    decoder, crops = HandDecoder(procedural_hand()).to(device), smooth_crops(max(batches)).to(device)
+    network.to(device)
+    exact = runner(network, decoder, lambda: float32_math("fp32"))(crops)
+    print(f"{torch.cuda.get_device_name()}, {flops(network.config) / 1e9:.0f} GFLOP per crop\n")
+    print("| precision | batch | crops/s | of peak | memory, GiB | largest keypoint change, px of 256 |")
+    print("|---|---:|---:|---:|---:|---:|")
+    for name in PEAK:
+        if name == "bf16 + compile":
+            network.backbone.forward = torch.compile(network.backbone.forward)  # type: ignore[method-assign]
+        elif name == "bf16":
+            set_precision(network, "bf16")
+        math = "tf32" if name == "tf32" else "fp32"
+        run = runner(network, decoder, lambda math=math: float32_math(math))  # type: ignore[misc]
+        for n in batches:
+            torch.cuda.reset_peak_memory_stats()
+            speed = n / seconds(run, crops[:n], rounds)
+            used = speed * flops(network.config) / (PEAK[name] * 1e12)
+            memory = torch.cuda.max_memory_allocated() / 2**30
+            moved = (run(crops[:n]) - exact[:n]).abs().max().item()
+            print(f"| {name} | {n} | {speed:.0f} | {used:.0%} | {memory:.1f} | {moved:.2g} |")
+
+
+def main() -> None:
+    """Print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--batches", type=int, nargs="+")
+    parser.add_argument("--compile", action="store_true", help="on the CPU: try torch.compile too (needs a compiler)")
+    options = parser.parse_args()
+    network = make_network(options.weights)
+    if options.device == "cuda":
+        on_gpu(network, options.rounds, options.batches or [1, 32, 256])
+    else:
+        on_cpu(network, options.rounds, options.batches or [1, 4], options.compile)
+
+
+if __name__ == "__main__":
+    main()

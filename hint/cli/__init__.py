@@ -35,9 +35,22 @@ def main() -> NoReturn:
     except HintError as error:
         sys.stderr.write(f"hint: {error}\n")
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        _advise(error)
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(0)
+
+
+def _advise(error: ModuleNotFoundError) -> NoReturn:
+    """Say which extra brings an absent package; anything else that cannot be imported is a defect."""
+    from hint.methods.requirements import EXTRA_OF, pip_command
+
+    package = (error.name or "").split(".")[0]
+    if package not in EXTRA_OF:
+        raise error
+    sys.stderr.write(f"hint: this needs {package}: {pip_command(EXTRA_OF[package])}\n")
+    sys.exit(3)
 
 
 @app.callback(invoke_without_command=True)

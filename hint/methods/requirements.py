@@ -4,6 +4,14 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 
 
+#: Import name -> the smallest extra that brings it.
+EXTRA_OF = {
+    **dict.fromkeys(("cv2", "matplotlib", "PIL"), "images"),
+    **dict.fromkeys(("torch", "torchvision", "timm", "smplx", "safetensors", "scipy"), "models"),
+    "embreex": "demo",
+}
+
+
 def pip_command(extra: str) -> str:
     """Return the command that installs one extra of this distribution."""
     return f"pip install 'hint-toolkit[{extra}]'"

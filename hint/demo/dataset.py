@@ -12,6 +12,7 @@ import numpy as np
 
 from hint.demo.renderer import Rendered, render
 from hint.demo.scene import Scene, next_frame, sample_scene
+from hint.errors import InputError
 from hint.files.pairs import write_pairs
 from hint.images import write_image
 from hint.types import HandLabels
@@ -54,7 +55,12 @@ def render_demo_set(
         seed: Seed of everything; the same seed writes the same bytes.
         workers: Processes, by default one per core.
         on_done: Called with the number of pictures that were just finished.
+
+    Raises:
+        InputError: If n is not positive.
     """
+    if n < 1:
+        raise InputError(f"cannot render {n} pictures; ask for one at least")
     jobs = _split(n, seed)
     processes = min(workers or cpu_count() or 1, len(jobs))
     pool = ProcessPoolExecutor(processes, get_context("spawn"), _one_thread)

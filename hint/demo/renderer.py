@@ -85,7 +85,35 @@ def _ground_material(ground: Ground, pattern: Noise) -> Material:
     return lambda coords, normals: paint_table(ground.kind, ground.colours, ground.scale, coords, pattern)
 
 
-def _parts(scene: Scene, hands: list[PosedHand]) -> list[tuple[Mesh, Material]]:
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """A scene's geometry in final camera axes.
+
+    Attributes:
+        camera: The camera.
+        hands: Target first.
+        meshes: Every surface; the target's is the first, other hands follow.
+        materials: What each mesh looks like.
+    """
+
+    camera: Camera
+    hands: list[PosedHand]
+    meshes: list[Mesh]
+    materials: list[Material]
+
+
+def build(scene: Scene) -> Stage:
+    """Build everything a scene shows."""
+    hands = [pose_hand(h) for h in scene.hands]
+    parts = [(h.mesh, _hand_material(look, scene.pattern_seed)) for h, look in zip(hands, scene.looks, strict=True)]
+    parts += _other_parts(scene, hands)
+    meshes, materials = [mesh for mesh, _ in parts], [material for _, material in parts]
+    if not scene.mirrored:
+        return Stage(scene.camera, hands, meshes, materials)
+    return Stage(scene.camera.mirrored(), [_mirrored(h) for h in hands], [m.mirrored() for m in meshes], materials)
+
+
+def _other_parts(scene: Scene, hands: list[PosedHand]) -> list[tuple[Mesh, Material]]:
     """Return every mesh but the hands' own, and what it looks like."""
     pattern = Noise(np.random.default_rng(scene.pattern_seed), 4)
     parts = [
@@ -125,15 +153,9 @@ def render(scene: Scene) -> Rendered:
     Returns:
         The picture, and the target hand's labels and 3D truth in final camera axes.
     """
-    hands = [pose_hand(h) for h in scene.hands]
-    parts = [(h.mesh, _hand_material(look, scene.pattern_seed)) for h, look in zip(hands, scene.looks, strict=True)]
-    parts += _parts(scene, hands)
-    meshes, materials = [mesh for mesh, _ in parts], [material for _, material in parts]
-    if scene.mirrored:
-        meshes, hands = [m.mirrored() for m in meshes], [_mirrored(h) for h in hands]
-    camera = scene.camera.mirrored() if scene.mirrored else scene.camera
-    world, target = World(meshes), hands[0]
-    image = _picture(scene, camera, world, materials)
+    stage = build(scene)
+    world, camera, target = World(stage.meshes), stage.camera, stage.hands[0]
+    image = _picture(scene, camera, world, stage.materials)
     keypoints = camera.project(target.joints)
     return Rendered(
         image=image,

@@ -16,7 +16,7 @@ from hint.demo.skin import Finish
 Material = Callable[[Array, Array], Finish]
 
 #: Rays per sample for soft shadows, and for light of the surroundings.
-_SHADOW_RAYS, _AMBIENT_RAYS = 3, 6
+_SHADOW_RAYS, _AMBIENT_RAYS = 3, 4
 
 #: How far away things still darken a corner, in metres.
 _AMBIENT_REACH = 0.12
@@ -69,6 +69,8 @@ class Shader:
 
     def __init__(self, world: World, materials: list[Material], lighting: Lighting, rng: np.random.Generator) -> None:
         self._world, self._materials, self._lighting, self._rng = world, materials, lighting, rng
+        ball = rng.normal(size=(4096, 3))
+        self._sphere = ball / np.linalg.norm(ball, axis=1, keepdims=True)
 
     def shade(self, rays: Array, shape: tuple[int, int] | None = None, seen: Array | None = None) -> Shaded:
         """Return what (P,3) unit rays from the origin see.
@@ -124,14 +126,16 @@ class Shader:
 
     def _openness(self, points: Array, normals: Array) -> Array:
         """Return (P,) share of cosine-weighted directions that meet nothing near."""
-        around = self._rng.normal(size=(len(points), _AMBIENT_RAYS, 3))
-        around /= np.linalg.norm(around, axis=2, keepdims=True)
-        directions = around + 1.001 * normals[:, None]
-        directions /= np.linalg.norm(directions, axis=2, keepdims=True)
-        origins = np.repeat(points, _AMBIENT_RAYS, 0)
-        shut = self._world.blocked(origins, directions.reshape(-1, 3), _AMBIENT_REACH)
-        share: Array = 1 - shut.reshape(-1, _AMBIENT_RAYS).mean(1)
-        return share
+        share = np.zeros(len(points))
+        for _ in range(_AMBIENT_RAYS):
+            # Not of unit length: rays along the surface reach less far, which darkens nothing by itself.
+            directions = self._scatter(len(points)) + 1.001 * normals
+            share += ~self._world.blocked(points, directions, _AMBIENT_REACH)
+        return share / _AMBIENT_RAYS
+
+    def _scatter(self, n: int) -> Array:
+        scattered: Array = self._sphere[self._rng.integers(len(self._sphere), size=n)]
+        return scattered
 
     def _surroundings(self, normals: Array, finish: Finish, ambient: Array) -> Array:
         above = 0.5 + 0.5 * (normals @ self._lighting.up)[:, None]
@@ -144,8 +148,7 @@ class Shader:
     def _visible(self, light: Light, points: Array) -> Array:
         seen = np.zeros(len(points))
         for _ in range(_SHADOW_RAYS):
-            toward = light.direction + self._rng.normal(size=points.shape) * light.softness * 0.6
-            toward /= np.linalg.norm(toward, axis=1, keepdims=True)
+            toward = light.direction + self._scatter(len(points)) * light.softness
             seen += ~self._world.blocked(points, toward)
         return seen / _SHADOW_RAYS
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from importlib.util import find_spec
 
-
 #: Import name -> the smallest extra that brings it.
 EXTRA_OF = {
     **dict.fromkeys(("cv2", "matplotlib", "PIL"), "images"),

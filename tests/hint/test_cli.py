@@ -241,3 +241,28 @@ def test_limit_and_seed_are_in_the_record(hint_root: Path, tmp_path: Path) -> No
     assert (record["limit"], record["seed"], record["coverage"]["n_hands"]) == (5, 3, 5)
     assert record["fingerprint"]["seed"] == 3
     assert np.isfinite([s["value"] for s in record["scores"]]).all()
+
+
+def without(*packages: str) -> list[str]:
+    """The command line in an interpreter where some packages cannot be imported."""
+    block = f"import sys; sys.modules.update(dict.fromkeys({packages!r})); from hint.cli import main; main()"
+    return [sys.executable, "-c", block]
+
+
+def test_the_core_scores_predictions_without_torch_and_opencv(hint_root: Path, tmp_path: Path) -> None:
+    labels = read_labels(hint_root)
+    write_predictions(tmp_path / "mine.npz", Predictions(labels.hand_id, labels.keypoints_2d))
+    bare = without("torch", "cv2", "scipy", "matplotlib", "timm", "smplx", "PIL", "mediapipe")
+    command = [*bare, "eval", "--data", str(hint_root), "--predictions", "mine.npz"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert "100.0" in done.stdout
+
+
+def test_an_absent_package_is_named_with_its_extra(tmp_path: Path) -> None:
+    for package, arguments, extra in (
+        ("torch", ["weights", "convert", "a.ckpt", "b.safetensors"], "models"),
+        ("embreex", ["demo-data", "--out", str(tmp_path)], "demo"),
+    ):
+        done = subprocess.run([*without(package), *arguments], capture_output=True, text=True, check=False)
+        assert done.returncode == 3
+        assert f"{package}: pip install 'hint-toolkit[{extra}]'" in only_line(done)

@@ -110,8 +110,10 @@ def _fit(
     for x in steps:
         for y in steps:
             for z in depths:
-                radius = min(_room(kind, local - (x, y, z), ratio, half), limits[1])
-                value = radius - 0.15 * float(np.hypot(np.hypot(x, y), z))
+                room = _room(kind, local - (x, y, z), ratio, half)
+                radius = min(room, limits[1])
+                # Room beyond the largest size is a gap between hand and thing.
+                value = radius - 0.5 * min(room - radius, 0.1) - 0.15 * float(np.hypot(np.hypot(x, y), z))
                 if value > score:
                     best, score = (np.array([x, y, z]), radius), value
     if best is None or best[1] < limits[0]:

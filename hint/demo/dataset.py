@@ -7,8 +7,11 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from os import cpu_count
 from pathlib import Path
+from signal import SIG_IGN, SIGINT, signal
 
+import cv2
 import numpy as np
+import torch
 
 from hint.demo.renderer import Rendered, render
 from hint.demo.scene import Scene, next_frame, sample_scene
@@ -63,7 +66,7 @@ def render_demo_set(
         raise InputError(f"cannot render {n} pictures; ask for one at least")
     jobs = _split(n, seed)
     processes = min(workers or cpu_count() or 1, len(jobs))
-    pool = ProcessPoolExecutor(processes, get_context("spawn"), _one_thread)
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), _prepare_worker)
     try:
         futures = [pool.submit(_render_clip, out / FOLDER, seed, clip, frames) for clip, frames in jobs]
         for future in as_completed(futures):
@@ -84,11 +87,9 @@ def _split(n: int, seed: int) -> list[tuple[int, int]]:
     return jobs
 
 
-def _one_thread() -> None:
-    """Keep a worker to one core, so that results do not depend on how many there are."""
-    import cv2
-    import torch
-
+def _prepare_worker() -> None:
+    """Keep a worker to one core, so that results do not depend on how many there are, and let it finish on Ctrl-C."""
+    signal(SIGINT, SIG_IGN)
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
 

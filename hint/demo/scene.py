@@ -159,7 +159,7 @@ def _sample_orientation(rng: np.random.Generator, egocentric: bool) -> tuple[Arr
         roll = rng.normal() * 50 if rng.random() < 0.8 else rng.uniform(-180, 180)
     else:
         angle = rng.uniform(0, 2 * np.pi)
-        elbow = _unit(np.array([np.cos(angle), np.sin(angle), rng.normal() * 0.45]))
+        elbow = _unit(np.array([np.cos(angle), np.sin(angle), min(rng.normal() * 0.45, 0.3)]))
         back, roll = np.array([0.0, 0.0, -1.0]), rng.uniform(-180, 180)
     axes = _frame(elbow, back)
     bend = Rotation.from_euler("xzy", [roll, rng.normal() * 18, rng.normal() * 8], degrees=True).as_matrix()
@@ -322,6 +322,12 @@ def sample_scene(rng: np.random.Generator) -> Scene:
     )
 
 
+def _curled(hand: HandPose, share: float) -> HandPose:
+    """Return the hand with all its joints bent by a share of what they are bent."""
+    bent = share * Rotation.from_matrix(hand.hand_pose).as_rotvec()
+    return replace(hand, hand_pose=Rotation.from_rotvec(bent).as_matrix())
+
+
 def _turned(hand: HandPose, turn: Array, pivot: Array, shift: Array) -> HandPose:
     """Turn a right-handed pose about a pivot, then shift it; joint 0 is the centre the layer rotates about."""
     still = run_layer([replace(hand, is_right=True, transl=np.zeros(3))])[0][0, 0]
@@ -339,9 +345,9 @@ def next_frame(scene: Scene, rng: np.random.Generator) -> Scene:
     target = scene.hands[0]
     pivot = run_layer([target])[0][0].mean(0)
     for _ in range(6):
-        turn = Rotation.from_rotvec(rng.normal(size=3) * 0.05).as_matrix()
-        shift = rng.normal(size=3) * 0.006
-        hand = _turned(target, turn, pivot, shift)
+        turn = Rotation.from_rotvec(rng.normal(size=3) * 0.08).as_matrix()
+        shift = rng.normal(size=3) * 0.008
+        hand = _turned(target if scene.held else _curled(target, rng.uniform(0.8, 1.2)), turn, pivot, shift)
         held = tuple(
             replace(t, axes=turn @ t.axes, centre=turn @ (t.centre - pivot) + pivot + shift)
             for t in scene.things[: scene.held]

@@ -21,6 +21,9 @@ _SHADOW_RAYS, _AMBIENT_RAYS = 3, 4
 #: How far away things still darken a corner, in metres.
 _AMBIENT_REACH = 0.12
 
+#: Sigma in px the light of the surroundings is smoothed with.
+_AMBIENT_BLUR = 2.4
+
 #: How much further red light wraps around skin than green and blue.
 _WRAP = np.array([1.0, 0.42, 0.30])
 
@@ -77,7 +80,8 @@ class Shader:
 
         Args:
             rays: Directions.
-            shape: Height and width if the rays are a whole picture, row by row; shadows are then smoothed.
+            shape: Height and width if the rays are a whole picture, row by row; shadows are then found for every
+                other ray, as on a chessboard, and smoothed.
             seen: (P,1+L) how much light arrives, where that is known already.
         """
         hits = self._world.hit(np.zeros_like(rays), rays)
@@ -88,9 +92,14 @@ class Shader:
         normals = self._normals(hits, view)
         if seen is None:
             seen = np.ones((len(rays), 1 + len(self._lighting.lights)))
-            seen[hits.found] = self._arriving(view * hits.distance[:, None] + LIFT * normals, normals)
+            asked = _chessboard(shape) if shape else np.ones(len(rays), bool)
+            row = asked[hits.found]
+            points = view[row] * hits.distance[row, None] + LIFT * normals[row]
+            seen[hits.found & asked] = self._arriving(points, normals[row])
             if shape is not None:
-                seen = _smooth(seen, part, shape)
+                # Wide lamps leave wide, grainy rims of shadow.
+                sigmas = [_AMBIENT_BLUR, *(1.1 + 9 * light.softness for light in self._lighting.lights)]
+                seen = _smooth(seen, part, asked, shape, sigmas)
         tilted = normals + finish.bump
         tilted /= np.linalg.norm(tilted, axis=1, keepdims=True)
         arriving = seen[hits.found].T
@@ -168,15 +177,21 @@ def _lit(light: Light, seen: Array, normals: Array, view: Array, finish: Finish)
     return lit
 
 
-def _smooth(values: Array, part: Index, shape: tuple[int, int]) -> Array:
-    """Blur (H*W,C) values over a few pixels, never across parts."""
+def _chessboard(shape: tuple[int, int]) -> Mask:
+    y, x = np.indices(shape)
+    black: Mask = ((x + y) % 2 == 0).ravel()
+    return black
+
+
+def _smooth(values: Array, part: Index, known: Mask, shape: tuple[int, int], sigmas: list[float]) -> Array:
+    """Blur known (H*W,C) values over a few pixels, never across parts, and fill in the others."""
     result = values.copy()
     for p in np.unique(part[part >= 0]):
         mine = part == p
-        mask = mine.reshape(shape).astype(np.float32)
-        # The surroundings are sampled more coarsely than lamps, and their shadows have no edges to lose.
-        for channel, sigma in enumerate((2.2, *(1.1,) * (values.shape[1] - 1))):
+        mask = (mine & known).reshape(shape).astype(np.float32)
+        for channel, sigma in enumerate(sigmas):
             weight = cv2.GaussianBlur(mask, (0, 0), sigma)
             field = values[:, channel].reshape(shape).astype(np.float32) * mask
-            result[mine, channel] = (cv2.GaussianBlur(field, (0, 0), sigma) / np.maximum(weight, 1e-6)).ravel()[mine]
+            filled = np.where(weight > 1e-4, cv2.GaussianBlur(field, (0, 0), sigma) / np.maximum(weight, 1e-4), 1.0)
+            result[mine, channel] = filled.ravel()[mine]
     return result

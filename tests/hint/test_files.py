@@ -60,7 +60,7 @@ def label_sets(draw: Any) -> HandLabels:
     )
 
 
-round_trips = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+round_trips = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @round_trips

@@ -43,7 +43,7 @@ VERSION = "0.10.21"
 _CROP_SIZE = 384
 #: A detection that overlaps the box less is taken for another hand.
 _MIN_OVERLAP = 0.2
-_DEFAULTS = {"box_factor": 2.0, "min_detection_confidence": 0.1}
+_DEFAULTS = {"box_factor": 2.0, "min_detection_confidence": 0.5}
 #: What TensorFlow Lite and abseil say at load time, whatever log level is asked for.
 _CHATTER = re.compile(rb"INFO: Created TensorFlow Lite|WARNING: All log messages before absl|[IW]\d{4} .*\.cc:\d+\]")
 

@@ -48,12 +48,16 @@ class RunResult:
 
 @dataclass
 class _Store:
-    """Rows done so far, and the file they are kept in."""
+    """Rows done so far, and the file they are kept in.
+
+    Rows of hands that are not asked for now stay in the file: another subset may have cost hours.
+    """
 
     method: Method
     path: Path | None
     keys: dict[str, str]
     parts: list[Predictions] = field(default_factory=list)
+    others: list[Predictions] = field(default_factory=list)
     saved_at: float = field(default_factory=time.monotonic)
 
     @property
@@ -70,10 +74,11 @@ class _Store:
                 f"{self.path} holds predictions made with {_difference(earlier.meta, self.header)}; "
                 "give another --out, or --overwrite always"
             )
-        made_from = dict(zip(earlier.hand_id.tolist(), earlier.meta["inputs"], strict=True))
-        keep = [self.keys.get(i) == made_from[i] for i in earlier.hand_id.tolist()]
-        self.parts = [earlier.select(keep)] if any(keep) else []
-        return sum(keep)
+        ids, keys = earlier.hand_id.tolist(), np.array(earlier.meta["inputs"], dtype=np.str_)
+        same = np.array([self.keys.get(i) == key for i, key in zip(ids, keys.tolist(), strict=True)], dtype=bool)
+        other = np.array([i not in self.keys for i in ids], dtype=bool)
+        self.parts, self.others = [earlier.select(same)], [_with_keys(earlier.select(other), keys[other].tolist())]
+        return int(same.sum())
 
     def add(self, rows: Predictions) -> None:
         # A mesh is twenty times the size of its keypoints and no 2D score looks at it.
@@ -83,20 +88,28 @@ class _Store:
 
     def save(self) -> None:
         """Write all rows; nothing is written where nothing was done."""
-        if self.path is not None and self.parts:
-            write_predictions(self.path, self.rows())
-            self.saved_at = time.monotonic()
+        if self.path is None or not self.parts:
+            return
+        rows = self.rows()
+        if self.others:
+            keys = [*rows.meta["inputs"], *self.others[0].meta["inputs"]]
+            rows = _with_keys(Predictions.concatenate([rows, *self.others]), keys)
+        write_predictions(self.path, replace(rows, meta={**self.header, **rows.meta}))
+        self.saved_at = time.monotonic()
 
     def rows(self) -> Predictions:
         """Return the rows done, in the order of the hands."""
         if not self.parts:
-            return Predictions(
-                np.empty(0, np.str_), np.empty((0, 21, 2), np.float32), meta={**self.header, "inputs": []}
-            )
+            return Predictions(np.empty(0, np.str_), np.empty((0, 21, 2), np.float32))
         joined = Predictions.concatenate(self.parts)
         row_of = {hand_id: row for row, hand_id in enumerate(joined.hand_id.tolist())}
         ordered = joined.select([row_of[hand_id] for hand_id in self.keys if hand_id in row_of])
-        return replace(ordered, meta={**self.header, "inputs": [self.keys[i] for i in ordered.hand_id.tolist()]})
+        return _with_keys(ordered, [self.keys[i] for i in ordered.hand_id.tolist()])
+
+
+def _with_keys(rows: Predictions, keys: Sequence[str]) -> Predictions:
+    """Note beside each row what it was made from."""
+    return replace(rows, meta={"inputs": list(keys)})
 
 
 def run(

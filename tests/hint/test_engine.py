@@ -82,6 +82,17 @@ def test_only_rows_whose_input_changed_are_computed_again(hint_root: Path, tmp_p
     assert (result.reused, sum(method.batches)) == (10, 2)
 
 
+def test_rows_of_other_hands_stay_in_the_file(hint_root: Path, tmp_path: Path) -> None:
+    hands, path = read_labels(hint_root).hands(), tmp_path / "p.npz"
+    run(Brightness(), hands[:7], save_to=path)
+    second = run(Brightness(), hands[7:], save_to=path)
+    assert second.reused == 0
+    assert second.predictions.hand_id.tolist() == [h.hand_id for h in hands[7:]]
+    method = Brightness()
+    assert run(method, hands, save_to=path).reused == 12
+    assert method.batches == []
+
+
 def test_predictions_of_other_settings_are_not_touched(hint_root: Path, tmp_path: Path) -> None:
     hands, path = read_labels(hint_root).hands(), tmp_path / "p.npz"
     run(Brightness(), hands, save_to=path)

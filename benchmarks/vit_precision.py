@@ -12,7 +12,9 @@ import argparse
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -82,31 +84,28 @@ def flops(config: HamerConfig) -> float:
 
 
 def on_cpu(network: Hamer, rounds: int, batches: list[int], with_compile: bool) -> None:
-    """Print seconds per crop."""
+    """Print seconds per crop; precisions take turns, so that whatever else runs slows all of them."""
     decoder, crops = HandDecoder(procedural_hand()), smooth_crops(max(batches))
-    exact = runner(network, decoder, nullcontext)(crops)
-    rows: list[tuple[str, list[float], float]] = []
-
-    def measure(name: str) -> None:
-        run = runner(network, decoder, nullcontext)
-        moved = (run(crops) - exact).abs().max().item()
-        rows.append((name, [seconds(run, crops[:n], rounds) / n for n in batches], moved))
-
-    measure("fp32")
+    plain = network.backbone
+    ways: dict[str, tuple[Any, bool]] = {"fp32": (plain, False)}
     if with_compile:
-        plain, network.backbone.forward = network.backbone.forward, torch.compile(network.backbone.forward)  # type: ignore[method-assign]
-        measure("fp32 + compile")
-        network.backbone.forward = plain  # type: ignore[method-assign]
-    for name in ("bf16-autocast", "bf16"):
-        set_precision(network, name)
-        measure(name)
+        ways["fp32 + compile"] = (torch.compile(plain), False)
+    ways |= {"bf16-autocast": (plain, True), "bf16": (deepcopy(plain).bfloat16(), False)}
+    run = runner(network, decoder, nullcontext)
+    points: dict[str, Tensor] = {}
+    best = {name: dict.fromkeys(batches, float("inf")) for name in ways}
+    for _ in range(rounds):
+        for name, (network.backbone, network.autocast) in ways.items():
+            points[name] = run(crops)
+            for n in batches:
+                best[name][n] = min(best[name][n], seconds(run, crops[:n], 1) / n)
     titles = " | ".join(f"batch {n}, s/crop | ratio" for n in batches)
     print(f"{torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}\n")
     print(f"| precision | {titles} | largest keypoint change, px of 256 |")
     print("|---|" + "---:|" * (2 * len(batches) + 1))
-    for name, times, moved in rows:
-        cells = " | ".join(f"{t:.2f} | {base / t:.2f}" for t, base in zip(times, rows[0][1], strict=True))
-        print(f"| {name} | {cells} | {moved:.2g} |")
+    for name in ways:
+        cells = " | ".join(f"{best[name][n]:.2f} | {best['fp32'][n] / best[name][n]:.2f}" for n in batches)
+        print(f"| {name} | {cells} | {(points[name] - points['fp32']).abs().max().item():.2g} |")
 
 
 def on_gpu(network: Hamer, rounds: int, batches: list[int]) -> None:

@@ -94,7 +94,7 @@ def test_the_tiny_network_gives_the_reference_answers(shared, reference, draw_we
 @pytest.mark.full_size
 def test_the_released_size_gives_the_reference_answers(shared, reference, draw_weights, tmp_path):
     ours, expected = _parity(shared, reference, draw_weights, tmp_path, HamerConfig(), "hamer_forward.npz", "")
-    tolerance = dict.fromkeys(OUTPUTS, 2e-5) | {"keypoints_3d": 1e-6, "vertices": 1e-6, "keypoints_2d": 2e-6}
+    tolerance = dict.fromkeys(OUTPUTS, 5e-5) | {"keypoints_3d": 1e-6, "vertices": 1e-6, "keypoints_2d": 2e-6}
     for name in OUTPUTS:
         np.testing.assert_allclose(ours[name], expected[name], atol=tolerance[name], rtol=0, err_msg=name)
 

@@ -61,9 +61,7 @@ def missing() -> str:
             f"needs mediapipe {VERSION}, not {version} (from 0.10.35 on it sends usage metrics, and wheels after "
             f"{VERSION} carry no model): {wheel}"
         )
-    return missing_packages(
-        ["cv2", "scipy", "absl", "attr", "flatbuffers", "google.protobuf", "matplotlib"], "mediapipe"
-    )
+    return missing_packages(["cv2", "absl", "attr", "flatbuffers", "google.protobuf", "matplotlib"], "mediapipe")
 
 
 class Crop(NamedTuple):

@@ -12,6 +12,7 @@ from benchmark.record import Record
 from benchmark.scores import Score
 from hint.errors import some_ids
 from hint.skeleton import N_JOINTS
+from hint.types import MethodCard
 
 VISIBILITIES = ("all", "visible", "occluded")
 
@@ -19,11 +20,12 @@ VISIBILITIES = ("all", "visible", "occluded")
 def score_table(record: Record) -> Table:
     """Show every score of one record: a block per subset, a line per visibility."""
     thresholds = sorted({s.threshold for s in record.scores if s.threshold is not None})
-    table = Table(title=f"{_name(record)} · {record.protocol.id}", title_justify="left", box=SIMPLE_HEAD)
+    title = _name(record.method, " ").append(f" · {record.protocol.id}")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True)
     table.add_column("subset")
     table.add_column("joints")
-    for heading in ("hands", "keypoints", *(f"PCK@{t:g}" for t in thresholds), "AUC", "mean px", "median px"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    for heading in ("hands", "keypoints", *(f"PCK@{t:g}" for t in thresholds), "AUC", "mean\npx", "median\npx"):
+        table.add_column(heading, justify="right")
     for subset in record.data:
         for visibility in VISIBILITIES:
             metrics = [record.value(subset.name, visibility, "pck", t) for t in thresholds]
@@ -39,14 +41,19 @@ def comparison_table(records: Sequence[Record], subset: str) -> Table:
     """Show several methods on one subset, as the paper's Table 3 does: thresholds within all, visible and occluded."""
     thresholds = sorted({s.threshold for record in records for s in record.scores if s.threshold is not None})
     hands = next((entry.n_hands for record in records for entry in record.data if entry.name == subset), 0)
-    table = Table(title=f"PCK on {subset}, {hands:,} hands, with 95% intervals", title_justify="left", box=SIMPLE_HEAD)
+    table = Table(
+        title=f"PCK on {subset}, {hands:,} hands, with 95% intervals",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        collapse_padding=True,
+    )
     table.add_column("method", no_wrap=True)
     for visibility in VISIBILITIES:
-        for t in thresholds:
-            table.add_column(f"{visibility}\n@{t:g}", justify="right", no_wrap=True)
+        for place, t in enumerate(thresholds):
+            table.add_column(f"{'' if place else visibility}\n@{t:g}", justify="right")
     for record in records:
         cells = [record.value(subset, v, "pck", t) for v in VISIBILITIES for t in thresholds]
-        table.add_row(_name(record), *map(_cell, cells))
+        table.add_row(_name(record.method, "\n"), *map(_cell, cells))
     return table
 
 
@@ -68,18 +75,18 @@ def remarks(record: Record) -> Iterator[str]:
             yield f"{subset.name}: {subset.n_hands} hands, the released set has {subset.expected_hands}"
 
 
-def _name(record: Record) -> Text:
-    name = Text(record.method.title)
-    if record.method.note:
-        name.append(f" ({record.method.note})", style="italic yellow")
+def _name(method: MethodCard, gap: str) -> Text:
+    name = Text(method.title)
+    if method.note:
+        name.append(f"{gap}({method.note})", style="italic yellow")
     return name
 
 
 def _cell(score: Score | None) -> Text:
-    """Show a value with half the width of its interval."""
+    """Show a value above half the width of its interval; together on one line, no table would fit a terminal."""
     if score is None:
         return Text("-")
     text = Text(f"{score.value:.1f}")
     if score.ci:
-        text.append(f" ±{(score.ci.high - score.ci.low) / 2:.1f}", style="dim")
+        text.append(f"\n±{(score.ci.high - score.ci.low) / 2:.1f}", style="dim")
     return text

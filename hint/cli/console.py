@@ -14,8 +14,11 @@ _WIDTH = 160
 
 
 def show(what: RenderableType) -> None:
-    """Print a table or text on stdout."""
-    _console(sys.stdout.isatty()).print(what)
+    """Print a table or text on stdout, as wide as it needs: a narrow terminal may wrap lines, but no number is cut."""
+    console = _console(sys.stdout.isatty())
+    wide = console.options.update(max_width=1000)
+    console.width = max(console.width, console.measure(what, options=wide).maximum)
+    console.print(what)
 
 
 def remark(text: str, style: str = "") -> None:

@@ -22,7 +22,7 @@ CARD = MethodCard(
     summary="Control: the ground truth plus Gaussian noise; 5 % of the box's longest side by default (--set sigma=).",
     reads_images=False,
     needs_labels=True,
-    note="looks at the ground truth",
+    note="sees the ground truth",
 )
 
 

@@ -21,8 +21,8 @@ def record_of(labels: HandLabels, shift: float = 0.0, rows: slice = slice(None))
     return evaluate_predictions(labels, given, "shifted", Settings(load_protocol())).record
 
 
-def printed(table: object) -> str:
-    console = Console(file=io.StringIO(), width=160)
+def printed(table: object, width: int = 160) -> str:
+    console = Console(file=io.StringIO(), width=width)
     console.print(table)
     return console.file.getvalue()  # type: ignore[attr-defined]
 
@@ -30,15 +30,23 @@ def printed(table: object) -> str:
 def test_the_table_shows_every_cell(labels: HandLabels) -> None:
     record = record_of(labels, shift=0.07)
     text = printed(score_table(record))
-    assert [line.split()[0] for line in text.splitlines() if "±" in line] == ["newdays", "visible", "occluded"]
-    first = next(line for line in text.splitlines() if "newdays" in line).split()
-    assert first[1:8] == ["all", "12", str(labels.existence.sum()), "0.0", "±0.0", "100.0", "±0.0"]
+    lines = [line.split() for line in text.splitlines()]
+    first = next(k for k, words in enumerate(lines) if words[:1] == ["newdays"])
+    assert lines[first][:7] == ["newdays", "all", "12", str(labels.existence.sum()), "0.0", "100.0", "100.0"]
+    assert lines[first + 1][:3] == ["±0.0"] * 3
+    assert [words[0] for words in lines[first + 2 : first + 6 : 2]] == ["visible", "occluded"]
 
 
 def test_a_note_of_the_method_stands_beside_its_name(labels: HandLabels) -> None:
     record = record_of(labels)
     noted = record.model_copy(update={"method": replace(record.method, note="random weights [bold]")})
-    assert "shifted (random weights [bold])" in printed(comparison_table([noted], "newdays"))
+    assert "(random weights [bold])" in printed(comparison_table([noted], "newdays"))
+
+
+def test_numbers_fit_into_a_hundred_columns(labels: HandLabels) -> None:
+    record = record_of(labels, shift=0.07)
+    for table in (score_table(record), comparison_table([record], "newdays")):
+        assert "…" not in printed(table, 100)
 
 
 def test_remarks_name_misses_and_empty_joints(labels: HandLabels) -> None:

@@ -1,7 +1,7 @@
 """The network against reference arrays, against a golden of its own, and against its definition."""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +9,20 @@ import pytest
 import torch
 from torch import nn
 
+from benchmark.evaluate import Settings, evaluate_method
+from benchmark.protocol import load_protocol
 from hint.errors import InputError
+from hint.files import read_labels, read_predictions
+from hint.images import read_image, write_image
 from hint.mano.model import ManoModel
 from hint.mano.read import read_mano
 from hint.methods.hamer.config import HamerConfig
 from hint.methods.hamer.head import rot6d_to_matrix
 from hint.methods.hamer.load import BESIDE, build
+from hint.methods.hamer.method import HamerMethod
 from hint.methods.hamer.network import Hamer, HamerOutput, HandDecoder, camera_translation, project
 from hint.skeleton import MANO_PARENTS
+from hint.types import MethodOptions
 from hint.weights import Checkpoint, matching
 
 OUTPUTS = tuple(f.name for f in fields(HamerOutput))
@@ -97,6 +103,51 @@ def test_the_released_size_gives_the_reference_answers(shared, reference, draw_w
     tolerance = dict.fromkeys(OUTPUTS, 5e-5) | {"keypoints_3d": 1e-6, "vertices": 1e-6, "keypoints_2d": 2e-6}
     for name in OUTPUTS:
         np.testing.assert_allclose(ours[name], expected[name], atol=tolerance[name], rtol=0, err_msg=name)
+
+
+@pytest.mark.full_size
+def test_the_released_size_looks_at_real_photographs(shared, reference, draw_weights, tmp_path):
+    """From a checkpoint file and photographs to a record; a mirrored photograph gives the mirrored hand."""
+    reference.write_mano(tmp_path / "MANO_RIGHT.pkl")
+    torch.save(
+        {"state_dict": drawn_checkpoint(HamerConfig(), draw_weights, reference.mean_params()).state},
+        tmp_path / "hamer.ckpt",
+    )
+    labels = read_labels(shared / "data" / "real_hands")
+    seen, turned = labels.select(slice(0, None, 4)), tmp_path / "TEST_real_img"
+    widths = np.array([mirror_photograph(Path(image), turned) for image in seen.image.tolist()])
+    flipped = replace(
+        seen,
+        is_right=~seen.is_right,
+        box_xyxy=np.stack(
+            [
+                widths - 1 - seen.box_xyxy[:, 2],
+                seen.box_xyxy[:, 1],
+                widths - 1 - seen.box_xyxy[:, 0],
+                seen.box_xyxy[:, 3],
+            ],
+            1,
+        ),
+        image=np.array([str(turned / Path(image).with_suffix(".png").name) for image in seen.image.tolist()]),
+    )
+    options = MethodOptions(weights=str(tmp_path / "hamer.ckpt"), mano=str(tmp_path / "MANO_RIGHT.pkl"), device="cpu")
+    method = HamerMethod.create(options)
+    records = [
+        evaluate_method(part, method, Settings(load_protocol(), tmp_path / name)).record
+        for name, part in (("seen", seen), ("flipped", flipped))
+    ]
+    assert [record.coverage.complete for record in records] == [True, True]
+    straight, mirrored = (read_predictions(tmp_path / name / "predictions.npz") for name in ("seen", "flipped"))
+    back = mirrored.keypoints_2d * [-1, 1] + np.stack([widths - 1, 0 * widths], 1)[:, None]
+    np.testing.assert_allclose(back, straight.keypoints_2d, atol=0.05)
+    assert np.ptp(straight.keypoints_2d, axis=1).min() > 1, "21 different points, not one"
+
+
+def mirror_photograph(image, folder):
+    """Write a photograph as its mirror image; return its width."""
+    pixels = read_image(image)
+    write_image(folder / image.with_suffix(".png").name, np.ascontiguousarray(pixels[:, ::-1]))
+    return pixels.shape[1]
 
 
 # -- against a golden of its own

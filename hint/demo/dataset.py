@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from multiprocessing import get_context
 from os import cpu_count
 from pathlib import Path
 from signal import SIG_IGN, SIGINT, signal
+from threading import current_thread, main_thread
 
 import cv2
 import numpy as np
@@ -68,13 +70,27 @@ def render_demo_set(
     processes = min(workers or cpu_count() or 1, len(jobs))
     pool = ProcessPoolExecutor(processes, get_context("spawn"), _prepare_worker)
     try:
-        futures = [pool.submit(_render_clip, out / FOLDER, seed, clip, frames) for clip, frames in jobs]
+        with _deaf_to_ctrl_c():
+            futures = [pool.submit(_render_clip, out / FOLDER, seed, clip, frames) for clip, frames in jobs]
         for future in as_completed(futures):
             done = future.result()
             if on_done is not None:
                 on_done(done)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Let processes that start now ignore Ctrl-C from their first moment, and finish their clip; this one hears it."""
+    if current_thread() is not main_thread():  # only the main thread may change how signals are handled
+        yield
+        return
+    earlier = signal(SIGINT, SIG_IGN)
+    try:
+        yield
+    finally:
+        signal(SIGINT, earlier)
 
 
 def _split(n: int, seed: int) -> list[tuple[int, int]]:
@@ -88,8 +104,7 @@ def _split(n: int, seed: int) -> list[tuple[int, int]]:
 
 
 def _prepare_worker() -> None:
-    """Keep a worker to one core, so that results do not depend on how many there are, and let it finish on Ctrl-C."""
-    signal(SIGINT, SIG_IGN)
+    """Keep a worker to one core, so that results do not depend on how many there are."""
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
 

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -203,6 +204,21 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_run_goes_on(hint_root: Path, tmp
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout)["timing"]["reused"] == done
     assert len(read_predictions(path)) == 81 * 12
+
+
+def test_ctrl_c_ends_rendering_without_half_a_picture(tmp_path: Path) -> None:
+    command = [str(HINT), "demo-data", "--out", str(tmp_path), "-n", "200"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stderr is not None
+    while not list(tmp_path.glob("*/*.jpg")) and process.poll() is None:
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    assert "Traceback" not in process.stderr.read()
+    names = sorted(p.name for p in (tmp_path / "TEST_demo_img").iterdir())
+    assert len(names) < 400
+    assert {Path(n).stem for n in names if n.endswith(".json")} == {Path(n).stem for n in names if n.endswith(".jpg")}
+    assert all(n.endswith((".json", ".jpg")) for n in names)
 
 
 def test_lists_are_tables_or_json() -> None:

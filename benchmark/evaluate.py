@@ -28,13 +28,11 @@ from hint.engine import RunResult, run
 from hint.errors import InputError
 from hint.files import read_labels
 from hint.progress import progress
-from hint.provenance import collect, peak_memory_bytes
+from hint.provenance import collect, peak_gpu_memory_bytes, peak_memory_bytes
 from hint.types import HandLabels, Method, MethodCard, Predictions
 
 #: Packages whose versions can change a number.
 PACKAGES = ("numpy", "opencv-python-headless", "torch", "timm", "smplx", "mediapipe")
-
-OVERWRITE = ("never", "missing", "always")
 
 
 @dataclass(frozen=True)
@@ -95,12 +93,13 @@ def evaluate_method(labels: HandLabels, method: Method, settings: Settings, load
         InputError: If pictures are absent or ``settings.out`` holds results of other settings.
     """
     wanted = limited(labels, settings.limit)
-    _prepare_folder(settings)
+    _refuse_to_overwrite(settings)
     with progress(f"{method.card.title}: hands", len(wanted)) as advance:
         result: RunResult = run(
             method,
             wanted.hands(),
             save_to=settings.out / "predictions.npz" if settings.out else None,
+            anew=settings.overwrite == "always",
             batch_size=settings.batch_size,
             workers=settings.workers,
             advance=advance,
@@ -133,7 +132,7 @@ def evaluate_predictions(
     Raises:
         InputError: If a predicted id is neither labelled nor known.
     """
-    _prepare_folder(settings)
+    _refuse_to_overwrite(settings)
     card = MethodCard(name, name, "Predictions given as a file.", code_licence="")
     outcome = _Outcome(predictions, card, {"source": "file"})
     return _score(limited(labels, settings.limit), outcome, settings, {*labels.hand_id.tolist(), *known})
@@ -158,16 +157,11 @@ def limited(labels: HandLabels, limit: int | None) -> HandLabels:
     return labels.select(np.linspace(0, len(labels) - 1, limit).round().astype(int))
 
 
-def _prepare_folder(settings: Settings) -> None:
-    if settings.out is None:
+def _refuse_to_overwrite(settings: Settings) -> None:
+    if settings.overwrite != "never" or settings.out is None:
         return
-    earlier = [settings.out / name for name in ("predictions.npz", "errors.npz", "record.json")]
-    present = [path for path in earlier if path.exists()]
-    if present and settings.overwrite == "never":
+    if any((settings.out / name).exists() for name in ("predictions.npz", "errors.npz", "record.json")):
         raise InputError(f"{settings.out} holds results already; choose another --out, or --overwrite missing|always")
-    if settings.overwrite == "always":
-        for path in present:
-            path.unlink()
 
 
 def _score(labels: HandLabels, outcome: _Outcome, settings: Settings, known: Collection[str]) -> Evaluation:
@@ -202,6 +196,7 @@ def _score(labels: HandLabels, outcome: _Outcome, settings: Settings, known: Col
             reused=outcome.reused,
             device=outcome.device,
             peak_memory_bytes=peak_memory_bytes(),
+            peak_gpu_memory_bytes=peak_gpu_memory_bytes(),
         ),
         provenance=collect(PACKAGES),
     )

@@ -47,7 +47,10 @@ class SubsetEntry(_Model):
 
 
 class TimingEntry(_Model):
-    """Seconds of each stage; ``hands_per_second`` counts hands computed in this run, None if all were reused."""
+    """Seconds of each stage, and what they were spent on.
+
+    ``hands_per_second`` counts hands computed in this run, None if all were reused.
+    """
 
     load_seconds: float
     predict_seconds: float
@@ -56,6 +59,7 @@ class TimingEntry(_Model):
     reused: int
     device: str
     peak_memory_bytes: int | None
+    peak_gpu_memory_bytes: int | None
 
 
 class Record(_Model):

@@ -117,6 +117,7 @@ def run(
     hands: Sequence[Hand],
     *,
     save_to: Path | None = None,
+    anew: bool = False,
     batch_size: int = 16,
     workers: int = 2,
     advance: Advance = lambda steps: None,
@@ -127,6 +128,7 @@ def run(
         method: What to run.
         hands: N hands with unique ids.
         save_to: Predictions npz to keep and to go on from; None keeps nothing.
+        anew: Start over; the file is replaced by the first save.
         batch_size: Hands per ``infer``.
         workers: Threads that read and crop pictures.
         advance: Told how many hands were done.
@@ -139,7 +141,7 @@ def run(
     if method.card.reads_images:
         check_pictures(hands)
     store = _Store(method, save_to, {hand.hand_id: input_key(hand, method.card.reads_images) for hand in hands})
-    reused = store.load()
+    reused = 0 if anew else store.load()
     advance(reused)
     done = {i for part in store.parts for i in part.hand_id.tolist()}
     failures: dict[str, str] = {}

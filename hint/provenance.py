@@ -136,3 +136,12 @@ def peak_memory_bytes() -> int | None:
 
     # macOS counts bytes, the other systems kilobytes.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def peak_gpu_memory_bytes() -> int | None:
+    """Return the most memory PyTorch has held on a GPU so far, in bytes; None where it used none."""
+    torch = sys.modules.get("torch")  # who did not load it did not use it
+    if torch is None or not torch.cuda.is_initialized():
+        return None
+    held = [int(torch.cuda.max_memory_allocated(k)) for k in range(torch.cuda.device_count())]
+    return sum(held)

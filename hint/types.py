@@ -232,6 +232,7 @@ class Method(Protocol):
     """A way to get from a picture and a box to 21 keypoints.
 
     The engine calls ``prepare`` in worker threads, one hand at a time, and ``infer`` with a batch of what it returned.
+    A method that computes elsewhere than on the CPU may say where in an attribute ``device``, for the record.
     """
 
     @property

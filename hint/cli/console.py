@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 _WIDTH = 160
 
 
-def show(what: RenderableType) -> None:
-    """Print a table or text on stdout, as wide as it needs: a narrow terminal may wrap lines, but no number is cut."""
+def show(table: RenderableType) -> None:
+    """Print a table of numbers on stdout, as wide as it needs: a narrow terminal may wrap lines, no number is cut."""
     console = _console(sys.stdout.isatty())
     wide = console.options.update(max_width=1000)
-    console.width = max(console.width, console.measure(what, options=wide).maximum)
-    console.print(what)
+    console.width = max(console.width, console.measure(table, options=wide).maximum)
+    console.print(table)
 
 
 def remark(text: str, style: str = "") -> None:
@@ -27,7 +27,7 @@ def remark(text: str, style: str = "") -> None:
 
 
 def show_rows(headings: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> None:
-    """Print plain strings as a table; the words of :data:`COLOURS` stand out."""
+    """Print plain strings as a table that folds long texts; the words of :data:`COLOURS` stand out."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -37,7 +37,7 @@ def show_rows(headings: Sequence[str], rows: Iterable[Sequence[str]], title: str
         table.add_column(heading, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell, style=COLOURS.get(cell, "")) for cell in row))
-    show(table)
+    _console(sys.stdout.isatty()).print(table)
 
 
 COLOURS = {

@@ -130,7 +130,7 @@ def _report(result: Evaluation, run: Settings, as_json: bool) -> None:
         typer.echo(result.record.to_json(), nl=False)
     else:
         show(score_table(result.record))
-    remark(f"predictions, error table and record: {run.out}")
+    remark(f"record and error table: {run.out}")
 
 
 def _selftest(name: str | None, options: MethodOptions) -> None:

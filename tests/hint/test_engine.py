@@ -102,6 +102,17 @@ def test_predictions_of_other_settings_are_not_touched(hint_root: Path, tmp_path
     assert path.read_bytes() == before
 
 
+def test_starting_anew_replaces_the_file_once_there_is_something_new(hint_root: Path, tmp_path: Path) -> None:
+    hands, path = read_labels(hint_root).hands(), tmp_path / "p.npz"
+    run(Brightness(), hands, save_to=path)
+    before = path.read_bytes()
+    with pytest.raises(KeyboardInterrupt):
+        run(Brightness(version=2, stop_after=0), hands, save_to=path, anew=True)
+    assert path.read_bytes() == before
+    assert run(Brightness(version=2), hands, save_to=path, anew=True).reused == 0
+    assert read_predictions(path).meta["fingerprint"] == {"version": 2}
+
+
 def test_absent_pictures_are_named_before_any_work(hint_root: Path) -> None:
     hands = read_labels(hint_root).hands()
     for hand in hands[:7]:

@@ -20,7 +20,7 @@ from hint.methods.hamer.card import CARD, TINY_RANDOM, installed_weights, missin
 from hint.methods.hamer.config import HamerConfig
 from hint.methods.hamer.load import build, choose_mano, is_released, random_network
 from hint.methods.hamer.network import Hamer, HamerOutput, HandDecoder, normalise
-from hint.methods.hamer.precision import check_precision, choose_device, float32_math, set_precision
+from hint.methods.hamer.precision import check_precision, choose_device, device_name, float32_math, set_precision
 from hint.types import Float, Hand, Image, MethodCard, MethodOptions, Predictions
 from hint.weights import file_sha256, read_checkpoint
 
@@ -60,6 +60,7 @@ class HamerMethod:
             "precision": precision,
             "crop": crop_kind,
         }
+        self.device = device_name(device)
         self._device, self._precision, self._crop_kind = device, precision, crop_kind
         set_precision(source.network, precision)
         self._network = source.network.to(device)

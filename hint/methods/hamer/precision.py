@@ -56,3 +56,8 @@ def float32_math(name: str) -> Iterator[None]:
     finally:
         torch.set_float32_matmul_precision(before[0])
         torch.backends.cudnn.allow_tf32 = before[1]
+
+
+def device_name(device: torch.device) -> str:
+    """Return "cpu", or which GPU it is."""
+    return f"cuda, {torch.cuda.get_device_name(device)}" if device.type == "cuda" else device.type

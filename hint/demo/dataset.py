@@ -17,7 +17,7 @@ import torch
 
 from hint.demo.renderer import Rendered, render
 from hint.demo.scene import Scene, next_frame, sample_scene
-from hint.errors import InputError
+from hint.errors import InputError, some_ids
 from hint.files.pairs import write_pairs
 from hint.images import write_image
 from hint.types import HandLabels
@@ -62,11 +62,12 @@ def render_demo_set(
         on_done: Called with the number of pictures that were just finished.
 
     Raises:
-        InputError: If n is not positive.
+        InputError: If n is not positive, or the folder holds labels of another set.
     """
     if n < 1:
         raise InputError(f"cannot render {n} pictures; ask for one at least")
     jobs = _split(n, seed)
+    _refuse_other_sets(out / FOLDER, {_clip_id(seed, clip) for clip, _ in jobs})
     processes = min(workers or cpu_count() or 1, len(jobs))
     pool = ProcessPoolExecutor(processes, get_context("spawn"), _prepare_worker)
     try:
@@ -78,6 +79,17 @@ def render_demo_set(
                 on_done(done)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _refuse_other_sets(folder: Path, clips: set[str]) -> None:
+    """Raise if a folder holds labels that would be taken for part of this set."""
+    strangers = sorted(p.stem for p in folder.glob("*.json") if p.stem.partition("_frame")[0] not in clips)
+    if strangers:
+        raise InputError(f"{folder} holds labels of another set: {some_ids(strangers)}; choose another --out")
+
+
+def _clip_id(seed: int, clip: int) -> str:
+    return f"DM_{seed:04d}_{clip:04d}"
 
 
 @contextmanager
@@ -111,7 +123,7 @@ def _prepare_worker() -> None:
 
 def _render_clip(folder: Path, seed: int, clip: int, frames: int) -> int:
     for k, (_, scene) in enumerate(zip(range(frames), clip_scenes(seed, clip), strict=False)):
-        _write(folder, f"DM_{seed:04d}_{clip:04d}", 1 + _STRIDE * k, render(scene), scene.sensor.quality)
+        _write(folder, _clip_id(seed, clip), 1 + _STRIDE * k, render(scene), scene.sensor.quality)
     return frames
 
 

@@ -70,6 +70,12 @@ class TestPairs:
             inside = ((labels.keypoints_2d[k] >= 0) & (labels.keypoints_2d[k] < (width, height))).all(1)
             np.testing.assert_array_equal(labels.existence[k], inside)
 
+    def test_two_sets_do_not_mix(self, folders):
+        before = sorted(p.name for p in folders[0].iterdir())
+        with pytest.raises(InputError, match="holds labels of another set: DM_0011_0000"):
+            render_demo_set(folders[0].parent, n=3, seed=12)
+        assert sorted(p.name for p in folders[0].iterdir()) == before
+
     def test_no_pictures_is_refused(self, tmp_path):
         with pytest.raises(InputError, match="one at least"):
             render_demo_set(tmp_path, n=0)

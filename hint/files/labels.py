@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from hint.errors import InputError, UnknownNameError
@@ -47,14 +48,14 @@ def _find(path: Path, images: Path | None) -> dict[str, Reader]:
     """Return a reader for each subset at ``path``."""
     if path.is_file():
         part = part_of(path)
-        return {subset_of_folder(part[0]): lambda: read_evaluation_npz(path.parent, part[0], images)} if part else {}
+        return {subset_of_folder(part[0]): partial(read_evaluation_npz, path.parent, part[0], images)} if part else {}
     stems = sorted({part[0] for file in path.glob("*.npz") if (part := part_of(file))})
     if stems:
-        return {subset_of_folder(s): lambda s=s: read_evaluation_npz(path, s, images) for s in stems}  # type: ignore[misc]
+        return {subset_of_folder(stem): partial(read_evaluation_npz, path, stem, images) for stem in stems}
     folders = [f for f in sorted(path.iterdir()) if f.is_dir() and subset_of_folder(f.name) != f.name]
     if folders:
-        return {subset_of_folder(f.name): lambda f=f: read_pairs(f) for f in folders}  # type: ignore[misc]
-    return {subset_of_folder(path.resolve().name): lambda: read_pairs(path)} if any(path.glob("*.json")) else {}
+        return {subset_of_folder(folder.name): partial(read_pairs, folder) for folder in folders}
+    return {subset_of_folder(path.resolve().name): partial(read_pairs, path)} if any(path.glob("*.json")) else {}
 
 
 def _choose(found: list[str], wanted: Sequence[str], split: str) -> list[str]:

@@ -24,7 +24,9 @@ def evaluate(
     ] = None,
     method: Annotated[str | None, typer.Option(help="Method to run: see hint list methods.")] = None,
     predictions: Annotated[Path | None, typer.Option(help="Score this npz (hand_id, keypoints_2d) instead.")] = None,
-    images: Annotated[Path | None, typer.Option(help="Folder of the pictures, where the labels are npz.")] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of the pictures, where they are not beside the labels.")
+    ] = None,
     subset: Annotated[
         list[str] | None, typer.Option(help="newdays, epick, val_ego4d, ...; repeat for several.")
     ] = None,

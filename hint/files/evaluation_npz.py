@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from hint.errors import InputError, some_ids
 from hint.files.atomic import write_npz
 from hint.files.npz import as_strings, read_npz
+from hint.files.pairs import picture_folder
 from hint.names import folder_of_subset, parse_name, subset_of_folder
 from hint.types import HandLabels
 
@@ -90,7 +91,7 @@ def _boxes(arrays: Arrays) -> NDArray[np.float64]:
 def _images(names: NDArray[np.str_], images: Path | None, stem: str) -> NDArray[np.str_]:
     if images is None:
         return np.full(len(names), "")
-    folder = images / stem if (images / stem).is_dir() else images
+    folder = picture_folder(images, stem)
     return np.array([str(folder / name) for name in names.tolist()], dtype=np.str_)
 
 

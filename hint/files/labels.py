@@ -22,7 +22,7 @@ def read_labels(path: Path, subsets: Sequence[str] = (), images: Path | None = N
     Args:
         path: HInt root, folder of jpg+json pairs, folder of evaluation npz files, one of these, or a COCO file.
         subsets: Names ("newdays", "val_ego4d") or folder names ("VAL_ego4d_img") to read; none = all of ``split``.
-        images: Folder of the pictures where labels come without them.
+        images: Folder of the pictures, or a HInt root, where they are not beside the labels.
         split: "test", "val" or "train": what to read of a HInt root; without that split everything there is read.
 
     Raises:
@@ -54,8 +54,10 @@ def _find(path: Path, images: Path | None) -> dict[str, Reader]:
         return {subset_of_folder(stem): partial(read_evaluation_npz, path, stem, images) for stem in stems}
     folders = [f for f in sorted(path.iterdir()) if f.is_dir() and subset_of_folder(f.name) != f.name]
     if folders:
-        return {subset_of_folder(folder.name): partial(read_pairs, folder) for folder in folders}
-    return {subset_of_folder(path.resolve().name): partial(read_pairs, path)} if any(path.glob("*.json")) else {}
+        return {subset_of_folder(folder.name): partial(read_pairs, folder, images) for folder in folders}
+    return (
+        {subset_of_folder(path.resolve().name): partial(read_pairs, path, images)} if any(path.glob("*.json")) else {}
+    )
 
 
 def _choose(found: list[str], wanted: Sequence[str], split: str) -> list[str]:

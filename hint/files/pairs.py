@@ -28,19 +28,26 @@ class _Record:
     occlusion: list[bool]
 
 
-def read_pairs(folder: Path) -> HandLabels:
+def picture_folder(images: Path, name: str) -> Path:
+    """Return where the pictures of a HInt folder are: below ``images`` if that is a HInt root, else in it."""
+    return images / name if (images / name).is_dir() else images
+
+
+def read_pairs(folder: Path, images: Path | None = None) -> HandLabels:
     """Read one folder of jpg+json pairs.
 
     The picture of a label may be absent (Ego4D's are not part of the download); its path is kept all the same.
 
+    Args:
+        folder: Where the json files are.
+        images: Where the pictures are, if not beside them: a folder, or a HInt root.
+
     Raises:
         InputError: If there is no label, or a file is no HInt label (all of them are named).
     """
-    names = sorted(p.name for p in folder.iterdir())
-    stems = [name[:-5] for name in names if name.endswith(".json")]
+    stems = sorted(p.stem for p in folder.glob("*.json"))
     if not stems:
         raise InputError(f"{folder} holds no HInt labels (<stem>.json beside <stem>.jpg)")
-    images = {Path(n).stem: n for n in reversed(names) if Path(n).suffix.lower() in IMAGE_SUFFIXES}
     records: list[_Record] = []
     problems: list[str] = []
     for stem in stems:
@@ -50,7 +57,14 @@ def read_pairs(folder: Path) -> HandLabels:
             problems.append(f"{stem}.json ({error})")
     if problems:
         raise InputError(f"{len(problems)} of {len(stems)} files in {folder} are no HInt labels: {some_ids(problems)}")
-    return _assemble(folder, stems, records, [str(folder / images.get(s, f"{s}.jpg")) for s in stems])
+    return _assemble(
+        folder, stems, records, _pictures(picture_folder(images, folder.name) if images else folder, stems)
+    )
+
+
+def _pictures(folder: Path, stems: Sequence[str]) -> list[str]:
+    found = {p.stem: str(p) for p in sorted(folder.iterdir(), reverse=True) if p.suffix.lower() in IMAGE_SUFFIXES}
+    return [found.get(stem, str(folder / f"{stem}.jpg")) for stem in stems]
 
 
 def _assemble(folder: Path, stems: Sequence[str], records: Sequence[_Record], images: Sequence[str]) -> HandLabels:

@@ -102,6 +102,12 @@ def test_pictures_travel_with_pairs(hint_root: Path, tmp_path: Path) -> None:
         assert (tmp_path / "copy" / "TEST_newdays_img" / Path(image).name).read_bytes() == Path(image).read_bytes()
 
 
+def test_pictures_may_lie_elsewhere(hint_root: Path, labels: HandLabels, tmp_path: Path) -> None:
+    write_pairs(tmp_path / "json" / "TEST_newdays_img", labels)
+    for place in (hint_root, hint_root / "TEST_newdays_img"):
+        assert read_labels(tmp_path / "json", images=place).image.tolist() == read_labels(hint_root).image.tolist()
+
+
 def test_a_pair_reads_as_released(tmp_path: Path) -> None:
     hand = {
         "bbox": [[412, 188.5, 655.0, 430.0]],

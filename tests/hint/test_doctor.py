@@ -62,7 +62,16 @@ def examine_with(path: list[Path], *options: str) -> list[Finding]:
 def core_only(folder: Path, *without: str) -> list[Path]:
     """Return a search path that holds the toolkit and its core, and nothing else that is installed."""
     folder.mkdir()
-    names = ("numpy", "packaging", "platformdirs", "pydantic", "typing_extensions", "annotated_types", "hint_toolkit")
+    names = (
+        "numpy",
+        "packaging",
+        "platformdirs",
+        "tomli",
+        "pydantic",
+        "typing_extensions",
+        "annotated_types",
+        "hint_toolkit",
+    )
     for entry in SITE.iterdir():
         if entry.name.startswith(tuple(set(names) - set(without))):
             (folder / entry.name).symlink_to(entry)

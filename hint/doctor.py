@@ -181,13 +181,16 @@ def _opencv(declared: Declared) -> Finding:
     )
 
 
+_OLDER_PYTHON = "make an environment with an older Python, to use this method"
+
+
 def _mediapipe() -> Finding:
     version = installed_version("mediapipe")
     lacking = mediapipe.missing()
     if not lacking:
         return Finding("packages", "mediapipe", "ok", version or "")
     needs, _, command = lacking.partition(": ")
-    return Finding("packages", "mediapipe", "problem" if version else "missing", needs, command)
+    return Finding("packages", "mediapipe", "problem" if version else "missing", needs, command or _OLDER_PYTHON)
 
 
 # Loading, in processes of their own: a broken library may take the process with it.

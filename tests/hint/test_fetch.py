@@ -357,6 +357,8 @@ def certificate(folder: Path, *, expired: bool) -> tuple[Path, Path]:
     config.write_text(
         f"[ca]\ndefault_ca=d\n[d]\ndatabase={folder}/index.txt\nserial={folder}/serial\nnew_certs_dir={folder}\n"
         "default_md=sha256\npolicy=p\nx509_extensions=e\n[p]\ncommonName=supplied\n[e]\nsubjectAltName=IP:127.0.0.1\n"
+        "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,digitalSignature,keyCertSign\n"
+        "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid:always\n"
         "[req]\ndistinguished_name=n\n[n]\n"
     )
     request = f"openssl req -new -newkey rsa:2048 -nodes -keyout {key} -out {folder}/r.csr -subj /CN=t -config {config}"

@@ -17,6 +17,7 @@ import sys
 import tarfile
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -347,6 +348,14 @@ def test_refused_connection() -> None:
 def test_unknown_host() -> None:
     with pytest.raises(FetchError, match=r"cannot find nowhere\.invalid"):
         fetch("hand", url="https://nowhere.invalid/a.tar.gz")
+
+
+@pytest.fixture(autouse=True)
+def new_connections() -> Iterator[None]:
+    """Let every test trust its own certificates: since Python 3.13 urllib keeps those it met first."""
+    urllib.request.install_opener(None)  # type: ignore[arg-type]  # None, as before the first request
+    yield
+    urllib.request.install_opener(None)  # type: ignore[arg-type]
 
 
 def certificate(folder: Path, *, expired: bool) -> tuple[Path, Path]:

@@ -5,6 +5,7 @@ A run leaves three files in its folder: ``predictions.npz``, ``errors.npz`` (the
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -32,7 +33,7 @@ from hint.provenance import collect, peak_gpu_memory_bytes, peak_memory_bytes
 from hint.types import HandLabels, Method, MethodCard, Predictions
 
 #: Packages whose versions can change a number.
-PACKAGES = ("numpy", "opencv-python-headless", "torch", "timm", "smplx", "mediapipe")
+RECORDED_PACKAGES = ("numpy", "opencv-python-headless", "torch", "timm", "smplx", "mediapipe")
 
 
 @dataclass(frozen=True)
@@ -134,8 +135,16 @@ def evaluate_predictions(
     """
     _refuse_to_overwrite(settings)
     card = MethodCard(name, name, "Predictions given as a file.", code_licence="")
-    outcome = _Outcome(predictions, card, {"source": "file"})
+    outcome = _Outcome(predictions, card, {"predictions_sha256": _digest(predictions)})
     return _score(limited(labels, settings.limit), outcome, settings, {*labels.hand_id.tolist(), *known})
+
+
+def _digest(predictions: Predictions) -> str:
+    """Digest what is scored of predictions, whatever the order of the rows."""
+    order = np.argsort(predictions.hand_id)
+    digest = hashlib.sha256("\n".join(predictions.hand_id[order].tolist()).encode())
+    digest.update(predictions.keypoints_2d[order].tobytes())
+    return digest.hexdigest()
 
 
 def known_ids(path: Path, labels: HandLabels, predictions: Predictions) -> Collection[str]:
@@ -198,7 +207,7 @@ def _score(labels: HandLabels, outcome: _Outcome, settings: Settings, known: Col
             peak_memory_bytes=peak_memory_bytes(),
             peak_gpu_memory_bytes=peak_gpu_memory_bytes(),
         ),
-        provenance=collect(PACKAGES),
+        provenance=collect(RECORDED_PACKAGES),
     )
     if settings.out is not None:
         write_error_table(table, settings.out / "errors.npz")

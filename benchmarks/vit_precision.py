@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ def on_gpu(network: Hamer, rounds: int, batches: list[int]) -> None:
         elif name == "bf16":
             set_precision(network, "bf16")
         math = "tf32" if name == "tf32" else "fp32"
-        run = runner(network, decoder, lambda math=math: float32_math(math))  # type: ignore[misc]
+        run = runner(network, decoder, partial(float32_math, math))
         for n in batches:
             torch.cuda.reset_peak_memory_stats()
             speed = n / seconds(run, crops[:n], rounds)

@@ -3,17 +3,11 @@
 The command line prints them as one line and turns them into an exit code; nothing else is caught there.
 """
 
-from collections.abc import Iterable, Sized
+from collections.abc import Iterable
 
 
 class HintError(Exception):
     """Base of every error that is the user's to mend."""
-
-    exit_code = 1
-
-
-class ProblemFound(HintError):  # noqa: N818 - it names an outcome, as Exit does in Typer
-    """It ran, and found a problem (inconsistent labels, incomplete predictions)."""
 
     exit_code = 1
 
@@ -44,7 +38,7 @@ class MissingRequirementError(HintError):
 
 def some_ids(ids: Iterable[str]) -> str:
     """Return the first five ids and the total, as every message about ids shows them."""
-    listed = ids if isinstance(ids, Sized) and isinstance(ids, list) else list(ids)
+    listed = list(ids)
     shown = ", ".join(str(i) for i in listed[:5])
     return shown if len(listed) <= 5 else f"{shown}, ... ({len(listed)} in all)"
 

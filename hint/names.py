@@ -28,13 +28,6 @@ _SIDE = re.compile(r"(?P<rest>.*)_(?P<side>[lr])")
 
 _FOLDER = re.compile(r"(?P<split>TRAIN|VAL|TEST)_(?P<source>.+)_(?P<kind>img|seq)")
 
-#: The eleven folders of the release.
-RELEASED_FOLDERS = (
-    *(f"{split}_{source}_img" for source in ("newdays", "epick", "ego4d") for split in ("TRAIN", "VAL", "TEST")),
-    "VAL_ego4d_seq",
-    "TEST_ego4d_seq",
-)
-
 
 @dataclass(frozen=True)
 class HandName:

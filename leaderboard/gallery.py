@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
 from hint.files import write_bytes
@@ -20,6 +21,7 @@ from hint.types import HandLabels, Image, Predictions
 TILE, SHOWN = 240, 1.5
 #: Size of a tile on the figure in inches, and the gap between two hands of a line in tiles.
 _INCHES, _GAP = 1.5, 0.15
+_LAYOUT = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
 _PAPER = (240, 240, 240)
 
 _CAPTION = "white joint: visible · black joint: occluded (as annotated, in every column) · faded: no prediction"
@@ -38,8 +40,7 @@ def sheet(path: Path, labels: HandLabels, predictions: Mapping[str, Predictions]
     titles = ["ground truth", *predictions]
     lines, columns = -(-len(chosen) // 2), 2 * len(titles) + 1
     ratios = [1.0] * len(titles) + [_GAP] + [1.0] * len(titles)
-    figure = Figure(figsize=(_INCHES * sum(ratios), _INCHES * lines + 0.6), dpi=120, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)  # type: ignore[union-attr, call-arg]
+    figure = Figure(figsize=(_INCHES * sum(ratios), _INCHES * lines + 0.6), dpi=120, layout=_LAYOUT)
     axes = figure.subplots(lines, columns, squeeze=False, width_ratios=ratios)
     for panel in axes.flat:
         panel.set_axis_off()

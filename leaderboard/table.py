@@ -66,10 +66,11 @@ def remarks(record: Record) -> Iterator[str]:
             + some_ids(sorted(misses))
         )
     if record.failures:
-        yield f"{len(record.failures)} pictures could not be used: {some_ids(list(record.failures.values()))}"
+        yield f"{len(record.failures)} pictures could not be used: {some_ids(record.failures.values())}"
     for entry in record.empty_joints:
-        lost = "" if len(entry.joints) == N_JOINTS else f" of {some_ids(list(entry.joints))}, left out of the mean"
-        yield f"{entry.subset}: no {entry.visibility} keypoint{lost}".replace("no all keypoint", "no keypoint")
+        kind = "keypoint" if entry.visibility == "all" else f"{entry.visibility} keypoint"
+        lost = "" if len(entry.joints) == N_JOINTS else f" of {some_ids(entry.joints)}, left out of the mean"
+        yield f"{entry.subset}: no {kind}{lost}"
     for subset in record.data:
         if subset.expected_hands not in (None, subset.n_hands):
             yield f"{subset.name}: {subset.n_hands} hands, the released set has {subset.expected_hands}"

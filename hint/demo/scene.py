@@ -195,7 +195,7 @@ def _place_target(rng: np.random.Generator, hand: HandPose, camera: Camera) -> H
             return hand.moved(hand.transl + shift)
 
 
-def _second_hand(rng: np.random.Generator, scene_camera: Camera, target: HandPose, ego: bool) -> HandPose | None:
+def _second_hand(rng: np.random.Generator, target: HandPose, ego: bool) -> HandPose | None:
     """Return the other side's hand near the target, clear of it, or None if no place was found."""
     points = pose_hand(target).mesh.vertices
     joints = run_layer([target])[0][0]
@@ -292,7 +292,7 @@ def sample_scene(rng: np.random.Generator) -> Scene:
     target = _place_target(rng, hand, camera)
     things = _sample_held(rng, target, grips[grip]) if holding else ()
     held = len(things)
-    second = _second_hand(rng, camera, target, ego) if rng.random() < (0.45 if ego else 0.25) else None
+    second = _second_hand(rng, target, ego) if rng.random() < (0.45 if ego else 0.25) else None
     hands = (target,) if second is None else (target, second)
     points = np.concatenate([*map(_near_arm, hands), *(t.mesh().vertices for t in things)])
     ground, up = _sample_ground(rng, ego, points)

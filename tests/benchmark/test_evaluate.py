@@ -112,6 +112,14 @@ def test_the_ground_truth_has_one_digest_in_every_format_and_order(labels: HandL
     assert labels_sha256(moved) != labels_sha256(labels)
 
 
+def test_a_record_of_a_file_tells_which_predictions_it_scored(labels: HandLabels) -> None:
+    given = perfect(labels)
+    moved = replace(given, keypoints_2d=given.keypoints_2d + 1)
+    sets = (given, given.select(slice(None, None, -1)), moved)
+    records = [evaluate_predictions(labels, p, "p", Settings(PROTOCOL)).record for p in sets]
+    assert records[0].fingerprint == records[1].fingerprint != records[2].fingerprint
+
+
 def test_a_record_refuses_unknown_keys_nan_and_other_versions(labels: HandLabels, tmp_path: Path) -> None:
     evaluate_predictions(labels, perfect(labels), "p", Settings(PROTOCOL, tmp_path))
     path = tmp_path / "record.json"

@@ -19,7 +19,10 @@ from hint.methods.mediapipe import VERSION
 
 ROOT = Path(hint.__file__).parent.parent
 SITE = Path(sysconfig.get_path("purelib"))
-TELL = "import dataclasses, json, sys; from hint.doctor import examine; json.dump([dataclasses.asdict(f) for f in examine()], sys.stdout)"  # noqa: E501
+TELL = (
+    "import dataclasses, json, sys; from hint.doctor import examine; "
+    "json.dump([dataclasses.asdict(f) for f in examine()], sys.stdout)"
+)
 
 
 @pytest.fixture(autouse=True)

@@ -63,30 +63,30 @@ def label_sets(draw: Any) -> HandLabels:
 round_trips = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
+def through_npz(labels: HandLabels, folder: Path) -> HandLabels:
+    write_evaluation_npz(folder / "npz", labels)
+    return read_labels(folder / "npz")
+
+
+def through_coco(labels: HandLabels, folder: Path) -> HandLabels:
+    write_coco(folder / "coco.json", labels)
+    return read_coco(folder / "coco.json")
+
+
+@pytest.mark.parametrize("other_format", [through_npz, through_coco])
 @round_trips
 @given(label_sets())
-def test_pairs_npz_pairs_loses_nothing(tmp_path_factory: pytest.TempPathFactory, labels: HandLabels) -> None:
+def test_pairs_to_another_format_and_back_lose_nothing(
+    other_format: Callable[[HandLabels, Path], HandLabels],
+    tmp_path_factory: pytest.TempPathFactory,
+    labels: HandLabels,
+) -> None:
     folder = tmp_path_factory.mktemp("trip")
     write_pairs(folder / "TEST_newdays_img", labels)
     first = read_pairs(folder / "TEST_newdays_img")
     assert_same(first, labels, ignore=("image",))
-    write_evaluation_npz(folder / "npz", first)
-    second = read_labels(folder / "npz")
+    second = other_format(first, folder)
     assert_same(second, first, ignore=("image",))
-    write_pairs(folder / "again" / "TEST_newdays_img", second)
-    for path in (folder / "TEST_newdays_img").iterdir():
-        assert path.read_bytes() == (folder / "again" / "TEST_newdays_img" / path.name).read_bytes()
-
-
-@round_trips
-@given(label_sets())
-def test_pairs_coco_pairs_loses_nothing(tmp_path_factory: pytest.TempPathFactory, labels: HandLabels) -> None:
-    folder = tmp_path_factory.mktemp("trip")
-    write_pairs(folder / "TEST_newdays_img", labels)
-    first = read_pairs(folder / "TEST_newdays_img")
-    write_coco(folder / "coco.json", first)
-    second = read_coco(folder / "coco.json")
-    assert_same(second, first)
     write_pairs(folder / "again" / "TEST_newdays_img", second)
     for path in (folder / "TEST_newdays_img").iterdir():
         assert path.read_bytes() == (folder / "again" / "TEST_newdays_img" / path.name).read_bytes()

@@ -4,13 +4,18 @@ import pytest
 
 from hint.names import (
     FRAME_TYPES,
-    RELEASED_FOLDERS,
     folder_of_subset,
     parse_name,
     split_of_subset,
     subset_of_folder,
 )
 
+#: The eleven folders of the release.
+RELEASED_FOLDERS = (
+    *(f"{split}_{source}_img" for source in ("newdays", "epick", "ego4d") for split in ("TRAIN", "VAL", "TEST")),
+    "VAL_ego4d_seq",
+    "TEST_ego4d_seq",
+)
 CLIP, ACTION = "0a1b2c3d-0000-1111-2222-333344445555", "f0e1d2c3-9999-8888-7777-666655554444"
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import torch
 from torch import nn
 
 from hint.errors import MissingRequirementError
+from hint.fetch import ASSETS
 from hint.mano.model import ManoModel
 from hint.mano.read import find_mano, from_embedded, installed_mano, missing_mano
 from hint.methods.hamer.config import HamerConfig
@@ -17,6 +17,8 @@ from hint.weights import Checkpoint, matching
 
 #: Keys of the released file that are not part of the network.
 BESIDE = ("discriminator.", "mano.", "initialized")
+
+RELEASED_SHA256 = next(m.sha256 for m in ASSETS["hamer"].members if m.keep_as == "weights/hamer.ckpt")
 
 #: How far random weights move pose, shape and camera.
 _GAINS = {"mano_head.decpose": 0.1, "mano_head.decshape": 0.1, "mano_head.deccam": 0.01}
@@ -75,6 +77,11 @@ def _fill(name: str, parameter: nn.Parameter, generator: torch.Generator) -> Non
         parameter.normal_(0, gain / math.sqrt(fan_in), generator=generator)
 
 
-def is_released(path: Path) -> bool:
-    """Tell whether a weights file goes by the name of the released one."""
-    return path.stem == "hamer"
+def is_released(checkpoint: Checkpoint, sha256: str) -> bool:
+    """Tell whether weights are the released ones, as they are or converted; a file name proves nothing.
+
+    Args:
+        checkpoint: Weights read from a file.
+        sha256: Of that file.
+    """
+    return RELEASED_SHA256 in (sha256, checkpoint.metadata.get("source_sha256"))

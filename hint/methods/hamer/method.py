@@ -152,9 +152,10 @@ def _from_file(options: MethodOptions) -> _Source:
     checkpoint = read_checkpoint(path)
     network, mano = build(checkpoint), choose_mano(options.mano, checkpoint)
     card = replace(CARD, parameters=sum(p.numel() for p in network.parameters()))
-    if not is_released(path):
+    sha256 = file_sha256(path)
+    if not is_released(checkpoint, sha256):
         card = replace(card, training_data=(), weights_licence="unknown", note=f"weights {path.name}")
-    return _Source(network, mano, card, {"weights_sha256": file_sha256(path)})
+    return _Source(network, mano, card, {"weights_sha256": sha256})
 
 
 def _digest(mano: ManoModel) -> str:

@@ -14,7 +14,7 @@ from hint.methods.hamer.load import random_network
 from hint.methods.hamer.method import HamerMethod
 from hint.methods.hamer.precision import float32_math
 from hint.types import Hand, Method, MethodOptions
-from hint.weights import convert, save
+from hint.weights import convert, file_sha256, save
 
 BOX = (100.0, 90.0, 220.0, 180.0)
 TINY = MethodOptions(weights="tiny-random", device="cpu")
@@ -218,8 +218,6 @@ def test_released_weights_are_found_and_bring_their_hand(nowhere, hint_home, ima
     released_file(hint_home / "weights/hamer.ckpt" if place == "home" else nowhere / place)
     assert missing() == ""
     method = HamerMethod.create(MethodOptions(device="cpu"))
-    assert method.card.note == ""
-    assert "FreiHAND" in method.card.training_data
     assert len(method.fingerprint["weights_sha256"]) == 64
     hands = [Hand("a", BOX, True)]
     expected = predict(HamerMethod.create(TINY), hands, image)
@@ -246,10 +244,21 @@ def test_an_installed_hand_comes_before_the_embedded_one(nowhere, hint_home):
 
 
 def test_other_weights_do_not_claim_the_released_training_data(nowhere):
-    path = released_file(nowhere / "mine.ckpt")
+    """Whatever the file is called."""
+    path = released_file(nowhere / "hamer.ckpt")
     card = HamerMethod.create(MethodOptions(weights=str(path), device="cpu")).card
-    assert card.note == "weights mine.ckpt"
+    assert card.note == "weights hamer.ckpt"
     assert card.training_data == ()
+
+
+def test_released_weights_are_known_by_their_digest_and_stay_so_when_converted(nowhere, monkeypatch):
+    path = released_file(nowhere / "mine.ckpt")
+    monkeypatch.setattr("hint.methods.hamer.load.RELEASED_SHA256", file_sha256(path))
+    convert(path, nowhere / "mine.safetensors")
+    for name in ("mine.ckpt", "mine.safetensors"):
+        card = HamerMethod.create(MethodOptions(weights=str(nowhere / name), device="cpu")).card
+        assert card.note == ""
+        assert "FreiHAND" in card.training_data
 
 
 def test_converted_and_reduced_files_give_the_same(nowhere, image):

@@ -1,0 +1,1 @@
+"""What each source says about its hands."""

@@ -1,0 +1,110 @@
+"""One hand of a source, whatever the source: what the sampling rules and the picture readers need to know of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from hint.errors import some_ids
+
+Box = tuple[float, float, float, float]
+
+#: What a hand touches. "self" and "person" are the own and another body, hands included; "unknown" covers what the
+#: annotators could not decide and sources that do not say.
+CONTACTS = ("none", "object", "hand", "self", "person", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceHand:
+    """A hand that can be sampled.
+
+    Attributes:
+        source: "newdays", "visor" or "ego4d".
+        source_split: "train", "val" or "test" in the source's own division, "" where it has none.
+        video_id: Recording the hand comes from; splits never share one. The parent video in Ego4D.
+        clip_id: What HInt names call the video: YouTube id, EPIC video, Ego4D clip.
+        stem: HInt name of the frame, without the side of the hand.
+        frame: Frame number as the source counts; 0-based within the clip for Ego4D.
+        frame_type: Ego4D's critical frame, "" elsewhere.
+        action: Ego4D's action id, "" elsewhere.
+        is_right: Side.
+        box_xyxy: Box in px of the frame; None where the source gives only a centre.
+        centre: (x, y) of the hand in px.
+        size: (width, height) of the frame in px.
+        contact: One of :data:`CONTACTS`.
+        hand_gap: Distance to the nearest other hand box of the frame over the longest side of this one: 0 where they
+            overlap, infinite where there is no other.
+        file: Path below the root: a picture, a .zip that holds one, or a video.
+        member: Name of the picture in a .zip, "" otherwise.
+    """
+
+    source: str
+    source_split: str
+    video_id: str
+    clip_id: str
+    stem: str
+    frame: int
+    frame_type: str
+    action: str
+    is_right: bool
+    box_xyxy: Box | None
+    centre: tuple[float, float]
+    size: tuple[int, int]
+    contact: str
+    hand_gap: float
+    file: str
+    member: str = ""
+
+    @property
+    def hand_id(self) -> str:
+        """HInt name of the hand: the frame's name and ``_l`` or ``_r``."""
+        return f"{self.stem}_{self.side}"
+
+    @property
+    def side(self) -> str:
+        """"l" or "r"."""
+        return "r" if self.is_right else "l"
+
+    @property
+    def frame_id(self) -> tuple[str, int]:
+        """What picture the hand is in; several actions of Ego4D may share one."""
+        return self.clip_id, self.frame
+
+
+@dataclass
+class LeftOut:
+    """What a reader passed over, and why; nothing disappears silently.
+
+    Attributes:
+        ids: Reason -> ids of hands, frames, actions or files, as far as the reason goes.
+    """
+
+    ids: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, reason: str, where: str) -> None:
+        """Note one thing that was passed over."""
+        self.ids[reason].append(where)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many were passed over for each reason."""
+        return {reason: len(ids) for reason, ids in sorted(self.ids.items())}
+
+    def lines(self) -> Iterable[str]:
+        """Say each reason with the first five ids and the total."""
+        return (f"left out, {reason}: {some_ids(ids)}" for reason, ids in sorted(self.ids.items()))
+
+
+def gap(box: Box, others: Iterable[Box]) -> float:
+    """Return the distance from a box to the nearest of others, over its longest side; infinite without others.
+
+    Args:
+        box: xyxy.
+        others: xyxy each.
+    """
+    x1, y1, x2, y2 = box
+    side = max(x2 - x1, y2 - y1)
+    distances = (
+        (max(a1 - x2, x1 - a2, 0.0) ** 2 + max(b1 - y2, y1 - b2, 0.0) ** 2) ** 0.5 / side for a1, b1, a2, b2 in others
+    )
+    return min(distances, default=float("inf"))

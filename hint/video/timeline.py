@@ -1,0 +1,135 @@
+"""Which frame of a video stands at which place of its constant-rate output, from its packets alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from itertools import groupby
+
+from hint.errors import InputError, some_ids
+
+
+class VideoError(InputError):
+    """A video cannot be read."""
+
+
+class FrameRangeError(VideoError):
+    """A video is shorter than the frame number asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One compressed picture, in units of the stream's time base.
+
+    Attributes:
+        pts: When it is shown.
+        duration: For how long, 0 if unknown.
+        is_key: Whether decoding can start here.
+        is_shown: False for pictures that are only decoded, before the start of an edit.
+    """
+
+    pts: int
+    duration: int
+    is_key: bool
+    is_shown: bool = True
+
+
+@dataclass(frozen=True)
+class Run:
+    """Frames that are decoded together.
+
+    Attributes:
+        start: Timestamp of the key frame to start from, in units of the time base.
+        places: Timestamp -> the places of the output it stands at, timestamps ascending.
+    """
+
+    start: int
+    places: dict[int, list[int]]
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The packets of a video stream and what places them in time.
+
+    Attributes:
+        packets: In order of decoding.
+        time_base: Seconds per unit.
+        rate: Frames per second of the output.
+        start: First timestamp of the file, all streams included, in units of the time base.
+        is_alone: Whether the file has no other stream; then a late first frame is not preceded by copies of it.
+    """
+
+    packets: Sequence[Packet]
+    time_base: Fraction
+    rate: Fraction
+    start: int
+    is_alone: bool
+
+    @cached_property
+    def slots(self) -> list[int]:
+        """Timestamp shown at each place of the output, ascending."""
+        return list(_slots(self))
+
+    def runs(self, frames: Iterable[int]) -> list[Run]:
+        """Group places by the key frame their decoding starts from.
+
+        Args:
+            frames: Places of the output, from 0.
+
+        Raises:
+            FrameRangeError: If a place lies outside.
+        """
+        wanted = sorted(set(frames))
+        outside = [n for n in wanted if not 0 <= n < len(self.slots)]
+        if outside:
+            raise FrameRangeError(f"has {len(self.slots)} frames, no frame {some_ids(map(str, outside))}")
+        start_of = self._key_frames({self.slots[n] for n in wanted})
+        return [
+            Run(start, {pts: list(places) for pts, places in groupby(part, key=self.slots.__getitem__)})
+            for start, part in groupby(wanted, key=lambda n: start_of[self.slots[n]])
+        ]
+
+    def _key_frames(self, wanted: set[int]) -> dict[int, int]:
+        """Return, for each timestamp, the last key frame decoded before it that is not shown after it.
+
+        Pictures that follow a key frame in the file but are shown before it may need the group before.
+        """
+        found: dict[int, int] = {}
+        keys: list[int] = []
+        for packet in self.packets:
+            if packet.is_key:
+                keys.append(packet.pts)
+            if packet.pts in wanted:
+                earlier = (key for key in reversed(keys) if key <= packet.pts)
+                found[packet.pts] = next(earlier, self.packets[0].pts)
+        return found
+
+
+def _slots(line: Timeline) -> Iterator[int]:
+    """Yield the timestamp at each place of the output.
+
+    These are the decisions ffmpeg takes with ``-fps_mode cfr``, its default for pictures: a frame within 1.1 places
+    of its turn is written once, later ones are preceded by copies of their predecessor, earlier ones are dropped. A
+    frame whose packet is longer than a place is repeated.
+    """
+    per_unit = line.time_base * line.rate
+    place, last = 0, None
+    copies = [0, 0, 0]
+    for pts, units in sorted((p.pts, p.duration) for p in line.packets if p.is_shown):
+        when = float((pts - line.start) * per_unit)
+        when += math.copysign(2.0**-17, when) if when else 0.0  # away from exact halves
+        length = max(round(float(units * per_unit)), 1)
+        if line.is_alone and place == 0 and when >= 0.5:
+            place, when = round(when), round(when)
+        early, end = when - place, when - place + length
+        times = 0 if end < -1.1 else round(end) if end > 1.1 else 1
+        before = round(early - 0.6) if times > 1 and early > 1.1 else 0
+        copies = [before, *copies[:2]]
+        for k in range(times):
+            yield last if last is not None and k < before else pts
+        place, last = place + times, pts
+    if last is not None:
+        yield from [last] * sorted(copies)[1]

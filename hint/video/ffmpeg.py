@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hint.errors import MissingRequirementError
-from hint.video.timeline import FrameRangeError, Packet, Run, Timeline, VideoError
+from hint.video.timeline import Packet, Run, Timeline, VideoError
 
 _ENTRIES = "packet=pts,duration,flags:stream=time_base,r_frame_rate,avg_frame_rate:format=start_time,nb_streams"
 
@@ -49,12 +49,8 @@ def cut_jpegs(video: Path, frames: Iterable[int], *, threads: int = 1) -> Iterat
     """
     require_ffmpeg()
     line = probe(video)
-    try:
-        runs = line.runs(frames)
-    except FrameRangeError as error:
-        raise FrameRangeError(f"{video} {error}") from error
-    for run in runs:
-        pictures = _decode(video, line, run, threads)
+    for run in line.runs(frames):
+        pictures = _decode(line, run, threads)
         for picture, places in zip(pictures, run.places.values(), strict=True):
             yield from ((place, picture) for place in places)
 
@@ -75,6 +71,7 @@ def probe(video: Path) -> Timeline:
     stream, container = found["streams"][0], found["format"]
     time_base = Fraction(stream["time_base"])
     return Timeline(
+        video=video,
         packets=[_packet(p) for p in found["packets"] if "pts" in p],
         time_base=time_base,
         rate=_rate(stream),
@@ -98,21 +95,21 @@ def _fraction(text: str) -> Fraction:
     return Fraction(int(numerator), int(denominator)) if int(denominator or 1) else Fraction(0)
 
 
-def _decode(video: Path, line: Timeline, run: Run, threads: int) -> list[bytes]:
+def _decode(line: Timeline, run: Run, threads: int) -> list[bytes]:
     """Return one JPEG per timestamp of a run; start at the beginning where the container cannot seek exactly."""
-    if (jpegs := _run_ffmpeg(video, line, run, threads, seek=True)) is None:
-        jpegs = _run_ffmpeg(video, line, run, threads, seek=False)
+    if (jpegs := _run_ffmpeg(line, run, threads, seek=True)) is None:
+        jpegs = _run_ffmpeg(line, run, threads, seek=False)
     if jpegs is None:
-        raise VideoError(f"{video} cannot be decoded at frame {next(iter(run.places.values()))[0]}")
+        raise VideoError(f"{line.video} cannot be decoded at frame {run.first}")
     return jpegs
 
 
-def _run_ffmpeg(video: Path, line: Timeline, run: Run, threads: int, *, seek: bool) -> list[bytes] | None:
+def _run_ffmpeg(line: Timeline, run: Run, threads: int, *, seek: bool) -> list[bytes] | None:
     # Half a frame behind the key frame, so that rounding to microseconds cannot fall before it.
     seconds = float((run.start - line.start) * line.time_base + 1 / (2 * line.rate))
     where = ["-noaccurate_seek", "-ss", f"{seconds:.6f}"] if seek and run.start > line.start else []
     wanted = "+".join(f"eq(pts,{pts})" for pts in run.places)
-    command = ["ffmpeg", "-v", "error", "-nostdin", "-threads", str(threads), "-copyts", *where, "-i", str(video)]
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-threads", str(threads), "-copyts", *where, "-i", str(line.video)]
     # A fine encoder clock, since frames of a variable rate may be closer than the stream's own.
     command += ["-map", "0:v:0", "-vf", f"select='{wanted}'", "-fps_mode", "passthrough", "-enc_time_base", "1:1000000"]
     command += ["-frames:v", str(len(run.places)), "-qscale:v", "1", "-c:v", "mjpeg", "-f", "image2pipe", "-"]

@@ -10,7 +10,7 @@ import av
 import numpy as np
 
 from hint.types import Image
-from hint.video.timeline import FrameRangeError, Packet, Run, Timeline, VideoError
+from hint.video.timeline import Packet, Run, Timeline, VideoError
 
 
 def read_frames(video: Path, frames: Iterable[int]) -> Iterator[tuple[int, Image]]:
@@ -34,10 +34,8 @@ def read_frames(video: Path, frames: Iterable[int]) -> Iterator[tuple[int, Image
         for run in line.runs(frames):
             found = _collect(video, run, seek=True) or _collect(video, run, seek=False)
             if not found:
-                raise VideoError(f"{video} cannot be decoded at frame {next(iter(run.places.values()))[0]}")
+                raise VideoError(f"{video} cannot be decoded at frame {run.first}")
             yield from ((place, found[pts]) for pts, places in run.places.items() for place in places)
-    except FrameRangeError as error:
-        raise FrameRangeError(f"{video} {error}") from error
     except av.FFmpegError as error:
         raise VideoError(f"{video} is no readable video: {error.strerror}") from error
 
@@ -49,6 +47,7 @@ def _timeline(video: Path) -> Timeline:
         stream = container.streams.video[0]
         time_base = stream.time_base or Fraction(1, av.time_base)
         return Timeline(
+            video=video,
             packets=[
                 Packet(p.pts, p.duration or 0, p.is_keyframe, not p.is_discard)
                 for p in container.demux(stream)

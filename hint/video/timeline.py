@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import groupby
+from pathlib import Path
 
 from hint.errors import InputError, some_ids
 
@@ -17,7 +18,15 @@ class VideoError(InputError):
 
 
 class FrameRangeError(VideoError):
-    """A video is shorter than the frame number asks."""
+    """A video is shorter than the frame number asks.
+
+    Attributes:
+        length: Frames it has.
+    """
+
+    def __init__(self, video: Path, length: int, asked: list[int]) -> None:
+        self.length = length
+        super().__init__(f"{video} has {length} frames, no frame {some_ids(map(str, asked))} (counted from 0)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +58,18 @@ class Run:
     start: int
     places: dict[int, list[int]]
 
+    @property
+    def first(self) -> int:
+        """Its first place."""
+        return next(iter(self.places.values()))[0]
+
 
 @dataclass(frozen=True)
 class Timeline:
     """The packets of a video stream and what places them in time.
 
     Attributes:
+        video: The file.
         packets: In order of decoding.
         time_base: Seconds per unit.
         rate: Frames per second of the output.
@@ -62,6 +77,7 @@ class Timeline:
         is_alone: Whether the file has no other stream; then a late first frame is not preceded by copies of it.
     """
 
+    video: Path
     packets: Sequence[Packet]
     time_base: Fraction
     rate: Fraction
@@ -85,7 +101,7 @@ class Timeline:
         wanted = sorted(set(frames))
         outside = [n for n in wanted if not 0 <= n < len(self.slots)]
         if outside:
-            raise FrameRangeError(f"has {len(self.slots)} frames, no frame {some_ids(map(str, outside))}")
+            raise FrameRangeError(self.video, len(self.slots), outside)
         start_of = self._key_frames({self.slots[n] for n in wanted})
         return [
             Run(start, {pts: list(places) for pts, places in groupby(part, key=self.slots.__getitem__)})

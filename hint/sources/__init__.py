@@ -1,1 +1,65 @@
 """What each source says about its hands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hint.errors import MissingRequirementError, UnknownNameError
+from hint.sources.hand import CONTACTS, LeftOut, SourceHand
+from hint.sources.pool import OnProgress, Pool, silent
+
+__all__ = ["CONTACTS", "SOURCES", "LeftOut", "OnProgress", "Pool", "SourceHand", "read_source"]
+
+
+def _newdays(root: Path, clips: Path | None, **options: Any) -> Pool:
+    from hint.sources.hands23 import read_hands23
+
+    return read_hands23(root, "ND", **options)
+
+
+def _visor(root: Path, clips: Path | None, **options: Any) -> Pool:
+    from hint.sources.hands23 import read_hands23
+
+    return read_hands23(root, "EK", **options)
+
+
+def _ego4d(root: Path, clips: Path | None, **options: Any) -> Pool:
+    from hint.sources.ego4d import read_ego4d
+
+    return read_ego4d(root, clips=clips, **options)
+
+
+#: Name of a source -> its reader. Readers import Pillow and ijson, the table does not.
+SOURCES: dict[str, Callable[..., Pool]] = {"newdays": _newdays, "visor": _visor, "ego4d": _ego4d}
+
+
+def read_source(
+    name: str,
+    root: Path,
+    *,
+    clips: Path | None = None,
+    skip_broken: bool = False,
+    on_progress: OnProgress = silent,
+) -> Pool:
+    """Read the hands of a source.
+
+    Args:
+        name: "newdays" (Hands23), "visor" (the VISOR part of Hands23, or VISOR itself) or "ego4d".
+        root: Folder of the source.
+        clips: Folder of Ego4D's clips, where they are not below the root.
+        skip_broken: Leave out what cannot be read instead of refusing it all.
+        on_progress: Takes what is done and what there is in all, in files (Hands23) or bytes.
+
+    Raises:
+        UnknownNameError: If there is no such source.
+        InputError: If the root is not this source, or what it holds is broken.
+        MissingRequirementError: If a package is not installed.
+    """
+    if name not in SOURCES:
+        raise UnknownNameError("source", name, SOURCES)
+    try:
+        return SOURCES[name](root, clips, skip_broken=skip_broken, on_progress=on_progress)
+    except ModuleNotFoundError as error:
+        raise MissingRequirementError(f"{name} needs {error.name}: pip install 'hint-toolkit[frames]'") from error

@@ -63,7 +63,7 @@ class SourceHand:
 
     @property
     def side(self) -> str:
-        """"l" or "r"."""
+        """Side as names end: "l" or "r"."""
         return "r" if self.is_right else "l"
 
     @property

@@ -1,0 +1,96 @@
+"""Ego4D: where its FHO files are, read one video at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from hint.errors import InputError
+from hint.sources.fho import FhoReader
+from hint.sources.hand import LeftOut, SourceHand
+from hint.sources.pool import OnProgress, Pool, Problems, make_pool, nothing_there, silent
+from hint.sources.stream import read_entries
+
+#: Folders below the root, as the Ego4D downloader makes them and as people move them.
+FOLDERS = ("", "annotations", "v2/annotations", "v1/annotations")
+CLIP_FOLDERS = ("clips", "v2/clips", "v1/clips")
+
+#: Files with boxes and action ids, the better first.
+MAIN = ("fho_main.json", "fho.json")
+#: Files with centres only -> split. A clip in both stays in val.
+CENTRES = {"fho_hands_val.json": "val", "fho_hands_train.json": "train"}
+
+
+def read_ego4d(
+    root: Path, *, clips: Path | None = None, skip_broken: bool = False, on_progress: OnProgress = silent
+) -> Pool:
+    """Read the hands of Ego4D's FHO annotations.
+
+    ``fho_main.json`` is read where it is there, else v1's ``fho.json``, else ``fho_hands_{train,val}.json``. The clips
+    need not be there yet.
+
+    Args:
+        root: Folder of the downloader, or its ``annotations``.
+        clips: Folder of the ``<clip_uid>.mp4``; found below the root if None.
+        skip_broken: Leave out what cannot be read instead of refusing the file.
+        on_progress: Takes bytes done and bytes in all.
+
+    Raises:
+        InputError: If no file is there, or entries are broken (all are named).
+    """
+    files = _find(root)
+    left_out = LeftOut()
+    problems = Problems(root, left_out, skip_broken)
+    below = "" if clips else _clip_folder(root)
+    reader = FhoReader(below, left_out, problems)
+    sizes = [(path, path.stat().st_size) for path in files]
+    hands = list(_read(sizes, reader, problems if skip_broken else None, on_progress))
+    problems.check()
+    return make_pool(hands, left_out, sizes, clips or root)
+
+
+def _find(root: Path) -> list[Path]:
+    for name in MAIN:
+        for folder in FOLDERS:
+            if (root / folder / name).is_file():
+                return [root / folder / name]
+    found = [
+        next((root / folder / name for folder in FOLDERS if (root / folder / name).is_file()), None) for name in CENTRES
+    ]
+    files = [path for path in found if path]
+    if not files:
+        names = ", ".join((*MAIN, *CENTRES))
+        raise nothing_there(root, f"Ego4D hands ({names})", [folder or "." for folder in FOLDERS])
+    return files
+
+
+def _clip_folder(root: Path) -> str:
+    return next((folder for folder in CLIP_FOLDERS if (root / folder).is_dir()), CLIP_FOLDERS[0])
+
+
+def _read(
+    sizes: list[tuple[Path, int]], reader: FhoReader, skipped: Problems | None, on_progress: OnProgress
+) -> Iterator[SourceHand]:
+    total, before = sum(size for _, size in sizes), 0
+    for path, size in sizes:
+        try:
+            yield from _read_file(path, reader, partial(_report, on_progress, before, total))
+        except InputError as error:
+            if skipped is None:
+                raise
+            skipped.add(path.name, str(error))
+        before += size
+
+
+def _report(on_progress: OnProgress, before: int, total: int, done: int) -> None:
+    on_progress(before + done, total)
+
+
+def _read_file(path: Path, reader: FhoReader, on_read: Callable[[int], None]) -> Iterator[SourceHand]:
+    if path.name in CENTRES:
+        for _, clip in read_entries(path, ["clips"], on_read):
+            yield from reader.centres(path.name, CENTRES[path.name], clip)
+    else:
+        for key, video in read_entries(path, ["videos", "video_data"], on_read):
+            yield from reader.video(path.name, key, video)

@@ -1,0 +1,107 @@
+"""Which of the hands drawn in one frame can be used.
+
+A HInt name has room for one hand of each side, so of several the largest stays; the others still count as neighbours.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from hint.sources.hand import Box, LeftOut, gap
+
+#: Overlap (intersection over union) from which two boxes of one side are one hand drawn twice. Below it they may be two
+#: people's hands, as in a handshake.
+DRAWN_TWICE = 0.8
+
+
+class Drawn(NamedTuple):
+    """A hand as the annotators drew it.
+
+    Attributes:
+        is_right: Side.
+        box: xyxy in px.
+        contact: One of :data:`hint.sources.hand.CONTACTS`.
+    """
+
+    is_right: bool
+    box: Box
+    contact: str
+
+
+def usable(stem: str, drawn: Sequence[Drawn], size: tuple[int, int], left_out: LeftOut) -> list[tuple[Drawn, float]]:
+    """Clamp boxes to the frame and keep one hand of each side.
+
+    Args:
+        stem: HInt name of the frame.
+        drawn: All its hands.
+        size: (width, height) of the frame in px.
+        left_out: Takes the hands that cannot be used.
+
+    Returns:
+        Each hand that can be used and its gap to the nearest other hand.
+    """
+    inside: list[Drawn] = []
+    for hand in drawn:
+        box = clamp(hand.box, size)
+        if box is None:
+            left_out.add(_why_no_box(hand.box), _hand_id(stem, hand))
+            continue
+        hand = hand._replace(box=box) if box is not hand.box else hand
+        if any(hand.is_right == other.is_right and overlap(box, other.box) >= DRAWN_TWICE for other in inside):
+            left_out.add("drawn twice", _hand_id(stem, hand))
+            continue
+        inside.append(hand)
+    if len(inside) == 1:
+        return [(inside[0], math.inf)]
+    kept = _largest_of_each_side(stem, inside, left_out)
+    return [(hand, gap(hand.box, [other.box for other in inside if other is not hand])) for hand in kept]
+
+
+def _largest_of_each_side(stem: str, hands: Sequence[Drawn], left_out: LeftOut) -> list[Drawn]:
+    largest: dict[bool, Drawn] = {}
+    for hand in hands:
+        other = largest.get(hand.is_right)
+        if other is None or area(hand.box) > area(other.box):
+            largest[hand.is_right] = hand
+        if other is not None:
+            left_out.add("second hand of the same side", _hand_id(stem, hand))
+    return list(largest.values())
+
+
+def _hand_id(stem: str, hand: Drawn) -> str:
+    return f"{stem}_{'r' if hand.is_right else 'l'}"
+
+
+def _why_no_box(box: Box) -> str:
+    x1, y1, x2, y2 = box
+    return "box outside the frame" if x2 > x1 and y2 > y1 else "box without an area"
+
+
+def clamp(box: Box, size: tuple[int, int]) -> Box | None:
+    """Cut a box to the frame; None if nothing is left. A box that is inside comes back itself."""
+    x1, y1, x2, y2 = box
+    width, height = size
+    if 0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height:
+        return box
+    x1, y1, x2, y2 = max(x1, 0.0), max(y1, 0.0), min(x2, float(width)), min(y2, float(height))
+    return (x1, y1, x2, y2) if x2 > x1 and y2 > y1 else None
+
+
+def area(box: Box) -> float:
+    """Return the area of a box in px²."""
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def overlap(a: Box, b: Box) -> float:
+    """Return the intersection over union of two boxes that have an area."""
+    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    return width * height / (area(a) + area(b) - width * height)
+
+
+def centre_of(box: Box) -> tuple[float, float]:
+    """Return the middle of a box in px."""
+    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2

@@ -1,0 +1,247 @@
+"""Hands23: the New Days pictures of HInt, and its VISOR pictures.
+
+One line for each hand, seven fields: ``side | contact | hand box | object box | touch | second object box | grasp``.
+Source: the readers of github.com/ddshan/hands23_data.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image, UnidentifiedImageError
+
+from hint.names import HandName, parse_name
+from hint.sources.frame import Drawn, centre_of, usable
+from hint.sources.hand import Box, LeftOut, SourceHand
+from hint.sources.pool import OnProgress, Pool, Problems, make_pool, nothing_there, silent
+
+SPLITS, TEXTS, PICTURES = "allMergedSplit", "allMergedTxt", "allMergedBlur"
+
+#: File of each split; a frame that several list stays in the first of them.
+SPLIT_FILES = {"test": "TEST.txt", "val": "VAL.txt", "train": "TRAIN.txt"}
+
+#: Name prefix -> source.
+SOURCE_OF_PREFIX = {"ND": "newdays", "EK": "visor"}
+
+SIDES = {"left_hand": False, "right_hand": True}
+
+#: Contact as Hands23 writes it (lower case) -> as :data:`hint.sources.hand.CONTACTS` names it.
+CONTACT = {
+    "no_contact": "none",
+    "object_contact": "object",
+    "self_contact": "self",
+    "other_person_contact": "person",
+    "obj_to_obj_contact": "unknown",
+    "inconclusive": "unknown",
+    "none": "unknown",
+}
+
+_FIELDS = 7
+#: Frames between two reports of progress.
+_REPORT_EVERY = 256
+
+
+class Line(NamedTuple):
+    """One hand of a text; ``box`` is None where the annotators drew none."""
+
+    is_right: bool
+    contact: str
+    box: Box | None
+
+
+def parse_line(line: str) -> Line:
+    """Read one hand.
+
+    Raises:
+        ValueError: If it is not seven fields with a known side, a known contact and a box.
+    """
+    fields = [part.strip() for part in line.split("|")]
+    if len(fields) != _FIELDS:
+        raise ValueError(f"{len(fields)} fields, expected {_FIELDS}")
+    side, contact, box = fields[:3]
+    if side not in SIDES:
+        raise ValueError(f"side {side!r}, expected left_hand or right_hand")
+    if contact.lower() not in CONTACT:
+        raise ValueError(f"contact {contact!r}, expected one of {', '.join(CONTACT)}")
+    return Line(SIDES[side], CONTACT[contact.lower()], parse_box(box))
+
+
+def parse_box(text: str) -> Box | None:
+    """Read ``x1,y1,x2,y2``, numbers bare or in single quotes; None for ``None``.
+
+    Raises:
+        ValueError: If these are not four finite numbers.
+    """
+    if text == "None":
+        return None
+    try:
+        x1, y1, x2, y2 = (float(number.strip().strip("'")) for number in text.split(","))
+    except ValueError:
+        raise ValueError(f"hand box {text!r} is not four numbers") from None
+    if not all(map(math.isfinite, (x1, y1, x2, y2))):
+        raise ValueError(f"hand box {text!r} is not finite")
+    return x1, y1, x2, y2
+
+
+def parse_split(text: str) -> list[str]:
+    """Return the picture names of a split file."""
+    return [name for line in text.splitlines() if (name := line.strip())]
+
+
+def read_hands23(root: Path, prefix: str, *, skip_broken: bool = False, on_progress: OnProgress = silent) -> Pool:
+    """Read the hands of one part of Hands23.
+
+    Args:
+        root: Folder with ``allMergedSplit``, ``allMergedTxt`` and ``allMergedBlur``.
+        prefix: "ND" for New Days, "EK" for VISOR.
+        skip_broken: Leave out lines and files that cannot be read instead of refusing them all.
+        on_progress: Takes frames done and frames in all.
+
+    Raises:
+        InputError: If the root is not Hands23, or files are broken (all are named).
+    """
+    _check_root(root)
+    left_out = LeftOut()
+    problems = Problems(root, left_out, skip_broken)
+    splits = _read_splits(root, f"{prefix}_", left_out, problems)
+    frames = _Frames(root, SOURCE_OF_PREFIX[prefix], left_out, problems)
+    hands: list[SourceHand] = []
+    for done, (name, split) in enumerate(sorted(splits.items()), start=1):
+        hands.extend(frames.read(name, split))
+        if done % _REPORT_EVERY == 0 or done == len(splits):
+            on_progress(done, len(splits))
+    problems.check()
+    _note_unlisted(root, f"{prefix}_", splits, left_out)
+    listed = [root / SPLITS / file for file in SPLIT_FILES.values() if (root / SPLITS / file).is_file()]
+    files = [(path, path.stat().st_size) for path in listed]
+    return make_pool(hands, left_out, [*files, (root / TEXTS, frames.bytes_read)], root)
+
+
+def is_hands23(root: Path) -> bool:
+    """Tell whether a folder looks like Hands23."""
+    return (root / SPLITS).is_dir() or (root / TEXTS).is_dir()
+
+
+def expected() -> list[str]:
+    """Name what lies below a root of Hands23."""
+    return [f"{SPLITS}/{{{','.join(SPLIT_FILES.values())}}}", f"{TEXTS}/<name>.jpg.txt", f"{PICTURES}/<name>.jpg"]
+
+
+def _check_root(root: Path) -> None:
+    has_split = any((root / SPLITS / file).is_file() for file in SPLIT_FILES.values())
+    if not (has_split and (root / TEXTS).is_dir() and (root / PICTURES).is_dir()):
+        raise nothing_there(root, "Hands23", expected())
+
+
+def _read_splits(root: Path, prefix: str, left_out: LeftOut, problems: Problems) -> dict[str, str]:
+    """Return the split of each picture whose name starts with the prefix."""
+    split_of: dict[str, str] = {}
+    for split, file in SPLIT_FILES.items():
+        path = root / SPLITS / file
+        if not path.is_file():
+            continue
+        try:
+            names = parse_split(path.read_text("utf-8-sig"))
+        except UnicodeDecodeError as error:
+            problems.add(f"{SPLITS}/{file}", f"not UTF-8: {error.reason} at byte {error.start}")
+            continue
+        for name in names:
+            if name.startswith(prefix) and split_of.setdefault(name, split) != split:
+                left_out.add("listed again in another split", name.removesuffix(".jpg"))
+    return split_of
+
+
+def _note_unlisted(root: Path, prefix: str, listed: Mapping[str, str], left_out: LeftOut) -> None:
+    for path in sorted((root / TEXTS).glob(f"{prefix}*.txt")):
+        if path.stem not in listed:
+            left_out.add("listed in no split", path.stem.removesuffix(".jpg"))
+
+
+class _Frames:
+    """Reads frame after frame of one part."""
+
+    def __init__(self, root: Path, source: str, left_out: LeftOut, problems: Problems) -> None:
+        self._root = root
+        self._source = source
+        self._left_out = left_out
+        self._problems = problems
+        self.bytes_read = 0
+
+    def read(self, name: str, split: str) -> Iterator[SourceHand]:
+        """Yield the hands of one picture."""
+        stem = name.removesuffix(".jpg")
+        parsed = parse_name(f"{stem}_l") if name.endswith(".jpg") else None
+        if parsed is None or parsed.source != self._source or parsed.frame is None:
+            self._left_out.add("name that is none of HInt's", name)
+            return
+        lines = self._lines(name, stem)
+        if not lines:
+            return
+        size = self._size(name, stem)
+        if size is None:
+            return
+        drawn = [Drawn(line.is_right, line.box, line.contact) for line in lines if line.box]
+        for hand, distance in usable(stem, drawn, size, self._left_out):
+            yield self._hand(hand, distance, name, split, parsed, size)
+
+    def _hand(
+        self, hand: Drawn, distance: float, name: str, split: str, parsed: HandName, size: tuple[int, int]
+    ) -> SourceHand:
+        return SourceHand(
+            source=self._source,
+            source_split=split,
+            video_id=parsed.clip_id,
+            clip_id=parsed.clip_id,
+            stem=name.removesuffix(".jpg"),
+            frame=parsed.frame or 0,
+            frame_type="",
+            action="",
+            is_right=hand.is_right,
+            box_xyxy=hand.box,
+            centre=centre_of(hand.box),
+            size=size,
+            contact=hand.contact,
+            hand_gap=distance,
+            file=f"{PICTURES}/{name}",
+        )
+
+    def _lines(self, name: str, stem: str) -> list[Line]:
+        file = f"{name}.txt"
+        try:
+            content = (self._root / TEXTS / file).read_bytes()
+            text = content.decode("utf-8-sig")
+        except FileNotFoundError:
+            self._left_out.add("label file missing", stem)
+            return []
+        except UnicodeDecodeError as error:
+            self._problems.add(f"{TEXTS}/{file}", f"not UTF-8: {error.reason} at byte {error.start}")
+            return []
+        self.bytes_read += len(content)
+        lines: list[Line] = []
+        for number, line in enumerate(text.splitlines(), start=1):
+            if not line.strip():
+                continue
+            try:
+                found = parse_line(line)
+            except ValueError as error:
+                self._problems.add(f"{TEXTS}/{file} line {number}", str(error))
+                continue
+            if found.box is None:
+                self._left_out.add("no box", f"{stem}_{'r' if found.is_right else 'l'}")
+            else:
+                lines.append(found)
+        return lines
+
+    def _size(self, name: str, stem: str) -> tuple[int, int] | None:
+        """Read (width, height) from the header of the picture, without decoding it."""
+        try:
+            with Image.open(self._root / PICTURES / name) as picture:
+                return picture.size
+        except FileNotFoundError:
+            self._left_out.add("picture missing", stem)
+        except (UnidentifiedImageError, OSError, SyntaxError) as error:
+            self._problems.add(f"{PICTURES}/{name}", f"no picture: {error}")
+        return None

@@ -1,0 +1,96 @@
+"""What a reader hands over: the hands of a source, what was left out, what was read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from pathlib import Path
+
+from hint.errors import InputError, some_ids
+from hint.sources.hand import LeftOut, SourceHand
+
+#: Called with how much is done and how much there is, in files or bytes.
+OnProgress = Callable[[int, int], None]
+
+#: The reason under which broken entries are left out, where they may be.
+BROKEN = "broken"
+
+
+def silent(done: int, total: int) -> None:
+    """Show no progress."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Hands that can be sampled.
+
+    Attributes:
+        hands: Sorted by hand_id, which is unique.
+        left_out: What was passed over, and why.
+        files: (path, bytes) of what was read; a folder of many small files counts as one.
+        pictures: Folder that ``file`` of every hand is below.
+    """
+
+    hands: list[SourceHand]
+    left_out: LeftOut
+    files: tuple[tuple[Path, int], ...]
+    pictures: Path
+
+
+class Problems:
+    """Broken input: collected so that one message names it all, or left out if the caller wants to go on."""
+
+    def __init__(self, root: Path, left_out: LeftOut, skip: bool) -> None:
+        self._root = root
+        self._left_out = left_out
+        self._skip = skip
+        self._found: list[str] = []
+
+    def add(self, where: str, why: str) -> None:
+        """Note a file, line or entry that cannot be read."""
+        if self._skip:
+            self._left_out.add(BROKEN, f"{where} ({why})")
+        else:
+            self._found.append(f"{where} ({why})")
+
+    def check(self) -> None:
+        """Stop if anything was noted that may not be left out.
+
+        Raises:
+            InputError: With the first five and the total.
+        """
+        if self._found:
+            raise InputError(
+                f"{len(self._found)} broken in {self._root}: {some_ids(self._found)}; "
+                "mend them, or go on without them with --skip-broken"
+            )
+
+
+def make_pool(
+    hands: Iterable[SourceHand], left_out: LeftOut, files: Iterable[tuple[Path, int]], pictures: Path
+) -> Pool:
+    """Sort hands by id; of several with the same id the first given stays."""
+    unique: list[SourceHand] = []
+    last = ""
+    for hand in sorted(hands, key=attrgetter("hand_id")):
+        hand_id = hand.hand_id
+        if hand_id == last:
+            left_out.add("annotated again under the same name", hand_id)
+        else:
+            unique.append(hand)
+        last = hand_id
+    return Pool(unique, left_out, tuple(files), pictures)
+
+
+def nothing_there(root: Path, what: str, looked_for: Sequence[str]) -> InputError:
+    """Say what a root lacks.
+
+    Args:
+        root: The folder.
+        what: What it should hold.
+        looked_for: Paths below it.
+    """
+    if not root.exists():
+        return InputError(f"{root}: no such folder")
+    return InputError(f"{root} holds no {what}; looked for {', '.join(looked_for)} below it")

@@ -1,0 +1,87 @@
+"""Entries of a JSON file too large to load, one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import ijson  # type: ignore[import-untyped]
+
+from hint.errors import InputError
+
+#: Bytes given to the parser at a time; errors are located this well.
+CHUNK = 1 << 16
+
+
+class _Counted:
+    """A file that says how far it was read."""
+
+    def __init__(self, stream: IO[bytes], on_read: Callable[[int], None]) -> None:
+        self._stream = stream
+        self._on_read = on_read
+        self.done = 0
+
+    def read(self, size: int = -1) -> bytes:
+        block = self._stream.read(size)
+        self.done += len(block)
+        self._on_read(self.done)
+        return block
+
+
+def read_entries(
+    path: Path, keys: Iterable[str], on_read: Callable[[int], None] = lambda done: None
+) -> Iterator[tuple[str, Any]]:
+    """Yield the entries of the first top-level key that is there, a list or an object.
+
+    Args:
+        path: JSON file whose top level is an object.
+        keys: Keys to look for.
+        on_read: Takes the bytes read so far.
+
+    Yields:
+        (key in the object or "", entry). Numbers are int or float.
+
+    Raises:
+        InputError: If the JSON is broken, with the place in bytes; or none of the keys holds a list or an object.
+    """
+    wanted = tuple(keys)
+    key, is_list = _find(path, wanted)
+    with path.open("rb") as stream:
+        counted = _Counted(stream, on_read)
+        options = {"use_float": True, "buf_size": CHUNK}
+        try:
+            if is_list:
+                yield from (("", entry) for entry in ijson.items(counted, f"{key}.item", **options))
+            else:
+                yield from ijson.kvitems(counted, key, **options)
+        except ijson.JSONError as error:
+            raise _broken(path, error, counted.done) from error
+
+
+def _find(path: Path, keys: tuple[str, ...]) -> tuple[str, bool]:
+    """Return the first of the keys at the top level, and whether it holds a list."""
+    with path.open("rb") as stream:
+        counted = _Counted(stream, lambda done: None)
+        found, depth = "", 0
+        try:
+            for event, value in ijson.basic_parse(counted, use_float=True, buf_size=CHUNK):
+                if found:
+                    if event not in ("start_array", "start_map"):
+                        raise InputError(f"{path}: {found!r} is neither a list nor an object")
+                    return found, event == "start_array"
+                if event in ("start_map", "start_array"):
+                    depth += 1
+                elif event in ("end_map", "end_array"):
+                    depth -= 1
+                elif event == "map_key" and depth == 1 and value in keys:
+                    found = value
+        except ijson.JSONError as error:
+            raise _broken(path, error, counted.done) from error
+    raise InputError(f"{path} has no {' or '.join(map(repr, keys))} at its top level")
+
+
+def _broken(path: Path, error: Exception, done: int) -> InputError:
+    """Say where; the parser's own message shows the text around it."""
+    why = " ".join(str(error).replace("(right here) ------^", "").split())
+    return InputError(f"{path}: broken JSON between byte {max(0, done - CHUNK)} and byte {done}: {why}")

@@ -18,7 +18,10 @@ NAMELESS_VISOR_VIDEO = "P03_120"
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _PATTERNS = {
     "newdays": re.compile(r"ND_(?P<video>.{11})_frame(?P<frame>\d{6})_(?P<side>[lr])"),
-    "visor": re.compile(r"EK_(?:(?P<index>\d{4,5})_(?P<video>P\d\d_\d{2,3})_)?frame_(?P<frame>\d{10})_(?P<side>[lr])"),
+    # As Hands23 names VISOR's frames, with or without a video, and as VISOR does.
+    "visor": re.compile(
+        r"(?:EK_\d{4,5}_(?=P)|EK_(?=frame)|(?=P))(?:(?P<video>P\d\d_\d{2,3})_)?frame_(?P<frame>\d{10})_(?P<side>[lr])"
+    ),
     "ego4d": re.compile(
         rf"(?P<video>{_UUID})_(?P<action>{_UUID})_(?P<frame>\d+)_(?P<type>{'|'.join(FRAME_TYPES)})_(?P<side>[lr])"
     ),

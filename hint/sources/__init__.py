@@ -8,7 +8,7 @@ from typing import Any
 
 from hint.errors import MissingRequirementError, UnknownNameError
 from hint.sources.hand import CONTACTS, LeftOut, SourceHand
-from hint.sources.pool import OnProgress, Pool, silent
+from hint.sources.pool import OnProgress, Pool, nothing_there, silent
 
 __all__ = ["CONTACTS", "SOURCES", "LeftOut", "OnProgress", "Pool", "SourceHand", "read_source"]
 
@@ -20,9 +20,13 @@ def _newdays(root: Path, clips: Path | None, **options: Any) -> Pool:
 
 
 def _visor(root: Path, clips: Path | None, **options: Any) -> Pool:
-    from hint.sources.hands23 import read_hands23
+    from hint.sources import hands23, visor
 
-    return read_hands23(root, "EK", **options)
+    if hands23.is_hands23(root):
+        return hands23.read_hands23(root, "EK", **options)
+    if visor.is_visor(root):
+        return visor.read_visor(root, **options)
+    raise nothing_there(root, "VISOR", [*hands23.expected(), *visor.expected()])
 
 
 def _ego4d(root: Path, clips: Path | None, **options: Any) -> Pool:

@@ -67,6 +67,11 @@ class SourceHand:
         return "r" if self.is_right else "l"
 
     @property
+    def longest_side(self) -> float:
+        """Longest side of the box in px, 0 without a box."""
+        return max(self.box_xyxy[2] - self.box_xyxy[0], self.box_xyxy[3] - self.box_xyxy[1]) if self.box_xyxy else 0.0
+
+    @property
     def frame_id(self) -> tuple[str, int]:
         """What picture the hand is in; several actions of Ego4D may share one."""
         return self.clip_id, self.frame

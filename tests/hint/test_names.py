@@ -36,6 +36,21 @@ def test_visor_names_carry_a_video(index: str) -> None:
     assert (name.source, name.clip_id, name.frame) == ("visor", "P01_107", 249)
 
 
+@pytest.mark.parametrize("video", ["P01_107", "P03_04"])
+@pytest.mark.parametrize("side", ["l", "r"])
+def test_frames_may_be_named_as_visor_does(video: str, side: str) -> None:
+    name = parse_name(f"{video}_frame_0000000249_{side}")
+    assert name is not None
+    assert (name.source, name.clip_id, name.frame, name.is_right) == ("visor", video, 249, side == "r")
+
+
+@pytest.mark.parametrize("stem", ["EK_P01_107_frame_0000000249", "EK_0003_frame_0000000249", "frame_0000000249"])
+def test_half_a_visor_name_is_another_name(stem: str) -> None:
+    name = parse_name(f"{stem}_r")
+    assert name is not None
+    assert (name.source, name.clip_id) == ("other", stem)
+
+
 def test_nameless_visor_frames_are_of_one_video() -> None:
     name = parse_name("EK_frame_0000040462_l")
     assert name is not None

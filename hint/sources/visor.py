@@ -1,0 +1,228 @@
+"""EPIC-KITCHENS VISOR: sparse annotations, one JSON file for each video, with or without the pictures."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from hint.names import parse_name
+from hint.sources.frame import centre_of, usable
+from hint.sources.hand import LeftOut, SourceHand
+from hint.sources.pool import OnProgress, Pool, Problems, make_pool, nothing_there, silent
+from hint.sources.visor_frame import hands_of_frame
+
+#: Folder of the release below the root; the root may be this folder itself.
+STORE = "GroundTruth-SparseAnnotations"
+ANNOTATIONS, PICTURES = "annotations", "rgb_frames"
+
+#: Splits that may have annotations; a frame that several hold stays in the first.
+SPLITS = ("test", "val", "train")
+
+#: Wrong contacts, as VISOR-HOS lists them: picture name -> name of the hand -> id of what it touches.
+ERRATA = "correct.json"
+
+#: Every sparse frame.
+FRAME_SIZE = (1920, 1080)
+
+
+def read_visor(root: Path, *, skip_broken: bool = False, on_progress: OnProgress = silent) -> Pool:
+    """Read the hands of VISOR's sparse annotations.
+
+    Pictures may be in ``rgb_frames/<split>/<Pxx>/<video>.zip``, unpacked into a folder ``<video>`` there, or in such a
+    folder or .zip beside the annotations. For videos without pictures the hands name the .zip they will be in.
+
+    Args:
+        root: Folder with ``GroundTruth-SparseAnnotations``, or with ``annotations`` directly.
+        skip_broken: Leave out files and frames that cannot be read instead of refusing them all.
+        on_progress: Takes bytes done and bytes in all.
+
+    Raises:
+        InputError: If the root is not VISOR, or files are broken (all are named).
+    """
+    store = _store(root)
+    if store is None:
+        raise nothing_there(root, "VISOR", expected())
+    left_out = LeftOut()
+    problems = Problems(root, left_out, skip_broken)
+    videos = [(split, path) for split in SPLITS for path in sorted((store / ANNOTATIONS / split).glob("*.json"))]
+    files = [(path, path.stat().st_size) for _, path in videos]
+    errata = next((path for path in (root / ERRATA, store / ERRATA) if path.is_file()), None)
+    reader = _Reader(root, Pictures(root, store, problems), _corrections(errata, problems), left_out, problems)
+    hands: list[SourceHand] = []
+    done, total = 0, sum(size for _, size in files)
+    for (split, path), (_, size) in zip(videos, files, strict=True):
+        hands.extend(reader.video(path, split))
+        done += size
+        on_progress(done, total)
+    problems.check()
+    read = [(errata, errata.stat().st_size), *files] if errata else files
+    return make_pool(hands, left_out, read, root)
+
+
+def is_visor(root: Path) -> bool:
+    """Tell whether a folder looks like VISOR."""
+    return _store(root) is not None
+
+
+def expected() -> list[str]:
+    """Name what lies below a root of VISOR."""
+    return [f"{STORE}/{ANNOTATIONS}/{{train,val}}/<video>.json", f"{ANNOTATIONS}/{{train,val}}/<video>.json"]
+
+
+def _store(root: Path) -> Path | None:
+    for store in (root / STORE, root):
+        if any(any((store / ANNOTATIONS / split).glob("*.json")) for split in SPLITS):
+            return store
+    return None
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number")
+
+
+def _load(path: Path) -> Any:
+    """Read JSON; ValueError says where it breaks."""
+    return json.loads(path.read_bytes(), parse_constant=_refuse)
+
+
+def _corrections(path: Path | None, problems: Problems) -> dict[str, dict[str, str]]:
+    if path is None:
+        return {}
+    try:
+        found = _load(path)
+    except ValueError as error:
+        problems.add(path.name, str(error))
+        return {}
+    if isinstance(found, dict) and all(isinstance(contacts, dict) for contacts in found.values()):
+        return found
+    problems.add(path.name, "expected an object of objects: picture -> hand -> id")
+    return {}
+
+
+class Pictures:
+    """Finds the picture of a frame; every folder and .zip is listed once."""
+
+    def __init__(self, root: Path, store: Path, problems: Problems) -> None:
+        self._root = root
+        self._store = store
+        self._problems = problems
+        self._names: dict[Path, dict[str, tuple[str, str]]] = {}
+        self._holder: dict[str, Path | None] = {}
+
+    def find(self, video: str, split: str, name: str) -> tuple[str, str] | None:
+        """Return (file below the root, member of a .zip); None if the video's pictures lack this one."""
+        if video not in self._holder:
+            self._holder[video] = next((path for path in self._places(video, split) if path.exists()), None)
+        holder = self._holder[video]
+        if holder is None:
+            return self._below(next(self._places(video, split)).with_suffix(".zip")), name
+        if holder not in self._names:
+            self._names[holder] = self._list(holder)
+        return self._names[holder].get(name)
+
+    def _places(self, video: str, split: str) -> Iterator[Path]:
+        person = video.partition("_")[0]
+        for one in (split, *(other for other in SPLITS if other != split)):
+            folder = self._store / PICTURES / one / person
+            yield folder / video
+            yield folder / f"{video}.zip"
+        for folder in (self._store / ANNOTATIONS / split, self._store, self._root):
+            yield folder / video
+            yield folder / f"{video}.zip"
+
+    def _below(self, path: Path) -> str:
+        return path.relative_to(self._root).as_posix()
+
+    def _list(self, holder: Path) -> dict[str, tuple[str, str]]:
+        if holder.is_dir():
+            return {path.name: (self._below(path), "") for path in sorted(holder.rglob("*.jpg"))}
+        try:
+            with zipfile.ZipFile(holder) as archive:
+                members = archive.namelist()
+        except (OSError, zipfile.BadZipFile) as error:
+            self._problems.add(self._below(holder), str(error))
+            return {}
+        return {member.rpartition("/")[2]: (self._below(holder), member) for member in members}
+
+
+class _Reader:
+    """Reads video after video."""
+
+    def __init__(
+        self,
+        root: Path,
+        pictures: Pictures,
+        corrections: Mapping[str, Mapping[str, str]],
+        left_out: LeftOut,
+        problems: Problems,
+    ) -> None:
+        self._root = root
+        self._pictures = pictures
+        self._corrections = corrections
+        self._left_out = left_out
+        self._problems = problems
+        self._seen: set[str] = set()
+
+    def video(self, path: Path, split: str) -> Iterator[SourceHand]:
+        """Yield the hands of one file."""
+        where = path.relative_to(self._root).as_posix()
+        try:
+            content = _load(path)
+        except ValueError as error:
+            self._problems.add(where, str(error))
+            return
+        frames = content.get("video_annotations") if isinstance(content, dict) else None
+        if not isinstance(frames, list):
+            self._problems.add(where, "has no list video_annotations")
+            return
+        for number, frame in enumerate(frames):
+            try:
+                yield from self._frame(frame, split)
+            except ValueError as error:
+                self._problems.add(f"{where} video_annotations[{number}]", str(error))
+
+    def _frame(self, frame: Any, split: str) -> Iterator[SourceHand]:
+        image = frame.get("image") if isinstance(frame, dict) else None
+        name = image.get("name") if isinstance(image, dict) else None
+        if not isinstance(name, str):
+            raise ValueError("has no image name")
+        stem = name.removesuffix(".jpg")
+        parsed = parse_name(f"{stem}_l")
+        if parsed is None or parsed.source != "visor" or parsed.frame is None:
+            self._left_out.add("name that is none of HInt's", name)
+            return
+        if stem in self._seen:
+            self._left_out.add("frame annotated again", stem)
+            return
+        self._seen.add(stem)
+        drawn, unusable = hands_of_frame(frame.get("annotations"), self._corrections.get(name, {}))
+        for reason, is_right in unusable:
+            self._left_out.add(reason, f"{stem}_{'r' if is_right else 'l'}")
+        if not drawn:
+            return
+        place = self._pictures.find(parsed.clip_id, split, name)
+        if place is None:
+            self._left_out.add("picture missing", stem)
+            return
+        for hand, distance in usable(stem, drawn, FRAME_SIZE, self._left_out):
+            yield SourceHand(
+                source="visor",
+                source_split=split,
+                video_id=parsed.clip_id,
+                clip_id=parsed.clip_id,
+                stem=stem,
+                frame=parsed.frame,
+                frame_type="",
+                action="",
+                is_right=hand.is_right,
+                box_xyxy=hand.box,
+                centre=centre_of(hand.box),
+                size=FRAME_SIZE,
+                contact=hand.contact,
+                hand_gap=distance,
+                file=place[0],
+                member=place[1],
+            )

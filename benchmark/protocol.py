@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import sys
 from dataclasses import dataclass
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from hint.errors import InputError, UnknownNameError
+from hint.files.named_toml import NamedToml
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+_FILES = NamedToml("protocol", "benchmark", "protocols")
 
 #: What the code computes; a protocol that asks for something else is refused instead of half obeyed.
 _IMPLEMENTED = {
@@ -112,8 +106,7 @@ class Protocol:
 
 def list_protocols() -> list[str]:
     """Return the names of the protocols that come with the toolkit."""
-    names = (entry.name for entry in files("benchmark").joinpath("protocols").iterdir())
-    return sorted(n.removesuffix(".toml") for n in names if n.endswith(".toml"))
+    return _FILES.names()
 
 
 def load_protocol(name: str = "hint-v1") -> Protocol:
@@ -126,23 +119,11 @@ def load_protocol(name: str = "hint-v1") -> Protocol:
         UnknownNameError: If there is no protocol of that name.
         InputError: If the file is missing, malformed, or asks for rules that are not implemented.
     """
-    content = _content(name)
+    table, sha256 = _FILES.load(name)
     try:
-        return _parse(tomllib.loads(content.decode()), hashlib.sha256(content).hexdigest())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"protocol {name}: not a TOML file: {error}") from error
+        return _parse(table, sha256)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"protocol {name}: {_explain(error)}; compare it with hint-v1") from error
-
-
-def _content(name: str) -> bytes:
-    if name.endswith(".toml"):
-        if not Path(name).is_file():
-            raise InputError(f"protocol {name}: no such file; known names: {', '.join(list_protocols())}")
-        return Path(name).read_bytes()
-    if name not in list_protocols():
-        raise UnknownNameError("protocol", name, list_protocols())
-    return files("benchmark").joinpath("protocols").joinpath(f"{name}.toml").read_bytes()
 
 
 def _parse(table: dict[str, Any], sha256: str) -> Protocol:

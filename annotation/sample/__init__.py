@@ -1,0 +1,1 @@
+"""Choose hands of the three sources by the rules of a policy, and write their pictures and a manifest."""

@@ -1,0 +1,106 @@
+"""Manifest of sampled hands: JSON Lines, one hand per line, sorted by id."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from hint.errors import InputError, some_ids
+from hint.files.atomic import write_bytes
+
+
+class SampledHand(BaseModel):
+    """One line of a manifest.
+
+    Attributes:
+        hand_id: HInt name of the hand, and of its picture.
+        source: Where it comes from.
+        split: "train", "val" or "test" of the sample.
+        folder: HInt folder it belongs to, such as "TRAIN_newdays_img".
+        video: Recording; no two splits share one.
+        clip: What HInt names call the video.
+        frame: Frame number as the source counts.
+        frame_type: Ego4D's critical frame, "" elsewhere.
+        action: Ego4D's action, "" elsewhere.
+        side: Side of the hand.
+        box_xyxy: Box in px; None where the source gives only a centre.
+        centre: (x, y) of the hand in px.
+        size: (width, height) of the frame in px.
+        contact: What the hand touches, as the source says.
+        interaction: "hand_object", "hand_hand", "none" or "unknown", by the rules of the policy.
+        stratum: Part of the policy that chose it.
+        policy: Name of the policy.
+        policy_sha256: Digest of its file.
+        seed: Seed of the draw.
+        origin: Where the picture was taken from, below the source's root.
+        image: The picture, relative to the manifest.
+        image_sha256: Its digest.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    hand_id: str
+    source: str
+    split: Literal["train", "val", "test"]
+    folder: str
+    video: str
+    clip: str
+    frame: int
+    frame_type: str
+    action: str
+    side: Literal["left", "right"]
+    box_xyxy: tuple[float, float, float, float] | None
+    centre: tuple[float, float]
+    size: tuple[int, int]
+    contact: str
+    interaction: str
+    stratum: str
+    policy: str
+    policy_sha256: str
+    seed: int
+    origin: str
+    image: str
+    image_sha256: str
+
+
+def write_manifest(path: Path, hands: Iterable[SampledHand]) -> None:
+    """Write a manifest atomically, sorted by id."""
+    lines = [hand.model_dump_json() for hand in sorted(hands, key=lambda hand: hand.hand_id)]
+    write_bytes(path, "".join(f"{line}\n" for line in lines).encode())
+
+
+def read_manifest(path: Path) -> list[SampledHand]:
+    """Read a manifest.
+
+    Raises:
+        InputError: If the file is absent, or lines are no sampled hands (file and lines are named), or ids repeat.
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+    hands: list[SampledHand] = []
+    problems: list[str] = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            hands.append(SampledHand.model_validate_json(line))
+        except ValidationError as error:
+            problems.append(f"line {number} ({_say(error)})")
+    if problems:
+        raise InputError(f"{path}: {len(problems)} of {len(lines)} lines are no sampled hands: {some_ids(problems)}")
+    again = [i for i, times in Counter(hand.hand_id for hand in hands).items() if times > 1]
+    if again:
+        raise InputError(f"{path}: duplicate hand ids: {some_ids(again)}")
+    if not hands:
+        raise InputError(f"{path} is empty")
+    return hands
+
+
+def _say(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"]))
+    return f"{where}: {first['msg']}" if where else str(first["msg"])

@@ -1,7 +1,10 @@
 """Fixtures every test may ask for."""
 
+import importlib.util
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -26,6 +29,20 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"no reference data at {SHARED}")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def synthetic() -> ModuleType:
+    """The package that writes made-up trees of the sources; ``tests`` is on no path, so it is loaded from its files."""
+    folder = Path(__file__).resolve().parent / "synthetic"
+    spec = importlib.util.spec_from_file_location(
+        "synthetic", folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules["synthetic"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(autouse=True)

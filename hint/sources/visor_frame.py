@@ -94,6 +94,7 @@ def read_parts(annotations: Any, corrections: Mapping[str, str]) -> dict[str, Pa
 
 def _kind(number: Any, name: str) -> tuple[bool | None, bool]:
     """Return the side of a hand, None for anything else, and whether it is a glove."""
+    number = number if isinstance(number, int) else None
     is_right = HAND_CLASSES[number] if number in HAND_CLASSES else HAND_NAMES.get(name)
     return is_right, is_right is None and (number in GLOVE_CLASSES or name in GLOVE_NAMES)
 

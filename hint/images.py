@@ -1,6 +1,8 @@
 """Read pictures as the official evaluation does: stored pixels, EXIF orientation ignored."""
 
+import os
 from pathlib import Path
+from typing import IO
 
 import cv2
 import numpy as np
@@ -10,6 +12,7 @@ from hint.files.atomic import write_bytes
 from hint.types import Image
 
 _JPEG, _PNG = b"\xff\xd8", b"\x89PNG"
+_TAIL = 4096
 _FLAGS = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 
 
@@ -35,6 +38,24 @@ def read_image(path: Path) -> Image:
     return rgb
 
 
+def is_cut(stream: IO[bytes]) -> bool:
+    """Tell whether a picture with a whole header ends before its end marker.
+
+    Its last bytes are read; all of it only where they lack the marker, which other data may follow.
+
+    Args:
+        stream: The file; its position changes.
+    """
+    stream.seek(0)
+    start = stream.read(len(_PNG))
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(max(0, size - _TAIL))
+    if not _is_cut(start + b"\0" + stream.read()):
+        return False
+    stream.seek(0)
+    return _is_cut(stream.read())
+
+
 def _is_cut(content: bytes) -> bool:
     """Tell whether the end marker is absent; a JPEG thumbnail's own one lies before the last start of scan."""
     if content.startswith(_JPEG):
@@ -50,7 +71,19 @@ def write_image(path: Path, image: Image, quality: int = 95) -> None:
         image: (H,W,3) RGB uint8.
         quality: JPEG quality, 0..100.
     """
-    ok, content = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    if not ok:
-        raise InputError(f"{path}: OpenCV cannot write {path.suffix or 'files without a suffix'}")
-    write_bytes(path, content.tobytes())
+    try:
+        write_bytes(path, encode_image(image, path.suffix, quality))
+    except cv2.error as error:
+        raise InputError(f"{path}: OpenCV cannot write {path.suffix or 'files without a suffix'}") from error
+
+
+def encode_image(image: Image, suffix: str, quality: int = 95) -> bytes:
+    """Return the bytes of a picture file.
+
+    Args:
+        image: (H,W,3) RGB uint8.
+        suffix: ".jpg", ".png", ...
+        quality: JPEG quality, 0..100.
+    """
+    _, content = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return content.tobytes()

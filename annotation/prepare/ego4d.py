@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from os import cpu_count
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -21,11 +20,12 @@ from hint.files import write_bytes
 from hint.names import parse_name
 from hint.video import FrameRangeError, VideoError, cut_jpegs
 from hint.video.ffmpeg import require_ffmpeg
+from hint.workers import in_threads
 
 _FOLDER = re.compile(r"(TRAIN|VAL|TEST)_ego4d_(img|seq)")
 
-#: Clip -> frame -> files it becomes.
-Wanted = dict[str, dict[int, list[Path]]]
+#: Frame -> files it becomes.
+Frames = dict[int, list[Path]]
 
 
 @dataclass
@@ -105,7 +105,7 @@ def cut_frames(
     clips: Path,
     root: Path,
     *,
-    overwrite: bool = False,
+    overwrite: str = "missing",
     workers: int | None = None,
     on_done: Callable[[int], None] | None = None,
 ) -> Cut:
@@ -115,40 +115,42 @@ def cut_frames(
         names: Folder -> stems, from :func:`frame_names`.
         clips: Folder of ``<clip>.mp4``.
         root: The HInt folder.
-        overwrite: Cut anew what is there.
+        overwrite: "missing": cut what is not there; "never": refuse if any is; "always": cut all anew.
         workers: Clips at the same time, by default one per core; each runs ffmpeg processes of its own.
         on_done: Called with the number of pictures that were just dealt with.
 
     Raises:
         MissingRequirementError: If ffmpeg is absent.
-        InputError: If there is no folder of clips.
+        InputError: If there is no folder of clips, or pictures are there that may not be.
         WriteError: If a picture cannot be saved.
     """
     require_ffmpeg()
     if not clips.is_dir():
         raise InputError(f"{clips}: no such folder of clips")
-    wanted, present = _wanted(names, root, overwrite)
+    wanted, present = _wanted(names, root, overwrite == "always")
+    if present and overwrite == "never":
+        raise InputError(f"{present} of the pictures are in {root} already; go on with --overwrite missing")
     cut = Cut(present=present)
     advance = on_done or (lambda _: None)
     advance(present)
     for clip in [clip for clip in wanted if not (clips / f"{clip}.mp4").is_file()]:
         cut.missing[clip] = _count(wanted.pop(clip))
         advance(cut.missing[clip])
-    for clip, written, failure in _cut_all(wanted, clips, workers):
+    for (clip, frames), (written, failure) in in_threads(partial(_cut_clip, clips), wanted.items(), workers):
         cut.written += written
         if failure:
             cut.failed[clip] = failure
-        advance(_count(wanted[clip]))
+        advance(_count(frames))
     return cut
 
 
-def _count(frames: dict[int, list[Path]]) -> int:
+def _count(frames: Frames) -> int:
     return sum(len(paths) for paths in frames.values())
 
 
-def _wanted(names: dict[str, list[str]], root: Path, overwrite: bool) -> tuple[Wanted, int]:
+def _wanted(names: dict[str, list[str]], root: Path, overwrite: bool) -> tuple[dict[str, Frames], int]:
     """Return what is to be cut, and how many pictures are there."""
-    wanted: Wanted = defaultdict(lambda: defaultdict(list))
+    wanted: dict[str, Frames] = defaultdict(lambda: defaultdict(list))
     present = 0
     for folder, stems in names.items():
         here = set() if overwrite else {path.name for path in (root / folder).glob("*.jpg") if path.stat().st_size}
@@ -162,25 +164,12 @@ def _wanted(names: dict[str, list[str]], root: Path, overwrite: bool) -> tuple[W
     return wanted, present
 
 
-def _cut_all(wanted: Wanted, clips: Path, workers: int | None) -> Iterator[tuple[str, int, str]]:
-    """Yield (clip, pictures written, why not all) as clips get done; on Ctrl-C no further picture is begun."""
-    stop = Event()
-    with ThreadPoolExecutor(workers or cpu_count() or 1) as pool:
-        try:
-            jobs = {
-                pool.submit(_cut_clip, clips / f"{clip}.mp4", frames, stop): clip for clip, frames in wanted.items()
-            }
-            for job in as_completed(jobs):
-                yield jobs[job], *job.result()
-        finally:
-            stop.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _cut_clip(clip: Path, frames: dict[int, list[Path]], stop: Event) -> tuple[int, str]:
+def _cut_clip(clips: Path, job: tuple[str, Frames], stop: Event) -> tuple[int, str]:
+    """Return how many pictures were written, and why not all."""
+    clip, frames = job
     written = 0
     try:
-        for number, jpeg in cut_jpegs(clip, frames):
+        for number, jpeg in cut_jpegs(clips / f"{clip}.mp4", frames):
             if stop.is_set():
                 break
             for path in frames[number]:
@@ -188,7 +177,7 @@ def _cut_clip(clip: Path, frames: dict[int, list[Path]], stop: Event) -> tuple[i
                 written += 1
     except FrameRangeError as error:
         within = {number: paths for number, paths in frames.items() if number < error.length}
-        return written + (_cut_clip(clip, within, stop)[0] if within else 0), str(error)
+        return (_cut_clip(clips, (clip, within), stop)[0] if within else 0), str(error)
     except VideoError as error:
         return written, str(error)
     return written, ""

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from hint.cli import demo, doctor, evaluate, fetch, listing, prepare, weights
+from hint.cli import demo, doctor, evaluate, fetch, listing, prepare, sample, weights
 from hint.errors import HintError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("fetch")(fetch.fetch)
 app.command("demo")(demo.demo)
 app.command("demo-data")(demo.demo_data)
 app.add_typer(prepare.app, name="prepare")
+app.add_typer(sample.app, name="sample")
 app.add_typer(weights.app, name="weights")
 
 

@@ -16,13 +16,19 @@ class Listed(str, Enum):
     """What can be listed."""
 
     methods = "methods"
+    policies = "policies"
     protocols = "protocols"
     subsets = "subsets"
 
 
 def list_names(what: Listed, as_json: Json = False) -> None:
-    """List methods, protocols or subsets."""
-    rows = {Listed.methods: _methods, Listed.protocols: _protocols, Listed.subsets: _subsets}[what]()
+    """List methods, sampling policies, protocols or subsets."""
+    rows = {
+        Listed.methods: _methods,
+        Listed.policies: _policies,
+        Listed.protocols: _protocols,
+        Listed.subsets: _subsets,
+    }[what]()
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
     else:
@@ -33,6 +39,13 @@ def _methods() -> list[dict[str, Any]]:
     from hint.methods.table import list_methods
 
     return [dict(row) for row in list_methods()]
+
+
+def _policies() -> list[dict[str, Any]]:
+    from annotation.sample.policy import list_policies, load_policy
+
+    policies = [load_policy(name) for name in list_policies()]
+    return [{"id": p.id, "title": p.title, "folders": list(p.draws), "sha256": p.sha256} for p in policies]
 
 
 def _protocols() -> list[dict[str, Any]]:

@@ -1,0 +1,125 @@
+"""Write the pictures of a sample: copied, taken out of a .zip, or cut out of a clip at the exact frame."""
+
+from __future__ import annotations
+
+import zipfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from threading import Event
+
+from hint.errors import InputError, MissingRequirementError, some_ids
+from hint.files import write_bytes
+from hint.sources.hand import SourceHand
+from hint.workers import in_threads
+
+#: Hands whose pictures lie in one file: a picture, a .zip or a clip.
+Group = list[SourceHand]
+
+
+def picture_path(folder: Path, hand: SourceHand) -> Path:
+    """Return where the picture of a hand goes: clips give JPEG, pictures keep their kind."""
+    suffix = Path(hand.member or hand.file).suffix.lower()
+    return folder / f"{hand.hand_id}{'.jpg' if suffix == '.mp4' else suffix}"
+
+
+def require_files(hands: Sequence[SourceHand], base: Path, listing: Path) -> None:
+    """Raise if files the pictures are in are not there; clips are listed in a file for the downloader.
+
+    Args:
+        hands: The hands of a sample.
+        base: Folder their ``file`` is below.
+        listing: Where to write the names of absent clips, one per line.
+
+    Raises:
+        MissingRequirementError: If clips are absent.
+        InputError: If pictures are absent.
+    """
+    absent = sorted({hand.file for hand in hands if not (base / hand.file).is_file()})
+    clips = [Path(file).stem for file in absent if file.endswith(".mp4")]
+    if clips:
+        write_bytes(listing, "".join(f"{clip}\n" for clip in clips).encode())
+        raise MissingRequirementError(
+            f"{len(clips)} clips are not below {base}: {some_ids(clips)}; download them (ego4d "
+            f"--datasets clips --video_uid_file {listing}) and type the same command again, or draw from what is there "
+            "with --available"
+        )
+    if absent:
+        raise InputError(f"{len(absent)} files of pictures are not below {base}: {some_ids(absent)}")
+
+
+def write_pictures(
+    hands: Sequence[SourceHand],
+    base: Path,
+    folder: Path,
+    *,
+    overwrite: bool = False,
+    workers: int | None = None,
+    on_done: Callable[[int], None] | None = None,
+) -> None:
+    """Write one picture per hand; those that are there stay.
+
+    Args:
+        hands: The hands of a sample.
+        base: Folder their ``file`` is below.
+        folder: Where the pictures go.
+        overwrite: Write anew what is there.
+        workers: Files read at the same time, by default one per core.
+        on_done: Called with the number of pictures just dealt with.
+
+    Raises:
+        InputError: If pictures could not be made: why, and which; the others are written.
+        WriteError: If a picture cannot be saved.
+    """
+    advance = on_done or (lambda _: None)
+    wanted = [hand for hand in hands if overwrite or not picture_path(folder, hand).is_file()]
+    advance(len(hands) - len(wanted))
+    groups: dict[str, Group] = defaultdict(list)
+    for hand in wanted:
+        groups[hand.file].append(hand)
+    problems: list[str] = []
+    for group, problem in in_threads(partial(_write, base, folder), groups.values(), workers):
+        advance(len(group))
+        problems += [problem] if problem else []
+    if problems:
+        raise InputError(
+            f"{len(problems)} files gave no pictures: {some_ids(sorted(problems))}; "
+            "mend them and type the same command again, it goes on from there"
+        )
+
+
+def _write(base: Path, folder: Path, group: Group, stop: Event) -> str:
+    source = base / group[0].file
+    readers = {".zip": _from_zip, ".mp4": _from_clip}
+    try:
+        for hand, content in readers.get(source.suffix, _copied)(source, group):
+            if stop.is_set():
+                break
+            write_bytes(picture_path(folder, hand), content)
+    except (InputError, OSError, KeyError, zipfile.BadZipFile) as error:
+        text = str(error)
+        return text if str(source) in text else f"{source} ({text})"
+    return ""
+
+
+def _copied(source: Path, group: Group) -> Iterator[tuple[SourceHand, bytes]]:
+    content = source.read_bytes()
+    yield from ((hand, content) for hand in group)
+
+
+def _from_zip(source: Path, group: Group) -> Iterator[tuple[SourceHand, bytes]]:
+    with zipfile.ZipFile(source) as archive:
+        yield from ((hand, archive.read(hand.member)) for hand in group)
+
+
+def _from_clip(source: Path, group: Group) -> Iterator[tuple[SourceHand, bytes]]:
+    from hint.images import encode_image
+    from hint.video import read_frames
+
+    hands: dict[int, Group] = defaultdict(list)
+    for hand in group:
+        hands[hand.frame].append(hand)
+    for number, image in read_frames(source, hands):
+        content = encode_image(image, ".jpg")
+        yield from ((hand, content) for hand in hands[number])

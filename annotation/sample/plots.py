@@ -1,0 +1,72 @@
+"""Plots of pools and samples side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from annotation.sample.distribution import COLUMNS, FEATURES, POSITIONS, ROWS, Distribution
+from hint.types import Double
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from annotation.sample.report import SampleReport
+
+POOL, SAMPLE = "#9aa5b1", "#0072b2"
+_MAPS = 2
+
+
+def draw_distributions(target: IO[bytes], reports: Sequence[SampleReport]) -> None:
+    """Draw one row of plots per sample, as PNG: shares of pool and sample by every feature, and where hands are."""
+    bars = [name for name in FEATURES if name != "hand position"]
+    figure = Figure(figsize=(3.1 * (len(bars) + _MAPS), 3.6 * len(reports)), layout="constrained")
+    FigureCanvasAgg(figure)
+    grid = figure.subplots(len(reports), len(bars) + _MAPS, squeeze=False)
+    for row, report in zip(grid, reports, strict=True):
+        for axes, feature in zip(row, bars, strict=False):
+            _draw_bars(axes, feature, report.summary.pool.get(feature, {}), report.sample.get(feature, {}))
+        _draw_maps(row[-2], row[-1], report.summary.pool, report.sample)
+        row[0].set_title(f"{report.summary.folder}\nframe type", loc="left", fontsize=10)
+    figure.legend(handles=grid[0][1].containers, loc="outside upper right", ncols=2, frameon=False)
+    figure.savefig(target, format="png", dpi=110)
+
+
+def _shares(counts: Mapping[str, float], values: Sequence[str]) -> Double:
+    numbers = np.array([counts.get(value, 0.0) for value in values])
+    shares: Double = 100 * numbers / max(numbers.sum(), 1e-9)
+    return shares
+
+
+def _draw_bars(axes: Axes, feature: str, pool: Mapping[str, float], sample: Mapping[str, float]) -> None:
+    axes.set_title(feature, loc="left", fontsize=10)
+    values = list(dict.fromkeys([*(v for v in FEATURES[feature] if v in pool or v in sample), *pool, *sample]))
+    if not values:
+        axes.text(0.5, 0.5, "not annotated", ha="center", va="center", transform=axes.transAxes, color="#666")
+        axes.set_axis_off()
+        return
+    place = np.arange(len(values))
+    axes.barh(place - 0.2, _shares(pool, values), 0.38, color=POOL, label="pool")
+    axes.barh(place + 0.2, _shares(sample, values), 0.38, color=SAMPLE, label="sample")
+    axes.set_yticks(place, values, fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlabel("% of units", fontsize=8)
+    axes.tick_params(axis="x", labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _draw_maps(left: Axes, right: Axes, pool: Distribution, sample: Distribution) -> None:
+    shares = [_shares(part.get("hand position", {}), POSITIONS).reshape(ROWS, COLUMNS) for part in (pool, sample)]
+    highest = max(float(share.max()) for share in shares) or 1.0
+    for axes, share, name in zip((left, right), shares, ("pool", "sample"), strict=True):
+        axes.imshow(share, cmap="Blues", vmin=0, vmax=highest, aspect=9 / 16 * COLUMNS / ROWS)
+        axes.set_title(f"hand position, {name}", loc="left", fontsize=10)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        for (y, x), value in np.ndenumerate(share):
+            dark = value > 0.6 * highest
+            axes.text(x, y, f"{value:.0f}%", ha="center", va="center", fontsize=8, color="white" if dark else "black")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,16 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 @dataclass(frozen=True)
-class _Record:
+class HandRecord:
+    """What one json file holds.
+
+    Attributes:
+        box: x1, y1, x2, y2 in px.
+        keypoints: 21 times x, y in px.
+        existence: 21 flags, True where the joint lies in the frame.
+        occlusion: 21 flags, True where the joint is marked occluded.
+    """
+
     box: list[float]
     keypoints: list[list[float]]
     existence: list[bool]
@@ -48,11 +57,11 @@ def read_pairs(folder: Path, images: Path | None = None) -> HandLabels:
     stems = sorted(p.stem for p in folder.glob("*.json"))
     if not stems:
         raise InputError(f"{folder} holds no HInt labels (<stem>.json beside <stem>.jpg)")
-    records: list[_Record] = []
+    records: list[HandRecord] = []
     problems: list[str] = []
     for stem in stems:
         try:
-            records.append(_read_record(folder / f"{stem}.json"))
+            records.append(read_record(folder / f"{stem}.json"))
         except ValueError as error:
             problems.append(f"{stem}.json ({error})")
     if problems:
@@ -67,7 +76,7 @@ def _pictures(folder: Path, stems: Sequence[str]) -> list[str]:
     return [found.get(stem, str(folder / f"{stem}.jpg")) for stem in stems]
 
 
-def _assemble(folder: Path, stems: Sequence[str], records: Sequence[_Record], images: Sequence[str]) -> HandLabels:
+def _assemble(folder: Path, stems: Sequence[str], records: Sequence[HandRecord], images: Sequence[str]) -> HandLabels:
     parsed = [name for stem in stems if (name := parse_name(stem))]
     return HandLabels(
         hand_id=np.array(stems),
@@ -82,12 +91,17 @@ def _assemble(folder: Path, stems: Sequence[str], records: Sequence[_Record], im
     )
 
 
-def _read_record(path: Path) -> _Record:
+def read_record(path: Path) -> HandRecord:
+    """Read the label of one hand.
+
+    Raises:
+        ValueError: If the file is no HInt label; the message says why, not which file.
+    """
     if parse_name(path.stem) is None:
         raise ValueError("the name must end in _l or _r")
     try:
         content = json.loads(path.read_bytes())
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"not readable as JSON: {error}") from error
     if not isinstance(content, list) or len(content) != 1 or not isinstance(content[0], dict):
         raise ValueError("expected a list with one hand")
@@ -95,7 +109,7 @@ def _read_record(path: Path) -> _Record:
     missing = [key for key in ("bbox", "keypoints", "existence", "occlusion") if key not in hand]
     if missing:
         raise ValueError(f"lacks {', '.join(missing)}")
-    return _Record(
+    return HandRecord(
         _box(hand["bbox"]), _keypoints(hand["keypoints"]), _flags(hand, "existence"), _flags(hand, "occlusion")
     )
 
@@ -103,7 +117,7 @@ def _read_record(path: Path) -> _Record:
 def _numbers(values: Any, n: int, what: str) -> list[float]:
     if not isinstance(values, list) or len(values) != n:
         raise ValueError(f"{what} is not {n} numbers")
-    if not all(isinstance(v, int | float) and math.isfinite(v) for v in values):
+    if not all(isinstance(v, int | float) and abs(v) <= sys.float_info.max for v in values):
         raise ValueError(f"{what} holds something that is no finite number")
     return [float(v) for v in values]
 

@@ -1,0 +1,114 @@
+"""Look into the label and the picture of one hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from annotation.prepare.findings import Fault
+from hint.files.pairs import HandRecord, read_record
+from hint.images import is_cut
+
+# After hint.images: without the extra, OpenCV is what the user is told to install, and Pillow comes with it.
+from PIL import Image  # isort: skip
+
+#: What hint.images reads as well; asking Pillow for no more keeps it from trying fifty formats.
+_FORMATS = ("JPEG", "PNG")
+
+
+@dataclass(frozen=True)
+class HandFiles:
+    """Where the files of one hand are.
+
+    Attributes:
+        folder: Released folder.
+        stem: Name without suffix.
+        has_label: Whether the json exists.
+        has_picture: Whether the jpg exists.
+    """
+
+    folder: Path
+    stem: str
+    has_label: bool
+    has_picture: bool
+
+    def fault(self, kind: str, suffix: str, reason: str = "") -> Fault:
+        """Return a fault of one of the files, or with suffix "" of the hand."""
+        return Fault(kind, self.folder.name, f"{self.folder.name}/{self.stem}{suffix}", reason)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What the first and the last bytes of a picture tell.
+
+    Attributes:
+        size: Width and height in px, None where they cannot be read.
+        wrong: Kind of fault, "" where there is none.
+        reason: What exactly.
+    """
+
+    size: tuple[int, int] | None
+    wrong: str = ""
+    reason: str = ""
+
+
+def check_hand(hand: HandFiles) -> list[Fault]:
+    """Check label, picture, and whether they agree."""
+    faults: list[Fault] = []
+    record = picture = None
+    if hand.has_label:
+        path = hand.folder / f"{hand.stem}.json"
+        try:
+            record = read_record(path)
+        except ValueError as error:
+            empty = _is_empty(path)
+            faults.append(hand.fault("empty file" if empty else "label", ".json", "" if empty else str(error)))
+    if hand.has_picture:
+        picture = look_at(hand.folder / f"{hand.stem}.jpg")
+        if picture.wrong:
+            faults.append(hand.fault(picture.wrong, ".jpg", picture.reason))
+    if record and picture and picture.size:
+        faults += [hand.fault(kind, "", reason) for kind, reason in check_geometry(record, *picture.size)]
+    return faults
+
+
+def look_at(path: Path) -> Picture:
+    """Read the header of a picture and find its end; the pixels are not decoded."""
+    try:
+        with path.open("rb") as stream:
+            image = Image.open(stream, formats=_FORMATS)
+            size, channels = image.size, len(image.getbands())
+            if is_cut(stream):
+                return Picture(size, "cut picture")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        if _is_empty(path):
+            return Picture(None, "empty file")
+        return Picture(None, "picture", getattr(error, "strerror", None) or "no JPEG header")
+    return Picture(size) if channels == 3 else Picture(size, "channels", f"{image.mode}")
+
+
+def _is_empty(path: Path) -> bool:
+    try:
+        return path.stat().st_size == 0
+    except OSError:  # gone since the folder was listed
+        return False
+
+
+def check_geometry(record: HandRecord, width: int, height: int) -> list[tuple[str, str]]:
+    """Compare existence flags and box with the size of the picture.
+
+    A joint exists exactly where it lies in the picture: so for all of TEST_epick_img. Occlusion flags of joints that
+    do not exist mean nothing, and a quarter of the released boxes leave their picture: neither is looked at.
+
+    Returns:
+        Kind and reason of what does not agree.
+    """
+    inside = [0 <= x < width and 0 <= y < height for x, y in record.keypoints]
+    joints = [k for k, (lies, exists) in enumerate(zip(inside, record.existence, strict=True)) if lies != exists]
+    x1, y1, x2, y2 = record.box
+    found = []
+    if joints:
+        found.append(("existence", f"joints {', '.join(map(str, joints))} of {width}x{height} px"))
+    if x2 <= 0 or y2 <= 0 or x1 >= width or y1 >= height:
+        found.append(("box", f"{[round(v, 1) for v in record.box]} in {width}x{height} px"))
+    return found

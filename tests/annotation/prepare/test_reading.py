@@ -1,0 +1,25 @@
+import time
+
+import pytest
+
+from annotation.prepare.reading import in_parallel
+
+
+def test_results_keep_the_order_and_progress_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    assert in_parallel(lambda k: 2 * k, range(1000), "doubling", batch=7) == list(range(0, 2000, 2))
+    assert capsys.readouterr().err == "doubling: 1000/1000\n"
+    assert in_parallel(str, [], "nothing") == []
+
+
+def test_a_failure_ends_what_was_still_to_come() -> None:
+    begun = []
+
+    def work(k: int) -> None:
+        begun.append(k)
+        if k == 0:
+            raise ValueError("broken")
+        time.sleep(0.02)
+
+    with pytest.raises(ValueError, match="broken"):
+        in_parallel(work, range(1000), "working", batch=1)
+    assert len(begun) < 1000

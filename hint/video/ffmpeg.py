@@ -15,6 +15,9 @@ from hint.video.timeline import Packet, Run, Timeline, VideoError
 
 _ENTRIES = "packet=pts,duration,flags:stream=time_base,r_frame_rate,avg_frame_rate:format=start_time,nb_streams"
 
+#: Frames asked of one ffmpeg at most: it refuses filter expressions of more than about 100 terms.
+_LONGEST_RUN = 50
+
 
 def require_ffmpeg() -> None:
     """Raise unless ffmpeg and ffprobe are on PATH.
@@ -49,7 +52,7 @@ def cut_jpegs(video: Path, frames: Iterable[int], *, threads: int = 1) -> Iterat
     """
     require_ffmpeg()
     line = probe(video)
-    for run in line.runs(frames):
+    for run in line.runs(frames, longest=_LONGEST_RUN):
         pictures = _decode(line, run, threads)
         for picture, places in zip(pictures, run.places.values(), strict=True):
             yield from ((place, picture) for place in places)
@@ -72,7 +75,7 @@ def probe(video: Path) -> Timeline:
     time_base = Fraction(stream["time_base"])
     return Timeline(
         video=video,
-        packets=[_packet(p) for p in found["packets"] if "pts" in p],
+        packets=[_packet(packet) for packet in found["packets"] if "pts" in packet],
         time_base=time_base,
         rate=_rate(stream),
         start=round(Fraction(container.get("start_time", 0)) / time_base),
@@ -138,7 +141,7 @@ def _jpeg_end(stream: bytes, start: int) -> int | None:
     0xff of the data is followed by 0.
     """
     place = start + 2
-    while stream[place : place + 1] == b"\xff" and stream[place + 1] != 0xDA:
+    while stream[place : place + 1] == b"\xff" and stream[place + 1 : place + 2] not in (b"\xda", b""):
         place += 2 + int.from_bytes(stream[place + 2 : place + 4], "big")
     end = stream.find(b"\xff\xd9", place)
     return None if end < 0 else end + 2

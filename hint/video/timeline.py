@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,6 +12,9 @@ from itertools import groupby
 from pathlib import Path
 
 from hint.errors import InputError, some_ids
+
+#: Places that are decoded in passing rather than starting anew behind them; a start costs about as much.
+_NEAR = 30
 
 
 class VideoError(InputError):
@@ -63,6 +67,11 @@ class Run:
         """Its first place."""
         return next(iter(self.places.values()))[0]
 
+    @property
+    def last(self) -> int:
+        """Its last place."""
+        return next(reversed(self.places.values()))[-1]
+
 
 @dataclass(frozen=True)
 class Timeline:
@@ -75,6 +84,9 @@ class Timeline:
         rate: Frames per second of the output.
         start: First timestamp of the file, all streams included, in units of the time base.
         is_alone: Whether the file has no other stream; then a late first frame is not preceded by copies of it.
+
+    Raises:
+        VideoError: If there is no packet with a timestamp.
     """
 
     video: Path
@@ -84,16 +96,21 @@ class Timeline:
     start: int
     is_alone: bool
 
+    def __post_init__(self) -> None:
+        if not self.packets:
+            raise VideoError(f"{self.video} says no times for its frames; put it into a container such as .mp4")
+
     @cached_property
     def slots(self) -> list[int]:
         """Timestamp shown at each place of the output, ascending."""
         return list(_slots(self))
 
-    def runs(self, frames: Iterable[int]) -> list[Run]:
-        """Group places by the key frame their decoding starts from.
+    def runs(self, frames: Iterable[int], longest: int = sys.maxsize) -> list[Run]:
+        """Group places by the key frame their decoding starts from; near ones are reached by decoding on.
 
         Args:
             frames: Places of the output, from 0.
+            longest: Timestamps in one run at most.
 
         Raises:
             FrameRangeError: If a place lies outside.
@@ -102,11 +119,16 @@ class Timeline:
         outside = [n for n in wanted if not 0 <= n < len(self.slots)]
         if outside:
             raise FrameRangeError(self.video, len(self.slots), outside)
-        start_of = self._key_frames({self.slots[n] for n in wanted})
-        return [
-            Run(start, {pts: list(places) for pts, places in groupby(part, key=self.slots.__getitem__)})
-            for start, part in groupby(wanted, key=lambda n: start_of[self.slots[n]])
-        ]
+        places = {pts: list(part) for pts, part in groupby(wanted, key=self.slots.__getitem__)}
+        start_of = self._key_frames(set(places))
+        parts: list[Run] = []
+        for pts, here in places.items():
+            last = parts[-1] if parts else None
+            if last and len(last.places) < longest and (last.start == start_of[pts] or here[0] - last.last <= _NEAR):
+                last.places[pts] = here
+            else:
+                parts.append(Run(start_of[pts], {pts: here}))
+        return parts
 
     def _key_frames(self, wanted: set[int]) -> dict[int, int]:
         """Return, for each timestamp, the last key frame decoded before it that is not shown after it.

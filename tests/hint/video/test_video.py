@@ -1,0 +1,202 @@
+import random
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hint.errors import MissingRequirementError
+from hint.video import FrameRangeError, VideoError, cut_jpegs, read_frames
+from hint.video.ffmpeg import probe, split_jpegs
+from hint.video.timeline import Packet, Timeline
+
+NAMES = [
+    "h264 with B-frames and one long group",
+    "h264 with short groups",
+    "h264 with open groups and sound",
+    "h264 with key frames only",
+    "vp9",
+    "vp9 with hidden frames",
+    "late start",
+    "late start in a stream",
+    "picture after the sound",
+    "29.97 per second",
+    "variable rate",
+    "variable rate at random",
+    "jitter and a pause",
+    "a rate that swings",
+]
+CONSTANT = NAMES[:7]
+Clip = Callable[[str], Path]
+Decoded = Callable[[Path], list[bytes]]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_frame_has_the_bytes_of_the_full_decode(name: str, clip: Clip, decoded: Decoded) -> None:
+    truth = decoded(clip(name))
+    cut = list(cut_jpegs(clip(name), range(len(truth))))
+    assert [number for number, _ in cut] == list(range(len(truth)))
+    wrong = [number for number, jpeg in cut if jpeg != truth[number]]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_number_of_frames_is_known_without_decoding(name: str, clip: Clip, decoded: Decoded) -> None:
+    assert len(probe(clip(name)).slots) == len(decoded(clip(name)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_single_frames_are_found_by_seeking(name: str, clip: Clip, decoded: Decoded) -> None:
+    truth = decoded(clip(name))
+    for number in random.Random(0).sample(range(len(truth)), 4):
+        assert list(cut_jpegs(clip(name), [number])) == [(number, truth[number])]
+
+
+def test_the_number_of_threads_changes_nothing(clip: Clip, decoded: Decoded) -> None:
+    path = clip(NAMES[0])
+    assert list(cut_jpegs(path, [7, 99], threads=4)) == [(7, decoded(path)[7]), (99, decoded(path)[99])]
+
+
+def test_frames_may_come_in_any_order_and_repeat(clip: Clip) -> None:
+    assert [number for number, _ in cut_jpegs(clip(NAMES[1]), [50, 3, 50, 0])] == [0, 3, 50]
+
+
+def test_variable_clips_do_vary(clip: Clip, decoded: Decoded) -> None:
+    """The clips the tests above are about: frames repeated, or apart from where an even rate would put them."""
+    for name in NAMES[10:]:
+        assert len(probe(clip(name)).packets) < len(decoded(clip(name)))
+
+
+def all_pixels(path: Path) -> list[np.ndarray]:
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+@pytest.mark.parametrize("name", CONSTANT)
+def test_pixels_are_those_of_decoding_from_the_start(name: str, clip: Clip) -> None:
+    truth = all_pixels(clip(name))
+    wanted = sorted(random.Random(1).sample(range(len(truth)), 12))
+    found = dict(read_frames(clip(name), wanted))
+    assert list(found) == wanted
+    for number, image in found.items():
+        np.testing.assert_array_equal(image, truth[number])
+
+
+@pytest.mark.parametrize("read", [cut_jpegs, read_frames])
+def test_a_frame_beyond_the_end_is_named_with_the_length(read: Callable[..., object], clip: Clip) -> None:
+    with pytest.raises(FrameRangeError, match=r"has 120 frames, no frame 120, 500 \(counted from 0\)") as caught:
+        list(read(clip(NAMES[0]), [3, 500, 120]))  # type: ignore[call-overload]
+    assert caught.value.length == 120
+
+
+def broken(kind: str, folder: Path, clip: Clip, ffmpeg: Callable[..., None]) -> Path:
+    path = folder / f"{kind}.mp4"
+    whole = clip(NAMES[0]).read_bytes()
+    if kind == "text":
+        path.write_text("not a video\n" * 100)
+    elif kind == "empty":
+        path.touch()
+    elif kind == "cut":
+        path.write_bytes(whole[: len(whole) // 2])
+    elif kind == "sound":
+        ffmpeg("-f", "lavfi", "-i", "sine=d=1", "-c:a", "aac", path)
+    elif kind == "bare":
+        path = path.with_suffix(".h264")
+        ffmpeg("-i", clip(NAMES[0]), "-c", "copy", "-f", "h264", path)
+    return path
+
+
+@pytest.mark.parametrize("read", [cut_jpegs, read_frames])
+@pytest.mark.parametrize("kind", ["absent", "text", "empty", "cut", "sound", "bare"])
+def test_what_is_no_video_is_one_line_with_its_name(
+    kind: str, read: Callable[..., object], tmp_path: Path, clip: Clip, ffmpeg: Callable[..., None]
+) -> None:
+    path = broken(kind, tmp_path, clip, ffmpeg)
+    with pytest.raises(VideoError) as caught:
+        list(read(path, [0]))  # type: ignore[call-overload]
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_damage_in_the_middle_does_not_go_unnoticed(tmp_path: Path, clip: Clip) -> None:
+    """A picture whose data is gone is an error, not a grey or an older picture."""
+    line = probe(clip("h264 with key frames only"))
+    content = bytearray(clip("h264 with key frames only").read_bytes())
+    assert len(line.packets) == 120
+    half = len(content) // 2
+    content[half : half + 20_000] = bytes(20_000)
+    path = tmp_path / "damaged.mp4"
+    path.write_bytes(content)
+    with pytest.raises(VideoError, match="cannot be decoded at frame"):
+        list(cut_jpegs(path, range(120)))
+
+
+def test_without_ffmpeg_the_command_to_type_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clip: Clip
+) -> None:
+    path = clip(NAMES[0])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingRequirementError, match="apt install ffmpeg"):
+        list(cut_jpegs(path, [0]))
+    assert len(list(read_frames(path, [0]))) == 1, "pixels need no ffmpeg"
+
+
+def test_nothing_is_left_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clip: Clip) -> None:
+    path = clip(NAMES[0])
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    list(cut_jpegs(path, [5, 80]))
+    assert list(tmp_path.iterdir()) == []
+
+
+def jpeg(comment: bytes, data: bytes) -> bytes:
+    """The markers of a JPEG: a comment that may hold anything, and a scan."""
+    length = (len(comment) + 2).to_bytes(2, "big")
+    return b"\xff\xd8\xff\xfe" + length + comment + b"\xff\xda\x00\x02" + data + b"\xff\xd9"
+
+
+_scan = st.binary(max_size=40).map(lambda data: data.replace(b"\xff", b"\xff\x00"))
+
+
+@given(st.lists(st.tuples(st.binary(max_size=30), _scan), max_size=5), st.integers(0, 3))
+def test_a_stream_of_jpegs_is_split_at_their_ends_only(parts: list[tuple[bytes, bytes]], rest: int) -> None:
+    pictures = [jpeg(*part) for part in parts]
+    assert list(split_jpegs(b"".join(pictures) + b"\xff\xd8\xff"[:rest])) == pictures
+
+
+def timeline(*packets: Packet, alone: bool = True, start: int = 0) -> Timeline:
+    return Timeline(Path("x.mp4"), packets, Fraction(1, 300), Fraction(30), start, alone)
+
+
+def test_places_worked_out_by_hand() -> None:
+    """Ten units are one place."""
+    even = [Packet(10 * n, 10, n == 0) for n in range(4)]
+    assert timeline(*even).slots == [0, 10, 20, 30]
+    gap = [Packet(0, 10, True), Packet(10, 10, False), Packet(50, 10, False)]
+    assert timeline(*gap).slots == [0, 10, 10, 10, 50, 50]
+    late = [Packet(20, 10, True), Packet(30, 10, False)]
+    assert timeline(*late).slots == [20, 30]
+    assert timeline(*late, alone=False).slots[:4] == [20, 20, 20, 30]
+    hidden = [Packet(-10, 10, True, is_shown=False), Packet(0, 10, False)]
+    assert timeline(*hidden).slots == [0]
+
+
+def test_decoding_starts_at_a_key_frame_that_is_shown_first() -> None:
+    """In an open group, frames 910 and 920 come after the key frame 930 in the file but are shown before it."""
+    order = [*range(0, 910, 10), 930, 910, 920, *range(940, 1500, 10)]
+    line = timeline(*(Packet(pts, 10, pts in (0, 600, 930)) for pts in order))
+    assert [(run.start, run.first, run.last) for run in line.runs([92])] == [(600, 92, 92)]
+    assert [(run.start, run.first, run.last) for run in line.runs([93])] == [(930, 93, 93)]
+    far = [(run.start, run.places) for run in line.runs([3, 5, 91, 140])]
+    assert far == [(0, {30: [3], 50: [5]}), (600, {910: [91]}), (930, {1400: [140]})]
+
+
+def test_near_frames_are_decoded_together_up_to_a_number() -> None:
+    line = timeline(*(Packet(pts, 10, pts % 100 == 0) for pts in range(0, 1000, 10)))
+    assert [(run.start, run.first, run.last) for run in line.runs(range(100))] == [(0, 0, 99)]
+    parts = [(run.start, run.first, run.last) for run in line.runs(range(100), longest=25)]
+    assert parts == [(0, 0, 24), (200, 25, 49), (500, 50, 74), (700, 75, 99)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,19 @@ def read_source(
     if name not in SOURCES:
         raise UnknownNameError("source", name, SOURCES)
     try:
-        return SOURCES[name](root, clips, skip_broken=skip_broken, on_progress=on_progress)
+        with _without_collector():
+            return SOURCES[name](root, clips, skip_broken=skip_broken, on_progress=on_progress)
     except ModuleNotFoundError as error:
         raise MissingRequirementError(f"{name} needs {error.name}: pip install 'hint-toolkit[frames]'") from error
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Pause the cycle collector: readers make no cycles, and it would walk a million hands again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

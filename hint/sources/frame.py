@@ -48,15 +48,20 @@ def usable(stem: str, drawn: Sequence[Drawn], size: tuple[int, int], left_out: L
         if box is None:
             left_out.add(_why_no_box(hand.box), _hand_id(stem, hand))
             continue
-        hand = hand._replace(box=box) if box is not hand.box else hand
-        if any(hand.is_right == other.is_right and overlap(box, other.box) >= DRAWN_TWICE for other in inside):
+        if box is not hand.box:
+            hand = Drawn(hand.is_right, box, hand.contact)
+        if inside and _is_drawn(hand, inside):
             left_out.add("drawn twice", _hand_id(stem, hand))
-            continue
-        inside.append(hand)
+        else:
+            inside.append(hand)
     if len(inside) == 1:
         return [(inside[0], math.inf)]
     kept = _largest_of_each_side(stem, inside, left_out)
     return [(hand, gap(hand.box, [other.box for other in inside if other is not hand])) for hand in kept]
+
+
+def _is_drawn(hand: Drawn, others: Sequence[Drawn]) -> bool:
+    return any(hand.is_right == other.is_right and overlap(hand.box, other.box) >= DRAWN_TWICE for other in others)
 
 
 def _largest_of_each_side(stem: str, hands: Sequence[Drawn], left_out: LeftOut) -> list[Drawn]:

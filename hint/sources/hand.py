@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import hypot, inf
 
 from hint.errors import some_ids
 
@@ -108,8 +109,9 @@ def gap(box: Box, others: Iterable[Box]) -> float:
         others: xyxy each.
     """
     x1, y1, x2, y2 = box
-    side = max(x2 - x1, y2 - y1)
-    distances = (
-        (max(a1 - x2, x1 - a2, 0.0) ** 2 + max(b1 - y2, y1 - b2, 0.0) ** 2) ** 0.5 / side for a1, b1, a2, b2 in others
-    )
-    return min(distances, default=float("inf"))
+    nearest = inf
+    for a1, b1, a2, b2 in others:
+        across = a1 - x2 if a1 > x2 else x1 - a2 if x1 > a2 else 0.0
+        down = b1 - y2 if b1 > y2 else y1 - b2 if y1 > b2 else 0.0
+        nearest = min(nearest, hypot(across, down))
+    return nearest / max(x2 - x1, y2 - y1)

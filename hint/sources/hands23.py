@@ -7,6 +7,7 @@ Source: the readers of github.com/ddshan/hands23_data.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -155,16 +156,17 @@ def _read_splits(root: Path, prefix: str, left_out: LeftOut, problems: Problems)
 
 
 def _note_unlisted(root: Path, prefix: str, listed: Mapping[str, str], left_out: LeftOut) -> None:
-    for path in sorted((root / TEXTS).glob(f"{prefix}*.txt")):
-        if path.stem not in listed:
-            left_out.add("listed in no split", path.stem.removesuffix(".jpg"))
+    with os.scandir(root / TEXTS) as found:
+        pictures = {entry.name.removesuffix(".txt") for entry in found if entry.name.startswith(prefix)}
+    for name in sorted(pictures - listed.keys()):
+        left_out.add("listed in no split", name.removesuffix(".jpg"))
 
 
 class _Frames:
     """Reads frame after frame of one part."""
 
     def __init__(self, root: Path, source: str, left_out: LeftOut, problems: Problems) -> None:
-        self._root = root
+        self._texts, self._pictures = root / TEXTS, root / PICTURES
         self._source = source
         self._left_out = left_out
         self._problems = problems
@@ -211,7 +213,7 @@ class _Frames:
     def _lines(self, name: str, stem: str) -> list[Line]:
         file = f"{name}.txt"
         try:
-            content = (self._root / TEXTS / file).read_bytes()
+            content = (self._texts / file).read_bytes()
             text = content.decode("utf-8-sig")
         except FileNotFoundError:
             self._left_out.add("label file missing", stem)
@@ -238,7 +240,7 @@ class _Frames:
     def _size(self, name: str, stem: str) -> tuple[int, int] | None:
         """Read (width, height) from the header of the picture, without decoding it."""
         try:
-            with Image.open(self._root / PICTURES / name) as picture:
+            with Image.open(self._pictures / name) as picture:
                 return picture.size
         except FileNotFoundError:
             self._left_out.add("picture missing", stem)

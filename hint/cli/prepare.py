@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hint.cli.console import show_rows
-from hint.cli.options import Json
+from hint.cli.console import remark, show_rows
+from hint.cli.options import Json, Overwrite
 
 if TYPE_CHECKING:
+    from annotation.prepare.ego4d import Cut
     from annotation.prepare.verify import Report
 
 app = typer.Typer(help="Prepare the released dataset: check it, cut its Ego4D frames.", no_args_is_help=True)
@@ -64,3 +66,59 @@ def _show(report: Report) -> None:
     hands = sum(count.labels for count in report.folders)
     found = f"{report.total('problem')} problems, {report.total('warning')} warnings"
     typer.echo(f"{hands} hands in {len(report.folders)} folders: {found}")
+
+
+@app.command("ego4d")
+def ego4d(
+    clips: Annotated[Path, typer.Option(help="Folder of Ego4D's canonical clips, <clip>.mp4.")],
+    root: Annotated[Path, typer.Option("--hint", help="HInt root the pictures go into.")],
+    frames: Annotated[
+        Path | None, typer.Option(help="Official ego4d_frame_names.json; by default the labels say what is needed.")
+    ] = None,
+    missing: Annotated[
+        Path | None, typer.Option(help="File to list clips in that are not there, for ego4d --video_uid_file.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Clips at the same time; by default one per core.", min=1)] = None,
+    overwrite: Annotated[
+        Overwrite, typer.Option(help="missing: cut what is not there; never: refuse if any is; always: cut all anew.")
+    ] = Overwrite.missing,
+    as_json: Json = False,
+) -> None:
+    """Cut the Ego4D pictures of the released dataset out of the clips, byte for byte as the official way does.
+
+    Needs ffmpeg on PATH. Only the frames that are needed are decoded; a second run goes on where the first ended.
+    """
+    from annotation.prepare.ego4d import cut_frames, frame_names
+    from hint.files import write_bytes
+    from hint.progress import progress
+
+    names = frame_names(root, frames)
+    try:
+        with progress("cutting pictures", sum(map(len, names.values()))) as advance:
+            cut = cut_frames(names, clips, root, overwrite=overwrite.value, workers=workers, on_done=advance)
+    except KeyboardInterrupt:
+        remark("hint: interrupted; the pictures done are kept, the same command goes on from there")
+        raise
+    if missing is not None:
+        write_bytes(missing, "".join(f"{clip}\n" for clip in sorted(cut.missing)).encode())
+    if as_json:
+        typer.echo(json.dumps(asdict(cut), indent=2))
+    else:
+        _report_cut(cut, missing)
+    raise typer.Exit(0 if cut.is_complete else 1)
+
+
+def _report_cut(cut: Cut, missing: Path | None) -> None:
+    for clip, reason in sorted(cut.failed.items()):
+        remark(f"{clip}: {reason}", style="yellow")
+    for clip, n in sorted(cut.missing.items()):
+        typer.echo(f"missing {clip}.mp4 ({n} pictures)")
+    typer.echo(f"{cut.written} pictures cut, {cut.present} were there")
+    if cut.missing:
+        remark(
+            f"hint: {len(cut.missing)} clips are not there, {sum(cut.missing.values())} pictures are missing: "
+            f"ego4d --output_directory DIR --version v1 --datasets clips --video_uid_file {missing or 'FILE'}"
+            f"{'' if missing else ' (--missing FILE writes it)'}, then the same command again"
+        )
+    if cut.failed:
+        remark(f"hint: {len(cut.failed)} clips could not be cut whole: download them again, then the same command")

@@ -5,7 +5,8 @@ from importlib.util import find_spec
 
 #: Import name -> the smallest extra that brings it.
 EXTRA_OF = {
-    **dict.fromkeys(("cv2", "matplotlib"), "images"),
+    **dict.fromkeys(("cv2", "matplotlib", "PIL"), "images"),
+    **dict.fromkeys(("av", "ijson"), "frames"),
     **dict.fromkeys(("torch", "torchvision", "timm", "smplx", "safetensors", "scipy"), "models"),
     "embreex": "demo",
 }

@@ -20,6 +20,7 @@ POSITIONS = tuple(f"{column + 1},{row + 1}" for row in range(ROWS) for column in
 
 #: Feature -> its values in the order they are shown; other values follow.
 FEATURES: dict[str, tuple[str, ...]] = {
+    "source": (),
     "frame type": FRAME_TYPES,
     "side": ("left", "right"),
     "contact": ("none", "object", "hand", "self", "person", "unknown"),
@@ -36,6 +37,8 @@ Distribution = dict[str, dict[str, float]]
 class Described:
     """What is counted of one hand."""
 
+    source: str
+    source_split: str
     frame_type: str
     side: str
     contact: str
@@ -46,7 +49,8 @@ class Described:
 
     def values(self) -> dict[str, str]:
         """Return its value of every feature; features the source does not have are left out."""
-        found = {"side": self.side, "contact": self.contact, "interaction": self.interaction}
+        found = {"source": f"{self.source} {self.source_split}".rstrip(), "side": self.side}
+        found |= {"contact": self.contact, "interaction": self.interaction}
         if self.frame_type:
             found["frame type"] = self.frame_type
         if self.box_px:

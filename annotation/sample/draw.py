@@ -136,7 +136,8 @@ def sample(candidates: Candidates, n: int, seed: int) -> list[Chosen]:
         units = list(picker.pick(stratum, quota))
         chosen += [Chosen(hand, stratum.name) for unit in units for hand in unit]
         if len(units) < quota:
-            short.append(f"{quota} of stratum {stratum.name}, there are {len(units)}")
+            there = len(candidates.available(stratum))
+            short.append(f"{quota} of stratum {stratum.name}, {len(units)} were free of {there}")
     if short:
         cap = f", at most {candidates.draw.max_per_video} of a video" if candidates.draw.max_per_video else ""
         raise InputError(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from threading import Event
+
+from PIL import Image
 
 from hint.errors import InputError, MissingRequirementError, some_ids
 from hint.files import write_bytes
@@ -33,8 +36,7 @@ def require_files(hands: Sequence[SourceHand], base: Path, listing: Path) -> Non
         listing: Where to write the names of absent clips, one per line.
 
     Raises:
-        MissingRequirementError: If clips are absent.
-        InputError: If pictures are absent.
+        MissingRequirementError: If clips or pictures are absent.
     """
     absent = sorted({hand.file for hand in hands if not (base / hand.file).is_file()})
     clips = [Path(file).stem for file in absent if file.endswith(".mp4")]
@@ -46,7 +48,10 @@ def require_files(hands: Sequence[SourceHand], base: Path, listing: Path) -> Non
             "with --available"
         )
     if absent:
-        raise InputError(f"{len(absent)} files of pictures are not below {base}: {some_ids(absent)}")
+        raise MissingRequirementError(
+            f"{len(absent)} files of pictures are not below {base}: {some_ids(absent)}; download them, or draw from "
+            "what is there with --available"
+        )
 
 
 def write_pictures(
@@ -96,11 +101,20 @@ def _write(base: Path, folder: Path, group: Group, stop: Event) -> str:
         for hand, content in readers.get(source.suffix, _copied)(source, group):
             if stop.is_set():
                 break
+            _check_size(content, hand)
             write_bytes(picture_path(folder, hand), content)
     except (InputError, OSError, KeyError, zipfile.BadZipFile) as error:
         text = str(error)
         return text if str(source) in text else f"{source} ({text})"
     return ""
+
+
+def _check_size(content: bytes, hand: SourceHand) -> None:
+    """Refuse a picture that the box does not fit: clips and frames exist in smaller versions under the same names."""
+    size = Image.open(io.BytesIO(content)).size
+    if size != hand.size:
+        wanted, found = ("x".join(map(str, pair)) for pair in (hand.size, size))
+        raise InputError(f"{hand.stem} has {found} px, its boxes are for {wanted}; get the full size")
 
 
 def _copied(source: Path, group: Group) -> Iterator[tuple[SourceHand, bytes]]:

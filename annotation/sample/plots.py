@@ -23,7 +23,8 @@ _MAPS = 2
 
 def draw_distributions(target: IO[bytes], reports: Sequence[SampleReport]) -> None:
     """Draw one row of plots per sample, as PNG: shares of pool and sample by every feature, and where hands are."""
-    bars = [name for name in FEATURES if name != "hand position"]
+    known = {feature for report in reports for feature in report.summary.pool}
+    bars = [feature for feature in FEATURES if feature in known and feature != "hand position"]
     figure = Figure(figsize=(3.1 * (len(bars) + _MAPS), 3.6 * len(reports)), layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.subplots(len(reports), len(bars) + _MAPS, squeeze=False)
@@ -31,8 +32,8 @@ def draw_distributions(target: IO[bytes], reports: Sequence[SampleReport]) -> No
         for axes, feature in zip(row, bars, strict=False):
             _draw_bars(axes, feature, report.summary.pool.get(feature, {}), report.sample.get(feature, {}))
         _draw_maps(row[-2], row[-1], report.summary.pool, report.sample)
-        row[0].set_title(f"{report.summary.folder}\nframe type", loc="left", fontsize=10)
-    figure.legend(handles=grid[0][1].containers, loc="outside upper right", ncols=2, frameon=False)
+        row[0].set_title(f"{report.summary.folder}\n\n{bars[0]}", loc="left", fontsize=10)
+    figure.legend(handles=grid[0][0].containers, loc="outside upper right", ncols=2, frameon=False)
     figure.savefig(target, format="png", dpi=110)
 
 

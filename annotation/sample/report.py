@@ -121,7 +121,15 @@ def _units(hands: Sequence[SampledHand], unit: str) -> list[list[Described]]:
 def _describe(hand: SampledHand) -> Described:
     x1, y1, x2, y2 = hand.box_xyxy or (0, 0, 0, 0)
     return Described(
-        hand.frame_type, hand.side, hand.contact, hand.interaction, max(x2 - x1, y2 - y1), hand.centre, hand.size
+        source=hand.source,
+        source_split=hand.source_split,
+        frame_type=hand.frame_type,
+        side=hand.side,
+        contact=hand.contact,
+        interaction=hand.interaction,
+        box_px=max(x2 - x1, y2 - y1),
+        centre=hand.centre,
+        size=hand.size,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -199,6 +199,7 @@ def _line(request: Request, chosen: Chosen, digest: str) -> SampledHand:
     return SampledHand(
         hand_id=hand.hand_id,
         source=hand.source,
+        source_split=hand.source_split,
         split=request.split,
         folder=request.folder,
         video=hand.video_id,
@@ -245,9 +246,7 @@ def _summary(request: Request, pool: Pool, found: Candidates, n: int) -> Summary
 
 
 def _describe(policy: Policy, hand: SourceHand) -> Described:
-    fields: dict[str, Any] = policy.fields(hand)
-    del fields["source_split"]
-    return Described(**fields, centre=hand.centre, size=hand.size)
+    return Described(source=hand.source, **policy.fields(hand), centre=hand.centre, size=hand.size)
 
 
 def write_summary(path: Path, summary: Summary) -> None:

@@ -18,7 +18,7 @@ from hint.errors import InputError
 if TYPE_CHECKING:
     from annotation.sample.draw import Candidates
     from annotation.sample.run import Request
-    from hint.sources import OnProgress, Pool
+    from hint.sources import LeftOut, OnProgress, Pool
 
 app = typer.Typer(help="Choose frames to annotate from New Days, VISOR or Ego4D.", no_args_is_help=True)
 
@@ -71,8 +71,7 @@ def draw(
     with _reading(source) as on_progress:
         pool = read_source(source, root, clips=clips, skip_broken=skip_broken, on_progress=on_progress)
     found = candidates(request, pool)
-    for line in pool.left_out.lines():
-        remark(line, style="yellow")
+    _remark_left_out(pool.left_out)
     if dry_run or n is None:
         _show(request, found, n, as_json)
     else:
@@ -85,6 +84,12 @@ for _source, _help in {
     "ego4d": "Draw hands of Ego4D's critical frames (annotations/fho_main.json, clips).",
 }.items():
     app.command(_source, help=f"{_help} The same seed writes the same bytes; no video is in two splits.")(draw)
+
+
+def _remark_left_out(left_out: LeftOut) -> None:
+    width = max((len(f"{count:,}") for count in left_out.counts().values()), default=0)
+    for reason, ids in sorted(left_out.ids.items()):
+        remark(f"left out {len(ids):>{width},}: {reason}, such as {ids[0]}")
 
 
 @contextmanager

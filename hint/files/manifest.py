@@ -19,6 +19,7 @@ class SampledHand(BaseModel):
     Attributes:
         hand_id: HInt name of the hand, and of its picture.
         source: Where it comes from.
+        source_split: Split the source itself has it in, "" where it has none.
         split: "train", "val" or "test" of the sample.
         folder: HInt folder it belongs to, such as "TRAIN_newdays_img".
         video: Recording; no two splits share one.
@@ -45,6 +46,7 @@ class SampledHand(BaseModel):
 
     hand_id: str
     source: str
+    source_split: str
     split: Literal["train", "val", "test"]
     folder: str
     video: str

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import hypot, inf
 
-from hint.errors import some_ids
 
 Box = tuple[float, float, float, float]
 
@@ -95,10 +94,6 @@ class LeftOut:
     def counts(self) -> dict[str, int]:
         """Return how many were passed over for each reason."""
         return {reason: len(ids) for reason, ids in sorted(self.ids.items())}
-
-    def lines(self) -> Iterable[str]:
-        """Say each reason with the first five ids and the total."""
-        return (f"left out, {reason}: {some_ids(ids)}" for reason, ids in sorted(self.ids.items()))
 
 
 def gap(box: Box, others: Iterable[Box]) -> float:

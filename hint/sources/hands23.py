@@ -29,7 +29,7 @@ SOURCE_OF_PREFIX = {"ND": "newdays", "EK": "visor"}
 
 SIDES = {"left_hand": False, "right_hand": True}
 
-#: Contact as Hands23 writes it (lower case) -> as :data:`hint.sources.hand.CONTACTS` names it.
+#: Contact as Hands23 writes it, in lower case -> as :data:`hint.sources.hand.CONTACTS` names it.
 CONTACT = {
     "no_contact": "none",
     "object_contact": "object",

@@ -5,6 +5,7 @@ import math
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -122,6 +123,7 @@ def gap(box: Box | None, boxes: Sequence[Box]) -> float:
     return min(between, default=math.inf) / max(box[2] - box[0], box[3] - box[1])
 
 
+@cache
 def jpeg(size: tuple[int, int]) -> bytes:
     """A grey picture."""
     from PIL import Image

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import hypot, inf
 
-
 Box = tuple[float, float, float, float]
 
 #: What a hand touches. "self" and "person" are the own and another body, hands included; "unknown" covers what the

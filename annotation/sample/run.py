@@ -241,11 +241,12 @@ def _summary(request: Request, pool: Pool, found: Candidates, n: int) -> Summary
         ],
         left_out=pool.left_out.counts(),
         read={path.name: size for path, size in pool.files},
-        pool=distribution([_describe(request.policy, hand) for hand in unit] for unit in found.units),
+        pool=distribution([describe(request.policy, hand) for hand in unit] for unit in found.units),
     )
 
 
-def _describe(policy: Policy, hand: SourceHand) -> Described:
+def describe(policy: Policy, hand: SourceHand) -> Described:
+    """Return what is counted of a hand of the source."""
     return Described(source=hand.source, **policy.fields(hand), centre=hand.centre, size=hand.size)
 
 

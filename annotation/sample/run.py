@@ -156,7 +156,10 @@ def make_sample(
     _refuse_shared_videos(request, hands)
     _refuse_other_sample(request, chosen)
     folder = request.out / request.folder
-    require_files(hands, pool.pictures, request.out / f"{request.folder}.clips.txt")
+    clips = request.out / f"{request.folder}.clips.txt"
+    require_files(hands, pool.pictures, clips)
+    if request.overwrite == "always":
+        _remove_sample(request.manifest)
     write_pictures(
         hands,
         pool.pictures,
@@ -168,6 +171,7 @@ def make_sample(
     digests = dict(in_threads(lambda hand, _: sha256_file(picture_path(folder, hand)), hands, request.workers))
     write_summary(summary_path(request.manifest), _summary(request, pool, found, n))
     write_manifest(request.manifest, [_line(request, one, digests[one.hand]) for one in chosen])
+    clips.unlink(missing_ok=True)
     return request.manifest
 
 
@@ -192,6 +196,14 @@ def _refuse_other_sample(request: Request, chosen: Sequence[Chosen]) -> None:
     if request.overwrite == "never" or there != asked:
         what = "the same" if there == asked else "another"
         raise InputError(f"{request.manifest} holds {what} sample; give another --out, or --overwrite always")
+
+
+def _remove_sample(manifest: Path) -> None:
+    """Remove an earlier sample: what its manifest names, nothing else."""
+    if manifest.is_file():
+        pictures = [manifest.parent / line.image for line in read_manifest(manifest)]
+        for path in (manifest, summary_path(manifest), *pictures):
+            path.unlink(missing_ok=True)
 
 
 def _line(request: Request, chosen: Chosen, digest: str) -> SampledHand:

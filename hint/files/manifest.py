@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from hint.errors import InputError, some_ids
 from hint.files.atomic import write_bytes
@@ -67,6 +67,14 @@ class SampledHand(BaseModel):
     origin: str
     image: str
     image_sha256: str
+
+    @field_validator("image")
+    @classmethod
+    def _below(cls, image: str) -> str:
+        path = PurePosixPath(image)
+        if path.is_absolute() or ".." in path.parts or "\\" in image:
+            raise ValueError("the picture must lie below the manifest")
+        return image
 
 
 def write_manifest(path: Path, hands: Iterable[SampledHand]) -> None:

@@ -1,0 +1,325 @@
+"""``hint sample`` as a person types it, on small trees of the three sources."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections import Counter
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from hint.files import write_json
+from hint.files.manifest import read_manifest
+from hint.images import read_image
+from hint.provenance import sha256_file
+
+HINT = Path(sys.executable).with_name("hint")
+CLIPS = [f"{k:08x}-1111-4222-8333-444455556666" for k in range(12)]
+ACTION = "f0e1d2c3-9999-4888-8777-666655554444"
+SIZE = (160, 128)
+
+
+def hint(*arguments: object, code: int = 0, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [HINT, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=cwd)
+    assert done.returncode == code, done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def error(done: subprocess.CompletedProcess[str]) -> str:
+    lines = [line for line in done.stderr.splitlines() if line.startswith("hint: ")]
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def hands23(synthetic: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("hands23")
+    synthetic.write_hands23(root, 1500, seed=2)
+    return root
+
+
+@pytest.fixture(scope="module")
+def visor(synthetic: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("visor")
+    synthetic.write_visor(root, 1200, seed=2, pictures=True)
+    return root
+
+
+def test_new_days_from_root_to_manifest(hands23: Path, tmp_path: Path) -> None:
+    done = hint("sample", "newdays", "--root", hands23, "--split", "train", "-n", 60, "--out", tmp_path)
+    assert "TRAIN_newdays_img · paper-v1" in done.stdout
+    lines = read_manifest(tmp_path / "TRAIN_newdays_img.jsonl")
+    assert Counter(line.stratum for line in lines) == {"random": 30, "interaction": 30}
+    for line in lines:
+        assert line.image_sha256 == sha256_file(tmp_path / line.image) == sha256_file(hands23 / line.origin)
+        assert line.image == f"TRAIN_newdays_img/{line.hand_id}.jpg"
+        assert line.hand_id == f"{Path(line.origin).stem}_{line.side[0]}"
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("TRAIN_newdays_img", "TRAIN_newdays_img.jsonl", "TRAIN_newdays_img.summary.json")
+    }
+    assert len(list((tmp_path / "TRAIN_newdays_img").iterdir())) == 60
+
+
+def test_the_same_seed_writes_the_same_bytes(hands23: Path, tmp_path: Path) -> None:
+    for name, seed, workers in (("a", 7, 1), ("b", 7, 4), ("c", 8, 1)):
+        options = ("--seed", seed, "--workers", workers, "--out", tmp_path / name)
+        hint("sample", "newdays", "--root", hands23, "--split", "val", "-n", 40, *options)
+    assert contents(tmp_path / "a") == contents(tmp_path / "b") != contents(tmp_path / "c")
+
+
+def test_visor_pictures_come_out_of_zips(visor: Path, tmp_path: Path) -> None:
+    hint("sample", "visor", "--root", visor, "--split", "train", "-n", 12, "--out", tmp_path)
+    lines = read_manifest(tmp_path / "TRAIN_epick_img.jsonl")
+    assert len(lines) == 12
+    for line in lines:
+        archive, _, member = line.origin.rpartition("/")
+        with zipfile.ZipFile(next(visor.rglob(Path(archive).name))) as opened:
+            assert (tmp_path / line.image).read_bytes() == opened.read(member)
+
+
+def test_a_dry_run_says_what_there_is_and_writes_nothing(hands23: Path, tmp_path: Path) -> None:
+    common = ("sample", "newdays", "--root", hands23, "--split", "train", "--out", tmp_path / "out", "--dry-run")
+    done = hint(*common, "--json", "-n", 9)
+    rows = json.loads(done.stdout)["strata"]
+    assert [row["asked"] for row in rows] == [5, 4]
+    assert rows[0]["frames"] > rows[1]["frames"] > 0
+    assert "left out" in done.stderr
+    assert "interaction" in hint(*common).stdout
+    assert not (tmp_path / "out").exists()
+
+
+def test_more_than_there_is_fails_with_the_counts(hands23: Path, tmp_path: Path) -> None:
+    arguments = ("sample", "newdays", "--root", hands23, "--split", "test", "--out", tmp_path / "out")
+    said = error(hint(*arguments, "-n", 100_000, code=2))
+    assert re.search(r"asked for 100000 of stratum random, (\d+) were free of \1 \(\1 frames in all\)", said)
+    assert not (tmp_path / "out").exists()
+
+
+def test_excluded_videos_are_not_used(hands23: Path, tmp_path: Path) -> None:
+    policy = tmp_path / "any.toml"
+    policy.write_text('id = "any"\ntitle = "any split"\n[TRAIN_newdays_img]\n[TEST_newdays_img]\n')
+    common = ("--root", hands23, "--policy", policy, "--out", tmp_path / "out")
+    hint("sample", "newdays", *common, "--split", "test", "-n", 100)
+    manifest = tmp_path / "out" / "TEST_newdays_img.jsonl"
+    said = error(hint("sample", "newdays", *common, "--split", "train", "-n", 300, code=2))
+    assert "another split" in said
+    assert f"add --exclude {manifest}" in said
+    hint("sample", "newdays", *common, "--split", "train", "-n", 300, "--exclude", manifest)
+    videos = [
+        {line.video for line in read_manifest(tmp_path / "out" / f"{s}_newdays_img.jsonl")} for s in ("TEST", "TRAIN")
+    ]
+    assert not videos[0] & videos[1]
+
+
+def test_the_videos_of_a_hint_folder_can_be_excluded(hands23: Path, tmp_path: Path) -> None:
+    common = ("sample", "newdays", "--root", hands23, "--split", "test", "-n", 20)
+    hint(*common, "--out", tmp_path / "first")
+    used = read_manifest(tmp_path / "first" / "TEST_newdays_img.jsonl")
+    for place in (tmp_path / "first", tmp_path / "first" / "TEST_newdays_img"):
+        hint(*common, "--out", tmp_path / "second", "--exclude", place, "--overwrite", "always")
+        lines = read_manifest(tmp_path / "second" / "TEST_newdays_img.jsonl")
+        assert not {line.video for line in lines} & {line.video for line in used}
+
+
+def test_a_run_goes_on_and_never_mixes_samples(hands23: Path, tmp_path: Path) -> None:
+    common = ("sample", "newdays", "--root", hands23, "--split", "val", "--out", tmp_path)
+    hint(*common, "-n", 30)
+    whole = contents(tmp_path)
+    pictures = sorted((tmp_path / "VAL_newdays_img").iterdir())
+    pictures[0].unlink()
+    (tmp_path / "VAL_newdays_img.jsonl").unlink()
+    hint(*common, "-n", 30)
+    assert contents(tmp_path) == whole
+    assert "holds another sample" in error(hint(*common, "-n", 31, code=2))
+    assert "holds the same sample" in error(hint(*common, "-n", 30, "--overwrite", "never", code=2))
+    assert contents(tmp_path) == whole
+    own = tmp_path / "VAL_newdays_img" / "mine.jpg"
+    own.touch()
+    hint(*common, "-n", 31, "--seed", 9, "--overwrite", "always")
+    drawn = {Path(line.image).name for line in read_manifest(tmp_path / "VAL_newdays_img.jsonl")}
+    assert len(drawn) == 31
+    assert {path.name for path in (tmp_path / "VAL_newdays_img").iterdir()} == {*drawn, own.name}
+
+
+def fho(root: Path, size: tuple[int, int] = SIZE, frame: int = 0) -> None:
+    """Write a master file: one video and clip per name, one action each, frames at 20 + 5k, one right hand in each."""
+    types = ("pre_45", "pre_30", "pre_15", "pre_frame", "contact_frame", "pnr_frame", "post_frame")
+    box = {"object_type": "right_hand", "bbox": {"x": 20.0, "y": 30.0, "width": 50.0, "height": 40.0}}
+    write_json(
+        root / "annotations" / "fho_main.json",
+        {"version": "2.0", "videos": [_video(clip, types, box, size, frame) for clip in CLIPS]},
+    )
+
+
+def _video(clip: str, types: tuple[str, ...], box: dict[str, Any], size: tuple[int, int], frame: int) -> dict[str, Any]:
+    frames = [
+        {"frame_number": n, "clip_frame_number": n, "frame_type": name, "boxes": [box]}
+        for n, name in ((frame + 20 + 5 * k, name) for k, name in enumerate(types))
+    ]
+    action = {
+        **{"uid": ACTION, "is_valid_action": True, "is_rejected": False, "is_invalid_annotation": False},
+        **{"stage": "x", "frames": frames, "critical_frames": {}, "clip_critical_frames": {}},
+    }
+    interval = {"clip_uid": clip, "clip_id": "1", "redacted": False, "narrated_actions": [action]}
+    metadata = {"fps": 30.0, "width": size[0], "height": size[1]}
+    return {"video_uid": f"video of {clip}", "video_metadata": metadata, "annotated_intervals": [interval]}
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of clips of two seconds, each of its own colour, with long groups of pictures."""
+    if shutil.which("ffmpeg") is None and not os.environ.get("CI"):
+        pytest.skip("ffmpeg is not on PATH")
+    folder = tmp_path_factory.mktemp("clips")
+    for k, clip in enumerate(CLIPS):
+        source = ["-f", "lavfi", "-i", f"testsrc2=s={SIZE[0]}x{SIZE[1]}:r=30:d=2,hue=h={30 * k}"]
+        codec = ["-c:v", "libx264", "-preset", "veryfast", "-bf", "2", "-g", "250"]
+        subprocess.run(["ffmpeg", "-v", "error", *source, *codec, folder / f"{clip}.mp4"], check=True)
+    return folder
+
+
+def frame_of(clip: Path, number: int) -> np.ndarray:
+    """Decode from the start and count."""
+    with av.open(str(clip)) as container:
+        decoded = container.decode(video=0)
+        return next(frame for n, frame in enumerate(decoded) if n == number).to_ndarray(format="rgb24")
+
+
+def test_ego4d_pictures_are_the_exact_frames(clips: Path, tmp_path: Path) -> None:
+    fho(tmp_path)
+    out = tmp_path / "out"
+    hint("sample", "ego4d", "--root", tmp_path, "--clips", clips, "--split", "train", "-n", 25, "--out", out)
+    lines = read_manifest(out / "TRAIN_ego4d_img.jsonl")
+    assert len({line.clip for line in lines}) > 3
+    for line in lines:
+        assert line.hand_id == f"{line.clip}_{ACTION}_{line.frame}_{line.frame_type}_r"
+        image = read_image(out / line.image).astype(float)
+        apart = {
+            n: np.abs(image - frame_of(clips / f"{line.clip}.mp4", n)).mean()
+            for n in range(line.frame - 2, line.frame + 3)
+        }
+        assert min(apart, key=apart.__getitem__) == line.frame, apart
+
+
+def test_sequences_of_ego4d(clips: Path, tmp_path: Path) -> None:
+    fho(tmp_path)
+    policy = tmp_path / "all.toml"
+    policy.write_text(
+        'id = "all"\ntitle = "every video"\n[TEST_ego4d_seq]\nunit = "sequence"\nmin_frames = 5\n'
+        'frame_types = ["pre_45", "pre_30", "pre_15", "pre_frame", "contact_frame"]\n'
+    )
+    common = ("sample", "ego4d", "--root", tmp_path, "--clips", clips, "--split", "test", "--policy", policy)
+    done = hint(*common, "--sequences", "-n", 3, "--out", tmp_path / "out")
+    assert "of sequences" in done.stdout
+    lines = read_manifest(tmp_path / "out" / "TEST_ego4d_seq.jsonl")
+    assert Counter(line.clip for line in lines) == dict.fromkeys({line.clip for line in lines}, 5)
+    assert len(lines) == 15
+
+
+def test_missing_clips_are_listed_for_the_downloader(clips: Path, tmp_path: Path) -> None:
+    fho(tmp_path)
+    some = tmp_path / "clips"
+    some.mkdir()
+    for clip in CLIPS[::2]:
+        shutil.copy(clips / f"{clip}.mp4", some)
+    common = ("sample", "ego4d", "--root", tmp_path, "--split", "train", "--out", tmp_path / "out")
+    said = error(hint(*common, "-n", 30, code=3))
+    listing = tmp_path / "out" / "TRAIN_ego4d_img.clips.txt"
+    assert str(listing) in said
+    assert set(listing.read_text().split()) <= set(CLIPS[1::2])
+    assert not (tmp_path / "out" / "TRAIN_ego4d_img.jsonl").exists()
+    hint(*common, "-n", 10, "--available")
+    lines = read_manifest(tmp_path / "out" / "TRAIN_ego4d_img.jsonl")
+    assert {line.clip for line in lines} <= set(CLIPS[::2])
+    assert not listing.exists()
+
+
+def test_a_clip_shorter_than_the_frame_number_is_named(clips: Path, tmp_path: Path) -> None:
+    fho(tmp_path, frame=35)
+    out = tmp_path / "out"
+    done = hint(
+        *("sample", "ego4d", "--root", tmp_path, "--clips", clips, "--split", "train", "-n", 30, "--out", out), code=2
+    )
+    assert re.search(r"\.mp4 has 60 frames, no frame 60[0-9, ]* \(counted from 0\)", error(done))
+    assert not (out / "TRAIN_ego4d_img.jsonl").exists()
+
+
+def test_clips_of_another_size_are_refused(clips: Path, tmp_path: Path) -> None:
+    fho(tmp_path, size=(1920, 1080))
+    common = ("sample", "ego4d", "--root", tmp_path, "--clips", clips, "--split", "train", "--out", tmp_path / "out")
+    assert "has 160x128 px, its boxes are for 1920x1080; get the full size" in error(hint(*common, "-n", 2, code=2))
+
+
+def test_a_picture_that_vanished_is_named(hands23: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(hands23, copy)
+    common = ("sample", "newdays", "--root", copy, "--split", "val", "-n", 10)
+    hint(*common, "--out", tmp_path / "first")
+    line = read_manifest(tmp_path / "first" / "VAL_newdays_img.jsonl")[3]
+    (copy / line.origin).unlink()
+    done = hint(*common, "--out", tmp_path / "second")
+    assert "picture missing" in done.stderr
+    assert line.hand_id not in {one.hand_id for one in read_manifest(tmp_path / "second" / "VAL_newdays_img.jsonl")}
+
+
+def test_a_broken_line_is_named_and_can_be_left_out(hands23: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(hands23, copy)
+    text = next(path for path in sorted((copy / "allMergedTxt").iterdir()) if path.stat().st_size)
+    text.write_text("left_hand | object_contact | 1,2,3\n")
+    common = ("sample", "newdays", "--root", copy, "--split", "train", "-n", 10, "--out", tmp_path / "out")
+    said = error(hint(*common, code=2))
+    assert text.name in said
+    assert "--skip-broken" in said
+    assert "broken" in hint(*common, "--skip-broken").stderr
+
+
+def test_a_broken_manifest_names_file_and_line(hands23: Path, tmp_path: Path) -> None:
+    common = ("sample", "newdays", "--root", hands23, "--split", "val", "--out", tmp_path)
+    hint(*common, "-n", 10)
+    manifest = tmp_path / "VAL_newdays_img.jsonl"
+    lines = manifest.read_text().splitlines()
+    manifest.write_text("\n".join([*lines[:2], lines[2][:40], *lines[3:]]))
+    said = error(hint("sample", "report", manifest, code=2))
+    assert f"{manifest}: 1 of 10 lines are no sampled hands: line 3 (" in said
+    manifest.write_text("\n".join([*lines, lines[4]]))
+    assert "duplicate hand ids" in error(hint("sample", "report", manifest, code=2))
+    manifest.write_text("\n".join([*lines[:2], lines[2].replace('"box_xyxy"', '"box"')]))
+    assert "line 3 (box" in error(hint("sample", "report", manifest, code=2))
+
+
+USAGE = {
+    "no number": (["newdays", "--root", "ROOT", "--split", "val"], "how many? give -n N"),
+    "absent root": (["newdays", "--root", "nowhere", "--split", "val", "-n", "3"], "nowhere: no such folder"),
+    "empty root": (["visor", "--root", ".", "--split", "val", "-n", "3"], "holds no VISOR"),
+    "other source": (["ego4d", "--root", "ROOT", "--split", "val", "-n", "3"], "holds no Ego4D"),
+    "clips elsewhere": (["newdays", "--root", "ROOT", "--split", "val", "-n", "3", "--clips", "."], "are for ego4d"),
+    "policy": (
+        ["newdays", "--root", "ROOT", "--split", "val", "-n", "3", "--policy", "paper"],
+        "did you mean paper-v1",
+    ),
+    "exclude": (["newdays", "--root", "ROOT", "--split", "val", "-n", "3", "--exclude", "x.jsonl"], "no such file"),
+    "no manifest": (["report", "x.jsonl"], "x.jsonl: No such file"),
+}
+
+
+@pytest.mark.parametrize("case", USAGE)
+def test_usage_errors_are_one_line_and_exit_2(case: str, hands23: Path, tmp_path: Path) -> None:
+    arguments, message = USAGE[case]
+    done = hint("sample", *(hands23 if a == "ROOT" else a for a in arguments), code=2, cwd=tmp_path)
+    assert message in error(done)
+    assert list(tmp_path.iterdir()) == []

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -281,12 +282,20 @@ def _mano() -> Finding:
 
 def _data() -> Finding:
     given = os.environ.get(DATA_VARIABLE)
-    place = Path(given).expanduser() if given else settings.home() / "data"
-    parts = _hint_parts(place)
-    if parts:
-        return Finding("files", "HInt data", "ok", f"{place}: {', '.join(parts)}")
-    advice = f"name the folder with --data, or set {DATA_VARIABLE}"
-    return Finding("files", "HInt data", "problem" if given else "missing", f"no parts of HInt in {place}", advice)
+    places = [Path(given).expanduser()] if given else [settings.home() / "data", *_fetched_data()]
+    for place in places:
+        if parts := _hint_parts(place):
+            return Finding("files", "HInt data", "ok", f"{place}: {', '.join(parts)}")
+    fetch = "" if given else "hint fetch hint, or "
+    advice = f"{fetch}name the folder with --data, or set {DATA_VARIABLE}"
+    return Finding("files", "HInt data", "problem" if given else "missing", f"no parts of HInt in {places[0]}", advice)
+
+
+def _fetched_data() -> list[Path]:
+    """Return the folder ``hint fetch hint`` unpacked to, which may be outside of the home folder."""
+    with suppress(InputError):
+        return [Path(written["folder"])] if (written := receipt("hint")) else []
+    return []
 
 
 def _hint_parts(place: Path) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,19 +14,30 @@ from hint.errors import MissingRequirementError
 
 
 def fetch(
-    name: Annotated[str, typer.Argument(help="What to get: hamer, mano.")],
+    name: Annotated[str, typer.Argument(help="What to get: hamer, hint (the dataset), mano.")],
     url: Annotated[str | None, typer.Option(help="Another address, or the path of an archive you have.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to unpack to (hint only).")] = None,
+    sha256: Annotated[
+        str | None, typer.Option(help="Digest of the archive to accept instead of the known one (hint only).")
+    ] = None,
+    insecure: Annotated[
+        bool,
+        typer.Option("--insecure", help="Go by the archive's checksum, not by the server's certificate (hint only)."),
+    ] = False,
     accept: Annotated[bool, typer.Option("--accept-licence", help="Accept the licence without being asked.")] = False,
 ) -> None:
-    """Download released weights, after showing their licence; an interrupted download goes on where it stopped."""
+    """Download weights or the dataset, after showing the licence; an interrupted fetch goes on where it stopped."""
     from hint import fetch as downloads
 
-    remark(downloads.asset(name).licence)
+    job = downloads.plan(name, url=url, out=out, sha256=sha256, insecure=insecure)
+    remark(job.asset.licence)
     if not accept:
         _ask(name)
-    report = downloads.fetch(name, url=url, on_progress=_progress())
+    report = downloads.carry_out(job, _progress())
     for path in report.files:
         typer.echo(f"{path}{' (new)' if path in report.new else ''}")
+    for text in report.remarks:
+        remark(text)
 
 
 def _ask(name: str) -> None:

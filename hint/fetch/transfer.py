@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
@@ -23,8 +24,10 @@ from urllib.request import Request, urlopen
 import hint
 from hint.errors import HintError
 
-#: Stage ("download", "unpack"), bytes done, bytes in all or None.
+#: Stage ("download", "check", "compare", "unpack"), bytes done, bytes in all or None.
 OnProgress = Callable[[str, int, "int | None"], None]
+#: Whether a server must prove who it is: yes; yes, and the user may waive it; no, for the user has.
+Certificate = Literal["required", "waivable", "waived"]
 
 #: Seconds without a byte until a connection counts as dead.
 TIMEOUT_S = 30.0
@@ -44,6 +47,10 @@ class DamagedArchiveError(FetchError):
     """What was downloaded is not what it should be; another attempt needs a new download."""
 
 
+class UnprovenHostError(FetchError):
+    """The server's certificate does not hold."""
+
+
 class _TryAgain(Exception):  # noqa: N818 - it asks for something
     """An attempt ended early for a reason that may pass."""
 
@@ -57,7 +64,15 @@ class _Note:
     size: int | None
 
 
-def download(url: str, target: Path, *, name: str, extra: int, on_progress: OnProgress | None = None) -> Path:
+def download(
+    url: str,
+    target: Path,
+    *,
+    name: str,
+    extra: int,
+    on_progress: OnProgress | None = None,
+    certificate: Certificate = "required",
+) -> Path:
     """Download a file unless it is there already.
 
     Until it is complete it is ``<target>.part``, with a note of its size and ETag (or date) in ``<target>.part.json``;
@@ -69,11 +84,13 @@ def download(url: str, target: Path, *, name: str, extra: int, on_progress: OnPr
         name: What ``hint fetch`` calls it, for messages.
         extra: Bytes that must stay free on the disk besides the file.
         on_progress: Called with "download", the bytes here and the bytes in all.
+        certificate: Whether an https server must prove who it is; where that is waived, the caller must compare a
+            digest of what came.
 
     Raises:
         FetchError: If it cannot be downloaded; what came is kept.
     """
-    attempt = _Attempt(url, target, extra, on_progress)
+    attempt = _Attempt(url, target, extra, on_progress, _context() if certificate == "waived" else None)
     failed, most = 0, 0
     while not target.exists():
         try:
@@ -87,12 +104,27 @@ def download(url: str, target: Path, *, name: str, extra: int, on_progress: OnPr
             time.sleep(BACKOFF_S * 2 ** (failed - 1))
         except FetchError as error:
             here = attempt.part.stat().st_size if attempt.part.exists() else 0
-            raise FetchError(f"{error}; {_advice(name, here)}") from error
+            may_waive = certificate == "waivable" and isinstance(error, UnprovenHostError)
+            raise FetchError(f"{error}; {_advice(name, here, may_waive=may_waive)}") from error
     return target
 
 
-def require_space(folder: Path, need: int, purpose: str) -> None:
+def _context() -> ssl.SSLContext:
+    """Return a context that encrypts and asks for no proof."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def require_space(folder: Path, need: int, purpose: str, elsewhere: str = "set HINT_HOME to") -> None:
     """Refuse work the disk has no room for.
+
+    Args:
+        folder: Where it is to be done.
+        need: Bytes.
+        purpose: What for, in the message.
+        elsewhere: How to name another folder, in the message.
 
     Raises:
         FetchError: If fewer than ``need`` bytes are free.
@@ -100,21 +132,25 @@ def require_space(folder: Path, need: int, purpose: str) -> None:
     free = shutil.disk_usage(folder).free
     if free < need:
         raise FetchError(
-            f"{folder} has {free / 1e9:.1f} GB free, {need / 1e9:.1f} GB are needed to {purpose}: make room or set "
-            "HINT_HOME to a folder on another disk"
+            f"{folder} has {free / 1e9:.1f} GB free, {need / 1e9:.1f} GB are needed to {purpose}: make room or "
+            f"{elsewhere} a folder on another disk"
         )
 
 
-def _advice(name: str, here: int) -> str:
-    again = f"go on at {here / 1e6:.0f} MB" if here else "try again"
-    return f"type `hint fetch {name}` to {again}, or `hint fetch {name} --url FILE` with an archive you got otherwise"
+def _advice(name: str, here: int, *, may_waive: bool = False) -> str:
+    again = f"`hint fetch {name}` to " + (f"go on at {here / 1e6:.0f} MB" if here else "try again")
+    waive = f"`hint fetch {name} --insecure` to go by the archive's checksum alone"
+    return f"type {waive if may_waive else again}, or `hint fetch {name} --url FILE` with an archive you got otherwise"
 
 
 class _Attempt:
     """One request after another for the same file."""
 
-    def __init__(self, url: str, target: Path, extra: int, on_progress: OnProgress | None) -> None:
+    def __init__(
+        self, url: str, target: Path, extra: int, on_progress: OnProgress | None, context: ssl.SSLContext | None
+    ) -> None:
         self.url, self.target, self.extra, self.on_progress = url, target, extra, on_progress
+        self.context = context
         self.host = urlsplit(url).netloc
         self.part = target.with_name(target.name + ".part")
         self.note_path = target.with_name(target.name + ".part.json")
@@ -147,7 +183,8 @@ class _Attempt:
         if note and here:
             headers |= {"Range": f"bytes={here}-", "If-Range": note.validator}
         try:
-            response: http.client.HTTPResponse = urlopen(Request(self.url, headers=headers), timeout=TIMEOUT_S)
+            request = Request(self.url, headers=headers)
+            response: http.client.HTTPResponse = urlopen(request, timeout=TIMEOUT_S, context=self.context)
         except HTTPError as error:
             if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and here:
                 self._forget()
@@ -214,7 +251,7 @@ def _failure(host: str, error: Exception) -> FetchError | _TryAgain:
     if isinstance(reason, ConnectionRefusedError):
         return FetchError(f"{host} refuses connections")
     if isinstance(reason, ssl.SSLCertVerificationError):
-        return FetchError(f"{host} does not prove who it is ({reason.verify_message})")
+        return UnprovenHostError(f"{host} does not prove who it is ({reason.verify_message})")
     if isinstance(reason, TimeoutError):
         return _TryAgain(f"{host} was silent for {TIMEOUT_S:g} s")
     if isinstance(reason, ConnectionError | ssl.SSLError | http.client.IncompleteRead | http.client.BadStatusLine):

@@ -1,0 +1,131 @@
+"""What can be fetched: from where, under which licence, and what is kept of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hint import settings
+from hint.errors import MissingRequirementError, UnknownNameError
+from hint.fetch.archive import Member
+from hint.fetch.zipped import Tree
+
+
+@dataclass(frozen=True)
+class KnownDigest:
+    """What is known of a sha256: all of it, or its first and last digits only.
+
+    Attributes:
+        head: First hexadecimal digits, lower case.
+        tail: Last ones.
+    """
+
+    head: str
+    tail: str = ""
+
+    def fits(self, sha256: str) -> bool:
+        """Tell whether a digest agrees with every digit that is known."""
+        return sha256.startswith(self.head) and sha256.endswith(self.tail)
+
+    def __str__(self) -> str:
+        return self.head if len(self.head) == 64 else f"{self.head}...{self.tail}"
+
+
+@dataclass(frozen=True)
+class Asset:
+    """Something the toolkit uses and does not bring along.
+
+    Attributes:
+        licence: Its terms, to be shown and accepted before ``fetch``.
+        url: Address of the archive, "" where it must be got by hand.
+        archive: File name of the archive while it is here.
+        members: What is kept of a .tar.gz, each file in its place.
+        tree: The folder that is kept of a .zip; None where ``members`` are.
+        archive_digest: What the archive of a tree must be; None where the members are compared instead.
+        by_hand: What to do where there is no address; ``{home}`` stands for the home folder.
+    """
+
+    licence: str
+    url: str = ""
+    archive: str = ""
+    members: tuple[Member, ...] = ()
+    tree: Tree | None = None
+    archive_digest: KnownDigest | None = None
+    by_hand: str = ""
+
+
+ASSETS: dict[str, Asset] = {
+    # The official archive holds 6 GB, more than half of it a body-pose network that is not used here.
+    "hamer": Asset(
+        licence=(
+            "HaMeR (Pavlakos et al., CVPR 2024): the code is MIT. The weights come without terms of their own; the "
+            "checkpoint holds arrays of the MANO hand model, whose licence allows non-commercial research and forbids "
+            "passing them on: https://mano.is.tue.mpg.de/license.html"
+        ),
+        url="https://www.cs.utexas.edu/~pavlakos/hamer/data/hamer_demo_data.tar.gz",
+        archive="hamer_demo_data.tar.gz",
+        members=(
+            Member(
+                "_DATA/hamer_ckpts/checkpoints/hamer.ckpt",
+                "weights/hamer.ckpt",
+                max_bytes=2_700_000_000,
+                sha256="e5cc06f294d88a92dee24e603480aab04de532b49f0e08200804ee7d90e16f53",
+            ),
+            # No digest: published copies differ in the two MANO paths written inside.
+            Member("_DATA/hamer_ckpts/model_config.yaml", "weights/hamer_model_config.yaml", max_bytes=100_000),
+            Member(
+                "_DATA/data/mano_mean_params.npz",
+                "weights/mano_mean_params.npz",
+                max_bytes=100_000,
+                sha256="efc0ec58e4a5cef78f3abfb4e8f91623b8950be9eff8b8e0dbb0d036ebc63988",
+            ),
+        ),
+    ),
+    "hint": Asset(
+        licence=(
+            "HInt (Pavlakos et al., CVPR 2024): the annotations are MIT (https://github.com/ddshan/hint). The pictures "
+            "keep the terms of their sources: New Days frames come from Hands23 "
+            "(https://fouheylab.eecs.umich.edu/~dandans/projects/hands23/), EPIC-KITCHENS VISOR frames are CC BY-NC "
+            "4.0, for non-commercial use (https://epic-kitchens.github.io/VISOR/). Ego4D frames are not included and "
+            "need an Ego4D licence (https://ego4ddataset.com)"
+        ),
+        url="https://fouheylab.eecs.umich.edu/~dandans/projects/hamer/HInt_annotation_partial.zip",
+        archive="HInt_annotation_partial.zip",
+        tree=Tree(
+            folder="data/HInt_annotation",
+            suffixes=(".jpg", ".json"),
+            expected_bytes=4_000_000_000,
+            max_bytes=12_000_000_000,
+            max_files=200_000,
+            next_steps=(
+                "check it with `hint prepare verify {folder}`",
+                "add the Ego4D frames with `hint prepare ego4d --hint {folder} --clips DIR`",
+            ),
+        ),
+        # Recorded by a third party in 2026; no checksum is published. These 12 of 64 digits tell every damage and
+        # every other release; against somebody who takes the trouble to forge an archive they are 48 bits, so the
+        # whole digest is shown after a fetch, and one from a better source can be given instead.
+        archive_digest=KnownDigest("ac42d9f8", "c7fe"),
+    ),
+    "mano": Asset(
+        licence="MANO: non-commercial research only, no redistribution: https://mano.is.tue.mpg.de/license.html",
+        by_hand=(
+            "MANO cannot be fetched for you: register at https://mano.is.tue.mpg.de, accept its licence, download "
+            "the models (mano_v1_2.zip) and put its MANO_RIGHT.pkl into {home}/mano/"
+        ),
+    ),
+}
+
+
+def asset(name: str) -> Asset:
+    """Return what can be fetched under a name.
+
+    Raises:
+        UnknownNameError: If there is no such asset.
+        MissingRequirementError: If it must be got by hand; the message says how.
+    """
+    if name not in ASSETS:
+        raise UnknownNameError("download", name, ASSETS)
+    found = ASSETS[name]
+    if not found.url:
+        raise MissingRequirementError(found.by_hand.format(home=settings.home()))
+    return found

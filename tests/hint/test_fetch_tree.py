@@ -1,0 +1,797 @@
+"""The dataset: downloaded from real servers, unpacked by processes that are killed, from archives that mean harm."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+import signal
+import ssl
+import stat
+import struct
+import subprocess
+import sys
+import threading
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import cast
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hint import doctor
+from hint.errors import InputError
+from hint.fetch import ASSETS, FetchError, KnownDigest, Tree, fetch, receipt, receipt_path, zipped
+from hint.fetch.tree import list_path
+
+TOP = "HInt_annotation_partial"
+TREE = cast(Tree, ASSETS["hint"].tree)
+FILES = {
+    "TEST_newdays_img/ND_-_xAbCdEfGhI_frame000001_r.jpg": os.urandom(30_000),
+    "TEST_newdays_img/ND_-_xAbCdEfGhI_frame000001_r.json": b'[{"bbox": []}]' * 20,
+    "TEST_epick_img/EK_frame_0000040462_l.jpg": os.urandom(20_000),
+    "TEST_epick_img/EK_frame_0000040462_l.json": b'[{"bbox": []}]',
+    "TRAIN_ego4d_img/a_b_12_pre_frame_l.json": b"[{}]",
+}
+
+
+def zip_of(files: Mapping[str, bytes | tuple[zipfile.ZipInfo, bytes]], top: str = TOP + "/") -> bytes:
+    """Pack files below a top folder; names that begin with ``=`` are taken as they are."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in files.items():
+            packed.writestr(name[1:] if name.startswith("=") else top + name, content)
+    return buffer.getvalue()
+
+
+def sha(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+ARCHIVE = zip_of(FILES)
+
+
+class Archive(BaseHTTPRequestHandler):
+    """Serves one body, from the byte that is asked for; the first answers may be cut short."""
+
+    protocol_version = "HTTP/1.1"
+    server: Server
+
+    def do_GET(self) -> None:
+        asked = self.headers.get("Range")
+        self.server.asked.append(asked)
+        start = int(asked[6:-1]) if asked else 0
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(self.server.body) - 1}/{len(self.server.body)}")
+        self.send_header("Content-Length", str(len(self.server.body) - start))
+        self.send_header("ETag", '"one"')
+        self.end_headers()
+        end = self.server.cuts.pop(0) if self.server.cuts else None
+        self.wfile.write(self.server.body[start:end])
+        self.close_connection = end is not None
+
+    def log_message(self, *_: object) -> None: ...
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    scheme = "http"
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Archive)
+        self.body = ARCHIVE
+        self.cuts: list[int] = []
+        self.asked: list[str | None] = []
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://127.0.0.1:{self.server_address[1]}/{TOP}.zip"
+
+    def encrypt(self, certificate: Path) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        self.socket = context.wrap_socket(self.socket, server_side=True)
+        self.scheme = "https"
+
+    def handle_error(self, *_: object) -> None:
+        """A client that hangs up is part of the tests."""
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+@pytest.fixture(autouse=True)
+def small_release(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small archive on the test server, of which the two ends of the digest are known."""
+    release(monkeypatch, server.url, sha(ARCHIVE))
+
+
+def release(monkeypatch: pytest.MonkeyPatch, url: str, digest: str, **tree: int) -> None:
+    small = replace(TREE, expected_bytes=100_000, **tree)
+    asset = replace(ASSETS["hint"], url=url, tree=small, archive_digest=KnownDigest(digest[:8], digest[-4:]))
+    monkeypatch.setitem(ASSETS, "hint", asset)
+
+
+def unpacked(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if not p.is_dir()}
+
+
+def left_over(home: Path) -> set[str]:
+    return {path.name for path in (home / "downloads").iterdir()} - {"hint.lock"}
+
+
+@pytest.fixture
+def data(hint_home: Path) -> Path:
+    return hint_home / "data/HInt_annotation"
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """The archive, got otherwise."""
+    path = tmp_path / "own archive.zip"
+    path.write_bytes(ARCHIVE)
+    return path
+
+
+# Download and unpack
+
+
+def test_fetch_unpacks_below_the_home_folder(server: Server, hint_home: Path, data: Path) -> None:
+    seen: list[tuple[str, int, int | None]] = []
+    report = fetch("hint", on_progress=lambda *step: seen.append(step))
+    assert unpacked(data) == FILES
+    assert (report.files, report.new, report.source) == ((data,), (data,), server.url)
+    assert left_over(hint_home) == set()
+    said = "\n".join(report.remarks)
+    assert f"hint prepare verify {data}" in said
+    assert f"hint prepare ego4d --hint {data} --clips DIR" in said
+    assert sha(ARCHIVE) in said
+    assert "5 files in 3 folders" in said
+    assert "left out" not in said
+    last = {stage: (done, total) for stage, done, total in seen}
+    assert list(last) == ["download", "check", "unpack"]
+    assert all(done == total for done, total in last.values())
+
+
+def test_doctor_finds_it_wherever_it_was_unpacked(tmp_path: Path, data: Path) -> None:
+    def found() -> doctor.Finding:
+        return next(finding for finding in doctor.examine() if finding.name == "HInt data")
+
+    assert found().state == "missing"
+    assert found().advice.startswith("hint fetch hint")
+    fetch("hint")
+    assert found().detail == f"{data.parent}: TEST_epick_img, TEST_newdays_img, TRAIN_ego4d_img"
+    data.rename(tmp_path / "elsewhere")
+    fetch("hint", out=tmp_path / "elsewhere")
+    assert found().detail.startswith(f"{tmp_path / 'elsewhere'}: TEST_epick_img")
+    receipt_path("hint").write_text("{}")
+    assert found().state == "missing"
+
+
+def test_second_fetch_asks_nobody(server: Server, data: Path) -> None:
+    fetch("hint")
+    report = fetch("hint")
+    assert len(server.asked) == 1
+    assert (report.files, report.new, report.source) == ((data,), (), "")
+    assert "5 files in 3 folders" in report.remarks[0]
+
+
+def test_dropped_download_is_continued(server: Server, data: Path) -> None:
+    server.cuts = [20_000]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hint.fetch.transfer.BACKOFF_S", 0.001)
+        fetch("hint")
+    assert server.asked == [None, "bytes=20000-"]
+    assert unpacked(data) == FILES
+
+
+def test_receipt_is_compact(server: Server, data: Path) -> None:
+    fetch("hint", url=server.url + "?token=hush")
+    written = receipt("hint")
+    assert written is not None
+    assert written["archive"] == {"bytes": len(ARCHIVE), "sha256": sha(ARCHIVE)}
+    assert written["folder"] == str(data)
+    assert written["source"] == server.url
+    assert written["licence"] == ASSETS["hint"].licence
+    assert written["folders"]["TEST_epick_img"] == {"files": 2, "bytes": 20_014}
+    assert (written["list"]["files"], written["list"]["bytes"]) == (5, sum(map(len, FILES.values())))
+    assert "EK_frame" not in receipt_path("hint").read_text()
+
+
+def test_only_missing_files_are_written(server: Server, data: Path) -> None:
+    fetch("hint")
+    before = {path: path.stat().st_ino for path in data.rglob("*.jp*g")}
+    gone = next(data.rglob("EK*.jpg"))
+    gone.unlink()
+    report = fetch("hint")
+    assert len(server.asked) == 2
+    assert report.new == (data,)
+    assert unpacked(data) == FILES
+    assert {path: path.stat().st_ino for path in before if path != gone} == {
+        path: inode for path, inode in before.items() if path != gone
+    }
+
+
+def test_archive_left_by_a_fetch_that_ended_too_soon_is_removed(hint_home: Path, own: Path, data: Path) -> None:
+    fetch("hint", url=str(own))
+    shutil.copy(own, hint_home / f"downloads/{TOP}.zip")
+    fetch("hint")
+    assert left_over(hint_home) == set()
+    assert unpacked(data) == FILES
+
+
+# Other places
+
+
+def test_archive_got_otherwise_is_kept(server: Server, own: Path, tmp_path: Path) -> None:
+    report = fetch("hint", url=str(own), out=tmp_path / "my data")
+    assert unpacked(tmp_path / "my data") == FILES
+    assert own.read_bytes() == ARCHIVE
+    assert not server.asked
+    assert f"hint prepare verify '{tmp_path / 'my data'}'" in report.remarks[-2]
+
+
+def test_folder_that_was_moved_is_compared_and_known_again(server: Server, data: Path, tmp_path: Path) -> None:
+    fetch("hint")
+    data.rename(tmp_path / "moved")
+    report = fetch("hint", out=tmp_path / "moved")
+    assert not report.new
+    assert len(server.asked) == 1
+    assert (receipt("hint") or {})["folder"] == str(tmp_path / "moved")
+    again = tmp_path / "again"
+    (tmp_path / "moved").rename(again)
+    picture = next(again.rglob("EK*.jpg"))
+    picture.write_bytes(picture.read_bytes()[::-1])  # as long, and something else
+    with pytest.raises(FetchError, match=r"1 files in .*again are not those of the archive.*EK_frame"):
+        fetch("hint", out=again)
+
+
+def test_place_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="is no folder"):
+        fetch("hint", out=tmp_path / "file")
+    with pytest.raises(FetchError, match="--out"):
+        fetch("hint", out=tmp_path / "file/below")
+
+
+# Digests
+
+
+def test_download_that_is_something_else_is_set_aside(server: Server, hint_home: Path, data: Path) -> None:
+    server.body = other = zip_of({**FILES, "TEST_epick_img/new_l.json": b"[]"})
+    with pytest.raises(FetchError) as caught:
+        fetch("hint")
+    aside = hint_home / f"downloads/{TOP}.zip.refused"
+    known = f"{sha(ARCHIVE)[:8]}...{sha(ARCHIVE)[-4:]}"
+    assert f"{aside} has sha256 {sha(other)}, expected {known}" in str(caught.value)
+    assert f"`hint fetch hint --url {aside} --sha256 {sha(other)}`" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not data.exists()
+    server.body = ARCHIVE
+    fetch("hint")  # not stuck with the other one
+    assert unpacked(data) == FILES
+
+
+def test_new_release_is_accepted_by_its_digest(server: Server, hint_home: Path, data: Path) -> None:
+    fetch("hint")
+    files = {**FILES, "TEST_epick_img/new_l.json": b"[]"}
+    server.body = zip_of(files)
+    fetch("hint", sha256=sha(server.body).upper())
+    assert unpacked(data) == files
+    next(data.rglob("new_l.json")).unlink()
+    fetch("hint")  # what was accepted stays accepted
+    assert unpacked(data) == files
+    assert len(server.asked) == 3
+
+
+def test_archive_of_the_users_is_compared_too(own: Path, data: Path) -> None:
+    own.write_bytes(zip_of({"TEST_epick_img/x_l.json": b"[]"}))
+    with pytest.raises(FetchError, match=r"own archive\.zip has sha256 .*--url '/.*own archive\.zip' --sha256"):
+        fetch("hint", url=str(own))
+    assert own.exists()
+    assert not data.exists()
+    with pytest.raises(FetchError, match=f"expected {'0' * 64}:"):
+        fetch("hint", url=str(own), sha256="0" * 64)
+
+
+@pytest.mark.parametrize("digest", ["ac42d9f8", "g" * 64, ""])
+def test_digest_that_is_none(digest: str) -> None:
+    with pytest.raises(InputError, match="64 hexadecimal digits"):
+        fetch("hint", sha256=digest)
+
+
+def test_known_digest_fits_at_both_ends_only() -> None:
+    known = KnownDigest("ac42d9f8", "c7fe")
+    assert known.fits("ac42d9f8" + "0" * 52 + "c7fe")
+    assert not known.fits("ac42d9f8" + "0" * 56)
+    assert not known.fits("0" * 60 + "c7fe")
+
+
+def test_every_tree_has_a_digest() -> None:
+    for name, asset in ASSETS.items():
+        assert bool(asset.members) + (asset.tree is not None) == bool(asset.url), name
+        assert (asset.tree is None) == (asset.archive_digest is None), name
+
+
+# Certificates
+
+
+@pytest.fixture(scope="module")
+def expired(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate and its key that ended in 2021."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl makes the certificate of this test")
+    folder = tmp_path_factory.mktemp("certificate")
+    (folder / "index.txt").touch()
+    (folder / "cnf").write_text(
+        f"[ca]\ndefault_ca=d\n[d]\ndatabase={folder}/index.txt\nserial={folder}/serial\nnew_certs_dir={folder}\ndefault_md=sha256\npolicy=p\n"
+        "x509_extensions=e\n[p]\ncommonName=supplied\n[e]\nsubjectAltName=IP:127.0.0.1\nbasicConstraints=CA:TRUE\n"
+        "[req]\ndistinguished_name=n\n[n]\n"
+    )
+    for command in (
+        "openssl req -new -newkey rsa:2048 -nodes -keyout key -out csr -subj /CN=t -config cnf",
+        "openssl ca -batch -selfsign -rand_serial -config cnf -keyfile key -in csr -out pem -notext "
+        "-startdate 20200101000000Z -enddate 20210101000000Z",
+    ):
+        subprocess.run(command.split(), check=True, capture_output=True, cwd=folder)
+    (folder / "both").write_text((folder / "key").read_text() + (folder / "pem").read_text())
+    return folder / "both"
+
+
+@pytest.fixture
+def expired_server(server: Server, expired: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """The server, whose certificate is trusted and has expired."""
+    server.encrypt(expired)
+    monkeypatch.setenv("SSL_CERT_FILE", str(expired))
+    release(monkeypatch, server.url, sha(ARCHIVE))
+    return server
+
+
+def test_expired_certificate_names_the_way_out(expired_server: Server, data: Path) -> None:
+    with pytest.raises(FetchError, match=r"certificate has expired\); type `hint fetch hint --insecure`") as caught:
+        fetch("hint")
+    assert "\n" not in str(caught.value)
+    assert not expired_server.asked
+    fetch("hint", insecure=True)
+    assert unpacked(data) == FILES
+
+
+def test_without_a_certificate_the_digest_decides(expired_server: Server, data: Path) -> None:
+    expired_server.body = zip_of({"TEST_epick_img/forged_l.json": b"[]"})
+    with pytest.raises(FetchError, match="has sha256"):
+        fetch("hint", insecure=True)
+    assert not data.exists()
+
+
+def test_certificate_cannot_be_waived_where_no_digest_decides(
+    expired_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ASSETS, "hamer", replace(ASSETS["hamer"], url=expired_server.url))
+    monkeypatch.setattr("hint.fetch.members.require_space", lambda *_: None)
+    with pytest.raises(FetchError, match="certificate has expired") as caught:
+        fetch("hamer")
+    assert "--insecure" not in str(caught.value)
+    with pytest.raises(InputError, match=r"--insecure is for archives with a known checksum \(hint\), not for hamer"):
+        fetch("hamer", insecure=True)
+    assert not expired_server.asked
+
+
+# The command line
+
+
+def hint(*arguments: str) -> subprocess.CompletedProcess[str]:
+    code = "from hint.cli import main; main()"
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("option", [["--insecure"], ["--out", "x"], ["--sha256", "0" * 64]])
+def test_option_that_means_nothing_for_an_asset_is_a_usage_error(option: list[str]) -> None:
+    done = hint("fetch", "hamer", *option)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"hint: {option[0]} is for ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_licence_comes_first(own: Path, tmp_path: Path) -> None:
+    done = hint("fetch", "hint", "--url", str(own), "--out", str(tmp_path / "x"))
+    assert done.returncode == 3
+    for words in ("github.com/ddshan/hint", "Hands23", "CC BY-NC 4.0", "Ego4D frames are not included"):
+        assert words in done.stderr
+    assert "hint fetch hint --accept-licence" in done.stderr
+    assert not (tmp_path / "x").exists()
+
+
+def test_command_says_where_it_is_and_what_comes_next(own: Path, tmp_path: Path) -> None:
+    options = ("--accept-licence", "--out", str(tmp_path / "x"), "--sha256", sha(ARCHIVE))
+    done = hint("fetch", "hint", "--url", str(own), *options)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{tmp_path / 'x'} (new)\n"
+    assert f"hint prepare verify {tmp_path / 'x'}" in done.stderr
+    assert unpacked(tmp_path / "x") == FILES
+    assert hint("fetch", "hint", *options).stdout == f"{tmp_path / 'x'}\n"
+
+
+def test_command_without_a_certificate(expired_server: Server, data: Path) -> None:
+    options = ("--url", expired_server.url, "--accept-licence", "--sha256", sha(ARCHIVE))
+    done = hint("fetch", "hint", *options)
+    assert done.returncode == 1
+    assert "`hint fetch hint --insecure`" in done.stderr
+    assert hint("fetch", "hint", *options, "--insecure").returncode == 0
+    assert unpacked(data) == FILES
+
+
+# Interruptions
+
+SCRIPT = """
+import os, signal, sys
+from pathlib import Path
+from dataclasses import replace
+from hint.fetch import ASSETS, KnownDigest, fetch
+
+url, number = sys.argv[1], int(sys.argv[2])
+ASSETS["hint"] = replace(ASSETS["hint"], url=url, archive_digest=KnownDigest(""))
+rename, calls = Path.replace, 0
+
+def interrupted(self, target):
+    global calls
+    if self.name.endswith(".hint-part"):
+        calls += 1
+        if calls == 3:
+            os.kill(os.getpid(), number)
+    return rename(self, target)
+
+Path.replace = interrupted
+fetch("hint")
+"""
+
+
+def interrupt(url: str, number: int) -> int:
+    return subprocess.run([sys.executable, "-c", SCRIPT, url, str(number)], stderr=subprocess.DEVNULL).returncode
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_interrupted_unpacking_goes_on(server: Server, hint_home: Path, data: Path, number: int) -> None:
+    assert interrupt(server.url, number) != 0
+    here = unpacked(data)
+    parts = {name for name in here if name.endswith(".hint-part")}
+    assert len(parts) == (1 if number == signal.SIGKILL else 0)
+    complete = {name: content for name, content in here.items() if name not in parts}
+    assert len(complete) == 2
+    assert complete.items() <= FILES.items()
+    assert receipt("hint") is None
+    assert left_over(hint_home) == {f"{TOP}.zip"}
+    inodes = {name: (data / name).stat().st_ino for name in complete}
+    fetch("hint")
+    assert unpacked(data) == FILES
+    assert {name: (data / name).stat().st_ino for name in complete} == inodes
+    assert len(server.asked) == 1
+    assert left_over(hint_home) == set()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="tmpfs")
+def test_full_disk_while_unpacking(server: Server, own: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    # Room for the bytes, not for the files: the root, two folders and three files.
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m,nr_inodes=7", "none", str(disk)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting a small disk needs root")
+    try:
+        with pytest.raises(FetchError, match=r"No space left on device.*--out"):
+            fetch("hint", url=str(own), out=disk)
+        here = unpacked(disk)
+        assert 0 < len(here) < len(FILES)
+        assert here.items() <= FILES.items()
+        subprocess.run(["mount", "-o", "remount,nr_inodes=100", str(disk)], check=True)
+        fetch("hint", url=str(own), out=disk)
+        assert unpacked(disk) == FILES
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_no_room_is_said_before_anything_is_asked(server: Server, monkeypatch: pytest.MonkeyPatch, own: Path) -> None:
+    huge = replace(TREE, expected_bytes=10**18)
+    monkeypatch.setitem(ASSETS, "hint", replace(ASSETS["hint"], tree=huge))
+    with pytest.raises(FetchError, match=r"1000000000\.0 GB are needed to unpack .*make room or name with --out"):
+        fetch("hint")
+    assert not server.asked
+    fetch("hint", url=str(own))  # once it is here, it tells what it needs
+
+
+# What lies in the folder already
+
+
+def test_other_files_are_left_alone(server: Server, data: Path) -> None:
+    own_picture = data / "TRAIN_ego4d_img/a_b_12_pre_frame_l.jpg"
+    own_picture.parent.mkdir(parents=True)
+    own_picture.write_bytes(b"decoded")
+    fetch("hint")
+    fetch("hint")
+    assert unpacked(data) == {**FILES, "TRAIN_ego4d_img/a_b_12_pre_frame_l.jpg": b"decoded"}
+
+
+def test_files_that_differ_are_listed_and_kept(server: Server, hint_home: Path, data: Path) -> None:
+    name = "TEST_epick_img/EK_frame_0000040462_l.jpg"
+    (data / name).parent.mkdir(parents=True)
+    (data / name).write_bytes(FILES[name][::-1])
+    with pytest.raises(FetchError, match=rf"1 files in {data} .* not overwritten: {name}; move them away") as caught:
+        fetch("hint")
+    assert "\n" not in str(caught.value)
+    assert unpacked(data) == {name: FILES[name][::-1]}
+    (data / name).unlink()
+    fetch("hint")
+    assert len(server.asked) == 1  # the archive was kept meanwhile
+    assert unpacked(data) == FILES
+
+
+def test_file_changed_after_a_fetch(server: Server, data: Path) -> None:
+    fetch("hint")
+    for path in data.rglob("*.json"):
+        path.write_bytes(b"my own")
+    with pytest.raises(FetchError, match="3 files in"):
+        fetch("hint")
+    assert len(server.asked) == 1
+
+
+def test_empty_file_is_filled(server: Server, data: Path) -> None:
+    fetch("hint")
+    next(data.rglob("EK*.jpg")).write_bytes(b"")
+    assert fetch("hint").new
+    assert unpacked(data) == FILES
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+@pytest.mark.parametrize("kind", ["link to nothing", "link to an empty file", "folder"])
+def test_something_else_in_the_place_of_a_file(server: Server, data: Path, tmp_path: Path, kind: str) -> None:
+    place = data / "TEST_epick_img/EK_frame_0000040462_l.jpg"
+    place.parent.mkdir(parents=True)
+    if kind == "folder":
+        place.mkdir()
+    else:
+        place.symlink_to(tmp_path / "target")
+        if kind == "link to an empty file":
+            (tmp_path / "target").touch()
+    with pytest.raises(FetchError, match="not overwritten"):
+        fetch("hint")
+    assert place.is_dir() == (kind == "folder")
+
+
+@pytest.mark.parametrize("text", [None, "", "[]\n"])
+def test_damaged_list(data: Path, text: str | None) -> None:
+    fetch("hint")
+    list_path("hint").unlink() if text is None else list_path("hint").write_text(text)
+    with pytest.raises(InputError, match=r"remove .*hint.receipt.json and type `hint fetch hint`"):
+        fetch("hint")
+    receipt_path("hint").unlink()
+    assert not fetch("hint").new
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"files": {}}', '{"folder": "x", "archive": {}, "list": {}}'])
+def test_damaged_receipt(text: str) -> None:
+    fetch("hint")
+    receipt_path("hint").write_text(text)
+    with pytest.raises(InputError, match="is no receipt"):
+        fetch("hint")
+
+
+# Archives that mean harm
+
+
+def unpack(archive: bytes, folder: Path, tree: Tree | None = None) -> zipped.Contents:
+    packed = folder / "a.zip"
+    packed.write_bytes(archive)
+    with zipped.opened(packed, tree or TREE) as contents:
+        contents.unpack(contents.files, folder / "out")
+    return contents
+
+
+def refused(archive: bytes, folder: Path, words: str, tree: Tree | None = None) -> None:
+    with pytest.raises(FetchError, match=words) as caught:
+        unpack(archive, folder, tree)
+    assert "\n" not in str(caught.value)
+    assert not (folder / "out").exists()
+
+
+def entry(name: str, mode: int = 0, content: bytes = b"x") -> tuple[zipfile.ZipInfo, bytes]:
+    info = zipfile.ZipInfo(name)
+    info.create_system, info.external_attr = 3, mode << 16
+    return info, content
+
+
+def zip_entries(*entries: tuple[zipfile.ZipInfo, bytes]) -> bytes:
+    """Pack good files, and behind them entries that are not checked by anyone."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings(), zipfile.ZipFile(buffer, "w") as packed:
+        warnings.simplefilter("ignore")  # of duplicates
+        for name, content in FILES.items():
+            packed.writestr(f"{TOP}/{name}", content)
+        for info, content in entries:
+            packed.writestr(info, content)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "/etc/evil_l.jpg",
+        "../evil_l.jpg",
+        f"{TOP}/../../evil_l.jpg",
+        f"{TOP}/F/../evil_l.jpg",
+        f"{TOP}/F/..",
+        f"{TOP}/F/../",
+        f"{TOP}/./F/evil_l.jpg",
+        f"{TOP}//F/evil_l.jpg",
+        f"{TOP}\\F\\evil_l.jpg",
+        f"{TOP}/F\\..\\..\\evil_l.jpg",
+        "C:/F/evil_l.jpg",
+        "c:evil_l.jpg",
+        "//host/share/evil_l.jpg",
+        "__MACOSX/../../evil_l.jpg",
+        "/",
+    ],
+)
+def test_paths_that_lead_out_are_refused(tmp_path: Path, name: str) -> None:
+    refused(zip_entries(entry(name)), tmp_path, "leads out of it or is no plain path")
+
+
+def test_name_cut_by_a_zero_byte_is_refused(tmp_path: Path) -> None:
+    harmful = zip_entries(entry(f"{TOP}/F/evil_l.jpg%.json")).replace(b"evil_l.jpg%", b"evil_l.jpg\0")
+    refused(harmful, tmp_path, "no plain path")
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFSOCK, stat.S_IFDIR])
+def test_what_is_no_plain_file_is_refused(tmp_path: Path, kind: int) -> None:
+    refused(zip_entries(entry(f"{TOP}/F/evil_l.jpg", kind | 0o777, b"/etc/passwd")), tmp_path, "no plain file")
+    refused(zip_entries(entry(f"{TOP}/README", kind | 0o777, b"/etc/passwd")), tmp_path, "no plain file")
+
+
+def test_link_in_place_of_a_folder_is_refused(tmp_path: Path) -> None:
+    refused(zip_entries(entry(f"{TOP}/F/", stat.S_IFLNK | 0o777, b"/etc")), tmp_path, "no plain file")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("TEST_epick_img/EK_frame_0000040462_l.jpg", "twice"),
+        ("TEST_epick_img/ek_frame_0000040462_l.jpg", "differ in case only"),
+        ("test_epick_img/other_l.jpg", "differ in case only"),
+        ("TEST_epick_img/EK_frame_0000040462_l.jpg/x_l.jpg", "a file and a folder"),
+        ("TEST_epick_img/ek_frame_0000040462_l.jpg/x_l.jpg", "a file and a folder"),
+    ],
+)
+def test_names_that_mean_the_same_are_refused(tmp_path: Path, name: str, words: str) -> None:
+    refused(zip_entries(entry(f"{TOP}/{name}")), tmp_path, words)
+
+
+def test_second_top_folder_is_refused(tmp_path: Path) -> None:
+    refused(zip_entries(entry("other/F/x_l.jpg")), tmp_path, "2 top folders")
+
+
+def test_archive_of_something_else(tmp_path: Path) -> None:
+    refused(zip_of({"=README.md": b"", "=x_l.jpg": b"", f"={TOP}/x_l.jpg": b""}), tmp_path, "something else")
+
+
+def test_bytes_that_grow_too_much_are_refused(tmp_path: Path) -> None:
+    refused(zip_of({"F/x_l.json": bytes(2_000_000)}), tmp_path, "has 2000000 bytes in F/x_l.json, packed into")
+
+
+def test_more_than_there_can_be_is_refused(tmp_path: Path) -> None:
+    refused(ARCHIVE, tmp_path, "holds 5 files of 50298 bytes, more than", replace(TREE, max_bytes=50_297))
+    refused(ARCHIVE, tmp_path, "holds 5 files of 50298 bytes, more than 4 files", replace(TREE, max_files=4))
+
+
+def directory_entry(archive: bytearray, name: str) -> int:
+    """Return where the entry of a file begins in the table at the end of an archive."""
+    return archive.rindex(f"{TOP}/{name}".encode()) - 46
+
+
+def test_files_that_share_their_bytes_are_refused(tmp_path: Path) -> None:
+    harmful = bytearray(ARCHIVE)
+    first, second = (directory_entry(harmful, name) for name in list(FILES)[:3:2])
+    harmful[second + 42 : second + 46] = harmful[first + 42 : first + 46]
+    refused(bytes(harmful), tmp_path, "in the bytes of another file")
+
+
+def test_encrypted_and_unusual_files_are_refused(tmp_path: Path) -> None:
+    harmful = bytearray(ARCHIVE)
+    harmful[directory_entry(harmful, next(iter(FILES))) + 8] |= 1
+    refused(bytes(harmful), tmp_path, "encrypted or packed in an unusual way")
+    harmful = bytearray(ARCHIVE)
+    harmful[directory_entry(harmful, next(iter(FILES))) + 10] = zipfile.ZIP_LZMA
+    refused(bytes(harmful), tmp_path, "encrypted or packed in an unusual way")
+
+
+def announcing(size: int, content: bytes) -> bytes:
+    """An archive whose table says something else of a file of 30000 bytes."""
+    harmful = bytearray(zip_of({"F/x_l.jpg": b"x" * 30_000}))
+    place = directory_entry(harmful, "F/x_l.jpg")
+    struct.pack_into("<I", harmful, place + 16, zlib.crc32(content))
+    struct.pack_into("<I", harmful, place + 24, size)
+    return bytes(harmful)
+
+
+def test_no_more_bytes_are_written_than_were_counted(tmp_path: Path) -> None:
+    unpack(announcing(100, b"x" * 100), tmp_path)
+    assert unpacked(tmp_path / "out") == {"F/x_l.jpg": b"x" * 100}
+
+
+def test_fewer_bytes_than_were_announced_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(FetchError, match="30000 bytes, not the 60000"):
+        unpack(announcing(60_000, b"x" * 30_000), tmp_path)
+    assert not unpacked(tmp_path / "out")
+
+
+def test_litter_is_counted_and_other_files_are_named(own: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    extra = {
+        "=__MACOSX/HInt/._x_l.jpg": b"x",
+        ".DS_Store": b"x",
+        "TEST_epick_img/._EK_frame_0000040462_l.jpg": b"x",
+        "README.md": b"x",
+        "TEST_epick_img/a b_l.jpg": b"x",
+        "TEST_epick_img/run.py": b"x",
+    }
+    own.write_bytes(zip_of({**FILES, **extra}))
+    report = fetch("hint", url=str(own), sha256=sha(own.read_bytes()))
+    assert unpacked(data) == FILES
+    said = "\n".join(report.remarks)
+    assert "left out: 3 files of macOS's" in said
+    assert f"left out, as no data: {TOP}/README.md, {TOP}/TEST_epick_img/a b_l.jpg, " in said
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "no .zip"),
+        (b"<html>", "no .zip"),
+        (ARCHIVE[: len(ARCHIVE) // 2], "no .zip"),
+        (ARCHIVE[1000:], "damaged|no"),
+    ],
+)
+def test_damaged_archive(tmp_path: Path, content: bytes, words: str) -> None:
+    with pytest.raises(FetchError, match=words):
+        unpack(content, tmp_path)
+
+
+def test_scratch_in_a_picture_is_noticed_and_files_before_it_stay(own: Path, data: Path) -> None:
+    scratched = bytearray(ARCHIVE)
+    scratched[len(ARCHIVE) // 2 + 10_000] ^= 1
+    own.write_bytes(scratched)
+    with pytest.raises(FetchError, match=r"damaged.*TEST_epick_img/EK_frame_0000040462_l\.jpg"):
+        fetch("hint", url=str(own), sha256=sha(scratched))
+    assert set(unpacked(data)) == set(list(FILES)[:2])
+    assert receipt("hint") is None
+
+
+SMALL = {"F/x_l.json": b"abc" * 20, "F/y_r.json": b"[]"}
+SMALL_ZIP = zip_of(SMALL)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=st.lists(st.tuples(st.integers(0, len(SMALL_ZIP) - 1), st.integers(0, 255)), min_size=1, max_size=6))
+def test_any_damage_ends_in_a_plain_error_or_leaves_files_in_the_folder(
+    tmp_path: Path, changes: list[tuple[int, int]]
+) -> None:
+    damaged = bytearray(SMALL_ZIP)
+    for place, value in changes:
+        damaged[place] = value
+    with suppress(FetchError):
+        unpack(bytes(damaged), tmp_path)
+    written = {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()} - {Path("a.zip")}
+    assert all(path.parts[0] == "out" and path.suffix in (".jpg", ".json") for path in written)

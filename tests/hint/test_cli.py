@@ -17,7 +17,10 @@ from hint.files import read_labels, read_predictions, write_evaluation_npz, writ
 from hint.types import Predictions
 
 HINT = Path(sys.executable).with_name("hint")
-COMMANDS = ("", "eval", "demo", "demo-data", "doctor", "fetch", "list", "weights", "weights convert")
+COMMANDS = (
+    *("", "eval", "demo", "demo-data", "doctor", "fetch", "list", "weights", "weights convert"),
+    *("prepare", "prepare verify", "prepare ego4d", "sample", "sample newdays", "sample report"),
+)
 
 
 def hint(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -37,7 +40,9 @@ def only_line(done: subprocess.CompletedProcess[str]) -> str:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_imports_nothing_heavy(command: str) -> None:
     code = "import sys; sys.argv = ['hint', *sys.argv[1:]]; import atexit; from hint.cli import app\n"
-    code += "atexit.register(lambda: print('HEAVY', [m for m in ('torch', 'cv2', 'matplotlib', 'pandas', 'scipy') "
+    code += (
+        "atexit.register(lambda: print('HEAVY', [m for m in ('torch', 'cv2', 'matplotlib', 'pandas', 'scipy', 'av') "
+    )
     code += "if m in sys.modules]))\napp()"
     done = subprocess.run(
         [sys.executable, "-c", code, *command.split(), "--help"], capture_output=True, text=True, check=True
@@ -226,6 +231,7 @@ def test_lists_are_tables_or_json() -> None:
     subsets = json.loads(hint("list", "subsets", "--json").stdout)
     assert [s["name"] for s in subsets] == ["newdays", "epick", "ego4d", "ego4d_seq"]
     assert json.loads(hint("list", "protocols", "--json").stdout)[0]["id"] == "hint-v1"
+    assert json.loads(hint("list", "policies", "--json").stdout)[0]["id"] == "paper-v1"
 
 
 def test_the_doctor_answers_in_json_too() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import IO, TYPE_CHECKING
 
@@ -18,23 +19,34 @@ if TYPE_CHECKING:
     from annotation.sample.report import SampleReport
 
 POOL, SAMPLE = "#9aa5b1", "#0072b2"
-_MAPS = 2
+_PER_ROW = 4
+_POSITION = "hand position"
+#: Bars have the height they would have among this many, however few there are.
+_SLOTS = 5
 
 
 def draw_distributions(target: IO[bytes], reports: Sequence[SampleReport]) -> None:
-    """Draw one row of plots per sample, as PNG: shares of pool and sample by every feature, and where hands are."""
-    known = {feature for report in reports for feature in report.summary.pool}
-    bars = [feature for feature in FEATURES if feature in known and feature != "hand position"]
-    figure = Figure(figsize=(3.1 * (len(bars) + _MAPS), 3.6 * len(reports)), layout="constrained")
+    """Draw shares of pool and sample by every feature, and where hands are, as PNG; one block of plots per sample."""
+    bars = [feature for feature in FEATURES if feature != _POSITION and _is_told(feature, reports)]
+    rows = math.ceil((len(bars) + 2) / _PER_ROW)
+    figure = Figure(figsize=(3.2 * _PER_ROW, (2.4 * rows + 0.5) * len(reports)), layout="constrained")
     FigureCanvasAgg(figure)
-    grid = figure.subplots(len(reports), len(bars) + _MAPS, squeeze=False)
-    for row, report in zip(grid, reports, strict=True):
-        for axes, feature in zip(row, bars, strict=False):
+    parts = figure.subfigures(len(reports), 1, squeeze=False)[:, 0]
+    for part, report in zip(parts, reports, strict=True):
+        part.suptitle(report.summary.folder, x=0.005, ha="left", fontsize=12, fontweight="bold")
+        grid = part.subplots(rows, _PER_ROW, squeeze=False).ravel()
+        for axes, feature in zip(grid, bars, strict=False):
             _draw_bars(axes, feature, report.summary.pool.get(feature, {}), report.sample.get(feature, {}))
-        _draw_maps(row[-2], row[-1], report.summary.pool, report.sample)
-        row[0].set_title(f"{report.summary.folder}\n\n{bars[0]}", loc="left", fontsize=10)
-    figure.legend(handles=grid[0][0].containers, loc="outside upper right", ncols=2, frameon=False)
+        _draw_maps(grid[len(bars)], grid[len(bars) + 1], report.summary.pool, report.sample)
+        for axes in grid[len(bars) + 2 :]:
+            axes.set_axis_off()
+        part.legend(handles=grid[0].containers, loc="upper right", ncols=2, frameon=False)
     figure.savefig(target, format="png", dpi=110)
+
+
+def _is_told(feature: str, reports: Sequence[SampleReport]) -> bool:
+    """Tell whether there is anything to see: more than one value, in whatever sample."""
+    return len({value for report in reports for value in report.summary.pool.get(feature, {})}) > 1
 
 
 def _shares(counts: Mapping[str, float], values: Sequence[str]) -> Double:
@@ -53,19 +65,19 @@ def _draw_bars(axes: Axes, feature: str, pool: Mapping[str, float], sample: Mapp
     place = np.arange(len(values))
     axes.barh(place - 0.2, _shares(pool, values), 0.38, color=POOL, label="pool")
     axes.barh(place + 0.2, _shares(sample, values), 0.38, color=SAMPLE, label="sample")
-    axes.set_yticks(place, values, fontsize=8)
-    axes.invert_yaxis()
+    axes.set_yticks(place, [value.replace("_", " ") for value in values], fontsize=8)
+    axes.set_ylim(max(len(values), _SLOTS) - 0.5, -0.5)
     axes.set_xlabel("% of units", fontsize=8)
     axes.tick_params(axis="x", labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
 
 
 def _draw_maps(left: Axes, right: Axes, pool: Distribution, sample: Distribution) -> None:
-    shares = [_shares(part.get("hand position", {}), POSITIONS).reshape(ROWS, COLUMNS) for part in (pool, sample)]
+    shares = [_shares(part.get(_POSITION, {}), POSITIONS).reshape(ROWS, COLUMNS) for part in (pool, sample)]
     highest = max(float(share.max()) for share in shares) or 1.0
     for axes, share, name in zip((left, right), shares, ("pool", "sample"), strict=True):
         axes.imshow(share, cmap="Blues", vmin=0, vmax=highest, aspect=9 / 16 * COLUMNS / ROWS)
-        axes.set_title(f"hand position, {name}", loc="left", fontsize=10)
+        axes.set_title(f"{_POSITION}, {name}", loc="left", fontsize=10)
         axes.set_xticks([])
         axes.set_yticks([])
         for (y, x), value in np.ndenumerate(share):

@@ -14,6 +14,7 @@ from string import Template
 from typing import Any
 
 from annotation.sample.distribution import Comparison, Described, Distribution, compare, distribution, holm
+from annotation.sample.examples import Example, examples
 from annotation.sample.plots import draw_distributions
 from annotation.sample.run import Summary, read_summary, summary_path
 from hint.errors import InputError
@@ -37,6 +38,7 @@ class SampleReport:
         tested: Stratum the comparisons are of: the one without conditions, which should keep the distribution; "" if
             every stratum has conditions.
         comparisons: One per feature.
+        examples: A few of its hands.
     """
 
     manifest: Path
@@ -46,6 +48,7 @@ class SampleReport:
     sample: Distribution
     tested: str
     comparisons: list[Comparison]
+    examples: list[Example]
 
     @property
     def title(self) -> str:
@@ -107,6 +110,7 @@ def compare_manifest(manifest: Path) -> SampleReport:
         sample=distribution(_units(hands, summary.unit)),
         tested=tested,
         comparisons=compare(summary.pool, drawn, summary.units) if tested else [],
+        examples=examples(manifest, hands),
     )
 
 
@@ -160,6 +164,7 @@ def _section(report: SampleReport) -> str:
         (
             f"<h2>{html.escape(summary.folder)}</h2>",
             f"<p>{html.escape(facts)}</p>",
+            f'<div class="examples">{"".join(map(_figure, report.examples))}</div>' if report.examples else "",
             _table(["stratum", "drawn", f"of {summary.unit}s"], strata),
             _table(["left out of the pool", "count"], left_out) if left_out else "",
             _table(["feature", "chi-square", "degrees", "p", "p, corrected", "verdict"], report.rows())
@@ -167,6 +172,12 @@ def _section(report: SampleReport) -> str:
             else "<p>Every stratum has conditions: nothing here is meant to keep the distribution.</p>",
         )
     )
+
+
+def _figure(example: Example) -> str:
+    source = f"data:image/jpeg;base64,{base64.b64encode(example.jpeg).decode()}"
+    caption = html.escape(example.caption)
+    return f'<figure><img src="{source}" alt="Hand: {caption}"><figcaption>{caption}</figcaption></figure>'
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -7,8 +7,11 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
+from annotation.sample.examples import SIDE, examples
 from annotation.sample.policy import load_policy
 from annotation.sample.report import compare_manifest, write_report
 from annotation.sample.run import Request, candidates, make_sample, summary_path
@@ -43,8 +46,6 @@ def make(hands: Callable[..., list[SourceHand]], tmp_path: Path) -> Make:
 
 
 def _blank(root: Path) -> Path:
-    import numpy as np
-
     write_image(root / "blank.png", np.full((600, 800, 3), 90, np.uint8))
     return root / "blank.png"
 
@@ -83,9 +84,34 @@ def test_a_page_needs_no_other_file(make: Make, tmp_path: Path) -> None:
     assert picture == (tmp_path / "page.png").read_bytes()
     height, width, _ = read_image(tmp_path / "page.png").shape
     assert width > height > 500
+    assert len(page.pictures) == 1 + 12 + 12
+    assert all(source.startswith("data:image/jpeg;base64,/9j/") for source in page.pictures[1:])
     assert page.cells.count("kept") + page.cells.count("differs") + page.cells.count("-") == 12
     assert "script" not in page.tags
     assert not re.search(r'(src|href)="(?!data:)', (tmp_path / "page.html").read_text())
+
+
+def test_examples_show_the_box_where_it_is(make: Make) -> None:
+    """The made-up pictures are grey all over; what is not grey is the box."""
+    manifest = make("val", 20)
+    hand = read_manifest(manifest)[0]
+    example = examples(manifest, [hand])[0]
+    image = cv2.imdecode(np.frombuffer(example.jpeg, np.uint8), cv2.IMREAD_COLOR).astype(int)
+    inside = image.min(axis=2) > 40  # black is outside the picture
+    drawn = (image[:, :, 2] - image[:, :, 0] > 60) & inside
+    rows, columns = (np.flatnonzero(drawn.any(axis=axis)) for axis in (1, 0))
+    assert hand.box_xyxy is not None
+    x1, y1, x2, y2 = hand.box_xyxy
+    scale = SIDE / (2.2 * max(x2 - x1, y2 - y1))
+    assert np.ptp(columns) == pytest.approx((x2 - x1) * scale, abs=4)
+    assert np.ptp(rows) == pytest.approx((y2 - y1) * scale, abs=4)
+    assert example.caption.startswith(hand.side)
+
+
+def test_pictures_that_are_gone_are_no_examples(make: Make) -> None:
+    manifest = make("val", 3)
+    (manifest.parent / read_manifest(manifest)[1].image).unlink()
+    assert len(compare_manifest(manifest).examples) == 2
 
 
 def test_the_same_sample_gives_the_same_page(make: Make, tmp_path: Path) -> None:

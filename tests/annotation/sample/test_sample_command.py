@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import zipfile
@@ -153,6 +154,55 @@ def test_a_run_goes_on_and_never_mixes_samples(hands23: Path, tmp_path: Path) ->
     drawn = {Path(line.image).name for line in read_manifest(tmp_path / "VAL_newdays_img.jsonl")}
     assert len(drawn) == 31
     assert {path.name for path in (tmp_path / "VAL_newdays_img").iterdir()} == {*drawn, own.name}
+
+
+SLOW_DISK = """
+import time
+import hint.files.atomic
+import hint.progress
+hint.files.atomic.os.fsync = lambda handle: time.sleep(0.02)
+hint.progress.PLAIN_EVERY = 0
+from hint.cli import main
+main()
+"""
+
+
+def test_ctrl_c_keeps_the_pictures_and_the_next_run_goes_on(hands23: Path, tmp_path: Path) -> None:
+    arguments = ["sample", "newdays", "--root", str(hands23), "--split", "train", "-n", "300", "--out", str(tmp_path)]
+    command = [sys.executable, "-c", SLOW_DISK, *arguments]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("writing pictures: 5/"):
+            break
+    process.send_signal(signal.SIGINT)
+    said = process.stderr.read()
+    assert process.wait(timeout=60) == 130, said
+    assert "Traceback" not in said
+    assert "the same command goes on from there" in said
+    pictures = {path.name for path in (tmp_path / "TRAIN_newdays_img").iterdir()}
+    assert 5 <= len(pictures) < 300
+    assert not any(name.startswith(".") for name in pictures), "no partial file"
+    assert not (tmp_path / "TRAIN_newdays_img.jsonl").exists()
+    hint(*arguments)
+    assert pictures < {path.name for path in (tmp_path / "TRAIN_newdays_img").iterdir()}
+
+
+def test_a_full_disk_is_one_line(hands23: Path, tmp_path: Path) -> None:
+    place = tmp_path / "small"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", place], check=False, capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("mounting a small file system needs root")
+    try:
+        done = hint("sample", "newdays", "--root", hands23, "--split", "train", "-n", 60, "--out", place, code=1)
+        assert "No space left" in error(done)
+        assert not [path for path in place.rglob("*") if path.name.startswith(".")]
+        assert not (place / "TRAIN_newdays_img.jsonl").exists()
+    finally:
+        subprocess.run(["umount", place], check=True)
 
 
 def fho(root: Path, size: tuple[int, int] = SIZE, frame: int = 0) -> None:

@@ -1,0 +1,50 @@
+"""A few hands of a sample as small pictures, to see what was drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from hint.crop import Square, box_to_square, crop
+from hint.errors import InputError
+from hint.files.manifest import SampledHand
+from hint.images import encode_image, read_image
+
+#: Side of an example, px, and the square it shows in longest sides of the box.
+SIDE = 208
+_MARGIN = 2.2
+_BOX_COLOUR = (230, 159, 0)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A hand as a JPEG, with the words that go below it."""
+
+    jpeg: bytes
+    caption: str
+
+
+def examples(manifest: Path, hands: Sequence[SampledHand], n: int = 12) -> list[Example]:
+    """Return up to n hands, spread evenly over a manifest; pictures that are not there are left out."""
+    places = np.unique(np.linspace(0, len(hands) - 1, min(n, len(hands))).round().astype(int))
+    found = (_example(manifest.parent, hands[place]) for place in places.tolist())
+    return [example for example in found if example is not None]
+
+
+def _example(folder: Path, hand: SampledHand) -> Example | None:
+    try:
+        image = read_image(folder / hand.image)
+    except InputError:
+        return None
+    square = box_to_square(hand.box_xyxy, _MARGIN) if hand.box_xyxy else Square(*hand.centre, min(hand.size) / 2)
+    cut = crop(image, square, crop_size=SIDE).copy()
+    if hand.box_xyxy:
+        corner = np.array([square.x, square.y]) - square.size / 2
+        first, second = ((np.reshape(hand.box_xyxy, (2, 2)) - corner) * SIDE / square.size).round().astype(int).tolist()
+        cv2.rectangle(cut, first, second, _BOX_COLOUR, 1, cv2.LINE_AA)
+    words = (hand.side, hand.frame_type, hand.interaction, f"({hand.stratum})")
+    return Example(encode_image(cut, ".jpg", 88), " ".join(word.replace("_", " ") for word in words if word))

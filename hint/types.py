@@ -152,6 +152,8 @@ class Predictions:
         keypoints_3d: (N,21,3) metres, camera axes of the method, or None.
         vertices: (N,V,3) metres, or None.
         score: (N,21) or (N,) confidence, or None.
+        existence: (N,21) True where the joint is taken to lie in the frame, or None; a guess to start labelling from.
+        occlusion: (N,21) True where the joint is taken to be occluded, or None; likewise.
         meta: How they were made; stored with them as JSON.
 
     Raises:
@@ -163,6 +165,8 @@ class Predictions:
     keypoints_3d: Float | None = None
     vertices: Float | None = None
     score: Float | None = None
+    existence: Bool | None = None
+    occlusion: Bool | None = None
     meta: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -175,6 +179,9 @@ class Predictions:
                 continue
             shape = shape or (n, *np.shape(values)[1:])
             object.__setattr__(self, name, _shaped(values, np.float32, shape, name))
+        for name in ("existence", "occlusion"):
+            if (values := getattr(self, name)) is not None:
+                object.__setattr__(self, name, _shaped(values, np.bool_, (n, 21), name))
         _unique(self.hand_id)
 
     def __len__(self) -> int:

@@ -1,4 +1,8 @@
-"""Predictions npz: ``hand_id`` (N,) and ``keypoints_2d`` (N,21,2) in px of the full image; the rest is optional."""
+"""Predictions npz: ``hand_id`` (N,) and ``keypoints_2d`` (N,21,2) in px of the full image; the rest is optional.
+
+Besides 3D, mesh and score these are ``existence`` and ``occlusion`` (N,21) bool, a first guess for annotators; readers
+that only score keypoints ignore them.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from hint.files.atomic import write_npz
 from hint.files.npz import as_strings, read_npz
 from hint.types import Predictions
 
-OPTIONAL = ("keypoints_3d", "vertices", "score")
+OPTIONAL = ("keypoints_3d", "vertices", "score", "existence", "occlusion")
 
 
 def write_predictions(path: Path, predictions: Predictions) -> None:

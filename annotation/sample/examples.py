@@ -46,5 +46,5 @@ def _example(folder: Path, hand: SampledHand) -> Example | None:
         corner = np.array([square.x, square.y]) - square.size / 2
         first, second = ((np.reshape(hand.box_xyxy, (2, 2)) - corner) * SIDE / square.size).round().astype(int).tolist()
         cv2.rectangle(cut, first, second, _BOX_COLOUR, 1, cv2.LINE_AA)
-    words = (hand.side, hand.frame_type, hand.interaction, f"({hand.stratum})")
-    return Example(encode_image(cut, ".jpg", 88), " ".join(word.replace("_", " ") for word in words if word))
+    words = (hand.side, hand.frame_type, hand.interaction, hand.stratum)
+    return Example(encode_image(cut, ".jpg", 88), " · ".join(word.replace("_", " ") for word in words if word))

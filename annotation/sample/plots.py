@@ -37,8 +37,8 @@ def draw_distributions(target: IO[bytes], reports: Sequence[SampleReport]) -> No
         grid = part.subplots(rows, _PER_ROW, squeeze=False).ravel()
         for axes, feature in zip(grid, bars, strict=False):
             _draw_bars(axes, feature, report.summary.pool.get(feature, {}), report.sample.get(feature, {}))
-        _draw_maps(grid[len(bars)], grid[len(bars) + 1], report.summary.pool, report.sample)
-        for axes in grid[len(bars) + 2 :]:
+        _draw_maps(grid[-2], grid[-1], report.summary.pool, report.sample)
+        for axes in grid[len(bars) : -2]:
             axes.set_axis_off()
         part.legend(handles=grid[0].containers, loc="upper right", ncols=2, frameon=False)
     figure.savefig(target, format="png", dpi=110)

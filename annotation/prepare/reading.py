@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from hint.progress import progress
+from hint.workers import in_threads
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -27,16 +27,10 @@ def in_parallel(function: Callable[[Item], Result], items: Sequence[Item], label
     Returns:
         The results, in the order of the items.
     """
-    pool = ThreadPoolExecutor(THREADS)
-    results: list[Result] = []
-    try:
-        parts = [items[k : k + batch] for k in range(0, len(items), batch)]
-        futures = [pool.submit(lambda part: [function(item) for item in part], part) for part in parts]
-        with progress(label, len(items)) as advance:
-            for future in futures:
-                done = future.result()
-                results += done
-                advance(len(done))
-    finally:  # an interrupt waits for what runs now, not for what is to come
-        pool.shutdown(cancel_futures=True)
-    return results
+    parts = [items[k : k + batch] for k in range(0, len(items), batch)]
+    found: dict[int, list[Result]] = {}
+    with progress(label, len(items)) as advance:
+        for k, results in in_threads(lambda k, _: [function(item) for item in parts[k]], range(len(parts)), THREADS):
+            found[k] = results
+            advance(len(results))
+    return [result for k in range(len(parts)) for result in found[k]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -16,8 +16,6 @@ from hint.types import Double
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from annotation.sample.report import SampleReport
-
 POOL, SAMPLE = "#9aa5b1", "#0072b2"
 _PER_ROW = 4
 _POSITION = "hand position"
@@ -25,28 +23,36 @@ _POSITION = "hand position"
 _SLOTS = 5
 
 
-def draw_distributions(target: IO[bytes], reports: Sequence[SampleReport]) -> None:
+class Drawn(NamedTuple):
+    """What is drawn of a sample: its name, and how its pool and the sample are distributed."""
+
+    name: str
+    pool: Distribution
+    sample: Distribution
+
+
+def draw_distributions(target: IO[bytes], samples: Sequence[Drawn]) -> None:
     """Draw shares of pool and sample by every feature, and where hands are, as PNG; one block of plots per sample."""
-    bars = [feature for feature in FEATURES if feature != _POSITION and _is_told(feature, reports)]
+    bars = [feature for feature in FEATURES if feature != _POSITION and _is_told(feature, samples)]
     rows = math.ceil((len(bars) + 2) / _PER_ROW)
-    figure = Figure(figsize=(3.2 * _PER_ROW, (2.4 * rows + 0.5) * len(reports)), layout="constrained")
+    figure = Figure(figsize=(3.2 * _PER_ROW, (2.4 * rows + 0.5) * len(samples)), layout="constrained")
     FigureCanvasAgg(figure)
-    parts = figure.subfigures(len(reports), 1, squeeze=False)[:, 0]
-    for part, report in zip(parts, reports, strict=True):
-        part.suptitle(report.summary.folder, x=0.005, ha="left", fontsize=12, fontweight="bold")
+    parts = figure.subfigures(len(samples), 1, squeeze=False)[:, 0]
+    for part, (name, pool, sample) in zip(parts, samples, strict=True):
+        part.suptitle(name, x=0.005, ha="left", fontsize=12, fontweight="bold")
         grid = part.subplots(rows, _PER_ROW, squeeze=False).ravel()
         for axes, feature in zip(grid, bars, strict=False):
-            _draw_bars(axes, feature, report.summary.pool.get(feature, {}), report.sample.get(feature, {}))
-        _draw_maps(grid[-2], grid[-1], report.summary.pool, report.sample)
+            _draw_bars(axes, feature, pool.get(feature, {}), sample.get(feature, {}))
+        _draw_maps(grid[-2], grid[-1], pool, sample)
         for axes in grid[len(bars) : -2]:
             axes.set_axis_off()
         part.legend(handles=grid[0].containers, loc="upper right", ncols=2, frameon=False)
     figure.savefig(target, format="png", dpi=110)
 
 
-def _is_told(feature: str, reports: Sequence[SampleReport]) -> bool:
+def _is_told(feature: str, samples: Sequence[Drawn]) -> bool:
     """Tell whether there is anything to see: more than one value, in whatever sample."""
-    return len({value for report in reports for value in report.summary.pool.get(feature, {})}) > 1
+    return len({value for drawn in samples for value in drawn.pool.get(feature, {})}) > 1
 
 
 def _shares(counts: Mapping[str, float], values: Sequence[str]) -> Double:

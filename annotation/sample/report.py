@@ -15,7 +15,7 @@ from typing import Any
 
 from annotation.sample.distribution import Comparison, Described, Distribution, compare, distribution, holm
 from annotation.sample.examples import Example, examples
-from annotation.sample.plots import draw_distributions
+from annotation.sample.plots import Drawn, draw_distributions
 from annotation.sample.run import Summary, read_summary, summary_path
 from hint.errors import InputError
 from hint.files import write_bytes
@@ -140,7 +140,7 @@ def _describe(hand: SampledHand) -> Described:
 def write_report(page: Path, reports: Sequence[SampleReport]) -> None:
     """Write the page, which needs no other file, and its picture beside it."""
     picture = io.BytesIO()
-    draw_distributions(picture, reports)
+    draw_distributions(picture, [Drawn(one.summary.folder, one.summary.pool, one.sample) for one in reports])
     write_bytes(page.with_suffix(".png"), picture.getvalue())
     template = Template(files("annotation.sample").joinpath("report.html").read_text(encoding="utf-8"))
     content = template.substitute(

@@ -7,7 +7,7 @@ import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from threading import Event
 
 from PIL import Image
@@ -22,9 +22,16 @@ Group = list[SourceHand]
 
 
 def picture_path(folder: Path, hand: SourceHand) -> Path:
-    """Return where the picture of a hand goes: clips give JPEG, pictures keep their kind."""
+    """Return where the picture of a hand goes: clips give JPEG, pictures keep their kind.
+
+    Raises:
+        InputError: If an id of the source is no file name.
+    """
     suffix = Path(hand.member or hand.file).suffix.lower()
-    return folder / f"{hand.hand_id}{'.jpg' if suffix == '.mp4' else suffix}"
+    name = f"{hand.hand_id}{'.jpg' if suffix == '.mp4' else suffix}"
+    if PureWindowsPath(name).name != name:  # knows both kinds of slash, and drives
+        raise InputError(f"{name!r} is no file name; the ids of its source are broken")
+    return folder / name
 
 
 def require_files(hands: Sequence[SourceHand], base: Path, listing: Path) -> None:

@@ -314,6 +314,16 @@ def test_clips_of_another_size_are_refused(clips: Path, tmp_path: Path) -> None:
     assert "has 160x128 px, its boxes are for 1920x1080; get the full size" in error(hint(*common, "-n", 2, code=2))
 
 
+@pytest.mark.parametrize("uid", ["../../../evil", "a/b", "c:evil", "a\\b"])
+def test_ids_cannot_lead_out_of_the_folder(uid: str, clips: Path, tmp_path: Path) -> None:
+    fho(tmp_path)
+    master = tmp_path / "annotations" / "fho_main.json"
+    master.write_text(master.read_text().replace(ACTION, json.dumps(uid)[1:-1]))
+    common = ("sample", "ego4d", "--root", tmp_path, "--clips", clips, "--split", "train", "--out", tmp_path / "out")
+    assert "is no file name" in error(hint(*common, "-n", 2, code=2))
+    assert not list(tmp_path.parent.glob("evil*"))
+
+
 def test_a_picture_that_vanished_is_named(hands23: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(hands23, copy)

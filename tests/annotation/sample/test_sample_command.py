@@ -314,7 +314,7 @@ def test_clips_of_another_size_are_refused(clips: Path, tmp_path: Path) -> None:
     assert "has 160x128 px, its boxes are for 1920x1080; get the full size" in error(hint(*common, "-n", 2, code=2))
 
 
-@pytest.mark.parametrize("uid", ["../../../evil", "a/b", "c:evil", "a\\b"])
+@pytest.mark.parametrize("uid", ["../../../evil", "a/b", "a\\b"])
 def test_ids_cannot_lead_out_of_the_folder(uid: str, clips: Path, tmp_path: Path) -> None:
     fho(tmp_path)
     master = tmp_path / "annotations" / "fho_main.json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -148,9 +149,13 @@ class Policy(_Strict):
 
 
 def _within(name: str, share: tuple[float, float]) -> bool:
-    """Tell whether the hash of a name, spread evenly over 0..1, falls into a half-open range."""
-    place = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big") / 2**64
-    return share[0] <= place < share[1]
+    return share[0] <= _place(name) < share[1]
+
+
+@lru_cache(1 << 20)
+def _place(name: str) -> float:
+    """Return the hash of a name as a number, spread evenly over 0..1."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big") / 2**64
 
 
 def list_policies() -> list[str]:

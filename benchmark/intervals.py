@@ -17,31 +17,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmark.error_table import ErrorTable
 from benchmark.pck import ClipSums, mean_of_ratios, metric_sums, select
 from benchmark.protocol import Protocol
+from hint.bootstrap import WEIGHTS, Interval, clip_weights, percentile_interval
 from hint.errors import InputError, some_ids
 from hint.types import Double
 
-#: Clip weights held at a time (replicates x clips); bounds the memory to some 50 MB.
-_WEIGHTS = 2_000_000
+__all__ = ["Difference", "Interval", "intervals", "paired_difference", "percentile_interval", "replicates"]
 
-
-@dataclass(frozen=True)
-class Interval:
-    """A percentile interval.
-
-    Attributes:
-        level: Share of repetitions that would cover the true value, such as 0.95.
-        low: Lower end, in the unit of the value.
-        high: Upper end.
-    """
-
-    level: float
-    low: float
-    high: float
+#: Clip weights held at a time.
+_WEIGHTS = WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -77,29 +64,12 @@ def replicates(sums: Sequence[ClipSums], count: int, seed: int) -> Double:
     """
     parts = [part for s in sums for part in (s.numerator, s.denominator)]
     columns, edges = np.hstack(parts), np.cumsum([part.shape[1] for part in parts])[:-1]
-    n_clips = len(columns)
-    rng = np.random.default_rng(seed)
-    step = max(1, _WEIGHTS // n_clips)
     values = np.empty((len(sums), count))
-    for start in range(0, count, step):
-        stop = min(start + step, count)
-        totals = np.split(_clip_weights(rng, stop - start, n_clips) @ columns, edges, axis=1)
+    for rows, weights in clip_weights(len(columns), count, seed, _WEIGHTS):
+        totals = np.split(weights @ columns, edges, axis=1)
         for row, numerator, denominator in zip(values, totals[::2], totals[1::2], strict=True):
-            row[start:stop] = mean_of_ratios(numerator, denominator)
+            row[rows] = mean_of_ratios(numerator, denominator)
     return values
-
-
-def _clip_weights(rng: np.random.Generator, rows: int, n_clips: int) -> Double:
-    """(rows, C) how often each clip is drawn; each row sums to C."""
-    drawn: NDArray[np.int64] = rng.integers(0, n_clips, (rows, n_clips))
-    drawn += np.arange(rows)[:, None] * n_clips
-    return np.bincount(drawn.ravel(), minlength=rows * n_clips).reshape(rows, n_clips).astype(np.float64)
-
-
-def percentile_interval(values: Double, level: float) -> Interval:
-    """Return the middle ``level`` of replicates (R,); NaN ones are ignored."""
-    low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(level, float(low), float(high))
 
 
 def intervals(sums: Sequence[ClipSums], protocol: Protocol, seed: int) -> list[Interval | None]:

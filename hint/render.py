@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +14,50 @@ from hint.types import Image
 #: OpenCV draws with this many binary digits after the point, so that marks sit where the numbers say.
 _SHIFT = 4
 _BLACK, _WHITE = (20, 20, 20), (255, 255, 255)
+
+#: Side of a tile in px, how many box sides of the picture it shows, and what is where the picture ends.
+TILE, SHOWN, PAPER = 240, 1.5, (240, 240, 240)
+
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """A small picture of one hand.
+
+    Attributes:
+        image: (side,side,3) RGB.
+        corner: (2,) where it begins in the picture, px.
+        scale: Tile px per px of the picture.
+    """
+
+    image: Image
+    corner: NDArray[np.float64]
+    scale: float
+
+    def place(self, keypoints: ArrayLike) -> NDArray[np.float64]:
+        """Carry (...,2) px of the picture into the tile."""
+        placed: NDArray[np.float64] = (np.asarray(keypoints, np.float64) - self.corner) * self.scale
+        return placed
+
+
+def cut_tile(image: Image | None, box_xyxy: ArrayLike, side: int = TILE, shown: float = SHOWN) -> Tile:
+    """Cut the surroundings of a box out of a picture.
+
+    Args:
+        image: (H,W,3) RGB, None for plain paper.
+        box_xyxy: (4,) px.
+        side: Side of the tile, px.
+        shown: How many times the longest side of the box the tile shows.
+    """
+    box = np.asarray(box_xyxy, np.float64)
+    window = round(shown * float(max(box[2:] - box[:2]))) + 1
+    corner = np.floor((box[:2] + box[2:] - window) / 2)
+    if image is None:
+        return Tile(np.full((side, side, 3), PAPER, np.uint8), corner, side / window)
+    # A shift by whole pixels copies without blur; the resize then averages as a reduction should.
+    shift = np.array([[1.0, 0, -corner[0]], [0, 1.0, -corner[1]]])
+    part = cv2.warpAffine(image, shift, (window, window), borderMode=cv2.BORDER_CONSTANT, borderValue=PAPER)
+    method = cv2.INTER_AREA if window > side else cv2.INTER_CUBIC
+    return Tile(np.asarray(cv2.resize(part, (side, side), interpolation=method)), corner, side / window)
 
 
 def draw_keypoints(image: Image, keypoints: ArrayLike, visibility: ArrayLike | None = None, size: float = 1.0) -> Image:

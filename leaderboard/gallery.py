@@ -6,7 +6,6 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -14,15 +13,12 @@ from numpy.typing import NDArray
 
 from hint.files import write_bytes
 from hint.images import read_image
-from hint.render import draw_keypoints
+from hint.render import PAPER, cut_tile, draw_keypoints
 from hint.types import HandLabels, Image, Predictions
 
-#: Side of a tile in px, and how many box sides of the picture it shows.
-TILE, SHOWN = 240, 1.5
 #: Size of a tile on the figure in inches, and the gap between two hands of a line in tiles.
 _INCHES, _GAP = 1.5, 0.15
 _LAYOUT = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
-_PAPER = (240, 240, 240)
 
 _CAPTION = "white joint: visible · black joint: occluded (as annotated, in every column) · faded: no prediction"
 
@@ -73,13 +69,7 @@ def _row(predictions: Predictions, hand_id: str) -> NDArray[np.floating] | None:
 def _tile(
     image: Image, box: NDArray[np.float64], points: NDArray[np.floating] | None, visibility: NDArray[np.uint8]
 ) -> Image:
-    side = round(SHOWN * float(max(box[2:] - box[:2]))) + 1
-    corner = np.floor((box[:2] + box[2:] - side) / 2).astype(int)
-    # A shift by whole pixels copies without blur; the resize then averages as a reduction should.
-    shift = np.array([[1.0, 0, -corner[0]], [0, 1.0, -corner[1]]])
-    window = cv2.warpAffine(image, shift, (side, side), borderMode=cv2.BORDER_CONSTANT, borderValue=_PAPER)
-    shrinks = side > TILE
-    tile = np.asarray(cv2.resize(window, (TILE, TILE), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC))
+    tile = cut_tile(image, box)
     if points is None:
-        return (0.25 * tile + 0.75 * np.array(_PAPER)).astype(np.uint8)
-    return draw_keypoints(tile, (points - corner) * (TILE / side), visibility)
+        return (0.25 * tile.image + 0.75 * np.array(PAPER)).astype(np.uint8)
+    return draw_keypoints(tile.image, tile.place(points), visibility)

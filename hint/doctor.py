@@ -27,6 +27,7 @@ from hint.errors import InputError
 from hint.fetch import receipt, receipt_path
 from hint.mano.read import installed_mano, missing_mano
 from hint.methods import mediapipe
+from hint.methods.mmpose import card as mmpose
 from hint.methods.requirements import pip_command
 from hint.provenance import PACKAGES, installed_version
 
@@ -144,13 +145,14 @@ def _packages() -> Iterator[Finding]:
         detail = "the packages are here, the distribution is not installed: versions cannot be checked"
         yield Finding("packages", DISTRIBUTION, "problem", detail, "pip install -e . in the folder of the toolkit")
         return
-    with_mediapipe = installed_version("mediapipe") is not None
+    absent = {extra for extra, name in _WITHOUT_DEPENDENCIES.items() if installed_version(name) is None}
     for requirement in wanted:
         if requirement.name in OPENCV:
             yield _opencv(requirement)
-        elif requirement.extra != "mediapipe" or with_mediapipe:
+        elif requirement.extra not in absent:
             yield _package(requirement)
-    yield _mediapipe()
+    yield _without_dependencies("mediapipe", mediapipe.missing())
+    yield _without_dependencies("mmpose", mmpose.missing_parts())
 
 
 def _package(declared: Declared) -> Finding:
@@ -182,16 +184,17 @@ def _opencv(declared: Declared) -> Finding:
     )
 
 
+#: Extra -> the distribution it is for, which is installed by itself.
+_WITHOUT_DEPENDENCIES = {"mediapipe": "mediapipe", "prelabel": "mmpose"}
 _OLDER_PYTHON = "make an environment with an older Python, to use this method"
 
 
-def _mediapipe() -> Finding:
-    version = installed_version("mediapipe")
-    lacking = mediapipe.missing()
+def _without_dependencies(name: str, lacking: str) -> Finding:
+    version = installed_version(name)
     if not lacking:
-        return Finding("packages", "mediapipe", "ok", version or "")
+        return Finding("packages", name, "ok", version or "")
     needs, _, command = lacking.partition(": ")
-    return Finding("packages", "mediapipe", "problem" if version else "missing", needs, command or _OLDER_PYTHON)
+    return Finding("packages", name, "problem" if version else "missing", needs, command or _OLDER_PYTHON)
 
 
 # Loading, in processes of their own: a broken library may take the process with it.

@@ -14,7 +14,12 @@ from hint.errors import MissingRequirementError
 
 
 def fetch(
-    name: Annotated[str, typer.Argument(help="What to get: hamer, hint (the dataset), mano.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="What to get: hamer, hint (the dataset), rtmpose-m-hand5, hrnetv2-w18-wholebody-hand, mano."
+        ),
+    ],
     url: Annotated[str | None, typer.Option(help="Another address, or the path of an archive you have.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to unpack to (hint only).")] = None,
     sha256: Annotated[

@@ -1,7 +1,7 @@
 """Downloads: what can be fetched, from where, under which licence, and what is kept of it.
 
 ``fetch("hamer")`` downloads the official archive, takes out the files the toolkit reads, and writes a receipt with
-their sha256 beside them; ``fetch("hint")`` unpacks a whole dataset. An interrupted fetch goes on where it stopped.
+their sha256 beside them; ``fetch("hint")`` unpacks a whole dataset, ``fetch("rtmpose-m-hand5")`` keeps one file. An interrupted fetch goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hint.fetch.archive import Member
-from hint.fetch.assets import ASSETS, Asset, KnownDigest, asset
+from hint.fetch.assets import ASSETS, Asset, KnownDigest, SingleFile, asset
 from hint.fetch.job import FetchReport, Job, plan
 from hint.fetch.lock import only_one
 from hint.fetch.members import fetch_members
 from hint.fetch.receipts import receipt, receipt_path
+from hint.fetch.single import fetch_single
 from hint.fetch.transfer import FetchError, OnProgress
 from hint.fetch.tree import fetch_tree
 from hint.fetch.zipped import Tree
@@ -28,6 +29,7 @@ __all__ = [
     "Job",
     "KnownDigest",
     "Member",
+    "SingleFile",
     "Tree",
     "asset",
     "carry_out",
@@ -71,7 +73,9 @@ def fetch(
 def carry_out(job: Job, on_progress: OnProgress | None = None) -> FetchReport:
     """Do what :func:`plan` has checked; the second half of :func:`fetch`."""
     with _disk_errors(job), only_one(job.name):
-        tree = job.asset.tree
+        tree, single = job.asset.tree, job.asset.single
+        if single:
+            return fetch_single(job, single, on_progress)
         return fetch_tree(job, tree, on_progress) if tree else fetch_members(job, on_progress)
 
 

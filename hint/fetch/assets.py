@@ -31,15 +31,29 @@ class KnownDigest:
 
 
 @dataclass(frozen=True)
+class SingleFile:
+    """A download that is kept as it is.
+
+    Attributes:
+        keep_as: Place below the home folder.
+        digest: What it must be.
+    """
+
+    keep_as: str
+    digest: KnownDigest
+
+
+@dataclass(frozen=True)
 class Asset:
     """Something the toolkit uses and does not bring along.
 
     Attributes:
         licence: Its terms, to be shown and accepted before ``fetch``.
-        url: Address of the archive, "" where it must be got by hand.
+        url: Address of the archive or the file, "" where it must be got by hand.
         archive: File name of the archive while it is here.
         members: What is kept of a .tar.gz, each file in its place.
         tree: The folder that is kept of a .zip; None where ``members`` are.
+        single: The file, where ``url`` is no archive.
         archive_digest: What the archive of a tree must be; None where the members are compared instead.
         by_hand: What to do where there is no address; ``{home}`` stands for the home folder.
     """
@@ -49,9 +63,17 @@ class Asset:
     archive: str = ""
     members: tuple[Member, ...] = ()
     tree: Tree | None = None
+    single: SingleFile | None = None
     archive_digest: KnownDigest | None = None
     by_hand: str = ""
 
+
+#: OpenMMLab names its files with the first digits of their sha256.
+_OPENMMLAB = "https://download.openmmlab.com/mmpose/"
+_MMPOSE_LICENCE = (
+    "MMPose (OpenMMLab) and its weights are Apache-2.0. The pictures they were trained on keep their own terms, some of "
+    "which are for research only: "
+)
 
 ASSETS: dict[str, Asset] = {
     # The official archive holds 6 GB, more than half of it a body-pose network that is not used here.
@@ -105,6 +127,16 @@ ASSETS: dict[str, Asset] = {
         # every other release; against somebody who takes the trouble to forge an archive they are 48 bits, so the
         # whole digest is shown after a fetch, and one from a better source can be given instead.
         archive_digest=KnownDigest("ac42d9f8", "c7fe"),
+    ),
+    "rtmpose-m-hand5": Asset(
+        licence=_MMPOSE_LICENCE + "COCO-WholeBody, OneHand10K, FreiHAND, RHD, Halpe",
+        url=(f"{_OPENMMLAB}v1/projects/rtmposev1/rtmpose-m_simcc-hand5_pt-aic-coco_210e-256x256-74fb594_20230320.pth"),
+        single=SingleFile("weights/rtmpose-m-hand5.pth", KnownDigest("74fb594")),
+    ),
+    "hrnetv2-w18-wholebody-hand": Asset(
+        licence=_MMPOSE_LICENCE + "COCO-WholeBody",
+        url=f"{_OPENMMLAB}hand/hrnetv2/hrnetv2_w18_coco_wholebody_hand_256x256-1c028db7_20210908.pth",
+        single=SingleFile("weights/hrnetv2-w18-wholebody-hand.pth", KnownDigest("1c028db7")),
     ),
     "mano": Asset(
         licence="MANO: non-commercial research only, no redistribution: https://mano.is.tue.mpg.de/license.html",

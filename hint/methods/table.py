@@ -47,6 +47,7 @@ class BuiltIn:
 BUILT_IN = {
     "hamer": BuiltIn("hint.methods.hamer.method:HamerMethod", "hint.methods.hamer.card", "models"),
     "mediapipe": BuiltIn("hint.methods.mediapipe:MediaPipeMethod", "hint.methods.mediapipe", "mediapipe"),
+    "mmpose": BuiltIn("hint.methods.mmpose.method:MMPoseMethod", "hint.methods.mmpose.card", "prelabel"),
     "mean-pose": BuiltIn("hint.methods.mean_pose:MeanPose", "hint.methods.mean_pose"),
     "box-centre": BuiltIn("hint.methods.box_centre:BoxCentre", "hint.methods.box_centre"),
     "oracle-noise": BuiltIn("hint.methods.oracle_noise:OracleNoise", "hint.methods.oracle_noise"),

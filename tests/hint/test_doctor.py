@@ -117,7 +117,8 @@ def test_core_alone_lacks_the_extras_and_has_no_problem_with_it(tmp_path: Path) 
     )
     assert named("opencv-python-headless", findings).state == "missing"
     assert named("mediapipe", findings).state == "missing"
-    assert "absl-py" not in {f.name for f in findings}
+    assert named("mmpose", findings).state == "missing"
+    assert not {"absl-py", "addict", "yapf"} & {f.name for f in findings}, "parts of what is installed by itself"
     assert {f.name for f in findings if f.state == "problem"} == {"rich", "typer"}, (
         "parts of the core that were left out"
     )
@@ -161,6 +162,14 @@ def test_mediapipe_that_sends_metrics(distributions: Path) -> None:
     assert finding.state == "problem"
     assert VERSION in finding.detail
     assert finding.advice.startswith("pip install --no-deps")
+
+
+def test_another_mmpose(distributions: Path) -> None:
+    for name, version in (("mmpose", "0.29.0"), ("mmcv-lite", "2.1.0"), ("mmengine", "0.10.7")):
+        install(distributions, name, version)
+    finding = named("mmpose")
+    assert (finding.state, finding.detail) == ("problem", "needs mmpose 1.3.2, not 0.29.0")
+    assert finding.advice == "pip install --no-deps -r requirements-nodeps.txt"
 
 
 def test_every_declared_requirement_is_understood() -> None:

@@ -29,7 +29,19 @@ from hypothesis import strategies as st
 
 from hint import fetch as fetching
 from hint.errors import InputError, MissingRequirementError, UnknownNameError
-from hint.fetch import ASSETS, Asset, FetchError, Member, archive, fetch, receipt, receipt_path, transfer
+from hint.fetch import (
+    ASSETS,
+    Asset,
+    FetchError,
+    KnownDigest,
+    Member,
+    SingleFile,
+    archive,
+    fetch,
+    receipt,
+    receipt_path,
+    transfer,
+)
 
 WEIGHTS = os.urandom(300_000)  # does not compress, so the archive has a size worth resuming
 CONFIG = b"MODEL: {IMAGE_SIZE: 256}\n"
@@ -551,6 +563,64 @@ def test_home_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("HINT_HOME", str(tmp_path / "file/home"))
     with pytest.raises(FetchError, match="HINT_HOME"):
         fetch("hand")
+
+
+# Single files
+
+
+@pytest.fixture
+def weights_file(server: FileServer, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An asset that is one file on the test server, of whose digest eight digits are known."""
+    server.body = WEIGHTS
+    sha256 = hashlib.sha256(WEIGHTS).hexdigest()
+    asset = Asset("free for all", server.url, single=SingleFile("weights/net.pth", KnownDigest(sha256[:8])))
+    monkeypatch.setitem(ASSETS, "net", asset)
+    return sha256
+
+
+def test_single_file_is_kept_as_it_is(server: FileServer, hint_home: Path, weights_file: str) -> None:
+    server.faults = ["drop:100000"]
+    report = fetch("net")
+    assert (hint_home / "weights/net.pth").read_bytes() == WEIGHTS
+    assert report.files == report.new == (hint_home / "weights/net.pth",)
+    assert server.asked == [None, "bytes=100000-"]
+    assert receipt("net")["files"] == {"weights/net.pth": {"bytes": len(WEIGHTS), "sha256": weights_file}}
+    assert {p.name for p in (hint_home / "downloads").iterdir()} == {"net.lock"}
+    assert fetch("net").new == ()
+    assert len(server.asked) == 2
+
+
+def test_single_file_of_another_digest_is_refused(server: FileServer, hint_home: Path, weights_file: str) -> None:
+    server.body = WEIGHTS[::-1]
+    with pytest.raises(FetchError, match=rf"expected {weights_file[:8]}\.\.\.: it is damaged"):
+        fetch("net")
+    assert not (hint_home / "weights/net.pth").exists()
+    assert {p.name for p in (hint_home / "downloads").iterdir()} == {"net.lock"}
+    server.body = WEIGHTS
+    fetch("net")
+    (hint_home / "weights/net.pth").write_bytes(WEIGHTS[::-1])
+    with pytest.raises(FetchError, match="is not the file it should be; move it away and type `hint fetch net`"):
+        fetch("net")
+
+
+def test_single_file_got_otherwise(server: FileServer, hint_home: Path, weights_file: str, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.pth"
+    mine.write_bytes(WEIGHTS)
+    assert fetch("net", url=str(mine)).new == (hint_home / "weights/net.pth",)
+    assert mine.read_bytes() == WEIGHTS
+    assert server.asked == []
+    # A few digits are no proof against somebody who forges a file, so the server must prove who it is.
+    with pytest.raises(InputError, match="--insecure is for archives with a known checksum"):
+        fetch("net", insecure=True)
+
+
+def test_weights_of_openmmlab_are_known_by_the_digits_in_their_name() -> None:
+    singles = {name: asset for name, asset in ASSETS.items() if asset.single}
+    assert set(singles) == {"rtmpose-m-hand5", "hrnetv2-w18-wholebody-hand"}
+    for name, asset in singles.items():
+        assert asset.url.startswith("https://download.openmmlab.com/mmpose/")
+        assert re.search(rf"-{asset.single.digest.head}_\d{{8}}\.pth$", asset.url)
+        assert asset.single.keep_as == f"weights/{name}.pth"
 
 
 # Receipts

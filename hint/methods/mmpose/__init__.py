@@ -1,0 +1,1 @@
+"""Hand models of MMPose, run from their own configs and checkpoints."""

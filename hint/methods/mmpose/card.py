@@ -1,0 +1,100 @@
+"""What the models of MMPose are and where their weights lie; cheap to import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hint import settings
+from hint.methods.requirements import missing_packages, pip_command
+from hint.provenance import installed_version
+from hint.types import MethodCard
+
+CARD = MethodCard(
+    name="mmpose",
+    title="MMPose",
+    summary="Top-down hand models of MMPose 1.3 (RTMPose, HRNet, ...) with their own configs: box in, 21 points out.",
+    paper="MMPose Contributors, OpenMMLab Pose Estimation Toolbox and Benchmark, https://github.com/open-mmlab/mmpose",
+    code_licence="Apache-2.0",
+    weights_licence="Apache-2.0; the training pictures keep their own terms",
+)
+
+#: Random numbers in place of trained weights, for trying things out.
+RANDOM = "random"
+
+#: Distributions that are installed without what they declare, and the versions the toolkit was tried with.
+PARTS = {"mmpose": "1.3.2", "mmcv-lite": "2.1.0", "mmengine": "0.10.7"}
+
+#: What they need at run time, as import names; the extra ``prelabel`` brings it.
+_PACKAGES = (
+    *("torch", "torchvision", "cv2", "scipy", "matplotlib"),
+    *("addict", "json_tricks", "munkres", "yaml", "six", "termcolor", "yapf", "pycocotools"),
+)
+_WHEELS = "pip install --no-deps -r requirements-nodeps.txt"
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A published model.
+
+    Attributes:
+        title: Name in tables.
+        config: Its config, below the configs of the installed package.
+        paper: Where it is described.
+        training_data: What the published weights saw.
+    """
+
+    title: str
+    config: str
+    paper: str
+    training_data: tuple[str, ...]
+
+
+#: Name of a published model, which is also what ``hint fetch`` calls its weights.
+PRESETS = {
+    "rtmpose-m-hand5": Preset(
+        "RTMPose-m (Hand5)",
+        "hand_2d_keypoint/rtmpose/hand5/rtmpose-m_8xb256-210e_hand5-256x256.py",
+        "Jiang et al., RTMPose: Real-Time Multi-Person Pose Estimation based on MMPose, arXiv 2303.07399",
+        ("COCO-WholeBody-Hand", "OneHand10K", "FreiHAND", "RHD", "Halpe"),
+    ),
+    "hrnetv2-w18-wholebody-hand": Preset(
+        "HRNetV2-W18 (COCO-WholeBody-Hand)",
+        "hand_2d_keypoint/topdown_heatmap/coco_wholebody_hand/"
+        "td-hm_hrnetv2-w18_8xb32-210e_coco-wholebody-hand-256x256.py",
+        "Wang et al., Deep High-Resolution Representation Learning for Visual Recognition, arXiv 1908.07919",
+        ("COCO-WholeBody-Hand",),
+    ),
+}
+DEFAULT_PRESET = "rtmpose-m-hand5"
+
+
+def weights_path(preset: str) -> Path:
+    """Return where the published weights of a model lie once they were fetched."""
+    return settings.home() / "weights" / f"{preset}.pth"
+
+
+def missing_weights(preset: str) -> str:
+    """Tell that the weights of a model are missing and what to type, "" where they are there."""
+    path = weights_path(preset)
+    if path.is_file():
+        return ""
+    return f"needs its weights, {path}: hint fetch {preset} (or name a file with --weights; {RANDOM} needs none)"
+
+
+def missing_parts() -> str:
+    """Tell which packages are missing, or there in another version, then ": " and what to type."""
+    versions = {name: installed_version(name) for name in PARTS}
+    # The full mmcv brings more operators under another name; it does as well.
+    versions["mmcv-lite"] = versions["mmcv-lite"] or installed_version("mmcv")
+    absent = [f"{name} {PARTS[name]}" for name, version in versions.items() if version is None]
+    if absent:
+        return f"needs {', '.join(absent)}: {pip_command('prelabel')} && {_WHEELS}"
+    if versions["mmpose"] != PARTS["mmpose"]:
+        return f"needs mmpose {PARTS['mmpose']}, not {versions['mmpose']}: {_WHEELS}"
+    return missing_packages(_PACKAGES, "prelabel")
+
+
+def missing() -> str:
+    """Tell what is missing to run the default model and what to type, "" where nothing is."""
+    return missing_parts() or missing_weights(DEFAULT_PRESET)

@@ -1,0 +1,130 @@
+"""MMPose as a method: a picture and a box in, 21 keypoints with scores out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from hint.errors import InputError, MissingRequirementError
+from hint.methods.hamer.precision import choose_device, device_name, float32_math
+from hint.methods.mmpose.card import CARD, PARTS, PRESETS, RANDOM, missing_parts, missing_weights, weights_path
+from hint.methods.mmpose.checkpoint import load_state, read_state
+from hint.methods.mmpose.model import BuiltModel, build, crop_input
+from hint.methods.mmpose.settings import ModelSettings, read_settings
+from hint.types import Float, Hand, Image, MethodCard, MethodOptions, Predictions
+from hint.weights import file_sha256
+
+
+class MMPoseMethod:
+    """A top-down hand model of MMPose with its weights loaded.
+
+    Hands of many pictures go through the network together. Left and right hands are looked at alike, and boxes are
+    handed over as they are.
+
+    Args:
+        model: The model.
+        device: Where to compute.
+        card: What to say about it.
+        identity: What tells these weights from others.
+    """
+
+    def __init__(self, model: BuiltModel, device: torch.device, card: MethodCard, identity: dict[str, Any]) -> None:
+        self.card = card
+        self.fingerprint: dict[str, Any] = {
+            "version": 1,
+            **identity,
+            "config_sha256": model.config_sha256,
+            "flip_test": model.flip_test,
+            "mmpose": PARTS["mmpose"],
+        }
+        self.device = device_name(device)
+        self._model = model
+        # Convolutions on the CPU turn every input to this layout and back otherwise.
+        layout = torch.channels_last if device.type == "cpu" else torch.preserve_format
+        self._network = model.network.to(device, memory_format=layout)
+
+    @classmethod
+    def create(cls, options: MethodOptions) -> MMPoseMethod:
+        """Load a model.
+
+        Args:
+            options: ``extra`` may hold preset, config and flip-test.
+
+        Raises:
+            MissingRequirementError: If packages, weights or a GPU that was asked for is missing.
+            InputError: If weights, config or a setting cannot be used.
+        """
+        settings = read_settings(options)
+        if lacking := missing_parts() or _missing_weights(settings, options):
+            raise MissingRequirementError(f"mmpose {lacking}")
+        device = choose_device(options.device)
+        if options.weights == RANDOM:
+            model = build(settings, options.seed)
+            identity: dict[str, Any] = {"weights": RANDOM, "seed": options.seed}
+        else:
+            path = weights_path(settings.preset) if options.weights is None else Path(options.weights).expanduser()
+            state = read_state(path)
+            model = build(settings, seed=0)
+            load_state(model.network, state, path)
+            identity = {"weights_sha256": file_sha256(path)}
+        return cls(model, device, _card(settings, model, options), identity)
+
+    def prepare(self, hand: Hand, image: Image | None) -> dict[str, Any]:
+        """Cut the crop of a hand, and note how to get back from it."""
+        if image is None:
+            raise InputError(f"{hand.hand_id}: MMPose needs a picture")
+        return crop_input(self._model, image, hand.box_xyxy)
+
+    def infer(self, hands: Sequence[Hand], prepared: Sequence[dict[str, Any]]) -> Predictions:
+        """Predict a batch; scores are held to 0..1 and are no probabilities."""
+        keypoints, raw = self.run(prepared)
+        return Predictions(np.array([hand.hand_id for hand in hands], np.str_), keypoints, score=np.clip(raw, 0, 1))
+
+    @torch.inference_mode()
+    def run(self, prepared: Sequence[dict[str, Any]]) -> tuple[Float, Float]:
+        """Return keypoints (N,21,2), px, and scores (N,21) as the model says them, of what :meth:`prepare` made.
+
+        Raises:
+            InputError: If they do not fit into the memory of the GPU together.
+        """
+        # A batch of one takes another way through matrix products and differs in the last digits from any other.
+        pair = [*prepared, *prepared] if len(prepared) == 1 else prepared
+        batch = {
+            "inputs": [item["inputs"] for item in pair],
+            # The model writes its answer into them.
+            "data_samples": [item["data_samples"].clone() for item in pair],
+        }
+        try:
+            with float32_math("fp32"):
+                found = [sample.pred_instances for sample in self._network.test_step(batch)][: len(prepared)]
+        except torch.cuda.OutOfMemoryError as error:
+            fewer = max(len(prepared) // 2, 1)
+            message = f"{len(prepared)} hands at once do not fit into the GPU's memory; type: --batch-size {fewer}"
+            raise InputError(message) from error
+        joints = list(self._model.joints)
+        keypoints = np.concatenate([instance.keypoints for instance in found])[:, joints, :2]
+        scores = np.concatenate([instance.keypoint_scores for instance in found])[:, joints]
+        return keypoints.astype(np.float32), scores.astype(np.float32)
+
+
+def _missing_weights(settings: ModelSettings, options: MethodOptions) -> str:
+    return missing_weights(settings.preset) if options.weights is None else ""
+
+
+def _card(settings: ModelSettings, model: BuiltModel, options: MethodOptions) -> MethodCard:
+    parameters = sum(p.numel() for p in model.network.parameters())
+    card = replace(CARD, parameters=parameters)
+    if preset := PRESETS.get(settings.preset):
+        card = replace(card, title=preset.title, paper=preset.paper, training_data=preset.training_data)
+    else:
+        card = replace(card, title=f"MMPose {settings.config.stem if settings.config else ''}")
+    if options.weights == RANDOM:
+        return replace(card, weights_licence="", training_data=(), note="random weights")
+    if options.weights is not None:
+        return replace(card, weights_licence="unknown", training_data=(), note=f"weights {Path(options.weights).name}")
+    return card

@@ -1,0 +1,136 @@
+"""Build models of MMPose out of their configs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from hint.errors import InputError
+from hint.methods.mmpose.card import PRESETS
+from hint.methods.mmpose.settings import ModelSettings
+from hint.methods.mmpose.shim import mmpose_apis
+from hint.skeleton import N_JOINTS
+
+#: What the datasets of MMPose call the joints, in HInt order.
+_FINGERS = ("thumb", "forefinger", "middle_finger", "ring_finger", "pinky_finger")
+_NAMES = ("wrist", *(f"{finger}{part}" for finger in _FINGERS for part in range(1, 5)))
+
+
+@dataclass(frozen=True)
+class BuiltModel:
+    """A model of MMPose and what there is to know about it.
+
+    Attributes:
+        network: The pose estimator, with random weights.
+        pipeline: Turns a picture and a box into its input.
+        dataset: What its dataset says about keypoints, which the pipeline wants.
+        joints: Where each of the 21 joints lies among its keypoints.
+        flip_test: Whether it looks into a mirror too.
+        config_sha256: Digest of everything in the config that bears on the result.
+    """
+
+    network: Any
+    pipeline: Any
+    dataset: dict[str, Any]
+    joints: Sequence[int]
+    flip_test: bool
+    config_sha256: str
+
+
+def preset_config(name: str) -> Path:
+    """Return the config of a preset in the installed package."""
+    import mmpose
+
+    return Path(mmpose.__file__).parent / ".mim" / "configs" / PRESETS[name].config
+
+
+def build(settings: ModelSettings, seed: int) -> BuiltModel:
+    """Build a model with random weights; nothing is downloaded.
+
+    Args:
+        settings: Which model.
+        seed: Seed of the weights; the random state of the process is left as it was.
+
+    Raises:
+        InputError: If the config cannot be used.
+    """
+    apis = mmpose_apis()
+    path = settings.config or preset_config(settings.preset)
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+        warnings.simplefilter("ignore")
+        torch.manual_seed(seed)
+        try:
+            config = _read(path, settings.flip_test)
+            # Not on a GPU at once: the seed shall mean the same numbers everywhere.
+            network = apis.init_model(config, None, device="cpu")
+        except Exception as error:  # a config is a program, so anything can happen in it
+            said = " ".join(str(error).split())[:200]
+            raise InputError(f"{path}: no config MMPose can build ({type(error).__name__}: {said})") from error
+        return _described(network, config, path)
+
+
+def _read(path: Path, flip_test: bool | None) -> Any:
+    from mmengine.config import Config
+
+    config = Config.fromfile(str(path))
+    # MMPose has the classes itself, MMDetection is not needed for them.
+    config.model.backbone.pop("_scope_", None)
+    if flip_test is not None:
+        config.model.test_cfg = {**(config.model.get("test_cfg") or {}), "flip_test": flip_test}
+    return config
+
+
+def _described(network: Any, config: Any, path: Path) -> BuiltModel:
+    from mmengine.dataset import Compose
+
+    steps = config.test_dataloader.dataset.pipeline
+    test_cfg = dict(config.model.get("test_cfg") or {})
+    said = {"model": config.model.to_dict(), "pipeline": [dict(step) for step in steps]}
+    return BuiltModel(
+        network.eval().requires_grad_(False),
+        Compose(steps),
+        network.dataset_meta,
+        _joints(network.dataset_meta, path),
+        bool(test_cfg.get("flip_test", False)),
+        hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest(),
+    )
+
+
+def _joints(dataset: dict[str, Any], path: Path) -> Sequence[int]:
+    """Return the place of each joint of HInt among the keypoints of a dataset, by their names."""
+    place: dict[str, int] = dataset["keypoint_name2id"]
+    if sorted(place) != sorted(_NAMES):
+        raise InputError(
+            f"{path}: predicts {len(place)} keypoints of {dataset.get('dataset_name', 'an unknown dataset')}, not the "
+            f"{N_JOINTS} joints of one hand"
+        )
+    return [place[name] for name in _NAMES]
+
+
+def crop_input(model: BuiltModel, image: np.ndarray, box_xyxy: Sequence[float]) -> dict[str, Any]:
+    """Return the input of a model for one hand.
+
+    Args:
+        model: Its pipeline enlarges the box itself, by 1.25 as a rule.
+        image: (H,W,3) RGB uint8.
+        box_xyxy: px.
+    """
+    item: dict[str, Any] = model.pipeline(
+        {
+            "img": image,
+            "bbox": np.array([box_xyxy], np.float32),
+            "bbox_score": np.ones(1, np.float32),
+            **model.dataset,
+        }
+    )
+    # The pipeline warps each channel by itself, so turning the crop to BGR, which the model wants, does for the picture.
+    item["inputs"] = item["inputs"].flip(0)
+    return item

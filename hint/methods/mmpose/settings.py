@@ -1,0 +1,65 @@
+"""Read what ``--set`` says to the method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hint.errors import InputError, UnknownNameError
+from hint.methods.mmpose.card import DEFAULT_PRESET, PRESETS
+from hint.types import MethodOptions
+
+_KEYS = ("preset", "config", "flip-test")
+_SWITCH = {"0": False, "false": False, "1": True, "true": True}
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """Which model runs, and how.
+
+    Attributes:
+        preset: A name of ``card.PRESETS``, "" where a config is given.
+        config: A config of the user's, None where a preset is meant.
+        flip_test: Whether to look at each crop in a mirror too, and average; None for what the config says.
+    """
+
+    preset: str
+    config: Path | None
+    flip_test: bool | None
+
+
+def read_settings(options: MethodOptions) -> ModelSettings:
+    """Return the settings of the method.
+
+    Raises:
+        UnknownNameError: If a setting or a preset does not exist.
+        InputError: If settings contradict each other, or the precision is not the one there is.
+    """
+    extra = options.extra
+    for key in extra:
+        if key not in _KEYS:
+            raise UnknownNameError("setting of mmpose", key, _KEYS)
+    if options.precision != "fp32":
+        raise InputError(f"mmpose runs in fp32 only, not in {options.precision}; leave out --precision")
+    flip_test = _switch(extra.get("flip-test"))
+    if "config" not in extra:
+        preset = extra.get("preset", DEFAULT_PRESET)
+        if preset not in PRESETS:
+            raise UnknownNameError("preset of mmpose", preset, PRESETS)
+        return ModelSettings(preset, None, flip_test)
+    if "preset" in extra:
+        raise InputError("mmpose: give either --set preset=NAME or --set config=FILE")
+    config = Path(extra["config"]).expanduser()
+    if not config.is_file():
+        raise InputError(f"{config}: no such config")
+    if options.weights is None:
+        raise InputError(f"which weights belong to {config}? give --weights FILE (or --weights random to try it out)")
+    return ModelSettings("", config, flip_test)
+
+
+def _switch(value: str | None) -> bool | None:
+    if value is None:
+        return None
+    if value.lower() not in _SWITCH:
+        raise InputError(f"mmpose: --set flip-test={value}: say 1 or 0")
+    return _SWITCH[value.lower()]

@@ -16,9 +16,7 @@ from hint.errors import MissingRequirementError
 def fetch(
     name: Annotated[
         str,
-        typer.Argument(
-            help="What to get: hamer, hint (the dataset), rtmpose-m-hand5, hrnetv2-w18-wholebody-hand, mano."
-        ),
+        typer.Argument(help="hamer, hint (the dataset), rtmpose-m-hand5, hrnetv2-w18-wholebody-hand, mano."),
     ],
     url: Annotated[str | None, typer.Option(help="Another address, or the path of an archive you have.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to unpack to (hint only).")] = None,

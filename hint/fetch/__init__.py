@@ -1,7 +1,8 @@
 """Downloads: what can be fetched, from where, under which licence, and what is kept of it.
 
 ``fetch("hamer")`` downloads the official archive, takes out the files the toolkit reads, and writes a receipt with
-their sha256 beside them; ``fetch("hint")`` unpacks a whole dataset, ``fetch("rtmpose-m-hand5")`` keeps one file. An interrupted fetch goes on where it stopped.
+their sha256 beside them; ``fetch("hint")`` unpacks a whole dataset; ``fetch("rtmpose-m-hand5")`` keeps one file. An
+interrupted fetch goes on where it stopped.
 """
 
 from __future__ import annotations

@@ -71,8 +71,8 @@ class Asset:
 #: OpenMMLab names its files with the first digits of their sha256.
 _OPENMMLAB = "https://download.openmmlab.com/mmpose/"
 _MMPOSE_LICENCE = (
-    "MMPose (OpenMMLab) and its weights are Apache-2.0. The pictures they were trained on keep their own terms, some of "
-    "which are for research only: "
+    "MMPose (OpenMMLab) and its weights are Apache-2.0. The pictures they were trained on keep their own terms, some "
+    "of which are for research only: "
 )
 
 ASSETS: dict[str, Asset] = {

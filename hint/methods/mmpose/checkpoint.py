@@ -38,7 +38,7 @@ def _nothing(*_: object) -> None:
 
 def _harmless() -> list[Any]:
     """Return what the file may name besides tensors, as ``torch.serialization.safe_globals`` takes it."""
-    beside = {"mmengine.logging.history_buffer.HistoryBuffer": _Shell}
+    beside: dict[str, Any] = {"mmengine.logging.history_buffer.HistoryBuffer": _Shell}
     beside |= {f"{module}.getattr": _nothing for module in ("builtins", "__builtin__")}
     beside |= {f"{module}.{name}": value for (module, name), value in safepickle.NUMPY.items()}
     types = {type(np.dtype(code)) for code in _DTYPE_CODES}

@@ -18,6 +18,7 @@ from hint.methods.mmpose.card import PRESETS
 from hint.methods.mmpose.settings import ModelSettings
 from hint.methods.mmpose.shim import mmpose_apis
 from hint.skeleton import N_JOINTS
+from hint.types import Image
 
 #: What the datasets of MMPose call the joints, in HInt order.
 _FINGERS = ("thumb", "forefinger", "middle_finger", "ring_finger", "pinky_finger")
@@ -115,7 +116,7 @@ def _joints(dataset: dict[str, Any], path: Path) -> Sequence[int]:
     return [place[name] for name in _NAMES]
 
 
-def crop_input(model: BuiltModel, image: np.ndarray, box_xyxy: Sequence[float]) -> dict[str, Any]:
+def crop_input(model: BuiltModel, image: Image, box_xyxy: Sequence[float]) -> dict[str, Any]:
     """Return the input of a model for one hand.
 
     Args:
@@ -131,6 +132,6 @@ def crop_input(model: BuiltModel, image: np.ndarray, box_xyxy: Sequence[float]) 
             **model.dataset,
         }
     )
-    # The pipeline warps each channel by itself, so turning the crop to BGR, which the model wants, does for the picture.
+    # The pipeline warps each channel by itself: turning the crop to BGR, which the model wants, does for the picture.
     item["inputs"] = item["inputs"].flip(0)
     return item

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from hint.cli import demo, doctor, evaluate, fetch, listing, prepare, sample, weights
+from hint.cli import agreement, check, demo, doctor, evaluate, fetch, listing, prepare, sample, weights
 from hint.errors import HintError
 
 app = typer.Typer(
@@ -20,6 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("eval")(evaluate.evaluate)
+app.command("check")(check.check)
+app.command("agreement")(agreement.agreement)
 app.command("list")(listing.list_names)
 app.command("doctor")(doctor.doctor)
 app.command("fetch")(fetch.fetch)

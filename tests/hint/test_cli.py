@@ -19,7 +19,7 @@ from hint.types import Predictions
 HINT = Path(sys.executable).with_name("hint")
 COMMANDS = (
     *("", "eval", "demo", "demo-data", "doctor", "fetch", "list", "weights", "weights convert"),
-    *("prepare", "prepare verify", "prepare ego4d", "sample", "sample newdays", "sample report"),
+    *("prepare", "prepare verify", "prepare ego4d", "sample", "sample newdays", "sample report", "check", "agreement"),
 )
 
 

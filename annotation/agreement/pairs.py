@@ -1,0 +1,142 @@
+"""Hands that were annotated twice, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from annotation.agreement.palm import Palm
+from hint.errors import InputError, some_ids
+from hint.types import Bool, Double, HandLabels
+
+#: Most the corners of the two boxes of a hand may differ, px: what tools lose on the way.
+BOX_SLACK = 1.0
+#: Points closer than this, in px, are the same: neither annotator moved what both started from.
+SAME = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """N hands, annotated twice.
+
+    Attributes:
+        a: The first annotations.
+        b: The second ones, same hands in the same order.
+        palm: What a palm length is.
+        only_a: Hands without a second annotation.
+        only_b: Hands without a first one.
+    """
+
+    a: HandLabels
+    b: HandLabels
+    palm: Palm
+    only_a: tuple[str, ...] = ()
+    only_b: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.a)
+
+    @cached_property
+    def distance(self) -> Double:
+        """(N,21) px."""
+        far: Double = np.sqrt(np.square(self.a.keypoints_2d - self.b.keypoints_2d).sum(2))
+        return far
+
+    @cached_property
+    def box_side(self) -> Double:
+        """(N,) longest side of the box, px."""
+        box = (self.a.box_xyxy + self.b.box_xyxy) / 2
+        side: Double = (box[:, 2:] - box[:, :2]).max(1)
+        return side
+
+    @cached_property
+    def palm_length(self) -> Double:
+        """(N,) px; NaN where it is nothing."""
+        length = self.palm.lengths(self.a.keypoints_2d, self.b.keypoints_2d, self.box_side)
+        return np.where(length > 0, length, np.nan)
+
+    @cached_property
+    def in_palms(self) -> Double:
+        """(N,21) distances in palm lengths."""
+        return self.distance / self.palm_length[:, None]
+
+    @property
+    def exists(self) -> Bool:
+        """(N,21) joints that exist for both."""
+        return self.a.existence & self.b.existence
+
+    def both(self, state: str) -> Bool:
+        """Return (N,21) joints that are in one state for both: "all" that exist, "visible", "occluded"."""
+        if state == "all":
+            return self.exists
+        value = {"visible": 2, "occluded": 1}[state]
+        return np.asarray((self.a.visibility == value) & (self.b.visibility == value))
+
+    def clips(self) -> tuple[list[str], list[int]]:
+        """Return the names of the C clips, and for each hand the number of its clip."""
+        names = sorted(set(self.a.clip_id.tolist()))
+        number = {name: k for k, name in enumerate(names)}
+        return names, [number[name] for name in self.a.clip_id.tolist()]
+
+
+def pair(a: Sequence[HandLabels], b: Sequence[HandLabels], palm: Palm) -> Pairs:
+    """Match two annotations by hand.
+
+    Raises:
+        InputError: If a hand is twice in one of them, fewer than two are in both, or side or box of a hand differ.
+    """
+    first, second = _rows(a, "first"), _rows(b, "second")
+    shared = sorted(first.keys() & second.keys())
+    if not shared:
+        raise InputError(
+            f"the two have no hand in common, hands are matched by their file names: {next(iter(first))} in the first, "
+            f"{next(iter(second))} in the second, for example"
+        )
+    if len(shared) < 2:
+        raise InputError(f"the two have only one hand in common, {shared[0]}; agreement needs two at least")
+    pairs = Pairs(
+        _gather(a, [first[i] for i in shared]),
+        _gather(b, [second[i] for i in shared]),
+        palm,
+        tuple(sorted(first.keys() - second.keys())),
+        tuple(sorted(second.keys() - first.keys())),
+    )
+    _refuse_different(pairs)
+    return pairs
+
+
+Row = tuple[int, int]
+
+
+def _rows(parts: Sequence[HandLabels], which: str) -> dict[str, Row]:
+    rows: dict[str, Row] = {}
+    twice = []
+    for p, part in enumerate(parts):
+        for k, hand_id in enumerate(part.hand_id.tolist()):
+            if hand_id in rows:
+                twice.append(hand_id)
+            rows[hand_id] = (p, k)
+    if twice:
+        raise InputError(f"hands that are in several subsets of the {which} annotation: {some_ids(twice)}")
+    return rows
+
+
+def _gather(parts: Sequence[HandLabels], rows: Sequence[Row]) -> HandLabels:
+    start = np.cumsum([0, *(len(part) for part in parts)])
+    return HandLabels.concatenate(parts).select([int(start[p]) + k for p, k in rows])
+
+
+def _refuse_different(pairs: Pairs) -> None:
+    ids = pairs.a.hand_id
+    sides = pairs.a.is_right != pairs.b.is_right
+    if sides.any():
+        raise InputError(f"left in one annotation, right in the other: {some_ids(ids[sides].tolist())}")
+    boxes = np.asarray(abs(pairs.a.box_xyxy - pairs.b.box_xyxy).max(1) > BOX_SLACK)
+    if boxes.any():
+        raise InputError(
+            f"boxes differ by more than {BOX_SLACK:g} px between the two: {some_ids(ids[boxes].tolist())}; "
+            "both must be annotations of the same box"
+        )

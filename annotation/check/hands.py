@@ -1,0 +1,89 @@
+"""What the rules look at: one set of hands, with everything measured of them that several rules need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from annotation.check.geometry import bone_vectors
+from annotation.check.population import Population, existing_points
+from hint.types import Bool, Double, HandLabels, Predictions
+
+
+@dataclass(frozen=True, eq=False)
+class Hands:
+    """One annotation set.
+
+    Attributes:
+        labels: The annotations.
+        population: What hands usually look like.
+        picture: (N,2) width and height of the pictures, px; NaN where there is none.
+        prelabels: (N,21,2) px the annotators started from; NaN where that is not known.
+    """
+
+    labels: HandLabels
+    population: Population
+    picture: Double
+    prelabels: Double
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @cached_property
+    def points(self) -> Double:
+        """(N,21,2) px, NaN where the joint does not exist."""
+        return existing_points(self.labels)
+
+    @cached_property
+    def box_side(self) -> Double:
+        """(N,) longest side of the box, px."""
+        box = self.labels.box_xyxy
+        longest: Double = (box[:, 2:] - box[:, :2]).max(1)
+        return longest
+
+    @cached_property
+    def bones(self) -> Double:
+        """(N,20,2) px."""
+        return bone_vectors(self.points)
+
+    @cached_property
+    def _relative(self) -> tuple[Double, Double]:
+        return self.population.relative(np.sqrt(np.square(self.bones).sum(2)))
+
+    @property
+    def relative_bones(self) -> Double:
+        """(N,20) bones in units of the hand's size and of what is typical."""
+        return self._relative[0]
+
+    @property
+    def size(self) -> Double:
+        """(N,) size of the hand from its bones, px: about the mean length of a bone seen from the side."""
+        return self._relative[1]
+
+    @cached_property
+    def in_picture(self) -> Bool:
+        """(N,21) whether a joint certainly lies in the picture, whatever its flag says.
+
+        Where no picture tells, the joints that exist do: what lies in the rectangle around them is in the picture too.
+        """
+        points = self.labels.keypoints_2d
+        known = np.asarray(np.isfinite(self.picture).all(1))[:, None]
+        exists = self.labels.existence[..., None]
+        low = np.where(exists, points, np.inf).min(1)
+        high = np.where(exists, points, -np.inf).max(1)
+        inside = ((points >= low[:, None]) & (points <= high[:, None])).all(2)
+        framed = ((points >= 0) & (points < np.where(known, self.picture, 0.0)[:, None])).all(2)
+        return np.where(known, framed, inside)
+
+
+def aligned(labels: HandLabels, predictions: Predictions | None) -> Double:
+    """Return (N,21,2) predictions of labelled hands, NaN where there are none."""
+    found = np.full(labels.keypoints_2d.shape, np.nan)
+    if predictions is None:
+        return found
+    row = {hand_id: k for k, hand_id in enumerate(predictions.hand_id.tolist())}
+    rows = np.array([row.get(hand_id, -1) for hand_id in labels.hand_id.tolist()], dtype=np.int64)
+    found[rows >= 0] = predictions.keypoints_2d[rows[rows >= 0]]
+    return found

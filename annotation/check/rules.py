@@ -1,0 +1,272 @@
+"""The rules that look at one hand at a time, for all hands at once.
+
+A rule measures a number per hand and names a joint; what lies beyond its threshold is a finding. NaN = cannot be told.
+Thresholds were set so that hands nothing is wrong with are hardly ever reported; docs/check.md has the rates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from annotation.check import geometry
+from annotation.check.hands import Hands
+from annotation.check.population import long_pairs
+from hint.skeleton import BONES, FINGERS, JOINT_NAMES
+from hint.types import Bool, Double
+
+Level = Literal["error", "warning"]
+
+#: Keeps ratios of small numbers finite.
+_SMALL = 1e-3
+#: Narrowest palm whose order can be read, see :func:`geometry.palm_spread`.
+_BROAD = 0.3
+#: Narrowest knuckles, in lengths of the line wrist - middle knuckle, for telling on which side of it the thumb is.
+_WIDE = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A number for each hand.
+
+    Attributes:
+        value: (N,) NaN where it cannot be told.
+        where: (N,) index into ``names`` of what the number is of.
+        names: Joints or fingers, () where the number is of the whole hand.
+    """
+
+    value: Double
+    where: NDArray[np.int64] | None = None
+    names: tuple[str, ...] = ()
+
+    def name(self, k: int) -> str:
+        """Return what the number of hand k is of, "" for the whole hand."""
+        return "" if self.where is None else self.names[int(self.where[k])]
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One thing that can be wrong.
+
+    Attributes:
+        id: Name on the command line and in files.
+        level: An error cannot be meant so; a warning is worth a look.
+        says: One line.
+        threshold: Largest value that is in order.
+        unit: Of the value.
+        low: Whether values up to the threshold are the findings, instead of those above it.
+        needs: What must be given for it to say anything, "" where labels are enough.
+    """
+
+    id: str
+    level: Level
+    says: str
+    threshold: float
+    unit: str
+    low: bool = field(default=False, kw_only=True)
+    needs: str = field(default="", kw_only=True)
+
+    def found(self, value: Double) -> Bool:
+        """Return (N,) whether values are findings; NaN is none."""
+        return np.asarray(value <= self.threshold if self.low else value > self.threshold)
+
+    def excess(self, value: float) -> float:
+        """Return how grave a finding is, from 1 on."""
+        more, less = (self.threshold, value) if self.low else (value, self.threshold)
+        return (abs(more) + _SMALL) / (abs(less) + _SMALL)
+
+    def message(self, value: float, name: str = "") -> str:
+        """Say what was found."""
+        what = f"{self.says}: {name}, " if name else f"{self.says}: "
+        return f"{what}{value:.4g} {self.unit} (limit {self.threshold:g})"
+
+
+@dataclass(frozen=True)
+class Rule(Criterion):
+    """A criterion of single hands.
+
+    Attributes:
+        measure: What is compared with the threshold.
+    """
+
+    measure: Callable[[Hands], Measured]
+
+
+def outside_picture(hands: Hands) -> Measured:
+    """Count joints that are marked as existing but lie outside the picture."""
+    wrong = hands.labels.existence & ~hands.in_picture
+    count = np.where(np.isfinite(hands.picture).all(1), wrong.sum(1), np.nan)
+    return Measured(count, wrong.argmax(1), JOINT_NAMES)
+
+
+def existence_flag(hands: Hands) -> Measured:
+    """Count joints that are marked as not existing although they lie in the picture.
+
+    Without a picture those within the rectangle around the joints that exist are counted: it is part of the picture.
+    """
+    wrong = ~hands.labels.existence & hands.in_picture
+    return Measured(wrong.sum(1).astype(np.float64), wrong.argmax(1), JOINT_NAMES)
+
+
+def no_visible(hands: Hands) -> Measured:
+    """Count visible joints within the box."""
+    box = hands.labels.box_xyxy[:, None]
+    points = hands.labels.keypoints_2d
+    within = ((points >= box[..., :2]) & (points <= box[..., 2:])).all(2)
+    return Measured((within & (hands.labels.visibility == 2)).sum(1).astype(np.float64))
+
+
+def outside_box(hands: Hands) -> Measured:
+    """Measure how far the farthest existing joint lies outside the box, in longest sides of it."""
+    box = hands.labels.box_xyxy[:, None]
+    beyond = np.maximum(np.maximum(box[..., :2] - hands.points, hands.points - box[..., 2:]), 0)
+    distance = np.sqrt(np.square(beyond).sum(2)) / hands.box_side[:, None]
+    return _largest(distance, JOINT_NAMES)
+
+
+def bone_length(hands: Hands) -> Measured:
+    """Measure by how many robust standard deviations the longest bone is too long for the size of the hand.
+
+    Short bones are not reported: foreshortening makes them, down to nothing.
+    """
+    population = hands.population
+    return _largest((hands.relative_bones - population.bone_median) / population.bone_spread, _BONE_NAMES)
+
+
+def joint_angle(hands: Hands) -> Measured:
+    """Measure by how many robust standard deviations a finger turns too sharply at a joint.
+
+    In a picture a bent finger may turn by nearly any angle, so this finds mostly thumbs and palms bent as none can be.
+    Bones that are seen from their end have no direction and are left out.
+    """
+    population = hands.population
+    score = (abs(geometry.turns(hands.bones)) - population.turn_median) / population.turn_spread
+    return _largest(np.where(_long(hands), score, np.nan).reshape(-1, 15), _INNER_JOINTS)
+
+
+def zigzag(hands: Hands) -> Measured:
+    """Measure how far a finger bends forwards at one outer joint and backwards at the next, degrees.
+
+    A finger bends to one side only, in any view; some bend back a little.
+    """
+    turn = geometry.opposite_turns(geometry.turns(hands.bones), _long(hands))
+    return _largest(np.degrees(turn), FINGERS)
+
+
+def thumb_side(hands: Hands) -> Measured:
+    """Measure how far the thumb begins on the little finger's side of the hand, in lengths wrist - middle knuckle.
+
+    Whether palm or back of a hand is seen, a picture does not tell by its points alone: a left palm and a right back
+    look the same, so the side of the hand cannot be judged by the sense in which its knuckles follow each other. But
+    from either side of the hand the thumb begins where the index finger is. What is reported is a thumb whose three
+    inner joints all lie beyond the line wrist - middle knuckle, on the little finger's side. Where the knuckles are
+    seen too narrow to say what that side is, nothing is. It finds thumbs drawn on the wrong side and fingers labelled
+    from little to index; a hand that is wholly the other one it does not (see :func:`hand_side`).
+    """
+    offset, width = geometry.beside_axis(hands.points, (1, 2, 3))
+    beyond = (-offset).min(1)
+    return Measured(np.where(width > _WIDE, beyond, np.nan))
+
+
+def hand_side(hands: Hands) -> Measured:
+    """Count fingertips that can be seen lying on the palm of a hand that is named as the other one.
+
+    Which way round knuckles go tells the side of a hand only if one knows whether palm or back is seen. That is known
+    where visible fingertips lie within the outline of the palm: seen from the back, the palm would hide them. Two
+    tips are asked for, as one may be flagged visible by mistake. All other hands are undecided, and so are those
+    without an occluded joint: a hand that closed hides some, so nobody looked at its flags.
+    """
+    tips = geometry.in_palm(hands.points, geometry.TIPS) & (hands.labels.visibility[:, geometry.TIPS] == 2)
+    spread = geometry.palm_spread(hands.points)
+    flagged = (hands.labels.visibility == 1).any(1)
+    decided = (tips.sum(1) >= 2) & (abs(spread) > 0.1) & flagged
+    looks_right = spread < 0  # a right palm with its fingers up has its thumb to the right
+    count = np.where(looks_right != hands.labels.is_right, tips.sum(1), 0)
+    return Measured(np.where(decided, count, np.nan))
+
+
+def knuckle_order(hands: Hands) -> Measured:
+    """Measure how far the four knuckles are out of their order around the wrist, degrees."""
+    return Measured(np.degrees(geometry.knuckle_disorder(hands.points)))
+
+
+def crossed_fingers(hands: Hands) -> Measured:
+    """Measure how far from their ends the first bones of neighbouring fingers cross, in bone lengths.
+
+    Only in palms seen broad: from the side, fingers one behind the other cross in the picture.
+    """
+    broad = abs(geometry.palm_spread(hands.points)) > _BROAD
+    return Measured(np.where(broad, geometry.deepest_crossing(hands.points), np.nan))
+
+
+def same_point(hands: Hands) -> Measured:
+    """Measure the least distance of two existing joints, px."""
+    distance, joint = geometry.nearest_pair(hands.points)
+    return Measured(np.where(np.isfinite(distance), distance, np.nan), joint, JOINT_NAMES)
+
+
+def collapsed_finger(hands: Hands) -> Measured:
+    """Measure the longer side of the box around the four joints of a finger, in sizes of the hand."""
+    extent = -geometry.extent(hands.points) / hands.size[:, None]
+    found = _largest(extent, FINGERS)
+    return Measured(-found.value, found.where, found.names)
+
+
+def untouched(hands: Hands) -> Measured:
+    """Measure by how much the point that was moved most lies away from its pre-label, px."""
+    moved = np.sqrt(np.square(hands.labels.keypoints_2d - hands.prelabels).sum(2))
+    return Measured(moved.max(1))
+
+
+def _long(hands: Hands) -> Any:
+    return long_pairs(hands.relative_bones, hands.population.reference)
+
+
+def _largest(values: Double, names: tuple[str, ...]) -> Measured:
+    known = np.where(np.isnan(values), -np.inf, values)
+    where = known.argmax(1)
+    value = np.take_along_axis(known, where[:, None], 1)[:, 0]
+    return Measured(np.where(np.isfinite(value), value, np.nan), where, names)
+
+
+_BONE_NAMES = tuple(f"{JOINT_NAMES[a]} - {JOINT_NAMES[b]}" for a, b in BONES)
+_INNER_JOINTS = tuple(JOINT_NAMES[4 * f + part] for f in range(5) for part in (1, 2, 3))
+
+RULES = (
+    Rule(
+        "outside-picture",
+        "error",
+        "existing joints outside the picture",
+        0,
+        "joints",
+        outside_picture,
+        needs="pictures",
+    ),
+    Rule(
+        "existence-flag", "error", "joints in the picture that are marked as not existing", 0, "joints", existence_flag
+    ),
+    Rule("no-visible", "warning", "box without a visible joint", 0, "joints", no_visible, low=True),
+    Rule("outside-box", "warning", "joint far outside the box", 0.1, "box sides", outside_box),
+    Rule("bone-length", "warning", "bone too long for the hand", 6, "robust z", bone_length),
+    Rule("joint-angle", "warning", "finger turns too sharply at a joint", 12, "robust z", joint_angle),
+    Rule("zigzag", "warning", "finger bends forwards, then backwards", 30, "degrees", zigzag),
+    Rule("thumb-side", "warning", "thumb on the little finger's side", 0.2, "palm lengths", thumb_side),
+    Rule("hand-side", "warning", "left and right mixed up", 1, "visible tips on the palm", hand_side),
+    Rule("knuckle-order", "warning", "knuckles out of order", 10, "degrees", knuckle_order),
+    Rule("crossed-fingers", "warning", "fingers cross at their base", 0.3, "bone lengths", crossed_fingers),
+    Rule("same-point", "warning", "two joints at the same place", 0.1, "px", same_point, low=True),
+    Rule(
+        "collapsed-finger",
+        "warning",
+        "four joints of a finger in one spot",
+        0.1,
+        "hand sizes",
+        collapsed_finger,
+        low=True,
+    ),
+    Rule("untouched", "warning", "all points as pre-labelled", 0.01, "px", untouched, low=True, needs="prelabels"),
+)

@@ -1,0 +1,277 @@
+"""Check annotation sets: read them, apply the rules, count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from annotation.check.annotators import FEWEST, OUTLIER, habits, robust_z
+from annotation.check.hands import Hands, aligned
+from annotation.check.population import load_population
+from annotation.check.report import Found, Report, RuleCount, SetCount
+from annotation.check.rules import RULES, Criterion, Measured, Rule
+from annotation.check.splits import NEAR_DUPLICATE, SHARED_CLIP, LabelSet, near_duplicates, shared_clips
+from hint.errors import InputError, UnknownNameError
+from hint.files import read_labels, read_predictions
+from hint.files.evaluation_npz import part_of
+from hint.names import subset_of_folder
+from hint.types import Double, HandLabels, Predictions
+
+#: Everything that is checked, in the order of the tables.
+CRITERIA: tuple[Criterion, ...] = (*RULES, SHARED_CLIP, NEAR_DUPLICATE, OUTLIER)
+
+#: Most a point may lie from its pre-label to count as untouched, px.
+_UNTOUCHED = next(rule.threshold for rule in RULES if rule.id == "untouched")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for.
+
+    Attributes:
+        labels: Annotations to check.
+        against: Annotations to compare with: other splits, other annotators.
+        images: Folder of the pictures, where they are not beside the labels.
+        prelabels: Predictions the annotators started from.
+        population: File or labels that say what is usual; None for the toolkit's table.
+        rules: Ids to apply; none = all.
+    """
+
+    labels: Path
+    against: tuple[Path, ...] = ()
+    images: Path | None = None
+    prelabels: Path | None = None
+    population: Path | None = None
+    rules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class _Checked:
+    """One set, and what the rules measured of its hands."""
+
+    labels: LabelSet
+    hands: Hands
+    measured: dict[str, Measured]
+
+    def found(self, rule: Rule) -> Double:
+        return rule.found(self.measured[rule.id].value).astype(np.float64)
+
+
+def choose(ids: Sequence[str]) -> tuple[Criterion, ...]:
+    """Return the criteria of these ids, all without any.
+
+    Raises:
+        UnknownNameError: If there is no such rule.
+    """
+    known = {criterion.id: criterion for criterion in CRITERIA}
+    for name in ids:
+        if name not in known:
+            raise UnknownNameError("rule", name, known)
+    return tuple(criterion for criterion in CRITERIA if not ids or criterion.id in ids)
+
+
+def check(request: Request) -> tuple[Report, list[LabelSet]]:
+    """Check annotations.
+
+    Returns:
+        The report, and the sets that were checked, for pictures.
+
+    Raises:
+        InputError: If something cannot be read, or labels hold nothing to check.
+        UnknownNameError: If there is no such rule.
+    """
+    chosen = choose(request.rules)
+    population = load_population(request.population)
+    predictions = read_predictions(request.prelabels) if request.prelabels else None
+    mine = read_sets(request.labels, request.images)
+    others = [one for path in request.against for one in read_sets(path, request.images)]
+    sizes = _picture_sizes(mine) if any(rule.needs == "pictures" for rule in chosen) else [_unknown(s) for s in mine]
+    rules = [rule for rule in chosen if isinstance(rule, Rule)]
+    done = []
+    for one, size in zip([*mine, *others], [*sizes, *map(_unknown, others)], strict=True):
+        hands = Hands(one.labels, population, size, aligned(one.labels, predictions))
+        done.append(_Checked(one, hands, {rule.id: rule.measure(hands) for rule in rules}))
+    checked = done[: len(mine)]
+    found = [f for one in checked for rule in rules for f in _findings(one, rule)]
+    counts = {rule.id: _judged(rule, checked, predictions) for rule in rules}
+    for criterion, judged, more in _across(chosen, mine, others, done, rules):
+        counts[criterion.id] = judged
+        found += more
+    found.sort(key=lambda f: (f.hand_id, f.rule))
+    return _report(request, chosen, done, len(mine), counts, found), mine
+
+
+def read_sets(path: Path, images: Path | None = None) -> list[LabelSet]:
+    """Read every subset at a path, whatever its split.
+
+    Raises:
+        InputError: If nothing readable is there.
+    """
+    names: list[str] = []
+    if path.is_dir():
+        npz = [part[0] for file in sorted(path.glob("*.npz")) if (part := part_of(file))]
+        folders = [f.name for f in sorted(path.iterdir()) if f.is_dir() and subset_of_folder(f.name) != f.name]
+        names = list(dict.fromkeys(npz or folders))
+    parts = [read_labels(path, [name], images) for name in names] if names else [read_labels(path, (), images)]
+    return [LabelSet(path, labels.select(labels.subset == s)) for labels in parts for s in labels.subsets]
+
+
+def _unknown(one: LabelSet) -> Double:
+    return np.full((len(one.labels), 2), np.nan)
+
+
+def _picture_sizes(sets: Sequence[LabelSet]) -> list[Double]:
+    """Return (N,2) sizes of each set's pictures from their headers; NaN where there is none that can be read."""
+    if not any(Path(image).is_file() for one in sets for image in one.labels.image[:50].tolist() if image):
+        return [_unknown(one) for one in sets]
+    from annotation.prepare.hand_files import look_at
+    from annotation.prepare.reading import in_parallel
+
+    paths = [Path(image) for one in sets for image in one.labels.image.tolist()]
+    pictures = in_parallel(lambda path: look_at(path) if path.is_file() else None, paths, "looking at pictures")
+    sizes = np.array([p.size if p and p.size and not p.wrong else (np.nan, np.nan) for p in pictures], np.float64)
+    ends = np.cumsum([len(one.labels) for one in sets])
+    return np.split(sizes, ends[:-1])
+
+
+def _findings(one: _Checked, rule: Rule) -> Iterator[Found]:
+    measured = one.measured[rule.id]
+    for k in np.flatnonzero(rule.found(measured.value)).tolist():
+        value, name = float(measured.value[k]), measured.name(k)
+        yield _found(rule, str(one.labels.labels.hand_id[k]), one.labels.subset, value, rule.message(value, name), name)
+
+
+def _found(rule: Criterion, hand_id: str, part: str, value: float, message: str, joint: str = "") -> Found:
+    return Found(hand_id, part, rule.id, rule.level, joint, value, rule.threshold, message, rule.excess(value))
+
+
+def _judged(rule: Rule, checked: Sequence[_Checked], predictions: Predictions | None) -> int | None:
+    judged = sum(int(np.isfinite(one.measured[rule.id].value).sum()) for one in checked)
+    absent = (rule.needs == "pictures" and not judged) or (rule.needs == "prelabels" and predictions is None)
+    return None if absent else judged
+
+
+Across = tuple[Criterion, int | None, list[Found]]
+
+
+def _across(
+    chosen: Sequence[Criterion],
+    mine: Sequence[LabelSet],
+    others: Sequence[LabelSet],
+    done: Sequence[_Checked],
+    rules: Sequence[Rule],
+) -> Iterator[Across]:
+    """Yield what was found by comparing sets: criterion, hands judged, findings."""
+    sets = [*mine, *others]
+    several = len({one.split for one in sets}) > 1
+    if SHARED_CLIP in chosen:
+        yield _shared(sets, len(mine)) if several else (SHARED_CLIP, None, [])
+    if NEAR_DUPLICATE in chosen:
+        yield _duplicates(sets, len(mine)) if several else (NEAR_DUPLICATE, None, [])
+    if OUTLIER in chosen:
+        yield _outliers(done, rules)
+
+
+def _shared(sets: Sequence[LabelSet], mine: int) -> Across:
+    found = [
+        _found(SHARED_CLIP, str(sets[s].labels.hand_id[k]), sets[s].subset, number, f"{SHARED_CLIP.says}: {names}")
+        for (s, k), (number, names) in shared_clips(sets).items()
+        if s < mine
+    ]
+    return SHARED_CLIP, sum(len(one.labels) for one in sets[:mine]), found
+
+
+def _duplicates(sets: Sequence[LabelSet], mine: int) -> Across:
+    found, judged = [], 0
+    for s, k, bits, other in near_duplicates(sets):
+        judged += s < mine
+        if s < mine and bits <= NEAR_DUPLICATE.threshold:
+            message = f"{NEAR_DUPLICATE.message(bits)}: {other}"
+            found.append(_found(NEAR_DUPLICATE, str(sets[s].labels.hand_id[k]), sets[s].subset, bits, message))
+    return NEAR_DUPLICATE, judged or None, found
+
+
+def _outliers(done: Sequence[_Checked], rules: Sequence[Rule]) -> Across:
+    paths = list(dict.fromkeys(one.labels.source for one in done))
+    if len(paths) < FEWEST:
+        return OUTLIER, None, []
+    mine = []
+    for path in paths:
+        parts = [one for one in done if one.labels.source == path]
+        rates = {rule.id: np.concatenate([one.found(rule) for one in parts]) for rule in rules}
+        mine.append(habits([one.hands for one in parts], rates))
+    found = []
+    for name in mine[0]:
+        scores = robust_z([habit[name] for habit in mine])
+        for path, habit, score in zip(paths, mine, scores.tolist(), strict=True):
+            if abs(score) > OUTLIER.threshold:
+                message = f"{name} {habit[name].value:.3g}, others {np.median([h[name].value for h in mine]):.3g}"
+                message = f"{OUTLIER.says}: {message} (robust z {score:.1f}, limit {OUTLIER.threshold:g})"
+                found.append(_found(OUTLIER, "", str(path), abs(score), message, name))
+    return OUTLIER, len(paths), found
+
+
+def _report(
+    request: Request,
+    chosen: Sequence[Criterion],
+    done: Sequence[_Checked],
+    mine: int,
+    counts: dict[str, int | None],
+    found: list[Found],
+) -> Report:
+    number = {criterion.id: 0 for criterion in chosen}
+    for one in found:
+        number[one.rule] += 1
+    hands = {(one.set, one.hand_id) for one in found}
+    return Report(
+        tuple(_set_count(one, hands if s < mine else None) for s, one in enumerate(done)),
+        tuple(RuleCount(criterion, counts[criterion.id], number[criterion.id]) for criterion in chosen),
+        tuple(found),
+        done[0].hands.population.made,
+        tuple(_remarks(request, done[:mine])),
+    )
+
+
+def _set_count(one: _Checked, found: set[tuple[str, str]] | None) -> SetCount:
+    labels = one.labels.labels
+    moved = np.sqrt(np.square(labels.keypoints_2d - one.hands.prelabels).sum(2))
+    known = np.isfinite(moved).all(1)
+    exists = labels.existence
+    sized = moved[known] / one.hands.size[known, None]
+    flagged = (
+        [(one.labels.subset, hand_id) in found for hand_id in labels.hand_id.tolist()] if found is not None else []
+    )
+    return SetCount(
+        source=str(one.labels.source),
+        subset=one.labels.subset,
+        hands=len(labels),
+        occluded=float((labels.occlusion & exists).sum() / max(1, exists.sum())),
+        absent=float(1 - exists.mean()),
+        untouched=float((moved[known].max(1) <= _UNTOUCHED).mean()) if known.any() else None,
+        displacement=float(np.nanmedian(sized)) if np.isfinite(sized).any() else None,
+        with_findings=float(np.mean(flagged)) if found is not None else None,
+    )
+
+
+def _remarks(request: Request, checked: Sequence[_Checked]) -> Iterator[str]:
+    hands = sum(len(one.hands) for one in checked)
+    if request.prelabels is not None:
+        known = sum(int(np.isfinite(one.hands.prelabels).all((1, 2)).sum()) for one in checked)
+        if not known:
+            raise InputError(f"{request.prelabels} holds none of these {hands} hands; were they pre-labelled by it?")
+        if known < hands:
+            yield f"{hands - known} of {hands} hands have no pre-label in {request.prelabels}"
+    unread = sum(_unread(one.labels.labels, one.hands.picture) for one in checked)
+    if unread:
+        yield f"{unread} pictures cannot be read; their hands were checked without (see: hint prepare verify)"
+
+
+def _unread(labels: HandLabels, size: Double) -> int:
+    """Count pictures that are there but whose size was asked for in vain."""
+    if np.isnan(size).all():
+        return 0
+    rows = np.flatnonzero(np.isnan(size).any(1)).tolist()
+    return sum(Path(labels.image[k]).is_file() for k in rows)

@@ -1,0 +1,83 @@
+"""A contact sheet of the worst findings."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from annotation.check.report import Found
+from annotation.check.splits import LabelSet
+from hint.errors import InputError
+from hint.files import write_bytes
+from hint.images import read_image
+from hint.render import cut_tile, draw_keypoints
+from hint.types import HandLabels, Image
+
+#: Tiles of a line, their size in inches, and their side in px.
+_COLUMNS, _INCHES, _SIDE = 6, 2.1, 320
+#: Characters of a line above a tile.
+_WIDTH = 30
+_CAPTION = "white joint: visible · black joint: occluded · red cross: marked as not in the picture"
+_COLOUR = {"error": "#b00020", "warning": "#8a5a00"}
+
+
+def write_sheet(path: Path, findings: Sequence[Found], sets: Sequence[LabelSet]) -> None:
+    """Write a PNG with one hand per finding; hands without a picture are drawn on paper.
+
+    Args:
+        path: PNG to write.
+        findings: What to show, in this order.
+        sets: The sets that were checked.
+    """
+    rows = {(one.subset, str(i)): (one.labels, k) for one in sets for k, i in enumerate(one.labels.hand_id.tolist())}
+    lines = -(-len(findings) // _COLUMNS)
+    figure = Figure(figsize=(_INCHES * _COLUMNS, (_INCHES + 0.62) * lines + 0.35), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(lines, _COLUMNS, squeeze=False).ravel()
+    for panel in panels:
+        panel.set_axis_off()
+    for panel, found in zip(panels, findings, strict=False):
+        panel.imshow(_tile(*rows[found.set, found.hand_id]))
+        panel.set_title("\n".join(_title(found)), fontsize=7, loc="left", color=_COLOUR[found.level])
+    figure.supxlabel(_CAPTION, fontsize=9)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    write_bytes(path, buffer.getvalue())
+
+
+def _title(found: Found) -> Iterator[str]:
+    yield f"{found.rule}  {found.value:.3g}"
+    yield found.joint or " "
+    yield found.hand_id if len(found.hand_id) <= _WIDTH else f"{found.hand_id[:9]}…{found.hand_id[-(_WIDTH - 10) :]}"
+
+
+def _tile(labels: HandLabels, k: int) -> Image:
+    tile = cut_tile(_picture(str(labels.image[k])), _shown(labels, k), side=_SIDE, shown=1.15)
+    points = tile.place(labels.keypoints_2d[k])
+    drawn = draw_keypoints(tile.image, points, labels.visibility[k], size=1.3)
+    for x, y in np.round(points[~labels.existence[k]]).astype(int).tolist():
+        if 0 <= x < _SIDE and 0 <= y < _SIDE:
+            cv2.drawMarker(drawn, (x, y), (200, 0, 0), cv2.MARKER_TILTED_CROSS, 11, 2, cv2.LINE_AA)
+    return drawn
+
+
+def _shown(labels: HandLabels, k: int) -> tuple[float, ...]:
+    """Return the box around the annotated box and all joints that exist."""
+    box, points = labels.box_xyxy[k], labels.keypoints_2d[k][labels.existence[k]]
+    corners = np.concatenate([box.reshape(2, 2), points])
+    return (*corners.min(0).tolist(), *corners.max(0).tolist())
+
+
+def _picture(path: str) -> Image | None:
+    if not path or not Path(path).is_file():
+        return None
+    try:
+        return read_image(Path(path))
+    except InputError:
+        return None

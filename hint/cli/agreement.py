@@ -1,0 +1,134 @@
+"""``hint agreement``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hint.cli.console import remark, show_rows
+from hint.cli.options import Json, Seed
+
+if TYPE_CHECKING:
+    from annotation.agreement.result import Agreement, Audit, BiasRow, JointRow, Score
+
+
+def agreement(
+    a: Annotated[Path, typer.Argument(help="First annotation: HInt root, folder of pairs, npz or COCO.")],
+    b: Annotated[Path, typer.Argument(help="Second annotation of the same hands.")],
+    palm: Annotated[
+        str, typer.Option(help="Palm length: wrist-middle, wrist-knuckles, box (0.55 of its longest side) or box:F.")
+    ] = "wrist-middle",
+    palm_of: Annotated[str, typer.Option(help="Whose points it is measured on: a, b, or mean of both.")] = "mean",
+    prelabels: Annotated[
+        list[Path] | None,
+        typer.Option(help="Predictions npz both started from; repeat for several methods."),
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of the pictures, where they are not beside the labels.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for agreement.json, agreement.png and worst.png.")] = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Say how far two annotations of the same hands agree, beside what the paper reports.
+
+    Flags, distances in palm lengths, Cohen's kappa, tables by joint and finger, all with intervals over clips.
+    """
+    from annotation.agreement.palm import parse_palm
+    from annotation.agreement.result import write_agreement
+    from annotation.agreement.run import Request, measure_agreement
+
+    request = Request(a, b, parse_palm(palm, palm_of), tuple(prelabels or ()), images, seed)
+    result, pairs = measure_agreement(request)
+    if out is not None:
+        from annotation.agreement.plots import draw_agreement, draw_worst
+
+        draw_agreement(out / "agreement.png", result)
+        draw_worst(out / "worst.png", pairs, result)
+        write_agreement(out / "agreement.json", result)
+    for text in result.remarks:
+        remark(f"note: {text}", style="yellow")
+    if as_json:
+        typer.echo(result.to_json(), nl=False)
+    else:
+        _show(result)
+    if out is not None:
+        remark(f"agreement.json, agreement.png and worst.png: {out}")
+
+
+def _show(result: Agreement) -> None:
+    paper = result.paper
+    rows = [
+        ("existence agrees", result.existence, f"{paper.existence:g}%", result.existence_kappa),
+        ("occlusion agrees", result.occlusion, f"{paper.occlusion:g}%", result.occlusion_kappa),
+        (f"within {result.within_palms:g} palm lengths", result.within, f"{paper.within:g}%", None),
+    ]
+    show_rows(
+        ("agreement", "here", f"paper ({paper.hands} images)", "Cohen's kappa", "joints"),
+        [
+            (name, _percent(score), known, "-" if kappa is None else _number(kappa), str(score.n))
+            for name, score, known, kappa in rows
+        ],
+        title=f"{result.hands} hands of {result.clips} clips; palm: {result.palm.definition}"
+        + ("" if result.palm.definition.startswith("box") else f" of {result.palm.whose}")
+        + f", median {result.palm.median_px:.0f} px; [95% intervals over clips]",
+    )
+    headings = ("existence", "occlusion", "kappa (occlusion)", "within", "visible for both", "median distance, palms")
+    show_rows(("finger", *headings), map(_cells, result.per_finger))
+    show_rows(("joint", *headings), map(_cells, result.per_joint))
+    if result.prelabels:
+        _show_prelabels(result)
+    worst = [(one.hand_id, f"{one.distance:.3f}", str(one.flags)) for one in result.worst[:5]]
+    show_rows(("most apart", "mean distance, palms", "flags that differ"), worst)
+
+
+def _cells(row: JointRow) -> tuple[str, ...]:
+    median = "-" if row.median_distance is None else f"{row.median_distance:.3f}"
+    scores = (_percent(row.existence), _percent(row.occlusion), _number(row.occlusion_kappa), _percent(row.within))
+    return (row.name, *scores, str(row.visible), median)
+
+
+def _show_prelabels(result: Agreement) -> None:
+    headings = (
+        "pre-labels",
+        "annotator",
+        "hands",
+        "untouched hands",
+        "untouched points",
+        "moved by, palms",
+        "largest bias",
+    )
+    show_rows(headings, map(_audit_cells, result.prelabels))
+    show_rows(
+        ("pre-labels", "within, where both moved the point", "where at least one left it"),
+        [(one.prelabels, _percent(one.both_moved), _percent(one.otherwise)) for one in result.anchoring],
+    )
+
+
+def _audit_cells(audit: Audit) -> tuple[str, ...]:
+    moved = "-" if audit.moved_median is None else f"{audit.moved_median:.3f}"
+    worst = max(audit.bias, key=_size)
+    bias = f"{worst.joint}: {worst.along.value or 0:+.3f} along, {worst.across.value or 0:+.3f} to the thumb"
+    untouched = (f"{audit.untouched_hands:.1f}%", _percent(audit.untouched_points))
+    return (audit.method, audit.annotator, str(audit.hands), *untouched, moved, bias)
+
+
+def _size(row: BiasRow) -> float:
+    return float((row.along.value or 0) ** 2 + (row.across.value or 0) ** 2)
+
+
+def _percent(score: Score) -> str:
+    return _with_interval(score, "{:.1f}", "%")
+
+
+def _number(score: Score) -> str:
+    return _with_interval(score, "{:.2f}", "")
+
+
+def _with_interval(score: Score, form: str, unit: str) -> str:
+    if score.value is None:
+        return "-"
+    interval = f" [{form.format(score.ci.low)}, {form.format(score.ci.high)}]" if score.ci else ""
+    return f"{form.format(score.value)}{unit}{interval}"

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from hint.cli import agreement, check, demo, doctor, evaluate, fetch, listing, prepare, sample, weights
+from hint.cli import agreement, check, demo, doctor, evaluate, export, fetch, listing, prepare, sample, studio, weights
 from hint.errors import HintError
 
 app = typer.Typer(
@@ -27,8 +27,10 @@ app.command("doctor")(doctor.doctor)
 app.command("fetch")(fetch.fetch)
 app.command("demo")(demo.demo)
 app.command("demo-data")(demo.demo_data)
+app.command("export")(export.export)
 app.add_typer(prepare.app, name="prepare")
 app.add_typer(sample.app, name="sample")
+app.add_typer(studio.app, name="studio")
 app.add_typer(weights.app, name="weights")
 
 

@@ -1,0 +1,1 @@
+"""Hands to a Label Studio server and reviewed work back: configuration, tasks, push, pull, status, doubles."""

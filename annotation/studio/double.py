@@ -1,0 +1,80 @@
+"""Tasks that two people are to label without seeing each other's work, so that agreement can be computed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from annotation.studio.client import Studio
+from annotation.studio.project import Listing, list_tasks, require_project
+from hint.errors import InputError
+
+
+@dataclass(frozen=True)
+class Doubles:
+    """Doubles of a project.
+
+    Attributes:
+        hand_ids: All of them, sorted.
+        new: Those that were chosen now.
+        seed: Seed they were drawn with.
+    """
+
+    hand_ids: list[str]
+    new: list[str]
+    seed: int
+
+
+def draw(hand_ids: Iterable[str], number: int, seed: int) -> list[str]:
+    """Draw hands at random; what is drawn does not depend on the order of the hands, a larger number adds to it.
+
+    Args:
+        hand_ids: What to draw from.
+        number: How many.
+        seed: Seed.
+    """
+    return sorted(hand_ids, key=lambda hand_id: hashlib.sha256(f"{seed}:{hand_id}".encode()).digest())[:number]
+
+
+def choose_doubles(
+    studio: Studio, title: str, number: int, seed: int, patience: float, on_failure: Callable[[str], None]
+) -> Doubles:
+    """Have that many tasks of a project labelled by two people; those chosen before stay chosen.
+
+    The choice is written into the tasks, and each task's own ``overlap`` is set: the project's settings would pick
+    tasks by themselves.
+
+    Raises:
+        InputError: If there are not enough tasks, more were chosen before, or with another seed.
+    """
+    project = int(require_project(studio, title).id)
+    listing = studio.patiently(lambda: list_tasks(studio, project), patience, on_failure)
+    chosen = _choose(listing, title, number, seed)
+    new = [hand_id for hand_id in chosen if listing.tasks[hand_id].hint.double is None]
+
+    def carry_out() -> None:
+        now = list_tasks(studio, project)
+        for hand_id in chosen:
+            task = now.tasks[hand_id]
+            if task.hint.double is None or task.overlap != 2:
+                hint = task.hint.model_copy(update={"double": seed})
+                studio.change_task(task.id, data={**task.data, "hint": hint.model_dump(mode="json")}, overlap=2)
+
+    studio.patiently(carry_out, patience, on_failure)
+    return Doubles(sorted(chosen), sorted(new), seed)
+
+
+def _choose(listing: Listing, title: str, number: int, seed: int) -> list[str]:
+    before = {hand_id: task.hint.double for hand_id, task in listing.tasks.items() if task.hint.double is not None}
+    others = sorted({drawn for drawn in before.values() if drawn != seed and drawn is not None})
+    if others:
+        raise InputError(f"{title!r} has {len(before)} doubles drawn with seed {others[0]}; use --seed {others[0]}")
+    if len(before) > number:
+        raise InputError(
+            f"{title!r} has {len(before)} doubles already; K is the number in all, and none can be taken back"
+        )
+    if number > len(listing.tasks):
+        raise InputError(f"{title!r} has {len(listing.tasks)} tasks, fewer than {number}")
+    rest = [hand_id for hand_id in listing.tasks if hand_id not in before]
+    return [*before, *draw(rest, number - len(before), seed)]

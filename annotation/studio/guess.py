@@ -1,0 +1,72 @@
+"""Points put into tasks beforehand, from a file of predictions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from annotation.studio.task import Guess
+from hint.files import read_predictions
+from hint.files.manifest import SampledHand
+from hint.types import Predictions
+
+
+def read_guesses(path: Path, hands: Sequence[SampledHand]) -> dict[str, Guess]:
+    """Return hand id -> guess, for hands of a manifest whose 21 points were all predicted.
+
+    Where the file does not say so, a joint exists if it lies in the frame, and none is occluded.
+
+    Raises:
+        InputError: If the file is no predictions npz.
+    """
+    return guesses_of(read_predictions(path), hands, path.stem)
+
+
+def guesses_of(predictions: Predictions, hands: Sequence[SampledHand], name: str) -> dict[str, Guess]:
+    """Return hand id -> guess.
+
+    Args:
+        predictions: What a method said.
+        hands: Hands of a manifest.
+        name: Model version where the predictions do not name their method.
+    """
+    size = {hand.hand_id: hand.size for hand in hands}
+    version = model_version(predictions, name)
+    rows = [row for row, hand_id in enumerate(predictions.hand_id.tolist()) if hand_id in size]
+    rows = [row for row in rows if np.isfinite(predictions.keypoints_2d[row]).all()]
+    found = {}
+    for row in rows:
+        hand_id = str(predictions.hand_id[row])
+        points = predictions.keypoints_2d[row].astype(np.float64)
+        exists = ((points >= 0) & (points < size[hand_id])).all(1)
+        exists = exists if predictions.existence is None else predictions.existence[row]
+        hidden = np.zeros(21, bool) if predictions.occlusion is None else predictions.occlusion[row]
+        found[hand_id] = Guess.model_validate(
+            {
+                "version": version,
+                "keypoints": points.tolist(),
+                "existence": exists.tolist(),
+                "occlusion": hidden.tolist(),
+            }
+        )
+    return found
+
+
+def model_version(predictions: Predictions, name: str) -> str:
+    """Name a method and its settings, such as "hamer-1f0c9a2b"; the file's name for files that do not say."""
+    method, fingerprint = predictions.meta.get("method"), predictions.meta.get("fingerprint")
+    if not isinstance(method, str):
+        return _plain(name)
+    if not isinstance(fingerprint, Mapping):
+        return _plain(method)
+    text = json.dumps(fingerprint, sort_keys=True).encode()
+    return f"{_plain(method)}-{hashlib.sha256(text).hexdigest()[:8]}"
+
+
+def _plain(name: str) -> str:
+    """Keep commas out: the server joins the versions of a task by them."""
+    return name.replace(",", "_")[:80]

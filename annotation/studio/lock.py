@@ -1,0 +1,49 @@
+"""One pusher, or one server, at a time."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from annotation.studio.client import StudioError
+
+
+@contextmanager
+def held(path: Path, otherwise: str) -> Iterator[None]:
+    """Hold a lock that ends with the process, so that none is left behind after a crash.
+
+    Args:
+        path: File to lock; it stays.
+        otherwise: What to say if another process holds it.
+
+    Raises:
+        StudioError: If another process holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as handle:
+        if not _lock(handle):
+            raise StudioError(otherwise)
+        yield
+
+
+def _lock(handle: IO[bytes]) -> bool:
+    if sys.platform == "win32":
+        import msvcrt
+
+        try:
+            msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # some cluster file systems have no locks: go on without
+        return True
+    return True

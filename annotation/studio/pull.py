@@ -1,0 +1,340 @@
+"""Fetch what was labelled: the server's own JSON, and of every annotator HInt pairs with the pictures of the manifest.
+
+OUT/raw.json                                  everything, as the server says it
+OUT/<annotator>/<FOLDER>/<hand_id>.json .jpg  labels of one person, a HInt root
+OUT/<annotator>/annotations.jsonl             times, comments, what was moved
+OUT/pull.json                                 where from, when, counts, everything that was not right
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from threading import Event
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from annotation.studio.client import Studio
+from annotation.studio.config import require_same_meaning
+from annotation.studio.project import require_project
+from annotation.studio.push import pushed_manifests
+from annotation.studio.task import Answer, HandTask, Problems, read_answer
+from annotation.studio.work import Annotation, Work, fetch_work
+from hint.errors import InputError
+from hint.files import write_bytes, write_json, write_pairs
+from hint.names import parse_name, subset_of_folder
+from hint.provenance import collect, sha256_file
+from hint.types import HandLabels
+from hint.workers import in_threads
+
+RAW, RECORD, NOTES = "raw.json", "pull.json", "annotations.jsonl"
+
+
+class Double(BaseModel):
+    """A hand that two people were to label.
+
+    Attributes:
+        hand_id: The hand.
+        annotators: Those whose label is there and was not touched by anybody else.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    hand_id: str
+    annotators: list[str]
+
+
+class PullRecord(BaseModel):
+    """Where labels came from, and what was not right.
+
+    Attributes:
+        url: Server.
+        server: Its version.
+        project: Title.
+        project_id: Number.
+        provenance: Program, versions, moment.
+        raw_sha256: Digest of the server's JSON.
+        tasks: Hands in the project.
+        labelled: Hands with at least one label.
+        labels: Annotator -> labels written.
+        pictures: Pictures that lie beside labels.
+        pictures_absent: Hands whose picture was not found, or is another one.
+        unusable: Annotator -> hands called unusable.
+        skipped: Annotator -> hands skipped.
+        drafts: Annotator -> hands begun and not submitted.
+        changed_by_others: "hand (annotator, then who)".
+        superseded: Older annotations of the same person that were passed over.
+        doubled: Hands with several tasks.
+        foreign: Tasks hint did not push.
+        problems: Kind -> "hand (annotator)".
+        doubles: Hands that two were to label.
+        files: What was written, relative to the folder.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    schema_version: Literal[1] = 1
+    url: str
+    server: str
+    project: str
+    project_id: int
+    provenance: dict[str, Any]
+    raw_sha256: str
+    tasks: int
+    labelled: int
+    labels: dict[str, int]
+    pictures: int
+    pictures_absent: list[str]
+    unusable: dict[str, list[str]]
+    skipped: dict[str, list[str]]
+    drafts: dict[str, list[str]]
+    changed_by_others: list[str]
+    superseded: int
+    doubled: list[str]
+    foreign: list[str]
+    problems: dict[str, list[str]]
+    doubles: list[Double]
+    files: list[str]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing needs a person's attention."""
+        return not (self.problems or self.changed_by_others or self.doubled or self.foreign)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be fetched.
+
+    Attributes:
+        project: Title.
+        out: Folder; an earlier pull in it is brought up to date.
+        manifests: Where the pictures are; those pushed from this machine are known.
+        patience: Seconds the server may be away.
+    """
+
+    project: str
+    out: Path
+    manifests: tuple[Path, ...] = ()
+    patience: float = 120.0
+
+
+@dataclass
+class _Sorted:
+    """Answers that can be written, and everything that cannot."""
+
+    sound: dict[str, list[tuple[Annotation, Answer]]] = field(default_factory=lambda: defaultdict(list))
+    unusable: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    problems: Problems = field(default_factory=Problems)
+
+
+def annotator_folder(email: str) -> str:
+    """Return the name of an annotator's folder."""
+    return re.sub(r"[^\w.@+-]", "_", email).lstrip(".") or "_"
+
+
+def pull(studio: Studio, request: Request, on_note: Callable[[str], None]) -> PullRecord:
+    """Fetch everything and write it.
+
+    Raises:
+        InputError: If the project is not there or its labels were renamed, or ``out`` holds something else.
+        Unreachable: If the server is not there at the start, or was away for longer than ``patience``.
+    """
+    before = _earlier(request.out)
+    version = studio.version()
+    project = require_project(studio, request.project)
+    require_same_meaning(str(project.label_config), request.project)
+    raw, work = studio.patiently(lambda: fetch_work(studio, int(project.id)), request.patience, on_note)
+    write_bytes(request.out / RAW, raw)
+    answers = sort_answers(work)
+    manifests = [*request.manifests, *pushed_manifests(studio.url, int(project.id))]
+    files, pictures, absent = _write(request.out, work, answers, [path.parent for path in manifests])
+    record = PullRecord(
+        url=studio.url,
+        server=version,
+        project=request.project,
+        project_id=int(project.id),
+        provenance=collect(["label-studio-sdk", "numpy"]),
+        raw_sha256=hashlib.sha256(raw).hexdigest(),
+        labels={email: len(found) for email, found in sorted(answers.sound.items())},
+        pictures=pictures,
+        pictures_absent=absent,
+        files=sorted(files),
+        **_said(work, answers),
+    )
+    for name in sorted(set(before) - set(files)):
+        (request.out / name).unlink(missing_ok=True)
+    write_json(request.out / RECORD, record.model_dump(mode="json"), indent=2)
+    return record
+
+
+def _said(work: Work, answers: _Sorted) -> dict[str, Any]:
+    """Return the fields of the record that follow from the work alone."""
+    return {
+        "tasks": work.n_tasks,
+        "labelled": len({annotation.hand_id for annotation in work.annotations}),
+        "unusable": dict(answers.unusable),
+        "skipped": work.skipped,
+        "drafts": work.drafts,
+        "changed_by_others": [
+            f"{one.hand_id} ({one.annotator}, then {one.changed_by})" for one in work.annotations if one.changed_by
+        ],
+        "superseded": work.superseded,
+        "doubled": work.doubled,
+        "foreign": work.foreign,
+        "problems": answers.problems.ids,
+        "doubles": doubles_of(work, answers),
+    }
+
+
+def read_record(path: Path) -> PullRecord:
+    """Read the record of a pull.
+
+    Raises:
+        InputError: If it is absent or none.
+    """
+    try:
+        return PullRecord.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+    except ValidationError as error:
+        raise InputError(f"{path} is no record of a pull") from error
+
+
+def _earlier(out: Path) -> list[str]:
+    """Return what an earlier pull wrote; refuse a folder that holds something else."""
+    if (out / RECORD).is_file():
+        return read_record(out / RECORD).files
+    if out.exists() and (not out.is_dir() or {path.name for path in out.iterdir()} - {RAW}):
+        raise InputError(f"{out} holds something else than an earlier pull; give another --out")
+    return []
+
+
+def sort_answers(work: Work) -> _Sorted:
+    """Read every annotation."""
+    found = _Sorted()
+    for annotation in work.annotations:
+        answer, problems = read_answer(work.tasks[annotation.hand_id], annotation.result)
+        if parse_name(annotation.hand_id) is None:
+            problems = [*problems, "a hand id that does not end in _l or _r"]
+        for kind in problems:
+            found.problems.add(kind, f"{annotation.hand_id} ({annotation.annotator})")
+        if not answer.usable:
+            found.unusable[annotation.annotator].append(annotation.hand_id)
+        elif not problems:
+            found.sound[annotation.annotator].append((annotation, answer))
+    return found
+
+
+def doubles_of(work: Work, answers: _Sorted) -> list[Double]:
+    """List the hands that two were to label, with those whose work can be compared."""
+    clean: dict[str, list[str]] = defaultdict(list)
+    for email, found in sorted(answers.sound.items()):
+        for annotation, _ in found:
+            if not annotation.changed_by:
+                clean[annotation.hand_id].append(email)
+    ids = sorted(hand_id for hand_id, task in work.tasks.items() if task.double is not None)
+    return [Double(hand_id=hand_id, annotators=clean[hand_id]) for hand_id in ids]
+
+
+def _write(out: Path, work: Work, answers: _Sorted, bases: Sequence[Path]) -> tuple[list[str], int, list[str]]:
+    """Write labels, pictures and notes; return file names, number of pictures, hands without one."""
+    files: list[str] = []
+    needed = sorted({annotation.hand_id for found in answers.sound.values() for annotation, _ in found})
+    pictures = _find_pictures({hand_id: work.tasks[hand_id] for hand_id in needed}, bases)
+    for email, found in answers.sound.items():
+        files += _write_person(out, annotator_folder(email), found, work.tasks, pictures)
+    absent = [hand_id for hand_id in needed if hand_id not in pictures]
+    return files, sum(not name.endswith((".json", ".jsonl")) for name in files), absent
+
+
+def _find_pictures(tasks: Mapping[str, HandTask], bases: Sequence[Path]) -> dict[str, Path]:
+    """Return hand id -> the very picture that was pushed, where it is still there."""
+
+    def find(hand_id: str, _stop: Event) -> Path | None:
+        task = tasks[hand_id]
+        for base in bases:
+            path = base / task.image
+            if path.is_file() and sha256_file(path) == task.image_sha256:
+                return path
+        return None
+
+    return {hand_id: path for hand_id, path in in_threads(find, tasks) if path is not None}
+
+
+def _write_person(
+    out: Path,
+    name: str,
+    found: Sequence[tuple[Annotation, Answer]],
+    tasks: Mapping[str, HandTask],
+    pictures: Mapping[str, Path],
+) -> list[str]:
+    by_folder: dict[str, list[tuple[Annotation, Answer]]] = defaultdict(list)
+    for annotation, answer in found:
+        by_folder[Path(tasks[annotation.hand_id].folder).name].append((annotation, answer))
+    files = [f"{name}/{NOTES}"]
+    for folder, part in by_folder.items():
+        target = out / name / folder
+        labels = labels_of(folder, part, tasks, _needed(target, part, tasks, pictures))
+        write_pairs(target, labels)
+        for annotation, _ in part:
+            files.append(f"{name}/{folder}/{annotation.hand_id}.json")
+            if picture := pictures.get(annotation.hand_id):
+                files.append(f"{name}/{folder}/{annotation.hand_id}{picture.suffix}")
+    lines = [json.dumps(_note(annotation, answer, tasks)) for annotation, answer in found]
+    write_bytes(out / name / NOTES, "".join(f"{line}\n" for line in lines).encode())
+    return files
+
+
+def _needed(
+    target: Path,
+    part: Sequence[tuple[Annotation, Answer]],
+    tasks: Mapping[str, HandTask],
+    pictures: Mapping[str, Path],
+) -> dict[str, Path]:
+    """Return the pictures that an earlier pull did not write already."""
+
+    def is_there(hand_id: str) -> bool:
+        path = target / f"{hand_id}{pictures[hand_id].suffix}"
+        return path.is_file() and sha256_file(path) == tasks[hand_id].image_sha256
+
+    ids = [annotation.hand_id for annotation, _ in part if annotation.hand_id in pictures]
+    return {hand_id: pictures[hand_id] for hand_id in ids if not is_there(hand_id)}
+
+
+def labels_of(
+    folder: str,
+    part: Sequence[tuple[Annotation, Answer]],
+    tasks: Mapping[str, HandTask],
+    pictures: Mapping[str, Path],
+) -> HandLabels:
+    """Return the labels of one person in one HInt folder; hands without a box get the one around their points."""
+    names = [(annotation.hand_id, parse_name(annotation.hand_id)) for annotation, _ in part]
+    points = [answer.keypoints for _, answer in part if answer.keypoints is not None]
+    boxes = [
+        tasks[hand_id].box_xyxy or (*p.min(0).tolist(), *p.max(0).tolist())
+        for (hand_id, _), p in zip(names, points, strict=True)
+    ]
+    return HandLabels(
+        hand_id=np.array([hand_id for hand_id, _ in names]),
+        clip_id=np.array([parsed.clip_id if parsed else hand_id for hand_id, parsed in names]),
+        subset=np.full(len(part), subset_of_folder(folder)),
+        box_xyxy=np.array(boxes),
+        is_right=np.array([parsed is not None and parsed.is_right for _, parsed in names]),
+        keypoints_2d=np.array(points),
+        existence=np.array([answer.existence for _, answer in part]),
+        occlusion=np.array([answer.occlusion for _, answer in part]),
+        image=np.array([str(pictures.get(hand_id, "")) for hand_id, _ in names]),
+    )
+
+
+def _note(annotation: Annotation, answer: Answer, tasks: Mapping[str, HandTask]) -> dict[str, Any]:
+    kept = asdict(annotation)
+    del kept["result"], kept["annotator"]
+    said = {"comment": answer.comment, "moved": answer.moved, "restated": answer.restated}
+    return {**kept, **said, "double": tasks[annotation.hand_id].double is not None}

@@ -1,0 +1,262 @@
+"""A Label Studio on this machine, for one person or a try-out.
+
+It listens on the loopback address only, keeps everything below one folder, tells nobody about itself, and is backed up
+at every start. SQLite takes one writer at a time; teams need PostgreSQL (``--database-url``).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from datetime import datetime, timezone
+from pathlib import Path
+from types import FrameType
+from urllib.parse import unquote, urlsplit
+
+from annotation.studio.client import StudioError
+from annotation.studio.install import program
+from annotation.studio.lock import held
+from annotation.studio.login import Login, last_path, login_of, login_path, write_login
+from hint.errors import InputError
+
+HOST = "127.0.0.1"
+DATABASE = "label_studio.sqlite3"
+#: Backups that are kept.
+KEPT = 7
+#: Seconds a start may take: the first one makes the tables.
+START = 300.0
+#: Seconds between asking the server to stop and making it.
+STOP = 15.0
+_BACKUPS = "backups"
+
+
+def serve(
+    data: Path,
+    port: int,
+    on_ready: Callable[[Login], None],
+    on_note: Callable[[str], None],
+    database_url: str | None = None,
+) -> None:
+    """Run a server until Ctrl-C (or SIGTERM), which stop it in good order.
+
+    Args:
+        data: Folder of everything it keeps.
+        port: Port on the loopback address.
+        on_ready: Called once it answers.
+        on_note: Called with lines for the user.
+        database_url: postgresql://user:password@host:port/name; SQLite in ``data`` without.
+
+    Raises:
+        InputError: If the port is taken, or the database or the folder cannot be used.
+        MissingRequirementError: If Label Studio cannot be installed.
+        StudioError: If it does not start, or ends by itself.
+    """
+    database = database_variables(database_url)
+    _require_free(port)
+    label_studio = program(on_note)
+    data = data.expanduser().resolve()
+    _make_private(data)
+    with held(data / "server.lock", f"another hint studio serve runs on {data}; stop it first"):
+        login = login_of(data).model_copy(update={"url": f"http://{HOST}:{port}"})
+        login.pictures.mkdir(parents=True, exist_ok=True)
+        if saved := back_up(data):
+            on_note(f"backup of the last state: {saved}")
+        else:
+            on_note("the first start makes the tables: half a minute, more on a busy machine")
+        write_login(login_path(data), login)
+        with _running(label_studio, login, port, {**os.environ, **_variables(login), **database}) as process:
+            login = login.model_copy(update={"pid": process.pid})
+            for path in (login_path(data), last_path()):
+                write_login(path, login)
+            on_ready(login)
+            code = process.wait()
+        raise StudioError(f"Label Studio ended by itself ({code}); {data / 'server.log'} may say why")
+
+
+def _make_private(data: Path) -> None:
+    """Make the folder; the database in it holds tokens, so that nobody else may look into it."""
+    try:
+        data.parent.mkdir(parents=True, exist_ok=True)
+        data.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{data} cannot be used: {error.strerror}") from error
+
+
+def _require_free(port: int) -> None:
+    """Refuse a taken port: the server itself would take the next one without a word."""
+    with socket.socket() as probe:
+        if sys.platform != "win32":  # there it would mean sharing a port that is in use
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise InputError(f"port {port} is in use; give another one: hint studio serve --port {port + 1}") from error
+
+
+def _variables(login: Login) -> dict[str, str]:
+    """Return the environment the server is configured with; everything that calls home is off."""
+    return {
+        "LABEL_STUDIO_BASE_DATA_DIR": login.data,
+        "LABEL_STUDIO_USERNAME": login.email,
+        "LABEL_STUDIO_PASSWORD": login.password,
+        "LABEL_STUDIO_USER_TOKEN": login.token,
+        "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",
+        "LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED": "true",
+        "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT": str(login.pictures),
+        "LABEL_STUDIO_COLLECT_ANALYTICS": "false",
+        "LABEL_STUDIO_LATEST_VERSION_CHECK": "false",
+        "LABEL_STUDIO_SENTRY_DSN": "",
+        "LABEL_STUDIO_FRONTEND_SENTRY_DSN": "",
+        "LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK": "true",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def database_variables(url: str | None) -> dict[str, str]:
+    """Return the server's environment variables for a PostgreSQL address; none without one.
+
+    Raises:
+        InputError: If it is no such address.
+    """
+    if url is None:
+        return {}
+    parts = urlsplit(url)
+    try:
+        port = parts.port or 5432
+    except ValueError as error:
+        raise InputError(f"--database-url: {error}") from error
+    name = parts.path.strip("/")
+    if parts.scheme not in ("postgres", "postgresql") or not parts.hostname or not name:
+        raise InputError("--database-url: write postgresql://user:password@host:5432/name")
+    return {
+        "DJANGO_DB": "default",
+        "POSTGRE_NAME": unquote(name),
+        "POSTGRE_USER": unquote(parts.username or "postgres"),
+        "POSTGRE_PASSWORD": unquote(parts.password or ""),
+        "POSTGRE_HOST": parts.hostname,
+        "POSTGRE_PORT": str(port),
+    }
+
+
+@contextmanager
+def _running(
+    label_studio: Path, login: Login, port: int, environment: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start the server and wait until it answers; leaving stops it. Ctrl-C is not passed on by the terminal."""
+    log = Path(login.data) / "server.log"
+    arguments = ["start", "--no-browser", "--internal-host", HOST, "--port", str(port), "--log-level", "INFO"]
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [str(label_studio), *arguments],
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            with _ended_by_sigterm():
+                _await(process, login.url, port, log)
+                yield process
+        finally:
+            _stop(process)
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _await(process: subprocess.Popen[bytes], url: str, port: int, log: Path) -> None:
+    deadline = time.monotonic() + START
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise StudioError(f"Label Studio did not start ({process.returncode}); see {log}")
+        if _answers(url):
+            if owns_port(process.pid, port) is False:
+                raise StudioError(f"port {port} was taken by another program meanwhile; give another --port")
+            return
+        time.sleep(0.3)
+    raise StudioError(f"Label Studio did not answer within {START:.0f} s; see {log}")
+
+
+def _answers(url: str) -> bool:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(f"{url}/health", timeout=5) as answer:
+            return b"UP" in answer.read()
+    except OSError:
+        return False
+
+
+def owns_port(pid: int, port: int) -> bool | None:
+    """Tell whether a process listens on a TCP port; None where the system does not say."""
+    table = Path("/proc/net/tcp")
+    if not table.is_file():
+        return None
+    rows = [line.split() for line in table.read_text().splitlines()[1:]]
+    listening = {f"socket:[{row[9]}]" for row in rows if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port}
+    found = set()
+    for handle in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):  # closed meanwhile
+            found.add(str(handle.readlink()))
+    return bool(listening & found)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is not None:
+        return
+    process.terminate()  # not Ctrl-C's signal: shells start background jobs that ignore it, and so would this one
+    try:
+        process.wait(STOP)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def back_up(data: Path) -> Path | None:
+    """Copy the database and the key its tokens are signed with; the oldest copies go.
+
+    Args:
+        data: Folder of a server that does not run.
+
+    Returns:
+        The folder of the copy, None where there is nothing to copy.
+
+    Raises:
+        StudioError: If the database cannot be read.
+    """
+    database = data / DATABASE
+    if not database.is_file():
+        return None
+    folder = data / _BACKUPS / datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
+    folder.mkdir(parents=True)
+    try:
+        with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(folder / DATABASE)) as copy:
+            source.backup(copy)
+        if (data / ".env").is_file():
+            shutil.copy2(data / ".env", folder / ".env")
+    except (sqlite3.Error, OSError) as error:
+        shutil.rmtree(folder)
+        raise StudioError(
+            f"{database} cannot be backed up ({error}); the last good copy lies in {folder.parent}"
+        ) from (error)
+    for old in sorted(folder.parent.iterdir())[:-KEPT]:
+        shutil.rmtree(old)
+    return folder

@@ -1,0 +1,309 @@
+"""What one task says, and how points become results of Label Studio and back; nothing here speaks to a server.
+
+Positions on the server are percent of the shown picture, which is a part of the frame. A point beyond the shown picture
+could be neither seen nor reached there, so it is shown at the edge; as long as nobody moves it, its true position,
+which travels in the task, holds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from annotation.studio.config import COMMENT, IMAGE, JOINT, OCCLUDED, OK, OUT_OF_FRAME, STATE, STATUS, VISIBLE
+from hint.skeleton import JOINT_NAMES, N_JOINTS
+
+#: Width of a point, percent. Points without one are not drawn, and none can be dragged closer to the far edges than
+#: twice this.
+WIDTH = 0.2
+#: Where points beyond the shown picture are shown, percent: as close to the edge as they could be dragged.
+EDGE = 2 * WIDTH
+#: Largest difference, in percent, of a point that nobody moved.
+_SAME = 1e-6
+
+Double = NDArray[np.float64]
+
+
+class Guess(BaseModel):
+    """The points a method put into a task beforehand.
+
+    Attributes:
+        version: Name of the method and its settings, the server's "model version".
+        keypoints: 21 times x, y in px of the frame, also where these lie beyond it.
+        existence: 21 flags, True in the frame.
+        occlusion: 21 flags.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    version: str
+    keypoints: tuple[tuple[float, float], ...] = Field(min_length=N_JOINTS, max_length=N_JOINTS)
+    existence: tuple[bool, ...] = Field(min_length=N_JOINTS, max_length=N_JOINTS)
+    occlusion: tuple[bool, ...] = Field(min_length=N_JOINTS, max_length=N_JOINTS)
+
+
+class HandTask(BaseModel):
+    """What ``data.hint`` of a task holds.
+
+    Attributes:
+        folder: HInt folder of the hand.
+        image: Its picture, relative to the manifest.
+        image_sha256: Digest of that picture.
+        frame_size: (width, height) of it, px.
+        box_xyxy: Box in px of the frame, None where the source has none.
+        crop: x, y, width, height of the shown part, px of the frame.
+        shown: (width, height) of the picture on the server, px.
+        guess: Points put in beforehand, None where there are none.
+        double: Seed with which the task was drawn to be labelled by two, None where it was not.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    folder: str
+    image: str
+    image_sha256: str
+    frame_size: tuple[int, int]
+    box_xyxy: tuple[float, float, float, float] | None
+    crop: tuple[int, int, int, int]
+    shown: tuple[int, int]
+    guess: Guess | None = None
+    double: int | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an annotator said about a hand.
+
+    Attributes:
+        usable: False where the hand was called unusable; the points are then None unless they are complete.
+        comment: What was written, "" for nothing.
+        keypoints: (21,2) px of the frame, or None.
+        existence: (21,) or None.
+        occlusion: (21,) or None.
+        moved: Joints whose position is not the one put in beforehand.
+        restated: Joints whose state is not the one put in beforehand.
+    """
+
+    usable: bool
+    comment: str
+    keypoints: Double | None = None
+    existence: NDArray[np.bool_] | None = None
+    occlusion: NDArray[np.bool_] | None = None
+    moved: tuple[str, ...] = ()
+    restated: tuple[str, ...] = ()
+
+
+@dataclass
+class Problems:
+    """Kind of problem -> ids it was found in."""
+
+    ids: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, kind: str, hand_id: str) -> None:
+        """Note a problem, once per id."""
+        known = self.ids.setdefault(kind, [])
+        if hand_id not in known:
+            known.append(hand_id)
+
+
+def task_data(hand_id: str, address: str, task: HandTask) -> dict[str, Any]:
+    """Return the ``data`` of a task.
+
+    Args:
+        hand_id: Primary key; the server itself does not keep it unique.
+        address: Where the server finds the picture.
+        task: The rest.
+    """
+    return {IMAGE: address, "hand_id": hand_id, "hint": task.model_dump(mode="json")}
+
+
+def read_task(data: Mapping[str, Any]) -> tuple[str, HandTask]:
+    """Return hand id and task of a ``data``.
+
+    Raises:
+        ValueError: If hint did not write it; the message says what is wrong.
+    """
+    if not isinstance(data.get("hand_id"), str) or "hint" not in data:
+        raise ValueError("hint did not push it")
+    try:
+        return data["hand_id"], HandTask.model_validate(data["hint"])
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"its data were changed: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+
+
+def results(task: HandTask) -> list[dict[str, Any]]:
+    """Return the guess of a task as the results of a prediction, joint before state, with ids kp00..kp20.
+
+    Raises:
+        ValueError: If the task has no guess.
+    """
+    guess = _guess(task)
+    found: list[dict[str, Any]] = []
+    for k, (x, y) in enumerate(_shown_percent(task).tolist()):
+        state = OUT_OF_FRAME if not guess.existence[k] else OCCLUDED if guess.occlusion[k] else VISIBLE
+        found += [
+            _result(task, k, x, y, control, label) for control, label in ((JOINT, JOINT_NAMES[k]), (STATE, state))
+        ]
+    return found
+
+
+def _guess(task: HandTask) -> Guess:
+    if task.guess is None:
+        raise ValueError("the task has no points put in beforehand")
+    return task.guess
+
+
+def _shown_percent(task: HandTask) -> Double:
+    """Return (21,2) where the points of a guess are shown, percent."""
+    percent = to_percent(np.array(_guess(task).keypoints), task.crop)
+    beyond = (percent < 0) | (percent > 100)
+    shown: Double = np.where(beyond, np.clip(percent, EDGE, 100 - EDGE), percent)
+    return shown
+
+
+def to_percent(points: Double, crop: tuple[int, int, int, int]) -> Double:
+    """Carry (...,2) px of the frame to percent of the shown part."""
+    percent: Double = (points - crop[:2]) * 100 / crop[2:]
+    return percent
+
+
+def from_percent(percent: Double, crop: tuple[int, int, int, int]) -> Double:
+    """Carry (...,2) percent of the shown part to px of the frame."""
+    points: Double = percent * crop[2:] / 100 + crop[:2]
+    return points
+
+
+def _result(task: HandTask, joint: int, x: float, y: float, control: str, label: str) -> dict[str, Any]:
+    return {
+        "id": f"kp{joint:02d}",
+        "from_name": control,
+        "to_name": IMAGE,
+        "type": "keypointlabels",
+        "original_width": task.shown[0],
+        "original_height": task.shown[1],
+        "image_rotation": 0,
+        "value": {"x": x, "y": y, "width": WIDTH, "keypointlabels": [label]},
+    }
+
+
+@dataclass(frozen=True)
+class _Region:
+    """A point as the server keeps it: one position, labels of two controls, (width, height, rotation) of pictures."""
+
+    id: str
+    x: float
+    y: float
+    pictures: frozenset[tuple[Any, Any, Any]]
+    joints: tuple[str, ...]
+    states: tuple[str, ...]
+
+
+def read_answer(task: HandTask, result: Sequence[Mapping[str, Any]]) -> tuple[Answer, list[str]]:
+    """Turn the results of an annotation into points of the frame.
+
+    Args:
+        task: What was asked.
+        result: The annotation's ``result``.
+
+    Returns:
+        The answer, and the kinds of problems that were found: with any, its points are None.
+    """
+    usable, comment = _whole_hand(result)
+    try:
+        regions = _regions(result)
+    except (KeyError, TypeError, ValueError):
+        return Answer(usable, comment), ["results of another shape"]
+    problems = _check(task, regions)
+    if problems:
+        return Answer(usable, comment), problems if usable else []
+    by_joint = {region.joints[0]: region for region in regions}
+    ordered = [by_joint[name] for name in JOINT_NAMES]
+    return _points(task, ordered, usable, comment), []
+
+
+def _whole_hand(result: Sequence[Mapping[str, Any]]) -> tuple[bool, str]:
+    status, comment = OK, ""
+    for one in result:
+        value = one.get("value") or {}
+        if one.get("from_name") == STATUS:
+            status = (value.get("choices") or [OK])[0]
+        if one.get("from_name") == COMMENT:
+            text = value.get("text") or ""
+            comment = text if isinstance(text, str) else " ".join(map(str, text))
+    return status == OK, comment
+
+
+def _regions(result: Sequence[Mapping[str, Any]]) -> list[_Region]:
+    """Join the results of both controls; a position that differs between them makes two regions."""
+    labels: dict[tuple[str, float, float], dict[str, list[str]]] = {}
+    pictures: dict[tuple[str, float, float], set[tuple[Any, Any, Any]]] = {}
+    for one in result:
+        if one.get("from_name") not in (JOINT, STATE):
+            continue
+        value = one["value"]
+        key = (str(one["id"]), float(value["x"]), float(value["y"]))
+        found = labels.setdefault(key, {JOINT: [], STATE: []})
+        found[one["from_name"]] += value.get("keypointlabels") or []
+        picture = (one.get("original_width"), one.get("original_height"), one.get("image_rotation") or 0)
+        pictures.setdefault(key, set()).add(picture)
+    return [
+        _Region(*key, frozenset(pictures[key]), tuple(found[JOINT]), tuple(found[STATE]))
+        for key, found in labels.items()
+    ]
+
+
+def _check(task: HandTask, regions: Sequence[_Region]) -> list[str]:
+    counts = Counter(joint for region in regions for joint in region.joints)
+    tests = {
+        "joints are missing": any(counts[name] == 0 for name in JOINT_NAMES),
+        "a joint is there twice": any(times > 1 for times in counts.values()),
+        "a joint that does not exist": any(name not in JOINT_NAMES for name in counts),
+        "a point without a joint, or with two": any(len(region.joints) != 1 for region in regions),
+        "a point without a state, or with two": any(len(region.states) != 1 for region in regions),
+        "a state that does not exist": any({*r.states} - {VISIBLE, OCCLUDED, OUT_OF_FRAME} for r in regions),
+        "a point put in beforehand was given another joint": any(_relabelled(region) for region in regions),
+        "a point outside the picture": any(not (0 <= v <= 100) for r in regions for v in (r.x, r.y)),
+        "the picture had another size, or was rotated": any(
+            region.pictures != {(*task.shown, 0)} for region in regions
+        ),
+    }
+    return [kind for kind, found in tests.items() if found]
+
+
+def _relabelled(region: _Region) -> bool:
+    """Tell whether a region kp00..kp20 carries another joint than the one its id was made for."""
+    number = region.id.removeprefix("kp")
+    if len(region.id) != 4 or not number.isdigit() or int(number) >= N_JOINTS or len(region.joints) != 1:
+        return False
+    return region.joints[0] != JOINT_NAMES[int(number)]
+
+
+def _points(task: HandTask, regions: Sequence[_Region], usable: bool, comment: str) -> Answer:
+    """Turn 21 sound regions, in order, into an answer."""
+    percent = np.array([[region.x, region.y] for region in regions])
+    states = np.array([region.states[0] for region in regions])
+    keypoints = from_percent(percent, task.crop)
+    existence, occlusion = np.not_equal(states, OUT_OF_FRAME), np.equal(states, OCCLUDED)
+    if task.guess is None:
+        return Answer(usable, comment, keypoints, existence, occlusion)
+    true, shown = np.array(task.guess.keypoints), _shown_percent(task)
+    existed, hidden = np.array(task.guess.existence), np.array(task.guess.occlusion)
+    untouched = np.all(np.abs(percent - shown) <= _SAME, axis=1)
+    # Of a point that was beyond the frame and still is, the server cannot keep whether it is occluded.
+    still_out = untouched & ~existed & ~existence
+    restated = (existed != existence) | (existed & existence & (hidden != occlusion))
+    names = np.array(JOINT_NAMES)
+    return Answer(
+        usable,
+        comment,
+        np.where(untouched[:, None] & ((existed == existence)[:, None]), true, keypoints),
+        existence,
+        np.where(still_out, hidden, occlusion),
+        tuple(names[~untouched].tolist()),
+        tuple(names[restated].tolist()),
+    )

@@ -1,0 +1,174 @@
+"""What people did in a project: the server's export, sorted by task and annotator."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from annotation.studio.client import Studio, StudioError, Unreachable
+from annotation.studio.task import HandTask, read_task
+
+#: Who made an annotation whose user is gone.
+NOBODY = "unknown"
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """One submitted piece of work.
+
+    Attributes:
+        id: Its number on the server.
+        hand_id: The hand.
+        annotator: Email of the person who made it.
+        changed_by: Email of another person who changed it later, "" if nobody did.
+        created: When it was submitted, as the server says.
+        updated: When it was changed last.
+        seconds: How long it took, None where the server does not know.
+        result: What was labelled.
+    """
+
+    id: int
+    hand_id: str
+    annotator: str
+    changed_by: str
+    created: str
+    updated: str
+    seconds: float | None
+    result: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Work:
+    """Everything people did in a project.
+
+    Attributes:
+        tasks: Hand id -> what was asked; the oldest task where there are several.
+        annotations: The last one of every annotator for every hand.
+        superseded: How many older ones of the same person there are.
+        skipped: Email -> hands that person skipped and did not label later.
+        drafts: Email -> hands with work that was begun and not submitted.
+        doubled: Hands with several tasks.
+        foreign: Task numbers hint did not push or cannot read.
+        n_tasks: Tasks in all.
+    """
+
+    tasks: dict[str, HandTask]
+    annotations: list[Annotation]
+    superseded: int = 0
+    skipped: dict[str, list[str]] = field(default_factory=dict)
+    drafts: dict[str, list[str]] = field(default_factory=dict)
+    doubled: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+    n_tasks: int = 0
+
+    @property
+    def annotators(self) -> list[str]:
+        """Emails of those who submitted something."""
+        return sorted({annotation.annotator for annotation in self.annotations})
+
+
+def fetch_work(studio: Studio, project: int) -> tuple[bytes, Work]:
+    """Fetch everything of a project; return the server's bytes and what they say.
+
+    Raises:
+        Unreachable: If the export is cut, or holds another number of tasks than the project.
+        StudioError: If it is no export.
+    """
+    content = studio.export(project)
+    rows = _read(studio.url, content)
+    expected = studio.project(project).task_number or 0
+    if len(rows) != expected:
+        raise Unreachable(f"{studio.url} exported {len(rows)} of {expected} tasks")
+    return content, sort_work(rows, studio.emails())
+
+
+def _read(url: str, content: bytes) -> list[Mapping[str, Any]]:
+    try:
+        rows = json.loads(content)
+    except ValueError as error:
+        if content.lstrip()[:1] == b"[":
+            raise Unreachable(f"{url}: the export broke off after {len(content)} bytes") from error
+        raise StudioError(f"{url} exported something else than JSON; is it Label Studio?") from error
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and "data" in row for row in rows):
+        raise StudioError(f"{url} exported something else than tasks; is it Label Studio 1.23?")
+    return rows
+
+
+def sort_work(rows: Sequence[Mapping[str, Any]], emails: Mapping[int, str]) -> Work:
+    """Sort the tasks of an export.
+
+    Args:
+        rows: Tasks with ``annotations`` and ``drafts``.
+        emails: User number -> email.
+    """
+    tasks: dict[str, HandTask] = {}
+    by_person: dict[tuple[str, str], list[Annotation]] = defaultdict(list)
+    skips: set[tuple[str, str]] = set()
+    drafts: set[tuple[str, str]] = set()
+    doubled: list[str] = []
+    foreign: list[str] = []
+    for row in sorted(rows, key=lambda row: int(row["id"])):
+        try:
+            hand_id, hint = read_task(row["data"])
+        except ValueError:
+            foreign.append(str(row["id"]))
+            continue
+        if hand_id in tasks:
+            doubled.append(hand_id)
+        tasks.setdefault(hand_id, hint)
+        for one in row.get("annotations") or []:
+            annotation = _annotation(hand_id, one, emails)
+            if one.get("was_cancelled"):
+                skips.add((annotation.annotator, hand_id))
+            else:
+                by_person[hand_id, annotation.annotator].append(annotation)
+        drafts |= {(_email(draft.get("user"), emails), hand_id) for draft in _open_drafts(row)}
+    last = {key: max(found, key=lambda one: (one.updated, one.id)) for key, found in by_person.items()}
+    return Work(
+        tasks,
+        [last[key] for key in sorted(last)],
+        sum(map(len, by_person.values())) - len(last),
+        _by_person({(who, hand_id) for who, hand_id in skips if (hand_id, who) not in last}),
+        _by_person(drafts),
+        sorted(set(doubled)),
+        foreign,
+        len(rows),
+    )
+
+
+def _annotation(hand_id: str, one: Mapping[str, Any], emails: Mapping[int, str]) -> Annotation:
+    author, editor = _email(one.get("completed_by"), emails), one.get("updated_by")
+    changed = _email(editor, emails) if editor is not None else author
+    return Annotation(
+        id=int(one["id"]),
+        hand_id=hand_id,
+        annotator=author,
+        changed_by="" if changed == author else changed,
+        created=str(one.get("created_at") or ""),
+        updated=str(one.get("updated_at") or ""),
+        seconds=one.get("lead_time"),
+        result=one.get("result") or [],
+    )
+
+
+def _email(user: Any, emails: Mapping[int, str]) -> str:
+    """Name a user the server gives by number, by email or as an object."""
+    if isinstance(user, Mapping):
+        user = user.get("email") or user.get("id")
+    if isinstance(user, int):
+        return emails.get(user, f"user{user}")
+    return str(user) if user else NOBODY
+
+
+def _open_drafts(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [draft for draft in row.get("drafts") or [] if isinstance(draft, Mapping)]
+
+
+def _by_person(pairs: set[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for who, hand_id in sorted(pairs):
+        found.setdefault(who, []).append(hand_id)
+    return found

@@ -1,0 +1,269 @@
+"""``hint studio push`` against a real server."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import shutil
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from annotation.studio.task import from_percent
+from hint.files import read_predictions, write_predictions
+from hint.images import read_image
+from hint.skeleton import JOINT_NAMES
+from hint.types import Predictions
+
+
+def push(server: Any, sample: Any, project: str, *more: object, code: int = 0) -> Any:
+    options = ("--predictions", sample.predictions, "--project", project)
+    return server.hint("studio", "push", sample.manifest, *options, *more, code=code)
+
+
+def error(done: Any) -> str:
+    lines = [line for line in done.stderr.splitlines() if line.startswith("hint: ")]
+    assert len(lines) == 1, done.stderr
+    return str(lines[0])
+
+
+def tasks_of(server: Any, title: str) -> list[dict[str, Any]]:
+    """What the SDK itself says is there."""
+    api = server.client().api
+    project = next(p for p in api.projects.list() if p.title == title)
+    return [task.model_dump() for task in api.tasks.list(project=project.id, page_size=1000, fields="all")]
+
+
+@pytest.fixture(scope="module")
+def pushed(server: Any, draw_sample: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
+    sample = draw_sample(tmp_path_factory.mktemp("three_hundred"), 300, seed=3)
+    done = push(server, sample, "three hundred", "--json")
+    assert json.loads(done.stdout)["added"] == 300
+    return sample
+
+
+def test_300_hands_arrive_with_their_predictions(server: Any, pushed: Any) -> None:
+    tasks = tasks_of(server, "three hundred")
+    assert sorted(task["data"]["hand_id"] for task in tasks) == pushed.ids
+    row = {hand_id: k for k, hand_id in enumerate(pushed.ids)}
+    for task in tasks:
+        (prediction,) = task["predictions"]
+        assert prediction["model_version"] == "guess"
+        found = prediction["result"]
+        assert [one["id"] for one in found] == [f"kp{k:02d}" for k in range(21) for _ in range(2)]
+        assert [one["from_name"] for one in found] == ["kp", "state"] * 21
+        assert all(one["value"]["width"] == 0.2 for one in found)
+        assert [one["value"]["keypointlabels"] for one in found[::2]] == [[name] for name in JOINT_NAMES]
+        k = row[task["data"]["hand_id"]]
+        exists, hidden = pushed.labels.existence[k], pushed.labels.occlusion[k]
+        states = np.where(exists, np.where(hidden, "occluded", "visible"), "out_of_frame")
+        assert [one["value"]["keypointlabels"][0] for one in found[1::2]] == states.tolist()
+        percent = np.array([[one["value"]["x"], one["value"]["y"]] for one in found[::2]])
+        assert (percent >= 0).all()
+        assert (percent <= 100).all()
+        points = from_percent(percent, task["data"]["hint"]["crop"])
+        np.testing.assert_allclose(points[exists], pushed.labels.keypoints_2d[k][exists], atol=1e-4)
+    project = next(p for p in server.client().projects() if p.title == "three hundred")
+    assert server.client().project(project.id).model_version == "guess"
+
+
+def test_pushing_again_does_nothing_and_says_so(server: Any, pushed: Any) -> None:
+    before = tasks_of(server, "three hundred")
+    done = push(server, pushed, "three hundred")
+    assert done.stdout.startswith("nothing to do: all 300 hands are in 'three hundred'")
+    assert tasks_of(server, "three hundred") == before
+
+
+def test_pictures_are_shown_to_those_who_are_logged_in(server: Any, pushed: Any) -> None:
+    task = tasks_of(server, "three hundred")[0]
+    studio = server.client()
+    address = server.url + task["data"]["image"]
+    assert studio.http.get(address).status_code == 401
+    answer = studio.http.get(address, headers={"Authorization": f"Token {server.login['token']}"})
+    assert answer.status_code == 200
+    file = server.data / "pictures" / unquote(address.partition("?d=")[2])
+    assert answer.content == file.read_bytes()
+    height, width = read_image(file).shape[:2]
+    assert [width, height] == task["data"]["hint"]["shown"]
+
+
+def test_a_picture_that_is_gone_comes_back(server: Any, sample: Any) -> None:
+    push(server, sample, "gone pictures")
+    project = next(p for p in server.client().projects() if p.title == "gone pictures")
+    file = server.data / "pictures" / f"project-{project.id}" / f"{sample.ids[0]}.jpg"
+    before = file.read_bytes()
+    file.unlink()
+    assert "1 pictures were gone" in push(server, sample, "gone pictures", "--margin", 3).stderr
+    assert file.read_bytes() == before
+
+
+def test_predictions_may_come_later(server: Any, sample: Any) -> None:
+    server.hint("studio", "push", sample.manifest, "--project", "bare first")
+    assert not any(task["predictions"] for task in tasks_of(server, "bare first"))
+    some = read_predictions(sample.predictions)
+    points = some.keypoints_2d.copy()
+    points[3, 7] = np.nan
+    write_predictions(sample.predictions, Predictions(some.hand_id, points, meta={"method": "hamer"}))
+    done = push(server, sample, "bare first")
+    assert "0 new, 11 got their points" in done.stdout
+    assert f"1 hands have no full prediction and start without points: {sample.ids[3]}" in done.stderr
+    found = {task["data"]["hand_id"]: task for task in tasks_of(server, "bare first")}
+    assert {hand_id for hand_id, task in found.items() if not task["predictions"]} == {sample.ids[3]}
+    assert found[sample.ids[0]]["predictions"][0]["model_version"] == "hamer"
+    assert found[sample.ids[0]]["data"]["hint"]["guess"]["version"] == "hamer"
+    inside = ((points[0] >= 0) & (points[0] < (200, 150))).all(1)
+    assert found[sample.ids[0]]["data"]["hint"]["guess"]["existence"] == inside.tolist()
+
+
+def test_what_is_there_is_never_changed(server: Any, sample: Any) -> None:
+    push(server, sample, "unchanged")
+    before = tasks_of(server, "unchanged")
+    moved = read_predictions(sample.predictions)
+    write_predictions(sample.predictions, Predictions(moved.hand_id, moved.keypoints_2d + 1))
+    said = error(push(server, sample, "unchanged", code=2))
+    assert "12 hands are in project 'unchanged' with other points put in beforehand" in said
+    renamed = sample.predictions.with_name("other.npz")
+    shutil.copy(sample.predictions, renamed)
+    fresh = sample.manifest.with_name("more.jsonl")
+    lines = sample.manifest.read_text().splitlines()
+    fresh.write_text(lines[0].replace(sample.ids[0], "ND_000video999_frame000000_l") + "\n")
+    (sample.folder / "TRAIN_newdays_img" / "ND_000video999_frame000000_l.jpg").write_bytes(
+        (sample.folder / "TRAIN_newdays_img" / f"{sample.ids[0]}.jpg").read_bytes()
+    )
+    write_predictions(renamed, Predictions(np.array(["ND_000video999_frame000000_l"]), moved.keypoints_2d[:1]))
+    done = server.hint("studio", "push", fresh, "--predictions", renamed, "--project", "unchanged", code=2)
+    assert "holds predictions of guess, not of other" in error(done)
+    assert tasks_of(server, "unchanged") == before
+
+
+def test_another_picture_than_the_sampled_one_is_refused(server: Any, sample: Any) -> None:
+    picture = sample.folder / "TRAIN_newdays_img" / f"{sample.ids[5]}.jpg"
+    Image.fromarray(read_image(picture)).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(picture)
+    assert "is not the picture that was sampled" in error(push(server, sample, "other pictures", code=2))
+    assert tasks_of(server, "other pictures") == []
+
+
+def test_a_changed_configuration_is_refused(server: Any, sample: Any) -> None:
+    push(server, sample, "changed config")
+    studio = server.client()
+    project = studio.find("changed config")
+    changed = project.label_config.replace("out_of_frame", "gone")
+    studio.api.projects.update(id=project.id, label_config=changed)
+    assert "has another labelling configuration" in error(push(server, sample, "changed config", code=2))
+    done = server.hint("studio", "pull", "--project", "changed config", "--out", sample.folder / "out", code=2)
+    assert "names of joints, states or choices were changed" in error(done)
+
+
+def test_pictures_can_be_uploaded(server: Any, sample: Any) -> None:
+    push(server, sample, "uploaded", "--upload")
+    tasks = tasks_of(server, "uploaded")
+    addresses = [task["data"]["image"] for task in tasks]
+    assert all(address.startswith("/data/upload/") for address in addresses)
+    studio = server.client()
+    headers = {"Authorization": f"Token {server.login['token']}"}
+    for task in tasks[:3]:
+        content = studio.http.get(server.url + task["data"]["image"], headers=headers).content
+        (sample.folder / "back.jpg").write_bytes(content)
+        height, width = read_image(sample.folder / "back.jpg").shape[:2]
+        assert [width, height] == task["data"]["hint"]["shown"]
+    assert push(server, sample, "uploaded", "--upload").stdout.startswith("nothing to do")
+
+
+def test_one_pusher_at_a_time(server: Any, draw_sample: Callable[..., Any], tmp_path: Path) -> None:
+    sample = draw_sample(tmp_path, 600, seed=4)
+    arguments = ("studio", "push", sample.manifest, "--predictions", sample.predictions, "--project", "two pushers")
+    both = [server.begin(*arguments) for _ in range(2)]
+    said = [process.communicate(timeout=300)[1] for process in both]
+    assert sorted(process.returncode for process in both) == [0, 1]
+    assert sum("another push to 'two pushers' is running" in text for text in said) == 1
+    assert Counter(task["data"]["hand_id"] for task in tasks_of(server, "two pushers")) == Counter(sample.ids)
+
+
+def test_a_wrong_token_is_one_line(server: Any, sample: Any) -> None:
+    for command in (
+        ("push", sample.manifest, "--project", "wrong token"),
+        ("pull", "--project", "wrong token", "--out", sample.folder / "out"),
+        ("status", "--project", "wrong token"),
+        ("double", 3, "--project", "wrong token"),
+    ):
+        done = server.hint("studio", *command, "--token", "0" * 40, code=2)
+        assert f"{server.url} refused the token (401)" in error(done)
+    assert not (sample.folder / "out").exists()
+
+
+def test_a_server_that_is_down_is_one_line(server: Any, sample: Any) -> None:
+    where = ("--url", "http://127.0.0.1:9", "--token", "x")
+    done = server.hint("studio", "push", sample.manifest, "--project", "nobody", "--upload", *where, code=1)
+    assert "no answer from http://127.0.0.1:9" in error(done)
+    assert "is the server running?" in error(done)
+    done = server.hint("studio", "pull", "--project", "nobody", "--out", sample.folder / "out", *where, code=1)
+    assert "no answer from http://127.0.0.1:9" in error(done)
+
+
+def test_without_a_server_it_says_how_to_get_one(server: Any, sample: Any, tmp_path: Path) -> None:
+    done = server.hint("studio", "status", HINT_HOME=str(tmp_path / "home"), code=3)
+    assert "start one with hint studio serve" in error(done)
+    done = server.hint("studio", "status", "--url", "localhost:8089", "--token", "x", code=2)
+    assert "is no address of a server" in error(done)
+
+
+@contextmanager
+def answering(status: int, body: bytes, seconds: float = 0, kind: str = "text/html") -> Iterator[str]:
+    """A server that is no Label Studio."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            time.sleep(seconds)
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    other = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    other.daemon_threads = True
+    threading.Thread(target=other.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{other.server_port}"
+    finally:
+        other.shutdown()
+        other.server_close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "options", "said"),
+    [
+        ((200, b"<html>hello</html>"), (), "answered with a web page (200), not JSON"),
+        ((404, b"<html>hello</html>"), (), "answered with a web page (404), not JSON"),
+        ((502, b"<html>Bad Gateway</html>"), (), "failed (502: a web page)"),
+        ((200, b'{"id": 5', 0, "application/json"), (), "answered something no Label Studio 1.23 would"),
+        ((200, b"{}", 5), ("--timeout", 1), "did not answer in time"),
+    ],
+)
+def test_other_servers_are_one_line(
+    server: Any, sample: Any, answer: tuple[Any, ...], options: tuple[object, ...], said: str
+) -> None:
+    with answering(*answer) as url:
+        where = ("--url", url, "--token", "x", *options)
+        done = server.hint("studio", "push", sample.manifest, "--project", "other", "--upload", *where, code=1)
+    assert said in error(done)
+
+
+def test_what_cannot_be_pushed_is_said(server: Any, sample: Any) -> None:
+    assert "names of 3 to 50 characters" in error(push(server, sample, "ab", code=2))
+    assert "not both" in error(push(server, sample, "both", "--upload", "--served", sample.folder, code=2))
+    where = ("--url", "http://127.0.0.2:9", "--token", "x")
+    assert "where shall the pictures go?" in error(push(server, sample, "where", *where, code=2))
+    done = server.hint("studio", "pull", "--project", "never pushed", "--out", sample.folder / "out", code=2)
+    assert "has no project 'never pushed'" in error(done)

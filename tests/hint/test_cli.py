@@ -20,7 +20,8 @@ HINT = Path(sys.executable).with_name("hint")
 COMMANDS = (
     *("", "eval", "demo", "demo-data", "doctor", "fetch", "list", "weights", "weights convert"),
     *("prepare", "prepare verify", "prepare ego4d", "sample", "sample newdays", "sample report", "check", "agreement"),
-    *("studio", "studio config", "studio serve", "studio push", "studio status", "studio double", "studio pull", "export"),
+    *("studio", "studio config", "studio serve", "studio push", "studio status", "studio double", "studio pull"),
+    "export",
 )
 
 

@@ -2,7 +2,8 @@
 
 Predictions are saved every few seconds and when the run is interrupted, each row with a key of what it was made from
 (box, side, picture). A later run of the same method with the same settings computes only rows that are absent or whose
-input changed.
+input changed. Columns that are no answer of the method but follow from its rows (a first guess of occlusion, say) are
+made anew whenever rows are saved.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from hint.types import Hand, Image, Method, Predictions
 SAVE_EVERY = 20.0
 
 Advance = Callable[[int], None]
+#: Adds columns that follow from the rows, and entries of ``meta`` about them.
+Complete = Callable[[Predictions], Predictions]
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class _Store:
     method: Method
     path: Path | None
     keys: dict[str, str]
+    complete: Complete
     parts: list[Predictions] = field(default_factory=list)
     others: list[Predictions] = field(default_factory=list)
     saved_at: float = field(default_factory=time.monotonic)
@@ -74,6 +78,7 @@ class _Store:
                 f"{self.path} holds predictions made with {_difference(earlier.meta, self.header)}; "
                 "give another --out, or --overwrite always"
             )
+        earlier = earlier.without(earlier.meta.get("derived", []))
         ids, keys = earlier.hand_id.tolist(), np.array(earlier.meta["inputs"], dtype=np.str_)
         same = np.array([self.keys.get(i) == key for i, key in zip(ids, keys.tolist(), strict=True)], dtype=bool)
         other = np.array([i not in self.keys for i in ids], dtype=bool)
@@ -94,7 +99,8 @@ class _Store:
         if self.others:
             keys = [*rows.meta["inputs"], *self.others[0].meta["inputs"]]
             rows = _with_keys(Predictions.concatenate([rows, *self.others]), keys)
-        write_predictions(self.path, replace(rows, meta={**self.header, **rows.meta}))
+        whole = completed(rows, self.complete)
+        write_predictions(self.path, replace(whole, meta={**self.header, **whole.meta}))
         self.saved_at = time.monotonic()
 
     def rows(self) -> Predictions:
@@ -105,6 +111,17 @@ class _Store:
         row_of = {hand_id: row for row, hand_id in enumerate(joined.hand_id.tolist())}
         ordered = joined.select([row_of[hand_id] for hand_id in self.keys if hand_id in row_of])
         return _with_keys(ordered, [self.keys[i] for i in ordered.hand_id.tolist()])
+
+
+def completed(rows: Predictions, complete: Complete) -> Predictions:
+    """Return rows with the columns that follow from them, and in ``meta["derived"]`` which these are."""
+    whole = complete(rows)
+    added = [f.name for f in fields(rows) if getattr(rows, f.name) is None and getattr(whole, f.name) is not None]
+    return replace(whole, meta={**whole.meta, "derived": added}) if added else whole
+
+
+def _as_they_are(rows: Predictions) -> Predictions:
+    return rows
 
 
 def _with_keys(rows: Predictions, keys: Sequence[str]) -> Predictions:
@@ -120,6 +137,7 @@ def run(
     anew: bool = False,
     batch_size: int = 16,
     workers: int = 2,
+    complete: Complete = _as_they_are,
     advance: Advance = lambda steps: None,
 ) -> RunResult:
     """Predict hands with a method.
@@ -131,6 +149,7 @@ def run(
         anew: Start over; the file is replaced by the first save.
         batch_size: Hands per ``infer``.
         workers: Threads that read and crop pictures.
+        complete: Adds columns that follow from the rows; they are made anew for rows of an earlier run.
         advance: Told how many hands were done.
 
     Raises:
@@ -140,7 +159,8 @@ def run(
     started = time.perf_counter()
     if method.card.reads_images:
         check_pictures(hands)
-    store = _Store(method, save_to, {hand.hand_id: input_key(hand, method.card.reads_images) for hand in hands})
+    keys = {hand.hand_id: input_key(hand, method.card.reads_images) for hand in hands}
+    store = _Store(method, save_to, keys, complete)
     reused = 0 if anew else store.load()
     advance(reused)
     done = {i for part in store.parts for i in part.hand_id.tolist()}
@@ -152,7 +172,7 @@ def run(
             advance(len(batch))
     finally:
         store.save()
-    return RunResult(store.rows(), failures, reused, time.perf_counter() - started)
+    return RunResult(completed(store.rows(), complete), failures, reused, time.perf_counter() - started)
 
 
 def check_pictures(hands: Sequence[Hand]) -> None:

@@ -12,7 +12,7 @@ Conventions, stated once:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -186,6 +186,11 @@ class Predictions:
 
     def __len__(self) -> int:
         return len(self.hand_id)
+
+    def without(self, names: Collection[str]) -> Predictions:
+        """Return the predictions without some of the columns that may be absent."""
+        kept = {f.name: getattr(self, f.name) for f in fields(self) if f.default is not None or f.name not in names}
+        return Predictions(**kept)
 
     def _map(self, change: Callable[[str], Any]) -> Predictions:
         names = [f.name for f in fields(self) if f.name != "meta" and getattr(self, f.name) is not None]

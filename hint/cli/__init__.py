@@ -11,7 +11,21 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from hint.cli import agreement, check, demo, doctor, evaluate, export, fetch, listing, prepare, sample, studio, weights
+from hint.cli import (
+    agreement,
+    check,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    fetch,
+    listing,
+    prelabel,
+    prepare,
+    sample,
+    studio,
+    weights,
+)
 from hint.errors import HintError
 
 app = typer.Typer(
@@ -28,6 +42,7 @@ app.command("fetch")(fetch.fetch)
 app.command("demo")(demo.demo)
 app.command("demo-data")(demo.demo_data)
 app.command("export")(export.export)
+app.add_typer(prelabel.app, name="prelabel")
 app.add_typer(prepare.app, name="prepare")
 app.add_typer(sample.app, name="sample")
 app.add_typer(studio.app, name="studio")

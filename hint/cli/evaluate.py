@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hint.cli.console import remark, show, show_rows
-from hint.cli.options import Device, Json, Out, Overwrite, Seed
+from hint.cli.options import Device, Json, Out, Overwrite, Seed, key_values
 from hint.errors import InputError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def evaluate(
 
     if (method is None) == (predictions is None):
         raise InputError("give either --method NAME or --predictions FILE.npz")
-    options = MethodOptions(device.value, precision, weights, mano, seed=seed, extra=_key_values(settings or []))
+    options = MethodOptions(device.value, precision, weights, mano, seed=seed, extra=key_values(settings or []))
     if selftest:
         _selftest(method, options)
     if data is None:
@@ -112,13 +112,6 @@ def _create(
     started = time.perf_counter()
     method = create(name, replace(options, labels=labels, train_labels=train))
     return method, time.perf_counter() - started
-
-
-def _key_values(pairs: list[str]) -> dict[str, str]:
-    wrong = [pair for pair in pairs if "=" not in pair]
-    if wrong:
-        raise InputError(f"--set {wrong[0]}: write key=value")
-    return dict(pair.split("=", 1) for pair in pairs)
 
 
 def _report(result: Evaluation, run: Settings, as_json: bool) -> None:

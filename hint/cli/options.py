@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from hint.errors import InputError
+
 
 class Overwrite(str, Enum):
     """What to do with results that are there already."""
@@ -27,3 +29,15 @@ Out = Annotated[Path, typer.Option(help="Folder results go to.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything that is drawn at random.", min=0)]
 Number = Annotated[int, typer.Option("-n", "--n", help="Number of hands to render.", min=1)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+
+
+def key_values(pairs: list[str]) -> dict[str, str]:
+    """Read what ``--set key=value`` says.
+
+    Raises:
+        InputError: If one of them has no "=".
+    """
+    wrong = [pair for pair in pairs if "=" not in pair]
+    if wrong:
+        raise InputError(f"--set {wrong[0]}: write key=value")
+    return dict(pair.split("=", 1) for pair in pairs)

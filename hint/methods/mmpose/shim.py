@@ -2,8 +2,8 @@
 
 Importing ``mmpose.apis`` imports every head there is. Some of them name compiled operators (``mmcv.ops``), another
 toolbox (``mmdet``), a fork of pycocotools whose wheel is built for numpy 1 (``xtcocotools``) or a module that newer
-setuptools lacks (``pkg_resources``). While MMPose is being imported, something stands in for those of them that cannot be
-imported themselves; afterwards nothing is left of it in ``sys.modules``.
+setuptools lacks (``pkg_resources``). While MMPose is being imported, something stands in for those of them that cannot
+be imported themselves; afterwards nothing is left of it in ``sys.modules``.
 """
 
 from __future__ import annotations

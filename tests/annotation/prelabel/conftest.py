@@ -1,0 +1,106 @@
+"""A small sample as ``hint sample`` leaves it, and the labels people might give it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from hint.files import write_pairs
+from hint.files.manifest import SampledHand, write_manifest
+from hint.images import write_image
+from hint.types import HandLabels
+
+SIZE = (240, 200)
+HINT = Path(sys.executable).with_name("hint")
+
+
+def line_of(labels: HandLabels, k: int, has_box: bool) -> SampledHand:
+    hand_id, box = str(labels.hand_id[k]), tuple(labels.box_xyxy[k].tolist())
+    return SampledHand(
+        hand_id=hand_id,
+        source="newdays",
+        source_split="test",
+        split="test",
+        folder="TEST_newdays_img",
+        video=str(labels.clip_id[k]),
+        clip=str(labels.clip_id[k]),
+        frame=k,
+        frame_type="",
+        action="",
+        side="right" if labels.is_right[k] else "left",
+        box_xyxy=box if has_box else None,
+        centre=((box[0] + box[2]) / 2, (box[1] + box[3]) / 2),
+        size=SIZE,
+        contact="none",
+        interaction="none",
+        stratum="random",
+        policy="paper-v1",
+        policy_sha256="0" * 64,
+        seed=0,
+        origin=f"{hand_id}.jpg",
+        image=f"TEST_newdays_img/{hand_id}.jpg",
+        image_sha256="0" * 64,
+    )
+
+
+@pytest.fixture
+def write_sample(tmp_path: Path, make: Callable[..., HandLabels]) -> Callable[..., tuple[Path, HandLabels]]:
+    """The function that writes pictures and manifest of ``n`` hands; some may have no box."""
+
+    def write(n: int = 12, without_box: tuple[int, ...] = (), folder: str = "sample") -> tuple[Path, HandLabels]:
+        labels = make(n, images=tmp_path / folder / "TEST_newdays_img")
+        rng = np.random.default_rng(7)
+        for path in labels.image.tolist():
+            noise = rng.integers(0, 255, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
+            write_image(Path(path), cv2.GaussianBlur(noise, (0, 0), 3))
+        manifest = tmp_path / folder / "TEST_newdays_img.jsonl"
+        write_manifest(manifest, [line_of(labels, k, k not in without_box) for k in range(n)])
+        return manifest, labels
+
+    return write
+
+
+@pytest.fixture
+def reviewed(tmp_path: Path) -> Callable[[HandLabels], Path]:
+    """The function that writes labels as a folder of pairs, pictures included; returns the folder."""
+
+    def write(labels: HandLabels) -> Path:
+        folder = tmp_path / "reviewed"
+        write_pairs(folder, labels)
+        for hand_id, path in zip(labels.hand_id.tolist(), labels.image.tolist(), strict=True):
+            (folder / f"{hand_id}.jpg").write_bytes(Path(path).read_bytes())
+        return folder
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def hint() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The function that starts the real program."""
+    # Threads that wait without spinning: cores may be shared.
+    quiet = {"OMP_WAIT_POLICY": "PASSIVE"}
+
+    def call(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [HINT, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+            env={**os.environ, **quiet},
+            **options,  # type: ignore[call-overload]
+        )
+
+    return call
+
+
+@pytest.fixture
+def with_flags() -> Callable[..., HandLabels]:
+    """The function that puts other flags on labels."""
+    return lambda labels, **flags: replace(labels, **flags)

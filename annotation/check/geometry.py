@@ -137,20 +137,29 @@ def in_palm(points: Double, joints: tuple[int, ...]) -> Bool:
     return np.asarray((side > 0).all(2) | (side < 0).all(2))
 
 
+def by_joint(points: Double) -> Double:
+    """Return (2,K,N) a copy of (N,K,2) points in which what is alike stands together: much faster to go through."""
+    copy: Double = np.ascontiguousarray(points.transpose(2, 1, 0))
+    return copy
+
+
 def extent(points: Double) -> Double:
     """Return (N,5) the longer side of the box around the four joints of each finger, px."""
-    fingers = points[:, 1:].reshape(-1, 5, 4, 2)
-    longest: Double = (fingers.max(2) - fingers.min(2)).max(2)
-    return longest
+    fingers = by_joint(points)[:, 1:].reshape(2, 5, 4, -1)
+    longest: Double = (fingers.max(2) - fingers.min(2)).max(0)
+    return longest.T
 
 
 def nearest_pair(points: Double) -> tuple[Double, NDArray[np.int64]]:
     """Return (N,) the least distance of two points, px, inf where there are no two, and (N,) the first of the two."""
-    first, second = np.triu_indices(points.shape[1], 1)
-    distance = np.square(points[:, first] - points[:, second]).sum(2)
-    pair = np.where(np.isnan(distance), np.inf, distance).argmin(1)
-    nearest = np.sqrt(np.take_along_axis(distance, pair[:, None], 1)[:, 0])
-    return nearest, first[pair]
+    x, y = by_joint(points)
+    nearest, joint = np.full(len(points), np.inf), np.zeros(len(points), np.int64)
+    for k in range(points.shape[1] - 1):
+        to_others = np.square(x[k + 1 :] - x[k]) + np.square(y[k + 1 :] - y[k])
+        square = np.fmin.reduce(to_others, axis=0, initial=np.inf)
+        closer = square < nearest
+        nearest[closer], joint[closer] = square[closer], k
+    return np.sqrt(nearest), joint
 
 
 def _divide(a: Any, b: Any) -> Double:

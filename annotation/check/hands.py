@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from annotation.check.geometry import bone_vectors
+from annotation.check.geometry import bone_vectors, by_joint
 from annotation.check.population import Population, existing_points
 from hint.types import Bool, Double, HandLabels, Predictions
 
@@ -68,14 +68,15 @@ class Hands:
 
         Where no picture tells, the joints that exist do: what lies in the rectangle around them is in the picture too.
         """
-        points = self.labels.keypoints_2d
-        known = np.asarray(np.isfinite(self.picture).all(1))[:, None]
-        exists = self.labels.existence[..., None]
-        low = np.where(exists, points, np.inf).min(1)
-        high = np.where(exists, points, -np.inf).max(1)
-        inside = ((points >= low[:, None]) & (points <= high[:, None])).all(2)
-        framed = ((points >= 0) & (points < np.where(known, self.picture, 0.0)[:, None])).all(2)
-        return np.where(known, framed, inside)
+        x, y = by_joint(self.labels.keypoints_2d)
+        known = np.asarray(np.isfinite(self.picture).all(1))
+        exists = self.labels.existence.T
+        inside = np.ones((21, len(self)), bool)
+        for values, side in ((x, self.picture[:, 0]), (y, self.picture[:, 1])):
+            low = np.where(known, 0.0, np.where(exists, values, np.inf).min(0))
+            high = np.where(known, np.nextafter(side, 0), np.where(exists, values, -np.inf).max(0))
+            inside &= (values >= low) & (values <= high)
+        return inside.T
 
 
 def aligned(labels: HandLabels, predictions: Predictions | None) -> Double:

@@ -183,7 +183,7 @@ def hand_side(hands: Hands) -> Measured:
     tips = geometry.in_palm(hands.points, geometry.TIPS) & (hands.labels.visibility[:, geometry.TIPS] == 2)
     spread = geometry.palm_spread(hands.points)
     flagged = (hands.labels.visibility == 1).any(1)
-    decided = (tips.sum(1) >= 2) & (abs(spread) > 0.1) & flagged
+    decided = (tips.sum(1) >= 2) & (abs(spread) > _BROAD) & flagged
     looks_right = spread < 0  # a right palm with its fingers up has its thumb to the right
     count = np.where(looks_right != hands.labels.is_right, tips.sum(1), 0)
     return Measured(np.where(decided, count, np.nan))

@@ -23,7 +23,7 @@ SHARED_CLIP = Criterion(
     needs="several splits",
 )  # fmt: skip
 NEAR_DUPLICATE = Criterion(
-    "near-duplicate", "warning", "picture nearly the same as one of another split", 4, "of 63 bits differ", low=True,
+    "near-duplicate", "warning", "picture nearly the same as one of another split", 6, "of 63 bits differ", low=True,
     needs="pictures of several splits",
 )  # fmt: skip
 

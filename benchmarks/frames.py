@@ -4,7 +4,7 @@
     python benchmarks/frames.py --clips h264.mp4 vp9.mp4    clips that are there
 
 The official way is ``ffmpeg -i clip -qscale:v 1 DIR/%10d.jpg``, after which the wanted files are taken. The ways take
-turns; in each round the actions lie elsewhere. It needs 1.5 GB of disk and about 10 minutes.
+turns; in each round the actions lie elsewhere. It needs 1.5 GB of disk and about 20 minutes.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def make_clip(path: Path, codec: str, seconds: int) -> Path:
 
 
 def describe(clip: Path) -> tuple[str, int]:
-    """Return codec and frames of a clip, and its key frames, as text, and the number of frames."""
+    """Return codec, size, rate and key frames of a clip as a title, and its number of frames."""
     with av.open(str(clip)) as container:
         stream = container.streams.video[0]
         keys = [packet.is_keyframe for packet in container.demux(stream) if packet.pts is not None]

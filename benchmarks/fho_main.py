@@ -4,7 +4,7 @@
     python benchmarks/fho_main.py --gb 0.5 --plain-gb 0.1
 
 The plain way is ``json.load`` and loops. It takes turns with ours on a smaller file, since it holds all of a file in
-memory; ours reads the large one as well, to see its memory. Each reading is a process of its own. The files are deleted.
+memory; ours reads the large one as well, to see its memory. Each reading is a process of its own.
 """
 
 import argparse

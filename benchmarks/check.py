@@ -183,7 +183,8 @@ def thumb_side(hand: Hand) -> float | None:
         return None
     square = axis[0] ** 2 + axis[1] ** 2
     width = area(axis, across) / square
-    if abs(width) <= 0.5:
+    unit = hand.unit
+    if abs(width) <= 0.5 or unit is None or math.sqrt(square) <= 0.8 * unit:
         return None
     return min(-math.copysign(1, width) * area(axis, t) / square for t in thumb if t is not None)
 

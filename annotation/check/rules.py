@@ -27,6 +27,8 @@ _SMALL = 1e-3
 _BROAD = 0.3
 #: Narrowest knuckles, in lengths of the line wrist - middle knuckle, for telling on which side of it the thumb is.
 _WIDE = 0.5
+#: Shortest such line, in sizes of the hand, for the same: a third of what it is when seen from the front.
+_DEEP = 0.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,12 +166,14 @@ def thumb_side(hands: Hands) -> Measured:
     look the same, so the side of the hand cannot be judged by the sense in which its knuckles follow each other. But
     from either side of the hand the thumb begins where the index finger is. What is reported is a thumb whose three
     inner joints all lie beyond the line wrist - middle knuckle, on the little finger's side. Where the knuckles are
-    seen too narrow to say what that side is, nothing is. It finds thumbs drawn on the wrong side and fingers labelled
-    from little to index; a hand that is wholly the other one it does not (see :func:`hand_side`).
+    seen too narrow to say what that side is, or the palm too short, nothing is. It finds thumbs drawn on the wrong side
+    and fingers labelled from little to index; a hand that is wholly the other one it does not (see :func:`hand_side`).
     """
     offset, width = geometry.beside_axis(hands.points, (1, 2, 3))
     beyond = (-offset).min(1)
-    return Measured(np.where(width > _WIDE, beyond, np.nan))
+    axis = hands.points[:, geometry.MIDDLE] - hands.points[:, geometry.WRIST]
+    is_long = np.sqrt(np.square(axis).sum(1)) > _DEEP * hands.size
+    return Measured(np.where((width > _WIDE) & is_long, beyond, np.nan))
 
 
 def hand_side(hands: Hands) -> Measured:

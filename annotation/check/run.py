@@ -116,7 +116,10 @@ def read_sets(path: Path, images: Path | None = None) -> list[LabelSet]:
         folders = [f.name for f in sorted(path.iterdir()) if f.is_dir() and subset_of_folder(f.name) != f.name]
         names = list(dict.fromkeys(npz or folders))
     parts = [read_labels(path, [name], images) for name in names] if names else [read_labels(path, (), images)]
-    return [LabelSet(path, labels.select(labels.subset == s)) for labels in parts for s in labels.subsets]
+    sets = [LabelSet(path, labels.select(labels.subset == s)) for labels in parts for s in labels.subsets]
+    if not sets:
+        raise InputError(f"{path} holds no hands")
+    return sets
 
 
 def _unknown(one: LabelSet) -> Double:

@@ -21,6 +21,8 @@ from hint.types import HandLabels, Image
 
 #: Tiles of a line, their size in inches, and their side in px.
 _COLUMNS, _INCHES, _SIDE = 6, 2.1, 320
+#: Columns below which the caption would be wider than the sheet.
+_FEWEST = 4
 #: Characters of a line above a tile.
 _WIDTH = 30
 _CAPTION = "white joint: visible · black joint: occluded · red cross: marked as not in the picture"
@@ -36,10 +38,11 @@ def write_sheet(path: Path, findings: Sequence[Found], sets: Sequence[LabelSet])
         sets: The sets that were checked.
     """
     rows = {(one.subset, str(i)): (one.labels, k) for one in sets for k, i in enumerate(one.labels.hand_id.tolist())}
-    lines = -(-len(findings) // _COLUMNS)
-    figure = Figure(figsize=(_INCHES * _COLUMNS, (_INCHES + 0.62) * lines + 0.35), dpi=110, layout="constrained")
+    columns = min(_COLUMNS, max(len(findings), _FEWEST))
+    lines = -(-len(findings) // columns)
+    figure = Figure(figsize=(_INCHES * columns, (_INCHES + 0.62) * lines + 0.35), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
-    panels = figure.subplots(lines, _COLUMNS, squeeze=False).ravel()
+    panels = figure.subplots(lines, columns, squeeze=False).ravel()
     for panel in panels:
         panel.set_axis_off()
     for panel, found in zip(panels, findings, strict=False):

@@ -138,6 +138,8 @@ def nearest_in(mine: Hashes, others: Hashes) -> tuple[NDArray[np.int64], NDArray
 
 def near_duplicates(sets: Sequence[LabelSet]) -> Iterator[tuple[int, int, int, str]]:
     """Yield set, row, distance in bits and nearest hand of another split, of every picture that could be compared."""
+    if not any((one.labels.image != "").any() for one in sets):
+        return
     hashes = hash_pictures(sets)
     for s, one in enumerate(sets):
         others = [t for t, other in enumerate(sets) if other.split != one.split and len(hashes[t][0])]

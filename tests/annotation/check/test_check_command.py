@@ -230,9 +230,7 @@ def test_labels_that_lie_elsewhere_than_their_pictures(folder: Path, tmp_path: P
     assert report(tmp_path / "npz", "--images", folder)["rules"][0]["judged"] == 30
 
 
-def test_the_released_labels_are_checked_in_seconds(
-    shared: Path, tmp_path: Path, make: Callable[..., HandLabels]
-) -> None:
+def test_real_hands_with_pictures(shared: Path, tmp_path: Path, make: Callable[..., HandLabels]) -> None:
     if not (shared / "data" / "real_hands").is_dir():
         pytest.skip("no real hands")
     found = report(shared / "data" / "real_hands", "--out", tmp_path)

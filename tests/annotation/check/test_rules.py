@@ -126,7 +126,7 @@ CASES: dict[str, tuple[Callable[[HandLabels], HandLabels], float, float, float]]
     "bone-length": (lambda labels: moved_joint(labels, 0.4), 0.004, 0.65, 0.65),
     "joint-angle": (folded_thumb, 0.004, 0.6, 0.6),
     "zigzag": (bent_back, 0.001, 0.5, 0.55),
-    "thumb-side": (mirrored_thumb, 0.008, 0.3, 0.5),
+    "thumb-side": (mirrored_thumb, 0.002, 0.27, 0.5),
     "knuckle-order": (lambda labels: swapped(labels, 1, 2), 0.0005, 0.6, 0.6),
     "crossed-fingers": (lambda labels: swapped(labels, 2, 3, start=2), 0.006, 0.4, 0.6),
     "same-point": (copied_joint, 0.002, 1, 1),

@@ -17,6 +17,7 @@ from annotation.prelabel.hands import Shard
 from annotation.prelabel.merge import merge
 from annotation.prelabel.run import Request, prelabel
 from hint.files import read_predictions, write_predictions
+from hint.methods import mediapipe
 from hint.methods.mmpose.card import missing_parts
 from hint.methods.table import create
 from hint.types import HandLabels, Method, MethodOptions
@@ -64,6 +65,39 @@ def test_predictions_lie_beside_the_manifest_with_a_first_guess(hint: Hint, writ
     assert "12 hands reused" in again.stderr
     assert "every joint in the frame is guessed to be visible" in again.stderr
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["mediapipe", "hamer", "mean-pose"])
+def test_any_method_will_do(name: str, write_sample: Sample) -> None:
+    if name == "mediapipe" and (lacking := mediapipe.missing()):
+        pytest.skip(f"mediapipe {lacking}")
+    manifest, labels = write_sample(3)
+    options = MethodOptions(device="cpu", weights="tiny-random" if name == "hamer" else None)
+    result = prelabel(Request(manifest, name), create(name, options))
+    rows = read_predictions(result.path)
+    assert rows.hand_id.tolist() == sorted(labels.hand_id.tolist())
+    assert rows.meta["prelabel"]["occlusion_from"] == ("score" if name == "mediapipe" else "nothing")
+    found = np.isfinite(rows.keypoints_2d).all((1, 2))
+    assert rows.existence is not None
+    # Noise is no hand, and MediaPipe says so.
+    assert found.any() == (name != "mediapipe")
+    assert not rows.existence[~found].any()
+    assert rows.existence[found].any() == found.any()
+
+
+def test_rows_of_hands_not_asked_for_now_stay(hint: Hint, write_sample: Sample) -> None:
+    manifest, _ = write_sample()
+    run = ("prelabel", manifest, "--method", "mean-pose")
+    hint(*run)
+    path = manifest.with_name("TEST_newdays_img.mean-pose.npz")
+    before = read_predictions(path)
+    done = hint(*run, "--limit", 3, "--json")
+    assert json.loads(done.stdout)["hands"] == 3
+    after = read_predictions(path)
+    order = np.argsort(after.hand_id)
+    assert after.hand_id[order].tolist() == before.hand_id.tolist()
+    assert np.array_equal(after.existence[order], before.existence)
+    assert after.meta["derived"] == ["existence", "occlusion"]
 
 
 def test_hands_without_a_box_are_listed_or_get_a_square(hint: Hint, write_sample: Sample) -> None:

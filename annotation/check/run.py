@@ -128,7 +128,7 @@ def _unknown(one: LabelSet) -> Double:
 
 def _picture_sizes(sets: Sequence[LabelSet]) -> list[Double]:
     """Return (N,2) sizes of each set's pictures from their headers; NaN where there is none that can be read."""
-    if not any(Path(image).is_file() for one in sets for image in one.labels.image[:50].tolist() if image):
+    if not any(Path(image).is_file() for one in sets for image in one.labels.image.tolist() if image):
         return [_unknown(one) for one in sets]
     from annotation.prepare.hand_files import look_at
     from annotation.prepare.reading import in_parallel

@@ -12,7 +12,7 @@ import numpy as np
 
 from annotation.sample.policy import Draw, Policy, Stratum
 from hint.errors import InputError
-from hint.sources.hand import LeftOut, SourceHand
+from hint.sources import LeftOut, SourceHand, in_order
 
 #: A video that the source lists in several splits stays in the one that comes first here.
 _PRECEDENCE = ("test", "val", "train", "")
@@ -37,7 +37,7 @@ class Candidates:
         policy: The policy.
         folder: Folder the sample is for.
         draw: Its rules.
-        units: Sorted, each sorted by hand id.
+        units: Sorted by clip, hands of a unit by id.
     """
 
     policy: Policy
@@ -100,7 +100,7 @@ def _split_of_video(hands: Iterable[SourceHand]) -> dict[str, str]:
 
 def _units(hands: Iterable[SourceHand], draw: Draw, left_out: LeftOut) -> list[Unit]:
     groups: dict[Hashable, Unit] = defaultdict(list)
-    for hand in sorted(hands, key=lambda hand: hand.hand_id):
+    for hand in in_order(hands):
         groups[_key(hand, draw.unit)].append(hand)
     if draw.unit == "sequence":
         for short in [unit for unit in groups.values() if len(unit) < draw.min_frames]:

@@ -10,9 +10,9 @@ from typing import Any
 
 from hint.errors import MissingRequirementError, UnknownNameError
 from hint.sources.hand import CONTACTS, LeftOut, SourceHand
-from hint.sources.pool import OnProgress, Pool, nothing_there, silent
+from hint.sources.pool import OnProgress, Pool, in_order, nothing_there, silent
 
-__all__ = ["CONTACTS", "SOURCES", "LeftOut", "OnProgress", "Pool", "SourceHand", "read_source"]
+__all__ = ["CONTACTS", "SOURCES", "LeftOut", "OnProgress", "Pool", "SourceHand", "in_order", "read_source"]
 
 
 def _newdays(root: Path, clips: Path | None, **options: Any) -> Pool:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from hint.names import FRAME_TYPES
-from hint.sources.frame import Drawn, centre_of, usable
+from hint.sources.frame import Drawn, usable
 from hint.sources.hand import Box, LeftOut, SourceHand
 from hint.sources.pool import Problems
 
@@ -129,8 +129,7 @@ class FhoReader:
             else:
                 drawn.append(Drawn(is_right, box, "unknown"))
         for hand, distance in usable(stem, drawn, clip.size, self._left_out) if drawn else ():
-            centre = centre_of(hand.box)
-            yield _hand(clip, stem, number, frame_type, action, hand.is_right, hand.box, centre, distance)
+            yield _hand(clip, number, frame_type, action, hand.is_right, hand.box, distance)
 
     def _name(self, frame_type: Any, number: Any, action: str, clip: Clip) -> tuple[str, int, str] | None:
         """Return (stem, frame, type); None for frames that cannot have a HInt name."""
@@ -199,7 +198,7 @@ class FhoReader:
                 self._left_out.add("centre outside the frame", hand_id)
             else:
                 seen.add(is_right)
-                yield _hand(clip, stem, number, frame_type, action, is_right, None, (x, y), math.inf)
+                yield _hand(clip, number, frame_type, action, is_right, None, math.inf, (x, y))
 
 
 def stand_in_action(clip: str, start: Any, end: Any) -> str:
@@ -212,31 +211,29 @@ def stand_in_action(clip: str, start: Any, end: Any) -> str:
 
 def _hand(
     clip: Clip,
-    stem: str,
     frame: int,
     frame_type: str,
     action: str,
     is_right: bool,
     box: Box | None,
-    centre: tuple[float, float],
     distance: float,
+    point: tuple[float, float] = (0.0, 0.0),
 ) -> SourceHand:
     return SourceHand(
         source="ego4d",
         source_split=clip.split,
         video_id=clip.video,
         clip_id=clip.uid,
-        stem=stem,
         frame=frame,
         frame_type=frame_type,
         action=action,
         is_right=is_right,
         box_xyxy=box,
-        centre=centre,
         size=clip.size,
         contact="unknown",
         hand_gap=distance,
         file=clip.file,
+        point=point,
     )
 
 

@@ -105,8 +105,3 @@ def overlap(a: Box, b: Box) -> float:
     if width <= 0 or height <= 0:
         return 0.0
     return width * height / (area(a) + area(b) - width * height)
-
-
-def centre_of(box: Box) -> tuple[float, float]:
-    """Return the middle of a box in px."""
-    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2

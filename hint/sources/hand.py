@@ -16,44 +16,56 @@ CONTACTS = ("none", "object", "hand", "self", "person", "unknown")
 
 @dataclass(frozen=True, slots=True)
 class SourceHand:
-    """A hand that can be sampled.
+    """A hand that can be sampled; there may be millions, so what follows from the rest is not kept.
 
     Attributes:
         source: "newdays", "visor" or "ego4d".
         source_split: "train", "val" or "test" in the source's own division, "" where it has none.
         video_id: Recording the hand comes from; splits never share one. The parent video in Ego4D.
         clip_id: What HInt names call the video: YouTube id, EPIC video, Ego4D clip.
-        stem: HInt name of the frame, without the side of the hand.
         frame: Frame number as the source counts; 0-based within the clip for Ego4D.
         frame_type: Ego4D's critical frame, "" elsewhere.
         action: Ego4D's action id, "" elsewhere.
         is_right: Side.
-        box_xyxy: Box in px of the frame; None where the source gives only a centre.
-        centre: (x, y) of the hand in px.
+        box_xyxy: Box in px of the frame; None where the source gives only a point.
         size: (width, height) of the frame in px.
         contact: One of :data:`CONTACTS`.
         hand_gap: Distance to the nearest other hand box of the frame over the longest side of this one: 0 where they
             overlap, infinite where there is no other.
         file: Path below the root: a picture, a .zip that holds one, or a video.
         member: Name of the picture in a .zip, "" otherwise.
+        point: (x, y) of the middle of the hand in px, where there is no box.
     """
 
     source: str
     source_split: str
     video_id: str
     clip_id: str
-    stem: str
     frame: int
     frame_type: str
     action: str
     is_right: bool
     box_xyxy: Box | None
-    centre: tuple[float, float]
     size: tuple[int, int]
     contact: str
     hand_gap: float
     file: str
     member: str = ""
+    point: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def stem(self) -> str:
+        """HInt name of the frame, without the side of the hand: its picture's, or made of clip, action and frame."""
+        if self.action:
+            return f"{self.clip_id}_{self.action}_{self.frame}_{self.frame_type}"
+        return (self.member or self.file).rpartition("/")[2].rpartition(".")[0]
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """(x, y) of the middle of the hand in px."""
+        if self.box_xyxy is None:
+            return self.point
+        return (self.box_xyxy[0] + self.box_xyxy[2]) / 2, (self.box_xyxy[1] + self.box_xyxy[3]) / 2
 
     @property
     def hand_id(self) -> str:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from PIL import Image, UnidentifiedImageError
 
 from hint.names import HandName, parse_name
-from hint.sources.frame import Drawn, centre_of, usable
+from hint.sources.frame import Drawn, usable
 from hint.sources.hand import Box, LeftOut, SourceHand
 from hint.sources.pool import OnProgress, Pool, Problems, make_pool, nothing_there, silent
 
@@ -197,13 +197,11 @@ class _Frames:
             source_split=split,
             video_id=parsed.clip_id,
             clip_id=parsed.clip_id,
-            stem=name.removesuffix(".jpg"),
             frame=parsed.frame or 0,
             frame_type="",
             action="",
             is_right=hand.is_right,
             box_xyxy=hand.box,
-            centre=centre_of(hand.box),
             size=size,
             contact=hand.contact,
             hand_gap=distance,

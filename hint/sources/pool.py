@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from hint.sources.hand import LeftOut, SourceHand
 
 #: Called with how much is done and how much there is, in files or bytes.
 OnProgress = Callable[[int, int], None]
+
+_CLIP = attrgetter("clip_id")
 
 #: The reason under which broken entries are left out, where they may be.
 BROKEN = "broken"
@@ -26,7 +29,7 @@ class Pool:
     """Hands that can be sampled.
 
     Attributes:
-        hands: Sorted by hand_id, which is unique.
+        hands: Sorted by clip, then by hand_id, which is unique.
         left_out: What was passed over, and why.
         files: (path, bytes) of what was read; a folder of many small files counts as one.
         pictures: Folder that ``file`` of every hand is below.
@@ -70,10 +73,10 @@ class Problems:
 def make_pool(
     hands: Iterable[SourceHand], left_out: LeftOut, files: Iterable[tuple[Path, int]], pictures: Path
 ) -> Pool:
-    """Sort hands by id; of several with the same id the first given stays."""
+    """Sort hands; of several with the same id the first given stays."""
     unique: list[SourceHand] = []
     last = ""
-    for hand in sorted(hands, key=attrgetter("hand_id")):
+    for hand in in_order(hands):
         hand_id = hand.hand_id
         if hand_id == last:
             left_out.add("annotated again under the same name", hand_id)
@@ -81,6 +84,12 @@ def make_pool(
             unique.append(hand)
         last = hand_id
     return Pool(unique, left_out, tuple(files), pictures)
+
+
+def in_order(hands: Iterable[SourceHand]) -> Iterator[SourceHand]:
+    """Yield hands by clip, those of a clip by id: the ids of one clip are made at a time, not millions."""
+    for _, group in groupby(sorted(hands, key=_CLIP), key=_CLIP):
+        yield from sorted(group, key=attrgetter("hand_id"))
 
 
 def nothing_there(root: Path, what: str, looked_for: Sequence[str]) -> InputError:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from hint.names import parse_name
-from hint.sources.frame import centre_of, usable
+from hint.sources.frame import usable
 from hint.sources.hand import LeftOut, SourceHand
 from hint.sources.pool import OnProgress, Pool, Problems, make_pool, nothing_there, silent
 from hint.sources.visor_frame import hands_of_frame
@@ -213,13 +213,11 @@ class _Reader:
                 source_split=split,
                 video_id=parsed.clip_id,
                 clip_id=parsed.clip_id,
-                stem=stem,
                 frame=parsed.frame,
                 frame_type="",
                 action="",
                 is_right=hand.is_right,
                 box_xyxy=hand.box,
-                centre=centre_of(hand.box),
                 size=FRAME_SIZE,
                 contact=hand.contact,
                 hand_gap=distance,

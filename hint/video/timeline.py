@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from hint.errors import InputError, some_ids
 
-#: Places that are decoded in passing rather than starting anew behind them; a start costs about as much.
+#: Places before the next key frame that are decoded in passing rather than starting anew there, which costs as much.
 _NEAR = 30
 
 
@@ -124,7 +125,8 @@ class Timeline:
         parts: list[Run] = []
         for pts, here in places.items():
             last = parts[-1] if parts else None
-            if last and len(last.places) < longest and (last.start == start_of[pts] or here[0] - last.last <= _NEAR):
+            skipped = bisect_left(self.slots, start_of[pts]) - last.last if last else 0
+            if last and len(last.places) < longest and skipped <= _NEAR:
                 last.places[pts] = here
             else:
                 parts.append(Run(start_of[pts], {pts: here}))

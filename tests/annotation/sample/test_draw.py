@@ -73,7 +73,7 @@ def test_splits_share_no_video_even_if_the_source_s_do(tree: int, seed: int, han
 
 def test_a_video_in_two_splits_stays_in_the_one_that_is_scored(hands: Hands) -> None:
     one = hands(0)[0]
-    listed = [replace(one, source_split=split, stem=f"{one.stem}{split}") for split in SPLITS]
+    listed = [replace(one, source_split=split, file=f"{one.stem}{split}.jpg") for split in SPLITS]
     policy, left_out = load_policy(), LeftOut()
     found = gather(listed, policy, *policy.draw("newdays", "train"), left_out)
     assert found.units == []
@@ -94,7 +94,7 @@ def test_videos_that_are_used_elsewhere_are_passed_over(tree: int, n_used: int, 
 
 def test_excluding_a_clip_excludes_its_whole_video(hands: Hands) -> None:
     one = replace(hands(0)[0], source_split="test")
-    listed = [replace(one, clip_id=f"clip {k}", stem=f"x{k}") for k in range(3)]
+    listed = [replace(one, clip_id=f"clip {k}", file=f"x{k}.jpg") for k in range(3)]
     policy = load_policy()
     assert gather(listed, policy, *policy.draw("newdays", "test"), LeftOut(), frozenset({"clip 1"})).units == []
 
@@ -129,13 +129,11 @@ def ego4d_hand(video: str, action: str, frame: int, frame_type: str, is_right: b
         source_split="",
         video_id=video,
         clip_id=f"clip of {video}",
-        stem=f"clip of {video}_{action}_{frame}_{frame_type}",
         frame=frame,
         frame_type=frame_type,
         action=action,
         is_right=is_right,
         box_xyxy=(10, 10, 90, 90),
-        centre=(50, 50),
         size=(320, 240),
         contact="unknown",
         hand_gap=np.inf,

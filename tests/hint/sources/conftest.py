@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -15,10 +15,14 @@ def assert_agrees(pool: Pool, written: Any) -> None:
     assert pool.left_out.counts() == {reason: len(names) for reason, names in sorted(written.left_out.items())}
     assert {reason: sorted(names) for reason, names in pool.left_out.ids.items()} == written.left_out
     assert len(pool.hands) == len(written.hands) == written.n_hands
-    for hand, truth in zip(map(asdict, pool.hands), written.hands, strict=True):
-        gap, true_gap = hand.pop("hand_gap"), truth["hand_gap"]
+    in_order = sorted(written.hands, key=lambda hand: (hand["clip_id"], hand["stem"], hand["is_right"]))
+    for hand, truth in zip(pool.hands, in_order, strict=True):
+        gap, true_gap = hand.hand_gap, truth["hand_gap"]
         assert gap == true_gap or math.isclose(gap, true_gap, rel_tol=1e-12), hand
-        assert hand == {key: value for key, value in truth.items() if key != "hand_gap"}
+        assert {key: getattr(hand, key) for key in truth if key != "hand_gap"} == {
+            key: value for key, value in truth.items() if key != "hand_gap"
+        }
+        assert {field.name for field in fields(hand)} - {"point"} <= set(truth), "nothing is left unchecked"
 
 
 @pytest.fixture

@@ -199,7 +199,7 @@ def test_a_hand_annotated_again_is_kept_once(tmp_path: Path) -> None:
 
 def test_hands_of_a_clip_share_their_strings(tmp_path: Path) -> None:
     first, second = read(tmp_path, box(), box("left_hand")).hands
-    for name in ("clip_id", "video_id", "action", "frame_type", "file", "size", "stem"):
+    for name in ("clip_id", "video_id", "action", "frame_type", "file", "size"):
         assert getattr(first, name) is getattr(second, name)
 
 

@@ -191,8 +191,10 @@ def test_decoding_starts_at_a_key_frame_that_is_shown_first() -> None:
     line = timeline(*(Packet(pts, 10, pts in (0, 600, 930)) for pts in order))
     assert [(run.start, run.first, run.last) for run in line.runs([92])] == [(600, 92, 92)]
     assert [(run.start, run.first, run.last) for run in line.runs([93])] == [(930, 93, 93)]
-    far = [(run.start, run.places) for run in line.runs([3, 5, 91, 140])]
-    assert far == [(0, {30: [3], 50: [5]}), (600, {910: [91]}), (930, {1400: [140]})]
+    far = [(run.start, run.places) for run in line.runs([3, 5, 62, 140])]
+    assert far == [(0, {30: [3], 50: [5]}), (600, {620: [62]}), (930, {1400: [140]})]
+    near = [(run.start, run.places) for run in line.runs([91, 140])]
+    assert near == [(600, {910: [91], 1400: [140]})], "the next key frame comes soon: starting there gains nothing"
 
 
 def test_near_frames_are_decoded_together_up_to_a_number() -> None:

@@ -39,6 +39,10 @@ class Unreachable(StudioError):  # noqa: N818 - says what is the case
     """No answer, or one that says "later": worth another try."""
 
 
+class Dropped(Unreachable):
+    """The server was there and went away in the middle of an answer."""
+
+
 @dataclass(frozen=True)
 class Address:
     """Where a server is and how to get in.
@@ -85,7 +89,8 @@ def one_line(url: str) -> Iterator[None]:
         raise Unreachable(f"{url} did not answer in time; is it busy? --timeout gives it longer") from error
     except (httpx.TransportError, httpx.StreamError) as error:
         reason = str(error).rstrip(".") or type(error).__name__
-        raise Unreachable(f"no answer from {url} ({reason}); is the server running? hint studio serve") from error
+        kind = Unreachable if isinstance(error, httpx.ConnectError) else Dropped
+        raise kind(f"no answer from {url} ({reason}); is the server running? hint studio serve") from error
     except ApiError as error:
         raise _translate(url, error.status_code or 0, error.body) from error
     except (ParsingError, ValueError) as error:
@@ -165,6 +170,18 @@ class Studio:
         with self._asking():
             self.api.users.whoami(request_options=self.once)
             return str(self.api.versions.get(request_options=self.once).release)
+
+    def arrive(self, patience: float, on_failure: OnFailure) -> str:
+        """Return the version of a server that must be there now; one that is just being restarted is waited for.
+
+        Raises:
+            Unreachable: If it is not there.
+        """
+        try:
+            return self.version()
+        except Dropped as error:
+            on_failure(str(error))
+            return self.patiently(self.version, patience, on_failure)
 
     def projects(self) -> list[Any]:
         """Return all projects."""

@@ -48,7 +48,8 @@ def choose_doubles(
     Raises:
         InputError: If there are not enough tasks, more were chosen before, or with another seed.
     """
-    project = int(require_project(studio, title).id)
+    studio.arrive(patience, on_failure)
+    project = int(studio.patiently(lambda: require_project(studio, title), patience, on_failure).id)
     listing = studio.patiently(lambda: list_tasks(studio, project), patience, on_failure)
     chosen = _choose(listing, title, number, seed)
     new = [hand_id for hand_id in chosen if listing.tasks[hand_id].hint.double is None]

@@ -146,8 +146,8 @@ def pull(studio: Studio, request: Request, on_note: Callable[[str], None]) -> Pu
         Unreachable: If the server is not there at the start, or was away for longer than ``patience``.
     """
     before = _earlier(request.out)
-    version = studio.version()
-    project = require_project(studio, request.project)
+    version = studio.arrive(request.patience, on_note)
+    project = studio.patiently(lambda: require_project(studio, request.project), request.patience, on_note)
     require_same_meaning(str(project.label_config), request.project)
     raw, work = studio.patiently(lambda: fetch_work(studio, int(project.id)), request.patience, on_note)
     write_bytes(request.out / RAW, raw)

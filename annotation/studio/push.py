@@ -135,7 +135,7 @@ def push(
     wanted = {hand.hand_id: _wanted(hand, guesses.get(hand.hand_id), request.margin) for hand in hands}
     _require_file_names(wanted)
     validate(wanted)
-    studio.version()
+    studio.arrive(request.patience, on_note)
     key = hashlib.sha256(f"{studio.url} {request.project}".encode()).hexdigest()[:20]
     otherwise = f"another push to {request.project!r} is running on this machine; wait until it ends"
     with held(home() / "locks" / key, otherwise):

@@ -213,7 +213,6 @@ def double(
     from annotation.studio.double import choose_doubles
 
     with _studio(url, token, timeout) as (studio, _):
-        studio.version()
         done = choose_doubles(studio, project, number, seed, patience, remark)
     if as_json:
         typer.echo(json.dumps(vars(done), indent=2))

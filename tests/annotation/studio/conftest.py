@@ -152,7 +152,7 @@ def server(label_studio: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield running
     finally:
         if running.process is not None and running.process.poll() is None:
-            assert running.stop() == 0
+            assert running.stop(signal.SIGTERM) == 0
 
 
 @dataclass

@@ -1,0 +1,248 @@
+"""Work of several people on a real server, and what ``hint studio pull`` makes of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from annotation.studio.client import Studio
+from annotation.studio.project import Listing, list_tasks
+from annotation.studio.task import results
+from hint.files import read_labels, read_pairs
+from hint.files.manifest import read_manifest, write_manifest
+from hint.provenance import sha256_file
+
+ANN, BEN = "ann@example.com", "ben@example.com"
+
+
+def push(server: Any, sample: Any, project: str) -> Listing:
+    server.hint("studio", "push", sample.manifest, "--predictions", sample.predictions, "--project", project)
+    studio = server.client()
+    return list_tasks(studio, studio.find(project).id)
+
+
+def submit(studio: Studio, task: Any, result: list[dict[str, Any]] | None = None, **more: Any) -> Any:
+    found = results(task.hint) if result is None else result
+    return studio.api.annotations.create(id=task.id, result=found, lead_time=12.0, **more)
+
+
+def moved(task: Any, joint: int, x: float, y: float, state: str) -> list[dict[str, Any]]:
+    """The results of a task after a point was moved, percent, and its state set."""
+    found = results(task.hint)
+    for one in found[2 * joint : 2 * joint + 2]:
+        one["value"] |= {"x": x, "y": y}
+    found[2 * joint + 1]["value"]["keypointlabels"] = [state]
+    return found
+
+
+def same_labels(found: Any, sample: Any, ids: list[str]) -> None:
+    rows = [sample.ids.index(hand_id) for hand_id in ids]
+    expected = sample.labels.select(rows)
+    assert found.hand_id.tolist() == ids
+    np.testing.assert_allclose(found.keypoints_2d, expected.keypoints_2d, atol=0.01)
+    assert np.array_equal(found.existence, expected.existence)
+    assert np.array_equal(found.occlusion, expected.occlusion)
+    np.testing.assert_array_equal(found.box_xyxy, expected.box_xyxy)
+    assert np.array_equal(found.is_right, expected.is_right)
+
+
+def test_labels_make_the_round_trip(server: Any, sample: Any, people: dict[str, str], tmp_path: Path) -> None:
+    listing = push(server, sample, "round trip")
+    ann = server.client(people[ANN])
+    for task in listing.tasks.values():
+        submit(ann, task)
+    out = tmp_path / "out"
+    done = server.hint("studio", "pull", "--project", "round trip", "--out", out)
+    assert "12 of 12 hands labelled" in done.stdout
+    same_labels(read_labels(out / ANN, ["train_newdays"]), sample, sample.ids)
+    for hand_id in sample.ids:
+        picture = out / ANN / "TRAIN_newdays_img" / f"{hand_id}.jpg"
+        assert picture.read_bytes() == (sample.folder / "TRAIN_newdays_img" / picture.name).read_bytes()
+    record = json.loads((out / "pull.json").read_text())
+    assert record["labels"] == {ANN: 12}
+    assert record["raw_sha256"] == sha256_file(out / "raw.json")
+    assert (record["server"], record["project"], record["url"]) == ("1.23.2", "round trip", server.url)
+    assert len(json.loads((out / "raw.json").read_text())) == 12
+    before = {path: path.read_bytes() for path in (out / ANN).rglob("*") if path.is_file()}
+    server.hint("studio", "pull", "--project", "round trip", "--out", out)
+    assert {path: path.read_bytes() for path in (out / ANN).rglob("*") if path.is_file()} == before
+
+
+def test_everything_people_do_is_told(server: Any, sample: Any, people: dict[str, str], tmp_path: Path) -> None:
+    listing = push(server, sample, "all sorts")
+    ids, tasks = sample.ids, [listing.tasks[hand_id] for hand_id in sample.ids]
+    ann, ben = server.client(people[ANN]), server.client(people[BEN])
+    submit(ann, tasks[0])
+    submit(ann, tasks[1], moved(tasks[1], 8, 40.0, 60.0, "occluded"))
+    contaminated = submit(ann, tasks[2])
+    ben.api.annotations.update(id=contaminated.id, result=moved(tasks[2], 4, 10, 10, "visible"))
+    submit(ann, tasks[3], [], was_cancelled=True)
+    submit(ann, tasks[4], [{**one, "id": f"x{one['id']}"} for one in results(tasks[4].hint)][2:])
+    unusable = {"id": "s", "from_name": "hand_status", "to_name": "image", "type": "choices"}
+    comment = {"id": "c", "from_name": "comment", "to_name": "image", "type": "textarea"}
+    spoken = [{**unusable, "value": {"choices": ["unusable"]}}, {**comment, "value": {"text": ["too dark"]}}]
+    submit(ben, tasks[5], [*results(tasks[5].hint), *spoken])
+    submit(ben, tasks[6], moved(tasks[6], 0, 1, 1, "visible"))
+    submit(ben, tasks[6], moved(tasks[6], 0, 2, 2, "visible"))
+    submit(ann, tasks[7], [], was_cancelled=True)
+    submit(ann, tasks[7])
+    draft(ben, tasks[8])
+    ben.api.tasks.create(project=server.client().find("all sorts").id, data={"image": "/x.jpg"})
+
+    done = server.hint("studio", "status", "--project", "all sorts")
+    assert "all sorts: 7 of 12 hands labelled (58.3%)" in done.stdout
+    status = json.loads(server.hint("studio", "status", "--project", "all sorts", "--json").stdout)
+    by_email = {person["email"]: person for person in status["people"]}
+    assert [by_email[ANN][key] for key in ("labelled", "skipped", "drafts", "changed_by_others")] == [5, 1, 0, 1]
+    assert [by_email[BEN][key] for key in ("labelled", "skipped", "drafts", "changed_by_others")] == [2, 0, 1, 0]
+    assert by_email[ANN]["seconds"] == 12.0
+
+    out = tmp_path / "out"
+    done = server.hint("studio", "pull", "--project", "all sorts", "--out", out, code=1)
+    record = json.loads((out / "pull.json").read_text())
+    assert record["labels"] == {ANN: 4, BEN: 1}
+    assert record["changed_by_others"] == [f"{ids[2]} ({ANN}, then {BEN})"]
+    assert record["skipped"] == {ANN: [ids[3]]}
+    assert record["drafts"] == {BEN: [ids[8]]}
+    assert record["unusable"] == {BEN: [ids[5]]}
+    assert record["problems"] == {"joints are missing": [f"{ids[4]} ({ANN})"]}
+    assert record["superseded"] == 1
+    assert len(record["foreign"]) == 1
+    assert f"left out 1: joints are missing: {ids[4]} ({ANN})" in done.stderr
+    assert f"drafts, not submitted by {BEN}: 1: {ids[8]}" in done.stderr
+
+    found = read_pairs(out / ANN / "TRAIN_newdays_img")
+    assert found.hand_id.tolist() == [ids[k] for k in (0, 1, 2, 7)]
+    same_labels(found.select([0, 3]), sample, [ids[0], ids[7]])
+    x, y, width, height = tasks[1].hint.crop
+    assert found.keypoints_2d[1, 8].tolist() == pytest.approx([x + 0.4 * width, y + 0.6 * height])
+    assert found.existence[1, 8]
+    assert found.occlusion[1, 8]
+    x, y, width, height = tasks[6].hint.crop
+    wrist = read_pairs(out / BEN / "TRAIN_newdays_img").keypoints_2d[0, 0]
+    assert wrist.tolist() == pytest.approx([x + 0.02 * width, y + 0.02 * height])
+    notes = [json.loads(text) for text in (out / ANN / "annotations.jsonl").read_text().splitlines()]
+    assert [note["moved"] for note in notes] == [[], ["index_tip"], ["thumb_tip"], []]
+
+    api = server.client().api
+    api.annotations.delete(id=contaminated.id)
+    server.hint("studio", "pull", "--project", "all sorts", "--out", out, code=1)
+    names = {path.stem for path in (out / ANN / "TRAIN_newdays_img").iterdir()}
+    assert names == {ids[k] for k in (0, 1, 7)}, "what is no longer there goes"
+
+
+def draft(studio: Studio, task: Any) -> None:
+    """Begin a task and leave it, as the labelling page does."""
+    answer = studio.http.post(
+        f"{studio.url}/api/tasks/{task.id}/drafts",
+        json={"result": results(task.hint), "lead_time": 3},
+        headers=studio.api._client_wrapper.get_headers(),
+    )
+    assert answer.status_code == 201, answer.text
+
+
+def offered(studio: Studio, project: int) -> str | None:
+    """The hand that Label All Tasks shows next."""
+    headers = studio.api._client_wrapper.get_headers()
+    answer = studio.http.get(f"{studio.url}/api/projects/{project}/next", headers=headers)
+    return str(answer.json()["data"]["hand_id"]) if answer.status_code == 200 else None
+
+
+def label_all(studio: Studio, project: int, listing: Listing) -> list[str]:
+    done: list[str] = []
+    while hand_id := offered(studio, project):
+        assert hand_id not in done
+        submit(studio, listing.tasks[hand_id])
+        done.append(hand_id)
+    return done
+
+
+def test_doubles_go_to_two_people_and_are_recorded(
+    server: Any, sample: Any, people: dict[str, str], tmp_path: Path
+) -> None:
+    listing = push(server, sample, "doubles")
+    project = server.client().find("doubles").id
+    first = json.loads(server.hint("studio", "double", 2, "--project", "doubles", "--seed", 5, "--json").stdout)
+    chosen = json.loads(server.hint("studio", "double", 4, "--project", "doubles", "--seed", 5, "--json").stdout)
+    assert len(chosen["hand_ids"]) == 4
+    assert set(first["hand_ids"]) < set(chosen["hand_ids"])
+    assert "0 of them new" in server.hint("studio", "double", 4, "--project", "doubles", "--seed", 5).stdout
+    assert "use --seed 5" in server.hint("studio", "double", 6, "--project", "doubles", code=2).stderr
+    assert (
+        "none can be taken back"
+        in server.hint("studio", "double", 1, "--seed", 5, "--project", "doubles", code=2).stderr
+    )
+    push(server, sample, "doubles")
+
+    ann = label_all(server.client(people[ANN]), project, listing)
+    assert sorted(ann) == sample.ids
+    ben = label_all(server.client(people[BEN]), project, listing)
+    assert sorted(ben) == chosen["hand_ids"], "the second person gets exactly the doubles"
+    done = server.hint("studio", "status", "--project", "doubles")
+    assert "doubles: 4, 4 labelled by two, 0 by one" in done.stdout
+    out = tmp_path / "out"
+    server.hint("studio", "pull", "--project", "doubles", "--out", out)
+    record = json.loads((out / "pull.json").read_text())
+    assert record["doubles"] == [{"hand_id": i, "annotators": [ANN, BEN]} for i in chosen["hand_ids"]]
+    assert "labels of 2 people" in server.hint("export", out, "--out", tmp_path / "x", code=2).stderr
+    server.hint("export", out, "--out", tmp_path / "labels", "--prefer", BEN)
+    same_labels(read_labels(tmp_path / "labels", ["train_newdays"]), sample, sample.ids)
+
+
+def test_pictures_need_not_lie_where_they_lay(server: Any, sample: Any, people: dict[str, str], tmp_path: Path) -> None:
+    listing = push(server, sample, "moved pictures")
+    submit(server.client(people[ANN]), listing.tasks[sample.ids[0]])
+    sample.folder.rename(tmp_path / "elsewhere")
+    out = tmp_path / "out"
+    done = server.hint("studio", "pull", "--project", "moved pictures", "--out", out)
+    assert "1 labels have no picture beside them (--manifest FILE says where they are)" in done.stderr
+    manifest = tmp_path / "elsewhere" / sample.manifest.name
+    server.hint("studio", "pull", "--project", "moved pictures", "--out", out, "--manifest", manifest)
+    assert (out / ANN / "TRAIN_newdays_img" / f"{sample.ids[0]}.jpg").is_file()
+
+
+def test_hands_without_a_box_get_the_one_around_their_points(
+    server: Any, sample: Any, people: dict[str, str], tmp_path: Path
+) -> None:
+    hands = [hand.model_copy(update={"box_xyxy": None}) for hand in read_manifest(sample.manifest)]
+    write_manifest(sample.manifest, hands)
+    listing = push(server, sample, "no boxes")
+    submit(server.client(people[ANN]), listing.tasks[sample.ids[0]])
+    server.hint("studio", "pull", "--project", "no boxes", "--out", tmp_path / "out")
+    found = read_pairs(tmp_path / "out" / ANN / "TRAIN_newdays_img")
+    points = found.keypoints_2d[0]
+    assert found.box_xyxy[0].tolist() == [*points.min(0).tolist(), *points.max(0).tolist()]
+
+
+def test_nothing_of_yours_is_overwritten(server: Any, sample: Any, tmp_path: Path) -> None:
+    push(server, sample, "overwrite")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "thesis.txt").write_text("mine")
+    done = server.hint("studio", "pull", "--project", "overwrite", "--out", out, code=2)
+    assert "holds something else than an earlier pull" in done.stderr
+    assert [path.name for path in out.iterdir()] == ["thesis.txt"]
+
+
+def test_a_deleted_project_is_one_line(server: Any, sample: Any, tmp_path: Path) -> None:
+    push(server, sample, "deleted")
+    api = server.client().api
+    api.projects.delete(id=server.client().find("deleted").id)
+    done = server.hint("studio", "pull", "--project", "deleted", "--out", tmp_path / "out", code=2)
+    assert "has no project 'deleted'" in done.stderr
+
+
+def test_a_deleted_task_comes_back_with_the_next_push(
+    server: Any, sample: Any, people: dict[str, str], draw_sample: Callable[..., Any]
+) -> None:
+    listing = push(server, sample, "deleted task")
+    server.client().api.tasks.delete(id=str(listing.tasks[sample.ids[3]].id))
+    done = server.hint(
+        "studio", "push", sample.manifest, "--predictions", sample.predictions, "--project", "deleted task"
+    )
+    assert "1 new, 1 got their points" in done.stdout

@@ -1,0 +1,145 @@
+"""``hint export`` as a person types it: from pulled labels, and from any HInt root."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from annotation.studio.pull import PullRecord
+from hint.files import read_coco, read_evaluation_npz, read_labels, write_json, write_pairs
+from hint.images import write_image
+from hint.types import HandLabels
+
+HINT = Path(sys.executable).with_name("hint")
+ANN, BEN, CID = "ann@example.com", "ben@example.com", "cid@example.com"
+
+
+def hint(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([str(HINT), *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def record(labels: dict[str, int]) -> PullRecord:
+    return PullRecord(
+        url="http://127.0.0.1:8089",
+        server="1.23.2",
+        project="mine",
+        project_id=1,
+        provenance={"utc": "2026-01-01T00:00:00+00:00"},
+        raw_sha256="0" * 64,
+        tasks=12,
+        labelled=12,
+        labels=labels,
+        pictures=0,
+        pictures_absent=[],
+        unusable={},
+        skipped={},
+        drafts={},
+        changed_by_others=[],
+        superseded=0,
+        doubled=[],
+        foreign=[],
+        problems={},
+        doubles=[],
+        files=[],
+    )
+
+
+def shifted(labels: HandLabels, by: float) -> HandLabels:
+    return HandLabels(**{**vars(labels), "keypoints_2d": labels.keypoints_2d + by})
+
+
+@pytest.fixture
+def pulled(tmp_path: Path, make: Callable[..., HandLabels]) -> tuple[Path, HandLabels]:
+    """Twelve hands; ann labelled 0..7, ben 6..9, cid 9..11, each with another offset."""
+    truth = make()
+    out = tmp_path / "pulled"
+    parts = {ANN: slice(0, 8), BEN: slice(6, 10), CID: slice(9, 12)}
+    for by, (email, part) in enumerate(parts.items()):
+        folder = out / email / "TRAIN_newdays_img"
+        write_pairs(folder, shifted(truth.select(part), by))
+        for hand_id in truth.hand_id[part].tolist():
+            write_image(folder / f"{hand_id}.jpg", np.full((200, 240, 3), 80 * by, np.uint8))
+        (out / email / "annotations.jsonl").write_text("{}\n")
+    write_json(out / "pull.json", record({ANN: 8, BEN: 4, CID: 3}).model_dump(mode="json"))
+    return out, truth
+
+
+def offsets(found: HandLabels, truth: HandLabels) -> list[int]:
+    order = np.argsort(truth.hand_id)
+    assert found.hand_id.tolist() == truth.hand_id[order].tolist()
+    return np.round((found.keypoints_2d - truth.keypoints_2d[order]).mean((1, 2))).astype(int).tolist()
+
+
+def test_the_person_named_first_decides(pulled: tuple[Path, HandLabels], tmp_path: Path) -> None:
+    source, truth = pulled
+    done = hint("export", source, "--prefer", BEN, "--out", tmp_path / "out")
+    assert f"12 hands: 6 by {ANN}, 4 by {BEN}, 2 by {CID}" in done.stderr
+    found = read_labels(tmp_path / "out", ["train_newdays"])
+    order = np.argsort(truth.hand_id)
+    assert offsets(found, truth) == np.array([0] * 6 + [1] * 4 + [2] * 2)[order].tolist()
+    for hand_id in found.hand_id.tolist():
+        by = [ANN, BEN, CID][offsets(found, truth)[found.hand_id.tolist().index(hand_id)]]
+        for suffix in (".json", ".jpg"):
+            name = f"TRAIN_newdays_img/{hand_id}{suffix}"
+            assert (tmp_path / "out" / name).read_bytes() == (source / by / name).read_bytes()
+    told = json.loads((tmp_path / "out" / "provenance.json").read_text())
+    assert told["taken_from"] == {ANN: 6, BEN: 4, CID: 2}
+    assert (told["hands"], told["pull"]["project"]) == (12, "mine")
+
+
+def test_hands_nobody_decides_are_named(pulled: tuple[Path, HandLabels], tmp_path: Path) -> None:
+    source, _ = pulled
+    said = hint("export", source, "--prefer", ANN, "--out", tmp_path / "out", code=2).stderr
+    assert f"1 hands have several labels and none by {ANN}" in said
+    hint("export", source, "--prefer", ANN, "--prefer", CID, "--out", tmp_path / "out")
+    said = hint("export", source, "--out", tmp_path / "x", code=2).stderr
+    assert f"labels of 3 people: {ANN}, {BEN}, {CID}" in said
+    assert "did you mean" in hint("export", source, "--annotator", "an@example.com", "--out", "x", code=2).stderr
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("fmt", ["hint", "npz", "coco"])
+def test_every_format_holds_the_same_labels(pulled: tuple[Path, HandLabels], tmp_path: Path, fmt: str) -> None:
+    source, truth = pulled
+    out = tmp_path / "out"
+    hint("export", source, "--annotator", ANN, "--format", fmt, "--out", out)
+    read = {
+        "hint": lambda: read_labels(out, ["train_newdays"]),
+        "npz": lambda: read_evaluation_npz(out, "TRAIN_newdays_img"),
+        "coco": lambda: read_coco(out / "labels.json"),
+    }
+    found = read[fmt]()
+    expected = truth.select(np.argsort(truth.hand_id[:8]))
+    assert found.hand_id.tolist() == expected.hand_id.tolist()
+    for name in ("keypoints_2d", "box_xyxy", "existence", "is_right"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+    np.testing.assert_array_equal(found.visibility, expected.visibility)
+    if fmt == "coco":
+        assert {Path(image).is_file() for image in found.image.tolist()} == {True}
+        content = json.loads((out / "labels.json").read_text())
+        assert {v for one in content["annotations"] for v in one["keypoints"][2::3]} == {0, 1, 2}
+        assert (out / "labels.provenance.json").is_file()
+    said = hint("export", source, "--annotator", ANN, "--format", fmt, "--out", out, code=2).stderr
+    assert "is there already" in said
+
+
+def test_any_hint_root_will_do(hint_root: Path, tmp_path: Path) -> None:
+    hint("export", hint_root, "--format", "coco", "--out", tmp_path / "mine.json")
+    found = read_coco(tmp_path / "mine.json")
+    np.testing.assert_array_equal(found.keypoints_2d, read_labels(hint_root).keypoints_2d)
+    assert (tmp_path / "mine.provenance.json").is_file()
+    hint("export", hint_root / "TEST_newdays_img", "--out", tmp_path / "one")
+    for path in (hint_root / "TEST_newdays_img").iterdir():
+        assert (tmp_path / "one" / "TEST_newdays_img" / path.name).read_bytes() == path.read_bytes()
+    (tmp_path / "empty").mkdir()
+    assert "holds no labels" in hint("export", tmp_path / "empty", "--out", tmp_path / "x", code=2).stderr
+    assert "no such folder" in hint("export", tmp_path / "no", "--out", tmp_path / "x", code=2).stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,9 @@ from hint.methods.mmpose.model import BuiltModel, build, crop_input
 from hint.methods.mmpose.settings import ModelSettings, read_settings
 from hint.types import Float, Hand, Image, MethodCard, MethodOptions, Predictions
 from hint.weights import file_sha256
+
+#: More crops than this fall out of the caches of a CPU and take longer each.
+_AT_ONCE_ON_CPU = 8
 
 
 class MMPoseMethod:
@@ -44,8 +48,9 @@ class MMPoseMethod:
         }
         self.device = device_name(device)
         self._model = model
+        self._on_cpu = device.type == "cpu"
         # Convolutions on the CPU turn every input to this layout and back otherwise.
-        layout = torch.channels_last if device.type == "cpu" else torch.preserve_format
+        layout = torch.channels_last if self._on_cpu else torch.preserve_format
         self._network = model.network.to(device, memory_format=layout)
 
     @classmethod
@@ -92,6 +97,12 @@ class MMPoseMethod:
         Raises:
             InputError: If they do not fit into the memory of the GPU together.
         """
+        parts = math.ceil(len(prepared) / _AT_ONCE_ON_CPU) if self._on_cpu else 1
+        found = [self._forward([prepared[k] for k in rows]) for rows in np.array_split(np.arange(len(prepared)), parts)]
+        keypoints, scores = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+        return keypoints, scores
+
+    def _forward(self, prepared: Sequence[dict[str, Any]]) -> tuple[Float, Float]:
         # A batch of one takes another way through matrix products and differs in the last digits from any other.
         pair = [*prepared, *prepared] if len(prepared) == 1 else prepared
         batch = {

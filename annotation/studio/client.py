@@ -18,6 +18,8 @@ from hint.errors import HintError, InputError
 
 #: Seconds an answer may take. Long, because a request that outlives it may still be carried out later.
 TIMEOUT = 600.0
+#: Seconds a small question, which may be asked again, may take.
+_SMALL = 60.0
 #: Tasks listed at a time.
 _PAGE = 1000
 #: Columns of a listed task; of the predictions the table itself, not a counter, is asked.
@@ -137,6 +139,7 @@ class Studio:
         with one_line(self.url):
             self.api = LabelStudio(base_url=address.url, api_key=address.token, httpx_client=http, max_retries=0)
         self.once: Any = {"max_retries": 0, "timeout_in_seconds": int(max(1, timeout))}
+        self.small: Any = {"max_retries": 0, "timeout_in_seconds": int(max(1, min(timeout, _SMALL)))}
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
@@ -155,11 +158,14 @@ class Studio:
         Raises:
             Unreachable: As the last try did.
         """
+        away_since = 0.0
         for tries_left in range(_TRIES, 0, -1):
             try:
                 return work()
             except Unreachable as error:
-                if time.monotonic() - self.heard > patience or tries_left == 1:
+                # What was heard after the last failure ends an absence.
+                away_since = time.monotonic() if self.heard > away_since else away_since
+                if time.monotonic() - away_since > patience or tries_left == 1:
                     raise
                 on_failure(str(error))
                 time.sleep(1)
@@ -168,8 +174,8 @@ class Studio:
     def version(self) -> str:
         """Return the server's version; this also tells whether the token is accepted."""
         with self._asking():
-            self.api.users.whoami(request_options=self.once)
-            return str(self.api.versions.get(request_options=self.once).release)
+            self.api.users.whoami(request_options=self.small)
+            return str(self.api.versions.get(request_options=self.small).release)
 
     def arrive(self, patience: float, on_failure: OnFailure) -> str:
         """Return the version of a server that must be there now; one that is just being restarted is waited for.
@@ -186,12 +192,12 @@ class Studio:
     def projects(self) -> list[Any]:
         """Return all projects."""
         with self._asking():
-            return list(self.api.projects.list(page_size=500, request_options=self.once))
+            return list(self.api.projects.list(page_size=500, request_options=self.small))
 
     def project(self, project: int) -> Any:
         """Return a project as it is now."""
         with self._asking():
-            return self.api.projects.get(project, request_options=self.once)
+            return self.api.projects.get(project, request_options=self.small)
 
     def find(self, title: str) -> Any | None:
         """Return the project of a title, None where there is none.
@@ -225,7 +231,7 @@ class Studio:
         """Let annotators start from the predictions of a model version."""
         with self._asking():
             self.api.projects.update(
-                id=project, model_version=version, show_collab_predictions=True, request_options=self.once
+                id=project, model_version=version, show_collab_predictions=True, request_options=self.small
             )
 
     def tasks(self, project: int) -> list[dict[str, Any]]:
@@ -263,7 +269,7 @@ class Studio:
     def change_task(self, task: int, **values: Any) -> None:
         """Change ``data`` or ``overlap`` of a task."""
         with self._asking():
-            self.api.tasks.update(id=str(task), request_options=self.once, **values)
+            self.api.tasks.update(id=str(task), request_options=self.small, **values)
 
     def export(self, project: int) -> bytes:
         """Return all tasks with annotations and drafts, as the server's JSON."""
@@ -273,20 +279,20 @@ class Studio:
     def emails(self) -> dict[int, str]:
         """Return user id -> email."""
         with self._asking():
-            return {int(user.id): str(user.email) for user in self.api.users.list(request_options=self.once)}
+            return {int(user.id): str(user.email) for user in self.api.users.list(request_options=self.small)}
 
     def serve_folder(self, project: int, folder: str) -> None:
         """Let a project show pictures of a folder of the server's; never synchronised, that would make tasks."""
         with self._asking():
             local = self.api.import_storage.local
-            if any(one.path == folder for one in local.list(project=project, request_options=self.once)):
+            if any(one.path == folder for one in local.list(project=project, request_options=self.small)):
                 return
-            local.create(project=project, path=folder, title="hint", use_blob_urls=True, request_options=self.once)
+            local.create(project=project, path=folder, title="hint", use_blob_urls=True, request_options=self.small)
 
     def uploads(self, project: int) -> dict[str, str]:
         """Return file name as it was sent -> address, of the files uploaded to a project."""
         with self._asking():
-            files = self.api.files.list(project, all_=True, request_options=self.once)
+            files = self.api.files.list(project, all_=True, request_options=self.small)
         # The server puts eight digits and a dash before a name.
         return {str(one.file).rpartition("/")[2].partition("-")[2]: f"/data/{one.file}" for one in files}
 

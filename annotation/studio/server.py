@@ -70,7 +70,7 @@ def serve(
         login.pictures.mkdir(parents=True, exist_ok=True)
         if saved := back_up(data):
             on_note(f"backup of the last state: {saved}")
-        else:
+        if not login_path(data).is_file():
             on_note("the first start makes the tables: half a minute, more on a busy machine")
         write_login(login_path(data), login)
         with _running(label_studio, login, port, {**os.environ, **_variables(login), **database}) as process:

@@ -28,7 +28,7 @@ Url = Annotated[
     str | None, typer.Option(help="Server; else $HINT_STUDIO_URL, else what hint studio serve started last.")
 ]
 Token = Annotated[str | None, typer.Option(help="Token of a user; else $HINT_STUDIO_TOKEN, else the local server's.")]
-Timeout = Annotated[float, typer.Option(help="Seconds an answer may take.", min=0.01)]
+Timeout = Annotated[float, typer.Option(help="Seconds an answer may take.", min=1)]
 Patience = Annotated[float, typer.Option(help="Seconds the server may be away before giving up.", min=0)]
 
 

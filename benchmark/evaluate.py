@@ -33,7 +33,10 @@ from hint.provenance import collect, peak_gpu_memory_bytes, peak_memory_bytes
 from hint.types import HandLabels, Method, MethodCard, Predictions
 
 #: Packages whose versions can change a number.
-RECORDED_PACKAGES = ("numpy", "opencv-python-headless", "torch", "timm", "smplx", "mediapipe")
+RECORDED_PACKAGES = (
+    *("numpy", "opencv-python-headless", "torch", "timm", "smplx", "mediapipe"),
+    *("mmpose", "mmengine", "mmcv-lite"),
+)
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,9 @@ class OracleNoise:
         if sigma < 0:
             raise InputError(f"{CARD.name}: --set sigma={sigma:g} must not be negative")
         if options.labels is None:
-            raise InputError(f"{CARD.name} looks at the ground truth, and none was given; give labels with --data")
+            raise InputError(
+                f"{CARD.name} looks at the ground truth, so it runs where there is some: hint eval --data LABELS"
+            )
         return cls(options.labels, sigma, options.seed)
 
     def prepare(self, hand: Hand, image: Image | None) -> None:

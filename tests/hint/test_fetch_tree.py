@@ -323,9 +323,10 @@ def test_known_digest_fits_at_both_ends_only() -> None:
     assert not known.fits("0" * 60 + "c7fe")
 
 
-def test_every_tree_has_a_digest() -> None:
+def test_what_has_an_address_is_of_one_kind_and_every_tree_has_a_digest() -> None:
     for name, asset in ASSETS.items():
-        assert bool(asset.members) + (asset.tree is not None) == bool(asset.url), name
+        kinds = (bool(asset.members), asset.tree is not None, asset.single is not None)
+        assert sum(kinds) == bool(asset.url), name
         assert (asset.tree is None) == (asset.archive_digest is None), name
 
 

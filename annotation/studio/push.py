@@ -51,6 +51,7 @@ class Request:
         predictions: Points to start from, or None.
         margin: Room around the box in units of its longest side; None = whole frames.
         patience: Seconds the server may be away.
+        only: File of the ids to push, one per line; None for all of the manifest.
     """
 
     manifest: Path
@@ -58,6 +59,24 @@ class Request:
     predictions: Path | None = None
     margin: float | None = 0.5
     patience: float = 120.0
+    only: Path | None = None
+
+    def hands(self) -> list[SampledHand]:
+        """Read the hands to push.
+
+        Raises:
+            InputError: If manifest or ids cannot be read, or the manifest lacks some of the ids.
+        """
+        hands = read_manifest(self.manifest)
+        if self.only is None:
+            return hands
+        try:
+            ids = set(self.only.read_text("utf-8").split())
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{self.only} is no list of ids, one per line: {error}") from error
+        if strangers := sorted(ids - {hand.hand_id for hand in hands}):
+            raise InputError(f"{self.manifest} lacks {len(strangers)} hands of {self.only}: {some_ids(strangers)}")
+        return [hand for hand in hands if hand.hand_id in ids]
 
 
 @dataclass
@@ -130,7 +149,7 @@ def push(
         Unreachable: If the server is not there at the start, or was away for longer than ``patience``.
         StudioError: If the server does not take what it is given, or another push to the project is running.
     """
-    hands = read_manifest(request.manifest)
+    hands = request.hands()
     guesses = read_guesses(request.predictions, hands) if request.predictions else {}
     wanted = {hand.hand_id: _wanted(hand, guesses.get(hand.hand_id), request.margin) for hand in hands}
     _require_file_names(wanted)

@@ -86,6 +86,7 @@ def push(
     manifest: Annotated[Path, typer.Argument(help="Manifest that hint sample wrote.")],
     project: Project,
     predictions: Annotated[Path | None, typer.Option(help="npz of points to start from.")] = None,
+    hands: Annotated[Path | None, typer.Option(help="Push only these: a file of ids, one per line.")] = None,
     margin: Annotated[
         float, typer.Option(help="Room around the box, in units of its longest side.", min=0, max=100)
     ] = 0.5,
@@ -104,7 +105,7 @@ def push(
     from annotation.studio.push import Request
     from annotation.studio.push import push as put
 
-    request = Request(manifest, project, predictions, None if full_frame else margin, patience)
+    request = Request(manifest, project, predictions, None if full_frame else margin, patience, hands)
     with _studio(url, token, timeout) as (studio, login), _steps("pushing") as on_step:
         place = _place(upload, served, login)
         try:
@@ -203,6 +204,9 @@ def double(
     number: Annotated[int, typer.Argument(metavar="K", help="How many hands two people are to label, in all.", min=1)],
     project: Project,
     seed: Seed = 0,
+    listing: Annotated[
+        Path | None, typer.Option("--list", help="File to write their ids to, for push --hands.")
+    ] = None,
     url: Url = None,
     token: Token = None,
     timeout: Timeout = 600.0,
@@ -211,9 +215,12 @@ def double(
 ) -> None:
     """Have K random hands labelled by two people who do not see each other's work."""
     from annotation.studio.double import choose_doubles
+    from hint.files import write_bytes
 
     with _studio(url, token, timeout) as (studio, _):
         done = choose_doubles(studio, project, number, seed, patience, remark)
+    if listing is not None:
+        write_bytes(listing, "".join(f"{hand_id}\n" for hand_id in done.hand_ids).encode())
     if as_json:
         typer.echo(json.dumps(vars(done), indent=2))
         return

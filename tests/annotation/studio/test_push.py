@@ -145,6 +145,23 @@ def test_what_is_there_is_never_changed(server: Any, sample: Any) -> None:
     assert tasks_of(server, "unchanged") == before
 
 
+def test_doubles_can_be_shown_without_points_in_a_project_of_their_own(
+    server: Any, sample: Any, tmp_path: Path
+) -> None:
+    push(server, sample, "with points")
+    listing = tmp_path / "doubles.txt"
+    server.hint("studio", "double", 3, "--project", "with points", "--list", listing)
+    ids = listing.read_text().split()
+    server.hint("studio", "push", sample.manifest, "--hands", listing, "--project", "blind")
+    server.hint("studio", "double", 3, "--project", "blind")
+    tasks = tasks_of(server, "blind")
+    assert sorted(task["data"]["hand_id"] for task in tasks) == sorted(ids)
+    assert [(task["predictions"], task["overlap"]) for task in tasks] == [([], 2)] * 3
+    listing.write_text("nobody_l\n")
+    refused = server.hint("studio", "push", sample.manifest, "--hands", listing, "--project", "blind", code=2)
+    assert f"lacks 1 hands of {listing}: nobody_l" in error(refused)
+
+
 def test_another_picture_than_the_sampled_one_is_refused(server: Any, sample: Any) -> None:
     picture = sample.folder / "TRAIN_newdays_img" / f"{sample.ids[5]}.jpg"
     Image.fromarray(read_image(picture)).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(picture)

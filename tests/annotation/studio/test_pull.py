@@ -153,11 +153,21 @@ def offered(studio: Studio, project: int) -> str | None:
     return str(answer.json()["data"]["hand_id"]) if answer.status_code == 200 else None
 
 
-def label_all(studio: Studio, project: int, listing: Listing) -> list[str]:
+def other_wrist(task: Any) -> list[dict[str, Any]]:
+    """The results of a task by somebody who sees the wrist otherwise, where it is in the frame."""
+    found = results(task.hint)
+    state = found[1]["value"]["keypointlabels"]
+    state[0] = {"visible": "occluded", "occluded": "visible"}.get(state[0], state[0])
+    return found
+
+
+def label_all(
+    studio: Studio, project: int, listing: Listing, label: Callable[[Any], list[dict[str, Any]] | None] = lambda _: None
+) -> list[str]:
     done: list[str] = []
     while hand_id := offered(studio, project):
         assert hand_id not in done
-        submit(studio, listing.tasks[hand_id])
+        submit(studio, listing.tasks[hand_id], label(listing.tasks[hand_id]))
         done.append(hand_id)
     return done
 
@@ -181,7 +191,7 @@ def test_doubles_go_to_two_people_and_are_recorded(
 
     ann = label_all(server.client(people[ANN]), project, listing)
     assert sorted(ann) == sample.ids
-    ben = label_all(server.client(people[BEN]), project, listing)
+    ben = label_all(server.client(people[BEN]), project, listing, other_wrist)
     assert sorted(ben) == chosen["hand_ids"], "the second person gets exactly the doubles"
     done = server.hint("studio", "status", "--project", "doubles")
     assert "doubles: 4, 4 labelled by two, 0 by one" in done.stdout
@@ -189,8 +199,16 @@ def test_doubles_go_to_two_people_and_are_recorded(
     server.hint("studio", "pull", "--project", "doubles", "--out", out)
     record = json.loads((out / "pull.json").read_text())
     assert record["doubles"] == [{"hand_id": i, "annotators": [ANN, BEN]} for i in chosen["hand_ids"]]
+    found = json.loads(server.hint("agreement", out / ANN, out / BEN, "--out", tmp_path / "a", "--json").stdout)
+    rows = [sample.ids.index(hand_id) for hand_id in chosen["hand_ids"]]
+    otherwise = int(sample.labels.existence[rows, 0].sum())
+    assert otherwise > 0, "some wrists are in the frame"
+    assert (found["hands"], len(found["only_a"]), found["only_b"]) == (4, len(sample.ids) - 4, [])
+    assert found["existence"]["value"] == 100
+    n = found["occlusion"]["n"]
+    assert found["occlusion"]["value"] == pytest.approx(100 * (n - otherwise) / n)
     assert "labels of 2 people" in server.hint("export", out, "--out", tmp_path / "x", code=2).stderr
-    server.hint("export", out, "--out", tmp_path / "labels", "--prefer", BEN)
+    server.hint("export", out, "--out", tmp_path / "labels", "--prefer", ANN)
     same_labels(read_labels(tmp_path / "labels", ["train_newdays"]), sample, sample.ids)
 
 

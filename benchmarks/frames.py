@@ -88,8 +88,8 @@ def compare(clip: Path, rounds: int, n_frames: int) -> dict[str, list[Cost]]:
     rng, cores = np.random.default_rng(0), os.cpu_count() or 1
     ways: dict[str, Callable[[Path, list[int]], Iterable[tuple[int, Any]]]] = {
         "whole clip to files": official,
-        "`cut_jpegs`": cut_jpegs,
-        f"`cut_jpegs`, threads={cores}": partial(cut_jpegs, threads=cores),
+        "`cut_jpegs`, one worker": partial(cut_jpegs, workers=1),
+        f"`cut_jpegs`, {cores} workers": partial(cut_jpegs, workers=cores),
         "`read_frames`, pixels": read_frames,
     }
     costs: dict[str, list[Cost]] = defaultdict(list)

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from os import cpu_count
 from pathlib import Path
 from threading import Event
 
@@ -116,7 +117,7 @@ def cut_frames(
         clips: Folder of ``<clip>.mp4``.
         root: The HInt folder.
         overwrite: "missing": cut what is not there; "never": refuse if any is; "always": cut all anew.
-        workers: Clips at the same time, by default one per core; each runs ffmpeg processes of its own.
+        workers: ffmpeg processes at the same time, by default one per core.
         on_done: Called with the number of pictures that were just dealt with.
 
     Raises:
@@ -136,7 +137,9 @@ def cut_frames(
     for clip in [clip for clip in wanted if not (clips / f"{clip}.mp4").is_file()]:
         cut.missing[clip] = _count(wanted.pop(clip))
         advance(cut.missing[clip])
-    for (clip, frames), (written, failure) in in_threads(partial(_cut_clip, clips), wanted.items(), workers):
+    workers = workers or cpu_count() or 1
+    work = partial(_cut_clip, clips, max(1, workers // max(1, len(wanted))))
+    for (clip, frames), (written, failure) in in_threads(work, wanted.items(), workers):
         cut.written += written
         if failure:
             cut.failed[clip] = failure
@@ -164,12 +167,12 @@ def _wanted(names: dict[str, list[str]], root: Path, overwrite: bool) -> tuple[d
     return wanted, present
 
 
-def _cut_clip(clips: Path, job: tuple[str, Frames], stop: Event) -> tuple[int, str]:
+def _cut_clip(clips: Path, workers: int, job: tuple[str, Frames], stop: Event) -> tuple[int, str]:
     """Return how many pictures were written, and why not all."""
     clip, frames = job
     written = 0
     try:
-        for number, jpeg in cut_jpegs(clips / f"{clip}.mp4", frames):
+        for number, jpeg in cut_jpegs(clips / f"{clip}.mp4", frames, workers=workers):
             if stop.is_set():
                 break
             for path in frames[number]:
@@ -177,7 +180,7 @@ def _cut_clip(clips: Path, job: tuple[str, Frames], stop: Event) -> tuple[int, s
                 written += 1
     except FrameRangeError as error:
         within = {number: paths for number, paths in frames.items() if number < error.length}
-        return (_cut_clip(clips, (clip, within), stop)[0] if within else 0), str(error)
+        return (_cut_clip(clips, workers, (clip, within), stop)[0] if within else 0), str(error)
     except VideoError as error:
         return written, str(error)
     return written, ""

@@ -78,7 +78,9 @@ def ego4d(
     missing: Annotated[
         Path | None, typer.Option(help="File to list clips in that are not there, for ego4d --video_uid_file.")
     ] = None,
-    workers: Annotated[int | None, typer.Option(help="Clips at the same time; by default one per core.", min=1)] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="ffmpeg processes at the same time; by default one per core.", min=1)
+    ] = None,
     overwrite: Annotated[
         Overwrite, typer.Option(help="missing: cut what is not there; never: refuse if any is; always: cut all anew.")
     ] = Overwrite.missing,

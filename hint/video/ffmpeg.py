@@ -6,7 +6,10 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
+from functools import partial
+from os import cpu_count
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +35,7 @@ def require_ffmpeg() -> None:
         )
 
 
-def cut_jpegs(video: Path, frames: Iterable[int], *, threads: int = 1) -> Iterator[tuple[int, bytes]]:
+def cut_jpegs(video: Path, frames: Iterable[int], *, workers: int | None = None) -> Iterator[tuple[int, bytes]]:
     """Yield frames of a video as JPEG, byte-identical to the files of ``ffmpeg -i video -qscale:v 1 %10d.jpg``.
 
     Nothing but the groups of pictures that hold the frames is decoded, and nothing is written to disk.
@@ -40,7 +43,7 @@ def cut_jpegs(video: Path, frames: Iterable[int], *, threads: int = 1) -> Iterat
     Args:
         video: The video; its first video stream is used.
         frames: Numbers from 0: frame n is the file numbered n+1.
-        threads: Threads of the decoder; they do not change a byte.
+        workers: Groups of pictures decoded at the same time, by default one per core.
 
     Yields:
         (number, JPEG), numbers ascending.
@@ -52,10 +55,14 @@ def cut_jpegs(video: Path, frames: Iterable[int], *, threads: int = 1) -> Iterat
     """
     require_ffmpeg()
     line = probe(video)
-    for run in line.runs(frames, longest=_LONGEST_RUN):
-        pictures = _decode(line, run, threads)
-        for picture, places in zip(pictures, run.places.values(), strict=True):
-            yield from ((place, picture) for place in places)
+    runs = line.runs(frames, longest=_LONGEST_RUN)
+    with ThreadPoolExecutor(workers or cpu_count() or 1) as pool:
+        try:
+            for run, pictures in zip(runs, pool.map(partial(_decode, line), runs), strict=True):
+                for picture, places in zip(pictures, run.places.values(), strict=True):
+                    yield from ((place, picture) for place in places)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def probe(video: Path) -> Timeline:
@@ -98,21 +105,21 @@ def _fraction(text: str) -> Fraction:
     return Fraction(int(numerator), int(denominator)) if int(denominator or 1) else Fraction(0)
 
 
-def _decode(line: Timeline, run: Run, threads: int) -> list[bytes]:
+def _decode(line: Timeline, run: Run) -> list[bytes]:
     """Return one JPEG per timestamp of a run; start at the beginning where the container cannot seek exactly."""
-    if (jpegs := _run_ffmpeg(line, run, threads, seek=True)) is None:
-        jpegs = _run_ffmpeg(line, run, threads, seek=False)
+    if (jpegs := _run_ffmpeg(line, run, seek=True)) is None:
+        jpegs = _run_ffmpeg(line, run, seek=False)
     if jpegs is None:
         raise VideoError(f"{line.video} cannot be decoded at frame {run.first}")
     return jpegs
 
 
-def _run_ffmpeg(line: Timeline, run: Run, threads: int, *, seek: bool) -> list[bytes] | None:
+def _run_ffmpeg(line: Timeline, run: Run, *, seek: bool) -> list[bytes] | None:
     # Half a frame behind the key frame, so that rounding to microseconds cannot fall before it.
     seconds = float((run.start - line.start) * line.time_base + 1 / (2 * line.rate))
     where = ["-noaccurate_seek", "-ss", f"{seconds:.6f}"] if seek and run.start > line.start else []
     wanted = "+".join(f"eq(pts,{pts})" for pts in run.places)
-    command = ["ffmpeg", "-v", "error", "-nostdin", "-threads", str(threads), "-copyts", *where, "-i", str(line.video)]
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-threads", "1", "-copyts", *where, "-i", str(line.video)]
     # A fine encoder clock, since frames of a variable rate may be closer than the stream's own.
     command += ["-map", "0:v:0", "-vf", f"select='{wanted}'", "-fps_mode", "passthrough", "-enc_time_base", "1:1000000"]
     command += ["-frames:v", str(len(run.places)), "-qscale:v", "1", "-c:v", "mjpeg", "-f", "image2pipe", "-"]

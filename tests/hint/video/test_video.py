@@ -56,9 +56,12 @@ def test_single_frames_are_found_by_seeking(name: str, clip: Clip, decoded: Deco
         assert list(cut_jpegs(clip(name), [number])) == [(number, truth[number])]
 
 
-def test_the_number_of_threads_changes_nothing(clip: Clip, decoded: Decoded) -> None:
-    path = clip(NAMES[0])
-    assert list(cut_jpegs(path, [7, 99], threads=4)) == [(7, decoded(path)[7]), (99, decoded(path)[99])]
+@pytest.mark.parametrize("workers", [1, 4])
+def test_the_number_of_workers_changes_nothing(workers: int, clip: Clip, decoded: Decoded) -> None:
+    path = clip(NAMES[1])
+    wanted = [3, 50, 88, 119]
+    assert len(probe(path).runs(wanted)) > 1
+    assert list(cut_jpegs(path, wanted, workers=workers)) == [(n, decoded(path)[n]) for n in wanted]
 
 
 def test_frames_may_come_in_any_order_and_repeat(clip: Clip) -> None:

@@ -22,7 +22,6 @@ from annotation.studio.client import Studio, StudioError, Unreachable
 from annotation.studio.config import label_config
 from annotation.studio.guess import read_guesses
 from annotation.studio.install import home
-from annotation.studio.lock import held
 from annotation.studio.picture import crop_of, cut, read_frame, shown_size
 from annotation.studio.place import Place
 from annotation.studio.project import Listing, Task, ensure_project, list_tasks
@@ -31,6 +30,7 @@ from hint.errors import InputError, some_ids
 from hint.files import write_json
 from hint.files.manifest import SampledHand, read_manifest
 from hint.images import encode_image
+from hint.lock import held
 from hint.workers import in_threads
 
 #: Tasks, or predictions, per request: larger ones are hardly faster, and lock the annotators out for longer.
@@ -156,7 +156,7 @@ def push(
     validate(wanted)
     studio.arrive(request.patience, on_note)
     key = hashlib.sha256(f"{studio.url} {request.project}".encode()).hexdigest()[:20]
-    otherwise = f"another push to {request.project!r} is running on this machine; wait until it ends"
+    otherwise = StudioError(f"another push to {request.project!r} is running on this machine; wait until it ends")
     with held(home() / "locks" / key, otherwise):
         job = _Job(studio, request, {hand.hand_id: hand for hand in hands}, wanted, on_note, on_step)
         project = job.patiently(lambda: ensure_project(studio, request.project))

@@ -11,16 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from hint import settings
 from hint.fetch.archive import Member
 from hint.fetch.assets import ASSETS, Asset, KnownDigest, SingleFile, asset
 from hint.fetch.job import FetchReport, Job, plan
-from hint.fetch.lock import only_one
 from hint.fetch.members import fetch_members
 from hint.fetch.receipts import receipt, receipt_path
 from hint.fetch.single import fetch_single
 from hint.fetch.transfer import FetchError, OnProgress
 from hint.fetch.tree import fetch_tree
 from hint.fetch.zipped import Tree
+from hint.lock import held
 
 __all__ = [
     "ASSETS",
@@ -73,7 +74,8 @@ def fetch(
 
 def carry_out(job: Job, on_progress: OnProgress | None = None) -> FetchReport:
     """Do what :func:`plan` has checked; the second half of :func:`fetch`."""
-    with _disk_errors(job), only_one(job.name):
+    running = FetchError(f"another `hint fetch {job.name}` is running; wait until it ends")
+    with _disk_errors(job), held(settings.home() / "downloads" / f"{job.name}.lock", running):
         tree, single = job.asset.tree, job.asset.single
         if single:
             return fetch_single(job, single, on_progress)

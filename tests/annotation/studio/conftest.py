@@ -21,11 +21,11 @@ import pytest
 
 from annotation.studio.client import Address, Studio
 from annotation.studio.install import VERSION, install
-from annotation.studio.lock import held
-from hint.errors import MissingRequirementError
+from hint.errors import HintError, MissingRequirementError
 from hint.files import write_predictions
 from hint.files.manifest import SampledHand, write_manifest
 from hint.images import write_image
+from hint.lock import held
 from hint.provenance import sha256_file
 from hint.types import HandLabels, Predictions
 
@@ -134,7 +134,7 @@ def label_studio() -> Path:
     CACHE.parent.mkdir(parents=True, exist_ok=True)
     if not (CACHE / ".ready").is_file():
         try:
-            with held(CACHE.with_suffix(".lock"), "another test session is installing Label Studio"):
+            with held(CACHE.with_suffix(".lock"), HintError("another test run is installing Label Studio")):
                 install(CACHE)
         except MissingRequirementError as error:
             if os.environ.get("CI"):

@@ -5,24 +5,27 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO
 
-from hint import settings
-from hint.fetch.transfer import FetchError
+from hint.errors import HintError
 
 
 @contextmanager
-def only_one(name: str) -> Iterator[None]:
+def held(path: Path, otherwise: HintError) -> Iterator[None]:
     """Hold a lock that ends with the process, so that none is left behind after a crash.
 
+    Args:
+        path: File to lock; it stays.
+        otherwise: What to raise if another process holds it.
+
     Raises:
-        FetchError: If another process holds it.
+        HintError: If another process holds it.
     """
-    path = settings.home() / "downloads" / f"{name}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as handle:
+    with path.open("ab") as handle:
         if not _lock(handle):
-            raise FetchError(f"another `hint fetch {name}` is running; wait until it ends")
+            raise otherwise
         yield
 
 

@@ -1,0 +1,1 @@
+"""Training of HaMeR: data, losses, discriminator, loop, presets."""

@@ -1,0 +1,107 @@
+"""What a training step gets: a batch of augmented crops and whatever is known about the hands in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from hint.errors import InputError
+
+#: Shape of each tensor after the batch axis; S is the side of the stored crops.
+_SHAPES: dict[str, tuple[int | str, ...]] = {
+    "crops": ("S", "S", 3),
+    "colour": (3,),
+    "keypoints_2d": (21, 3),
+    "keypoints_3d": (21, 4),
+    "global_orient": (1, 3, 3),
+    "hand_pose": (15, 3, 3),
+    "betas": (10,),
+    "has_hand_pose": (),
+    "has_betas": (),
+    "is_right": (),
+    "affine": (2, 3),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """B training hands. Left hands are mirrored already: everything but ``is_right`` is that of a right hand.
+
+    Pictures travel as they are smallest, uint8; :attr:`image` finishes them on whatever device the batch is.
+
+    Attributes:
+        key: Name of each hand.
+        crops: (B,S,S,3) uint8 RGB. With ``affine``, a larger crop that is not augmented yet.
+        colour: (B,3) factors on red, green and blue that are still to be applied.
+        keypoints_2d: (B,21,3) x and y in crop units (the square crop spans -0.5 to 0.5) and confidence.
+        keypoints_3d: (B,21,4) metres, not root-aligned, turned with the crop, and confidence.
+        global_orient: (B,1,3,3) rotation of the wrist, turned with the crop; absolute.
+        hand_pose: (B,15,3,3) rotations of the finger joints; absolute: the mean pose is in them.
+        betas: (B,10) shape.
+        has_hand_pose: (B,) bool, True where ``global_orient`` and ``hand_pose`` are supervised.
+        has_betas: (B,) bool, True where ``betas`` are.
+        is_right: (B,) bool, side before mirroring.
+        affine: (B,2,3) None where crops are finished; else where each point of the finished crop lies in the stored
+            one, both spanning -1 to 1.
+        size: Side of the finished crop, px, where ``affine`` is given.
+        skipped: Broken samples others were taken for, with the reason.
+    """
+
+    key: tuple[str, ...]
+    crops: Tensor
+    colour: Tensor
+    keypoints_2d: Tensor
+    keypoints_3d: Tensor
+    global_orient: Tensor
+    hand_pose: Tensor
+    betas: Tensor
+    has_hand_pose: Tensor
+    has_betas: Tensor
+    is_right: Tensor
+    affine: Tensor | None = None
+    size: int = 0
+    skipped: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        side = self.crops.shape[1] if self.crops.ndim == 4 else -1
+        for name, shape in _SHAPES.items():
+            tensor = getattr(self, name)
+            expected = (len(self.key), *(side if length == "S" else length for length in shape))
+            if tensor is not None and tuple(tensor.shape) != expected:
+                raise InputError(f"{name} of a batch has shape {tuple(tensor.shape)}, expected {expected}")
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+    @property
+    def image(self) -> Tensor:
+        """(B,S,S,3) float32 RGB in 0..255, augmented; what :func:`hint.methods.hamer.network.normalise` takes."""
+        pixels = self.crops.float()
+        if self.affine is not None:
+            grid = functional.affine_grid(self.affine, [len(self), 3, self.size, self.size], align_corners=False)
+            moved = functional.grid_sample(pixels.permute(0, 3, 1, 2), grid, align_corners=False)
+            pixels = moved.permute(0, 2, 3, 1)
+        return (pixels * self.colour[:, None, None]).clamp(0, 255)
+
+    def _map(self, change: Callable[[Tensor], Tensor], **others: Any) -> Batch:
+        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Batch(**{k: change(v) if isinstance(v, Tensor) else v for k, v in values.items()} | others)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
+        """Return the batch on a device."""
+        return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> Batch:
+        """Return the batch in memory that a GPU copies from by itself; called by torch's loader."""
+        return self._map(Tensor.pin_memory)
+
+    def select(self, index: slice | Tensor) -> Batch:
+        """Return the hands a slice, an index tensor or a mask picks."""
+        chosen = torch.arange(len(self))[index.cpu() if isinstance(index, Tensor) else index].tolist()
+        where = torch.tensor(chosen, dtype=torch.long)
+        return self._map(lambda tensor: tensor[where.to(tensor.device)], key=tuple(self.key[i] for i in chosen))

@@ -89,8 +89,9 @@ class Batch:
         return (pixels * self.colour[:, None, None]).clamp(0, 255)
 
     def _map(self, change: Callable[[Tensor], Tensor], **others: Any) -> Batch:
-        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Batch(**{k: change(v) if isinstance(v, Tensor) else v for k, v in values.items()} | others)
+        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)} | others
+        tensors: dict[str, Any] = {name: change(v) for name, v in values.items() if isinstance(v, Tensor)}
+        return Batch(**(values | tensors))
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
         """Return the batch on a device."""

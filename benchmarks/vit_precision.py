@@ -22,10 +22,11 @@ import torch
 from torch import Tensor
 
 from hint.mano.procedural import procedural_hand
+from hint.methods.device import float32_math
 from hint.methods.hamer.config import HamerConfig
 from hint.methods.hamer.load import build, random_network
 from hint.methods.hamer.network import Hamer, HandDecoder, normalise
-from hint.methods.hamer.precision import float32_math, set_precision
+from hint.methods.hamer.precision import set_precision
 from hint.weights import read_checkpoint
 
 #: Dense peak of an H100 or H200 SXM, TFLOP/s, from NVIDIA's data sheets.

@@ -16,11 +16,12 @@ from hint.crop import Square, box_to_square, box_to_tall_square, crop, crop_blur
 from hint.errors import InputError, MissingRequirementError, UnknownNameError
 from hint.mano.model import ManoModel
 from hint.mano.read import find_mano
+from hint.methods.device import choose_device, device_name, float32_math, memory_for
 from hint.methods.hamer.card import CARD, TINY_RANDOM, installed_weights, missing
 from hint.methods.hamer.config import HamerConfig
 from hint.methods.hamer.load import build, choose_mano, is_released, random_network
 from hint.methods.hamer.network import Hamer, HamerOutput, HandDecoder, normalise
-from hint.methods.hamer.precision import check_precision, choose_device, device_name, float32_math, set_precision
+from hint.methods.hamer.precision import check_precision, set_precision
 from hint.types import Float, Hand, Image, MethodCard, MethodOptions, Predictions
 from hint.weights import file_sha256, read_checkpoint
 
@@ -107,15 +108,10 @@ class HamerMethod:
         Raises:
             InputError: If they do not fit into the memory of the GPU together.
         """
-        try:
-            with float32_math(self._precision):
-                pixels = torch.from_numpy(np.stack(crops)).to(self._device)
-                output: HamerOutput = self._decoder(*self._network(normalise(pixels)))
-                return output
-        except torch.cuda.OutOfMemoryError as error:
-            fewer = max(len(crops) // 2, 1)
-            message = f"{len(crops)} hands at once do not fit into the GPU's memory; type: --batch-size {fewer}"
-            raise InputError(message) from error
+        with memory_for(len(crops)), float32_math(self._precision):
+            pixels = torch.from_numpy(np.stack(crops)).to(self._device)
+            output: HamerOutput = self._decoder(*self._network(normalise(pixels)))
+            return output
 
     def _square(self, hand: Hand) -> Square:
         square = box_to_square if self._crop_kind == "eval" else box_to_tall_square

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from hint.errors import InputError, MissingRequirementError
-from hint.methods.hamer.precision import choose_device, device_name, float32_math
+from hint.methods.device import choose_device, device_name, float32_math, memory_for
 from hint.methods.mmpose.card import CARD, PARTS, PRESETS, RANDOM, missing_parts, missing_weights, weights_path
 from hint.methods.mmpose.checkpoint import load_state, read_state
 from hint.methods.mmpose.model import BuiltModel, build, crop_input
@@ -110,13 +110,8 @@ class MMPoseMethod:
             # The model writes its answer into them.
             "data_samples": [item["data_samples"].clone() for item in pair],
         }
-        try:
-            with float32_math("fp32"):
-                found = [sample.pred_instances for sample in self._network.test_step(batch)][: len(prepared)]
-        except torch.cuda.OutOfMemoryError as error:
-            fewer = max(len(prepared) // 2, 1)
-            message = f"{len(prepared)} hands at once do not fit into the GPU's memory; type: --batch-size {fewer}"
-            raise InputError(message) from error
+        with memory_for(len(prepared)), float32_math("fp32"):
+            found = [sample.pred_instances for sample in self._network.test_step(batch)][: len(prepared)]
         joints = list(self._model.joints)
         keypoints = np.concatenate([instance.keypoints for instance in found])[:, joints, :2]
         scores = np.concatenate([instance.keypoint_scores for instance in found])[:, joints]

@@ -8,11 +8,11 @@ from hint.crop import box_to_square, crop
 from hint.errors import InputError, MissingRequirementError, UnknownNameError
 from hint.mano.procedural import procedural_hand
 from hint.mano.read import write_mano_npz
+from hint.methods.device import float32_math
 from hint.methods.hamer.card import missing
 from hint.methods.hamer.config import HamerConfig
 from hint.methods.hamer.load import random_network
 from hint.methods.hamer.method import HamerMethod
-from hint.methods.hamer.precision import float32_math
 from hint.types import Hand, Method, MethodOptions
 from hint.weights import convert, file_sha256, save
 

@@ -1,7 +1,8 @@
 """What the paper's baselines share: a network that looks at one crop per hand and never saw a left one.
 
-A baseline is cut its own way ("native", as its authors publish it) or the way HaMeR is ("hamer", twice the longest side
-of the box), because the paper does not say which box it gave them. Left hands are looked at in a mirror and carried back.
+A hand is cut out the method's own way ("native", as its authors publish it) or the way HaMeR's is ("hamer", twice the
+longest side of the box), because the paper does not say which box it gave them. Left hands are looked at in a mirror
+and carried back.
 """
 
 from __future__ import annotations

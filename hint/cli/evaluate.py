@@ -10,7 +10,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hint.cli.console import remark, show, show_rows
-from hint.cli.options import Device, Json, Out, Overwrite, Seed, key_values
+from hint.cli.options import (
+    BatchSize,
+    Device,
+    Json,
+    Limit,
+    Mano,
+    Out,
+    Overwrite,
+    OwnSettings,
+    Precision,
+    ReuseOrNot,
+    Seed,
+    Weights,
+    Where,
+    Workers,
+    key_values,
+)
 from hint.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,24 +49,25 @@ def evaluate(
     protocol: Annotated[str, typer.Option(help="Rules of scoring: see hint list protocols.")] = "hint-v1",
     out: Out = Path("hint-results"),
     seed: Seed = 0,
-    limit: Annotated[int | None, typer.Option(help="Evaluate this many hands, spread evenly.", min=1)] = None,
-    overwrite: Annotated[
-        Overwrite, typer.Option(help="missing: go on from what is there; never: refuse; always: start anew.")
-    ] = Overwrite.missing,
+    limit: Limit = None,
+    overwrite: ReuseOrNot = Overwrite.missing,
     as_json: Json = False,
-    device: Annotated[Device, typer.Option(help="Where networks run.")] = Device.auto,
-    precision: Annotated[str, typer.Option(help="fp32, bf16, ...: what the method offers.")] = "fp32",
-    batch_size: Annotated[int, typer.Option(help="Hands per forward pass.", min=1)] = 16,
-    workers: Annotated[int, typer.Option(help="Threads that read and crop pictures.", min=1)] = 2,
-    weights: Annotated[str | None, typer.Option(help="Weights file, or a name such as tiny-random.")] = None,
-    mano: Annotated[str | None, typer.Option(help="MANO_RIGHT.pkl or npz, or: procedural.")] = None,
+    device: Where = Device.auto,
+    precision: Precision = "fp32",
+    batch_size: BatchSize = 16,
+    workers: Workers = 2,
+    weights: Weights = None,
+    mano: Mano = None,
+    crop: Annotated[
+        str | None, typer.Option(help="Whose framing a baseline is given: native (its own) or hamer; another result.")
+    ] = None,
     train_data: Annotated[Path | None, typer.Option(help="Labels mean-pose is fitted on.")] = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", help="A method's own setting, key=value.")] = None,
+    settings: OwnSettings = None,
     selftest: Annotated[bool, typer.Option("--selftest", help="Check the method on twelve drawn hands.")] = False,
 ) -> None:
     """Evaluate a method, or a file of predictions, on labelled hands.
 
-    Predictions, error table and record go to OUT/<method>. A second run reuses what still holds.
+    Predictions, error table and record go to OUT/<method> (OUT/<method>-<crop>-crop with --crop). A second run reuses what still holds.
     """
     from benchmark.evaluate import Settings
     from benchmark.protocol import load_protocol
@@ -58,19 +75,25 @@ def evaluate(
 
     if (method is None) == (predictions is None):
         raise InputError("give either --method NAME or --predictions FILE.npz")
-    options = MethodOptions(device.value, precision, weights, mano, seed=seed, extra=key_values(settings or []))
+    options = MethodOptions(device.value, precision, weights, mano, seed=seed, extra=_extra(settings, crop))
     if selftest:
         _selftest(method, options)
     if data is None:
         raise InputError("what should be evaluated? give --data PATH")
     name = method or (predictions.stem if predictions else "")
-    run = Settings(load_protocol(protocol), out / name, limit, seed, batch_size, workers, overwrite.value)
+    folder = f"{name}-{crop}-crop" if crop else name
+    run = Settings(load_protocol(protocol), out / folder, limit, seed, batch_size, workers, overwrite.value)
     if predictions is not None:
         result = _evaluate_file(data, predictions, images, subset or [], run)
     else:
         result = _evaluate_method(name, data, images, subset or [], train_data, options, run)
     _report(result, run, as_json)
     raise typer.Exit(1 if result.record.coverage.missing else 0)
+
+
+def _extra(settings: list[str] | None, crop: str | None) -> dict[str, str]:
+    extra = key_values(settings or [])
+    return extra | {"crop": crop} if crop else extra
 
 
 def _evaluate_file(data: Path, predictions: Path, images: Path | None, subset: list[str], run: Settings) -> Evaluation:

@@ -10,7 +10,22 @@ import typer
 from typer.core import TyperGroup
 
 from hint.cli.console import remark, show_rows
-from hint.cli.options import Device, Json, Overwrite, Seed, key_values
+from hint.cli.options import (
+    BatchSize,
+    Device,
+    Json,
+    Limit,
+    Mano,
+    Overwrite,
+    OwnSettings,
+    Precision,
+    ReuseOrNot,
+    Seed,
+    Weights,
+    Where,
+    Workers,
+    key_values,
+)
 from hint.errors import InputError, some_ids
 
 if TYPE_CHECKING:
@@ -46,18 +61,16 @@ def run(
     shard: Annotated[str, typer.Option(help="Only this part, such as 2/8; hint prelabel merge joins them.")] = "1/1",
     calibration: Annotated[Path | None, typer.Option(help="Thresholds that hint prelabel calibrate wrote.")] = None,
     seed: Seed = 0,
-    limit: Annotated[int | None, typer.Option(help="So many hands, spread evenly.", min=1)] = None,
-    overwrite: Annotated[
-        Overwrite, typer.Option(help="missing: go on from what is there; never: refuse; always: start anew.")
-    ] = Overwrite.missing,
+    limit: Limit = None,
+    overwrite: ReuseOrNot = Overwrite.missing,
     as_json: Json = False,
-    device: Annotated[Device, typer.Option(help="Where networks run.")] = Device.auto,
-    precision: Annotated[str, typer.Option(help="fp32, bf16, ...: what the method offers.")] = "fp32",
-    batch_size: Annotated[int, typer.Option(help="Hands per forward pass.", min=1)] = 16,
-    workers: Annotated[int, typer.Option(help="Threads that read and crop pictures.", min=1)] = 2,
-    weights: Annotated[str | None, typer.Option(help="Weights file, or a name such as random.")] = None,
-    mano: Annotated[str | None, typer.Option(help="MANO_RIGHT.pkl or npz, or: procedural.")] = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", help="A method's own setting, key=value.")] = None,
+    device: Where = Device.auto,
+    precision: Precision = "fp32",
+    batch_size: BatchSize = 16,
+    workers: Workers = 2,
+    weights: Weights = None,
+    mano: Mano = None,
+    settings: OwnSettings = None,
 ) -> None:
     """Predict the hands of a manifest; predictions go beside it, as <FOLDER>.<method>.npz.
 

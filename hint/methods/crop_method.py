@@ -96,7 +96,7 @@ class CropMethod(ABC):
         self._crop_kind = crop_kind(parts.card.name, options.extra)
         device = choose_device(options.device)
         _check_precision(options.precision, device)
-        self.card = parts.card
+        self.card = _card(parts.card, self._crop_kind)
         self.fingerprint: dict[str, Any] = {
             "version": 1,
             **parts.identity,
@@ -203,6 +203,12 @@ def _refuse_other_methods(checkpoint: Checkpoint, expected: Mapping[str, torch.S
     own = next((name for key, name in _SIGNATURES.items() if key in expected), None)
     if found is not None and found != own:
         raise InputError(f"{checkpoint.path}: weights of {found}, not of {method}; type: --method {found.split()[0]}")
+
+
+def _card(card: MethodCard, crop: str) -> MethodCard:
+    """Say in tables whose framing it was, where it is not the method's own."""
+    notes = [card.note, "HaMeR's crop" if crop == "hamer" else ""]
+    return replace(card, note=", ".join(note for note in notes if note))
 
 
 def _check_precision(name: str, device: torch.device) -> None:

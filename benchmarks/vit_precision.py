@@ -92,7 +92,7 @@ def on_cpu(network: Hamer, rounds: int, batches: list[int], with_compile: bool) 
     ways: dict[str, tuple[Any, bool]] = {"fp32": (plain, False)}
     if with_compile:
         ways["fp32 + compile"] = (torch.compile(plain), False)
-    ways |= {"bf16-autocast": (plain, True), "bf16": (deepcopy(plain).bfloat16(), False)}
+    ways |= {"bf16-autocast": (plain, torch.bfloat16), "bf16": (deepcopy(plain).bfloat16(), None)}
     run = runner(network, decoder, nullcontext)
     points: dict[str, Tensor] = {}
     best = {name: dict.fromkeys(batches, float("inf")) for name in ways}

@@ -9,6 +9,12 @@ from pathlib import Path
 
 from hint.errors import InputError
 
+#: Side of the crops of the released network, px.
+RELEASED_CROP_SIZE = 256
+
+#: The backbone of the released network; any other name is one of timm's.
+VIT = "vit"
+
 _PREFIX = "hamer_"
 
 #: Key of a state dict -> shape.
@@ -20,8 +26,8 @@ class HamerConfig:
     """Sizes of the network; the defaults are those of the released one.
 
     Attributes:
-        width: Channels of a ViT token.
-        depth: ViT blocks.
+        width: Channels of an image token.
+        depth: ViT blocks, 0 with another backbone, as ``heads`` and ``mlp_width`` are.
         heads: ViT attention heads; the shapes of the weights do not tell.
         mlp_width: Hidden channels of a ViT block.
         decoder_width: Channels of the decoder's query.
@@ -29,6 +35,8 @@ class HamerConfig:
         decoder_heads: Decoder attention heads; the shapes of the weights do not tell.
         decoder_head_width: Channels per decoder head.
         decoder_mlp_width: Hidden channels of a decoder layer.
+        crop_size: Side of the square crops, px.
+        backbone: :data:`VIT`, or a convolutional network of timm; then ``width`` is that of its last feature map.
     """
 
     width: int = 1280
@@ -40,6 +48,8 @@ class HamerConfig:
     decoder_heads: int = 8
     decoder_head_width: int = 64
     decoder_mlp_width: int = 1024
+    crop_size: int = RELEASED_CROP_SIZE
+    backbone: str = VIT
 
     @classmethod
     def tiny(cls) -> HamerConfig:
@@ -52,7 +62,7 @@ class HamerConfig:
 
     @classmethod
     def from_weights(cls, shapes: Shapes, metadata: Mapping[str, str], source: Path) -> HamerConfig:
-        """Read the sizes off a state dict, and the numbers of heads off its metadata or a known width.
+        """Read the sizes off a state dict, and what shapes do not tell off its metadata or a known width.
 
         Args:
             shapes: Key -> shape.
@@ -62,16 +72,24 @@ class HamerConfig:
         Raises:
             InputError: If the weights are not HaMeR's or the number of heads cannot be told.
         """
-        told = {f.name: int(metadata[_PREFIX + f.name]) for f in fields(cls) if _PREFIX + f.name in metadata}
-        sizes, inner = _sizes(shapes, source)
-        heads = told.get("heads") or _VIT_HEADS.get(sizes["width"])
-        decoder_heads = told.get("decoder_heads") or _DECODER_HEADS.get(inner)
+        told = {f.name: metadata[_PREFIX + f.name] for f in fields(cls) if _PREFIX + f.name in metadata}
+        backbone = told.get("backbone", VIT)
+        sizes, inner = _sizes(shapes, backbone, source)
+        heads = int(told.get("heads", 0)) or _VIT_HEADS.get(sizes["width"]) if backbone == VIT else 0
+        decoder_heads = int(told.get("decoder_heads", 0)) or _DECODER_HEADS.get(inner)
         if heads is None or decoder_heads is None:
             raise InputError(
                 f"{source}: weights of width {sizes['width']} and {inner}: shapes do not tell how many heads; "
                 f"store them as safetensors with {_PREFIX}heads and {_PREFIX}decoder_heads in the metadata"
             )
-        return cls(**sizes, heads=heads, decoder_heads=decoder_heads, decoder_head_width=inner // decoder_heads)
+        return cls(
+            **sizes,
+            heads=heads,
+            decoder_heads=decoder_heads,
+            decoder_head_width=inner // decoder_heads,
+            crop_size=int(told.get("crop_size", RELEASED_CROP_SIZE)),
+            backbone=backbone,
+        )
 
 
 #: Heads by width: ViT-S, -B, -L and -H, and the tiny network of the tests.
@@ -80,15 +98,15 @@ _VIT_HEADS = {384: 12, 768: 12, 1024: 16, 1280: 16, 64: 4}
 _DECODER_HEADS = {512: 8, 32: 2}
 
 
-def _sizes(shapes: Shapes, source: Path) -> tuple[dict[str, int], int]:
+def _sizes(shapes: Shapes, backbone: str, source: Path) -> tuple[dict[str, int], int]:
     """Return what shapes tell, and the width of all decoder heads together."""
     layer = "mano_head.transformer.transformer.layers.0."
     try:
         inner = shapes[layer + "1.fn.to_q.weight"][0]
         sizes = {
             "width": shapes["backbone.pos_embed"][-1],
-            "depth": _count(shapes, r"backbone\.blocks\.(\d+)\."),
-            "mlp_width": shapes["backbone.blocks.0.mlp.fc1.weight"][0],
+            "depth": _count(shapes, r"backbone\.blocks\.(\d+)\.") if backbone == VIT else 0,
+            "mlp_width": shapes["backbone.blocks.0.mlp.fc1.weight"][0] if backbone == VIT else 0,
             "decoder_width": shapes["mano_head.transformer.pos_embedding"][-1],
             "decoder_depth": _count(shapes, r"mano_head\.transformer\.transformer\.layers\.(\d+)\."),
             "decoder_mlp_width": shapes[layer + "2.fn.net.0.weight"][0],

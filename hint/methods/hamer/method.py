@@ -65,7 +65,8 @@ class HamerMethod:
         self._device, self._precision, self._crop_kind = device, precision, crop_kind
         set_precision(source.network, precision)
         self._network = source.network.to(device)
-        self._decoder = HandDecoder(source.mano).to(device)
+        self._crop_size = source.network.config.crop_size
+        self._decoder = HandDecoder(source.mano, self._crop_size).to(device)
 
     @classmethod
     def create(cls, options: MethodOptions) -> HamerMethod:
@@ -82,11 +83,11 @@ class HamerMethod:
         return cls(source, device, options.precision, crop_kind)
 
     def prepare(self, hand: Hand, image: Image | None) -> Image | Float:
-        """Cut the crop (256,256,3): uint8, or float32 for the demonstration's, which is not rounded."""
+        """Cut the crop (S,S,3): uint8, or float32 for the demonstration's, which is not rounded."""
         if image is None:
             raise InputError(f"{hand.hand_id}: HaMeR needs a picture")
         cut = crop if self._crop_kind == "eval" else crop_blurred
-        return cut(image, self._square(hand), mirror=not hand.is_right)
+        return cut(image, self._square(hand), mirror=not hand.is_right, crop_size=self._crop_size)
 
     def infer(self, hands: Sequence[Hand], prepared: Sequence[Image | Float]) -> Predictions:
         """Predict a batch; left hands are carried back out of the mirror."""

@@ -1,4 +1,4 @@
-"""The whole network: 256 px crops in, a posed hand and its projection out."""
+"""The whole network: square crops in, a posed hand and its projection out."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ from torch import Tensor, nn
 from hint.crop import CROP_SIZE, MEAN, STD
 from hint.mano.layer import ManoLayer
 from hint.mano.model import ManoModel
-from hint.methods.hamer.config import HamerConfig
+from hint.methods.hamer.config import VIT, HamerConfig
+from hint.methods.hamer.convolutional import ConvolutionalBackbone
 from hint.methods.hamer.head import ManoHead
 from hint.methods.hamer.vit import VisionTransformer
 
-#: Focal length of the crop's camera, px.
+#: Focal length of the crop's camera, px of a crop of 256; smaller crops are smaller pictures of the same camera.
 FOCAL_LENGTH = 5000.0
-
-#: Columns of the square crop the backbone looks at.
-COLUMNS = slice(32, 224)
 
 
 @dataclass(frozen=True)
@@ -52,20 +50,22 @@ class Hamer(nn.Module):
     """HaMeR without its training parts; keys as in the released weights.
 
     The backbone does nearly all the work, so it alone may run in a lower precision, by casting it or, with
-    ``autocast``, by casting what it multiplies; the head and MANO stay in float32.
+    ``autocast``, by casting what it multiplies; the head and MANO stay in float32. Of a square crop it sees the
+    middle three quarters of the columns.
     """
 
     def __init__(self, config: HamerConfig) -> None:
         super().__init__()
         self.config = config
-        self.autocast = False
-        self.backbone = VisionTransformer(config)
+        self.autocast: torch.dtype | None = None
+        self.backbone = VisionTransformer(config) if config.backbone == VIT else ConvolutionalBackbone(config)
+        self._columns = slice(config.crop_size // 8, config.crop_size * 7 // 8)
         self.mano_head = ManoHead(config)
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Map normalised crops (N,3,256,256) to rotations (N,16,3,3), shape (N,10) and camera (N,3)."""
-        with torch.autocast(crops.device.type, torch.bfloat16, enabled=self.autocast):
-            tokens = self.backbone(crops[..., COLUMNS].to(self.backbone.pos_embed.dtype))
+        """Map normalised crops (N,3,S,S) to rotations (N,16,3,3), shape (N,10) and camera (N,3)."""
+        with torch.autocast(crops.device.type, self.autocast or torch.bfloat16, enabled=self.autocast is not None):
+            tokens = self.backbone(crops[..., self._columns].to(self.backbone.pos_embed.dtype))
         out: tuple[Tensor, Tensor, Tensor] = self.mano_head(tokens.float())
         return out
 
@@ -73,8 +73,9 @@ class Hamer(nn.Module):
 class HandDecoder(nn.Module):
     """Pose MANO and project it into the crop."""
 
-    def __init__(self, model: ManoModel) -> None:
+    def __init__(self, model: ManoModel, crop_size: int = CROP_SIZE) -> None:
         super().__init__()
+        self._focal_length = FOCAL_LENGTH * crop_size / CROP_SIZE
         self.mano = ManoLayer(model)
 
     def forward(self, rotations: Tensor, betas: Tensor, cam: Tensor) -> HamerOutput:
@@ -85,7 +86,7 @@ class HandDecoder(nn.Module):
         return HamerOutput(
             cam=cam,
             cam_t=cam_t,
-            focal_length=torch.full_like(cam[:, :2], FOCAL_LENGTH),
+            focal_length=torch.full_like(cam[:, :2], self._focal_length),
             global_orient=global_orient,
             hand_pose=hand_pose,
             betas=betas,
@@ -96,7 +97,7 @@ class HandDecoder(nn.Module):
 
 
 def normalise(crops: Tensor) -> Tensor:
-    """Turn crops (N,256,256,3) in 0..255 into network input (N,3,256,256): ImageNet mean 0 and deviation 1."""
+    """Turn crops (N,S,S,3) in 0..255 into network input (N,3,S,S): ImageNet mean 0 and deviation 1."""
     mean, std = crops.new_tensor(MEAN, dtype=torch.float32), crops.new_tensor(STD, dtype=torch.float32)
     return ((crops.float() - mean) / std).permute(0, 3, 1, 2)
 

@@ -24,4 +24,4 @@ def set_precision(network: Hamer, name: str) -> None:
     """Make the backbone compute in a precision of :data:`PRECISIONS`."""
     if name in ("bf16", "fp16"):
         network.backbone.to(torch.bfloat16 if name == "bf16" else torch.float16)
-    network.autocast = name == "bf16-autocast"
+    network.autocast = torch.bfloat16 if name == "bf16-autocast" else None

@@ -15,9 +15,6 @@ from hint.methods.hamer.config import HamerConfig
 
 PATCH = 16
 
-#: Patches of the 256 x 192 crop.
-GRID = (16, 12)
-
 
 class PatchEmbed(nn.Module):
     """Turn 16 px patches into tokens; two px of padding, as the backbone was trained."""
@@ -33,14 +30,14 @@ class PatchEmbed(nn.Module):
 
 
 class VisionTransformer(nn.Module):
-    """HaMeR's backbone; keys as in the released weights."""
+    """HaMeR's backbone; keys as in the released weights; a crop of 256 px has 16 x 12 patches."""
 
     def __init__(self, config: HamerConfig) -> None:
         super().__init__()
         norm = partial(nn.LayerNorm, eps=1e-6)
         ratio = config.mlp_width / config.width
         self.patch_embed = PatchEmbed(config.width)
-        self.pos_embed = nn.Parameter(torch.zeros(1, 1 + GRID[0] * GRID[1], config.width))
+        self.pos_embed = nn.Parameter(torch.zeros(1, 1 + _patches(config.crop_size), config.width))
         self.blocks = nn.ModuleList(
             Block(config.width, config.heads, ratio, qkv_bias=True, norm_layer=norm) for _ in range(config.depth)
         )
@@ -54,3 +51,8 @@ class VisionTransformer(nn.Module):
             tokens = block(tokens)
         normed: Tensor = self.last_norm(tokens)
         return normed
+
+
+def _patches(crop_size: int) -> int:
+    rows = crop_size // PATCH
+    return rows * (crop_size * 3 // 4 // PATCH)

@@ -17,6 +17,7 @@ from hint.images import read_image, write_image
 from hint.mano.model import ManoModel
 from hint.mano.read import read_mano
 from hint.methods.hamer.config import HamerConfig
+from hint.methods.hamer.convolutional import backbone_width
 from hint.methods.hamer.head import rot6d_to_matrix
 from hint.methods.hamer.load import BESIDE, build
 from hint.methods.hamer.method import HamerMethod
@@ -287,6 +288,50 @@ def test_heads_come_from_the_metadata_where_shapes_do_not_tell():
     assert HamerConfig.from_weights(shapes_of(odd), odd.metadata(), Path("w")) == odd
     with pytest.raises(InputError, match="how many heads"):
         HamerConfig.from_weights(shapes_of(odd), {}, Path("w"))
+
+
+# -- other backbones
+
+
+@pytest.mark.parametrize(("name", "size", "cells"), [("mobilenetv3_small_100", 128, 12), ("resnet18", 192, 30)])
+def test_a_convolutional_backbone_gives_one_token_per_cell(name, size, cells):
+    config = HamerConfig(backbone_width(name), 0, 0, 0, 48, 1, 2, 16, 40, size, name)
+    network = Hamer(config).eval()
+    images = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
+    tokens = network.backbone(images[..., size // 8 : size * 7 // 8])
+    assert tokens.shape == (2, cells, config.width)
+    sides = images.clone()
+    sides[..., : size // 8] = sides[..., size * 7 // 8 :] = 0
+    assert torch.equal(network(images)[0], network(sides)[0])
+    checkpoint = Checkpoint(network.state_dict(), config.metadata(), Path("w"))
+    again = build(checkpoint)
+    assert again.config == config
+    assert torch.equal(again(images)[0], network(images)[0])
+
+
+def test_the_vit_takes_other_crops():
+    config = replace(HamerConfig.tiny(), crop_size=128)
+    network = Hamer(config)
+    assert network.backbone.pos_embed.shape == (1, 1 + 8 * 6, 64)
+    assert network(torch.zeros(1, 3, 128, 128))[0].shape == (1, 16, 3, 3)
+    assert HamerConfig.from_weights(shapes_of(config), config.metadata(), Path("w")) == config
+
+
+def test_a_smaller_crop_is_a_smaller_picture_of_the_same_camera():
+    numbers = torch.eye(3).expand(1, 16, 3, 3), torch.zeros(1, 10), torch.tensor([[4.0, 0.1, -0.2]])
+    large, small = (HandDecoder(random_mano(), size)(*numbers) for size in (256, 128))
+    assert torch.equal(large.keypoints_2d, small.keypoints_2d)
+    assert torch.equal(large.focal_length, 2 * small.focal_length)
+    # In px of the small crop, too, the camera's focal length and translation give the projection.
+    points = small.keypoints_3d + small.cam_t[:, None]
+    px = small.focal_length[:, None] * points[..., :2] / points[..., 2:]
+    torch.testing.assert_close(px / 128, small.keypoints_2d)
+
+
+@pytest.mark.parametrize(("name", "says"), [("resnet5", "did you mean resnet"), ("vit_tiny_patch16_224", "resnet50")])
+def test_networks_without_feature_maps_are_refused(name, says):
+    with pytest.raises(InputError, match=says):
+        backbone_width(name)
 
 
 def test_weights_of_something_else_are_refused():

@@ -29,11 +29,16 @@ def read_image(path: Path) -> Image:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
+    return decode_image(content, str(path))
+
+
+def decode_image(content: bytes, name: str) -> Image:
+    """Read a picture out of memory as :func:`read_image` does; ``name`` stands for the file in messages."""
     if _is_cut(content):
-        raise InputError(f"{path}: the picture is cut short ({len(content)} bytes)")
+        raise InputError(f"{name}: the picture is cut short ({len(content)} bytes)")
     image = cv2.imdecode(np.frombuffer(content, np.uint8), _FLAGS) if content else None
     if image is None:
-        raise InputError(f"{path}: not a picture OpenCV can read")
+        raise InputError(f"{name}: not a picture OpenCV can read")
     rgb: Image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     return rgb
 

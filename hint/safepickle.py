@@ -6,6 +6,7 @@ and name, so nothing can be reached through a package that happens to be trusted
 
 from __future__ import annotations
 
+import io
 import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -105,14 +106,22 @@ def load(path: Path | str, allowed: Allowed) -> Any:
     Raises:
         InputError: If it mentions anything else, is cut short, or is no pickle.
     """
+    with Path(path).open("rb") as file:
+        return _load(file, _finder(path, allowed), path)
 
+
+def loads(content: bytes, allowed: Allowed, name: str) -> Any:
+    """Read a pickle out of memory as :func:`load` does; ``name`` stands for the file in messages."""
+    return _load(io.BytesIO(content), _finder(name, allowed), name)
+
+
+def _finder(path: Path | str, allowed: Allowed) -> Callable[[str, str], Any]:
     def find(module: str, name: str) -> Any:
         if (module, name) not in allowed:
             raise InputError(f"{path}: asks for {module}.{name}, which this kind of file never needs; not opened")
         return allowed[module, name]
 
-    with Path(path).open("rb") as file:
-        return _load(file, find, path)
+    return find
 
 
 def _load(file: IO[bytes], find: Callable[[str, str], Any], path: Path | str) -> Any:

@@ -48,7 +48,7 @@ class Batch:
         is_right: (B,) bool, side before mirroring.
         affine: (B,2,3) None where crops are finished; else where each point of the finished crop lies in the stored
             one, both spanning -1 to 1.
-        size: Side of the finished crop, px, where ``affine`` is given.
+        size: Side of the finished crop, px; S where there is no ``affine``.
         skipped: Broken samples others were taken for, with the reason.
     """
 

@@ -1,0 +1,253 @@
+"""Hands by number, batches by step: the input of training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from signal import SIG_IGN, SIGINT, signal
+from typing import Literal, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from scipy.spatial.transform import Rotation
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from hint.crop import CROP_SIZE
+from hint.errors import HintError, InputError
+from hint.training.augmentation import Augmentation, Draw, disturb, move, to_crop, warp
+from hint.training.batch import Batch
+from hint.training.mixture import Mixture, numbers
+from hint.training.sample import Sample, Source
+from hint.types import Double, Image
+
+#: Broken hands in a row after which a source is taken to be broken altogether.
+_TRIES = 100
+
+Where = Literal["worker", "device"]
+
+
+class Example(NamedTuple):
+    """One hand of a batch to be: a sample, mirrored, cut and turned."""
+
+    sample: Sample
+    draw: Draw
+    crop: Image
+    affine: Double | None
+    keypoints_2d: Double
+    skipped: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData(Dataset["Example | HintError"]):
+    """The endless row of training hands; hand number k is the same whoever asks for it, and when.
+
+    Attributes:
+        sources: Where hands are read, by name.
+        mixture: Which hand comes when.
+        augmentation: What is drawn.
+        crop_size: Side of the crops, px.
+        augment_on: "worker" cuts finished crops. "device" passes on the part of the picture a crop shows, and
+            :attr:`hint.training.batch.Batch.image` cuts the crops of a whole batch at once.
+    """
+
+    sources: Mapping[str, Source]
+    mixture: Mixture
+    augmentation: Augmentation
+    crop_size: int = CROP_SIZE
+    augment_on: Where = "worker"
+
+    def __post_init__(self) -> None:
+        if self.augment_on == "device" and self.augmentation.changes_pixels:
+            raise InputError("blur, noise, brightness, contrast and hidden parts need --augment-on worker")
+
+    @classmethod
+    def mix(
+        cls,
+        sources: Sequence[Source],
+        weights: Sequence[float] | None = None,
+        seed: int = 0,
+        augmentation: Augmentation | None = None,
+        crop_size: int = CROP_SIZE,
+        augment_on: Where = "worker",
+    ) -> TrainingData:
+        """Mix sources, by default each as often as it has hands."""
+        named = {source.name: source for source in sources}
+        if len(named) != len(sources):
+            raise InputError(f"sources need different names: {', '.join(source.name for source in sources)}")
+        sizes = {name: len(source) for name, source in named.items()}
+        shares = dict(zip(named, weights or sizes.values(), strict=True))
+        return cls(named, Mixture(sizes, shares, seed), augmentation or Augmentation(), crop_size, augment_on)
+
+    def __getitem__(self, k: int) -> Example | HintError:
+        """Return hand number k, or the error that ends the training: torch would lengthen it by a traceback."""
+        try:
+            return self.example(k)
+        except HintError as error:
+            return error
+
+    def example(self, k: int) -> Example:
+        """Return hand number k; in the place of a broken one, the next of the same source.
+
+        Raises:
+            InputError: If a source gives only broken hands.
+        """
+        sample, skipped = self._read(k)
+        rng = self.mixture.generator(k)
+        draw = self.augmentation.draw(rng)
+        width = None if sample.is_right else sample.image.shape[1]
+        matrix = to_crop(self.augmentation.square(sample, draw), draw.rotation, self.crop_size, width)
+        points = move(matrix, sample.keypoints_2d[:, :2]) / self.crop_size - 0.5
+        keypoints = np.concatenate([points, sample.keypoints_2d[:, 2:]], axis=1)
+        if self.augment_on == "device":
+            return Example(sample, draw, *_region(sample.image, matrix, self.crop_size), keypoints, skipped)
+        crop = warp(sample.image, matrix, self.crop_size)
+        if self.augmentation.changes_pixels:
+            crop = disturb(crop, self.augmentation, rng)
+        return Example(sample, draw, crop, None, keypoints, skipped)
+
+    def _read(self, k: int) -> tuple[Sample, tuple[str, ...]]:
+        name, index = self.mixture.place(k)
+        source = self.sources[name]
+        skipped: list[str] = []
+        for step in range(min(len(source), _TRIES)):
+            try:
+                return source.read((index + step) % len(source)), tuple(skipped)
+            except InputError as error:
+                skipped.append(str(error))
+        raise InputError(f"{name}: {len(skipped)} hands in a row cannot be read; the first: {skipped[0]}")
+
+
+def _region(image: Image, matrix: Double, crop_size: int) -> tuple[Image, Double]:
+    """Return the part of a picture a crop shows and the map from the crop's pixels to the part's.
+
+    A part with many more pixels than the crop is cut here, as it would only be carried around.
+    """
+    back = np.linalg.inv(np.vstack([matrix, (0, 0, 1)]))[:2]
+    corners = move(back, np.array([(x, y) for x in (0, crop_size) for y in (0, crop_size)], float))
+    height, width = image.shape[:2]
+    low = np.clip(np.floor(corners.min(0)).astype(int) - 1, 0, (width - 1, height - 1))
+    high = np.clip(np.ceil(corners.max(0)).astype(int) + 2, low + 1, (width, height))
+    if (high - low).max() > 2 * crop_size:
+        return warp(image, matrix, crop_size), np.eye(2, 3)
+    back[:, 2] -= low
+    return image[low[1] : high[1], low[0] : high[0]], back
+
+
+def collate(examples: Sequence[Example | HintError], crop_size: int) -> Batch | HintError:
+    """Join hands to a batch."""
+    good = [example for example in examples if isinstance(example, Example)]
+    if len(good) != len(examples):
+        return next(example for example in examples if isinstance(example, HintError))
+    samples = [example.sample for example in good]
+    rotations = _rotations(good)
+    crops, affine = _stack(good, crop_size)
+    return Batch(
+        key=tuple(sample.key for sample in samples),
+        crops=torch.from_numpy(crops),
+        colour=_floats([example.draw.colour for example in good]),
+        keypoints_2d=_floats([example.keypoints_2d for example in good]),
+        keypoints_3d=_floats([_keypoints_3d(example) for example in good]),
+        global_orient=_floats(rotations[:, :1]),
+        hand_pose=_floats(rotations[:, 1:]),
+        betas=_floats([sample.betas for sample in samples]),
+        has_hand_pose=torch.tensor([sample.has_hand_pose for sample in samples]),
+        has_betas=torch.tensor([sample.has_betas for sample in samples]),
+        is_right=torch.tensor([sample.is_right for sample in samples]),
+        affine=affine,
+        size=crop_size,
+        skipped=tuple(reason for example in good for reason in example.skipped),
+    )
+
+
+def _floats(values: Sequence[Double] | Double) -> Tensor:
+    return torch.from_numpy(np.asarray(values, np.float32))
+
+
+def _stack(examples: Sequence[Example], crop_size: int) -> tuple[Image, Tensor | None]:
+    """Return crops of one size; parts of pictures get black margins, and maps in grid_sample's -1 to 1."""
+    maps = [example.affine for example in examples if example.affine is not None]
+    if not maps:
+        return np.stack([example.crop for example in examples]), None
+    side = max(max(example.crop.shape) for example in examples)
+    crops = np.zeros((len(examples), side, side, 3), np.uint8)
+    for crop, example in zip(crops, examples, strict=True):
+        crop[: example.crop.shape[0], : example.crop.shape[1]] = example.crop
+    pixels = np.stack(maps)
+    turn, offset = pixels[:, :, :2], pixels[:, :, 2]
+    # Pixel i of n lies at (2i + 1)/n - 1.
+    offset = (turn.sum(2) * (crop_size - 1) + 2 * offset + 1) / side - 1
+    return crops, _floats(np.concatenate([turn * crop_size / side, offset[:, :, None]], axis=2))
+
+
+def _rotations(examples: Sequence[Example]) -> Double:
+    """Return (B,16,3,3): mirrored where the hand is left, the wrist turned with the picture."""
+    vectors = np.stack([example.sample.hand_pose * _mirror(example, (1, -1, -1)) for example in examples])
+    rotations: Double = Rotation.from_rotvec(vectors.reshape(-1, 3)).as_matrix().reshape(-1, 16, 3, 3)
+    rotations[:, 0] = np.stack([_turn(example) for example in examples]) @ rotations[:, 0]
+    return rotations
+
+
+def _keypoints_3d(example: Example) -> Double:
+    points = example.sample.keypoints_3d.copy()
+    points[:, :3] = points[:, :3] * _mirror(example, (-1, 1, 1)) @ _turn(example).T
+    return points
+
+
+def _mirror(example: Example, signs: tuple[int, int, int]) -> tuple[int, int, int]:
+    return (1, 1, 1) if example.sample.is_right else signs
+
+
+def _turn(example: Example) -> Double:
+    """Return (3,3) the rotation about the line of sight that the crop shows."""
+    angle = np.deg2rad(-example.draw.rotation)
+    cosine, sine = np.cos(angle), np.sin(angle)
+    return np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]])
+
+
+def loader(
+    data: TrainingData,
+    *,
+    global_batch: int,
+    start_step: int = 0,
+    rank: int = 0,
+    world: int = 1,
+    workers: int = 0,
+    pin_memory: bool = False,
+) -> Iterator[Batch]:
+    """Yield one batch per step, without end.
+
+    Args:
+        data: Where hands come from.
+        global_batch: Hands per step over all processes.
+        start_step: Step to begin with; what comes then does not depend on what came before.
+        rank: Number of this process.
+        world: How many processes train together.
+        workers: Processes that prepare batches; their number changes nothing but the speed.
+        pin_memory: Hand out batches in memory a GPU copies from by itself.
+
+    Raises:
+        InputError: If the processes cannot share the batch evenly, or a source gives only broken hands.
+    """
+    steps = numbers(start_step, global_batch, rank, world)
+    batches = DataLoader(
+        data,
+        batch_sampler=steps,
+        num_workers=workers,
+        collate_fn=partial(collate, crop_size=data.crop_size),
+        worker_init_fn=_begin_worker,
+        pin_memory=pin_memory,
+        prefetch_factor=4 if workers else None,
+    )
+    for batch in batches:
+        if isinstance(batch, HintError):
+            raise batch
+        yield batch
+
+
+def _begin_worker(_: int) -> None:
+    """One thread per worker; Ctrl-C is for the process that trains, which ends its workers."""
+    signal(SIGINT, SIG_IGN)
+    cv2.setNumThreads(1)

@@ -1,0 +1,119 @@
+"""Which hand comes when: a pure function of the seed and of the hand's number.
+
+Nothing is remembered from hand to hand, so a training goes on exactly where it was interrupted, and any number of
+processes share the same global batches: step t of size G consists of the numbers t*G to (t+1)*G-1, and process r of W
+takes every W-th of them.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hint.errors import InputError
+
+#: Hands in which every source has exactly its share.
+BLOCK = 1000
+
+
+class Place(NamedTuple):
+    """Where hand number k is read: in which source, which of its hands."""
+
+    source: str
+    hand: int
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Sources, how often each is drawn, and in which order its hands come.
+
+    A source is gone through in a new random order each time; none of its hands comes twice before all came once. The
+    shares are kept to a thousandth in every 1000 hands.
+
+    Attributes:
+        sizes: Hands in each source.
+        weights: Share of each source; they need not add up to 1.
+        seed: Seed of the order.
+
+    Raises:
+        InputError: If sources and weights differ, a source is empty, or a weight is not positive.
+    """
+
+    sizes: Mapping[str, int]
+    weights: Mapping[str, float]
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.sizes or set(self.sizes) != set(self.weights):
+            raise InputError(f"a mixture of {sorted(self.sizes)} needs one weight for each, not {dict(self.weights)}")
+        bad = [name for name in self.sizes if self.sizes[name] < 1 or not 0 < self.weights[name] < np.inf]
+        if bad:
+            raise InputError(f"sources need hands and positive weights: {', '.join(bad)}")
+        if len(self.sizes) > BLOCK:
+            raise InputError(f"{len(self.sizes)} sources are too many; {BLOCK} at most")
+
+    def place(self, k: int) -> Place:
+        """Return where hand number k (from 0) is read."""
+        block, within = divmod(k, BLOCK)
+        quotas = _quotas(self)
+        order, before = _block(self.seed, quotas, block)
+        number = int(order[within])
+        name = list(self.sizes)[number]
+        drawn = block * quotas[number] + int(before[within])
+        round_, position = divmod(drawn, self.sizes[name])
+        return Place(name, int(_order(self.seed, name, self.sizes[name], round_)[position]))
+
+    def generator(self, k: int) -> np.random.Generator:
+        """Return the source of the random numbers hand number k is augmented with."""
+        return np.random.default_rng((self.seed, _AUGMENTATION, k))
+
+
+_BLOCKS, _ORDERS, _AUGMENTATION = 1, 2, 3
+
+
+def _quotas(mixture: Mixture) -> tuple[int, ...]:
+    """Return how many of each block's hands come from each source: shares rounded so that they add up, 1 at least."""
+    weights = np.array([mixture.weights[name] for name in mixture.sizes], float)
+    exact = weights / weights.sum() * (BLOCK - len(weights))
+    quotas = np.floor(exact).astype(int)
+    rest = BLOCK - len(weights) - quotas.sum()
+    quotas[np.argsort(quotas - exact, kind="stable")[:rest]] += 1
+    return tuple((quotas + 1).tolist())
+
+
+@lru_cache(maxsize=8)
+def _block(seed: int, quotas: tuple[int, ...], block: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the source of each hand of a block, and how many hands of it came before in the block."""
+    order = np.repeat(np.arange(len(quotas)), quotas)
+    np.random.default_rng((seed, _BLOCKS, block)).shuffle(order)
+    before = np.empty(BLOCK, np.int64)
+    for number, quota in enumerate(quotas):
+        before[order == number] = np.arange(quota)
+    return order, before
+
+
+@lru_cache(maxsize=64)
+def _order(seed: int, name: str, size: int, round_: int) -> NDArray[np.int32]:
+    """Return the order in which a source's hands come in one round."""
+    rng = np.random.default_rng((seed, _ORDERS, zlib.crc32(name.encode()), round_))
+    return rng.permutation(np.arange(size, dtype=np.int32))
+
+
+def numbers(start_step: int, global_batch: int, rank: int = 0, world: int = 1) -> Iterator[list[int]]:
+    """Yield, step by step and without end, the numbers of the hands one process trains on.
+
+    Raises:
+        InputError: If the processes cannot share the batch evenly.
+    """
+    if global_batch < 1 or world < 1 or global_batch % world or not 0 <= rank < world:
+        raise InputError(f"a global batch of {global_batch} cannot be shared by {world} processes; take a multiple")
+    step = start_step
+    while True:
+        yield list(range(step * global_batch + rank, (step + 1) * global_batch, world))
+        step += 1

@@ -1,0 +1,62 @@
+"""A training hand as it lies on the disk, before anything is cut or drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from hint.types import Double, Image
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One hand in its picture; a left hand is not mirrored yet.
+
+    Attributes:
+        key: Name, for messages.
+        image: (H,W,3) RGB uint8.
+        box_xyxy: (4,) px, not padded.
+        keypoints_2d: (21,3) px and confidence.
+        keypoints_3d: (21,4) metres in camera axes and confidence.
+        hand_pose: (16,3) axis-angle radians: wrist, then the finger joints in MANO's order; absolute.
+        betas: (10,) shape.
+        is_right: Side.
+        has_hand_pose: Whether the pose is supervised.
+        has_betas: Whether the shape is supervised.
+    """
+
+    key: str
+    image: Image
+    box_xyxy: Double
+    keypoints_2d: Double
+    keypoints_3d: Double
+    hand_pose: Double
+    betas: Double
+    is_right: bool
+    has_hand_pose: bool
+    has_betas: bool
+
+
+class Source(Protocol):
+    """Hands that can be read in any order; must survive pickling, for workers."""
+
+    @property
+    def name(self) -> str:
+        """Name in messages and in the seed of the order."""
+        ...
+
+    def __len__(self) -> int:
+        """Return how many hands passed the filters."""
+        ...
+
+    def key(self, index: int) -> str:
+        """Return the name of a hand without reading it."""
+        ...
+
+    def read(self, index: int) -> Sample:
+        """Read a hand.
+
+        Raises:
+            InputError: If this hand's picture or truth is broken; another is taken instead.
+        """
+        ...

@@ -1,0 +1,189 @@
+"""Where the samples of a training tar lie, found once and kept.
+
+Tars are not streamed with the ``webdataset`` package: a stream cannot be entered in the middle, so a training could not
+go on exactly where it was interrupted, and what a process sees would depend on how many there are. An index of offsets
+gives any sample by its number, at the price of one pass over each tar.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hint import settings
+from hint.errors import InputError
+from hint.files import as_strings, read_npz, write_npz
+from hint.training.filters import TRAITS, Traits
+from hint.training.record import Record, check, unpickle
+
+#: Suffixes of pictures, as the released reader accepts them.
+PICTURES = ("jpg", "jpeg", "png")
+
+_TRUTH = "data.pyd"
+
+#: Changes with everything that changes what an index says.
+_VERSION = 1
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class TarIndex:
+    """The N readable hands of one tar.
+
+    Attributes:
+        key: (N,) bytes, name of the picture.
+        number: (N,) which hand of the picture.
+        picture: (N,2) offset and length in the tar, bytes.
+        truth: (N,2) the same of ``data.pyd``.
+        traits: What filters look at.
+        broken: What cannot be read, with the reason.
+    """
+
+    key: NDArray[np.bytes_]
+    number: NDArray[np.int64]
+    picture: NDArray[np.int64]
+    truth: NDArray[np.int64]
+    traits: Traits
+    broken: list[str]
+
+
+def index_tar(path: Path) -> TarIndex:
+    """Return the index of a tar, from the cache where the file has not changed since.
+
+    Raises:
+        InputError: If it is absent, cut short, or no tar.
+    """
+    cache = _cache(path)
+    if cache.is_file():
+        try:
+            return _from_arrays(read_npz(cache, _COLUMNS))
+        except InputError:
+            cache.unlink(missing_ok=True)
+    index = _scan(path)
+    write_npz(cache, _to_arrays(index))
+    return index
+
+
+def is_indexed(path: Path) -> bool:
+    """Tell whether the cache knows a tar."""
+    return _cache(path).is_file()
+
+
+def _cache(path: Path) -> Path:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+    identity = f"{_VERSION}|{path.resolve()}|{status.st_size}|{status.st_mtime_ns}"
+    return settings.home() / "training-index" / f"{hashlib.sha256(identity.encode()).hexdigest()[:32]}.npz"
+
+
+_PLACES = ("key", "number", "picture", "truth", "broken")
+_COLUMNS = (*_PLACES, *TRAITS)
+
+
+def _to_arrays(index: TarIndex) -> dict[str, NDArray[Any]]:
+    arrays = {name: getattr(index, name) for name in _PLACES[:-1]} | {n: getattr(index.traits, n) for n in TRAITS}
+    return arrays | {"broken": np.array(index.broken, np.str_)}
+
+
+def _from_arrays(arrays: dict[str, NDArray[Any]]) -> TarIndex:
+    traits = Traits(**{name: arrays[name] for name in TRAITS})
+    broken = as_strings(arrays["broken"]).tolist()
+    return TarIndex(**{name: arrays[name] for name in _PLACES[:-1]}, traits=traits, broken=broken)
+
+
+class _Hand(NamedTuple):
+    """A row of an index."""
+
+    key: str
+    number: int
+    picture: Span
+    truth: Span
+    record: Record
+
+
+def _scan(path: Path) -> TarIndex:
+    hands: list[_Hand] = []
+    broken: list[str] = []
+    with path.open("rb") as file:
+        for key, parts in _pictures(path):
+            name = f"{path}: {key}"
+            picture = next((parts[suffix] for suffix in PICTURES if suffix in parts), None)
+            if picture is None or _TRUTH not in parts:
+                broken.append(f"{name}: has no {_TRUTH if picture else 'picture'}")
+                continue
+            records, reasons = _read_hands(read_span(file, parts[_TRUTH]), name)
+            hands += [_Hand(key, number, picture, parts[_TRUTH], record) for number, record in records.items()]
+            broken += reasons
+    return _index(hands, broken)
+
+
+def _read_hands(content: bytes, name: str) -> tuple[dict[int, Record], list[str]]:
+    """Return the readable hands of a picture by their number, and what is wrong with the others."""
+    records: dict[int, Record] = {}
+    broken: list[str] = []
+    try:
+        entries = unpickle(content, name)
+    except InputError as error:
+        return {}, [str(error)]
+    for number, entry in enumerate(entries):
+        try:
+            records[number] = check(entry, f"{name}: hand {number}")
+        except InputError as error:
+            broken.append(str(error))
+    return records, broken
+
+
+def _index(hands: list[_Hand], broken: list[str]) -> TarIndex:
+    values = [hand.record.values for hand in hands]
+    return TarIndex(
+        key=np.array([hand.key.encode() for hand in hands], np.bytes_),
+        number=np.array([hand.number for hand in hands], np.int64),
+        picture=np.array([hand.picture for hand in hands], np.int64).reshape(-1, 2),
+        truth=np.array([hand.truth for hand in hands], np.int64).reshape(-1, 2),
+        traits=Traits(
+            confidence=np.array([v["keypoints_2d"][:, 2] for v in values], np.float32).reshape(-1, 21),
+            reprojection=np.array([hand.record.reprojection for hand in hands], np.float32),
+            shortest_side=np.array([hand.record.size.min() for hand in hands], np.float32),
+            has_hand_pose=np.array([v["has_hand_pose"] > 0 for v in values], np.bool_),
+            has_betas=np.array([v["has_betas"] > 0 for v in values], np.bool_),
+            largest_beta=np.array([np.abs(v["betas"]).max() for v in values], np.float32),
+        ),
+        broken=broken,
+    )
+
+
+def read_span(file: IO[bytes], span: Span | NDArray[np.int64]) -> bytes:
+    """Read one part of a tar."""
+    file.seek(int(span[0]))
+    return file.read(int(span[1]))
+
+
+def _pictures(path: Path) -> Iterator[tuple[str, dict[str, Span]]]:
+    """Yield each key of a tar with the places of its parts: "jpg", "data.pyd", ..."""
+    keys: dict[str, dict[str, Span]] = {}
+    try:
+        with tarfile.open(path, "r:") as tar:
+            for member in tar:
+                folder, _, base = member.name.rpartition("/")
+                stem, dot, suffix = base.partition(".")
+                if member.isfile() and dot and stem:
+                    key = f"{folder}/{stem}" if folder else stem
+                    keys.setdefault(key, {})[suffix.lower()] = (member.offset_data, member.size)
+            end = tar.offset
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise InputError(f"{path}: not a whole tar ({error}); copy it again") from error
+    # Python stops without a word where a header is damaged or the file ends between two members.
+    with path.open("rb") as file:
+        if read_span(file, (end, tarfile.BLOCKSIZE)) != bytes(tarfile.BLOCKSIZE):
+            raise InputError(f"{path}: not a whole tar (no end mark after byte {end}); copy it again")
+    yield from keys.items()

@@ -30,17 +30,21 @@ class KnownDigest:
         return self.head if len(self.head) == 64 else f"{self.head}...{self.tail}"
 
 
+#: Fits every file.
+UNKNOWN = KnownDigest("")
+
+
 @dataclass(frozen=True)
 class SingleFile:
     """A download that is kept as it is.
 
     Attributes:
         keep_as: Place below the home folder.
-        digest: What it must be.
+        digest: What it must be; nothing is known of files that are published without a checksum.
     """
 
     keep_as: str
-    digest: KnownDigest
+    digest: KnownDigest = UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,19 @@ _MMPOSE_LICENCE = (
     "MMPose (OpenMMLab) and its weights are Apache-2.0. The pictures they were trained on keep their own terms, some "
     "of which are for research only: "
 )
+
+_FRANKMOCAP = "https://dl.fbaipublicfiles.com/eft/fairmocap_data/hand_module/"
+_FRANKMOCAP_LICENCE = (
+    "FrankMocap (Rong et al., ICCVW 2021; Facebook, Inc.): CC BY-NC 4.0, for non-commercial use: "
+    "https://github.com/facebookresearch/frankmocap/blob/main/LICENSE. Its hand is that of SMPL-X, which has terms of "
+    "its own (hint fetch smplx tells). No checksum is published: what comes first is what is compared with later"
+)
+
+
+def _frankmocap(path: str) -> Asset:
+    name = path.rpartition("/")[2]
+    return Asset(licence=_FRANKMOCAP_LICENCE, url=_FRANKMOCAP + path, single=SingleFile(f"frankmocap/{name}"))
+
 
 ASSETS: dict[str, Asset] = {
     # The official archive holds 6 GB, more than half of it a body-pose network that is not used here.
@@ -137,6 +154,24 @@ ASSETS: dict[str, Asset] = {
         licence=_MMPOSE_LICENCE + "COCO-WholeBody",
         url=f"{_OPENMMLAB}hand/hrnetv2/hrnetv2_w18_coco_wholebody_hand_256x256-1c028db7_20210908.pth",
         single=SingleFile("weights/hrnetv2-w18-wholebody-hand.pth", KnownDigest("1c028db7")),
+    ),
+    "frankmocap": _frankmocap("checkpoints_best/pose_shape_best.pth"),
+    "frankmocap-hand-info": _frankmocap("SMPLX_HAND_INFO.pkl"),
+    "frankmocap-mean": _frankmocap("mean_mano_params.pkl"),
+    "smplx": Asset(
+        licence="SMPL-X: non-commercial research only, no redistribution: https://smpl-x.is.tue.mpg.de/license.html",
+        by_hand=(
+            "SMPL-X cannot be fetched for you: register at https://smpl-x.is.tue.mpg.de, accept its licence, download "
+            "the models and put SMPLX_NEUTRAL.pkl (or SMPLX_NEUTRAL.npz) into {home}/frankmocap/"
+        ),
+    ),
+    "handoccnet": Asset(
+        licence="HandOccNet (Park et al., CVPR 2022): no licence is stated; the file embeds MANO arrays",
+        by_hand=(
+            "HandOccNet cannot be fetched for you: download snapshot_demo.pth.tar from "
+            "https://drive.google.com/drive/folders/1OlyV-qbzOmtQYdzV6dbQX4OtAU5ajBOa and put it into "
+            "{home}/handoccnet/"
+        ),
     ),
     "mano": Asset(
         licence="MANO: non-commercial research only, no redistribution: https://mano.is.tue.mpg.de/license.html",

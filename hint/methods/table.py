@@ -35,7 +35,8 @@ class BuiltIn:
 
     Attributes:
         target: "module:Class".
-        about: Module cheap to import, with its ``CARD`` and, where something may be missing, ``missing() -> str``.
+        about: Module cheap to import, or "module:Class" of one, with its ``CARD`` and, where something may be missing,
+            ``missing() -> str``.
         extra: Extra of the distribution that brings its packages, "" where the core is enough.
     """
 
@@ -46,6 +47,13 @@ class BuiltIn:
 
 BUILT_IN = {
     "hamer": BuiltIn("hint.methods.hamer.method:HamerMethod", "hint.methods.hamer.card", "models"),
+    "frankmocap": BuiltIn("hint.methods.frankmocap.method:FrankMocapMethod", "hint.methods.frankmocap.card", "models"),
+    "handoccnet-param": BuiltIn(
+        "hint.methods.handoccnet.method:HandOccNetParam", "hint.methods.handoccnet.card:Param", "models"
+    ),
+    "handoccnet-noparam": BuiltIn(
+        "hint.methods.handoccnet.method:HandOccNetNoParam", "hint.methods.handoccnet.card:NoParam", "models"
+    ),
     "mediapipe": BuiltIn("hint.methods.mediapipe:MediaPipeMethod", "hint.methods.mediapipe", "mediapipe"),
     "mmpose": BuiltIn("hint.methods.mmpose.method:MMPoseMethod", "hint.methods.mmpose.card", "prelabel"),
     "mean-pose": BuiltIn("hint.methods.mean_pose:MeanPose", "hint.methods.mean_pose"),
@@ -118,7 +126,7 @@ def _create_plugin(entry_point: EntryPoint, options: MethodOptions) -> Method:
 
 
 def _built_in_row(name: str, entry: BuiltIn) -> Row:
-    about = import_module(entry.about)
+    about = _load(entry.about)
     missing: Callable[[], str] | None = getattr(about, "missing", None)
     return _row(name, about.CARD, (missing() if missing else "") or READY, "hint-toolkit")
 
@@ -178,4 +186,5 @@ def _cannot_load(entry_point: EntryPoint, error: Exception) -> str:
 
 def _load(target: str) -> Any:
     module, _, name = target.partition(":")
-    return getattr(import_module(module), name)
+    loaded = import_module(module)
+    return getattr(loaded, name) if name else loaded

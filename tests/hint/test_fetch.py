@@ -615,12 +615,23 @@ def test_single_file_got_otherwise(server: FileServer, hint_home: Path, weights_
 
 
 def test_weights_of_openmmlab_are_known_by_the_digits_in_their_name() -> None:
-    singles = {name: asset for name, asset in ASSETS.items() if asset.single}
+    singles = {name: asset for name, asset in ASSETS.items() if asset.single and "openmmlab" in asset.url}
     assert set(singles) == {"rtmpose-m-hand5", "hrnetv2-w18-wholebody-hand"}
     for name, asset in singles.items():
         assert asset.url.startswith("https://download.openmmlab.com/mmpose/")
         assert re.search(rf"-{asset.single.digest.head}_\d{{8}}\.pth$", asset.url)
         assert asset.single.keep_as == f"weights/{name}.pth"
+
+
+def test_what_came_first_is_known_where_no_checksum_is_published(
+    server: FileServer, hint_home: Path, weights_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ASSETS, "net", Asset("free for all", server.url, single=SingleFile("weights/net.pth")))
+    assert fetch("net").new
+    assert receipt("net")["files"]["weights/net.pth"]["sha256"] == weights_file
+    (hint_home / "weights/net.pth").write_bytes(b"something else")
+    with pytest.raises(FetchError, match="is not the file it should be"):
+        fetch("net")
 
 
 # Receipts

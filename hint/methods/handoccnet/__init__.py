@@ -1,0 +1,1 @@
+"""HandOccNet: a feature pyramid, two transformers and a heat map head, with MANO on top."""

@@ -381,6 +381,31 @@ def test_settings_it_cannot_follow_are_refused(options: MethodOptions, words: st
         MMPoseMethod.create(options)
 
 
+def test_rtmpose_is_the_preset_under_its_own_name() -> None:
+    from hint.methods.table import create as create_by_name
+
+    named = create_by_name("rtmpose", MethodOptions(device="cpu", weights="random", seed=SEED))
+    by_preset = method_of("rtmpose-m-hand5")
+    assert named.card.name == "rtmpose"
+    assert (named.card.title, named.fingerprint) == (by_preset.card.title, by_preset.fingerprint)
+    with pytest.raises(UnknownNameError, match="unknown setting of rtmpose 'preset'"):
+        create_by_name("rtmpose", MethodOptions(device="cpu", weights="random", extra={"preset": HRNET}))
+
+
+@pytest.mark.parametrize("name", ["mmpose", "rtmpose", "mediapipe"])
+def test_detectors_of_points_are_evaluated_like_any_method(name: str, hint_root: Path, tmp_path: Path) -> None:
+    from benchmark.evaluate import Settings, evaluate_method
+    from benchmark.protocol import load_protocol
+    from hint.methods.table import create as create_by_name
+
+    labels = read_labels(hint_root)
+    method = create_by_name(name, MethodOptions(device="cpu", weights=None if name == "mediapipe" else "random"))
+    record = evaluate_method(labels, method, Settings(load_protocol("hint-v1"), tmp_path)).record
+    assert record.method.name == name
+    assert {score.metric for score in record.scores} >= {"pck", "auc"}
+    assert (tmp_path / "predictions.npz").is_file()
+
+
 def test_a_hand_without_a_picture_is_refused() -> None:
     with pytest.raises(InputError, match="h_r: MMPose needs a picture"):
         method_of(DEFAULT_PRESET).prepare(Hand("h_r", (0, 0, 9, 9), True), None)

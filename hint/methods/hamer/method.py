@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,8 +27,9 @@ from hint.weights import file_sha256, read_checkpoint
 #: How much larger than the annotated box the crop is, in the released evaluation and demonstration alike.
 BOX_FACTOR = 2.0
 
-#: Ways to cut a crop: as the released evaluation does, or as its demonstration does (3:4 boxes, blur).
-CROPS = ("eval", "demo")
+#: Ways to cut a crop: as the released evaluation does, which is HaMeR's own way and so has both names that the other
+#: methods know, or as its demonstration does (3:4 boxes, blur).
+CROPS = {"native": "hamer", "hamer": "hamer", "demo": "demo"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class HamerMethod:
         source: Network and hand.
         device: Where to compute.
         precision: In what numbers, a name of ``precision.PRECISIONS``.
-        crop_kind: A name of :data:`CROPS`.
+        crop_kind: "hamer" or "demo".
     """
 
     def __init__(self, source: _Source, device: torch.device, precision: str, crop_kind: str) -> None:
@@ -57,7 +57,7 @@ class HamerMethod:
         self.fingerprint: dict[str, Any] = {
             "version": 1,
             **source.identity,
-            "mano_sha256": _digest(source.mano),
+            "mano_sha256": source.mano.sha256(),
             "precision": precision,
             "crop": crop_kind,
         }
@@ -86,7 +86,7 @@ class HamerMethod:
         """Cut the crop (S,S,3): uint8, or float32 for the demonstration's, which is not rounded."""
         if image is None:
             raise InputError(f"{hand.hand_id}: HaMeR needs a picture")
-        cut = crop if self._crop_kind == "eval" else crop_blurred
+        cut = crop if self._crop_kind == "hamer" else crop_blurred
         return cut(image, self._square(hand), mirror=not hand.is_right, crop_size=self._crop_size)
 
     def infer(self, hands: Sequence[Hand], prepared: Sequence[Image | Float]) -> Predictions:
@@ -115,7 +115,7 @@ class HamerMethod:
             return output
 
     def _square(self, hand: Hand) -> Square:
-        square = box_to_square if self._crop_kind == "eval" else box_to_tall_square
+        square = box_to_square if self._crop_kind == "hamer" else box_to_tall_square
         return square(hand.box_xyxy, BOX_FACTOR)
 
 
@@ -123,10 +123,10 @@ def _crop_kind(extra: dict[str, str]) -> str:
     for key in extra:
         if key != "crop":
             raise UnknownNameError("setting of hamer", key, ["crop"])
-    kind = extra.get("crop", "eval")
+    kind = extra.get("crop", "native")
     if kind not in CROPS:
         raise UnknownNameError("crop of hamer", kind, CROPS)
-    return kind
+    return CROPS[kind]
 
 
 def _random(options: MethodOptions) -> _Source:
@@ -153,13 +153,6 @@ def _from_file(options: MethodOptions) -> _Source:
     if not is_released(checkpoint, sha256):
         card = replace(card, training_data=(), weights_licence="unknown", note=f"weights {path.name}")
     return _Source(network, mano, card, {"weights_sha256": sha256})
-
-
-def _digest(mano: ManoModel) -> str:
-    digest = hashlib.sha256()
-    for name, array in sorted(mano.arrays().items()):
-        digest.update(name.encode() + array.tobytes())
-    return digest.hexdigest()
 
 
 def _numpy(values: torch.Tensor) -> NDArray[np.float32]:

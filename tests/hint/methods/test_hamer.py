@@ -171,7 +171,7 @@ def test_the_precision_of_the_rest_of_the_program_is_left_alone():
         ({"precision": "int4"}, UnknownNameError, "unknown precision 'int4'"),
         ({"precision": "fp16"}, InputError, "needs a GPU; on the CPU there are fp32, bf16, bf16-autocast"),
         ({"device": "tpu"}, UnknownNameError, "unknown device 'tpu'"),
-        ({"extra": {"crop": "evla"}}, UnknownNameError, "did you mean eval"),
+        ({"extra": {"crop": "nativ"}}, UnknownNameError, "did you mean native"),
         ({"extra": {"factor": "2"}}, UnknownNameError, "unknown setting of hamer 'factor'"),
         ({"mano": "nowhere.pkl"}, InputError, "no such file"),
         ({"weights": "nowhere.ckpt"}, InputError, "No such file"),

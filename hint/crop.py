@@ -92,6 +92,11 @@ def crop(image: Image, square: Square, *, mirror: bool = False, crop_size: int =
     return np.concatenate([cv2.convertScaleAbs(band) for band in bands])
 
 
+def crop_unrounded(image: Image, square: Square, *, mirror: bool = False, crop_size: int = CROP_SIZE) -> Float:
+    """Cut a square as :func:`crop` does, float32 in 0..255, for networks that were shown pixels between grey levels."""
+    return np.concatenate(list(_bands(image, *_samples(image.shape, square, mirror, crop_size))))
+
+
 def crop_blurred(image: Image, square: Square, *, mirror: bool = False, crop_size: int = CROP_SIZE) -> Float:
     """Cut a square as :func:`crop` does, after blurring a picture that is to shrink, as in HaMeR's demonstration.
 

@@ -14,6 +14,10 @@ from hint.skeleton import FROM_MANO
 class ManoLayer(nn.Module):
     """Linear blend skinning of one hand model, as HaMeR uses it.
 
+    Args:
+        model: The hand.
+        tips: Vertices that stand for the fingertips; other methods have others.
+
     Rotations are absolute: the mean pose of the model is not added. The joints are those of the kinematic chain, not
     regressed from the posed mesh; the tips are posed vertices.
 
@@ -28,13 +32,13 @@ class ManoLayer(nn.Module):
     tips: Tensor
     order: Tensor
 
-    def __init__(self, model: ManoModel) -> None:
+    def __init__(self, model: ManoModel, tips: tuple[int, ...] = TIP_VERTICES) -> None:
         super().__init__()
         floats = {name: getattr(model, name) for name in ("v_template", "shapedirs", "j_regressor", "lbs_weights")}
         floats["posedirs"] = model.posedirs.reshape(-1, model.posedirs.shape[-1]).T
         for name, array in floats.items():
             self.register_buffer(name, torch.from_numpy(array.astype(np.float32)), persistent=False)
-        self.register_buffer("tips", torch.tensor(TIP_VERTICES), persistent=False)
+        self.register_buffer("tips", torch.tensor(tips), persistent=False)
         self.register_buffer("order", torch.tensor(FROM_MANO), persistent=False)
         # Not a buffer, so it stays on the CPU: the chain is walked joint by joint, and every step reads one entry.
         self.parents = torch.tensor(model.parents)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -15,6 +16,9 @@ N_FACES = 1538
 
 #: Vertices that stand for the tips of thumb, index, middle, ring and little finger (smplx ``VERTEX_IDS['mano']``).
 TIP_VERTICES = (744, 320, 443, 554, 671)
+
+#: The same as manopth, and so HandOccNet, has them.
+MANOPTH_TIP_VERTICES = (745, 317, 444, 556, 673)
 
 _SHAPES: dict[str, tuple[type, tuple[int, ...]]] = {
     "v_template": (np.float64, (N_VERTICES, 3)),
@@ -68,3 +72,10 @@ class ManoModel:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return every array by field name."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "source"}
+
+    def sha256(self) -> str:
+        """Return what tells this hand from others, wherever it came from."""
+        digest = hashlib.sha256()
+        for name, array in sorted(self.arrays().items()):
+            digest.update(name.encode() + array.tobytes())
+        return digest.hexdigest()

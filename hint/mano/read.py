@@ -29,7 +29,14 @@ OFFICIAL_NAMES = {
 }
 
 #: Where the official repositories look for the file, below the working folder.
-PLACES = ("_DATA/data/mano/MANO_RIGHT.pkl", "data/mano/MANO_RIGHT.pkl", "mano/MANO_RIGHT.pkl", "MANO_RIGHT.pkl")
+PLACES = (
+    "_DATA/data/mano/MANO_RIGHT.pkl",
+    "data/mano/MANO_RIGHT.pkl",
+    "mano/MANO_RIGHT.pkl",
+    "MANO_RIGHT.pkl",
+    "metro/modeling/data/MANO_RIGHT.pkl",
+    "src/modeling/data/MANO_RIGHT.pkl",
+)
 
 #: The file writes "no parent" as -1 in unsigned 32 bits.
 _NO_PARENT = 2**32 - 1
@@ -43,9 +50,9 @@ class _Chumpy(safepickle.State):
     def array(self) -> Any:
         fields = self.__dict__
         if "idxs" in fields:
-            flat = np.asarray(_array(fields["a"])).ravel()[np.asarray(fields["idxs"])]
+            flat = np.asarray(dense(fields["a"])).ravel()[np.asarray(fields["idxs"])]
             return flat.reshape(fields["preferred_shape"]) if "preferred_shape" in fields else flat
-        return _array(fields["x"])
+        return dense(fields["x"])
 
 
 class _Sparse(safepickle.State):
@@ -59,7 +66,8 @@ class _Sparse(safepickle.State):
         return dense
 
 
-_ALLOWED: safepickle.Allowed = {
+#: What files of hand and body models mention.
+ALLOWED: safepickle.Allowed = {
     **safepickle.NUMPY,
     ("chumpy.ch", "Ch"): _Chumpy,
     ("chumpy.reordering", "Select"): _Chumpy,
@@ -68,7 +76,8 @@ _ALLOWED: safepickle.Allowed = {
 }
 
 
-def _array(value: Any) -> Any:
+def dense(value: Any) -> Any:
+    """Return the array that something read from such a file stands for."""
     return value.array() if isinstance(value, (_Chumpy, _Sparse)) else value
 
 
@@ -84,7 +93,7 @@ def read_mano(path: Path | str) -> ManoModel:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file; name MANO_RIGHT.pkl, or use --mano procedural")
-    stored = _read_npz(path) if zipfile.is_zipfile(path) else safepickle.load(path, _ALLOWED)
+    stored = _read_npz(path) if zipfile.is_zipfile(path) else safepickle.load(path, ALLOWED)
     if not isinstance(stored, dict):
         raise InputError(f"{path}: holds a {type(stored).__name__}, not the arrays of a MANO hand")
     return _model(stored, str(path))
@@ -105,7 +114,7 @@ def _model(stored: Mapping[str, Any], source: str) -> ManoModel:
     if absent:
         raise InputError(f"{source}: lacks {', '.join(absent)}; a MANO hand has {', '.join(OFFICIAL_NAMES.values())}")
     try:
-        arrays = {field: np.asarray(_array(stored[name])) for field, name in OFFICIAL_NAMES.items()}
+        arrays = {field: np.asarray(dense(stored[name])) for field, name in OFFICIAL_NAMES.items()}
         arrays["shapedirs"] = arrays["shapedirs"][..., :10]
         parents = arrays["parents"].reshape(-1, 16)[0].astype(np.int64)
         arrays["parents"] = np.where(parents == _NO_PARENT, -1, parents)

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +22,8 @@ from hint.errors import InputError, UnknownNameError
 from hint.methods.device import choose_device, device_name, float32_math, memory_for
 from hint.types import Float, Hand, Image, MethodCard, MethodOptions, Predictions
 from hint.weights import Checkpoint, file_sha256, matching, read_checkpoint
+
+Network = TypeVar("Network", bound=nn.Module)
 
 #: Whose framing a network is given.
 CROPS = ("native", "hamer")
@@ -167,8 +169,8 @@ def crop_kind(name: str, extra: Mapping[str, str], settings: Iterable[str] = ())
 
 
 def load_network(
-    make: Callable[[], nn.Module], path: Path, *, method: str, ignore: Iterable[str] = ()
-) -> tuple[nn.Module, dict[str, str]]:
+    make: Callable[[], Network], path: Path, *, method: str, ignore: Iterable[str] = ()
+) -> tuple[Network, dict[str, str]]:
     """Put official weights into a network, without room for a second copy of them.
 
     Args:
@@ -185,12 +187,17 @@ def load_network(
         InputError: If the file is damaged, or holds the weights of something else.
     """
     checkpoint = without_module(read_checkpoint(path))
+    return fill(make, checkpoint, method=method, ignore=ignore), {"weights_sha256": file_sha256(path)}
+
+
+def fill(make: Callable[[], Network], checkpoint: Checkpoint, *, method: str, ignore: Iterable[str] = ()) -> Network:
+    """Put weights that were read into a network; see :func:`load_network`."""
     with torch.device("meta"):
         network = make()
     expected = {key: value.shape for key, value in network.state_dict().items()}
     _refuse_other_methods(checkpoint, expected, method)
     network.load_state_dict(matching(checkpoint, expected, ignore), assign=True)
-    return network, {"weights_sha256": file_sha256(path)}
+    return network
 
 
 def without_module(checkpoint: Checkpoint) -> Checkpoint:

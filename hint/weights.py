@@ -27,6 +27,9 @@ from hint.provenance import sha256_file
 #: Where training programs keep the weights in a file that holds more than weights.
 _CONTAINERS = ("state_dict", "network", "model_state_dict", "model")
 
+#: Where a checkpoint of our own keeps what safetensors call metadata.
+METADATA = "metadata"
+
 #: Packages whose objects lie beside the weights in files of training programs; their place is taken by dummies.
 _BESIDE = {"omegaconf", "yacs", "pathlib", "pytorch_lightning", "lightning", "lightning_fabric", "argparse", "typing"}
 
@@ -41,7 +44,7 @@ class Checkpoint:
 
     Attributes:
         state: Key -> tensor, on the CPU; not read from the disk before it is used, where the format allows.
-        metadata: What the file says beside them; only safetensors do.
+        metadata: What the file says beside them; safetensors do, and checkpoints of our own trainings.
         path: The file.
     """
 
@@ -101,7 +104,7 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
         content = _read_torch(path, mmap=False)
     else:
         raise InputError(f"{path}: {_what_else(head)}")
-    return Checkpoint(_state_dict(content, path), {}, path)
+    return Checkpoint(_state_dict(content, path), _metadata(content), path)
 
 
 def _head(path: Path) -> bytes:
@@ -187,6 +190,12 @@ def _state_dict(content: Any, path: Path) -> dict[str, Tensor]:
     if others or not found:
         raise InputError(f"{path}: holds no weights but {some_ids(others) or 'nothing'}")
     return dict(found)
+
+
+def _metadata(content: Any) -> dict[str, str]:
+    """Return the texts under :data:`METADATA`."""
+    said = content.get(METADATA) if isinstance(content, dict) else None
+    return {str(k): v for k, v in said.items() if isinstance(v, str)} if isinstance(said, dict) else {}
 
 
 def matching(

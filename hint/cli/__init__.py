@@ -24,6 +24,7 @@ from hint.cli import (
     prepare,
     sample,
     studio,
+    train,
     weights,
 )
 from hint.errors import HintError
@@ -42,6 +43,7 @@ app.command("fetch")(fetch.fetch)
 app.command("demo")(demo.demo)
 app.command("demo-data")(demo.demo_data)
 app.command("export")(export.export)
+app.command("train")(train.train)
 app.add_typer(prelabel.app, name="prelabel")
 app.add_typer(prepare.app, name="prepare")
 app.add_typer(sample.app, name="sample")

@@ -63,3 +63,11 @@ class NamedToml:
         if name not in self.names():
             raise UnknownNameError(self.kind, name, self.names())
         return files(self.package).joinpath(self.folder).joinpath(f"{name}.toml").read_bytes()
+
+
+def parse_value(text: str) -> Any:
+    """Read a value as TOML has it: ``3``, ``true``, ``[1, 2]``; anything else is a text."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from hint.errors import MissingRequirementError
 from hint.fetch import ASSETS
@@ -19,6 +19,9 @@ from hint.weights import Checkpoint, matching
 BESIDE = ("discriminator.", "mano.", "initialized")
 
 RELEASED_SHA256 = next(m.sha256 for m in ASSETS["hamer"].members if m.keep_as == "weights/hamer.ckpt")
+
+#: Metadata of weights that were trained with the hand without licence: "procedural".
+MANO_KEY = "mano"
 
 #: How far random weights move pose, shape and camera.
 _GAINS = {"mano_head.decpose": 0.1, "mano_head.decshape": 0.1, "mano_head.deccam": 0.01}
@@ -39,11 +42,12 @@ def build(checkpoint: Checkpoint) -> Hamer:
 
 
 def choose_mano(option: str | None, checkpoint: Checkpoint) -> ManoModel:
-    """Return the hand that was asked for, else an installed MANO file, else the arrays in the weights file.
+    """Return the hand asked for, else that the weights were trained with, an installed one, or that in their file.
 
     Raises:
         MissingRequirementError: If there is none of them.
     """
+    option = option or checkpoint.metadata.get(MANO_KEY)
     if option is not None or installed_mano():
         return find_mano(option)
     embedded = checkpoint.under("mano.")
@@ -58,13 +62,17 @@ def random_network(seed: int, config: HamerConfig) -> Hamer:
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in network.named_parameters():
         _fill(name, parameter, generator)
+    network.mano_head.init_hand_pose, network.mano_head.init_cam = upright_hand()
+    return network.eval().requires_grad_(False)
+
+
+def upright_hand() -> tuple[Tensor, Tensor]:
+    """Return the pose (1,96) and the camera (1,3) of an upright hand in the middle of a crop."""
     identity = torch.tensor([1.0, 0, 0, 0, 1, 0])
     # The rest hand points along -x with its palm down; turned like this, it points up and shows its palm.
     upright = torch.tensor([0.0, 1, 0, 0, 0, 1])
-    head = network.mano_head
-    head.init_hand_pose = torch.cat([upright, identity.repeat(15)])[None]
-    head.init_cam = torch.tensor([[5.0, -0.095, 0.09]])  # a hand of 19 cm over half the crop, its middle in the middle
-    return network.eval().requires_grad_(False)
+    pose = torch.cat([upright, identity.repeat(15)])[None]
+    return pose, torch.tensor([[5.0, -0.095, 0.09]])  # a hand of 19 cm over half the crop, its middle in the middle
 
 
 def _fill(name: str, parameter: nn.Parameter, generator: torch.Generator) -> None:

@@ -1,0 +1,66 @@
+"""TensorBoard: losses over the steps, and pictures of what is predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hint.methods.hamer.network import HamerOutput
+from hint.render import draw_keypoints
+from hint.training.batch import Batch
+from hint.types import Image
+
+#: Hands in a picture, and side of each of its tiles, px.
+_SHOWN, _TILE = 4, 256
+
+
+class Curves:
+    """Writes what TensorBoard reads."""
+
+    def __init__(self, folder: Path, step: int = 0) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        # Entries of steps that are to be done again, after a crash, are hidden.
+        self._writer: Any = SummaryWriter(str(folder), purge_step=step or None)
+
+    def numbers(self, step: int, values: Mapping[str, float]) -> None:
+        """Add a point to each curve."""
+        for name, value in values.items():
+            self._writer.add_scalar(f"train/{name}", value, step)
+
+    def picture(self, step: int, batch: Batch, output: HamerOutput) -> None:
+        """Show some crops with their truth above and what is predicted below."""
+        self._writer.add_image("train/predictions", sheet(batch, output), step, dataformats="HWC")
+
+    def close(self) -> None:
+        """Write what is still to be written."""
+        self._writer.close()
+
+
+def sheet(batch: Batch, output: HamerOutput) -> Image:
+    """Draw the first crops of a batch, truth above, prediction below.
+
+    Args:
+        batch: Hands.
+        output: What the network said about them, or about more.
+
+    Returns:
+        (2*256,n*256,3) RGB.
+    """
+    n = min(_SHOWN, len(batch))
+    crops = batch.select(slice(n)).image.round().byte().cpu().numpy()
+    truth = batch.keypoints_2d[:n].float().cpu().numpy()
+    told = output.keypoints_2d[:n].detach().float().cpu().numpy()
+    known = truth[..., 2] > 0
+    above = [_draw(crop, points[:, :2], seen) for crop, points, seen in zip(crops, truth, known, strict=True)]
+    below = [_draw(crop, points, np.ones(21, bool)) for crop, points in zip(crops, told, strict=True)]
+    return np.concatenate([np.concatenate(above, 1), np.concatenate(below, 1)])
+
+
+def _draw(crop: Image, points: NDArray[np.float32], seen: NDArray[np.bool_]) -> Image:
+    side = np.arange(_TILE) * len(crop) // _TILE
+    return draw_keypoints(crop[side][:, side], (points + 0.5) * _TILE, 2 * seen)

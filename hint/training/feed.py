@@ -1,0 +1,142 @@
+"""Open the data a preset asks for: sources below one folder, mixed, and real hands for the discriminator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from hint.errors import MissingRequirementError, some_ids
+from hint.progress import progress
+from hint.training.data import TrainingData
+from hint.training.filters import Filters
+from hint.training.labelled import open_labels
+from hint.training.mocap import Mocap, open_mocap
+from hint.training.preset import DatasetRule, Preset
+from hint.training.sample import Sample, Source
+from hint.training.sources import SETS
+from hint.training.tars import TarSource, find_tars
+
+
+class Feed(NamedTuple):
+    """What a training learns from."""
+
+    data: TrainingData
+    mocap: Mocap
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many hands each source has."""
+        return {name: len(source) for name, source in self.data.sources.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Padded:
+    """A source whose boxes are grown about their centres.
+
+    Attributes:
+        source: The source.
+        factor: How much.
+    """
+
+    source: Source
+    factor: float
+
+    @property
+    def name(self) -> str:
+        """Name of the source."""
+        return self.source.name
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def key(self, index: int) -> str:
+        """Return the name of a hand."""
+        return self.source.key(index)
+
+    def read(self, index: int) -> Sample:
+        """Read a hand."""
+        sample = self.source.read(index)
+        corners = sample.box_xyxy.reshape(2, 2)
+        grown = corners.mean(0) + self.factor * (corners - corners.mean(0))
+        return replace(sample, box_xyxy=np.asarray(grown.reshape(4), np.float64))
+
+
+def place_of(name: str, rule: DatasetRule, root: Path) -> str:
+    """Return the folder, or the pattern with braces, a source of a preset is read from."""
+    if not rule.path and name in SETS:
+        return SETS[name].pattern(root)
+    return str(root / (rule.path or name))
+
+
+def open_feed(preset: Preset, root: Path, seed: int, workers: int | None = None) -> Feed:
+    """Open all sources of a preset.
+
+    Args:
+        preset: Sources, filters, augmentation, crop size.
+        root: Folder they lie below.
+        seed: Seed of the order and of everything that is drawn.
+        workers: Processes that look through tars not seen before.
+
+    Raises:
+        MissingRequirementError: If something is not there; all that is missing is named at once.
+        InputError: If something cannot be read.
+    """
+    tars = _find_all(preset, root)
+    with progress("looking through tars", sum(map(len, tars.values()))) as advance:
+        sources = [
+            _padded(
+                TarSource(name, tars[name], preset.filters, workers, advance)
+                if name in tars
+                else _labels(name, rule, root, preset.filters),
+                rule,
+            )
+            for name, rule in preset.datasets.items()
+        ]
+    weights = [rule.weight for rule in preset.datasets.values()]
+    data = TrainingData.mix(sources, weights, seed, preset.augmentation, preset.crop_size, augment_on=preset.augment_on)
+    return Feed(data, open_mocap(root / preset.mocap if preset.mocap else None, seed))
+
+
+def _find_all(preset: Preset, root: Path) -> dict[str, Sequence[Path]]:
+    found: dict[str, Sequence[Path]] = {}
+    missing: list[str] = []
+    for name, rule in preset.datasets.items():
+        place = place_of(name, rule, root)
+        if rule.kind == "labels":
+            if not Path(place).exists():
+                missing.append(f"{name} ({place})")
+            continue
+        try:
+            found[name] = find_tars(place)
+        except MissingRequirementError:
+            missing.append(f"{name} ({place})")
+    if preset.mocap and not (root / preset.mocap).is_file():
+        missing.append(f"mocap ({root / preset.mocap})")
+    if missing:
+        raise MissingRequirementError(
+            f"data of preset {preset.id} is missing: {some_ids(missing)}; {_advice(preset, root)}"
+        )
+    return found
+
+
+def _advice(preset: Preset, root: Path) -> str:
+    if "rendered" in preset.datasets:
+        return f"render some: hint train-data --out {root / 'rendered'} -n 20000; or name another folder with --data"
+    return (
+        "name the folder that holds dataset_tars with --data, or train on what is there: "
+        "--set datasets.NAME.path=dataset_tars/NAME takes the tars of a folder as they are"
+    )
+
+
+def _labels(name: str, rule: DatasetRule, root: Path, filters: Filters) -> Source:
+    source = open_labels(Path(place_of(name, rule, root)), rule.subsets, filters=filters)
+    source.name = name
+    return source
+
+
+def _padded(source: Source, rule: DatasetRule) -> Source:
+    return source if rule.box_factor == 1 else Padded(source, rule.box_factor)

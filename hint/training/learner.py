@@ -1,0 +1,180 @@
+"""One step of training: network and discriminator, each with its optimiser, on one process or on many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils import AutocastKwargs
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from hint.mano.model import ManoModel
+from hint.methods.hamer.network import HamerOutput, HandDecoder, normalise
+from hint.training.average import Average
+from hint.training.batch import Batch
+from hint.training.losses import discriminator_loss, generator_loss, supervised_losses, weighted
+from hint.training.mocap import PER_HAND, MocapBatch
+from hint.training.model import Trainee, official_state
+from hint.training.preset import Preset
+from hint.training.schedule import learning_rate
+
+#: What a backbone multiplies in; the head, MANO and the losses stay in float32.
+_AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def make_accelerator(preset: Preset, device: torch.device) -> Accelerator:
+    """Join the other processes, if the environment tells of any, and set up scaled losses for fp16."""
+    scaled = "fp16" if preset.precision == "fp16" else "no"
+    # The network casts what shall be cast; an outer autocast would cast its head as well.
+    return Accelerator(
+        cpu=device.type == "cpu", mixed_precision=scaled, kwargs_handlers=[AutocastKwargs(enabled=False)]
+    )
+
+
+class Learner:
+    """Everything a step changes.
+
+    Args:
+        preset: What is learned.
+        trainee: Network and discriminator at their first weights; moved to the device.
+        mano: Hand to fit.
+        accelerator: Device and processes.
+        seed: Seed of what is drawn in the network.
+    """
+
+    def __init__(
+        self, preset: Preset, trainee: Trainee, mano: ManoModel, accelerator: Accelerator, seed: int = 0
+    ) -> None:
+        self.preset, self.accelerator, self.seed = preset, accelerator, seed
+        self.config = trainee.network.config
+        trainee.network.autocast = _AUTOCAST[preset.precision]
+        network: nn.Module = trainee.network
+        if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
+            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+        self.decoder = HandDecoder(mano, preset.crop_size).to(accelerator.device)
+        self.optimisers = [accelerator.prepare(_adamw(module, preset)) for module in (network, trainee.discriminator)]
+        self.network: nn.Module = accelerator.prepare(network).train()
+        self.discriminator: nn.Module = accelerator.prepare(trainee.discriminator).train()
+        self.average = Average(self.plain_network, preset.optimiser.ema) if preset.optimiser.ema else None
+        self.output: HamerOutput | None = None
+
+    @property
+    def plain_network(self) -> nn.Module:
+        """The network without what wraps it."""
+        network: nn.Module = self.accelerator.unwrap_model(self.network)
+        return network
+
+    @property
+    def plain_discriminator(self) -> nn.Module:
+        """The discriminator without what wraps it."""
+        discriminator: nn.Module = self.accelerator.unwrap_model(self.discriminator)
+        return discriminator
+
+    def compute(self, step: int, batch: Batch, real: MocapBatch) -> dict[str, Tensor]:
+        """Compute losses and gradients of a step; weights stay as they are.
+
+        Args:
+            step: Number of the step, from 0.
+            batch: This process's share of the hands.
+            real: Its share of the real hands.
+
+        Returns:
+            Sums over the share, divided by the size of the whole batch, not weighted: added up over the processes
+            they are means per hand. The total is weighted.
+        """
+        # Drawn anew for every step, so that a training goes on as if it had not stopped.
+        draws = np.random.SeedSequence((self.seed, step, self.accelerator.process_index))
+        torch.manual_seed(int(draws.generate_state(1)[0]))
+        for optimiser in self.optimisers:
+            optimiser.zero_grad()
+        parts = list(self._parts(batch, real))
+        sums: dict[str, Tensor] = {}
+        for k, part in enumerate(parts):
+            with ExitStack() as stack:
+                if k + 1 < len(parts):
+                    for module in (self.network, self.discriminator):
+                        stack.enter_context(self.accelerator.no_sync(module))
+                for name, loss in self._backward(*part).items():
+                    sums[name] = sums.get(name, torch.zeros_like(loss)) + loss
+        return sums
+
+    def apply(self, step: int) -> dict[str, float]:
+        """Change the weights by the gradients; return the learning rate and, where it is clipped, the norm."""
+        rate = learning_rate(self.preset.optimiser, step, self.preset.steps)
+        said = {"learning_rate": rate}
+        if self.preset.optimiser.clip:
+            norm = self.accelerator.clip_grad_norm_(self.network.parameters(), self.preset.optimiser.clip)
+            said["gradient_norm"] = float(norm)
+        for optimiser in self.optimisers[: 2 if self.preset.losses.adversarial else 1]:
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            optimiser.step()
+        if self.average is not None:
+            self.average.update(self.plain_network, step)
+        return said
+
+    def _parts(self, batch: Batch, real: MocapBatch) -> Iterator[tuple[Batch, MocapBatch]]:
+        """Part the share of a process into those that fit into the memory; the last may be smaller."""
+        n = -(-len(batch) // self.preset.accumulate)
+        device = self.accelerator.device
+        for start in range(0, len(batch), n):
+            chosen = slice(PER_HAND * start, PER_HAND * (start + n))
+            share = MocapBatch(real.hand_pose[chosen].to(device), real.betas[chosen].to(device))
+            yield batch.select(slice(start, start + n)).to(device, non_blocking=True), share
+
+    def _backward(self, batch: Batch, real: MocapBatch) -> dict[str, Tensor]:
+        whole = self.preset.batch_size
+        self.output = output = self.decoder(*self.network(normalise(batch.image)))
+        losses = supervised_losses(output, batch)
+        if self.preset.losses.adversarial:
+            scores = self._frozen_scores(output)
+            losses["adversarial"] = generator_loss(scores)
+        losses = {name: loss / whole for name, loss in losses.items()}
+        total = weighted(losses, self.preset.losses, self.preset.sum_over)
+        # Gradients are averaged over the processes, whose losses are to be added up.
+        self.accelerator.backward(total * self.accelerator.num_processes)
+        if self.preset.losses.adversarial:
+            losses["discriminator"] = self._backward_discriminator(output, real)
+        return {name: loss.detach() for name, loss in {"total": total, **losses}.items()}
+
+    def _frozen_scores(self, output: HamerOutput) -> Tensor:
+        """Score predictions so that gradients reach them and not the discriminator."""
+        plain = self.plain_discriminator
+        frozen = {key: value.detach() for key, value in plain.state_dict(keep_vars=True).items()}
+        scores: Tensor = functional_call(plain, frozen, (output.hand_pose, output.betas))
+        return scores
+
+    def _backward_discriminator(self, output: HamerOutput, real: MocapBatch) -> Tensor:
+        n = len(output.betas)
+        poses = torch.cat([output.hand_pose.detach(), real.hand_pose])
+        scores = self.discriminator(poses, torch.cat([output.betas.detach(), real.betas]))
+        loss = discriminator_loss(scores[:n], scores[n:]) / self.preset.batch_size
+        self.accelerator.backward(self.preset.losses.adversarial * loss * self.accelerator.num_processes)
+        return loss
+
+    def official_state(self, averaged: bool = False) -> dict[str, Tensor]:
+        """Return the weights under the released keys."""
+        network = self.average.state if averaged and self.average is not None else self.plain_network.state_dict()
+        return official_state(network, self.plain_discriminator.state_dict())
+
+    def load_official(self, weights: Mapping[str, Tensor]) -> None:
+        """Take over weights that :meth:`official_state` gave."""
+        own = self.plain_network.state_dict()
+        self.plain_network.load_state_dict({key: weights[key] for key in own})
+        scores = self.plain_discriminator.state_dict()
+        self.plain_discriminator.load_state_dict({key: weights[f"discriminator.{key}"] for key in scores})
+
+    @property
+    def scaler(self) -> Any:
+        """The scaling of fp16's losses, None for other numbers."""
+        return self.accelerator.scaler
+
+
+def _adamw(module: nn.Module, preset: Preset) -> torch.optim.AdamW:
+    rule = preset.optimiser
+    return torch.optim.AdamW(module.parameters(), lr=rule.learning_rate, weight_decay=rule.weight_decay)

@@ -1,0 +1,110 @@
+"""What is trained: the network, its discriminator, their first weights, and how they lie in a checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from timm.layers import DropPath
+from torch import Tensor, nn
+
+from hint.errors import InputError
+from hint.files import read_npz
+from hint.methods.hamer.config import VIT, HamerConfig
+from hint.methods.hamer.load import BESIDE, upright_hand
+from hint.methods.hamer.network import Hamer
+from hint.training.discriminator import Discriminator
+from hint.weights import Checkpoint, matching, read_checkpoint
+
+#: Beginning of the discriminator's keys in a checkpoint; those of the network have none.
+DISCRIMINATOR = "discriminator."
+
+#: A flag the official class keeps among its weights; it has no use.
+_FLAG = "initialized"
+
+
+class Trainee(nn.Module):
+    """Network and discriminator."""
+
+    def __init__(self, config: HamerConfig, drop_path: float = 0.0) -> None:
+        super().__init__()
+        self.network = Hamer(config)
+        self.discriminator = Discriminator()
+        _initialise(self.network)
+        if config.backbone == VIT:
+            _drop_paths(self.network.backbone.blocks, drop_path)  # type: ignore[arg-type]  # which mypy cannot see
+
+    def official_state(self) -> dict[str, Tensor]:
+        """Return the weights under the keys of the released file, MANO's arrays left out."""
+        return official_state(self.network.state_dict(), self.discriminator.state_dict())
+
+
+def official_state(network: dict[str, Tensor], discriminator: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Join the weights of both under the keys of the released file."""
+    scored = {DISCRIMINATOR + key: value for key, value in discriminator.items()}
+    return {_FLAG: torch.tensor(True), **network, **scored}
+
+
+def _initialise(network: Hamer) -> None:
+    """Draw the first weights as the released code does; what it leaves to PyTorch is left to PyTorch.
+
+    The mean parameters are an upright hand in the middle of the crop, until others are read.
+    """
+    if network.config.backbone == VIT:
+        for module in network.backbone.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.trunc_normal_(module.weight, std=0.02)
+                nn.init.zeros_(module.bias)
+    nn.init.trunc_normal_(network.backbone.pos_embed, std=0.02)
+    nn.init.normal_(network.mano_head.transformer.pos_embedding)
+    head = network.mano_head
+    head.init_hand_pose, head.init_cam = upright_hand()
+
+
+def _drop_paths(blocks: nn.ModuleList, last: float) -> None:
+    """Let block k of n drop its branches in a share of the hands that rises to ``last``.
+
+    Source: Huang et al. 2016; Xu et al. 2022 (ViTPose) for the rate.
+    """
+    for block, share in zip(blocks, torch.linspace(0, last, len(blocks)).tolist(), strict=True):
+        block.drop_path1, block.drop_path2 = DropPath(share), DropPath(share)
+
+
+def read_mean_parameters(network: Hamer, path: Path) -> None:
+    """Start from the mean pose, shape and camera of ``mano_mean_params.npz``.
+
+    Raises:
+        InputError: If it holds something else.
+    """
+    arrays = read_npz(path, ("pose", "shape", "cam"))
+    for key, name in (("pose", "init_hand_pose"), ("shape", "init_betas"), ("cam", "init_cam")):
+        buffer, value = getattr(network.mano_head, name), torch.from_numpy(arrays[key]).float().reshape(1, -1)
+        if value.shape != buffer.shape:
+            raise InputError(f"{path}: {key} has {value.shape[1]} numbers, not {buffer.shape[1]}")
+        setattr(network.mano_head, name, value)
+
+
+def read_backbone(network: Hamer, path: Path) -> None:
+    """Start from weights of the backbone alone, such as ViTPose's.
+
+    Raises:
+        InputError: If they are of another backbone.
+    """
+    checkpoint = read_checkpoint(path)
+    state = checkpoint.under("backbone.") or checkpoint.state
+    expected = {key: value.shape for key, value in network.backbone.state_dict().items()}
+    network.backbone.load_state_dict(matching(Checkpoint(state, {}, path), expected, ("keypoint_head.",)))
+
+
+def read_start(trainee: Trainee, path: Path) -> None:
+    """Start from the weights of a whole HaMeR, such as the released ones, and of its discriminator if they are there.
+
+    Raises:
+        InputError: If they are of another network.
+    """
+    checkpoint = read_checkpoint(path)
+    expected = {key: value.shape for key, value in trainee.network.state_dict().items()}
+    trainee.network.load_state_dict(matching(checkpoint, expected, BESIDE))
+    if scores := checkpoint.under(DISCRIMINATOR):
+        expected = {key: value.shape for key, value in trainee.discriminator.state_dict().items()}
+        trainee.discriminator.load_state_dict(matching(Checkpoint(scores, {}, path), expected))

@@ -1,0 +1,235 @@
+"""Presets: named files that say all that a training depends on but the data's place and the machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from hint.crop import CROP_SIZE
+from hint.errors import InputError, UnknownNameError
+from hint.files.named_toml import NamedToml, parse_value
+from hint.methods.hamer.config import VIT, HamerConfig
+from hint.training.augmentation import Augmentation
+from hint.training.filters import Filters
+from hint.training.losses import LossWeights
+from hint.training.sources import SETS
+
+_FILES = NamedToml("preset", "hint.training", "presets")
+
+_Positive = Annotated[int, Field(ge=1)]
+_Count = Annotated[int, Field(ge=0)]
+_Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NetworkSizes(_Strict):
+    """Sizes of the network, the released ones by default; of other backbones than the ViT only the name counts."""
+
+    backbone: str = VIT
+    width: _Positive = 1280
+    depth: _Positive = 32
+    heads: _Positive = 16
+    mlp_width: _Positive = 5120
+    decoder_width: _Positive = 1024
+    decoder_depth: _Positive = 6
+    decoder_heads: _Positive = 8
+    decoder_head_width: _Positive = 64
+    decoder_mlp_width: _Positive = 1024
+
+    def config(self, crop_size: int) -> HamerConfig:
+        """Return the network's configuration.
+
+        Raises:
+            InputError: If timm has no such backbone.
+        """
+        sizes = self.model_dump() | {"crop_size": crop_size}
+        if self.backbone != VIT:
+            from hint.methods.hamer.convolutional import backbone_width
+
+            sizes |= {"width": backbone_width(self.backbone), "depth": 0, "heads": 0, "mlp_width": 0}
+        return HamerConfig(**sizes)
+
+
+class DatasetRule(_Strict):
+    """A source of hands.
+
+    Attributes:
+        weight: Its share of the mixture, among the weights of all.
+        kind: "tars" in the official layout, or "labels": HInt pairs or whatever else labels are read from.
+        path: Where below the data folder; by default where the release has it, or a folder of the source's name.
+        hands: Hands it should have; 0 where that is not known.
+        subsets: Parts of labels to take, all if none.
+        box_factor: Boxes grow by this before the crop is cut: 1 for the released tars, whose boxes are padded, 2 for
+            tight boxes, as HaMeR's evaluation does.
+    """
+
+    weight: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    kind: Literal["tars", "labels"] = "tars"
+    path: str = ""
+    hands: _Count = 0
+    subsets: tuple[str, ...] = ()
+    box_factor: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+
+
+class Optimiser(_Strict):
+    """AdamW of the network and of the discriminator, and what is done to rates and gradients.
+
+    Attributes:
+        learning_rate: The highest.
+        weight_decay: AdamW's.
+        schedule: "constant"; "cosine" down to ``final`` of it; "one-cycle": up for 30 % of the steps, then down.
+        warmup: Steps in which the rate rises from nothing.
+        final: Share of the rate at the end of a cosine or of one cycle.
+        clip: Largest norm of the network's gradient, 0 for any.
+        ema: Share of the averaged weights that stays at a step, 0 for no average.
+    """
+
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-5
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    schedule: Literal["constant", "cosine", "one-cycle"] = "constant"
+    warmup: _Count = 0
+    final: _Share = 0.0
+    clip: Annotated[float, Field(ge=0)] = 0.0
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+class Preset(_Strict):
+    """All that decides what a training learns.
+
+    Attributes:
+        id: Name.
+        title: Name for people.
+        steps: Optimiser steps.
+        batch_size: Hands per step, over all processes and parts.
+        sum_over: Hands the released losses are summed over: the batch of one GPU; at most ``batch_size``.
+        accumulate: Parts a process takes its share of a batch in, one after the other.
+        crop_size: Side of the crops, px; a multiple of 32.
+        precision: "fp32", "bf16", or "fp16" with scaled losses.
+        augment_on: Where crops are cut: "worker", or "device" for the whole batch at once.
+        drop_path: Share of the paths the last ViT block drops; earlier ones drop less.
+        mano: The hand to fit, "" for the installed MANO.
+        mocap: File of real hands for the discriminator below the data folder, "" to draw plausible ones.
+        network: Sizes.
+        optimiser: AdamW and rates.
+        losses: Factors.
+        augmentation: What is drawn per crop.
+        filters: Which hands are trained on.
+        datasets: Name -> source.
+    """
+
+    id: str
+    title: str
+    steps: _Positive
+    batch_size: _Positive
+    sum_over: _Positive
+    accumulate: _Positive = 1
+    crop_size: Annotated[int, Field(ge=32, multiple_of=32)] = CROP_SIZE
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    augment_on: Literal["worker", "device"] = "worker"
+    drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    mano: str = ""
+    mocap: str = ""
+    network: NetworkSizes = NetworkSizes()
+    optimiser: Optimiser = Optimiser()
+    losses: LossWeights = LossWeights()
+    augmentation: Augmentation = Augmentation()
+    filters: Filters = Filters()
+    datasets: Annotated[dict[str, DatasetRule], Field(min_length=1)]
+
+    @field_validator("augmentation", "filters", mode="before")
+    @classmethod
+    def _known_keys(cls, value: Any, info: Any) -> Any:
+        kind = {"augmentation": Augmentation, "filters": Filters}[info.field_name]
+        known = {f.name for f in fields(kind)}
+        if isinstance(value, dict) and (strangers := sorted(set(value) - known)):
+            raise ValueError(f"no key is called {' or '.join(strangers)}; there are {', '.join(sorted(known))}")
+        return value
+
+    @field_validator("datasets")
+    @classmethod
+    def _expected(cls, value: dict[str, DatasetRule]) -> dict[str, DatasetRule]:
+        """Fill in how many hands the released sets have."""
+        known = {name: SETS[name].samples for name in value if name in SETS}
+        return {
+            name: rule.model_copy(update={"hands": rule.hands or known.get(name, 0)}) for name, rule in value.items()
+        }
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Preset:
+        if self.sum_over > self.batch_size:
+            raise ValueError(f"losses are summed over {self.sum_over} hands of a batch of only {self.batch_size}")
+        return self
+
+    @property
+    def config(self) -> HamerConfig:
+        """The network's configuration."""
+        return self.network.config(self.crop_size)
+
+    def as_json(self) -> str:
+        """Return it as JSON, for records and comparisons."""
+        return json.dumps(self.model_dump(mode="json"))
+
+
+def list_presets() -> list[str]:
+    """Return the names of the presets that come with the toolkit."""
+    return _FILES.names()
+
+
+def load_preset(name: str, changes: Iterable[tuple[str, Any]] = ()) -> Preset:
+    """Read a preset.
+
+    Args:
+        name: A name of :func:`list_presets`, or the path of a ``.toml``.
+        changes: Dotted key -> value, texts being read as TOML, such as ("optimiser.learning_rate", "1e-4").
+
+    Raises:
+        UnknownNameError: If there is no such preset, or a change names an unknown key.
+        InputError: If the file is not a preset, or a value cannot be.
+    """
+    table, _ = _FILES.load(name)
+    for key, value in changes:
+        _set(table, key, parse_value(value) if isinstance(value, str) else value)
+    try:
+        return Preset.model_validate(table)
+    except ValidationError as error:
+        raise InputError(f"preset {name}: {_first(error)}") from error
+
+
+def _set(table: dict[str, Any], key: str, value: Any) -> None:
+    """Change one entry; what is not a known key is refused here, where the closest names can be offered."""
+    *groups, last = key.split(".")
+    if not groups and last not in Preset.model_fields:
+        raise UnknownNameError("setting", key, Preset.model_fields)
+    for group in groups:
+        table = table.setdefault(group, {})
+        if not isinstance(table, dict):
+            raise InputError(f"--set {key}: {group} is a value, not a group of settings")
+    table[last] = value
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"there is no setting {where}"
+    return f"{where + ': ' if where else ''}{first['msg'].removeprefix('Value error, ')}"
+
+
+def differences(one: Preset, other: Preset) -> list[str]:
+    """Return the dotted keys in which two presets differ."""
+    flat, other_flat = _flat(one.model_dump(mode="json")), _flat(other.model_dump(mode="json"))
+    return sorted(key for key in flat.keys() | other_flat.keys() if flat.get(key) != other_flat.get(key))
+
+
+def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        found |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return found

@@ -1,0 +1,316 @@
+"""Train: from a request to weights, with checkpoints on the way."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from accelerate.utils import gather_object
+
+from hint.errors import HintError, InputError, WriteError, some_ids
+from hint.files.atomic import write_json
+from hint.mano.read import find_mano
+from hint.methods.device import choose_device
+from hint.methods.hamer.load import MANO_KEY
+from hint.progress import progress
+from hint.provenance import collect
+from hint.training.batch import Batch
+from hint.training.checkpoints import State, checkpoint_path, load_state, save_state, saved_steps
+from hint.training.curves import Curves
+from hint.training.data import loader
+from hint.training.feed import Feed, open_feed
+from hint.training.learner import Learner, make_accelerator
+from hint.training.model import Trainee, read_backbone, read_mean_parameters, read_start
+from hint.training.preset import Preset, differences
+from hint.training.request import Request
+from hint.training.stop import Stop, asked_to_stop
+from hint.weights import save
+
+_PACKAGES = ("torch", "timm", "accelerate", "numpy", "smplx", "opencv-python-headless")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended.
+
+    Attributes:
+        step: Steps done.
+        weights: File of the weights, None where it was stopped before the end.
+        seconds: Time spent on the steps of this run.
+        hands: Hands seen in them.
+    """
+
+    step: int
+    weights: Path | None
+    seconds: float
+    hands: int
+
+
+@dataclass
+class _Training:
+    """A training under way on this process."""
+
+    request: Request
+    feed: Feed
+    learner: Learner
+    step: int = 0
+    pending: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def preset(self) -> Preset:
+        return self.request.preset
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.request.out / "checkpoints"
+
+    @property
+    def settings(self) -> str:
+        """What must not change when it goes on."""
+        table = {"preset": self.preset.model_dump(mode="json"), "seed": self.request.seed, "hands": self.feed.sizes}
+        return json.dumps(table, sort_keys=True)
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What is said beside the weights."""
+        said = {
+            "preset": self.preset.model_dump(mode="json"),
+            "step": self.step,
+            "seed": self.request.seed,
+            "hands": self.feed.sizes,
+            "mocap": self.feed.mocap.name,
+            "mano": self.request.hand or "installed",
+            "provenance": collect(_PACKAGES),
+        }
+        hand = {MANO_KEY: "procedural"} if self.request.hand == "procedural" else {}
+        return {**self.learner.config.metadata(), **hand, "training": json.dumps(said)}
+
+
+def train(request: Request) -> Outcome:
+    """Train, or go on training.
+
+    Raises:
+        InputError: If the request cannot be done: other settings than before, unreadable data, too little memory.
+        MissingRequirementError: If data, MANO or a GPU is missing.
+        HintError: If a loss is not finite.
+        WriteError: If a checkpoint cannot be written.
+        KeyboardInterrupt: If it was asked to stop; a checkpoint was written.
+    """
+    _check_folder(request)
+    device = choose_device(request.device)
+    check_precision(request.preset, device)
+    # What may be missing is looked for before processes join, so that one of them says so.
+    mano, feed = find_mano(request.hand), open_feed(request.preset, request.data, request.seed)
+    accelerator = make_accelerator(request.preset, device)
+    torch.manual_seed(request.seed)
+    trainee = Trainee(request.preset.config, request.preset.drop_path)
+    latest = saved_steps(request.out / "checkpoints")[-1:]
+    if not latest:
+        _read_first_weights(trainee, request)
+    training = _Training(request, feed, Learner(request.preset, trainee, mano, accelerator, request.seed))
+    if latest:
+        _go_on(training, load_state(checkpoint_path(training.checkpoints, latest[0])))
+    with _limits(request, accelerator.num_processes), asked_to_stop() as stop:
+        return _run(training, stop)
+
+
+def _check_folder(request: Request) -> None:
+    steps = saved_steps(request.out / "checkpoints")
+    if steps and not request.resume:
+        raise InputError(
+            f"{request.out} holds a training of {steps[-1]} steps; add --resume to go on, or give another --out"
+        )
+
+
+def check_precision(preset: Preset, device: torch.device) -> None:
+    """Refuse fp16 without a GPU.
+
+    Raises:
+        InputError: If it is asked for.
+    """
+    if preset.precision == "fp16" and device.type != "cuda":
+        raise InputError("precision fp16 needs a GPU; on the CPU say --precision bf16 or fp32")
+
+
+def _read_first_weights(trainee: Trainee, request: Request) -> None:
+    start = request.start
+    if start.mean_parameters is not None:
+        read_mean_parameters(trainee.network, start.mean_parameters)
+    if start.backbone is not None:
+        read_backbone(trainee.network, start.backbone)
+    if start.weights is not None:
+        read_start(trainee, start.weights)
+
+
+def _go_on(training: _Training, state: State) -> None:
+    """Take over the state of an earlier run.
+
+    Raises:
+        InputError: If it was made with other settings.
+    """
+    earlier, now = json.loads(state.settings), json.loads(training.settings)
+    before = Preset.model_validate(earlier["preset"])
+    changed = [key for key in differences(before, training.preset) if not _may_change(key, training.preset)]
+    changed += [key for key in ("seed", "hands") if earlier[key] != now[key]]
+    if changed:
+        raise InputError(
+            f"{training.request.out} holds a training with other settings ({some_ids(changed)}); "
+            "leave them as they were, or give another --out"
+        )
+    learner = training.learner
+    learner.load_official(state.weights)
+    for optimiser, kept in zip(learner.optimisers, state.optimisers, strict=True):
+        optimiser.load_state_dict(kept)
+    if learner.average is not None:
+        learner.average.load(state.average)
+    if learner.scaler is not None and state.scaler:
+        learner.scaler.load_state_dict(state.scaler)
+    training.step = state.step
+
+
+def _may_change(key: str, preset: Preset) -> bool:
+    """Tell whether a setting does not change what was learned so far."""
+    return key in ("title", "accumulate") or (key == "steps" and preset.optimiser.schedule == "constant")
+
+
+def _run(training: _Training, stop: Stop) -> Outcome:
+    request, preset, accelerator = training.request, training.preset, training.learner.accelerator
+    main, first, began = accelerator.is_main_process, training.step, time.monotonic()
+    curves = _begin(training) if main else None
+    batches = loader(
+        training.feed.data,
+        global_batch=preset.batch_size,
+        start_step=first,
+        rank=accelerator.process_index,
+        world=accelerator.num_processes,
+        workers=request.workers,
+        pin_memory=accelerator.device.type == "cuda",
+    )
+    with progress("training", preset.steps) if main else _silence() as advance:
+        advance(first)
+        while training.step < preset.steps:
+            batch = next(batches)
+            stopping = _step(training, batch, stop)
+            _log(training, batch, curves)
+            advance(1)
+            if stopping or training.step % request.save_every == 0 or training.step == preset.steps:
+                _save(training)
+            if stopping and training.step < preset.steps:
+                raise KeyboardInterrupt
+    if curves is not None:
+        curves.close()
+    seconds, weights = time.monotonic() - began, request.out / "weights.safetensors"
+    if main:
+        save(training.learner.official_state(averaged=True), weights, training.metadata)
+    return Outcome(training.step, weights, seconds, (training.step - first) * preset.batch_size)
+
+
+def _begin(training: _Training) -> Curves:
+    """Say in the folder what is trained there, and open the curves."""
+    out = training.request.out
+    write_json(out / "run.json", {**training.metadata, "training": json.loads(training.metadata["training"])}, indent=1)
+    return Curves(out / "tensorboard", training.step)
+
+
+@contextmanager
+def _silence() -> Iterator[Callable[[int], None]]:
+    yield lambda steps: None
+
+
+def _step(training: _Training, batch: Batch, stop: Stop) -> bool:
+    """Do a step; tell whether any process was asked to stop.
+
+    Raises:
+        HintError: If a loss is not finite; the weights are left as they are.
+    """
+    learner = training.learner
+    real = training.feed.mocap.share(
+        training.step,
+        training.preset.batch_size,
+        learner.accelerator.process_index,
+        learner.accelerator.num_processes,
+        training.request.seed,
+    )
+    losses = learner.compute(training.step, batch, real)
+    vector = torch.stack([*losses.values(), torch.zeros_like(losses["total"]) + float(stop.asked)])
+    *values, asked = learner.accelerator.reduce(vector, "sum").tolist()
+    training.pending = dict(zip(losses, values, strict=True))
+    if not all(map(math.isfinite, values)):
+        _refuse(training, batch)
+    training.pending |= learner.apply(training.step)
+    training.step += 1
+    return bool(asked > 0)
+
+
+def _refuse(training: _Training, batch: Batch) -> None:
+    """Name the hands of a batch whose loss is not finite, and end."""
+    keys = gather_object(list(batch.key))
+    path = training.request.out / f"not_finite_step_{training.step:08d}.json"
+    losses = {name: str(value) for name, value in training.pending.items()}
+    if training.learner.accelerator.is_main_process:
+        write_json(path, {"step": training.step, "losses": losses, "hands": keys}, indent=1)
+    bad = [name for name, value in training.pending.items() if not math.isfinite(value) and name != "total"]
+    kept = saved_steps(training.checkpoints)[-1:]
+    raise HintError(
+        f"step {training.step}: loss {' and '.join(bad) or 'total'} is not finite; the hands of the batch "
+        f"({some_ids(keys)}) are listed in {path}; the last checkpoint, after {kept[0] if kept else 0} steps, is as it "
+        "was. Look at these hands, or take a smaller --set optimiser.learning_rate or --set optimiser.clip"
+    )
+
+
+def _log(training: _Training, batch: Batch, curves: Curves | None) -> None:
+    request, step = training.request, training.step
+    if curves is None:
+        return
+    if step % request.log_every == 0 or step == 1:
+        curves.numbers(step, training.pending)
+    if (step % request.image_every == 0 or step == 1) and training.learner.output is not None:
+        last = -(-len(batch) // training.preset.accumulate) * (training.preset.accumulate - 1)
+        curves.picture(step, batch.select(slice(min(last, len(batch) - 1), None)), training.learner.output)
+
+
+def _save(training: _Training) -> None:
+    learner = training.learner
+    if learner.accelerator.is_main_process:
+        state = State(
+            step=training.step,
+            weights=learner.official_state(),
+            optimisers=[optimiser.state_dict() for optimiser in learner.optimisers],
+            average=learner.average.state if learner.average is not None else {},
+            scaler=learner.scaler.state_dict() if learner.scaler is not None else {},
+            settings=training.settings,
+            metadata=training.metadata,
+        )
+        save_state(state, training.checkpoints, training.request.keep)
+    learner.accelerator.wait_for_everyone()
+
+
+@contextmanager
+def _limits(request: Request, processes: int) -> Iterator[None]:
+    """Turn too little memory or disk into one line with what to type.
+
+    Raises:
+        InputError: If the memory does not suffice.
+        WriteError: If the curves cannot be written.
+    """
+    preset = request.preset
+    try:
+        yield
+    except OSError as error:
+        raise WriteError(f"cannot write below {request.out}: {error.strerror or error}") from error
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and "can't allocate memory" not in str(error):
+            raise
+        share = preset.batch_size // processes
+        part = -(-share // preset.accumulate)
+        raise InputError(
+            f"{part} hands at once do not fit into the memory; the same training in smaller parts: "
+            f"--set accumulate={2 * preset.accumulate} ({max(part // 2, 1)} at once); a smaller batch: "
+            f"--batch-size {max(preset.batch_size // 2, 1)}"
+        ) from error

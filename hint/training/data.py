@@ -232,6 +232,8 @@ def loader(
         InputError: If the processes cannot share the batch evenly, or a source gives only broken hands.
     """
     steps = numbers(start_step, global_batch, rank, world)
+    # A forked worker waits for ever for OpenCV's threads, which were not forked with it; so there are none.
+    cv2.setNumThreads(0)
     batches = DataLoader(
         data,
         batch_sampler=steps,
@@ -250,4 +252,4 @@ def loader(
 def _begin_worker(_: int) -> None:
     """One thread per worker; Ctrl-C is for the process that trains, which ends its workers."""
     signal(SIGINT, SIG_IGN)
-    cv2.setNumThreads(1)
+    cv2.setNumThreads(0)

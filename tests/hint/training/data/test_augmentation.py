@@ -151,7 +151,7 @@ def test_projected_3d_is_the_2d_of_the_crop(
 ) -> None:
     """Holds exactly where the camera looks at the middle of the crop, in and out of the mirror."""
     rng = np.random.default_rng(2)
-    points = rng.uniform(-0.1, 0.1, (21, 3)) + (0, 0, 0.6)
+    points = rng.uniform((-0.1, -0.1, 0.5), (0.1, 0.1, 0.7), (21, 3))
     pixels = points[:, :2] / points[:, 2:] * 150 + (59.5, 49.5)
     one = sample(
         is_right=is_right,

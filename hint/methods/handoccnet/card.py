@@ -23,7 +23,7 @@ def _card(name: str, suffix: str, summary: str) -> MethodCard:
         ),
         weights_licence="not stated; the file embeds MANO arrays, which are non-commercial",
         training_data=("HO-3D or DexYCB: not stated for the published file",),
-        parameters=39_247_393,
+        parameters=39_319_352,
     )
 
 

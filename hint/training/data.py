@@ -19,6 +19,7 @@ from hint.crop import CROP_SIZE
 from hint.errors import HintError, InputError
 from hint.training.augmentation import Augmentation, Draw, disturb, move, to_crop, warp
 from hint.training.batch import Batch
+from hint.training.broken import Skipped
 from hint.training.mixture import Mixture, numbers
 from hint.training.sample import Sample, Source
 from hint.types import Double, Image
@@ -61,7 +62,7 @@ class TrainingData(Dataset["Example | HintError"]):
 
     def __post_init__(self) -> None:
         if self.augment_on == "device" and self.augmentation.changes_pixels:
-            raise InputError("blur, noise, brightness, contrast and hidden parts need --augment-on worker")
+            raise InputError('blur, noise, brightness, contrast and hidden parts need augment_on = "worker"')
 
     @classmethod
     def mix(
@@ -217,7 +218,7 @@ def loader(
     workers: int = 0,
     pin_memory: bool = False,
 ) -> Iterator[Batch]:
-    """Yield one batch per step, without end.
+    """Yield one batch per step, without end; broken hands that were passed over are named on stderr.
 
     Args:
         data: Where hands come from.
@@ -243,9 +244,11 @@ def loader(
         pin_memory=pin_memory,
         prefetch_factor=4 if workers else None,
     )
+    skipped = Skipped()
     for batch in batches:
         if isinstance(batch, HintError):
             raise batch
+        skipped.add(batch.skipped)
         yield batch
 
 

@@ -108,7 +108,7 @@ def open_labels(
     test = [name for name in labels.subsets if split_of_subset(name) == "test"]
     if test and not allow_test:
         raise InputError(
-            f"{path}: {', '.join(test)} are test hands, which scores are counted on; name others, "
-            "such as train_newdays, or say --allow-test and publish no score on them"
+            f"{path}: {', '.join(test)} are test hands, which scores are counted on, and are not trained on; "
+            "name other subsets, such as train_newdays"
         )
     return LabelSource(path.resolve().name, labels, filters)

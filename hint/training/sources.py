@@ -5,19 +5,8 @@ Source: HaMeR (Pavlakos et al. 2024), ``data/mix_all.yaml`` and ``configs/datase
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from hint.errors import InputError, UnknownNameError
-from hint.training.filters import Filters
-from hint.training.tars import TarSource, find_tars
-
-#: Where the released archives put everything.
-ROOT = Path("hamer_training_data")
-
-#: Real hand poses for the discriminator, below the same root.
-MOCAP = "freihand_mocap.npz"
 
 
 @dataclass(frozen=True)
@@ -40,8 +29,8 @@ class NamedSet:
     shards: int
     parts: str
 
-    def pattern(self, root: Path = ROOT) -> str:
-        """Return where its tars lie, with the braces of the release."""
+    def pattern(self, root: Path) -> str:
+        """Return where its tars lie below ``hamer_training_data``, with the braces of the release."""
         return str(root / "dataset_tars" / self.name / f"{{000000..{self.shards - 1:06d}}}.tar")
 
 
@@ -60,59 +49,3 @@ SETS: dict[str, NamedSet] = {
         NamedSet("dex-train", "DexYCB", 0.05, 406_888, 407, "2D, 3D, MANO"),
     )
 }
-
-
-def find_set(name: str) -> NamedSet:
-    """Return a set by its name.
-
-    Raises:
-        UnknownNameError: If there is no such set.
-    """
-    if name not in SETS:
-        raise UnknownNameError("training set", name, SETS)
-    return SETS[name]
-
-
-def open_sets(
-    names: Sequence[str] = (),
-    root: Path = ROOT,
-    filters: Filters | None = None,
-    workers: int | None = None,
-    on_done: Callable[[int], None] | None = None,
-) -> tuple[list[TarSource], list[float]]:
-    """Open named sets.
-
-    Args:
-        names: Which; all ten if none are given.
-        root: Folder that holds ``dataset_tars``.
-        filters: By default those of the released training.
-        workers: Processes that look through tars not seen before.
-        on_done: Called with the number of tars just done.
-
-    Returns:
-        The sources and their weights.
-
-    Raises:
-        MissingRequirementError: If tars are missing.
-    """
-    chosen = [find_set(name) for name in dict.fromkeys(names or SETS)]
-    # All are looked for before the first is read: what is missing shall not be said one by one, an hour apart.
-    paths = [find_tars(named.pattern(root)) for named in chosen]
-    sources = [TarSource(named.name, p, filters, workers, on_done) for named, p in zip(chosen, paths, strict=True)]
-    return sources, [named.weight for named in chosen]
-
-
-def parse_weights(text: str) -> dict[str, float]:
-    """Read ``freihand-train=0.5,rhd-train=0.5``.
-
-    Raises:
-        InputError: If a part is no name with a positive number.
-    """
-    weights: dict[str, float] = {}
-    for part in filter(None, text.split(",")):
-        name, _, number = part.partition("=")
-        try:
-            weights[name.strip()] = float(number)
-        except ValueError as error:
-            raise InputError(f"weights are given as name=number,name=number; {part!r} is not") from error
-    return weights

@@ -15,6 +15,7 @@ import numpy as np
 
 from hint.errors import InputError, MissingRequirementError, some_ids
 from hint.images import decode_image
+from hint.training.broken import tell_left_out
 from hint.training.filters import Filters
 from hint.training.record import check, unpickle
 from hint.training.sample import Sample
@@ -114,6 +115,7 @@ class TarSource:
             if on_done is not None:
                 on_done(1)
         self._join(indices)
+        tell_left_out(name, self.broken)
 
     def _join(self, indices: list[TarIndex]) -> None:
         kept = [self.filters.keep(index.traits) for index in indices]

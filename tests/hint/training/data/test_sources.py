@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
 
-from hint.errors import InputError, MissingRequirementError, UnknownNameError
+from hint.errors import InputError, MissingRequirementError
 from hint.files import write_pairs
 from hint.images import write_image
 from hint.training.augmentation import OFF
 from hint.training.data import TrainingData, loader
 from hint.training.labelled import open_labels
 from hint.training.mocap import drawn_mocap, open_mocap, read_mocap
-from hint.training.sources import SETS, find_set, open_sets, parse_weights
+from hint.training.sources import SETS
+from hint.training.tars import find_tars
 from hint.types import HandLabels
 
 
@@ -25,29 +25,14 @@ def test_released_mixture() -> None:
     assert len(SETS) == 10
     assert sum(named.weight for named in SETS.values()) == pytest.approx(1)
     assert sum(named.samples for named in SETS.values()) == 2_720_872
-    assert find_set("dex-train").pattern(Path("r")) == "r/dataset_tars/dex-train/{000000..000406}.tar"
-    with pytest.raises(UnknownNameError, match="did you mean rhd-train"):
-        find_set("rdh-train")
+    assert SETS["dex-train"].pattern(Path("r")) == "r/dataset_tars/dex-train/{000000..000406}.tar"
 
 
-def test_named_sets_open_with_their_weights(training_tars: ModuleType, tmp_path: Path) -> None:
-    training_tars.write_tars(tmp_path / "dataset_tars" / "mpiinzsl-train", n=16, per_tar=1)
-    sources, weights = open_sets(["mpiinzsl-train"], tmp_path, workers=1)
-    assert [source.name for source in sources] == ["mpiinzsl-train"]
-    assert weights == [0.05]
-    with pytest.raises(MissingRequirementError, match=r"131 of 131 tars are missing: .*000004.tar, \.\.\."):
-        open_sets((), tmp_path)
-
-
-@pytest.mark.parametrize(("text", "expected"), [("a=0.5,b=2", {"a": 0.5, "b": 2}), ("", {})])
-def test_weights_are_read(text: str, expected: dict[str, float]) -> None:
-    assert parse_weights(text) == expected
-
-
-@pytest.mark.parametrize("text", ["a", "a=", "a=much", "a=1;b=2"])
-def test_other_weights_are_refused(text: str) -> None:
-    with pytest.raises(InputError, match="name=number"):
-        parse_weights(text)
+def test_missing_released_tars_are_named(tmp_path: Path) -> None:
+    with pytest.raises(
+        MissingRequirementError, match=r"16 of 16 tars are missing: .*000004\.tar, \.\.\. \(16 in all\)"
+    ):
+        find_tars(SETS["mpiinzsl-train"].pattern(tmp_path))
 
 
 @pytest.fixture
@@ -82,7 +67,7 @@ def test_hint_trains_on_its_train_folders_in_2d(hint_train: Path, make: Callable
 
 def test_test_hands_are_refused_unless_asked_for(hint_train: Path) -> None:
     for path, subsets in ((hint_train, ["newdays"]), (hint_train / "TEST_newdays_img", [])):
-        with pytest.raises(InputError, match=r"newdays are test hands.*--allow-test"):
+        with pytest.raises(InputError, match=r"newdays are test hands"):
             open_labels(path, subsets)
         assert len(open_labels(path, subsets, allow_test=True)) == 12
 

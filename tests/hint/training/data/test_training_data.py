@@ -15,6 +15,7 @@ import torch
 from hint.errors import InputError
 from hint.training.augmentation import Augmentation
 from hint.training.batch import Batch
+from hint.training.broken import Skipped
 from hint.training.data import TrainingData, loader
 from hint.training.tars import TarSource, find_tars
 
@@ -85,13 +86,16 @@ def test_device_crops_select_and_move(tars: tuple[Path, list[Any]]) -> None:
     assert same(batch.select(batch.is_right), batch.select(torch.nonzero(batch.is_right)[:, 0]))
 
 
-def test_broken_hands_are_replaced_by_the_next_and_named(sample: Callable[..., Any], held: Any) -> None:
+def test_broken_hands_are_replaced_by_the_next_and_named(
+    sample: Callable[..., Any], held: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     source = held([sample(f"h{i}") for i in range(6)], broken={2, 3})
     data = TrainingData.mix([source], crop_size=32)
     (batch,) = take(data, 1, global_batch=6)
     hands = [data.mixture.place(k).hand for k in range(6)]
     assert batch.key == tuple(f"h{4 if hand in (2, 3) else hand}" for hand in hands)
     assert sorted(batch.skipped) == ["h2: made to fail", "h3: made to fail", "h3: made to fail"]
+    assert "skipped, 2 so far: h" in capsys.readouterr().err
     assert same(batch, take(data, 1, global_batch=6, workers=2)[0])
 
 
@@ -116,6 +120,14 @@ def test_cut_picture_in_a_tar_is_skipped(training_tars: Any, tmp_path: Path) -> 
     assert f"000000.tar: {drawn.key}: the picture is cut short" in batch.skipped[0]
 
 
+def test_skipped_hands_are_told_once_and_ever_more_rarely(capsys: pytest.CaptureFixture[str]) -> None:
+    skipped = Skipped()
+    for _ in range(2):
+        skipped.add(f"hand {i}" for i in range(20))
+    told = [line.partition(" so far")[0] for line in capsys.readouterr().err.splitlines()]
+    assert told == [f"skipped, {n}" for n in (1, 2, 3, 4, 5, 8, 16)]
+
+
 def test_batch_refuses_wrong_shapes(data: TrainingData) -> None:
     (batch,) = take(data, 1)
     values = {f.name: getattr(batch, f.name) for f in fields(Batch)}
@@ -124,7 +136,7 @@ def test_batch_refuses_wrong_shapes(data: TrainingData) -> None:
 
 
 def test_contradictions_are_refused(sample: Callable[..., Any], held: Any) -> None:
-    with pytest.raises(InputError, match="--augment-on worker"):
+    with pytest.raises(InputError, match="need augment_on"):
         TrainingData.mix([held([sample()])], augmentation=Augmentation(noise=1), augment_on="device")
     with pytest.raises(InputError, match="different names"):
         TrainingData.mix([held([sample()]), held([sample()])])

@@ -92,6 +92,18 @@ def _frankmocap(path: str) -> Asset:
     return Asset(licence=_FRANKMOCAP_LICENCE, url=_FRANKMOCAP + path, single=SingleFile(f"frankmocap/{name}"))
 
 
+_METRO_LICENCE = (
+    "METRO (CVPR 2021) and Mesh Graphormer (ICCV 2021), Lin, Wang, Liu; Microsoft: MIT, no other terms are stated for "
+    "weights and data: https://github.com/microsoft/MeshTransformer/blob/main/LICENSE. They were trained on FreiHAND, "
+    "which is for research only, and belong to the mesh of MANO, which is non-commercial and not included"
+)
+
+
+def _metro(place: str) -> Asset:
+    url = f"https://datarelease.blob.core.windows.net/metro/models/{place.rpartition('/')[2]}"
+    return Asset(licence=_METRO_LICENCE, url=url, single=SingleFile(place))
+
+
 ASSETS: dict[str, Asset] = {
     # The official archive holds 6 GB, more than half of it a body-pose network that is not used here.
     "hamer": Asset(
@@ -171,6 +183,20 @@ ASSETS: dict[str, Asset] = {
             "HandOccNet cannot be fetched for you: download snapshot_demo.pth.tar from "
             "https://drive.google.com/drive/folders/1OlyV-qbzOmtQYdzV6dbQX4OtAU5ajBOa and put it into "
             "{home}/handoccnet/"
+        ),
+    ),
+    # The weights come without a published checksum; that of the small file is of the pinned version of its repository.
+    "metro": _metro("metro/metro_hand_state_dict.bin"),
+    "mesh-graphormer": _metro("mesh-graphormer/graphormer_hand_state_dict.bin"),
+    "metro-downsampling": Asset(
+        licence=_METRO_LICENCE,
+        url=(
+            "https://raw.githubusercontent.com/microsoft/MeshTransformer/cefc4af50ca0fa4f58e677ad1836ed09a64b4d9a/"
+            "metro/modeling/data/mano_downsampling.npz"
+        ),
+        single=SingleFile(
+            "metro/mano_downsampling.npz",
+            KnownDigest("db2b23b0ede7c34039f1d8960e2e839552e0f58d4b34a8612b4065d8a47f9c80"),
         ),
     ),
     "mano": Asset(

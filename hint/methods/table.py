@@ -54,6 +54,14 @@ BUILT_IN = {
     "handoccnet-noparam": BuiltIn(
         "hint.methods.handoccnet.method:HandOccNetNoParam", "hint.methods.handoccnet.card:NoParam", "models"
     ),
+    "metro": BuiltIn(
+        "hint.methods.vertex_transformers.method:MetroMethod", "hint.methods.vertex_transformers.card:Metro", "models"
+    ),
+    "mesh-graphormer": BuiltIn(
+        "hint.methods.vertex_transformers.method:MeshGraphormerMethod",
+        "hint.methods.vertex_transformers.card:MeshGraphormer",
+        "models",
+    ),
     "mediapipe": BuiltIn("hint.methods.mediapipe:MediaPipeMethod", "hint.methods.mediapipe", "mediapipe"),
     "mmpose": BuiltIn("hint.methods.mmpose.method:MMPoseMethod", "hint.methods.mmpose.card", "prelabel"),
     "rtmpose": BuiltIn("hint.methods.mmpose.rtmpose:RTMPose", "hint.methods.mmpose.rtmpose", "prelabel"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -27,15 +29,31 @@ def demo(out: Out = Path("demo"), seed: Seed = 0, n: Number = 120) -> None:
     typer.echo(f"pictures  {result.sheet}\nrecords   {out}/<method>/record.json\ndemo set  {result.data}")
 
 
-def demo_data(out: Out = Path("demo-data"), seed: Seed = 0, n: Number = 120) -> None:
-    """Render hands with exact labels, as HInt jpg+json pairs."""
+class Layout(str, Enum):
+    """How rendered hands are stored."""
+
+    pairs = "pairs"
+    tars = "tars"
+
+
+Format = Annotated[
+    Layout, typer.Option("--format", help="pairs: whole pictures as HInt jpg+json; tars: close-ups to train on.")
+]
+
+
+def demo_data(out: Out = Path("demo-data"), seed: Seed = 0, n: Number = 120, layout: Format = Layout.pairs) -> None:
+    """Render hands with exact labels; what tars are there already is kept, so an interrupted run goes on."""
     _require("cv2", "scipy", "smplx", "torch", "embreex")
     from hint.demo import render_demo_set
     from hint.progress import progress
+    from hint.training.rendered import render_training_tars
 
     with progress("rendering hands", n) as advance:
-        render_demo_set(out, n, seed, on_done=advance)
-    typer.echo(out / "TEST_demo_img")
+        if layout is Layout.tars:
+            render_training_tars(out, n, seed, on_done=advance)
+        else:
+            render_demo_set(out, n, seed, on_done=advance)
+    typer.echo(out if layout is Layout.tars else out / "TEST_demo_img")
 
 
 def _require(*packages: str) -> None:

@@ -69,9 +69,9 @@ def render_demo_set(
     jobs = _split(n, seed)
     _refuse_other_sets(out / FOLDER, {_clip_id(seed, clip) for clip, _ in jobs})
     processes = min(workers or cpu_count() or 1, len(jobs))
-    pool = ProcessPoolExecutor(processes, get_context("spawn"), _prepare_worker)
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), prepare_worker)
     try:
-        with _deaf_to_ctrl_c():
+        with deaf_to_ctrl_c():
             futures = [pool.submit(_render_clip, out / FOLDER, seed, clip, frames) for clip, frames in jobs]
         for future in as_completed(futures):
             done = future.result()
@@ -93,7 +93,7 @@ def _clip_id(seed: int, clip: int) -> str:
 
 
 @contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
+def deaf_to_ctrl_c() -> Iterator[None]:
     """Let processes that start now ignore Ctrl-C from their first moment, and finish their clip; this one hears it."""
     if current_thread() is not main_thread():  # only the main thread may change how signals are handled
         yield
@@ -115,7 +115,7 @@ def _split(n: int, seed: int) -> list[tuple[int, int]]:
     return jobs
 
 
-def _prepare_worker() -> None:
+def prepare_worker() -> None:
     """Keep a worker to one core, so that results do not depend on how many there are."""
     cv2.setNumThreads(1)
     torch.set_num_threads(1)

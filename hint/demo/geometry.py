@@ -112,7 +112,7 @@ def _single(values: Array) -> NDArray[np.float32]:
 
 @dataclass(frozen=True, eq=False)
 class Smoother:
-    """Two rounds of Loop subdivision as one matrix, for every mesh of one connectivity.
+    """Rounds of Loop subdivision as one matrix, for every mesh of one connectivity.
 
     The coarse vertices are moved out beforehand by what the first round would move them in, so the smooth surface
     passes close to them.
@@ -128,12 +128,15 @@ class Smoother:
     faces: Index
 
     @staticmethod
-    def of(faces: Index, n: int) -> Smoother:
-        """Prepare a connectivity of n vertices."""
-        first, middle = _loop_round(faces, n)
-        second, fine = _loop_round(middle, first.shape[0])
+    def of(faces: Index, n: int, rounds: int) -> Smoother:
+        """Prepare a connectivity of n vertices; every round makes four triangles of one."""
+        first, fine = _loop_round(faces, n)
+        matrix = first
+        for _ in range(rounds - 1):
+            further, fine = _loop_round(fine, matrix.shape[0])
+            matrix = further @ matrix
         sharpen = 2 * sparse.identity(n, format="csr") - first[:n]
-        return Smoother((second @ first @ sharpen).tocsr(), fine)
+        return Smoother((matrix @ sharpen).tocsr(), fine)
 
     def __call__(self, values: Array) -> Array:
         """Return (W,C) values on the fine vertices."""

@@ -20,6 +20,9 @@ from hint.skeleton import FINGERS
 #: Distances of the forearm's rings beyond the wrist's open end, in metres.
 _ARM = np.array([0.008, 0.018, 0.031, 0.047, 0.066, 0.09, 0.12, 0.16, 0.21, 0.27, 0.36, 0.55, 1.0])
 
+#: Rounds of subdivision: for pictures of several hundred px, and for small ones.
+FINE, COARSE = 2, 1
+
 
 @dataclass(frozen=True, eq=False)
 class HandPose:
@@ -82,8 +85,8 @@ def wrist_loop() -> Index:
     return np.array(loop)
 
 
-@lru_cache(maxsize=1)
-def _with_arm() -> tuple[Smoother, Array, Array]:
+@lru_cache(maxsize=2)
+def _with_arm(rounds: int) -> tuple[Smoother, Array, Array]:
     """Return the smoother of hand and forearm, and fine rest coordinates and normals."""
     model, loop = procedural_hand(), wrist_loop()
     n, faces = len(loop), [model.faces]
@@ -91,16 +94,16 @@ def _with_arm() -> tuple[Smoother, Array, Array]:
     for near, far in pairwise(rings):
         a, b, c, d = near, np.roll(near, -1), np.roll(far, -1), far
         faces += [np.stack([b, a, d], 1), np.stack([b, d, c], 1)]
-    smoother = Smoother.of(np.concatenate(faces), len(model.v_template) + n * len(_ARM))
+    smoother = Smoother.of(np.concatenate(faces), len(model.v_template) + n * len(_ARM), rounds)
     rest = np.concatenate([model.v_template, _arm_rings(model.v_template[loop], np.eye(3), np.array([1.0, 0, 0]))])
     fine = smoother(rest)
     return smoother, fine, vertex_normals(fine, smoother.faces)
 
 
-@lru_cache(maxsize=1)
-def _relief() -> Array:
+@lru_cache(maxsize=2)
+def _relief(rounds: int) -> Array:
     """Return (W,) heights of tendons, knuckles and veins on the back of the hand, metres."""
-    _, coords, normals = _with_arm()
+    _, coords, normals = _with_arm(rounds)
     x, _, z = coords.T
     height = np.zeros(len(coords))
     for name in FINGERS[1:]:
@@ -153,17 +156,23 @@ def run_layer(poses: list[HandPose]) -> tuple[Array, Array]:
     return (joints.double().numpy() + shift) * side, (vertices.double().numpy() + shift) * side
 
 
-def pose_hand(pose: HandPose) -> PosedHand:
-    """Put one hand into space, with a forearm that continues it and a sleeve over that."""
+@lru_cache(maxsize=8)  # a scene asks for the same hand when it is laid out and when it is built
+def pose_hand(pose: HandPose, rounds: int = FINE) -> PosedHand:
+    """Put one hand into space, with a forearm that continues it and a sleeve over that.
+
+    Args:
+        pose: Its parameters.
+        rounds: Of subdivision, :data:`FINE` or :data:`COARSE`.
+    """
     right = replace(pose, is_right=True)
     joints, vertices = (values[0] for values in run_layer([right]))
-    smoother, coords, normals = _with_arm()
+    smoother, coords, normals = _with_arm(rounds)
     loop = vertices[wrist_loop()]
     rings = _arm_rings(loop, pose.global_orient, pose.arm)
     fine = smoother(np.concatenate([vertices, rings]))
-    fine += _relief()[:, None] * vertex_normals(fine, smoother.faces)
+    fine += _relief(rounds)[:, None] * vertex_normals(fine, smoother.faces)
     mesh = Mesh(fine, smoother.faces, coords, normals)
-    sleeve = _sleeve(loop, pose.global_orient, pose.arm)
+    sleeve = _sleeve(loop, pose.global_orient, pose.arm, rounds)
     on_hand = coords[smoother.faces].mean(1)[:, 0] < procedural_hand().v_template[:, 0].max()
     if pose.is_right:
         return PosedHand(joints, vertices, mesh, on_hand, sleeve)
@@ -171,32 +180,33 @@ def pose_hand(pose: HandPose) -> PosedHand:
     return PosedHand(joints * flip, vertices * flip, mesh.mirrored(), on_hand, sleeve.mirrored())
 
 
-@lru_cache(maxsize=1)
-def _sleeve_smoother() -> Smoother:
+@lru_cache(maxsize=2)
+def _sleeve_smoother(rounds: int) -> Smoother:
     n, rows = len(wrist_loop()), len(_ARM)
     ids = np.arange(rows * n).reshape(rows, n)
     a, b = ids[:-1], np.roll(ids[:-1], -1, 1)
     d, c = ids[1:], np.roll(ids[1:], -1, 1)
     faces = [np.stack([b, a, d], -1).reshape(-1, 3), np.stack([b, d, c], -1).reshape(-1, 3)]
-    return Smoother.of(np.concatenate(faces), rows * n)
+    return Smoother.of(np.concatenate(faces), rows * n, rounds)
 
 
-def _sleeve(loop: Array, axes: Array, arm: Array) -> Mesh:
+def _sleeve(loop: Array, axes: Array, arm: Array, rounds: int) -> Mesh:
     """Return a cloth tube from 3 cm beyond the open end; its near rim is folded inwards."""
     rings = _arm_rings(loop, axes, arm, 1.17).reshape(len(_ARM), -1, 3)[2:]
     inner = _arm_rings(loop, axes, arm, 1.02).reshape(len(_ARM), -1, 3)[2:4]
-    smoother = _sleeve_smoother()
+    smoother = _sleeve_smoother(rounds)
     vertices = smoother(np.concatenate([inner[::-1].reshape(-1, 3), rings.reshape(-1, 3)]))
     coords = (vertices - loop.mean(0)) @ axes
     return Mesh(vertices, smoother.faces, coords, vertex_normals(vertices, smoother.faces) @ axes)
 
 
-def spread_to_mesh(values: Array) -> tuple[Array, Index]:
+def spread_to_mesh(values: Array, rounds: int) -> tuple[Array, Index]:
     """Return (W,C) values on the smooth mesh and its faces; the forearm takes the open end's values.
 
     Args:
         values: (778,C) per-vertex values.
+        rounds: Of subdivision.
     """
-    smoother = _with_arm()[0]
+    smoother = _with_arm(rounds)[0]
     arm = np.tile(values[wrist_loop()], (len(_ARM), 1))
     return smoother(np.concatenate([values, arm])), smoother.faces

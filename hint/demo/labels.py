@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from hint.demo.camera import Camera
 from hint.demo.geometry import Array, Index, World
-from hint.demo.hands import spread_to_mesh
+from hint.demo.hands import FINE, spread_to_mesh
 from hint.mano.procedural import procedural_hand
 from hint.skeleton import FINGER_OF_JOINT, FINGERS, MANO_JOINT_NAMES
 
@@ -31,13 +31,13 @@ _IN_PALM = np.array([0, 1, 5, 9, 13, 17])
 _TIPS = np.array([4, 8, 12, 16, 20])
 
 
-@lru_cache(maxsize=1)
-def face_digits() -> Index:
+@lru_cache(maxsize=2)
+def face_digits(rounds: int = FINE) -> Index:
     """Return (G,) the digit each face of a hand's mesh belongs to, -1 for palm and forearm."""
     weights = procedural_hand().lbs_weights
     digit = [-1] + [FINGERS.index(name[:-1]) for name in MANO_JOINT_NAMES[1:]]
     share = np.stack([weights[:, [d == f for d in digit]].sum(1) for f in range(-1, 5)], 1)
-    smooth, faces = spread_to_mesh(share)
+    smooth, faces = spread_to_mesh(share, rounds)
     owner: Index = smooth[faces].mean(1).argmax(1) - 1
     return owner
 
@@ -50,7 +50,7 @@ def _tolerance(joints: Array, skin: Array) -> Array:
     return tolerance
 
 
-def occluded(world: World, target: int, joints: Array, vertices: Array) -> Bool:
+def occluded(world: World, target: int, joints: Array, vertices: Array, rounds: int = FINE) -> Bool:
     """Return (21,) whether each joint is hidden from a camera at the origin; see the rule above.
 
     Args:
@@ -58,6 +58,7 @@ def occluded(world: World, target: int, joints: Array, vertices: Array) -> Bool:
         target: Part of the world that is the hand's mesh.
         joints: (21,3) metres.
         vertices: (778,3) of the hand, metres.
+        rounds: Of subdivision of its mesh.
     """
     reach = np.linalg.norm(joints, axis=1)
     hits = world.hit(np.zeros_like(joints), joints / reach[:, None])
@@ -66,7 +67,7 @@ def occluded(world: World, target: int, joints: Array, vertices: Array) -> Bool:
     ahead = reach[row] - hits.distance
     own = hits.part == target
     start = int(np.flatnonzero(world.part == target)[0])
-    digit = face_digits()[np.where(own, hits.face - start, 0)]
+    digit = face_digits(rounds)[np.where(own, hits.face - start, 0)]
     mine = np.array(FINGER_OF_JOINT)[row]
     # The palm is everyone's near knuckle and wrist; further out a joint belongs to its own digit alone.
     near_palm = (row == 0) | (row % 4 == 1) | (row == 2)

@@ -12,18 +12,15 @@ from hint.demo import labels
 from hint.demo.backdrop import backdrop
 from hint.demo.camera import Camera, in_frame
 from hint.demo.geometry import Array, Index, Mask, Mesh, World
-from hint.demo.hands import HandPose, PosedHand, pose_hand
+from hint.demo.hands import FINE, HandPose, PosedHand, pose_hand
 from hint.demo.noise import Noise
 from hint.demo.paint import paint_table, paint_thing
 from hint.demo.scene import Ground, Scene
 from hint.demo.sensor import develop, exposure
-from hint.demo.shade import Lighting, Material, Shader
+from hint.demo.shade import FULL, Detail, Lighting, Material, Shader
 from hint.demo.shapes import Thing, plane
-from hint.demo.skin import Finish, Look, cloth, skin
+from hint.demo.skin import Finish, Look, cloth, patterns, skin
 from hint.types import Image
-
-#: Where in a pixel edges are sampled.
-_SUBPIXELS = ((-0.375, -0.125), (0.125, -0.375), (0.375, 0.125), (-0.125, 0.375))
 
 #: x negated.
 _FLIP = np.array([-1.0, 1.0, 1.0])
@@ -102,9 +99,9 @@ class Stage:
     materials: list[Material]
 
 
-def build(scene: Scene) -> Stage:
-    """Build everything a scene shows."""
-    hands = [pose_hand(h) for h in scene.hands]
+def build(scene: Scene, rounds: int = FINE) -> Stage:
+    """Build everything a scene shows; hands after as many rounds of subdivision."""
+    hands = [pose_hand(h, rounds) for h in scene.hands]
     parts = [(h.mesh, _hand_material(look, scene.pattern_seed)) for h, look in zip(hands, scene.looks, strict=True)]
     parts += _other_parts(scene, hands)
     meshes, materials = [mesh for mesh, _ in parts], [material for _, material in parts]
@@ -115,7 +112,7 @@ def build(scene: Scene) -> Stage:
 
 def _other_parts(scene: Scene, hands: list[PosedHand]) -> list[tuple[Mesh, Material]]:
     """Return every mesh but the hands' own, and what it looks like."""
-    pattern = Noise(np.random.default_rng(scene.pattern_seed), 4)
+    pattern = patterns(scene.pattern_seed)
     parts = [
         (hand.sleeve, _cloth_material(look.sleeve, scene.pattern_seed))
         for hand, look in zip(hands, scene.looks, strict=True)
@@ -134,11 +131,11 @@ def _lighting(scene: Scene) -> Lighting:
     return Lighting(lights, scene.sky, scene.up * flip)
 
 
-def _edges(light: Array, part: Index) -> Mask:
+def _edges(light: Array, part: Index, least: float) -> Mask:
     """Return (H,W) pixels whose neighbourhood changes part or brightness."""
     tone = np.clip(light, 0, 1).mean(2) ** (1 / 2.2)
     window = np.ones((3, 3), np.uint8)
-    contrast = cv2.dilate(tone, window) - cv2.erode(tone, window) > 0.09
+    contrast = cv2.dilate(tone, window) - cv2.erode(tone, window) > least
     label = (part + 1).astype(np.float32)
     edges: Mask = contrast | (cv2.dilate(label, window) != cv2.erode(label, window))
     return edges
@@ -155,7 +152,7 @@ def render(scene: Scene) -> Rendered:
     """
     stage = build(scene)
     world, camera, target = World(stage.meshes), stage.camera, stage.hands[0]
-    image = _picture(scene, camera, world, stage.materials)
+    image = picture(scene, camera, world, stage.materials)
     keypoints = camera.project(target.joints)
     return Rendered(
         image=image,
@@ -171,21 +168,32 @@ def render(scene: Scene) -> Rendered:
     )
 
 
-def _picture(scene: Scene, camera: Camera, world: World, materials: list[Material]) -> Image:
-    """Shade every pixel once, and pixels on edges four times."""
+def picture(scene: Scene, camera: Camera, world: World, materials: list[Material], detail: Detail = FULL) -> Image:
+    """Shade every pixel once, and pixels on edges again at several places.
+
+    Args:
+        scene: Its lights, backdrop and sensor.
+        camera: What to look through.
+        world: The scene's meshes, camera axes.
+        materials: What each mesh looks like.
+        detail: How much work to put in.
+
+    Returns:
+        (H,W,3) RGB.
+    """
     rng = np.random.default_rng(scene.grain_seed)
     behind = backdrop(scene.backdrop, np.random.default_rng(scene.pattern_seed), camera.width, camera.height)
-    shader = Shader(world, materials, _lighting(scene), rng)
+    shader = Shader(world, materials, _lighting(scene), rng, detail)
     height, width = camera.height, camera.width
     y, x = (g.ravel() for g in np.mgrid[:height, :width])
     first = shader.shade(camera.rays(np.stack([x, y], 1).astype(np.float64)), (height, width))
     light = behind.copy()
     light.reshape(-1, 3)[first.found] = first.radiance
     gain = exposure(light, first.part.reshape(height, width) == 0, scene.sensor.exposure)
-    rows, columns = np.nonzero(_edges(light * gain, first.part.reshape(height, width)))
+    rows, columns = np.nonzero(_edges(light * gain, first.part.reshape(height, width), detail.contrast))
     known = first.seen[rows * width + columns]
-    samples = np.zeros((len(_SUBPIXELS), len(rows), 3))
-    for sample, (dx, dy) in zip(samples, _SUBPIXELS, strict=True):
+    samples = np.zeros((len(detail.subpixels), len(rows), 3))
+    for sample, (dx, dy) in zip(samples, detail.subpixels, strict=True):
         again = shader.shade(camera.rays(np.stack([columns + dx, rows + dy], 1)), None, known)
         sample[:] = behind[rows, columns]
         sample[again.found] = again.radiance

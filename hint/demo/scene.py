@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from hint.demo import backdrop, paint
 from hint.demo.camera import Camera, in_frame
 from hint.demo.geometry import Array
-from hint.demo.hands import HandPose, pose_hand, run_layer
+from hint.demo.hands import FINE, HandPose, pose_hand, run_layer
 from hint.demo.props import hold, in_the_way, on_table
 from hint.demo.shapes import Thing
 from hint.demo.skin import TONES, Look, linear
@@ -195,9 +195,9 @@ def _place_target(rng: np.random.Generator, hand: HandPose, camera: Camera) -> H
             return hand.moved(hand.transl + shift)
 
 
-def _second_hand(rng: np.random.Generator, target: HandPose, ego: bool) -> HandPose | None:
+def _second_hand(rng: np.random.Generator, target: HandPose, ego: bool, rounds: int) -> HandPose | None:
     """Return the other side's hand near the target, clear of it, or None if no place was found."""
-    points = pose_hand(target).mesh.vertices
+    points = pose_hand(target, rounds).mesh.vertices
     joints = run_layer([target])[0][0]
     for _ in range(8):
         hand = _hand_at(rng, _FREE, 1.0, False, ego)
@@ -205,15 +205,15 @@ def _second_hand(rng: np.random.Generator, target: HandPose, ego: bool) -> HandP
         offset = np.array([side * rng.uniform(0.06, 0.20), rng.normal() * 0.05, rng.normal() * 0.06])
         where = joints.mean(0) + offset
         hand = hand.moved(hand.transl + where * (-1.0, 1.0, 1.0))
-        other = pose_hand(hand).mesh.vertices
+        other = pose_hand(hand, rounds).mesh.vertices
         if where[2] > 0.2 and _clear(points, other):
             return hand
     return None
 
 
-def _near_arm(hand: HandPose) -> Array:
+def _near_arm(hand: HandPose, rounds: int) -> Array:
     """Return the points of a hand and the nearer half of its forearm, thinned out."""
-    posed = pose_hand(hand)
+    posed = pose_hand(hand, rounds)
     return posed.mesh.vertices[posed.mesh.coords[:, 0] < 0.25][::2]
 
 
@@ -278,11 +278,12 @@ def _sample_held(rng: np.random.Generator, hand: HandPose, kinds: tuple[str, ...
     return () if thing is None else (thing,)
 
 
-def sample_scene(rng: np.random.Generator) -> Scene:
+def sample_scene(rng: np.random.Generator, rounds: int = FINE) -> Scene:
     """Draw one scene.
 
     Args:
         rng: Source of every random number in it.
+        rounds: Of subdivision of the hands that are kept clear of each other and of things.
     """
     ego, camera = bool(rng.random() < 0.6), _sample_camera(rng)
     holding = rng.random() < 0.42
@@ -292,9 +293,9 @@ def sample_scene(rng: np.random.Generator) -> Scene:
     target = _place_target(rng, hand, camera)
     things = _sample_held(rng, target, grips[grip]) if holding else ()
     held = len(things)
-    second = _second_hand(rng, target, ego) if rng.random() < (0.45 if ego else 0.25) else None
+    second = _second_hand(rng, target, ego, rounds) if rng.random() < (0.45 if ego else 0.25) else None
     hands = (target,) if second is None else (target, second)
-    points = np.concatenate([*map(_near_arm, hands), *(t.mesh().vertices for t in things)])
+    points = np.concatenate([*(_near_arm(h, rounds) for h in hands), *(t.mesh().vertices for t in things)])
     ground, up = _sample_ground(rng, ego, points)
     if ground is not None and abs(ground.normal @ up) > 0.9:
         things += on_table(rng, camera, ground.centre, ground.normal, points, int(rng.integers(0, 5)))

@@ -15,8 +15,27 @@ from hint.demo.skin import Finish
 #: From (P,3) pattern points and their outward directions to what the surface looks like there.
 Material = Callable[[Array, Array], Finish]
 
-#: Rays per sample for soft shadows, and for light of the surroundings.
-_SHADOW_RAYS, _AMBIENT_RAYS = 3, 4
+
+@dataclass(frozen=True)
+class Detail:
+    """How much work goes into a picture.
+
+    Attributes:
+        shadow_rays: Rays per sample and light for soft shadows.
+        ambient_rays: Rays per sample for light of the surroundings.
+        subpixels: Where in a pixel edges are sampled.
+        contrast: Difference of brightness between neighbours, 0..1, that makes an edge within one surface.
+    """
+
+    shadow_rays: int = 3
+    ambient_rays: int = 4
+    subpixels: tuple[tuple[float, float], ...] = ((-0.375, -0.125), (0.125, -0.375), (0.375, 0.125), (-0.125, 0.375))
+    contrast: float = 0.09
+
+
+FULL = Detail()
+#: For pictures that are looked at by the ten thousand.
+DRAFT = Detail(shadow_rays=1, ambient_rays=2, subpixels=((-0.25, -0.25), (0.25, 0.25)), contrast=0.3)
 
 #: How far away things still darken a corner, in metres.
 _AMBIENT_REACH = 0.12
@@ -68,9 +87,18 @@ class Shader:
         materials: What each mesh looks like.
         lighting: The lights.
         rng: Source of the sampling directions.
+        detail: How many of them.
     """
 
-    def __init__(self, world: World, materials: list[Material], lighting: Lighting, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        world: World,
+        materials: list[Material],
+        lighting: Lighting,
+        rng: np.random.Generator,
+        detail: Detail = FULL,
+    ) -> None:
+        self._detail = detail
         self._world, self._materials, self._lighting, self._rng = world, materials, lighting, rng
         ball = rng.normal(size=(4096, 3))
         self._sphere = ball / np.linalg.norm(ball, axis=1, keepdims=True)
@@ -136,11 +164,11 @@ class Shader:
     def _openness(self, points: Array, normals: Array) -> Array:
         """Return (P,) share of cosine-weighted directions that meet nothing near."""
         share = np.zeros(len(points))
-        for _ in range(_AMBIENT_RAYS):
+        for _ in range(self._detail.ambient_rays):
             # Not of unit length: rays along the surface reach less far, which darkens nothing by itself.
             directions = self._scatter(len(points)) + 1.001 * normals
             share += ~self._world.blocked(points, directions, _AMBIENT_REACH)
-        return share / _AMBIENT_RAYS
+        return share / self._detail.ambient_rays
 
     def _scatter(self, n: int) -> Array:
         scattered: Array = self._sphere[self._rng.integers(len(self._sphere), size=n)]
@@ -156,10 +184,10 @@ class Shader:
 
     def _visible(self, light: Light, points: Array) -> Array:
         seen = np.zeros(len(points))
-        for _ in range(_SHADOW_RAYS):
+        for _ in range(self._detail.shadow_rays):
             toward = light.direction + self._scatter(len(points)) * light.softness
             seen += ~self._world.blocked(points, toward)
-        return seen / _SHADOW_RAYS
+        return seen / self._detail.shadow_rays
 
 
 def _lit(light: Light, seen: Array, normals: Array, view: Array, finish: Finish) -> Array:

@@ -76,7 +76,8 @@ def _tone(place: float) -> Array:
 
 
 @lru_cache(maxsize=2)
-def _patterns(seed: int) -> Noise:
+def patterns(seed: int) -> Noise:
+    """Return the four noise patterns of a scene."""
     return Noise(np.random.default_rng(seed), 4)
 
 
@@ -147,7 +148,7 @@ def _palm_lines(points: Array, palmar: Array) -> Array:
 
 def skin(look: Look, coords: Array, normals: Array, seed: int) -> Finish:
     """Paint skin at (P,3) rest points with (P,3) rest normals."""
-    pattern = _patterns(seed)
+    pattern = patterns(seed)
     palmar = ramp(-normals[:, 1], -0.25, 0.45)
     crease, red, nail = _finger_marks(coords, palmar)
     crease = crease + 0.75 * _palm_lines(coords, palmar)
@@ -180,7 +181,7 @@ def _skin_colour(look: Look, palmar: Array, red: Array, coarse: Array) -> Array:
 
 def cloth(base: Array, coords: Array, seed: int, scale: float = 900.0, wrinkles: float = 0.2) -> Finish:
     """Paint woven cloth at (P,3) points in metres."""
-    pattern = _patterns(seed)
+    pattern = patterns(seed)
     weave = pattern(coords * scale)
     folds = pattern(coords * (40.0, 90.0, 90.0))
     colour = base * (1 + 0.10 * weave[:, :1] + 0.10 * folds[:, 3:])

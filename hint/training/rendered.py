@@ -1,0 +1,127 @@
+"""Training pictures by the ten thousand: close-ups with the whole truth about their hands, as official-layout tars.
+
+The pictures are drawn like those of the demonstration set, but from streams of random numbers of their own: no seed
+gives a picture of one set to the other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from os import cpu_count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from hint.demo.closeup import FACTOR, SIZE, close_up
+from hint.demo.dataset import deaf_to_ctrl_c, prepare_worker
+from hint.demo.geometry import Array
+from hint.demo.hands import COARSE
+from hint.demo.renderer import Rendered
+from hint.demo.scene import Scene, sample_scene
+from hint.errors import InputError
+from hint.files import atomic_write
+from hint.training.shards import ShardWriter, official_hand, shard_path
+
+#: Pictures in a tar.
+PER_SHARD = 250
+
+#: Third number of every seed of this module, so that its streams meet none of the demonstration set's.
+_STREAM = 20_249
+
+_RECEIPT = "set.json"
+
+
+def training_scene(seed: int, number: int) -> Scene:
+    """Return scene ``number`` of the endless training set of a seed."""
+    return sample_scene(np.random.default_rng([seed, number, _STREAM]), COARSE)
+
+
+def render_training_tars(
+    out: Path, n: int, seed: int, workers: int | None = None, on_done: Callable[[int], None] | None = None
+) -> None:
+    """Render n hands into ``out/000000.tar``, ``out/000001.tar`` and so on; tars that are there already are kept.
+
+    Args:
+        out: Folder to write into.
+        n: How many pictures, one labelled hand in each.
+        seed: Seed of everything; the same seed writes the same bytes with any number of workers.
+        workers: Processes, by default one per core.
+        on_done: Called with the number of pictures that were just finished, or found finished.
+
+    Raises:
+        InputError: If n is not positive, or the folder holds another set.
+    """
+    if n < 1:
+        raise InputError(f"cannot render {n} pictures; ask for one at least")
+    _claim(out, {"n": n, "seed": seed, "size": SIZE, "factor": FACTOR, "per_shard": PER_SHARD})
+    numbers = range(-(-n // PER_SHARD))
+    left = [k for k in numbers if not shard_path(out, k).is_file()]
+    told = on_done or (lambda _: None)
+    for k in sorted(set(numbers) - set(left)):
+        told(len(_content(k, n)))
+    pool = ProcessPoolExecutor(
+        min(workers or cpu_count() or 1, max(len(left), 1)), get_context("spawn"), prepare_worker
+    )
+    try:
+        with deaf_to_ctrl_c():
+            futures = [pool.submit(_render_shard, out, k, n, seed) for k in left]
+        for future in as_completed(futures):
+            told(future.result())
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _claim(out: Path, content: dict[str, Any]) -> None:
+    """Say in the folder what is in it, or raise if that is something else."""
+    receipt, said = out / _RECEIPT, json.dumps(content, indent=1) + "\n"
+    if not receipt.is_file():
+        if strangers := sorted(p.name for p in out.glob("*.tar")):
+            raise InputError(f"{out} holds tars of another set, {strangers[0]} first; choose another --out")
+        with atomic_write(receipt) as stream:
+            stream.write(said.encode())
+    elif receipt.read_text(encoding="utf-8") != said:
+        raise InputError(f"{receipt} tells of a set with other numbers (now {content}); choose another --out")
+
+
+def _content(number: int, n: int) -> range:
+    return range(number * PER_SHARD, min((number + 1) * PER_SHARD, n))
+
+
+def _render_shard(out: Path, number: int, n: int, seed: int) -> int:
+    with ShardWriter(shard_path(out, number)) as shard:
+        for k in _content(number, n):
+            scene = training_scene(seed, k)
+            rendered = close_up(scene)
+            shard.add(f"rendered_{seed}_{k:06d}", rendered.image, [truth(rendered)], quality=scene.sensor.quality)
+    return len(_content(number, n))
+
+
+def truth(rendered: Rendered) -> dict[str, Any]:
+    """Return everything known about a rendered hand in the official layout.
+
+    Every joint has confidence one, hidden or not: rendered labels are exact wherever they are.
+    """
+    sure = np.ones((21, 1))
+    return official_hand(
+        keypoints_2d=np.concatenate([rendered.keypoints_2d, sure], 1),
+        keypoints_3d=np.concatenate([rendered.keypoints_3d, sure], 1),
+        box_xyxy=rendered.box_xyxy,
+        is_right=rendered.is_right,
+        hand_pose=_axis_angles(rendered),
+        betas=rendered.pose.betas,
+    )
+
+
+def _axis_angles(rendered: Rendered) -> Array:
+    """Return (48,) rotations; of a left hand those of the left hand itself, which readers mirror again."""
+    pose = rendered.pose
+    rotations = np.concatenate([pose.global_orient[None], pose.hand_pose])
+    angles = Rotation.from_matrix(rotations).as_rotvec()
+    mirror = (1.0, 1.0, 1.0) if rendered.is_right else (1.0, -1.0, -1.0)
+    flat: Array = (angles * mirror).ravel()
+    return flat

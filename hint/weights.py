@@ -184,7 +184,8 @@ def _load_with(path: Path) -> Callable[..., Any]:
 
 def _state_dict(content: Any, path: Path) -> dict[str, Tensor]:
     if not isinstance(content, dict):
-        raise InputError(f"{path}: holds a {type(content).__name__}, not weights")
+        what = "settings of a training program" if isinstance(content, _Dummy) else f"a {type(content).__name__}"
+        raise InputError(f"{path}: holds {what}, not weights")
     found = next((content[name] for name in _CONTAINERS if isinstance(content.get(name), dict)), content)
     others = [str(key) for key, value in found.items() if not isinstance(value, Tensor)]
     if others or not found:

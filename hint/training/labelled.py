@@ -109,6 +109,6 @@ def open_labels(
     if test and not allow_test:
         raise InputError(
             f"{path}: {', '.join(test)} are test hands, which scores are counted on, and are not trained on; "
-            "name other subsets, such as train_newdays"
+            "name other subsets, such as train_newdays, or call a folder of your own TRAIN_<name>_img"
         )
     return LabelSource(path.resolve().name, labels, filters)

@@ -114,17 +114,26 @@ class _Hand(NamedTuple):
 def _scan(path: Path) -> TarIndex:
     hands: list[_Hand] = []
     broken: list[str] = []
-    with path.open("rb") as file:
-        for key, parts in _pictures(path):
-            name = f"{path}: {key}"
-            picture = next((parts[suffix] for suffix in PICTURES if suffix in parts), None)
-            if picture is None or _TRUTH not in parts:
-                broken.append(f"{name}: has no {_TRUTH if picture else 'picture'}")
-                continue
-            records, reasons = _read_hands(read_span(file, parts[_TRUTH]), name)
-            hands += [_Hand(key, number, picture, parts[_TRUTH], record) for number, record in records.items()]
-            broken += reasons
+    try:
+        with path.open("rb") as file:
+            for key, parts in _pictures(file, path):
+                _scan_picture(file, f"{path}: {key}", key, parts, hands, broken)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
     return _index(hands, broken)
+
+
+def _scan_picture(
+    file: IO[bytes], name: str, key: str, parts: dict[str, Span], hands: list[_Hand], broken: list[str]
+) -> None:
+    """Add the readable hands of a picture, and what is wrong with the others."""
+    picture = next((parts[suffix] for suffix in PICTURES if suffix in parts), None)
+    if picture is None or _TRUTH not in parts:
+        broken.append(f"{name}: has no {_TRUTH if picture else 'picture'}")
+        return
+    records, reasons = _read_hands(read_span(file, parts[_TRUTH]), name)
+    hands += [_Hand(key, number, picture, parts[_TRUTH], record) for number, record in records.items()]
+    broken += reasons
 
 
 def _read_hands(content: bytes, name: str) -> tuple[dict[int, Record], list[str]]:
@@ -168,11 +177,11 @@ def read_span(file: IO[bytes], span: Span | NDArray[np.int64]) -> bytes:
     return file.read(int(span[1]))
 
 
-def _pictures(path: Path) -> Iterator[tuple[str, dict[str, Span]]]:
+def _pictures(file: IO[bytes], path: Path) -> Iterator[tuple[str, dict[str, Span]]]:
     """Yield each key of a tar with the places of its parts: "jpg", "data.pyd", ..."""
     keys: dict[str, dict[str, Span]] = {}
     try:
-        with tarfile.open(path, "r:") as tar:
+        with tarfile.open(fileobj=file, mode="r:") as tar:
             for member in tar:
                 folder, _, base = member.name.rpartition("/")
                 stem, dot, suffix = base.partition(".")
@@ -180,10 +189,9 @@ def _pictures(path: Path) -> Iterator[tuple[str, dict[str, Span]]]:
                     key = f"{folder}/{stem}" if folder else stem
                     keys.setdefault(key, {})[suffix.lower()] = (member.offset_data, member.size)
             end = tar.offset
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except (tarfile.TarError, EOFError) as error:
         raise InputError(f"{path}: not a whole tar ({error}); copy it again") from error
     # Python stops without a word where a header is damaged or the file ends between two members.
-    with path.open("rb") as file:
-        if read_span(file, (end, tarfile.BLOCKSIZE)) != bytes(tarfile.BLOCKSIZE):
-            raise InputError(f"{path}: not a whole tar (no end mark after byte {end}); copy it again")
+    if read_span(file, (end, tarfile.BLOCKSIZE)) != bytes(tarfile.BLOCKSIZE):
+        raise InputError(f"{path}: not a whole tar (no end mark after byte {end}); copy it again")
     yield from keys.items()

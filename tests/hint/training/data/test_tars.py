@@ -226,6 +226,12 @@ def test_damaged_header_fails_with_its_name(tars: tuple[Path, list[Any]], tmp_pa
         TarSource("s", [damaged], workers=1)
 
 
+def test_what_is_no_file_fails_with_its_name(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "absent.tar"):
+        with pytest.raises(InputError, match=f"^{path}: .* directory"):
+            TarSource("s", [path], workers=1)
+
+
 def test_index_is_kept_until_the_tar_changes(tmp_path: Path, hint_home: Path) -> None:
     path = one(tmp_path, hand())
     assert len(index_tar(path).key) == 1

@@ -11,7 +11,7 @@ import typer
 
 from hint.cli.console import remark, show_rows
 from hint.cli.options import Device, Seed, key_values
-from hint.errors import HintError, InputError, MissingRequirementError
+from hint.errors import InputError, MissingRequirementError
 
 if TYPE_CHECKING:
     from hint.training.preset import Preset
@@ -152,4 +152,10 @@ def _row(preset: Preset) -> list[str]:
 
 
 def _plan(request: Request) -> None:
-    raise HintError("not yet")
+    from hint.training.plan import summary, survey
+
+    preset = request.preset
+    rows = [found.row() for found in survey(preset, request.data)]
+    show_rows(["source", "share", "tars", "hands", "expected", "place"], rows, title=f"{preset.id} · {preset.title}")
+    for heading, text in summary(request):
+        typer.echo(f"{heading:<11}{text}")

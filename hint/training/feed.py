@@ -125,7 +125,7 @@ def _find_all(preset: Preset, root: Path) -> dict[str, Sequence[Path]]:
 
 def _advice(preset: Preset, root: Path) -> str:
     if "rendered" in preset.datasets:
-        return f"render some: hint train-data --out {root / 'rendered'} -n 20000; or name another folder with --data"
+        return f"render some: hint demo-data --format tars --out {root / 'rendered'} -n 20000; or name another --data"
     return (
         "name the folder that holds dataset_tars with --data, or train on what is there: "
         "--set datasets.NAME.path=dataset_tars/NAME takes the tars of a folder as they are"

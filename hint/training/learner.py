@@ -20,11 +20,9 @@ from hint.training.batch import Batch
 from hint.training.losses import discriminator_loss, generator_loss, supervised_losses, weighted
 from hint.training.mocap import PER_HAND, MocapBatch
 from hint.training.model import Trainee, official_state
+from hint.training.precision import AUTOCAST
 from hint.training.preset import Preset
 from hint.training.schedule import learning_rate
-
-#: What a backbone multiplies in; the head, MANO and the losses stay in float32.
-_AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def make_accelerator(preset: Preset, device: torch.device) -> Accelerator:
@@ -52,7 +50,7 @@ class Learner:
     ) -> None:
         self.preset, self.accelerator, self.seed = preset, accelerator, seed
         self.config = trainee.network.config
-        trainee.network.autocast = _AUTOCAST[preset.precision]
+        trainee.network.autocast = AUTOCAST[preset.precision]
         network: nn.Module = trainee.network
         if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from timm.layers import DropPath
 from torch import Tensor, nn
@@ -66,7 +67,7 @@ def _drop_paths(blocks: nn.ModuleList, last: float) -> None:
 
     Source: Huang et al. 2016; Xu et al. 2022 (ViTPose) for the rate.
     """
-    for block, share in zip(blocks, torch.linspace(0, last, len(blocks)).tolist(), strict=True):
+    for block, share in zip(blocks, np.linspace(0, last, len(blocks)).tolist(), strict=True):
         block.drop_path1, block.drop_path2 = DropPath(share), DropPath(share)
 
 

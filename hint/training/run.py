@@ -27,6 +27,7 @@ from hint.training.data import loader
 from hint.training.feed import Feed, open_feed
 from hint.training.learner import Learner, make_accelerator
 from hint.training.model import Trainee, read_backbone, read_mean_parameters, read_start
+from hint.training.precision import check_precision
 from hint.training.preset import Preset, differences
 from hint.training.request import Request
 from hint.training.stop import Stop, asked_to_stop
@@ -126,16 +127,6 @@ def _check_folder(request: Request) -> None:
         raise InputError(
             f"{request.out} holds a training of {steps[-1]} steps; add --resume to go on, or give another --out"
         )
-
-
-def check_precision(preset: Preset, device: torch.device) -> None:
-    """Refuse fp16 without a GPU.
-
-    Raises:
-        InputError: If it is asked for.
-    """
-    if preset.precision == "fp16" and device.type != "cuda":
-        raise InputError("precision fp16 needs a GPU; on the CPU say --precision bf16 or fp32")
 
 
 def _read_first_weights(trainee: Trainee, request: Request) -> None:

@@ -1,0 +1,88 @@
+"""How long a training takes: counted operations, or measured steps on drawn batches."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import torch
+from scipy.spatial.transform import Rotation
+from torch.utils.flop_counter import FlopCounterMode
+
+from hint.mano.procedural import procedural_hand
+from hint.methods.hamer.config import HamerConfig
+from hint.methods.hamer.network import Hamer
+from hint.training.batch import Batch
+from hint.training.learner import Learner, make_accelerator
+from hint.training.mocap import PER_HAND, drawn_mocap
+from hint.training.model import Trainee
+from hint.training.preset import Preset
+
+#: Backward costs twice what forward does.
+_BACKWARD = 2
+
+#: The GPU estimates are for, where none can be measured: an A100 at 40 % of its 312 TFLOP/s in 16 bits.
+ASSUMED = "one A100 at 40 % of its 312 TFLOP/s in 16 bits"
+_ASSUMED_FLOPS = 0.4 * 312e12
+
+
+def flops_per_hand(config: HamerConfig) -> int:
+    """Count the operations of one hand's forward pass; a multiplication and an addition are two."""
+    with torch.device("meta"):
+        network = Hamer(config).eval()
+        seen = torch.empty(1, 3, config.crop_size, config.crop_size * 3 // 4)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network.mano_head(network.backbone(seen))
+    return int(counter.get_total_flops())
+
+
+def assumed_hours(preset: Preset) -> float:
+    """Return hours on :data:`ASSUMED`, data coming fast enough."""
+    work = (1 + _BACKWARD) * flops_per_hand(preset.config) * preset.batch_size * preset.steps
+    return work / _ASSUMED_FLOPS / 3600
+
+
+def drawn_batch(n: int, crop_size: int, seed: int = 0) -> Batch:
+    """Draw a batch of noise, for timing."""
+    rng = np.random.default_rng(seed)
+    rotations = Rotation.random(n * 16, rng=rng).as_matrix().reshape(n, 16, 3, 3)
+
+    def floats(array: np.ndarray) -> torch.Tensor:  # type: ignore[type-arg]  # any
+        return torch.from_numpy(array.astype(np.float32))
+
+    return Batch(
+        key=tuple(f"drawn_{k}" for k in range(n)),
+        crops=torch.from_numpy(rng.integers(0, 256, (n, crop_size, crop_size, 3), dtype=np.uint8)),
+        colour=torch.ones(n, 3),
+        keypoints_2d=floats(rng.uniform(-0.5, 0.5, (n, 21, 3))).abs(),
+        keypoints_3d=floats(rng.normal(0, 0.05, (n, 21, 4))).abs(),
+        global_orient=floats(rotations[:, :1]),
+        hand_pose=floats(rotations[:, 1:]),
+        betas=floats(rng.normal(size=(n, 10))),
+        has_hand_pose=torch.ones(n, dtype=torch.bool),
+        has_betas=torch.ones(n, dtype=torch.bool),
+        is_right=torch.ones(n, dtype=torch.bool),
+    )
+
+
+def seconds_per_step(preset: Preset, device: torch.device, steps: int = 10, warm_up: int = 3) -> float:
+    """Measure steps on drawn hands, which are ready before the clock starts.
+
+    Args:
+        preset: What is learned.
+        device: Where.
+        steps: How many are timed; the median counts.
+        warm_up: How many go before.
+    """
+    learner = Learner(preset, Trainee(preset.config), procedural_hand(), make_accelerator(preset, device))
+    batch = drawn_batch(preset.batch_size, preset.crop_size).to(device)
+    real = drawn_mocap().batch(0, PER_HAND * preset.batch_size)
+    times = []
+    for step in range(warm_up + steps):
+        began = time.perf_counter()
+        learner.compute(step, batch, real)
+        learner.apply(step)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - began)
+    return float(np.median(times[warm_up:]))

@@ -1,0 +1,109 @@
+"""First weights: where they come from, and the layout checkpoints have."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from hint.errors import InputError
+from hint.mano.procedural import procedural_hand
+from hint.methods.hamer.config import HamerConfig
+from hint.training.learner import Learner, make_accelerator
+from hint.training.mocap import drawn_mocap
+from hint.training.model import Trainee, read_backbone, read_mean_parameters, read_start
+from hint.training.preset import load_preset
+from hint.training.timing import drawn_batch
+
+
+def made(seed=0, **changes):
+    torch.manual_seed(seed)
+    return Trainee(replace(HamerConfig.tiny(), **changes), 0.5)
+
+
+def test_a_checkpoint_has_the_released_keys(shared):
+    keys = json.loads((shared / "golden" / "keys" / "hamer.json").read_text())
+    with torch.device("meta"):
+        ours = Trainee(HamerConfig(), 0.55).official_state()
+    assert {key for key in keys if not key.startswith("mano.")} == ours.keys()
+
+
+def test_a_backbone_starts_from_its_own_weights(tmp_path):
+    source, target = made(1), made(2)
+    state = source.network.backbone.state_dict()
+    torch.save({"state_dict": state | {"keypoint_head.x": torch.ones(1)}}, tmp_path / "vitpose.pth")
+    read_backbone(target.network, tmp_path / "vitpose.pth")
+    assert all(torch.equal(value, state[key]) for key, value in target.network.backbone.state_dict().items())
+    with pytest.raises(InputError, match="weights of another network"):
+        read_backbone(made(width=32).network, tmp_path / "vitpose.pth")
+
+
+def test_a_whole_network_starts_from_a_released_file(tmp_path):
+    source, target = made(1), made(2)
+    torch.save({"state_dict": source.official_state() | {"mano.x": torch.ones(1)}}, tmp_path / "hamer.ckpt")
+    read_start(target, tmp_path / "hamer.ckpt")
+    assert all(torch.equal(value, source.official_state()[key]) for key, value in target.official_state().items())
+
+
+def test_means_are_read(tmp_path):
+    pose = np.arange(96.0)
+    np.savez(tmp_path / "means.npz", pose=pose, shape=np.ones(10), cam=[4, 0, 0])
+    network = made().network
+    read_mean_parameters(network, tmp_path / "means.npz")
+    assert network.mano_head.init_hand_pose[0].tolist() == pose.tolist()
+    assert network.mano_head.init_cam.tolist() == [[4, 0, 0]]
+    np.savez(tmp_path / "short.npz", pose=pose[:48], shape=np.ones(10), cam=[4, 0, 0])
+    with pytest.raises(InputError, match="pose has 48 numbers, not 96"):
+        read_mean_parameters(network, tmp_path / "short.npz")
+
+
+def test_paths_are_dropped_more_and_more_and_only_in_training():
+    network = made().network
+    assert [block.drop_path1.drop_prob for block in network.backbone.blocks] == [0, 0.5]
+    images = torch.randn(64, 3, 256, 256, generator=torch.Generator().manual_seed(0))
+    network.eval()
+    assert torch.equal(network(images[:2])[1], network(images[:2])[1])
+    network.train()
+    assert not torch.equal(network(images[:2])[1], network(images[:2])[1])
+
+
+def test_the_generator_leaves_the_discriminator_alone():
+    """Its gradients come from its own loss, twice as many real hands as predictions, and from nothing else."""
+    changes = [("batch_size", 4), ("sum_over", 4), ("crop_size", 64), ("losses.adversarial", 0.0005)]
+    preset = load_preset("hamer-tiny", changes)
+    learner = Learner(preset, Trainee(preset.config), procedural_hand(), make_accelerator(preset, torch.device("cpu")))
+    batch, real = drawn_batch(4, 64), drawn_mocap().batch(0, 8)
+    losses = learner.compute(0, batch, real)
+    judge, output = learner.plain_discriminator, learner.output
+    fake = judge(output.hand_pose.detach(), output.betas.detach())
+    loss = 0.0005 * ((fake**2).sum() / 4 + ((judge(*real) - 1) ** 2).sum() / 4)
+    expected = torch.autograd.grad(loss, list(judge.parameters()))
+    for parameter, gradient in zip(judge.parameters(), expected, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient)
+    assert losses["adversarial"].item() == pytest.approx(((fake - 1) ** 2).sum().item() / 4, rel=1e-5)
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in learner.network.parameters())
+
+
+def test_without_an_adversary_the_discriminator_does_not_move():
+    changes = [("batch_size", 4), ("sum_over", 4), ("crop_size", 64), ("losses.adversarial", 0)]
+    preset = load_preset("hamer-tiny", changes)
+    learner = Learner(preset, Trainee(preset.config), procedural_hand(), make_accelerator(preset, torch.device("cpu")))
+    before = {key: value.clone() for key, value in learner.plain_discriminator.state_dict().items()}
+    losses = learner.compute(0, drawn_batch(4, 64), drawn_mocap().batch(0, 8))
+    learner.apply(0)
+    assert "adversarial" not in losses
+    assert all(torch.equal(value, before[key]) for key, value in learner.plain_discriminator.state_dict().items())
+
+
+def test_bf16_is_close_to_fp32():
+    losses = {}
+    for precision in ("fp32", "bf16"):
+        changes = [("batch_size", 4), ("sum_over", 4), ("crop_size", 64), ("precision", precision)]
+        preset = load_preset("hamer-tiny", changes)
+        torch.manual_seed(0)
+        trainee, accelerator = Trainee(preset.config), make_accelerator(preset, torch.device("cpu"))
+        learner = Learner(preset, trainee, procedural_hand(), accelerator)
+        losses[precision] = learner.compute(0, drawn_batch(4, 64), drawn_mocap().batch(0, 8))["total"].item()
+    assert losses["bf16"] != losses["fp32"]
+    assert losses["bf16"] == pytest.approx(losses["fp32"], rel=0.05)

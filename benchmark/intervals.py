@@ -25,7 +25,15 @@ from hint.bootstrap import WEIGHTS, Interval, clip_weights, percentile_interval
 from hint.errors import InputError, some_ids
 from hint.types import Double
 
-__all__ = ["Difference", "Interval", "intervals", "paired_difference", "percentile_interval", "replicates"]
+__all__ = [
+    "Difference",
+    "Interval",
+    "check_same",
+    "intervals",
+    "paired_difference",
+    "percentile_interval",
+    "replicates",
+]
 
 #: Clip weights held at a time.
 _WEIGHTS = WEIGHTS
@@ -111,7 +119,7 @@ def paired_difference(
     Raises:
         InputError: If the two do not hold the same hands with the same labels.
     """
-    _check_same(a, b, subset)
+    check_same(a, b, subset)
     first, second = (
         metric_sums(select(t, subset, visibility), metric, threshold, protocol.auc_maximum) for t in (a, b)
     )
@@ -121,7 +129,12 @@ def paired_difference(
     return Difference(first.value() - second.value(), interval)
 
 
-def _check_same(a: ErrorTable, b: ErrorTable, subset: str) -> None:
+def check_same(a: ErrorTable, b: ErrorTable, subset: str) -> None:
+    """Refuse to compare tables of other hands or other labels.
+
+    Raises:
+        InputError: If the two do not hold the same hands with the same labels.
+    """
     rows_a, rows_b = ({t.hand_id[i].item(): i for i in np.flatnonzero(t.subset == subset)} for t in (a, b))
     alone = sorted(rows_a.keys() ^ rows_b.keys())
     if alone:

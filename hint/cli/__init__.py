@@ -19,6 +19,7 @@ from hint.cli import (
     evaluate,
     export,
     fetch,
+    leaderboard,
     listing,
     prelabel,
     prepare,
@@ -44,6 +45,7 @@ app.command("demo")(demo.demo)
 app.command("demo-data")(demo.demo_data)
 app.command("export")(export.export)
 app.command("train")(train.train)
+app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(prelabel.app, name="prelabel")
 app.add_typer(prepare.app, name="prepare")
 app.add_typer(sample.app, name="sample")

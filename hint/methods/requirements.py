@@ -9,6 +9,7 @@ EXTRA_OF = {
     **dict.fromkeys(("av", "ijson"), "frames"),
     **dict.fromkeys(("torch", "torchvision", "timm", "smplx", "safetensors", "scipy"), "models"),
     "embreex": "demo",
+    "jinja2": "site",
     **dict.fromkeys(("accelerate", "tensorboard"), "train"),
     **dict.fromkeys(("addict", "json_tricks", "munkres", "termcolor", "yapf"), "prelabel"),
     **dict.fromkeys(("httpx", "label_studio_sdk"), "annotate"),

@@ -1,0 +1,113 @@
+"""Differences of methods on the same hands, from draws of the same clips.
+
+Each method is drawn once per cell; every pair, curve and rank then is a subtraction. The numbers are those of
+:func:`benchmark.intervals.paired_difference`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmark.error_table import ErrorTable
+from benchmark.intervals import Difference, percentile_interval, replicates
+from benchmark.pck import Cell, ClipSums, auc_sums, curve_thresholds, epe_sums, pck_sums, select
+from benchmark.protocol import Protocol
+from hint.types import Double, Strings
+from leaderboard.metric import Key, describe
+
+#: Every how many points of the tabulated curve there is a band.
+_STEP = 3
+
+#: Of the draws; the one paired_difference uses.
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Band:
+    """A curve with its interval at each threshold, percent."""
+
+    thresholds: tuple[float, ...]
+    values: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """Values of one method in one cell, and what they would be with other clips.
+
+    Attributes:
+        values: Key -> value.
+        rows: Key -> (R,) replicates.
+        n_clips: Key -> clips with keypoints.
+        band: PCK curve.
+        level: Of intervals.
+    """
+
+    values: dict[Key, float]
+    rows: dict[Key, Double]
+    n_clips: dict[Key, int]
+    band: Band
+    level: float
+
+    def minus(self, other: Draws, key: Key) -> Difference:
+        """Subtract another method's value, drawn from the same clips."""
+        enough = min(self.n_clips[key], other.n_clips[key]) > 1
+        interval = percentile_interval(self.rows[key] - other.rows[key], self.level) if enough else None
+        return Difference(self.values[key] - other.values[key], interval)
+
+    def beats(self, other: Draws, key: Key) -> bool:
+        """Tell whether this method is clearly better: the interval of the difference does not contain 0."""
+        difference = self.minus(other, key)
+        return not difference.contains_zero and (difference.value > 0) == describe(key).higher_is_better
+
+
+def draw(table: ErrorTable, subset: str, visibility: str, protocol: Protocol) -> Draws | None:
+    """Draw the clips of a cell for one method; None where the cell has no keypoint."""
+    cell = select(table, subset, visibility)
+    if not cell.n_keypoints.any():
+        return None
+    sums = dict(_sums(cell, protocol))
+    points = curve_thresholds(protocol.auc_maximum, protocol.curve_points)[::_STEP].tolist()
+    curve = [pck_sums(cell, t) for t in points]
+    drawn = replicates([*sums.values(), *curve], protocol.replicates, SEED)
+    return Draws(
+        {key: s.value() for key, s in sums.items()},
+        dict(zip(sums, drawn, strict=False)),
+        {key: s.n_clips for key, s in sums.items()},
+        _band(points, curve, drawn[len(sums) :], protocol.level),
+        protocol.level,
+    )
+
+
+def _sums(cell: Cell, protocol: Protocol) -> Iterator[tuple[Key, ClipSums]]:
+    for threshold in protocol.thresholds:
+        yield ("pck", threshold), pck_sums(cell, threshold)
+    yield ("auc", None), auc_sums(cell, protocol.auc_maximum)
+    epe = epe_sums(cell)
+    if epe.n_keypoints:
+        yield ("epe_mean_px", None), epe
+
+
+def _band(points: Sequence[float], curve: Sequence[ClipSums], drawn: Double, level: float) -> Band:
+    ends = [percentile_interval(row, level) for row in drawn]
+    values = tuple(s.value() for s in curve)
+    return Band(tuple(points), values, tuple(e.low for e in ends), tuple(e.high for e in ends))
+
+
+def hand_errors(table: ErrorTable, subset: str, maximum: float) -> tuple[Strings, Double]:
+    """Return ids and the mean error of each hand over its annotated joints, at most ``maximum`` each.
+
+    Returns:
+        (n,) ids in sorted order, (n,) box sides; NaN where no joint is annotated.
+    """
+    rows = np.flatnonzero(table.subset == subset)
+    rows = rows[np.argsort(table.hand_id[rows])]
+    error = np.minimum(table.error[rows], maximum)
+    counted = ~np.isnan(error)
+    mean = np.full(len(rows), np.nan)
+    np.divide(np.where(counted, error, 0).sum(1), counted.sum(1), out=mean, where=counted.any(1))
+    return table.hand_id[rows], mean

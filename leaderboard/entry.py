@@ -1,0 +1,139 @@
+"""Records on disk with what lies beside them: error table, predictions."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmark.error_table import FORMAT, ErrorTable, read_error_table
+from benchmark.pck import pck_sums, select
+from benchmark.record import Record, read_record
+from hint.errors import InputError, some_ids
+from hint.files import read_npz
+
+RECORD, ERRORS, PREDICTIONS = "record.json", "errors.npz", "predictions.npz"
+
+#: How far a score of the record may lie from that of the table beside it, in percent.
+_SAME = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One record of the leaderboard.
+
+    Attributes:
+        slug: Name in addresses of pages, unique.
+        name: Name in tables, unique.
+        record: What was scored.
+        path: File of the record.
+        errors: The table its scores follow from, None where it is absent or another one.
+        lacks: Why there is no table, "" where there is.
+    """
+
+    slug: str
+    name: str
+    record: Record
+    path: Path
+    errors: ErrorTable | None
+    lacks: str = ""
+
+    @property
+    def predictions(self) -> Path | None:
+        """File of the predictions, None where there is none."""
+        path = self.path.with_name(PREDICTIONS)
+        return path if path.is_file() else None
+
+
+def read_entries(paths: Sequence[Path]) -> list[Entry]:
+    """Read records.
+
+    Args:
+        paths: Record files, folders of one, or folders that hold such folders.
+
+    Raises:
+        InputError: If a path holds no record, or something there cannot be read.
+    """
+    files = list(dict.fromkeys(file.resolve() for path in paths for file in _find(path)))
+    if not files:
+        raise InputError("no records: name record.json files, or folders of hint eval such as hint-results")
+    records = [read_record(file) for file in files]
+    names, slugs = _names(files, records), _slugs(records)
+    return [
+        Entry(slug, name, record, file, *_errors(file, record))
+        for slug, name, record, file in zip(slugs, names, records, files, strict=True)
+    ]
+
+
+def _find(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+        return
+    if not path.is_dir():
+        raise InputError(f"{path}: no such file or folder")
+    found = [path / RECORD] if (path / RECORD).is_file() else sorted(path.glob(f"*/{RECORD}"))
+    if not found:
+        raise InputError(f"{path} holds no {RECORD}, neither do its folders; hint eval writes them")
+    yield from found
+
+
+def _errors(file: Path, record: Record) -> tuple[ErrorTable | None, str]:
+    path = file.with_name(ERRORS)
+    if not path.is_file():
+        return None, f"there is no {ERRORS} beside the record"
+    if str(read_npz(path, ["format"])["format"]) != FORMAT:
+        return None, f"the {ERRORS} beside the record is of another kind"
+    table = read_error_table(path)
+    problem = _differs(table, record)
+    return (None, problem) if problem else (table, "")
+
+
+def _differs(table: ErrorTable, record: Record) -> str:
+    """Say why a table is not the one of the record, "" if it is."""
+    absent = [entry.name for entry in record.data if entry.name not in table.subsets]
+    if absent:
+        return f"the {ERRORS} beside the record lacks {some_ids(absent)}"
+    for score in record.scores:
+        if score.metric == "pck" and score.threshold is not None:
+            sums = pck_sums(select(table, score.subset, score.visibility), score.threshold)
+            if not np.isclose(sums.value(), score.value, rtol=0, atol=_SAME):
+                return f"the {ERRORS} beside the record gives other scores"
+    return ""
+
+
+def _names(files: Sequence[Path], records: Sequence[Record]) -> list[str]:
+    """Name records by title and note; equal ones also by their folder, then by the one above it, then by number."""
+    names = [f"{r.method.title} ({r.method.note})" if r.method.note else r.method.title for r in records]
+    folders = [file.parent for file in files]
+    for places in ([f.name for f in folders], [f"{f.parent.name}/{f.name}" for f in folders]):
+        longer = [f"{name} [{place}]" for name, place in zip(names, places, strict=True)]
+        if len(set(longer)) == len(longer):
+            break
+    times = Counter(names)
+    return _numbered([b if times[a] > 1 else a for a, b in zip(names, longer, strict=True)], "{} #{}")
+
+
+def _slugs(records: Sequence[Record]) -> list[str]:
+    return _numbered([slug(f"{r.method.name} {r.method.note}") for r in records], "{}-{}")
+
+
+def slug(text: str) -> str:
+    """Return lower-case letters, digits and dashes that stand for a text in a file name."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60].rstrip("-") or "unnamed"
+
+
+def _numbered(names: Sequence[str], form: str) -> list[str]:
+    taken: set[str] = set()
+    unique: list[str] = []
+    for name in names:
+        number, candidate = 1, name
+        while candidate in taken:
+            number += 1
+            candidate = form.format(name, number)
+        taken.add(candidate)
+        unique.append(candidate)
+    return unique

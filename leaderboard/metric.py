@@ -1,0 +1,71 @@
+"""What the numbers of records are called, and how they are written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: A number of a record: its metric, and the threshold of a PCK.
+Key = tuple[str, float | None]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A kind of number.
+
+    Attributes:
+        title: Heading of a column.
+        unit: "%", "mm", "px" or "" for shares.
+        decimals: Digits after the point, as the paper prints them.
+        higher_is_better: Which way is up.
+    """
+
+    title: str
+    unit: str
+    decimals: int
+    higher_is_better: bool
+
+    def text(self, value: float) -> str:
+        """Write a value, without its unit."""
+        return fixed(value, self.decimals)
+
+
+_KNOWN = {
+    "pck": Metric("PCK", "%", 1, True),
+    "auc": Metric("AUC", "%", 1, True),
+    "epe_mean_px": Metric("mean error", "px", 1, False),
+    "epe_median_px": Metric("median error", "px", 1, False),
+    "pa_mpjpe_mm": Metric("PA-MPJPE", "mm", 1, False),
+    "pa_mpvpe_mm": Metric("PA-MPVPE", "mm", 1, False),
+    "auc_j": Metric("AUC joints", "", 3, True),
+    "auc_v": Metric("AUC vertices", "", 3, True),
+    "f_at_5mm": Metric("F@5", "", 3, True),
+    "f_at_15mm": Metric("F@15", "", 3, True),
+}
+
+#: Main metrics besides the PCK, in the order of columns.
+COLUMNS = ("auc", "auc_j", "pa_mpjpe_mm", "auc_v", "pa_mpvpe_mm", "f_at_5mm", "f_at_15mm")
+
+
+def describe(key: Key) -> Metric:
+    """Describe a number; metrics of other versions are shown under their own name, larger ones first."""
+    name, threshold = key
+    metric = _KNOWN.get(name, Metric(name, "", 3, not name.endswith(("_mm", "_px"))))
+    if threshold is None:
+        return metric
+    return Metric(f"{metric.title}@{threshold:g}", metric.unit, metric.decimals, metric.higher_is_better)
+
+
+def fixed(value: float, decimals: int, sign: bool = False) -> str:
+    """Write a number with a true minus, and no sign before a zero."""
+    text = f"{value:{'+' if sign else ''}.{decimals}f}"
+    if not text.strip("+-0."):
+        text = text.lstrip("+-")
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def count(number: float) -> str:
+    """Write a large number of things briefly: 670 M, 12.3 M, 950."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:.3g} {letter}"
+    return f"{number:g}"

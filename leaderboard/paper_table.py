@@ -1,0 +1,332 @@
+"""The paper's tables with our records in them, for a paper, a page or a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from leaderboard.entry import Entry
+from leaderboard.metric import Key, describe, fixed
+from leaderboard.ranking import Section
+from leaderboard.reference import Source
+
+VISIBILITIES = ("all", "visible", "occluded")
+
+#: Table -> its protocol, and the subsets across it with their titles.
+_HINT = (("newdays", "New Days"), ("epick", "VISOR"), ("ego4d", "Ego4D"))
+_LAYOUT = {
+    1: ("freihand", (("freihand", "FreiHAND"),)),
+    2: ("ho3d-v2", (("ho3d-v2", "HO-3D v2"),)),
+    **dict.fromkeys((3, 4, 5), ("hint-v1", _HINT)),
+}
+_PCK: tuple[Key, ...] = (("pck", 0.05), ("pck", 0.1), ("pck", 0.15))
+_KEYS: dict[int, tuple[Key, ...]] = {
+    1: tuple((m, None) for m in ("pa_mpjpe_mm", "pa_mpvpe_mm", "f_at_5mm", "f_at_15mm")),
+    2: tuple((m, None) for m in ("auc_j", "pa_mpjpe_mm", "auc_v", "pa_mpvpe_mm", "f_at_5mm", "f_at_15mm")),
+    **dict.fromkeys((3, 4, 5), _PCK),
+}
+#: Tables that hold only our runs of the methods they list.
+_SAME_METHODS_ONLY = (4, 5)
+
+_CSV_COLUMNS = (
+    *("table", "method", "source", "subset", "visibility", "metric", "threshold", "value", "low", "high"),
+    *("mark", "not_ranked"),
+)
+
+BEST, SECOND = "best", "second"
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A number in a table: as written, its value, and how it is marked.
+
+    Attributes:
+        text: "-" where there is none.
+        value: None where there is none.
+        low: Lower end of its interval.
+        high: Upper end.
+        mark: "best", "second" or "".
+        counts: Whether it may be marked.
+    """
+
+    text: str = "-"
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    mark: str = ""
+    counts: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """A method in a block of a table, where its numbers come from, and which footnote it needs."""
+
+    name: str
+    source: str
+    cells: tuple[Printed, ...]
+    footnote: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table.
+
+    Attributes:
+        name: "3", or the name of a subset the paper does not have.
+        caption: What it shows.
+        columns: (title of the subset, subset, key) of each number.
+        blocks: (visibility, lines).
+        sources: Citations of reported lines.
+    """
+
+    name: str
+    caption: str
+    columns: tuple[tuple[str, str, Key], ...]
+    blocks: tuple[tuple[str, tuple[Line, ...]], ...]
+    sources: tuple[str, ...]
+
+
+def build_tables(sections: Sequence[Section], source: Source, wanted: Sequence[str] = ()) -> list[Table]:
+    """Put records into tables.
+
+    Args:
+        sections: Subsets with their records.
+        source: The paper.
+        wanted: Numbers of the paper's tables or names of subsets; none = every table that holds one of the records.
+
+    Raises:
+        InputError: If the paper has no such table.
+    """
+    others = {s.subset: s for s in sections if s.subset not in _paper_subsets()}
+    if wanted:
+        return [
+            _other_table(others[name]) if name in others else _paper_table(source, _number(name), sections)
+            for name in wanted
+        ]
+    tables = [_paper_table(source, table.number, sections) for table in source.tables]
+    with_ours = [t for t in tables if any(line.source == "" for _, lines in t.blocks for line in lines)]
+    return [*with_ours, *(_other_table(section) for section in others.values())]
+
+
+def _number(name: str) -> int:
+    return int(name) if name.isascii() and name.isdigit() else 0
+
+
+def _paper_subsets() -> set[str]:
+    return {subset for _, subsets in _LAYOUT.values() for subset, _ in subsets}
+
+
+def _paper_table(source: Source, number: int, sections: Sequence[Section]) -> Table:
+    paper = source.table(number)
+    protocol, subsets = _LAYOUT[number]
+    columns = tuple((title, subset, key) for subset, title in subsets for key in _KEYS[number])
+    inside = [s for s in sections if s.protocol_id == protocol and s.subset in dict(subsets)]
+    ours = [entry for entry in _entries(inside) if _belongs(entry, number, source, paper.methods)]
+    blocks: list[tuple[str, tuple[Line, ...]]] = []
+    for visibility in VISIBILITIES if protocol == "hint-v1" else ("all",):
+        reported = [_reported_line(source, method, visibility, columns) for method in paper.methods]
+        own = [line for entry in ours if (line := _own_line(entry, visibility, columns, inside))]
+        blocks.append((visibility, tuple(_marked([*reported, *own], columns))))
+    return Table(str(number), paper.caption, columns, tuple(blocks), (source.citation,))
+
+
+def _belongs(entry: Entry, number: int, source: Source, methods: Sequence[str]) -> bool:
+    """Tell whether a record is of a table: table 4 alone holds runs that were trained on HInt."""
+    card = entry.record.method
+    if number not in (1, 2, 4) and card.trained_on_hint:
+        return False
+    return number not in _SAME_METHODS_ONLY or card.name in {source.runs_as.get(method) for method in methods}
+
+
+def _other_table(section: Section) -> Table:
+    keys = {(s.metric, s.threshold) for e in section.entries for s in e.record.scores if s.metric in ("pck", "auc")}
+    ordered = sorted(keys, key=lambda key: (key[1] is None, key[1] or 0))
+    columns = tuple((section.title, section.subset, key) for key in ordered)
+    blocks = []
+    for visibility in VISIBILITIES:
+        lines = [line for entry in section.entries if (line := _own_line(entry, visibility, columns, [section]))]
+        if lines:
+            blocks.append((visibility, tuple(_marked(lines, columns))))
+    caption = f"{section.title}, {section.data.n_hands:,} hands, protocol {section.protocol_id}"
+    return Table(section.subset, caption, columns, tuple(blocks), ())
+
+
+def _entries(sections: Sequence[Section]) -> list[Entry]:
+    found = {entry.slug: entry for section in sections for entry in section.entries}
+    return sorted(found.values(), key=lambda entry: (entry.name.lower(), entry.slug))
+
+
+def _reported_line(source: Source, method: str, visibility: str, columns: Sequence[tuple[str, str, Key]]) -> Line:
+    found = [source.cell(method, subset, visibility, key) for _, subset, key in columns]
+    cells = tuple(Printed(r.text, r.value, counts=True) if r else Printed() for r in found)
+    place = next((f"{source.title}, table {r.table}, p. {r.page}" for r in found if r), source.title)
+    return Line(method, place, cells)
+
+
+def _own_line(
+    entry: Entry, visibility: str, columns: Sequence[tuple[str, str, Key]], sections: Sequence[Section]
+) -> Line | None:
+    ranked = {section.subset for section in sections if entry in section.ranked}
+    reasons = {reason for section in sections for other, reason in section.unranked if other is entry}
+    cells = tuple(_own_cell(entry, visibility, subset, key, subset in ranked) for _, subset, key in columns)
+    if all(cell.value is None for cell in cells):
+        return None
+    return Line(entry.name, "", cells, "; ".join(sorted(reasons)))
+
+
+def _own_cell(entry: Entry, visibility: str, subset: str, key: Key, counts: bool) -> Printed:
+    score = entry.record.value(subset, visibility, *key)
+    if score is None:
+        return Printed()
+    low, high = (score.ci.low, score.ci.high) if score.ci else (None, None)
+    return Printed(fixed(score.value, describe(key).decimals), score.value, low, high, counts=counts)
+
+
+def _marked(lines: Sequence[Line], columns: Sequence[tuple[str, str, Key]]) -> Iterator[Line]:
+    """Mark the best and the second best number of each column, as printed: equal ones share the mark."""
+    marks = []
+    for k, (_, _, key) in enumerate(columns):
+        metric = describe(key)
+        values = {
+            round(c.value, metric.decimals) for line in lines if (c := line.cells[k]).counts and c.value is not None
+        }
+        order = sorted(values, reverse=metric.higher_is_better)
+        marks.append((dict(zip(order, (BEST, SECOND), strict=False)), metric.decimals))
+    for line in lines:
+        cells = [
+            replace(c, mark=mark.get(round(c.value, decimals), "")) if c.counts and c.value is not None else c
+            for c, (mark, decimals) in zip(line.cells, marks, strict=True)
+        ]
+        yield replace(line, cells=tuple(cells))
+
+
+def to_markdown(tables: Sequence[Table]) -> str:
+    """Write tables as Markdown: best bold, second best underlined."""
+    return "\n".join(_markdown(table) for table in tables)
+
+
+def _markdown(table: Table) -> str:
+    forms = {BEST: "**{}**", SECOND: "<u>{}</u>", "": "{}"}
+    notes = _footnotes(table)
+    headings = ["method", *(_heading(table, k) for k in range(len(table.columns))), "source"]
+    rows = [_md_row(headings), _md_row(["---", *["---:"] * len(table.columns), "---"])]
+    for visibility, lines in table.blocks:
+        rows.append(_md_row([f"*{visibility} joints*", *[""] * len(table.columns), ""]))
+        for line in lines:
+            note = f" [{notes.index(line.footnote) + 1}]" if line.footnote else ""
+            cells = [forms[c.mark].format(c.text) for c in line.cells]
+            rows.append(_md_row([_md(line.name) + note, *cells, _md(line.source or "record")]))
+    below = [f"[{k}] not ranked: {_md(text)}" for k, text in enumerate(notes, start=1)]
+    below += [f"Reported: {_md(text)}." for text in table.sources]
+    title = f"**{_title(table)}**"
+    return "\n".join([title, "", *rows, "", *(f"{text}  " for text in below)]) + "\n"
+
+
+def _title(table: Table) -> str:
+    return f"Table {table.name}. {_md(table.caption)}" if table.name.isdigit() else _md(table.caption)
+
+
+def _heading(table: Table, k: int) -> str:
+    title, _, key = table.columns[k]
+    several = len({subset for _, subset, _ in table.columns}) > 1
+    arrow = "" if key[0] == "pck" else (" ↑" if describe(key).higher_is_better else " ↓")
+    name = f"@{key[1]:g}" if key[1] is not None and several else describe(key).title
+    return f"{title} {name}" if several else f"{name}{arrow}"
+
+
+def _footnotes(table: Table) -> list[str]:
+    return list(dict.fromkeys(line.footnote for _, lines in table.blocks for line in lines if line.footnote))
+
+
+def _md_row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _md(text: str) -> str:
+    """Escape what Markdown, and HTML in it, would read as markup."""
+    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return "".join(f"\\{c}" if c in "\\`*_[]|#~" else c for c in text)
+
+
+_TEX = {
+    "\\": r"\textbackslash{}",
+    **{c: f"\\{c}" for c in "&%$#_{}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "\N{MINUS SIGN}": "$-$",
+}
+
+
+def _tex(text: str) -> str:
+    return "".join(_TEX.get(c, c) for c in " ".join(text.split()))
+
+
+def to_latex(tables: Sequence[Table]) -> str:
+    """Write tables as LaTeX with booktabs: best bold, second best underlined."""
+    return "\n".join(_latex(table) for table in tables)
+
+
+def _latex(table: Table) -> str:
+    forms = {BEST: r"\textbf{{{}}}", SECOND: r"\underline{{{}}}", "": "{}"}
+    n, notes = len(table.columns), _footnotes(table)
+    titles = list(dict.fromkeys(title for title, _, _ in table.columns))
+    each = n // len(titles)
+    rows = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{_tex(table.caption)}.{_below(table)}}}",
+        rf"\begin{{tabular}}{{l{'r' * n}}}",
+        r"\toprule",
+        " & ".join(["", *(rf"\multicolumn{{{each}}}{{c}}{{{_tex(title)}}}" for title in titles)]) + r" \\",
+        " & ".join(["Method", *(_tex_heading(key) for _, _, key in table.columns)]) + r" \\",
+    ]
+    for visibility, lines in table.blocks:
+        rows += [r"\midrule", rf"\multicolumn{{{n + 1}}}{{l}}{{\emph{{{visibility} joints}}}} \\"]
+        for line in lines:
+            note = rf"\textsuperscript{{{notes.index(line.footnote) + 1}}}" if line.footnote else ""
+            ours = "" if line.source else r" (re-run)" if table.sources else ""
+            cells = [forms[c.mark].format(_tex(c.text)) for c in line.cells]
+            rows.append(" & ".join([_tex(line.name) + ours + note, *cells]) + r" \\")
+    rows += [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
+    return "\n".join(rows) + "\n"
+
+
+def _tex_heading(key: Key) -> str:
+    if key[1] is not None:
+        return f"@{key[1]:g}"
+    arrow = r"$\uparrow$" if describe(key).higher_is_better else r"$\downarrow$"
+    return f"{_tex(describe(key).title)} {arrow}"
+
+
+def _below(table: Table) -> str:
+    reported = [f" Reported rows: {_tex(text)}." for text in table.sources]
+    notes = [rf" \textsuperscript{{{k}}}Not ranked: {_tex(text)}." for k, text in enumerate(_footnotes(table), start=1)]
+    return "".join([*reported, *notes])
+
+
+def to_csv(tables: Sequence[Table]) -> str:
+    """Write tables as csv, one number per row."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(_CSV_COLUMNS)
+    for table in tables:
+        for visibility, lines in table.blocks:
+            for line in lines:
+                for cell, (_, subset, (metric, threshold)) in zip(line.cells, table.columns, strict=True):
+                    if cell.value is None:
+                        continue
+                    numbers = ["" if v is None else f"{v:.10g}" for v in (threshold, cell.value, cell.low, cell.high)]
+                    where = [table.name, line.name, line.source or "record", subset, visibility, metric]
+                    writer.writerow([*where, *numbers, cell.mark, line.footnote])
+    return stream.getvalue()
+
+
+FORMATS: dict[str, Callable[[Sequence[Table]], str]] = {
+    "markdown": to_markdown,
+    "latex": to_latex,
+    "csv": to_csv,
+}

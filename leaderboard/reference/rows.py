@@ -1,0 +1,146 @@
+"""Read reported numbers: a TOML file that describes the source, and a csv with one number per row."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+from hint.errors import InputError
+from hint.files.named_toml import NamedToml
+from leaderboard.metric import Key
+
+_FILES = NamedToml("reference", "leaderboard", "reference")
+
+HAMER = "hamer-2024"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One reported number.
+
+    Attributes:
+        source: Id of the source.
+        table: Number of the table it is printed in.
+        page: Page of that table.
+        method: Name in the paper.
+        protocol: Id of the protocol that computes this number here.
+        subset: Part of the dataset.
+        visibility: "all", "visible" or "occluded".
+        key: Metric and threshold.
+        text: The number as printed.
+    """
+
+    source: str
+    table: int
+    page: int
+    method: str
+    protocol: str
+    subset: str
+    visibility: str
+    key: Key
+    text: str
+
+    @property
+    def value(self) -> float:
+        """The number."""
+        return float(self.text)
+
+
+@dataclass(frozen=True)
+class PaperTable:
+    """A table of the paper: its number, what it shows, and its methods in order."""
+
+    number: int
+    caption: str
+    methods: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A paper and its numbers.
+
+    Attributes:
+        id: Name of the files.
+        title: Short name.
+        citation: Authors, title, place.
+        url: Where to read it.
+        tables: Its tables.
+        runs_as: Method of the paper -> name of the toolkit's method.
+        trained_on_hint: Methods of the paper whose training saw HInt.
+        rows: All numbers.
+    """
+
+    id: str
+    title: str
+    citation: str
+    url: str
+    tables: tuple[PaperTable, ...]
+    runs_as: dict[str, str]
+    trained_on_hint: frozenset[str]
+    rows: tuple[Reference, ...]
+
+    def table(self, number: int) -> PaperTable:
+        """Return a table by its number.
+
+        Raises:
+            InputError: If the paper has none of that number.
+        """
+        found = next((table for table in self.tables if table.number == number), None)
+        if found is None:
+            raise InputError(
+                f"{self.title} has no table {number}; known: {', '.join(str(t.number) for t in self.tables)}"
+            )
+        return found
+
+    def cell(self, method: str, subset: str, visibility: str, key: Key) -> Reference | None:
+        """Return one number, None where the paper has none."""
+        wanted = (method, subset, visibility, key)
+        return next((r for r in self.rows if (r.method, r.subset, r.visibility, r.key) == wanted), None)
+
+    def methods_of(self, subset: str) -> list[str]:
+        """Return the methods with numbers on a subset, in the order of the tables."""
+        return list(dict.fromkeys(row.method for row in self.rows if row.subset == subset))
+
+    def place(self, method: str, subset: str) -> str:
+        """Say where the numbers of a method on a subset are printed."""
+        row = next(row for row in self.rows if (row.method, row.subset) == (method, subset))
+        return f"{self.title}, table {row.table}, p. {row.page}"
+
+
+def load_source(name: str = HAMER) -> Source:
+    """Read a source of reported numbers.
+
+    Raises:
+        UnknownNameError: If there is none of that name.
+    """
+    table, _ = _FILES.load(name)
+    return Source(
+        id=table["id"],
+        title=table["title"],
+        citation=table["citation"],
+        url=table["url"],
+        tables=tuple(PaperTable(t["number"], t["caption"], tuple(t["methods"])) for t in table["tables"]),
+        runs_as=dict(table["runs_as"]),
+        trained_on_hint=frozenset(table["trained_on_hint"]["methods"]),
+        rows=tuple(_rows(name)),
+    )
+
+
+def _rows(name: str) -> Sequence[Reference]:
+    text = files("leaderboard").joinpath("reference", f"{name}.csv").read_text(encoding="utf-8")
+    return [
+        Reference(
+            source=row["source"],
+            table=int(row["table"]),
+            page=int(row["page"]),
+            method=row["method"],
+            protocol=row["protocol"],
+            subset=row["subset"],
+            visibility=row["visibility"],
+            key=(row["metric"], float(row["threshold"]) if row["threshold"] else None),
+            text=row["value"],
+        )
+        for row in csv.DictReader(text.splitlines())
+    ]

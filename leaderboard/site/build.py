@@ -1,0 +1,133 @@
+"""Build a site: read, compute, fill in, write as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from annotation.agreement.result import read_agreement
+from hint.errors import UnknownNameError
+from hint.files import read_labels
+from hint.progress import progress
+from hint.types import HandLabels
+from leaderboard.entry import Entry, read_entries
+from leaderboard.protocols import known_protocols
+from leaderboard.reference import load_source
+from leaderboard.site.board import Board, read_contact
+from leaderboard.site.folder import check_target, write_site
+from leaderboard.site.front import front_page
+from leaderboard.site.hands import gallery_page, gallery_path
+from leaderboard.site.method import method_page
+from leaderboard.site.page import Page
+from leaderboard.site.rules import protocol_pages
+from leaderboard.site.versus import comparison_pages
+
+if TYPE_CHECKING:
+    from leaderboard.site.pictures import Pictures
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to build a site of.
+
+    Attributes:
+        records: Record files, or folders of them.
+        out: Folder of the site.
+        data: Labels with pictures, for the galleries.
+        images: Pictures, where they are not beside the labels.
+        manifests: Manifests of sampled hands, for what hands touch.
+        agreement: agreement.json of two annotators.
+        protocols: Protocol files that do not come with the toolkit.
+        show_ego4d: Whether Ego4D's pixels may be copied: for a site that stays on this machine.
+    """
+
+    records: tuple[Path, ...]
+    out: Path
+    data: Path | None = None
+    images: Path | None = None
+    manifests: tuple[Path, ...] = ()
+    agreement: Path | None = None
+    protocols: tuple[Path, ...] = ()
+    show_ego4d: bool = False
+
+
+@dataclass(frozen=True)
+class Built:
+    """What was written: the board, its pages, and how many pictures."""
+
+    board: Board
+    pages: int
+    pictures: int
+
+
+def build_site(request: Request) -> Built:
+    """Build a site; the same input gives the same bytes.
+
+    Raises:
+        InputError: If an input cannot be used, or ``out`` holds something else.
+        WriteError: If the site cannot be written.
+    """
+    check_target(request.out)
+    board = read_board(request)
+    pictures = _pictures(board)
+    content: dict[str, bytes] = {}
+    total = 3 + 2 * len(board.entries) + len(board.pairs)
+    with progress("pages", total) as advance:
+        for page in _pages(board, pictures, request.protocols):
+            content[page.path] = page.render()
+            advance(1)
+    n_pages = len(content)
+    content |= {f"static/{name}": data for name, data in _static()}
+    content |= {f"records/{e.slug}.json": e.record.to_json().encode() for e in board.entries}
+    content |= pictures.files if pictures else {}
+    write_site(request.out, content)
+    return Built(board, n_pages, len(pictures.files) if pictures else 0)
+
+
+def read_board(request: Request) -> Board:
+    """Read everything a request names."""
+    entries = read_entries(request.records)
+    return Board(
+        entries=tuple(sorted(entries, key=lambda e: (e.name.lower(), e.slug))),
+        protocols=known_protocols(entries, request.protocols),
+        sources=(load_source(),),
+        labels=_read_labels(request.data, request.images, entries) if request.data else None,
+        agreement=read_agreement(request.agreement) if request.agreement else None,
+        contact=read_contact(request.manifests),
+        show_ego4d=request.show_ego4d,
+    )
+
+
+def _read_labels(data: Path, images: Path | None, entries: Sequence[Entry]) -> HandLabels:
+    """Read the subsets that were scored; where the folder lacks one of them, its usual ones."""
+    scored = dict.fromkeys(part.name for entry in entries for part in entry.record.data)
+    try:
+        return read_labels(data, list(scored), images)
+    except UnknownNameError:
+        return read_labels(data, images=images)
+
+
+def _pictures(board: Board) -> Pictures | None:
+    if board.labels is None:
+        return None
+    from leaderboard.site.pictures import Pictures
+
+    return Pictures(board.labels, board.show_ego4d)
+
+
+def _pages(board: Board, pictures: Pictures | None, protocols: Sequence[Path]) -> Iterator[Page]:
+    yield front_page(board)
+    yield from protocol_pages(board, protocols)
+    for entry in board.entries:
+        yield method_page(board, entry, gallery_path(entry))
+        yield gallery_page(board, entry, pictures)
+    yield Page("gallery/index.html", "galleries.html", "Hands", {"entries": board.entries})
+    yield from comparison_pages(board, pictures)
+
+
+def _static() -> list[tuple[str, bytes]]:
+    folder = files("leaderboard.site").joinpath("static")
+    return sorted((entry.name, entry.read_bytes()) for entry in folder.iterdir() if entry.is_file())

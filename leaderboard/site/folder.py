@@ -1,0 +1,80 @@
+"""The folder of a site: replaced as a whole, and only where it is a site already."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from hint.errors import InputError, WriteError, some_ids
+
+#: Lists the files of a site; a folder without it is somebody's own.
+MARKER = "hint-site.json"
+_FORMAT = "hint-site-1"
+
+
+def check_target(out: Path) -> None:
+    """Refuse a folder that holds anything but an earlier site.
+
+    Raises:
+        InputError: If ``out`` is a file, or holds files that no site wrote.
+    """
+    if out.is_symlink() or (out.exists() and not out.is_dir()):
+        raise InputError(f"{out} is no folder; choose another --out")
+    present = {p.relative_to(out).as_posix() for p in out.rglob("*") if not p.is_dir()} if out.exists() else set()
+    if not present:
+        return
+    if MARKER not in present:
+        raise InputError(f"{out} is not empty and holds no site of hint; choose an empty --out")
+    strange = sorted(present - _listed(out / MARKER) - {MARKER})
+    if strange:
+        raise InputError(f"{out} holds files that are not of the site: {some_ids(strange)}; move them first")
+
+
+def _listed(marker: Path) -> set[str]:
+    try:
+        content = json.loads(marker.read_bytes())
+        if content["format"] == _FORMAT:
+            return set(content["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise InputError(f"{marker} does not list the files of a site; choose an empty --out")
+
+
+def write_site(out: Path, files: Mapping[str, bytes]) -> None:
+    """Write all files of a site, or leave what was there.
+
+    Args:
+        out: Folder; an earlier site in it is replaced.
+        files: Path below it -> content.
+
+    Raises:
+        InputError: As :func:`check_target`.
+        WriteError: If something cannot be written.
+    """
+    check_target(out)
+    marker = json.dumps({"format": _FORMAT, "files": sorted(files)}, indent=1) + "\n"
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as name:
+            new, old = Path(name) / "new", Path(name) / "old"
+            for path, content in sorted({**files, MARKER: marker.encode()}.items()):
+                _write(new / PurePosixPath(path), content)
+            if out.exists():
+                out.rename(old)
+            try:
+                new.rename(out)
+            except OSError:
+                if old.exists():
+                    old.rename(out)
+                raise
+            shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        raise WriteError(f"cannot write {out}: {error.strerror or error}") from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)

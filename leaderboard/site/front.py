@@ -1,0 +1,260 @@
+"""The front page: a table for each subset and visibility, with ranks, reported rows and the human ceiling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from leaderboard.entry import Entry
+from leaderboard.metric import COLUMNS, Key, Metric, describe
+from leaderboard.ranking import Rank, Section
+from leaderboard.reference import Source
+from leaderboard.site.board import VISIBILITIES, Board
+from leaderboard.site.page import Page, interval_text, signed
+
+#: Two annotators are measured as the protocol measures methods.
+_CEILING = ("box_longest_side", "mean_over_joints_of_subset_ratio")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number in the table: as written, to sort by, its interval, its rank, and a remark below it."""
+
+    text: str = "-"
+    sort: str = ""
+    interval: str = ""
+    rank: str = ""
+    is_best: bool = False
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table.
+
+    Attributes:
+        name: Method.
+        slug: Of its page, "" where it has none.
+        cells: One per column.
+        flags: (short words, what they mean).
+        remark: Why it is not ranked, or where it is reported.
+        speed: Hands per second and device, "" where unknown.
+        speed_sort: Hands per second.
+        parameters: Number of them, None where unknown.
+        kind: "ranked", "unranked", "reported" or "ceiling".
+    """
+
+    name: str
+    slug: str
+    cells: tuple[Cell, ...]
+    kind: str
+    flags: tuple[tuple[str, str], ...] = ()
+    remark: str = ""
+    speed: str = ""
+    speed_sort: str = ""
+    parameters: int | None = None
+
+
+@dataclass(frozen=True)
+class Column:
+    """Heading of a number: its title, unit, threshold (to filter by) and direction."""
+
+    title: str
+    unit: str
+    threshold: str
+    higher_is_better: bool
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """One subset and visibility."""
+
+    id: str
+    visibility: str
+    columns: tuple[Column, ...]
+    ranked: tuple[Row, ...]
+    unranked: tuple[Row, ...]
+    reported: tuple[Row, ...]
+    ceiling: tuple[Row, ...]
+
+
+def front_page(board: Board) -> Page:
+    """Make the front page."""
+    blocks = [(section, list(_tables(board, section))) for section in board.sections]
+    thresholds = sorted(
+        {c.threshold for _, tables in blocks for t in tables for c in t.columns if c.threshold}, key=float
+    )
+    context = {
+        "blocks": blocks,
+        "thresholds": thresholds,
+        "visibilities": [v for v in VISIBILITIES if any(t.visibility == v for _, tables in blocks for t in tables)],
+        "sources": [s for s in board.sources if any(row.remark for _, ts in blocks for t in ts for row in t.reported)],
+        "agreement": board.agreement,
+        "levels": sorted({f"{100 * p.level:g}" for p in board.protocols.values()}),
+    }
+    return Page("index.html", "front.html", "Leaderboard", context)
+
+
+def _tables(board: Board, section: Section) -> Iterator[ScoreTable]:
+    for visibility in VISIBILITIES:
+        keys = columns_of(section, visibility)
+        if keys:
+            yield _table(board, section, visibility, keys)
+
+
+def columns_of(section: Section, visibility: str) -> list[Key]:
+    """Return the numbers to show: the PCKs by threshold, then other main metrics."""
+    present = {
+        (s.metric, s.threshold)
+        for entry in section.entries
+        for s in entry.record.scores
+        if (s.subset, s.visibility) == (section.subset, visibility)
+    }
+    pck = sorted(t for metric, t in present if metric == "pck" and t is not None)
+    return [*(("pck", t) for t in pck), *((m, None) for m in COLUMNS if (m, None) in present)]
+
+
+def _table(board: Board, section: Section, visibility: str, keys: Sequence[Key]) -> ScoreTable:
+    ranks = [board.ranks(section, visibility, key) for key in keys]
+    rows = [_row(entry, section, visibility, keys, ranks, "ranked") for entry in section.ranked]
+    first = {row.slug: (ranks[0][row.slug].place if row.slug in ranks[0] else len(rows) + 1) for row in rows}
+    sign = -1 if describe(keys[0]).higher_is_better else 1
+    rows.sort(key=lambda row: (first[row.slug], sign * float(row.cells[0].sort or 0), row.slug))
+    return ScoreTable(
+        id=f"{section.protocol_id}-{section.subset}-{visibility}".replace(" ", "-"),
+        visibility=visibility,
+        columns=tuple(_column(key) for key in keys),
+        ranked=tuple(rows),
+        unranked=tuple(
+            _row(entry, section, visibility, keys, [], "unranked", reason) for entry, reason in section.unranked
+        ),
+        reported=tuple(row for source in board.sources for row in _reported(source, section, visibility, keys)),
+        ceiling=tuple(_ceiling(board, visibility, keys)),
+    )
+
+
+def _column(key: Key) -> Column:
+    metric = describe(key)
+    return Column(metric.title, metric.unit, "" if key[1] is None else f"{key[1]:g}", metric.higher_is_better)
+
+
+def _row(
+    entry: Entry,
+    section: Section,
+    visibility: str,
+    keys: Sequence[Key],
+    ranks: Sequence[dict[str, Rank]],
+    kind: str,
+    reason: str = "",
+) -> Row:
+    timing = entry.record.timing
+    speed = timing.hands_per_second
+    return Row(
+        name=entry.name,
+        slug=entry.slug,
+        cells=tuple(
+            _cell(entry, section, visibility, key, ranks[k].get(entry.slug) if ranks else None)
+            for k, key in enumerate(keys)
+        ),
+        kind=kind,
+        flags=tuple(flags(entry)),
+        remark=reason,
+        speed="" if speed is None else f"{_brief_speed(speed)}/s, {timing.device or 'unknown device'}",
+        speed_sort="" if speed is None else f"{speed:g}",
+        parameters=entry.record.method.parameters,
+    )
+
+
+def _brief_speed(hands_per_second: float) -> str:
+    return f"{hands_per_second:,.0f}" if hands_per_second >= 100 else f"{hands_per_second:.3g}"
+
+
+def _cell(entry: Entry, section: Section, visibility: str, key: Key, rank: Rank | None) -> Cell:
+    score = entry.record.value(section.subset, visibility, *key)
+    if score is None:
+        return Cell()
+    metric = describe(key)
+    return Cell(
+        metric.text(score.value),
+        f"{score.value:.9g}",
+        interval_text(score.ci, metric),
+        rank.text if rank else "",
+        rank is not None and rank.place == 1,
+    )
+
+
+def flags(entry: Entry) -> Iterator[tuple[str, str]]:
+    """Yield what a reader must know of a method beside its numbers, and why."""
+    card, record = entry.record.method, entry.record
+    if card.trained_on_hint:
+        yield "trained on HInt", "HInt was among its training data, so hands of the same sources are nothing new to it"
+    if not card.needs_labels and not card.reads_images:
+        yield "ignores the picture", "a control that looks at boxes alone"
+    misses = {*record.coverage.missing, *record.coverage.non_finite}
+    if misses:
+        yield f"{len(misses)} hands missed", "hands without a full prediction; each lacking keypoint counts as a miss"
+    git = record.provenance.get("git")
+    if isinstance(git, dict) and git.get("dirty"):
+        yield "changed code", "the code had uncommitted changes when this was scored"
+
+
+def _reported(source: Source, section: Section, visibility: str, keys: Sequence[Key]) -> Iterator[Row]:
+    """Yield reported rows, with what our own run of the same method has more."""
+    if section.protocol_id not in {row.protocol for row in source.rows}:
+        return
+    for method in source.methods_of(section.subset):
+        own = rerun(source, method, section)
+        cells = [_reported_cell(source, method, section.subset, visibility, key, own) for key in keys]
+        if any(cell.sort for cell in cells):
+            trained = method in source.trained_on_hint
+            flag = (("trained on HInt", "the paper says so"),) if trained else ()
+            yield Row(method, "", tuple(cells), "reported", flag, source.place(method, section.subset))
+
+
+def rerun(source: Source, method: str, section: Section) -> Entry | None:
+    """Return our ranked run of a paper's method on the whole subset: same training, no note such as random weights."""
+    if section.data.expected_hands != section.data.n_hands:
+        return None
+    trained = method in source.trained_on_hint
+    name = source.runs_as.get(method)
+    same = (e for e in section.ranked if e.record.method.name == name and not e.record.method.note)
+    return next((e for e in same if e.record.method.trained_on_hint == trained), None)
+
+
+def _reported_cell(source: Source, method: str, subset: str, visibility: str, key: Key, own: Entry | None) -> Cell:
+    found = source.cell(method, subset, visibility, key)
+    if found is None:
+        return Cell()
+    score = own.record.value(subset, visibility, *key) if own else None
+    remark = f"re-run {signed(score.value - found.value, describe(key).decimals)}" if score else ""
+    return Cell(found.text, f"{found.value:.9g}", remark=remark)
+
+
+def _ceiling(board: Board, visibility: str, keys: Sequence[Key]) -> Iterator[Row]:
+    if board.agreement is None:
+        return
+    cells = [_human_cell(board, visibility, key) for key in keys]
+    if any(cell.sort for cell in cells):
+        hands = board.agreement.hands
+        remark = f"how far two annotators agree on {hands} hands labelled twice; labels are no surer than this"
+        yield Row("Two annotators", "", tuple(cells), "ceiling", (), remark)
+
+
+def _human_cell(board: Board, visibility: str, key: Key) -> Cell:
+    curve = human_curve(board, visibility)
+    if curve is None or key[0] != "pck" or key[1] is None or key[1] > curve[0][-1]:
+        return Cell()
+    metric: Metric = describe(key)
+    value, *ends = (float(np.interp(key[1], curve[0], y)) for y in curve[1:] if y)
+    interval = f"[{metric.text(ends[0])}, {metric.text(ends[1])}]" if ends else ""
+    return Cell(metric.text(value), f"{value:.9g}", interval)
+
+
+def human_curve(board: Board, visibility: str) -> tuple[tuple[float, ...], ...] | None:
+    """Return thresholds, percent, and both edges of the band of two annotators' agreement, None without."""
+    for curve in board.agreement.curves if board.agreement else ():
+        if (curve.normaliser, curve.aggregation) == _CEILING and curve.visibility == visibility:
+            return curve.thresholds, curve.values, curve.low or (), curve.high or ()
+    return None

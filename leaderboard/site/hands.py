@@ -1,0 +1,136 @@
+"""Galleries: worst, median and best hands of a method, and the hands two methods disagree on most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.error_table import ErrorTable
+from hint.types import Double, Strings
+from leaderboard.compare import hand_errors
+from leaderboard.entry import Entry
+from leaderboard.metric import fixed
+from leaderboard.ranking import Section
+from leaderboard.site.board import Board
+from leaderboard.site.page import Page
+
+if TYPE_CHECKING:
+    from leaderboard.site.pictures import Pictures
+
+#: Hands of each kind on a page.
+SHOWN = 6
+
+#: Above this a joint is lost and nobody cares by how much; the end of the tabulated curve of hint-v1.
+_MAXIMUM = 0.3
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One hand.
+
+    Attributes:
+        hand_id: Its name.
+        pictures: (caption, address, what a screen reader says).
+        text: Numbers below.
+        on_paper: Whether pixels are left out.
+    """
+
+    hand_id: str
+    pictures: tuple[tuple[str, str, str], ...]
+    text: str
+    on_paper: bool
+
+
+@dataclass(frozen=True)
+class Group:
+    """Hands that belong together: "worst", ..., on one subset."""
+
+    title: str
+    remark: str
+    figures: tuple[Figure, ...]
+
+
+def gallery_path(entry: Entry) -> str:
+    """Return the address of the gallery of a record."""
+    return f"gallery/{entry.slug}.html"
+
+
+def gallery_page(board: Board, entry: Entry, pictures: Pictures | None) -> Page:
+    """Make the gallery of a record; without pictures it lists ids and numbers."""
+    blocks = [
+        (section, list(_groups(entry, section, pictures))) for section in board.sections if entry in section.entries
+    ]
+    context = {"entry": entry, "blocks": blocks, "why_not": _why_not(entry, pictures)}
+    return Page(gallery_path(entry), "gallery.html", f"Hands of {entry.name}", context)
+
+
+def _why_not(entry: Entry, pictures: Pictures | None) -> str:
+    if entry.errors is None:
+        return entry.lacks
+    if pictures is None:
+        return "the site was built without --data, so hands are named and not shown"
+    return "" if entry.predictions else "there is no predictions.npz beside the record, so labels alone are shown"
+
+
+def _groups(entry: Entry, section: Section, pictures: Pictures | None) -> Iterator[Group]:
+    if entry.errors is None or section.subset not in entry.errors.subsets:
+        return
+    ids, error = hand_errors(entry.errors, section.subset, _MAXIMUM)
+    lost = _lost(entry.errors, ids)
+    able = np.flatnonzero(~np.isnan(error) & ~lost)
+    order = able[np.argsort(error[able], kind="stable")]
+    middle = max(0, (len(order) - SHOWN) // 2)
+    picks = {
+        "worst": order[::-1][:SHOWN],
+        "median": order[middle : middle + SHOWN],
+        "best": order[:SHOWN],
+    }
+    for title, rows in picks.items():
+        yield Group(title, "", tuple(_figure(entry, ids[k], error[k], pictures) for k in rows))
+    if lost.any():
+        rows = np.flatnonzero(lost)
+        figures = tuple(_figure(entry, ids[k], error[k], pictures) for k in rows[:SHOWN])
+        yield Group("not predicted", f"{len(rows)} hands, the first {len(figures)} of them", figures)
+
+
+def _lost(table: ErrorTable, ids: Strings) -> NDArray[np.bool_]:
+    """Tell which hands have no finite error at all."""
+    found = set(table.hand_id[np.isfinite(table.error).any(1)].tolist())
+    return np.array([hand not in found for hand in ids.tolist()], dtype=bool)
+
+
+def _figure(entry: Entry, hand_id: str, error: float, pictures: Pictures | None) -> Figure:
+    text = f"mean error {fixed(error, 3)} box sides"
+    return figure(hand_id, [entry], text, pictures)
+
+
+def figure(hand_id: str, entries: Sequence[Entry], text: str, pictures: Pictures | None) -> Figure:
+    """Show a hand: its labels, then each record's prediction."""
+    if pictures is None or not pictures.has(hand_id):
+        return Figure(hand_id, (), text, False)
+    shown = [("ground truth", pictures.truth(hand_id), f"{hand_id}: labelled keypoints")]
+    for entry in entries:
+        if entry.predictions is not None:
+            points = pictures.keypoints(entry.predictions, hand_id)
+            said = "predicted keypoints" if points is not None else "no prediction"
+            shown.append((entry.name, pictures.prediction(hand_id, points), f"{hand_id}: {said} of {entry.name}"))
+    return Figure(hand_id, tuple(shown), text, not pictures.has_pixels(hand_id))
+
+
+def disagreements(a: Entry, b: Entry, subset: str, pictures: Pictures | None) -> list[Figure]:
+    """Show the hands on which the mean errors of two records differ most."""
+    if a.errors is None or b.errors is None:
+        return []
+    ids, first = hand_errors(a.errors, subset, _MAXIMUM)
+    second: Double = hand_errors(b.errors, subset, _MAXIMUM)[1]
+    gap = np.nan_to_num(np.abs(first - second), nan=-1.0)
+    rows = np.argsort(-gap, kind="stable")[:SHOWN]
+    return [
+        figure(ids[k], [a, b], f"{a.name} {fixed(first[k], 3)}, {b.name} {fixed(second[k], 3)} box sides", pictures)
+        for k in rows
+        if gap[k] > 0
+    ]

@@ -1,0 +1,61 @@
+"""A page of the site: its address, its template, what is filled in. Everything filled in is escaped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from hint.bootstrap import Interval
+from leaderboard.entry import slug
+from leaderboard.metric import Metric, count, fixed
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page.
+
+    Attributes:
+        path: Below the site.
+        template: File of the template.
+        title: Of the window.
+        context: What the template is filled with.
+    """
+
+    path: str
+    template: str
+    title: str
+    context: dict[str, Any]
+
+    def render(self) -> bytes:
+        """Fill the template in."""
+        root = "../" * self.path.count("/")
+        text = _environment().get_template(self.template).render(title=self.title, root=root, **self.context)
+        return (text.rstrip() + "\n").encode()
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("leaderboard.site"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"brief": count, "signed": signed, "commas": lambda number: f"{number:,}", "slug": slug}
+    return environment
+
+
+def signed(value: float, decimals: int = 1) -> str:
+    """Write a difference with its sign."""
+    return fixed(value, decimals, sign=True)
+
+
+def interval_text(ci: Interval | None, metric: Metric, sign: bool = False) -> str:
+    """Write an interval in brackets, "" where there is none."""
+    if ci is None:
+        return ""
+    return f"[{fixed(ci.low, metric.decimals, sign)}, {fixed(ci.high, metric.decimals, sign)}]"

@@ -1,0 +1,68 @@
+"""Records made by the benchmark itself on drawn hands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmark.evaluate import Settings, evaluate_predictions
+from benchmark.protocol import load_protocol
+from benchmark.record import Record, read_record, write_record
+from hint.files import write_predictions
+from hint.types import HandLabels, Predictions
+
+PROTOCOL = load_protocol()
+
+
+def noisy(labels: HandLabels, sigma: float, seed: int = 0) -> Predictions:
+    """Labels with noise of ``sigma`` box sides."""
+    rng = np.random.default_rng(seed)
+    side = (labels.box_xyxy[:, 2:] - labels.box_xyxy[:, :2]).max(1)
+    offset = rng.normal(0, sigma, labels.keypoints_2d.shape) * side[:, None, None]
+    return Predictions(labels.hand_id, (labels.keypoints_2d + offset).astype(np.float32))
+
+
+def score(
+    folder: Path, labels: HandLabels, sigma: float, seed: int = 0, limit: int | None = None, **card: Any
+) -> Record:
+    """Score noise and write what ``hint eval`` leaves; ``card`` says what the method pretends to be."""
+    predictions = noisy(labels, sigma, seed)
+    result = evaluate_predictions(labels, predictions, folder.name, Settings(PROTOCOL, folder, limit))
+    write_predictions(folder / "predictions.npz", predictions)
+    changed = change(folder / "record.json", method=replace(result.record.method, **card))
+    assert changed.scores == result.record.scores
+    return changed
+
+
+def change(path: Path, **values: Any) -> Record:
+    """Rewrite fields of a record."""
+    record = read_record(path).model_copy(update=values)
+    write_record(path, record)
+    return record
+
+
+@pytest.fixture
+def make_record() -> Callable[..., Record]:
+    """The function that scores noise."""
+    return score
+
+
+@pytest.fixture
+def change_record() -> Callable[..., Record]:
+    """The function that rewrites a record."""
+    return change
+
+
+@pytest.fixture
+def three(tmp_path: Path, make: Callable[..., HandLabels]) -> Path:
+    """A folder of three records: two alike, one far worse."""
+    labels = make(40)
+    score(tmp_path / "r" / "good", labels, 0.03, 1, title="Good")
+    score(tmp_path / "r" / "alike", labels, 0.03, 2, title="Alike")
+    score(tmp_path / "r" / "bad", labels, 0.3, 3, title="Bad")
+    return tmp_path / "r"

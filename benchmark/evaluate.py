@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmark.error_table import ErrorTable, compute_errors, write_error_table
 from benchmark.protocol import Protocol
@@ -71,10 +72,21 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class _Outcome:
-    """What there is to score, and how it came about."""
+class Outcome:
+    """How predictions came about.
 
-    predictions: Predictions
+    Attributes:
+        n_hands: How many there are.
+        card: What made them.
+        fingerprint: What could change them.
+        device: Where they were computed, "" where that is not known.
+        failures: hand_id -> why its picture could not be used.
+        reused: How many an earlier run had made.
+        load_seconds: What loading the method took.
+        predict_seconds: What predicting took.
+    """
+
+    n_hands: int
     card: MethodCard
     fingerprint: dict[str, Any]
     device: str = ""
@@ -82,6 +94,20 @@ class _Outcome:
     reused: int = 0
     load_seconds: float = 0.0
     predict_seconds: float = 0.0
+
+    def timing(self, score_seconds: float) -> TimingEntry:
+        """Return the entry of the record."""
+        computed = self.n_hands - self.reused
+        return TimingEntry(
+            load_seconds=round(self.load_seconds, 3),
+            predict_seconds=round(self.predict_seconds, 3),
+            score_seconds=round(score_seconds, 3),
+            hands_per_second=round(computed / self.predict_seconds, 3) if computed and self.predict_seconds else None,
+            reused=self.reused,
+            device=self.device,
+            peak_memory_bytes=peak_memory_bytes(),
+            peak_gpu_memory_bytes=peak_gpu_memory_bytes(),
+        )
 
 
 def evaluate_method(labels: HandLabels, method: Method, settings: Settings, load_seconds: float = 0.0) -> Evaluation:
@@ -97,7 +123,7 @@ def evaluate_method(labels: HandLabels, method: Method, settings: Settings, load
         InputError: If pictures are absent or ``settings.out`` holds results of other settings.
     """
     wanted = limited(labels, settings.limit)
-    _refuse_to_overwrite(settings)
+    refuse_to_overwrite(settings.out, settings.overwrite)
     with progress(f"{method.card.title}: hands", len(wanted)) as advance:
         result: RunResult = run(
             method,
@@ -108,8 +134,8 @@ def evaluate_method(labels: HandLabels, method: Method, settings: Settings, load
             workers=settings.workers,
             advance=advance,
         )
-    outcome = _Outcome(
-        result.predictions,
+    outcome = Outcome(
+        len(result.predictions),
         method.card,
         method.fingerprint,
         str(getattr(method, "device", "cpu")),
@@ -118,7 +144,7 @@ def evaluate_method(labels: HandLabels, method: Method, settings: Settings, load
         load_seconds,
         result.seconds,
     )
-    return _score(wanted, outcome, settings, labels.hand_id.tolist())
+    return _score(wanted, result.predictions, outcome, settings, labels.hand_id.tolist())
 
 
 def evaluate_predictions(
@@ -136,10 +162,11 @@ def evaluate_predictions(
     Raises:
         InputError: If a predicted id is neither labelled nor known.
     """
-    _refuse_to_overwrite(settings)
+    refuse_to_overwrite(settings.out, settings.overwrite)
     card = MethodCard(name, name, "Predictions given as a file.", code_licence="")
-    outcome = _Outcome(predictions, card, {"predictions_sha256": _digest(predictions)})
-    return _score(limited(labels, settings.limit), outcome, settings, {*labels.hand_id.tolist(), *known})
+    outcome = Outcome(len(predictions), card, {"predictions_sha256": _digest(predictions)})
+    wanted = limited(labels, settings.limit)
+    return _score(wanted, predictions, outcome, settings, {*labels.hand_id.tolist(), *known})
 
 
 def _digest(predictions: Predictions) -> str:
@@ -162,26 +189,37 @@ def limited(labels: HandLabels, limit: int | None) -> HandLabels:
     Raises:
         InputError: If the limit is below 1.
     """
-    if limit is None or limit >= len(labels):
-        return labels
+    return labels if limit is None or limit >= len(labels) else labels.select(spread(len(labels), limit))
+
+
+def spread(n_hands: int, limit: int | None) -> NDArray[np.int64]:
+    """Return the rows of ``limit`` hands spread evenly over all, or all rows.
+
+    Raises:
+        InputError: If the limit is below 1.
+    """
+    if limit is None or limit >= n_hands:
+        return np.arange(n_hands)
     if limit < 1:
         raise InputError(f"--limit {limit}: evaluate at least one hand")
-    return labels.select(np.linspace(0, len(labels) - 1, limit).round().astype(int))
+    return np.linspace(0, n_hands - 1, limit).round().astype(np.int64)
 
 
-def _refuse_to_overwrite(settings: Settings) -> None:
-    if settings.overwrite != "never" or settings.out is None:
+def refuse_to_overwrite(out: Path | None, overwrite: str) -> None:
+    """Raise if a folder holds results and ``overwrite`` is "never"."""
+    if overwrite != "never" or out is None:
         return
-    if any((settings.out / name).exists() for name in ("predictions.npz", "errors.npz", "record.json")):
-        raise InputError(f"{settings.out} holds results already; choose another --out, or --overwrite missing|always")
+    if any((out / name).exists() for name in ("predictions.npz", "errors.npz", "record.json")):
+        raise InputError(f"{out} holds results already; choose another --out, or --overwrite missing|always")
 
 
-def _score(labels: HandLabels, outcome: _Outcome, settings: Settings, known: Collection[str]) -> Evaluation:
+def _score(
+    labels: HandLabels, predictions: Predictions, outcome: Outcome, settings: Settings, known: Collection[str]
+) -> Evaluation:
     started = time.perf_counter()
-    table, coverage = compute_errors(labels, outcome.predictions, known)
+    table, coverage = compute_errors(labels, predictions, known)
     scores = score_table(table, settings.protocol, seed=settings.seed)
     partial = bool(coverage.missing) or settings.limit is not None
-    computed = len(outcome.predictions) - outcome.reused
     record = Record(
         status="partial" if partial else "complete",
         method=outcome.card,
@@ -198,18 +236,7 @@ def _score(labels: HandLabels, outcome: _Outcome, settings: Settings, known: Col
         empty_joints=scores.empty_joints,
         coverage=coverage,
         failures=outcome.failures,
-        timing=TimingEntry(
-            load_seconds=round(outcome.load_seconds, 3),
-            predict_seconds=round(outcome.predict_seconds, 3),
-            score_seconds=round(time.perf_counter() - started, 3),
-            hands_per_second=round(computed / outcome.predict_seconds, 3)
-            if computed and outcome.predict_seconds
-            else None,
-            reused=outcome.reused,
-            device=outcome.device,
-            peak_memory_bytes=peak_memory_bytes(),
-            peak_gpu_memory_bytes=peak_gpu_memory_bytes(),
-        ),
+        timing=outcome.timing(time.perf_counter() - started),
         provenance=collect(RECORDED_PACKAGES),
     )
     if settings.out is not None:

@@ -19,6 +19,9 @@ _IMPLEMENTED = {
 }
 VISIBILITIES = ("all", "visible", "occluded")
 
+#: Kinds of protocols: keypoints in the picture, joints and meshes in metres (:mod:`benchmark.mesh.protocol`).
+KEYPOINTS, MESH = "keypoints-2d", "mesh-3d"
+
 
 @dataclass(frozen=True)
 class Subset:
@@ -109,6 +112,29 @@ def list_protocols() -> list[str]:
     return _FILES.names()
 
 
+def protocol_kind(name: str) -> str:
+    """Return :data:`KEYPOINTS` or :data:`MESH`.
+
+    Raises:
+        UnknownNameError: If there is no protocol of that name.
+        InputError: If the file is missing or no TOML.
+    """
+    return str(_FILES.load(name)[0].get("kind", KEYPOINTS))
+
+
+def read_protocol(name: str, kind: str) -> tuple[dict[str, Any], str]:
+    """Return the table and the sha256 of a protocol; see :func:`load_protocol`.
+
+    Raises:
+        InputError: If it is of another kind.
+    """
+    table, sha256 = _FILES.load(name)
+    found = table.get("kind", KEYPOINTS)
+    if found != kind:
+        raise InputError(f"protocol {name} is of kind {found}, this needs {kind}; see hint list protocols")
+    return table, sha256
+
+
 def load_protocol(name: str = "hint-v1") -> Protocol:
     """Read a protocol.
 
@@ -119,11 +145,11 @@ def load_protocol(name: str = "hint-v1") -> Protocol:
         UnknownNameError: If there is no protocol of that name.
         InputError: If the file is missing, malformed, or asks for rules that are not implemented.
     """
-    table, sha256 = _FILES.load(name)
+    table, sha256 = read_protocol(name, KEYPOINTS)
     try:
         return _parse(table, sha256)
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"protocol {name}: {_explain(error)}; compare it with hint-v1") from error
+        raise InputError(f"protocol {name}: {explain(error)}; compare it with hint-v1") from error
 
 
 def _parse(table: dict[str, Any], sha256: str) -> Protocol:
@@ -148,5 +174,6 @@ def _parse(table: dict[str, Any], sha256: str) -> Protocol:
     )
 
 
-def _explain(error: Exception) -> str:
+def explain(error: Exception) -> str:
+    """Say in words what kept a table from being a protocol."""
     return f"{error} is missing" if isinstance(error, KeyError) else str(error)

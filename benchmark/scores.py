@@ -30,7 +30,8 @@ class Score:
     Attributes:
         subset: Part of the dataset.
         visibility: "all", "visible" or "occluded".
-        metric: "pck" and "auc" (percent), "epe_mean_px" or "epe_median_px".
+        metric: "pck" and "auc" (percent), "epe_mean_px" or "epe_median_px"; of 3D protocols "pa_mpjpe_mm",
+            "f_at_5mm" (0..1) and the like.
         threshold: Of the PCK, else None.
         value: The number.
         n_hands: Hands with at least one keypoint in it.
@@ -53,24 +54,26 @@ class Score:
 
 @dataclass(frozen=True)
 class JointScore:
-    """PCK (percent) of one joint."""
+    """One joint's PCK (percent), or its mean error in mm."""
 
     subset: str
     visibility: str
-    threshold: float
+    threshold: float | None
     joint: str
     value: float
     n_keypoints: int
+    metric: str = "pck"
 
 
 @dataclass(frozen=True)
 class Curve:
-    """PCK (percent, mean over joints) as a function of the threshold."""
+    """PCK (percent, mean over joints) as a function of the threshold; of 3D protocols "pck_j" and "pck_v" over mm."""
 
     subset: str
     visibility: str
     thresholds: tuple[float, ...]
     values: tuple[float, ...]
+    metric: str = "pck"
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,7 @@ class _Store:
     path: Path | None
     keys: dict[str, str]
     complete: Complete
+    meshes: bool = False
     parts: list[Predictions] = field(default_factory=list)
     others: list[Predictions] = field(default_factory=list)
     saved_at: float = field(default_factory=time.monotonic)
@@ -78,7 +79,9 @@ class _Store:
                 f"{self.path} holds predictions made with {_difference(earlier.meta, self.header)}; "
                 "give another --out, or --overwrite always"
             )
-        earlier = earlier.without(earlier.meta.get("derived", []))
+        if self.meshes and earlier.vertices is None:
+            raise InputError(f"{self.path} holds no meshes; give another --out, or --overwrite always")
+        earlier = earlier.without([*earlier.meta.get("derived", []), *([] if self.meshes else ["vertices"])])
         ids, keys = earlier.hand_id.tolist(), np.array(earlier.meta["inputs"], dtype=np.str_)
         same = np.array([self.keys.get(i) == key for i, key in zip(ids, keys.tolist(), strict=True)], dtype=bool)
         other = np.array([i not in self.keys for i in ids], dtype=bool)
@@ -86,8 +89,10 @@ class _Store:
         return int(same.sum())
 
     def add(self, rows: Predictions) -> None:
+        if self.meshes and (rows.vertices is None or rows.keypoints_3d is None):
+            raise InputError(f"{self.method.card.name} gives no mesh in 3D, which this protocol scores")
         # A mesh is twenty times the size of its keypoints and no 2D score looks at it.
-        self.parts.append(replace(rows, vertices=None))
+        self.parts.append(rows if self.meshes else replace(rows, vertices=None))
         if time.monotonic() - self.saved_at > SAVE_EVERY:
             self.save()
 
@@ -138,6 +143,7 @@ def run(
     batch_size: int = 16,
     workers: int = 2,
     complete: Complete = _as_they_are,
+    meshes: bool = False,
     advance: Advance = lambda steps: None,
 ) -> RunResult:
     """Predict hands with a method.
@@ -150,17 +156,19 @@ def run(
         batch_size: Hands per ``infer``.
         workers: Threads that read and crop pictures.
         complete: Adds columns that follow from the rows; they are made anew for rows of an earlier run.
+        meshes: Keep vertices, and refuse a method that gives none with its first batch.
         advance: Told how many hands were done.
 
     Raises:
-        InputError: If pictures are absent, or ``save_to`` holds predictions of other settings.
+        InputError: If pictures are absent, ``save_to`` holds predictions of other settings, or meshes are asked for of
+            a method that gives none.
         KeyboardInterrupt: On Ctrl-C, after saving.
     """
     started = time.perf_counter()
     if method.card.reads_images:
         check_pictures(hands)
     keys = {hand.hand_id: input_key(hand, method.card.reads_images) for hand in hands}
-    store = _Store(method, save_to, keys, complete)
+    store = _Store(method, save_to, keys, complete, meshes)
     reused = 0 if anew else store.load()
     advance(reused)
     done = {i for part in store.parts for i in part.hand_id.tolist()}

@@ -20,7 +20,7 @@ VISIBILITIES = ("all", "visible", "occluded")
 def score_table(record: Record) -> Table:
     """Show every score of one record: a block per subset, a line per visibility."""
     thresholds = sorted({s.threshold for s in record.scores if s.threshold is not None})
-    title = _name(record.method, " ").append(f" · {record.protocol.id}")
+    title = method_name(record.method, " ").append(f" · {record.protocol.id}")
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True)
     table.add_column("subset")
     table.add_column("joints")
@@ -53,7 +53,7 @@ def comparison_table(records: Sequence[Record], subset: str) -> Table:
             table.add_column(f"{'' if place else visibility}\n@{t:g}", justify="right")
     for record in records:
         cells = [record.value(subset, v, "pck", t) for v in VISIBILITIES for t in thresholds]
-        table.add_row(_name(record.method, "\n"), *map(_cell, cells))
+        table.add_row(method_name(record.method, "\n"), *map(_cell, cells))
     return table
 
 
@@ -76,7 +76,8 @@ def remarks(record: Record) -> Iterator[str]:
             yield f"{subset.name}: {subset.n_hands} hands, the released set has {subset.expected_hands}"
 
 
-def _name(method: MethodCard, gap: str) -> Text:
+def method_name(method: MethodCard, gap: str) -> Text:
+    """Return the title of a method, and after ``gap`` what must stand beside it."""
     name = Text(method.title)
     if method.note:
         name.append(f"{gap}({method.note})", style="italic yellow")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hint.cli.console import remark, show, show_rows
+from hint.cli.evaluate3d import evaluate_mesh, name_of, refuse
 from hint.cli.options import (
     BatchSize,
     Device,
@@ -36,10 +38,13 @@ if TYPE_CHECKING:
 
 def evaluate(
     data: Annotated[
-        Path | None, typer.Option(help="HInt root, folder of jpg+json pairs, evaluation npz, or COCO json.")
+        Path | None,
+        typer.Option(help="HInt root, folder of jpg+json pairs, evaluation npz, COCO json; FreiHAND or HO-3D folder."),
     ] = None,
     method: Annotated[str | None, typer.Option(help="Method to run: see hint list methods.")] = None,
-    predictions: Annotated[Path | None, typer.Option(help="Score this npz (hand_id, keypoints_2d) instead.")] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="Score this npz (hand_id, keypoints_2d), or pred.json in 3D, instead.")
+    ] = None,
     images: Annotated[
         Path | None, typer.Option(help="Folder of the pictures, where they are not beside the labels.")
     ] = None,
@@ -67,10 +72,14 @@ def evaluate(
 ) -> None:
     """Evaluate a method, or a file of predictions, on labelled hands.
 
-    Predictions, error table and record go to OUT/<method> (OUT/<method>-<crop>-crop with --crop). A second run reuses what still holds.
+    Predictions, error table and record go to OUT/<method>, with --crop to OUT/<method>-<crop>-crop. A second run
+    reuses what still holds. 3D protocols (freihand, ho3d-v2, ho3d-v3) go to OUT/<method>-<protocol>, with the
+    competition's pred.json and pred.zip.
     """
     from benchmark.evaluate import Settings
-    from benchmark.protocol import load_protocol
+    from benchmark.mesh.evaluate import MeshSettings
+    from benchmark.mesh.protocol import load_mesh_protocol
+    from benchmark.protocol import MESH, load_protocol, protocol_kind
     from hint.types import MethodOptions
 
     if (method is None) == (predictions is None):
@@ -82,6 +91,13 @@ def evaluate(
         raise InputError("what should be evaluated? give --data PATH")
     name = method or (predictions.stem if predictions else "")
     folder = f"{name}-{crop}-crop" if crop else name
+    if protocol_kind(protocol) == MESH:
+        refuse({"--subset": subset, "--images": images, "--train-data": train_data}, protocol)
+        if predictions is not None:
+            name = folder = name_of(predictions)
+        rules = load_mesh_protocol(protocol)
+        run_3d = MeshSettings(rules, out / f"{folder}-{rules.id}", limit, seed, batch_size, workers, overwrite.value)
+        evaluate_mesh(data, predictions or partial(_create, name, options), name, run_3d, as_json)
     run = Settings(load_protocol(protocol), out / folder, limit, seed, batch_size, workers, overwrite.value)
     if predictions is not None:
         result = _evaluate_file(data, predictions, images, subset or [], run)
@@ -127,7 +143,7 @@ def _evaluate_method(
 
 
 def _create(
-    name: str, options: MethodOptions, labels: HandLabels, train: HandLabels | None = None
+    name: str, options: MethodOptions, labels: HandLabels | None = None, train: HandLabels | None = None
 ) -> tuple[Method, float]:
     """Set up a method; also return the seconds that took."""
     from hint.methods.table import create

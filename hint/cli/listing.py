@@ -49,10 +49,25 @@ def _policies() -> list[dict[str, Any]]:
 
 
 def _protocols() -> list[dict[str, Any]]:
-    from benchmark.protocol import list_protocols, load_protocol
+    from benchmark.protocol import list_protocols
 
-    protocols = [load_protocol(name) for name in list_protocols()]
-    return [{"id": p.id, "title": p.title, "thresholds": list(p.thresholds), "sha256": p.sha256} for p in protocols]
+    return [_protocol(name) for name in list_protocols()]
+
+
+def _protocol(name: str) -> dict[str, Any]:
+    from benchmark.mesh.protocol import load_mesh_protocol
+    from benchmark.protocol import MESH, load_protocol, protocol_kind
+
+    kind = protocol_kind(name)
+    if kind == MESH:
+        mesh = load_mesh_protocol(name)
+        return _protocol_row(mesh.id, mesh.title, kind, mesh.f_thresholds, mesh.sha256)
+    plain = load_protocol(name)
+    return _protocol_row(plain.id, plain.title, kind, plain.thresholds, plain.sha256)
+
+
+def _protocol_row(name: str, title: str, kind: str, thresholds: tuple[float, ...], sha256: str) -> dict[str, Any]:
+    return {"id": name, "title": title, "kind": kind, "thresholds": list(thresholds), "sha256": sha256}
 
 
 def _subsets() -> list[dict[str, Any]]:

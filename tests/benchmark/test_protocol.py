@@ -4,11 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.protocol import list_protocols, load_protocol
+from benchmark.mesh.protocol import load_mesh_protocol
+from benchmark.protocol import KEYPOINTS, MESH, list_protocols, load_protocol, protocol_kind
 from hint.errors import InputError, UnknownNameError
 
 # A released protocol is never edited: results are only compared where this sum agrees. To change a rule, add a file.
-RELEASED = {"hint-v1": "94354179dc31ecabced536ce9d2a56189b2287d935bb128c18f816cd3992a282"}
+RELEASED = {
+    "hint-v1": "94354179dc31ecabced536ce9d2a56189b2287d935bb128c18f816cd3992a282",
+    "freihand": "3824a62ccc61e3331d58ffb863054e0934f586c54e04be47e8fe9faefba7e662",
+    "ho3d-v2": "58473fe5730e2d94e60abda94af9a94e2bdf6ae2878fd839f41aa80b333ba256",
+    "ho3d-v3": "df57deb6f75f08790a78a79c0f3f0e5c15fb8bcd07ebd35c1f45444096d14d5c",
+}
 
 
 def source(name: str = "hint-v1") -> str:
@@ -16,8 +22,37 @@ def source(name: str = "hint-v1") -> str:
 
 
 def test_released_protocols_are_what_they_were() -> None:
-    assert {name: load_protocol(name).sha256 for name in RELEASED} == RELEASED
+    loaders = {KEYPOINTS: load_protocol, MESH: load_mesh_protocol}
+    assert {name: loaders[protocol_kind(name)](name).sha256 for name in RELEASED} == RELEASED
     assert set(RELEASED) <= set(list_protocols())
+
+
+def test_a_protocol_of_another_kind_is_refused() -> None:
+    with pytest.raises(InputError, match="freihand is of kind mesh-3d, this needs keypoints-2d"):
+        load_protocol("freihand")
+    with pytest.raises(InputError, match="hint-v1 is of kind keypoints-2d, this needs mesh-3d"):
+        load_mesh_protocol("hint-v1")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('comparison = "<"\n', 'comparison = "<="\n', "fscore.comparison must be '<', not '<='"),
+        ('layout = "freihand"', 'layout = "arctic"', "layouts are freihand, ho3d"),
+        ('names = ["none", "procrustes"]', 'names = ["none"]', "procrustes is needed"),
+        ("thresholds_mm = [5, 15]", "", "'thresholds_mm' is missing"),
+    ],
+)
+def test_3d_rules_that_are_not_implemented_are_refused(old: str, new: str, message: str, tmp_path: Path) -> None:
+    assert old in source("freihand")
+    (tmp_path / "mine.toml").write_text(source("freihand").replace(old, new))
+    with pytest.raises(InputError, match=message):
+        load_mesh_protocol(str(tmp_path / "mine.toml"))
+
+
+def test_3d_protocols_know_the_official_numbers_of_hands() -> None:
+    found = {name: load_mesh_protocol(name).hands for name in ("freihand", "ho3d-v2", "ho3d-v3")}
+    assert found == {"freihand": 3960, "ho3d-v2": 11524, "ho3d-v3": 20137}
 
 
 def test_the_official_protocol_is_the_default() -> None:

@@ -1,0 +1,198 @@
+"""The error table of a 3D protocol: how far every joint and vertex of every hand is from the truth.
+
+Scores are means of the per-hand columns, curves and per-joint numbers follow from the distances, so a model runs once.
+Vertex distances are kept in single precision to halve the file (125 MB for the largest set); no score is made of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.error_table import Coverage
+from benchmark.mesh.alignment import fit_similarity, move_other_mesh, procrustes, scale_and_translate
+from benchmark.mesh.metrics import area_under_curve, curve_thresholds, distances, f_scores
+from benchmark.mesh.protocol import MeshProtocol
+from hint.errors import InputError
+from hint.files import read_npz, write_npz
+from hint.files.mesh_labels import MeshLabels
+from hint.types import Bool, Double, Float, Strings
+from hint.workers import in_threads
+
+#: Stored in every file, so that a file of another kind is recognised.
+FORMAT = "hint-mesh-error-table-1"
+
+#: Alignment -> what its mean errors begin with and its other scores end with. The leaderboards' numbers are those after
+#: Procrustes alignment.
+_AFFIXES = {"none": ("", "_raw"), "procrustes": ("pa_", ""), "scale_translation": ("st_", "_st")}
+
+#: Hands computed at a time by one thread; bounds its memory to some 30 MB.
+_CHUNK = 64
+
+#: A prediction with a coordinate this far away, metres, is none.
+_FAR = 1e9
+
+#: HO-3D's wrist and base of the middle finger, whose distance scale-translation alignment makes equal.
+_ROOT, _TIP = 0, 4
+
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class MeshErrors:
+    """Errors of one method on one 3D evaluation set.
+
+    A hand without a finite prediction has infinite distances and means, and 0 in everything that is a share.
+
+    Attributes:
+        hand_id: (N,) unique ids.
+        clip_id: (N,) sequence of each hand.
+        joints: Alignment -> (N,21) distance in metres.
+        vertices: Alignment -> (N,V) distance in metres; empty where the mesh has not the vertices of the truth.
+        values: Metric -> (N,) value of each hand; the score is their mean.
+        n_vertices: Vertices of the truth.
+    """
+
+    hand_id: Strings
+    clip_id: Strings
+    joints: dict[str, Double]
+    vertices: dict[str, Float]
+    values: dict[str, Double]
+    n_vertices: int
+
+    def __len__(self) -> int:
+        return len(self.hand_id)
+
+
+def compute_mesh_errors(
+    labels: MeshLabels, joints: NDArray[np.floating], vertices: NDArray[np.floating], protocol: MeshProtocol
+) -> tuple[MeshErrors, Coverage]:
+    """Compare predictions with the truth, some hands at a time in every core.
+
+    Args:
+        labels: N hands.
+        joints: (N,21,3) metres, in the order and axes of the labels; a hand that was not predicted is NaN.
+        vertices: (N,W,3) metres, likewise. Meshes with another number of vertices get F-scores alone.
+        protocol: Rules.
+
+    Raises:
+        InputError: If shapes disagree.
+    """
+    _check_shapes(labels, joints, vertices)
+    starts = range(0, len(labels), _CHUNK)
+
+    def work(start: int, _: object) -> Arrays:
+        rows = slice(start, start + _CHUNK)
+        given = joints[rows].astype(np.float64), vertices[rows].astype(np.float64)
+        return _chunk((labels.joints[rows], labels.vertices[rows]), given, protocol)
+
+    parts = dict(in_threads(work, starts))
+    columns = {key: np.concatenate([parts[start][key] for start in starts]) for key in parts[0]}
+    absent = np.isnan(joints).all((1, 2)) & np.isnan(vertices).all((1, 2))
+    unusable = np.isinf(columns["joints.none"]).any(1) | columns.pop("no_mesh")
+    ids = labels.hand_id
+    coverage = Coverage(tuple(ids[absent].tolist()), tuple(ids[unusable & ~absent].tolist()), len(labels))
+    return _from_columns(labels.hand_id, labels.clip_id, columns, labels.vertices.shape[1]), coverage
+
+
+def _check_shapes(labels: MeshLabels, joints: NDArray[np.floating], vertices: NDArray[np.floating]) -> None:
+    n = len(labels)
+    if joints.shape != (n, 21, 3):
+        raise InputError(f"joints have shape {joints.shape}, expected {(n, 21, 3)}: 21 joints of every hand")
+    if vertices.shape[0] != n or vertices.shape[2:] != (3,):
+        raise InputError(f"vertices have shape {vertices.shape}, expected ({n}, V, 3): a mesh of every hand")
+    if n == 0:
+        raise InputError("there is no hand to score")
+
+
+def _chunk(truth: tuple[Double, Double], given: tuple[Double, Double], protocol: MeshProtocol) -> Arrays:
+    """Return the columns of some hands, named "joints.<alignment>", "vertices.<alignment>" and "values.<metric>".
+
+    Args:
+        truth: Joints (n,21,3) and vertices (n,V,3), metres.
+        given: Joints (n,21,3) and vertices (n,W,3), metres.
+        protocol: Rules.
+    """
+    thresholds = curve_thresholds(protocol.curve_maximum, protocol.curve_points)
+    (joints, has_joints), (vertices, has_mesh) = (_usable(points) for points in given)
+    columns: Arrays = {"no_mesh": ~has_mesh}
+    for alignment in protocol.alignments:
+        distance = _distances(truth[0], _lay(alignment, truth[0], joints), has_joints)
+        columns |= {f"joints.{alignment}": distance, **_point_values("j", alignment, distance, thresholds)}
+    meshes = {"none": vertices}
+    if vertices.shape == truth[1].shape:
+        meshes["procrustes"] = procrustes(truth[1], vertices)
+        for alignment, mesh in meshes.items():
+            distance = _distances(truth[1], mesh, has_mesh)
+            columns[f"vertices.{alignment}"] = distance.astype(np.float32)
+            columns |= _point_values("v", alignment, distance, thresholds)
+    else:
+        meshes["procrustes"] = move_other_mesh(vertices, fit_similarity(truth[0], joints))
+        has_mesh = np.logical_and(has_mesh, has_joints)
+    for alignment, mesh in meshes.items():
+        shares = f_scores(truth[1], mesh, protocol.f_thresholds) * has_mesh[:, None]
+        names = [f"values.{name}" for name in _f_names(alignment, protocol)]
+        columns |= dict(zip(names, shares.T, strict=True))
+    return columns
+
+
+def _distances(truth: Double, points: Double, counts: Bool) -> Double:
+    return np.where(counts[:, None], distances(truth, points), np.inf)
+
+
+def _usable(points: Double) -> tuple[Double, Bool]:
+    """Return points with zeros for hands that hold something no distance can be computed of, and which do not."""
+    fine: Bool = np.all(np.abs(points) < _FAR, axis=(1, 2))
+    return np.where(fine[:, None, None], points, 0.0), fine
+
+
+def _lay(alignment: str, truth: Double, points: Double) -> Double:
+    if alignment == "procrustes":
+        return procrustes(truth, points)
+    if alignment == "scale_translation":
+        return scale_and_translate(truth, points, _ROOT, _TIP)
+    return points
+
+
+def _point_values(letter: str, alignment: str, distance: Double, thresholds: Double) -> Arrays:
+    before, after = _AFFIXES[alignment]
+    return {
+        f"values.{before}mp{letter}pe_mm": 1000 * distance.mean(1),
+        f"values.auc_{letter}{after}": area_under_curve(distance, thresholds).mean(1),
+    }
+
+
+def _f_names(alignment: str, protocol: MeshProtocol) -> Sequence[str]:
+    return [f"f_at_{1000 * t:g}mm{_AFFIXES[alignment][1]}" for t in protocol.f_thresholds]
+
+
+def _from_columns(hand_id: Strings, clip_id: Strings, columns: Arrays, n_vertices: int) -> MeshErrors:
+    def group(kind: str) -> dict[str, NDArray[Any]]:
+        return {key.partition(".")[2]: value for key, value in columns.items() if key.startswith(f"{kind}.")}
+
+    return MeshErrors(hand_id, clip_id, group("joints"), group("vertices"), group("values"), n_vertices)
+
+
+def write_mesh_errors(table: MeshErrors, path: Path) -> None:
+    """Write a table as npz: the whole file or none of it."""
+    groups: dict[str, Arrays] = {"joints": {**table.joints}, "vertices": {**table.vertices}, "values": {**table.values}}
+    columns = {f"{kind}.{name}": array for kind, group in groups.items() for name, array in group.items()}
+    header = {"format": np.array(FORMAT), "hand_id": table.hand_id, "clip_id": table.clip_id}
+    write_npz(path, {**header, "n_vertices": np.array(table.n_vertices), **columns})
+
+
+def read_mesh_errors(path: Path) -> MeshErrors:
+    """Read what :func:`write_mesh_errors` wrote.
+
+    Raises:
+        InputError: If the file is missing or is something else.
+    """
+    arrays = read_npz(path, ["format", "hand_id", "clip_id", "n_vertices"])
+    if str(arrays["format"]) != FORMAT:
+        raise InputError(f"{path}: format {arrays['format']}, this version reads {FORMAT}; score the predictions again")
+    return _from_columns(arrays["hand_id"], arrays["clip_id"], arrays, int(arrays["n_vertices"]))

@@ -1,0 +1,145 @@
+"""JSON files of hands as FreiHAND and HO-3D keep them: lists of hands, each a list of [x, y, z].
+
+The largest are a gigabyte of text. They are read a piece at a time: the numbers of each piece are parsed apart from its
+brackets, and the brackets of the whole file must be those of equally long lists.
+
+Written numbers are what ``json.dump`` of the official scripts writes.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic_core import from_json
+
+from hint.errors import InputError
+from hint.files.atomic import atomic_write
+from hint.types import Double
+
+#: Bytes read at a time; their numbers take a few times as much.
+_PIECE = 1 << 24
+
+_BRACKETS = b"[]"
+#: What numbers are made of, NaN and Infinity among them, and the blanks between.
+_NUMBERS = b"0123456789+-.eENaIinfty \t\r\n"
+_POINT = b"[,,]"
+_WHAT = {
+    1: "a list of hands, each a list of [x, y, z]",
+    2: "[xyz, verts]: joints of all hands, then vertices of all hands, each hand a list of [x, y, z]",
+}
+
+
+def read_hands(path: Path) -> Double:
+    """Read one list of hands, such as ``evaluation_xyz.json``.
+
+    Returns:
+        (N,P,3); NaN and Infinity are kept.
+
+    Raises:
+        InputError: If the file is absent, cut short, or not such a list.
+    """
+    return _read(path, 1)[0]
+
+
+def read_two_lists(path: Path) -> tuple[Double, Double]:
+    """Read two lists of hands, such as the ``pred.json`` of a competition.
+
+    Returns:
+        (N,P,3) and (M,Q,3); NaN and Infinity are kept.
+
+    Raises:
+        InputError: If the file is absent, cut short, or not two such lists.
+    """
+    first, second = _read(path, 2)
+    return first, second
+
+
+def _read(path: Path, count: int) -> list[Double]:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        with path.open("rb") as file:
+            brackets, numbers = _parse(file)
+        shapes = _shapes(brackets, count)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InputError(f"{path}: {error}; expected {_WHAT[count]}") from error
+    sizes = np.cumsum([int(np.prod(shape)) for shape in shapes])
+    parts = zip(np.split(numbers, sizes[:-1]), shapes, strict=True)
+    return [part.reshape(shape) for part, shape in parts]
+
+
+def _parse(file: IO[bytes]) -> tuple[bytes, Double]:
+    """Return the brackets and commas of a file, and its numbers."""
+    brackets, numbers, rest = io.BytesIO(), [], b""
+    while block := file.read(_PIECE):
+        piece, comma, rest = (rest + block).rpartition(b",")
+        if comma:
+            numbers.append(_numbers(piece))
+            brackets.write(piece.translate(None, _NUMBERS) + comma)
+    numbers.append(_numbers(rest))
+    brackets.write(rest.translate(None, _NUMBERS))
+    return brackets.getvalue(), np.concatenate(numbers)
+
+
+def _numbers(text: bytes) -> Double:
+    return np.array(from_json(b"[" + text.translate(None, _BRACKETS) + b"]"), dtype=np.float64)
+
+
+def _shapes(brackets: bytes, count: int) -> list[tuple[int, int, int]]:
+    """Return the shapes of the lists; brackets must be exactly theirs."""
+    lists = brackets[1:-1].split(b"]]],[[[") if count > 1 else [brackets]
+    shapes = [_shape(part) for part in lists]
+    whole = b",".join(_list_of(hands, points) for hands, points, _ in shapes)
+    if count > 1:
+        whole = b"[" + whole + b"]"
+    if len(lists) != count or whole != brackets:
+        raise ValueError(_difference(brackets))
+    return shapes
+
+
+def _shape(part: bytes) -> tuple[int, int, int]:
+    hands = part.count(b"]],") + 1
+    points = part.partition(b"]]")[0].count(b"],") + 1
+    return hands, points, 3
+
+
+def _list_of(hands: int, points: int) -> bytes:
+    hand = b"[" + b",".join([_POINT] * points) + b"]"
+    return b"[" + b",".join([hand] * hands) + b"]"
+
+
+def _difference(brackets: bytes) -> str:
+    if brackets.count(b"[") > brackets.count(b"]"):
+        return "the file is cut short or lacks brackets; copy it again"
+    return "the lists are nested or filled in another way"
+
+
+def write_two_lists(path: Path, first: NDArray[np.floating], second: NDArray[np.floating]) -> None:
+    """Write a ``pred.json`` atomically, a hand at a time, with the text ``json.dump`` gives for all of it.
+
+    Args:
+        path: File to write.
+        first: (N,P,3).
+        second: (N,Q,3).
+    """
+    with atomic_write(path) as stream:
+        stream.write(b"[")
+        _write_list(stream, first)
+        stream.write(b", ")
+        _write_list(stream, second)
+        stream.write(b"]")
+
+
+def _write_list(stream: IO[bytes], hands: Iterable[NDArray[np.floating]]) -> None:
+    stream.write(b"[")
+    for place, hand in enumerate(hands):
+        stream.write((", " if place else "").encode() + json.dumps(hand.tolist()).encode())
+    stream.write(b"]")

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -94,8 +94,11 @@ class CropMethod(ABC):
     #: Side of the crop, px.
     crop_size: int
 
+    #: Settings the method has beside the crop.
+    settings: ClassVar[tuple[str, ...]] = ()
+
     def __init__(self, parts: Parts, options: MethodOptions) -> None:
-        self._crop_kind = crop_kind(parts.card.name, options.extra)
+        self._crop_kind = crop_kind(parts.card.name, options.extra, self.settings)
         device = choose_device(options.device)
         _check_precision(options.precision, device)
         self.card = _card(parts.card, self._crop_kind)

@@ -69,6 +69,7 @@ class FrankMocapMethod(CropMethod):
     """FrankMocap's hand module with its weights loaded."""
 
     crop_size = CROP_SIZE
+    settings = SETTINGS
 
     @classmethod
     def create(cls, options: MethodOptions) -> FrankMocapMethod:
@@ -78,7 +79,7 @@ class FrankMocapMethod(CropMethod):
             MissingRequirementError: If a file or a GPU that was asked for is missing.
             InputError: If a file or a setting cannot be used.
         """
-        crop_kind(CARD.name, options.extra, SETTINGS)
+        crop_kind(CARD.name, options.extra, cls.settings)
         return cls(_random(options) if options.weights == RANDOM else _from_files(options), options)
 
     def native_crop(self, hand: Hand, image: Image) -> Crop:

@@ -128,7 +128,7 @@ class Smoother:
     faces: Index
 
     @staticmethod
-    def of(faces: Index, n: int, rounds: int) -> Smoother:
+    def of(faces: Index, n: int, rounds: int = 2) -> Smoother:
         """Prepare a connectivity of n vertices; every round makes four triangles of one."""
         first, fine = _loop_round(faces, n)
         matrix = first

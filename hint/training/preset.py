@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from hint.crop import CROP_SIZE
 from hint.errors import InputError, UnknownNameError
 from hint.files.named_toml import NamedToml, parse_value
-from hint.methods.hamer.config import VIT, HamerConfig
+from hint.methods.hamer.config import RELEASED_BOX_FACTOR, VIT, HamerConfig
 from hint.training.augmentation import Augmentation
 from hint.training.filters import Filters
 from hint.training.losses import LossWeights
@@ -42,6 +42,7 @@ class NetworkSizes(_Strict):
     decoder_heads: _Positive = 8
     decoder_head_width: _Positive = 64
     decoder_mlp_width: _Positive = 1024
+    box_factor: Annotated[float, Field(gt=0, allow_inf_nan=False)] = RELEASED_BOX_FACTOR
 
     def config(self, crop_size: int) -> HamerConfig:
         """Return the network's configuration.

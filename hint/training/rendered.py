@@ -42,7 +42,12 @@ def training_scene(seed: int, number: int) -> Scene:
 
 
 def render_training_tars(
-    out: Path, n: int, seed: int, workers: int | None = None, on_done: Callable[[int], None] | None = None
+    out: Path,
+    n: int,
+    seed: int,
+    workers: int | None = None,
+    on_done: Callable[[int], None] | None = None,
+    per_shard: int = PER_SHARD,
 ) -> None:
     """Render n hands into ``out/000000.tar``, ``out/000001.tar`` and so on; tars that are there already are kept.
 
@@ -52,24 +57,24 @@ def render_training_tars(
         seed: Seed of everything; the same seed writes the same bytes with any number of workers.
         workers: Processes, by default one per core.
         on_done: Called with the number of pictures that were just finished, or found finished.
+        per_shard: Pictures in a tar.
 
     Raises:
         InputError: If n is not positive, or the folder holds another set.
     """
     if n < 1:
         raise InputError(f"cannot render {n} pictures; ask for one at least")
-    _claim(out, {"n": n, "seed": seed, "size": SIZE, "factor": FACTOR, "per_shard": PER_SHARD})
-    numbers = range(-(-n // PER_SHARD))
-    left = [k for k in numbers if not shard_path(out, k).is_file()]
+    _claim(out, {"n": n, "seed": seed, "size": SIZE, "factor": FACTOR, "per_shard": per_shard})
+    shards = [range(start, min(start + per_shard, n)) for start in range(0, n, per_shard)]
+    left = [(k, numbers) for k, numbers in enumerate(shards) if not shard_path(out, k).is_file()]
     told = on_done or (lambda _: None)
-    for k in sorted(set(numbers) - set(left)):
-        told(len(_content(k, n)))
+    told(n - sum(len(numbers) for _, numbers in left))
     pool = ProcessPoolExecutor(
         min(workers or cpu_count() or 1, max(len(left), 1)), get_context("spawn"), prepare_worker
     )
     try:
         with deaf_to_ctrl_c():
-            futures = [pool.submit(_render_shard, out, k, n, seed) for k in left]
+            futures = [pool.submit(_render_shard, shard_path(out, k), seed, numbers) for k, numbers in left]
         for future in as_completed(futures):
             told(future.result())
     finally:
@@ -88,17 +93,13 @@ def _claim(out: Path, content: dict[str, Any]) -> None:
         raise InputError(f"{receipt} tells of a set with other numbers (now {content}); choose another --out")
 
 
-def _content(number: int, n: int) -> range:
-    return range(number * PER_SHARD, min((number + 1) * PER_SHARD, n))
-
-
-def _render_shard(out: Path, number: int, n: int, seed: int) -> int:
-    with ShardWriter(shard_path(out, number)) as shard:
-        for k in _content(number, n):
+def _render_shard(path: Path, seed: int, numbers: range) -> int:
+    with ShardWriter(path) as shard:
+        for k in numbers:
             scene = training_scene(seed, k)
             rendered = close_up(scene)
             shard.add(f"rendered_{seed}_{k:06d}", rendered.image, [truth(rendered)], quality=scene.sensor.quality)
-    return len(_content(number, n))
+    return len(numbers)
 
 
 def truth(rendered: Rendered) -> dict[str, Any]:

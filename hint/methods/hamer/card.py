@@ -33,7 +33,9 @@ CARD = MethodCard(
 TINY_RANDOM = "tiny-random"
 
 _OFFICIAL = "_DATA/hamer_ckpts/checkpoints/hamer"
-_PACKAGES = ("torch", "timm", "smplx", "safetensors", "scipy", "cv2")
+
+#: What has to be installed.
+PACKAGES = ("torch", "timm", "smplx", "safetensors", "scipy", "cv2")
 
 
 def installed_weights() -> Path | None:
@@ -48,7 +50,7 @@ def installed_weights() -> Path | None:
 
 def missing() -> str:
     """Tell what is missing to run HaMeR and what to type, "" where nothing is."""
-    packages = missing_packages(_PACKAGES, "models")
+    packages = missing_packages(PACKAGES, "models")
     if packages or installed_weights():
         return packages
-    return f"needs its weights: hint fetch hamer (or name them with --weights; {TINY_RANDOM} needs none)"
+    return "needs its weights: hint fetch hamer (or name them with --weights; hamer-tiny comes with the toolkit)"

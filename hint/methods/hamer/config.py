@@ -12,6 +12,9 @@ from hint.errors import InputError
 #: Side of the crops of the released network, px.
 RELEASED_CROP_SIZE = 256
 
+#: How much larger than the annotated box the crop is, in the released evaluation and demonstration alike.
+RELEASED_BOX_FACTOR = 2.0
+
 #: The backbone of the released network; any other name is one of timm's.
 VIT = "vit"
 
@@ -37,6 +40,7 @@ class HamerConfig:
         decoder_mlp_width: Hidden channels of a decoder layer.
         crop_size: Side of the square crops, px.
         backbone: :data:`VIT`, or a convolutional network of timm; then ``width`` is that of its last feature map.
+        box_factor: Side of the crops over the longest side of the hand's box.
     """
 
     width: int = 1280
@@ -50,6 +54,7 @@ class HamerConfig:
     decoder_mlp_width: int = 1024
     crop_size: int = RELEASED_CROP_SIZE
     backbone: str = VIT
+    box_factor: float = RELEASED_BOX_FACTOR
 
     @classmethod
     def tiny(cls) -> HamerConfig:
@@ -89,6 +94,7 @@ class HamerConfig:
             decoder_head_width=inner // decoder_heads,
             crop_size=int(told.get("crop_size", RELEASED_CROP_SIZE)),
             backbone=backbone,
+            box_factor=float(told.get("box_factor", RELEASED_BOX_FACTOR)),
         )
 
 

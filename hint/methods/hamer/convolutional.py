@@ -55,10 +55,10 @@ def channels(features: Any) -> int:
 
 
 def _features(name: str) -> Any:
-    if name == small_resnet.NAME:
-        return small_resnet.SmallResnet()
+    if name in small_resnet.SIZES:
+        return small_resnet.SmallResnet(name)
     if name not in timm.list_models():
-        raise UnknownNameError("backbone", name, ["vit", small_resnet.NAME, *timm.list_models()])
+        raise UnknownNameError("backbone", name, ["vit", *small_resnet.SIZES, *timm.list_models()])
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

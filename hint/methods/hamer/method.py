@@ -5,27 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hint.crop import Square, box_to_square, box_to_tall_square, crop, crop_blurred, to_image
+from hint.crop import CROP_SIZE, Square, box_to_square, box_to_tall_square, crop, crop_blurred, to_image
 from hint.errors import InputError, MissingRequirementError, UnknownNameError
 from hint.mano.model import ManoModel
 from hint.mano.read import find_mano
 from hint.methods.device import choose_device, device_name, float32_math, memory_for
+from hint.methods.hamer import tiny
 from hint.methods.hamer.card import CARD, TINY_RANDOM, installed_weights, missing
 from hint.methods.hamer.config import HamerConfig
 from hint.methods.hamer.load import build, choose_mano, is_released, random_network
-from hint.methods.hamer.network import Hamer, HamerOutput, HandDecoder, normalise
+from hint.methods.hamer.network import FOCAL_LENGTH, Hamer, HamerOutput, HandDecoder, normalise
 from hint.methods.hamer.precision import check_precision, set_precision
-from hint.types import Float, Hand, Image, MethodCard, MethodOptions, Predictions
+from hint.types import Float, Hand, Image, ManoParameters, MethodCard, MethodOptions, Predictions
 from hint.weights import file_sha256, read_checkpoint
 
-#: How much larger than the annotated box the crop is, in the released evaluation and demonstration alike.
-BOX_FACTOR = 2.0
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 #: Ways to cut a crop: as the released evaluation does, which is HaMeR's own way and so has both names that the other
 #: methods know, or as its demonstration does (3:4 boxes, blur).
@@ -65,11 +66,12 @@ class HamerMethod:
         self._device, self._precision, self._crop_kind = device, precision, crop_kind
         set_precision(source.network, precision)
         self._network = source.network.to(device)
-        self._crop_size = source.network.config.crop_size
+        self._crop_size, self._box_factor = source.network.config.crop_size, source.network.config.box_factor
+        self.faces = source.mano.faces
         self._decoder = HandDecoder(source.mano, self._crop_size).to(device)
 
     @classmethod
-    def create(cls, options: MethodOptions) -> HamerMethod:
+    def create(cls, options: MethodOptions) -> Self:
         """Load HaMeR.
 
         Raises:
@@ -91,16 +93,34 @@ class HamerMethod:
 
     def infer(self, hands: Sequence[Hand], prepared: Sequence[Image | Float]) -> Predictions:
         """Predict a batch; left hands are carried back out of the mirror."""
+        return self.infer_hands(hands, prepared)[0]
+
+    def infer_hands(
+        self, hands: Sequence[Hand], prepared: Sequence[Image | Float]
+    ) -> tuple[Predictions, ManoParameters]:
+        """Predict a batch as :meth:`infer` does, and say what MANO was posed with."""
         output = self.run(prepared)
         squares = [self._square(hand) for hand in hands]
         points = _numpy(output.keypoints_2d)
         mirror = np.array([(1 if hand.is_right else -1, 1, 1) for hand in hands], np.float32)[:, None]
-        return Predictions(
+        predictions = Predictions(
             np.array([hand.hand_id for hand in hands]),
             np.stack([to_image(p, s, hand.is_right) for p, s, hand in zip(points, squares, hands, strict=True)]),
             _numpy(output.keypoints_3d) * mirror,
             _numpy(output.vertices) * mirror,
         )
+        said = ("global_orient", "hand_pose", "betas", "cam", "cam_t")
+        square = np.array(squares, np.float32)
+        focal_length = FOCAL_LENGTH / CROP_SIZE * square[:, 2]
+        parameters = [_numpy(getattr(output, name)) for name in said]
+        return predictions, ManoParameters(*parameters, focal_length, square)
+
+    @torch.inference_mode()
+    def pose(self, parameters: ManoParameters) -> tuple[Float, Float]:
+        """Return joints (N,21,3) and vertices (N,778,3) of right hands, metres, not translated."""
+        arrays = (parameters.global_orient, parameters.hand_pose, parameters.betas)
+        joints, vertices = self._decoder.mano(*(torch.tensor(array).to(self._device) for array in arrays))
+        return _numpy(joints), _numpy(vertices)
 
     @torch.inference_mode()
     def run(self, crops: Sequence[Image | Float]) -> HamerOutput:
@@ -116,7 +136,22 @@ class HamerMethod:
 
     def _square(self, hand: Hand) -> Square:
         square = box_to_square if self._crop_kind == "hamer" else box_to_tall_square
-        return square(hand.box_xyxy, BOX_FACTOR)
+        return square(hand.box_xyxy, self._box_factor)
+
+
+class HamerTinyMethod(HamerMethod):
+    """The small HaMeR that comes with the toolkit."""
+
+    @classmethod
+    def create(cls, options: MethodOptions) -> Self:
+        """Load it.
+
+        Raises:
+            InputError: If other weights are named.
+        """
+        if options.weights not in (None, tiny.HAMER_TINY):
+            raise InputError("hamer-tiny brings its own weights; for others type: --method hamer --weights FILE")
+        return super().create(replace(options, weights=tiny.HAMER_TINY))
 
 
 def _crop_kind(extra: dict[str, str]) -> str:
@@ -143,16 +178,25 @@ def _random(options: MethodOptions) -> _Source:
 
 
 def _from_file(options: MethodOptions) -> _Source:
-    path = installed_weights() if options.weights is None else Path(options.weights).expanduser()
-    if path is None:
-        raise MissingRequirementError(f"hamer {missing()}")
+    path = _weights_file(options.weights)
     checkpoint = read_checkpoint(path)
     network, mano = build(checkpoint), choose_mano(options.mano, checkpoint)
     card = replace(CARD, parameters=sum(p.numel() for p in network.parameters()))
     sha256 = file_sha256(path)
-    if not is_released(checkpoint, sha256):
+    if path == tiny.WEIGHTS:
+        card = replace(tiny.CARD, parameters=card.parameters)
+    elif not is_released(checkpoint, sha256):
         card = replace(card, training_data=(), weights_licence="unknown", note=f"weights {path.name}")
     return _Source(network, mano, card, {"weights_sha256": sha256})
+
+
+def _weights_file(name: str | None) -> Path:
+    if name == tiny.HAMER_TINY:
+        return tiny.WEIGHTS
+    path = installed_weights() if name is None else Path(name).expanduser()
+    if path is None:
+        raise MissingRequirementError(f"hamer {missing()}")
+    return path
 
 
 def _numpy(values: torch.Tensor) -> NDArray[np.float32]:

@@ -11,11 +11,14 @@ from timm.models._features import FeatureInfo
 from torch import Tensor, nn
 from torch.nn import functional
 
-#: Name among the backbones.
-NAME = "small-resnet"
+#: Name among the backbones -> channels and blocks of each stage, each half as large as the one before.
+SIZES = {
+    "small-resnet": ((32, 64, 128, 256), (2, 2, 3, 2)),
+    "mini-resnet": ((16, 32, 64, 128), (1, 1, 1, 1)),
+}
 
-#: Channels of each stage, each half as large as the one before; blocks per stage; side of the patches, px.
-WIDTHS, DEPTHS, PATCH = (32, 64, 128, 256), (2, 2, 3, 2), 4
+#: Side of the patches, px.
+PATCH = 4
 
 
 class Block(nn.Module):
@@ -38,19 +41,24 @@ class Block(nn.Module):
 
 
 class SmallResnet(nn.Module):
-    """Patches, then stages of blocks; looks like a feature network of timm with one feature map."""
+    """Patches, then stages of blocks; looks like a feature network of timm with one feature map.
 
-    def __init__(self) -> None:
+    Args:
+        name: A name of :data:`SIZES`.
+    """
+
+    def __init__(self, name: str) -> None:
         super().__init__()
-        stem = nn.Conv2d(3, WIDTHS[0], PATCH, PATCH, bias=False)
-        self.stem = nn.Sequential(stem, nn.BatchNorm2d(WIDTHS[0]), nn.ReLU())
+        widths, depths = SIZES[name]
+        stem = nn.Conv2d(3, widths[0], PATCH, PATCH, bias=False)
+        self.stem = nn.Sequential(stem, nn.BatchNorm2d(widths[0]), nn.ReLU())
         stages: list[nn.Module] = []
-        for k, (width_in, width) in enumerate(pairwise((WIDTHS[0], *WIDTHS))):
+        for k, (width_in, width) in enumerate(pairwise((widths[0], *widths))):
             first = Block(width_in, width, 1 if k == 0 else 2)
-            stages.append(nn.Sequential(first, *(Block(width, width, 1) for _ in range(DEPTHS[k] - 1))))
+            stages.append(nn.Sequential(first, *(Block(width, width, 1) for _ in range(depths[k] - 1))))
         self.stages = nn.Sequential(*stages)
-        reduction = PATCH * 2 ** (len(WIDTHS) - 1)
-        self.feature_info = FeatureInfo([{"num_chs": WIDTHS[-1], "reduction": reduction, "module": "stages"}], (0,))
+        reduction = PATCH * 2 ** (len(widths) - 1)
+        self.feature_info = FeatureInfo([{"num_chs": widths[-1], "reduction": reduction, "module": "stages"}], (0,))
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Map (N,3,H,W) to the last feature map (N,C,H/32,W/32)."""

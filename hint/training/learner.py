@@ -111,7 +111,10 @@ class Learner:
         for optimiser in self.optimisers[: 2 if self.preset.losses.adversarial else 1]:
             for group in optimiser.param_groups:
                 group["lr"] = rate
-            optimiser.step()
+            # Accelerate's own step would change the scale between the two.
+            optimiser.step() if self.scaler is None else self.scaler.step(optimiser.optimizer)
+        if self.scaler is not None:
+            self.scaler.update()
         if self.average is not None:
             self.average.update(self.plain_network, step)
         return said

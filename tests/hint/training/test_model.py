@@ -107,3 +107,35 @@ def test_bf16_is_close_to_fp32():
         losses[precision] = learner.compute(0, drawn_batch(4, 64), drawn_mocap().batch(0, 8))["total"].item()
     assert losses["bf16"] != losses["fp32"]
     assert losses["bf16"] == pytest.approx(losses["fp32"], rel=0.05)
+
+
+def stepped(scaler):
+    """Take a step with losses scaled by a scaler of PyTorch's, as fp16 needs them; return weights and starts."""
+    changes = [("batch_size", 4), ("sum_over", 4), ("crop_size", 64), ("losses.adversarial", 0.0005)]
+    preset = load_preset("hamer-tiny", [*changes, ("optimiser.clip", 0), ("precision", "fp32")])
+    torch.manual_seed(0)
+    trainee, accelerator = Trainee(preset.config), make_accelerator(preset, torch.device("cpu"))
+    before = {key: value.clone() for key, value in trainee.official_state().items()}
+    learner = Learner(preset, trainee, procedural_hand(), accelerator)
+    accelerator.scaler = scaler
+    learner.compute(0, drawn_batch(4, 64), drawn_mocap().batch(0, 8))
+    learner.apply(0)
+    return learner.official_state(), before
+
+
+def test_scaled_losses_change_weights_as_plain_ones_do():
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, growth_interval=1)
+    (plain, _), (scaled, before) = stepped(None), stepped(scaler)
+    moved = [key for key in plain if not torch.equal(plain[key], before[key])]
+    assert any(key.startswith("discriminator.") for key in moved)
+    for key in moved:
+        torch.testing.assert_close(scaled[key], plain[key], rtol=1e-3, atol=1e-5, msg=key)
+    assert scaler.get_scale() == 2048, "the scale grows once a step, not once an optimiser"
+
+
+def test_gradients_beyond_all_numbers_are_left_out():
+    scaler = torch.amp.GradScaler("cpu", init_scale=1e38)
+    after, before = stepped(scaler)
+    parameters = [key for key in after if key.endswith(("weight", "bias")) and ".bn" not in key]
+    assert all(torch.equal(after[key], before[key]) for key in parameters if key.startswith("mano_head."))
+    assert scaler.get_scale() < 1e38

@@ -206,6 +206,55 @@ class Predictions:
         return parts[0]._map(lambda name: np.concatenate([getattr(part, name) for part in parts]))
 
 
+@dataclass(frozen=True, eq=False)
+class ManoParameters:
+    """The numbers N hands are posed with, and where each is in front of the camera of its crop.
+
+    They pose a right MANO hand. A left hand is the mirror image of what they pose: x of its vertices, joints and
+    ``cam_t`` is to be negated. Rotations are absolute: MANO's mean pose is not to be added (``flat_hand_mean=True``).
+    Each is relative to its parent, the wrist's to the camera.
+
+    Attributes:
+        global_orient: (N,1,3,3) rotation of the wrist.
+        hand_pose: (N,15,3,3) rotations of the finger joints, in MANO's order: index, middle, little, ring, thumb.
+        betas: (N,10) shape.
+        cam: (N,3) scale, x, y of a weak camera, as the network says them.
+        cam_t: (N,3) metres in front of the crop's camera, to be added to vertices.
+        focal_length: (N,) of the crop's camera, px of the picture.
+        square: (N,3) centre x, y and side of what the crop shows, px of the picture; not mirrored.
+
+    Raises:
+        InputError: If shapes disagree.
+    """
+
+    global_orient: Float
+    hand_pose: Float
+    betas: Float
+    cam: Float
+    cam_t: Float
+    focal_length: Float
+    square: Float
+
+    def __post_init__(self) -> None:
+        n = len(self.global_orient)
+        shapes = ((1, 3, 3), (15, 3, 3), (10,), (3,), (3,), (), (3,))
+        for f, shape in zip(fields(self), shapes, strict=True):
+            object.__setattr__(self, f.name, _shaped(getattr(self, f.name), np.float32, (n, *shape), f.name))
+
+    def __len__(self) -> int:
+        return len(self.global_orient)
+
+    def select(self, index: Any) -> ManoParameters:
+        """Return the rows an index array or a mask picks."""
+        return ManoParameters(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
+
+    @staticmethod
+    def concatenate(parts: Sequence[ManoParameters]) -> ManoParameters:
+        """Join the rows of several."""
+        names = [f.name for f in fields(ManoParameters)]
+        return ManoParameters(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+
+
 @dataclass(frozen=True)
 class MethodCard:
     """What a reader of a score must know about a method.
@@ -263,6 +312,24 @@ class Method(Protocol):
 
     def infer(self, hands: Sequence[Hand], prepared: Sequence[Any]) -> Predictions:
         """Predict a batch; one row per hand, NaN keypoints where none was found."""
+        ...
+
+
+@runtime_checkable
+class ManoMethod(Method, Protocol):
+    """A method that says what it poses a MANO hand with; evaluation does not ask, ``hint predict`` does."""
+
+    @property
+    def faces(self) -> NDArray[np.int64]:
+        """(F,3) triangles of the right hand, counter-clockwise seen from outside."""
+        ...
+
+    def infer_hands(self, hands: Sequence[Hand], prepared: Sequence[Any]) -> tuple[Predictions, ManoParameters]:
+        """Predict a batch as ``infer`` does, and say with what."""
+        ...
+
+    def pose(self, parameters: ManoParameters) -> tuple[Float, Float]:
+        """Return joints (N,21,3) and vertices (N,V,3) of right hands, metres, not translated."""
         ...
 
 

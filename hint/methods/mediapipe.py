@@ -116,7 +116,7 @@ class MediaPipeMethod:
             "box_factor": box_factor,
             "min_detection_confidence": min_detection_confidence,
         }
-        with _without_chatter():
+        with without_chatter():
             self._graph = Hands(
                 static_image_mode=True,
                 max_num_hands=2,
@@ -169,7 +169,7 @@ class MediaPipeMethod:
     def _process(self, pixels: Image) -> Any:
         if self._found_one:
             return self._graph.process(pixels)
-        with _without_chatter():  # the first hand it finds makes it talk once more
+        with without_chatter():  # the first hand it finds makes it talk once more
             result = self._graph.process(pixels)
         self._found_one = bool(result.multi_hand_landmarks)
         return result
@@ -218,7 +218,7 @@ def _detections(result: Any, hand: Hand, square: Square) -> list[Detection]:
 
 
 @contextmanager
-def _without_chatter() -> Iterator[None]:
+def without_chatter() -> Iterator[None]:
     """Hold back what is written to the stderr of the process and pass on all but the known chatter.
 
     It comes from C++ and ignores Python's ``sys.stderr`` and every documented log level.

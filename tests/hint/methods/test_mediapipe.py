@@ -125,8 +125,8 @@ def test_loading_and_running_say_nothing(tmp_path: Path) -> None:
 def test_what_others_write_while_it_loads_is_passed_on() -> None:
     code = (
         "import os\n"
-        "from hint.methods.mediapipe import _without_chatter\n"
-        "with _without_chatter():\n"
+        "from hint.methods.mediapipe import without_chatter\n"
+        "with without_chatter():\n"
         "    os.write(2, b'W0000 00:00:1.5 12 some.cc:3] chatter\\nan error to see\\n')\n"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -18,8 +18,8 @@ from hint.types import Double, Image
 _SHIFT = 4
 _BLACK, _WHITE = (20, 20, 20), (255, 255, 255)
 
-#: Length of a dash and of the gap after it, px at size 1.
-_DASH, _SPACE = 6.0, 5.0
+#: Length of a dash and of the gap after it, px at size 1; round ends make dashes longer and gaps shorter by some 6 px.
+_DASH, _SPACE = 4.0, 9.0
 #: A bone has at most so many dashes: one of an impossible prediction is as long as it likes.
 _MOST = 200
 

@@ -145,7 +145,7 @@ def _runs(p: Projected, shape: tuple[int, int], centre: tuple[float, float]) -> 
     above, below = (_first_at_or_after(p.y[:, k] + y0, height) for k in (0, 2))
     triangle = np.repeat(np.arange(len(p.face)), below - above)
     row = _counted(below - above) + np.repeat(above, below - above)
-    y: Double = row - y0
+    y = np.asarray(row - y0, np.float64)
     one, other = _crossings(p, triangle, y)
     start = _first_at_or_after(np.minimum(one, other) + x0, width)
     stop = _first_at_or_after(np.maximum(one, other) + x0, width)

@@ -44,3 +44,25 @@ def test_bones_have_the_colour_of_their_finger() -> None:
 
 def test_points_far_outside_do_not_break_drawing() -> None:
     assert draw_keypoints(GREY, np.full((21, 2), 1e12)).shape == GREY.shape
+
+
+def test_bones_to_occluded_joints_are_dashed() -> None:
+    points = np.full((21, 2), -500.0)
+    points[[7, 8]] = [[20, 60], [100, 60]]
+    visibility = np.zeros(21, int)
+    covered = []
+    for seen in ((2, 2), (2, 1), (1, 2), (1, 1)):
+        visibility[[7, 8]] = seen
+        row = draw_keypoints(GREY, points, visibility)[60, 26:95]
+        covered.append((row != 128).any(-1))
+    assert covered[0].all()
+    for dashed in covered[1:]:
+        assert np.array_equal(dashed, covered[1])
+        gaps = np.flatnonzero(np.diff(dashed.astype(int)) == -1)
+        assert len(gaps) >= 4
+        assert 0.4 < dashed.mean() < 0.9
+
+
+def test_an_occluded_bone_without_an_end_is_soon_drawn() -> None:
+    points = np.random.default_rng(0).uniform(-1e9, 1e9, (21, 2))
+    assert draw_keypoints(GREY, points, np.ones(21, int)).shape == GREY.shape

@@ -13,6 +13,8 @@ import numpy as np
 
 from benchmark.error_table import ErrorTable
 from benchmark.intervals import Difference, percentile_interval, replicates
+from benchmark.mesh.error_table import MeshErrors
+from benchmark.mesh.protocol import MeshProtocol
 from benchmark.pck import Cell, ClipSums, auc_sums, curve_thresholds, epe_sums, pck_sums, select
 from benchmark.protocol import Protocol
 from hint.types import Double, Strings
@@ -43,14 +45,14 @@ class Draws:
         values: Key -> value.
         rows: Key -> (R,) replicates.
         n_clips: Key -> clips with keypoints.
-        band: PCK curve.
+        band: PCK curve, None for 3D protocols.
         level: Of intervals.
     """
 
     values: dict[Key, float]
     rows: dict[Key, Double]
     n_clips: dict[Key, int]
-    band: Band
+    band: Band | None
     level: float
 
     def minus(self, other: Draws, key: Key) -> Difference:
@@ -79,6 +81,25 @@ def draw(table: ErrorTable, subset: str, visibility: str, protocol: Protocol) ->
         dict(zip(sums, drawn, strict=False)),
         {key: s.n_clips for key, s in sums.items()},
         _band(points, curve, drawn[len(sums) :], protocol.level),
+        protocol.level,
+    )
+
+
+def draw_mesh(table: MeshErrors, protocol: MeshProtocol) -> Draws:
+    """Draw the clips of a 3D evaluation set for one method; metrics that are infinite for some hand are left out."""
+    clip = np.unique(table.clip_id, return_inverse=True)[1]
+    count = np.bincount(clip)[:, None].astype(np.float64)
+    sums: dict[Key, ClipSums] = {
+        (name, None): ClipSums(np.bincount(clip, column).astype(np.float64)[:, None], count, len(table))
+        for name, column in table.values.items()
+        if np.isfinite(column).all()
+    }
+    drawn = replicates([*sums.values()], protocol.replicates, SEED)
+    return Draws(
+        {key: s.value() for key, s in sums.items()},
+        dict(zip(sums, drawn, strict=True)),
+        {key: s.n_clips for key, s in sums.items()},
+        None,
         protocol.level,
     )
 

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.error_table import FORMAT, ErrorTable, read_error_table
+from benchmark.error_table import ErrorTable, read_error_table
+from benchmark.mesh.error_table import FORMAT as MESH_FORMAT
+from benchmark.mesh.error_table import MeshErrors, read_mesh_errors
 from benchmark.pck import pck_sums, select
 from benchmark.record import Record, read_record
 from hint.errors import InputError, some_ids
@@ -31,8 +33,9 @@ class Entry:
         name: Name in tables, unique.
         record: What was scored.
         path: File of the record.
-        errors: The table its scores follow from, None where it is absent or another one.
+        errors: The table its scores follow from, None where it is absent, another one, or of a 3D protocol.
         lacks: Why there is no table, "" where there is.
+        mesh_errors: The table of a 3D protocol, None where it is absent or another one.
     """
 
     slug: str
@@ -41,6 +44,7 @@ class Entry:
     path: Path
     errors: ErrorTable | None
     lacks: str = ""
+    mesh_errors: MeshErrors | None = None
 
     @property
     def predictions(self) -> Path | None:
@@ -81,15 +85,24 @@ def _find(path: Path) -> Iterator[Path]:
     yield from found
 
 
-def _errors(file: Path, record: Record) -> tuple[ErrorTable | None, str]:
+def _errors(file: Path, record: Record) -> tuple[ErrorTable | None, str, MeshErrors | None]:
     path = file.with_name(ERRORS)
     if not path.is_file():
-        return None, f"there is no {ERRORS} beside the record"
-    if str(read_npz(path, ["format"])["format"]) != FORMAT:
-        return None, f"the {ERRORS} beside the record is of another kind"
+        return None, f"there is no {ERRORS} beside the record", None
+    if str(read_npz(path, ["format"])["format"]) == MESH_FORMAT:
+        mesh = read_mesh_errors(path)
+        problem = _differs_in_3d(mesh, record)
+        return None, problem, None if problem else mesh
     table = read_error_table(path)
     problem = _differs(table, record)
-    return (None, problem) if problem else (table, "")
+    return None if problem else table, problem, None
+
+
+def _differs_in_3d(table: MeshErrors, record: Record) -> str:
+    """Say why a table of a 3D protocol is not the one of the record, "" if it is."""
+    values = {name: float(column.mean()) for name, column in table.values.items()}
+    known = [np.isclose(values.get(s.metric, np.nan), s.value, rtol=_SAME, atol=_SAME) for s in record.scores]
+    return "" if all(known) else f"the {ERRORS} beside the record gives other scores"
 
 
 def _differs(table: ErrorTable, record: Record) -> str:

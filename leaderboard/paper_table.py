@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from hint.errors import InputError
 from leaderboard.entry import Entry
 from leaderboard.metric import Key, describe, fixed
 from leaderboard.ranking import Section
@@ -101,8 +102,9 @@ def build_tables(sections: Sequence[Section], source: Source, wanted: Sequence[s
     """
     others = {s.subset: s for s in sections if s.subset not in _paper_subsets()}
     if wanted:
+        _check_names(wanted, [*(str(table.number) for table in source.tables), *others])
         return [
-            _other_table(others[name]) if name in others else _paper_table(source, _number(name), sections)
+            _other_table(others[name]) if name in others else _paper_table(source, int(name), sections)
             for name in wanted
         ]
     tables = [_paper_table(source, table.number, sections) for table in source.tables]
@@ -110,8 +112,10 @@ def build_tables(sections: Sequence[Section], source: Source, wanted: Sequence[s
     return [*with_ours, *(_other_table(section) for section in others.values())]
 
 
-def _number(name: str) -> int:
-    return int(name) if name.isascii() and name.isdigit() else 0
+def _check_names(wanted: Sequence[str], known: Sequence[str]) -> None:
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise InputError(f"there is no table {unknown[0]}; known: {', '.join(known)}")
 
 
 def _paper_subsets() -> set[str]:

@@ -17,6 +17,7 @@ from hint.errors import some_ids
 from leaderboard.compare import Draws
 from leaderboard.entry import Entry
 from leaderboard.metric import Key
+from leaderboard.protocols import Rules
 
 #: Digits of a sha256 that are shown.
 _SHORT = 12
@@ -55,7 +56,7 @@ class Section:
 
     protocol_id: str
     protocol_sha256: str
-    protocol: Protocol | None
+    protocol: Rules | None
     subset: str
     title: str
     data: SubsetEntry
@@ -74,7 +75,7 @@ class Section:
         return [*self.ranked, *(entry for entry, _ in self.unranked)]
 
 
-def find_sections(entries: Sequence[Entry], protocols: Mapping[str, Protocol]) -> list[Section]:
+def find_sections(entries: Sequence[Entry], protocols: Mapping[str, Rules]) -> list[Section]:
     """Sort records into sections: protocols by name, subsets in the protocol's order, then others by name.
 
     Args:
@@ -86,7 +87,7 @@ def find_sections(entries: Sequence[Entry], protocols: Mapping[str, Protocol]) -
         members = [entry for entry in entries if entry.record.protocol.id == protocol_id]
         sha256 = _main_protocol(members, protocols)
         rules = protocols.get(sha256)
-        official = [subset.name for subset in rules.subsets] if rules else []
+        official = list(_titles(rules))
         names = {data.name for entry in members for data in entry.record.data}
         sections += (
             _section(members, protocol_id, sha256, rules, name)
@@ -95,30 +96,36 @@ def find_sections(entries: Sequence[Entry], protocols: Mapping[str, Protocol]) -
     return sections
 
 
-def _main_protocol(members: Sequence[Entry], protocols: Mapping[str, Protocol]) -> str:
+def _main_protocol(members: Sequence[Entry], protocols: Mapping[str, Rules]) -> str:
     """Choose a known protocol before an unknown one, then the most used one."""
     times = Counter(entry.record.protocol.sha256 for entry in members)
     return min(times, key=lambda sha256: (sha256 not in protocols, -times[sha256], sha256))
 
 
-def _section(members: Sequence[Entry], protocol_id: str, sha256: str, rules: Protocol | None, subset: str) -> Section:
+def _section(members: Sequence[Entry], protocol_id: str, sha256: str, rules: Rules | None, subset: str) -> Section:
     present = [entry for entry in members if data_of(entry.record, subset)]
     data = _main_data(present, sha256, subset)
     reasons = [(entry, "; ".join(_reasons(entry, sha256, rules, data))) for entry in present]
     fine = [entry for entry, reason in reasons if not reason]
     controls = [entry for entry in fine if entry.record.method.needs_labels]
-    title = next((s.title for s in rules.subsets if s.name == subset), subset) if rules else subset
     return Section(
         protocol_id,
         sha256,
         rules,
         subset,
-        title,
+        _titles(rules).get(subset, subset),
         data,
         tuple(entry for entry in fine if entry not in controls),
         tuple((entry, reason or _CONTROL) for entry, reason in reasons if reason or entry in controls),
         tuple(controls),
     )
+
+
+def _titles(rules: Rules | None) -> dict[str, str]:
+    """Return name -> title of the subsets of a protocol, in its order; a 3D one has a single set under its own name."""
+    if isinstance(rules, Protocol):
+        return {subset.name: subset.title for subset in rules.subsets}
+    return {} if rules is None else {rules.id: rules.title}
 
 
 def _main_data(present: Sequence[Entry], sha256: str, subset: str) -> SubsetEntry:
@@ -137,7 +144,7 @@ def data_of(record: Record, subset: str) -> SubsetEntry | None:
     return next((data for data in record.data if data.name == subset), None)
 
 
-def _reasons(entry: Entry, sha256: str, rules: Protocol | None, data: SubsetEntry) -> Iterator[str]:
+def _reasons(entry: Entry, sha256: str, rules: Rules | None, data: SubsetEntry) -> Iterator[str]:
     record = entry.record
     if record.protocol.sha256 != sha256:
         yield f"other protocol file: sha256 {record.protocol.sha256[:_SHORT]}, the others {sha256[:_SHORT]}"

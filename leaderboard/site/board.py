@@ -12,12 +12,13 @@ import numpy as np
 
 from annotation.agreement.result import Agreement
 from benchmark.intervals import check_same
-from benchmark.protocol import Protocol
+from benchmark.mesh.protocol import MeshProtocol
 from hint.files.manifest import read_manifest
 from hint.types import HandLabels
-from leaderboard.compare import Draws, draw
+from leaderboard.compare import Draws, draw, draw_mesh
 from leaderboard.entry import Entry
 from leaderboard.metric import Key
+from leaderboard.protocols import Rules
 from leaderboard.ranking import Rank, Section, find_sections, rank
 from leaderboard.reference import Source
 
@@ -42,7 +43,7 @@ class Board:
     """
 
     entries: tuple[Entry, ...]
-    protocols: Mapping[str, Protocol]
+    protocols: Mapping[str, Rules]
     sources: tuple[Source, ...] = ()
     labels: HandLabels | None = None
     agreement: Agreement | None = None
@@ -61,17 +62,15 @@ class Board:
         return found
 
     @cached_property
-    def _drawn(self) -> dict[tuple[str, str, str, str], Draws | None]:
+    def _drawn(self) -> dict[tuple[str, str, str], Draws | None]:
         return {}
 
     def draws(self, entry: Entry, subset: str, visibility: str) -> Draws | None:
         """Draw the clips of a cell for one record; None without an error table, rules or keypoints."""
         rules = self.protocols.get(entry.record.protocol.sha256)
-        if entry.errors is None or rules is None or visibility not in rules.visibilities:
-            return None
-        key = (entry.slug, rules.sha256, subset, visibility)
+        key = (entry.slug, subset, visibility)
         if key not in self._drawn:
-            self._drawn[key] = draw(entry.errors, subset, visibility, rules)
+            self._drawn[key] = _draw(entry, rules, subset, visibility)
         return self._drawn[key]
 
     def ranks(self, section: Section, visibility: str, key: Key) -> dict[str, Rank]:
@@ -102,6 +101,14 @@ class Board:
                 scores = [s.value for s in entry.record.scores if s.subset == section.subset and s.visibility == "all"]
                 values.setdefault(entry.slug, []).append(scores[0] if scores else 0.0)
         return sorted(values, key=lambda slug: (-float(np.mean(values[slug])), slug))
+
+
+def _draw(entry: Entry, rules: Rules | None, subset: str, visibility: str) -> Draws | None:
+    if isinstance(rules, MeshProtocol):
+        return draw_mesh(entry.mesh_errors, rules) if entry.mesh_errors is not None and visibility == "all" else None
+    if rules is None or entry.errors is None or visibility not in rules.visibilities:
+        return None
+    return draw(entry.errors, subset, visibility, rules)
 
 
 def read_contact(manifests: Sequence[Path]) -> dict[str, str]:

@@ -69,6 +69,8 @@ def gallery_page(board: Board, entry: Entry, pictures: Pictures | None) -> Page:
 
 
 def _why_not(entry: Entry, pictures: Pictures | None) -> str:
+    if entry.mesh_errors is not None:
+        return "hands of 3D protocols are not shown"
     if entry.errors is None:
         return entry.lacks
     if pictures is None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmark.protocol import Protocol
 from benchmark.record import Record
 from benchmark.scores import JointScore
 from hint.skeleton import FINGER_OF_JOINT, FINGERS, JOINT_NAMES
@@ -156,14 +157,12 @@ def _chart(board: Board, entry: Entry, section: Section, visibility: str) -> Any
 def curve_lines(board: Board, entry: Entry, section: Section, visibility: str, style: str) -> Iterator[Line]:
     """Yield the curve of a record, with a band where there is an error table."""
     draws = board.draws(entry, section.subset, visibility)
-    if draws is not None:
+    if draws is not None and draws.band is not None:
         band = draws.band
         yield Line(entry.name, band.thresholds, band.values, band.low, band.high, style)
         return
     for curve in entry.record.curve:
-        if (curve.subset, curve.visibility) == (section.subset, visibility) and getattr(
-            curve, "metric", "pck"
-        ) == "pck":
+        if (curve.subset, curve.visibility, curve.metric) == (section.subset, visibility, "pck"):
             yield Line(entry.name, curve.thresholds, curve.values, style=style)
 
 
@@ -180,11 +179,7 @@ def _joints(record: Record, subset: str, visibility: str, threshold: float | Non
 
 
 def _joint_scores(record: Record, subset: str, visibility: str) -> list[JointScore]:
-    return [
-        j
-        for j in record.per_joint
-        if (j.subset, j.visibility) == (subset, visibility) and getattr(j, "metric", "pck") == "pck"
-    ]
+    return [j for j in record.per_joint if (j.subset, j.visibility, j.metric) == (subset, visibility, "pck")]
 
 
 def _hands(record: Record, subset: str) -> Iterator[tuple[str, Any]]:
@@ -215,7 +210,7 @@ def _fingers(
 
 def _slices(board: Board, entry: Entry, section: Section) -> list[Slice]:
     rules = board.protocols.get(entry.record.protocol.sha256)
-    if entry.errors is None or rules is None:
+    if entry.errors is None or not isinstance(rules, Protocol):
         return []
     return slice_scores(entry.errors, section.subset, rules, board.contact)
 

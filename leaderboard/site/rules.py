@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 
+from benchmark.protocol import Protocol
 from leaderboard.entry import slug
+from leaderboard.protocols import Rules
 from leaderboard.site.board import Board
 from leaderboard.site.page import Page
 
@@ -28,11 +30,28 @@ def protocol_pages(board: Board, given: Sequence[Path]) -> Iterator[Page]:
             "id": protocol_id,
             "sha256": sha256,
             "rules": board.protocols.get(sha256),
+            "facts": list(_facts(board.protocols.get(sha256))),
             "text": texts.get(sha256, ""),
             "sections": sections,
             "members": [(entry, entry.record.protocol.sha256) for entry in members],
         }
         yield Page(protocol_path(protocol_id), "protocol.html", f"Protocol {protocol_id}", context)
+
+
+def _facts(rules: Rules | None) -> Iterator[tuple[str, str]]:
+    """Yield what a reader asks first."""
+    if rules is None:
+        return
+    if isinstance(rules, Protocol):
+        yield "Error", f"distance in px / {rules.normaliser.replace('_', ' ')}"
+        yield "Correct", f"error {rules.comparison} threshold; {', '.join(f'{t:g}' for t in rules.thresholds)}"
+        yield "Mean", rules.aggregation.replace("_", " ")
+        yield "AUC", f"0 to {rules.auc_maximum:g}"
+    else:
+        yield "Aligned by", ", ".join(name.replace("_", " ") for name in rules.alignments)
+        yield "AUC", f"0 to {1000 * rules.curve_maximum:g} mm"
+        yield "F-score", ", ".join(f"{1000 * t:g} mm" for t in rules.f_thresholds)
+    yield "Intervals", f"{100 * rules.level:g}%, {rules.replicates:,} bootstrap replicates that draw clips"
 
 
 def protocol_path(protocol_id: str) -> str:

@@ -117,7 +117,7 @@ document.querySelectorAll(".scores").forEach(addSorting);
 const filters = document.getElementById("filters");
 if (filters) {
   filters.hidden = false;
-  filters.addEventListener("input", () => filter(filters));
+  for (const kind of ["input", "change"]) filters.addEventListener(kind, () => filter(filters));
   filters.addEventListener("submit", (event) => event.preventDefault());
   filter(filters);
 }

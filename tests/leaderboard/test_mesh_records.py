@@ -1,0 +1,75 @@
+"""Records of 3D protocols: ranked, compared and printed as the others."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark.mesh.evaluate import MeshSettings, evaluate_mesh_file
+from benchmark.mesh.protocol import load_mesh_protocol
+from benchmark.record import write_record
+from leaderboard.compare import draw_mesh
+from leaderboard.entry import read_entries
+from leaderboard.paper_table import build_tables
+from leaderboard.protocols import known_protocols
+from leaderboard.ranking import find_sections, rank
+from leaderboard.reference import load_source
+from leaderboard.site.build import Request, build_site
+
+PROTOCOL = load_mesh_protocol("freihand")
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """Three methods on 24 hands of 40 vertices: two alike, one worse."""
+    rng = np.random.default_rng(0)
+    joints, vertices = rng.normal(0, 0.05, (24, 21, 3)), rng.normal(0, 0.05, (24, 40, 3))
+    data = tmp_path / "freihand"
+    data.mkdir()
+    (data / "evaluation_xyz.json").write_text(json.dumps(joints.tolist()))
+    (data / "evaluation_verts.json").write_text(json.dumps(vertices.tolist()))
+    for name, sigma in (("first", 0.004), ("second", 0.004), ("worse", 0.02)):
+        given = [(part + rng.normal(0, sigma, part.shape)).tolist() for part in (joints, vertices)]
+        (tmp_path / f"{name}.json").write_text(json.dumps(given))
+        out = tmp_path / "runs" / name
+        record = evaluate_mesh_file(data, tmp_path / f"{name}.json", name, MeshSettings(PROTOCOL, out)).record
+        write_record(out / "record.json", record.model_copy(update={"method": replace(record.method, title=name)}))
+    return tmp_path / "runs"
+
+
+def test_they_are_ranked_by_small_errors_and_large_shares(runs: Path) -> None:
+    entries = read_entries([runs])
+    (section,) = find_sections(entries, known_protocols(entries))
+    assert (section.subset, section.title) == ("freihand", "FreiHAND evaluation")
+    assert not section.unranked
+    draws = {e.name: draw_mesh(e.mesh_errors, PROTOCOL) for e in section.ranked if e.mesh_errors}
+    for key in (("pa_mpjpe_mm", None), ("f_at_5mm", None)):
+        ranks = rank(draws, key)
+        assert ranks["worse"].text == "3"
+        for entry in entries:
+            score = entry.record.value("freihand", "all", *key)
+            assert score is not None
+            assert draws[entry.name].values[key] == pytest.approx(score.value)
+
+
+def test_a_table_of_other_scores_is_noticed(runs: Path) -> None:
+    (runs / "first" / "errors.npz").write_bytes((runs / "worse" / "errors.npz").read_bytes())
+    lacks = {entry.name: entry.lacks for entry in read_entries([runs])}
+    assert lacks == {"first": "the errors.npz beside the record gives other scores", "second": "", "worse": ""}
+
+
+def test_they_stand_in_the_papers_table_and_on_the_site(runs: Path, tmp_path: Path) -> None:
+    entries = read_entries([runs])
+    (table,) = build_tables(find_sections(entries, known_protocols(entries)), load_source())
+    assert table.name == "1"
+    assert [line.name for line in table.blocks[0][1]][-3:] == ["first", "second", "worse"]
+    build_site(Request((runs,), tmp_path / "site"))
+    front = (tmp_path / "site" / "index.html").read_text()
+    assert "PA-MPJPE" in front
+    assert "HaMeR paper, table 1, p. 9830" in front
+    assert "first is better" in (tmp_path / "site" / "compare" / "first--worse.html").read_text()
+    assert "Aligned by" in (tmp_path / "site" / "protocols" / "freihand.html").read_text()

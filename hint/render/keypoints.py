@@ -1,6 +1,6 @@
 """Draw keypoints over pictures: bones in finger colours, joints white where visible and black where occluded.
 
-Bones that lead to an occluded joint are dashed, so that no colour is needed to tell them.
+Bones that lead to an occluded joint are dashes on black, so that no colour is needed to tell them.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from hint.types import Double, Image
 _SHIFT = 4
 _BLACK, _WHITE = (20, 20, 20), (255, 255, 255)
 
-#: Length of a dash and of the gap after it, px at size 1; round ends make dashes longer and gaps shorter by some 6 px.
-_DASH, _SPACE = 4.0, 9.0
+#: Length of a dash and of the gap after it, px at size 1; round ends make dashes longer and gaps shorter.
+_DASH, _SPACE = 5.0, 6.0
 #: A bone has at most so many dashes: one of an impossible prediction is as long as it likes.
 _MOST = 200
 
@@ -46,11 +46,13 @@ def draw_keypoints(image: Image, keypoints: ArrayLike, visibility: ArrayLike | N
 
 
 def _draw_bone(canvas: Image, ends: Double, finger: int, visible: bool, size: float) -> None:
-    pieces = [ends] if visible else list(_dashes(ends, size))
-    for colour, width in ((_BLACK, 3.2), (FINGER_COLOURS[finger], 2.0)):
-        for piece in pieces:
-            line = (_fixed(piece[0]), _fixed(piece[1]))
-            cv2.line(canvas, *line, colour, max(1, round(width * size)), cv2.LINE_AA, _SHIFT)
+    _draw_line(canvas, ends, _BLACK, 3.2 * size)
+    for piece in [ends] if visible else _dashes(ends, size):
+        _draw_line(canvas, piece, FINGER_COLOURS[finger], 2 * size)
+
+
+def _draw_line(canvas: Image, ends: Double, colour: tuple[int, int, int], width: float) -> None:
+    cv2.line(canvas, _fixed(ends[0]), _fixed(ends[1]), colour, max(1, round(width)), cv2.LINE_AA, _SHIFT)
 
 
 def _dashes(ends: Double, size: float) -> Iterator[Double]:

@@ -21,6 +21,7 @@ from hint.cli import (
     fetch,
     leaderboard,
     listing,
+    predict,
     prelabel,
     prepare,
     sample,
@@ -44,6 +45,7 @@ app.command("fetch")(fetch.fetch)
 app.command("demo")(demo.demo)
 app.command("demo-data")(demo.demo_data)
 app.command("export")(export.export)
+app.command("predict")(predict.predict)
 app.command("train")(train.train)
 app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(prelabel.app, name="prelabel")

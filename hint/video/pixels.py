@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from hint.errors import some_ids
 from hint.types import Image
 from hint.video.timeline import Packet, Run, Timeline, VideoError
 
@@ -27,10 +28,9 @@ def read_frames(video: Path, frames: Iterable[int]) -> Iterator[tuple[int, Image
         VideoError: If the video cannot be read.
         FrameRangeError: If it is shorter than a frame number asks.
     """
-    if not video.is_file():
-        raise VideoError(f"{video}: no such file")
+    _require(video)
     try:
-        line = _timeline(video)
+        line = _packets(video)
         for run in line.runs(frames):
             found = _collect(video, run, seek=True) or _collect(video, run, seek=False)
             if not found:
@@ -40,7 +40,58 @@ def read_frames(video: Path, frames: Iterable[int]) -> Iterator[tuple[int, Image
         raise VideoError(f"{video} is no readable video: {error.strerror}") from error
 
 
-def _timeline(video: Path) -> Timeline:
+def timeline(video: Path) -> Timeline:
+    """Read the packets of a video, decoding nothing.
+
+    Raises:
+        VideoError: If the video cannot be read.
+    """
+    _require(video)
+    try:
+        return _packets(video)
+    except av.FFmpegError as error:
+        raise VideoError(f"{video} is no readable video: {error.strerror}") from error
+
+
+def all_frames(video: Path) -> Iterator[tuple[int, Image]]:
+    """Yield every frame of a video, decoding it once and holding one frame at a time.
+
+    Yields:
+        (number, (H,W,3) RGB) as :func:`read_frames` would, but upright where the file says how it was held.
+
+    Raises:
+        VideoError: If the video cannot be read to its end.
+    """
+    line = timeline(video)
+    places: dict[int, list[int]] = {}
+    for place, pts in enumerate(line.slots):
+        places.setdefault(pts, []).append(place)
+    last = -1
+    try:
+        with av.open(str(video)) as container:
+            for frame in container.decode(container.streams.video[0]):
+                here = places.pop(frame.pts, []) if frame.pts is not None else []
+                pixels = _upright(frame) if here else None
+                for last in here:
+                    yield last, np.asarray(pixels)
+    except av.FFmpegError as error:
+        raise VideoError(f"{video} cannot be decoded after frame {last}: {error.strerror}") from error
+    if places:
+        lost = sorted(place for here in places.values() for place in here)
+        raise VideoError(f"{video} cannot be decoded at frame {some_ids(map(str, lost))}")
+
+
+def _upright(frame: av.VideoFrame) -> Image:
+    turned = np.rot90(frame.to_ndarray(format="rgb24"), frame.rotation // 90)
+    return np.ascontiguousarray(turned)
+
+
+def _require(video: Path) -> None:
+    if not video.is_file():
+        raise VideoError(f"{video}: no such file")
+
+
+def _packets(video: Path) -> Timeline:
     with av.open(str(video)) as container:
         if not container.streams.video:
             raise VideoError(f"{video} is no readable video: it has no video stream")

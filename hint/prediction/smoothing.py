@@ -1,0 +1,74 @@
+"""Smooth what a method says about the hands of a video, every track by itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from hint.prediction.one_euro import Filter, OneEuro
+from hint.prediction.rows import Row
+from hint.types import Double, ManoMethod, ManoParameters, Method
+
+#: Length that counts as 1 for the speed of a translation across the picture, metres: about a hand.
+_HAND = 0.2
+
+
+class Smoother:
+    """Smooths rows in the order of their frames.
+
+    Rotations (as matrices, led back to the nearest rotation), shape, the crop's camera and 2D keypoints are filtered;
+    joints and vertices are posed anew, so that bones keep their lengths. Without MANO, joints in 3D are filtered.
+
+    Args:
+        setting: How much.
+        method: Whose rows they are.
+    """
+
+    def __init__(self, setting: OneEuro, method: Method) -> None:
+        self._setting, self._method = setting, method
+        self._filters: dict[tuple[int, str], Filter] = {}
+
+    def smooth(self, row: Row, track: int, seconds: float) -> Row:
+        """Return a row smoothed; one that is not finite is left as it is, and leaves no trace.
+
+        Args:
+            row: One hand of one frame.
+            track: Which hand it is.
+            seconds: When; later than the last row of this track.
+        """
+        predictions = row.predictions
+        if not np.isfinite(predictions.keypoints_2d).all():
+            return row
+        x1, y1, x2, y2 = row.hand.box_xyxy
+        points = self._filter(track, "points", predictions.keypoints_2d, seconds, max(x2 - x1, y2 - y1))
+        if row.parameters is None or not isinstance(self._method, ManoMethod):
+            solid = predictions.keypoints_3d
+            joints = None if solid is None else self._filter(track, "joints", solid, seconds, _HAND)
+            return replace(row, predictions=replace(predictions, keypoints_2d=points, keypoints_3d=joints))
+        parameters = self._parameters(row.parameters, track, seconds)
+        joints, vertices = self._method.pose(parameters)
+        mirror = np.float32(1 if row.hand.is_right else (-1, 1, 1))
+        posed = replace(predictions, keypoints_2d=points, keypoints_3d=joints * mirror, vertices=vertices * mirror)
+        return Row(row.hand, posed, parameters)
+
+    def _parameters(self, said: ManoParameters, track: int, seconds: float) -> ManoParameters:
+        depth = float(said.cam_t[0, 2])
+        units = {"cam_t": (_HAND, _HAND, depth), "square": said.square[0, 2], "focal_length": said.focal_length[0]}
+        names = ("global_orient", "hand_pose", "betas", "cam", "cam_t", "square", "focal_length")
+        smooth = {n: self._filter(track, n, getattr(said, n), seconds, units.get(n, 1.0)) for n in names}
+        for name in ("global_orient", "hand_pose"):
+            smooth[name] = nearest_rotations(smooth[name])
+        return ManoParameters(**smooth)  # type: ignore[arg-type]  # it makes float32 of them
+
+    def _filter(self, track: int, name: str, values: object, seconds: float, unit: object) -> Double:
+        filtered = self._filters.setdefault((track, name), Filter(self._setting))
+        return filtered(np.asarray(values), seconds, np.asarray(unit))
+
+
+def nearest_rotations(matrices: Double) -> Double:
+    """Return the rotations (...,3,3) nearest to matrices."""
+    u, _, v = np.linalg.svd(matrices)
+    u[..., 2] *= np.sign(np.linalg.det(u @ v))[..., None]
+    rotations: Double = u @ v
+    return rotations

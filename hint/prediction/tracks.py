@@ -1,0 +1,67 @@
+"""Which hands of successive frames are the same hand: the side must be equal and the boxes must overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hint.crop import Box
+
+#: Boxes of two frames that overlap less (intersection over union) are not taken for the same hand.
+MIN_OVERLAP = 0.3
+#: A hand that was not seen for longer begins a new track, frames.
+LONGEST_GAP = 10
+
+
+@dataclass
+class _Track:
+    number: int
+    is_right: bool
+    box: Box
+    frame: int
+
+
+class Tracker:
+    """Numbers hands from frame to frame, from 0 in the order they appear.
+
+    The pair that overlaps most is joined first. Nothing is looked at but side and box, so where two hands of one side
+    cross, their numbers may change places.
+    """
+
+    def __init__(self) -> None:
+        self._tracks: list[_Track] = []
+        self._next = 0
+
+    def update(self, frame: int, hands: Sequence[tuple[Box, bool]]) -> list[int]:
+        """Return the track of each hand of a frame, given its box and whether it is a right one."""
+        self._tracks = [t for t in self._tracks if frame - t.frame <= LONGEST_GAP]
+        pairs = [
+            (overlap(track.box, box), k, track)
+            for k, (box, is_right) in enumerate(hands)
+            for track in self._tracks
+            if track.is_right == is_right
+        ]
+        found: dict[int, _Track] = {}
+        for common, k, track in sorted(pairs, key=lambda pair: -pair[0]):
+            if common >= MIN_OVERLAP and k not in found and track.frame < frame:
+                found[k] = track
+                track.frame = frame
+        return [self._number(frame, hand, found.get(k)) for k, hand in enumerate(hands)]
+
+    def _number(self, frame: int, hand: tuple[Box, bool], track: _Track | None) -> int:
+        box, is_right = hand
+        if track is None:
+            track = _Track(self._next, is_right, box, frame)
+            self._tracks.append(track)
+            self._next += 1
+        track.box = box
+        return track.number
+
+
+def overlap(a: Box, b: Box) -> float:
+    """Return intersection over union of two boxes."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    common = max(width, 0.0) * max(height, 0.0)
+    both = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b)) - common
+    return common / both if both > 0 else 0.0

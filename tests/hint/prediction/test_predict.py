@@ -1,0 +1,354 @@
+"""Pictures and videos in, predictions and files out, with a small HaMeR of random weights."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+import hint
+from hint.errors import InputError, MissingRequirementError
+from hint.files import read_predictions
+from hint.images import read_image, write_image
+from hint.methods.box_centre import BoxCentre
+from hint.methods.drawn_hands import drawn_hands
+from hint.methods.hamer.method import HamerMethod
+from hint.prediction import OneEuro, Predicted, Wanted, find_finder, find_source, predict_hands
+from hint.prediction.detect import create_detector
+from hint.prediction.mano_file import axis_angle, picture_camera, read_mano, translations
+from hint.prediction.smoothing import nearest_rotations
+from hint.prediction.video_file import VideoFile
+from hint.render import crop_camera
+from hint.types import Hand, ManoParameters, MethodOptions, Predictions
+
+RATE = 25.0
+
+
+@pytest.fixture(scope="module")
+def hamer() -> HamerMethod:
+    return HamerMethod.create(MethodOptions(weights="tiny-random"))
+
+
+class Counting:
+    """A method that counts what it is asked, and can be interrupted."""
+
+    def __init__(self, method: HamerMethod, interrupt_at: int | None = None) -> None:
+        self.card, self.fingerprint, self.faces = method.card, method.fingerprint, method.faces
+        self.prepare, self.pose, self._method = method.prepare, method.pose, method
+        self._interrupt_at = interrupt_at
+        self.asked: list[str] = []
+
+    def infer(self, hands: Sequence[Hand], prepared: Sequence[Any]) -> Predictions:
+        return self.infer_hands(hands, prepared)[0]
+
+    def infer_hands(self, hands: Sequence[Hand], prepared: Sequence[Any]) -> tuple[Predictions, ManoParameters]:
+        if self._interrupt_at is not None and len(self.asked) >= self._interrupt_at:
+            raise KeyboardInterrupt
+        self.asked += [hand.hand_id for hand in hands]
+        return self._method.infer_hands(hands, prepared)
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five pictures with a hand each, and their boxes."""
+    folder = tmp_path_factory.mktemp("drawn")
+    lines = []
+    for k, hand in enumerate(drawn_hands()[:5]):
+        write_image(folder / f"p{k}.png", hand.picture)
+        box = [float(edge) for edge in hand.hand.box_xyxy]
+        lines.append({"image": f"p{k}.png", "box_xyxy": box, "is_right": hand.hand.is_right})
+    (folder / "boxes.json").write_text(json.dumps(lines))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten frames of a hand that moves to the right, with its box in all of them but the fourth."""
+    folder = tmp_path_factory.mktemp("clip")
+    lines = []
+    with VideoFile(folder / "clip.mp4", RATE) as video:
+        for frame in range(10):
+            moved = drawn_hands()[0].shifted(4 * frame, 0)
+            video.add(np.pad(moved.picture, ((0, 0), (0, 40 - 4 * frame), (0, 0)), mode="edge"))
+            box = [float(edge) for edge in moved.hand.box_xyxy]
+            lines.append({"frame": frame, "box_xyxy": box, "is_right": moved.hand.is_right})
+    (folder / "boxes.json").write_text(json.dumps([line for line in lines if line["frame"] != 3]))
+    return folder / "clip.mp4"
+
+
+def predicted(path: Path, method: Any, wanted: Wanted | None = None) -> Predicted:
+    folder = path if path.is_dir() else path.parent
+    return predict_hands(find_source(path), method, find_finder(folder / "boxes.json", "mediapipe"), wanted)
+
+
+def much_changed(a: np.ndarray, b: np.ndarray) -> int:
+    """How many pixels something was drawn over; compression changes none that much."""
+    return int((np.abs(a.astype(int) - b).max(2) > 60).sum())
+
+
+def test_files_say_what_was_predicted(drawn: Path, hamer: HamerMethod, tmp_path: Path) -> None:
+    result = predicted(drawn, hamer, Wanted(tmp_path, mesh="obj", overlay=True, batch_size=2))
+    stored, (ids, parameters) = read_predictions(tmp_path / "predictions.npz"), read_mano(tmp_path / "mano.npz")
+    assert ids == stored.hand_id.tolist() == result.predictions.hand_id.tolist()
+    assert [i[:4] for i in ids] == ["p0_0", "p1_0", "p2_0", "p3_0", "p4_0"]
+    assert np.array_equal(stored.keypoints_2d, result.predictions.keypoints_2d)
+    assert stored.vertices is not None
+    assert result.parameters is not None
+    for name in ("hand_pose", "betas", "cam_t", "square", "focal_length"):
+        assert np.array_equal(getattr(parameters, name), getattr(result.parameters, name))
+    assert sorted(p.name for p in (tmp_path / "meshes").iterdir()) == [f"{i}.obj" for i in ids]
+    for look in result.looks:
+        overlay = read_image(tmp_path / "overlay" / f"{look.picture.name}.jpg")
+        assert overlay.shape[:2] == look.size[::-1]
+        assert much_changed(overlay, look.picture.read()) > 100
+
+
+def test_the_crops_camera_gives_the_keypoints(drawn: Path, hamer: HamerMethod) -> None:
+    result = predicted(drawn, hamer)
+    said, parameters = result.predictions, result.parameters
+    assert parameters is not None
+    assert said.keypoints_3d is not None
+    sides = np.array([seen.hand.is_right for look in result.looks for seen in look.hands])
+    assert set(sides.tolist()) == {True, False}
+    cameras = [picture_camera(look.size, None) for look in result.looks]
+    whole = translations(parameters, sides, cameras)
+    for k, look in enumerate(result.looks):
+        mirror = (1, 1, 1) if sides[k] else (-1, 1, 1)
+        camera = crop_camera(tuple(parameters.square[k]), *look.size)
+        assert camera.focal == pytest.approx(float(parameters.focal_length[k]))
+        points = camera.project(said.keypoints_3d[k] + parameters.cam_t[k] * mirror)
+        assert np.allclose(points, said.keypoints_2d[k], atol=1e-2)
+        # Seen by the whole picture's camera a hand differs by perspective: little beside its own size.
+        seen = cameras[k].project(said.keypoints_3d[k] + whole[k])
+        assert np.abs(seen - said.keypoints_2d[k]).max() < 0.02 * parameters.square[k, 2]
+
+
+def test_the_whole_pictures_camera_is_hamers(shared: Path) -> None:
+    golden = np.load(shared / "golden" / "hamer_crops.npz")["full_cam"]
+    cam = np.array([[0.9, 0.05, -0.02], [1.1, -0.1, 0.07]], np.float32)
+    square = np.array([[100, 150, 200], [400, 90, 90]], np.float32)
+    cam_t = np.stack([cam[:, 1], cam[:, 2], 2 * 5000 / (256 * cam[:, 0])], 1)
+    eye = np.tile(np.eye(3, dtype=np.float32), (2, 16, 1, 1))
+    focal = 5000 / 256 * square[:, 2]
+    parameters = ManoParameters(eye[:, :1], eye[:, 1:], np.zeros((2, 10), np.float32), cam, cam_t, focal, square)
+    ours = translations(parameters, np.array([True, True]), [picture_camera((640, 480), None)] * 2)
+    assert np.allclose(ours, golden, rtol=1e-5, atol=1e-6)
+
+
+def test_a_mirrored_picture_gives_the_mirrored_mesh(hamer: HamerMethod) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+    x1, y1, x2, y2 = 31.0, 20.0, 90.0, 81.0
+    box, mirrored = [x1, y1, x2, y2], [159 - x2, y1, 159 - x1, y2]
+
+    def run(image: np.ndarray, box: list[float], is_right: bool) -> Predicted:
+        known = find_finder([{"image": "picture0", "box_xyxy": box, "is_right": is_right}], "")
+        return predict_hands(find_source(image), hamer, known)
+
+    right, left = run(picture, box, True), run(picture[:, ::-1].copy(), mirrored, False)
+    assert right.predictions.vertices is not None
+    assert left.predictions.vertices is not None
+    assert right.predictions.keypoints_3d is not None
+    assert left.predictions.keypoints_3d is not None
+    assert np.array_equal(left.predictions.vertices, right.predictions.vertices * np.float32([-1, 1, 1]))
+    assert np.array_equal(left.predictions.keypoints_3d, right.predictions.keypoints_3d * np.float32([-1, 1, 1]))
+    flipped = right.predictions.keypoints_2d * (-1, 1) + (159, 0)
+    assert np.allclose(left.predictions.keypoints_2d, flipped, atol=1e-4)
+    assert right.parameters is not None
+    assert left.parameters is not None
+    assert np.array_equal(left.parameters.hand_pose, right.parameters.hand_pose)
+    assert np.array_equal(left.parameters.cam_t, right.parameters.cam_t)
+
+
+def test_axis_angle() -> None:
+    # A quarter turn about z, and none.
+    turn = np.array([[[0, -1, 0], [1, 0, 0], [0, 0, 1]], np.eye(3)], np.float32)
+    assert np.allclose(axis_angle(turn), [[0, 0, np.pi / 2], [0, 0, 0]])
+
+
+def test_a_second_run_asks_nothing_that_is_done(drawn: Path, hamer: HamerMethod, tmp_path: Path) -> None:
+    wanted = Wanted(tmp_path, overlay=True, batch_size=2)
+    stopped = Counting(hamer, interrupt_at=2)
+    with pytest.raises(KeyboardInterrupt):
+        predicted(drawn, stopped, wanted)
+    assert len(read_predictions(tmp_path / "predictions.npz")) == 2
+    rest = Counting(hamer)
+    result = predicted(drawn, rest, wanted)
+    assert len(stopped.asked) == 2
+    assert stopped.asked + rest.asked == result.predictions.hand_id.tolist()
+    assert result.reused == 2
+    again = Counting(hamer)
+    same = predicted(drawn, again, wanted)
+    assert again.asked == []
+    assert np.array_equal(same.predictions.keypoints_2d, result.predictions.keypoints_2d)
+
+
+def test_what_was_done_before_stays(drawn: Path, hamer: HamerMethod, tmp_path: Path) -> None:
+    finder = find_finder(drawn / "boxes.json", "mediapipe")
+    for names in (("p0", "p1", "p2"), ("p3", "p1")):
+        predict_hands(find_source([drawn / f"{n}.png" for n in names]), hamer, finder, Wanted(tmp_path))
+    ids = read_predictions(tmp_path / "predictions.npz").hand_id.tolist()
+    assert sorted(i[:2] for i in ids) == ["p0", "p1", "p2", "p3"]
+    assert read_mano(tmp_path / "mano.npz")[0] == ids
+    stopped = Counting(hamer, interrupt_at=0)
+    with pytest.raises(KeyboardInterrupt):
+        predicted(drawn, stopped, Wanted(tmp_path, batch_size=1))
+    assert len(read_predictions(tmp_path / "predictions.npz")) == 4
+
+
+def test_a_picture_that_changed_is_asked_anew(drawn: Path, hamer: HamerMethod, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for file in drawn.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    predicted(folder, hamer, Wanted(tmp_path / "out"))
+    write_image(folder / "p1.png", 255 - read_image(folder / "p1.png"))
+    again = Counting(hamer)
+    predicted(folder, again, Wanted(tmp_path / "out"))
+    assert [i[:2] for i in again.asked] == ["p1"]
+
+
+def test_a_folder_of_another_method_is_refused(drawn: Path, hamer: HamerMethod, tmp_path: Path) -> None:
+    predicted(drawn, hamer, Wanted(tmp_path))
+    with pytest.raises(InputError, match="another method or of other settings"):
+        predicted(drawn, BoxCentre.create(MethodOptions()), Wanted(tmp_path))
+
+
+def test_methods_without_mesh_draw_keypoints(drawn: Path, tmp_path: Path) -> None:
+    method = BoxCentre.create(MethodOptions())
+    result = predicted(drawn, method, Wanted(tmp_path, overlay=True))
+    assert result.parameters is None
+    assert not (tmp_path / "mano.npz").exists()
+    overlay, picture = read_image(tmp_path / "overlay" / "p0.jpg"), read_image(drawn / "p0.png")
+    x, y = result.predictions.keypoints_2d[0, 0].round().astype(int)
+    assert np.abs(overlay[y, x].astype(int) - picture[y, x]).max() > 30
+    with pytest.raises(InputError, match="no MANO mesh"):
+        predicted(drawn, method, Wanted(tmp_path, mesh="obj"))
+
+
+def test_a_video_becomes_a_video(clip: Path, hamer: HamerMethod, tmp_path: Path) -> None:
+    result = predicted(clip, hamer, Wanted(tmp_path, overlay=True, batch_size=4))
+    assert [look.picture.frame for look in result.looks] == list(range(10))
+    assert len(result.predictions) == 9
+    assert {seen.track for look in result.looks for seen in look.hands} == {0}
+    assert result.predictions.hand_id[3].startswith("clip_frame000004_0_")
+    with av.open(str(tmp_path / "overlay.mp4")) as drawn, av.open(str(clip)) as plain:
+        assert drawn.streams.video[0].average_rate == plain.streams.video[0].average_rate
+        frames = zip(drawn.decode(video=0), plain.decode(video=0), strict=True)
+        changed = [much_changed(a.to_ndarray(format="rgb24"), b.to_ndarray(format="rgb24")) for a, b in frames]
+    assert len(changed) == 10
+    assert changed[3] == 0
+    assert min(changed[:3] + changed[4:]) > 100
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_an_interrupted_video_leaves_no_half_file(clip: Path, hamer: HamerMethod, tmp_path: Path) -> None:
+    wanted = Wanted(tmp_path, overlay=True, batch_size=4)
+    with pytest.raises(KeyboardInterrupt):
+        predicted(clip, Counting(hamer, interrupt_at=4), wanted)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["hands.jsonl", "mano.npz", "predictions.npz"]
+    rest = Counting(hamer)
+    predicted(clip, rest, wanted)
+    assert len(rest.asked) == 5
+    assert (tmp_path / "overlay.mp4").is_file()
+
+
+def test_smoothing_keeps_what_was_said_beside_it(clip: Path, hamer: HamerMethod, tmp_path: Path) -> None:
+    plain = predicted(clip, hamer)
+    result = predicted(clip, hamer, Wanted(tmp_path, smooth=OneEuro(0.5, 0.0)))
+    raw, smooth = (read_predictions(tmp_path / f"predictions{e}.npz") for e in ("", "-smooth"))
+    assert np.array_equal(raw.keypoints_2d, plain.predictions.keypoints_2d)
+    assert np.array_equal(smooth.keypoints_2d, result.predictions.keypoints_2d)
+    assert np.array_equal(smooth.keypoints_2d[0], raw.keypoints_2d[0])
+    moved = [np.abs(np.diff(p.keypoints_2d, axis=0)).mean() for p in (raw, smooth)]
+    assert moved[1] < moved[0]
+    _, parameters = read_mano(tmp_path / "mano-smooth.npz")
+    turned = parameters.hand_pose @ parameters.hand_pose.transpose(0, 1, 3, 2)
+    assert np.allclose(turned, np.eye(3), atol=1e-5)
+    joints, _ = hamer.pose(parameters)
+    mirror = 1 if result.looks[0].hands[0].hand.is_right else np.array([-1, 1, 1])
+    assert smooth.keypoints_3d is not None
+    assert np.allclose(joints * mirror, smooth.keypoints_3d, atol=1e-6)
+
+
+def test_nearest_rotation() -> None:
+    turn = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
+    assert np.allclose(nearest_rotations(0.9 * turn), turn)
+    assert np.linalg.det(nearest_rotations(np.diag([1.0, 1, -0.2]))) == pytest.approx(1)
+
+
+def test_a_broken_picture_and_a_box_outside_do_not_stop_the_others(
+    drawn: Path, hamer: HamerMethod, tmp_path: Path
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "bad.jpg").write_bytes(b"\xff\xd8 no picture")
+    (folder / "p0.png").write_bytes((drawn / "p0.png").read_bytes())
+    box = {"image": "p0.png", "box_xyxy": [20, 20, 90, 90], "is_right": True}
+    outside = {**box, "box_xyxy": [9000, 20, 9090, 90], "hand_id": "far"}
+    (folder / "boxes.json").write_text(json.dumps([box, outside]))
+    result = predicted(folder, hamer)
+    assert result.predictions.hand_id.tolist() == ["p0_0_r"]
+    assert set(result.failures) == {"bad", "far"}
+    assert "lies outside" in result.failures["far"]
+    with pytest.raises(InputError, match="2 pictures or hands could not be used"):
+        hint.predict(folder, hamer, boxes=folder / "boxes.json")
+
+
+def test_boxes_of_other_pictures_only(drawn: Path, hamer: HamerMethod) -> None:
+    boxes = [{"image": "elsewhere.jpg", "box_xyxy": [0, 0, 9, 9], "is_right": True}]
+    with pytest.raises(InputError, match="none of the boxes belongs to any"):
+        hint.predict(drawn, hamer, boxes=boxes)
+
+
+@pytest.mark.parametrize("make", ["absent", "empty", "two videos"])
+def test_inputs_that_are_none(tmp_path: Path, make: str) -> None:
+    given = {"absent": [tmp_path / "no.jpg"], "empty": [tmp_path], "two videos": [tmp_path / "a.mp4", "b.mp4"]}[make]
+    said = {"absent": "no such file", "empty": "holds no picture", "two videos": "by itself"}[make]
+    with pytest.raises(InputError, match=said):
+        find_source(given)
+
+
+def test_two_boxes_of_one_name(drawn: Path, hamer: HamerMethod) -> None:
+    box = {"image": "p0.png", "box_xyxy": [20, 20, 90, 90], "is_right": True, "hand_id": "h"}
+    with pytest.raises(InputError, match="a second hand is named h"):
+        hint.predict(drawn, hamer, boxes=[box, box])
+
+
+def test_an_unknown_detector() -> None:
+    with pytest.raises(InputError, match="unknown detector 'mediapip'; did you mean mediapipe"):
+        create_detector("mediapip")
+
+
+def test_a_detector_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hint.methods.mediapipe.installed_version", lambda name: None)
+    with pytest.raises(MissingRequirementError, match=r"mediapipe .*pip install.*--boxes"):
+        create_detector("mediapipe")
+
+
+@pytest.fixture(scope="module")
+def photographs(shared: Path) -> Path:
+    folder = shared / "data" / "real_hands" / "TEST_real_img"
+    if not folder.is_dir():
+        pytest.skip(f"no photographs at {folder}")
+    from hint.methods.mediapipe import missing
+
+    if lacking := missing():
+        pytest.skip(f"mediapipe {lacking}")
+    return folder
+
+
+def test_hands_of_photographs_are_found_where_they_are(photographs: Path, hamer: HamerMethod) -> None:
+    names = ("FH_00017620_r", "FH_00032915_r", "PN_00100587_r", "PN_00100586_l")
+    found = hint.predict([photographs / f"{name}.jpg" for name in names], hamer)
+    labels = {n: json.loads((photographs / f"{n}.json").read_text())[0]["keypoints"] for n in names}
+    hits = 0
+    for row, hand_id in enumerate(found.hand_id.tolist()):
+        name = next(n for n in names if hand_id.startswith(n))
+        centre = np.array(labels[name], float).mean(0)
+        low, high = found.keypoints_2d[row].min(0), found.keypoints_2d[row].max(0)
+        hits += bool((low < centre).all() and (centre < high).all())
+    # Random weights pose the hand anyhow, but about where the detector found it.
+    assert hits >= 3

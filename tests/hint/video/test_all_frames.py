@@ -1,0 +1,43 @@
+"""Every frame of a video, decoded once."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hint.images import read_image
+from hint.video import read_frames
+from hint.video.pixels import all_frames, timeline
+from hint.video.timeline import VideoError
+
+
+def made(ffmpeg: Callable[..., None], path: Path, *more: str) -> Path:
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x48:r=30:d=1", *more, "-c:v", "libx264", "-bf", "2", path)
+    return path
+
+
+@pytest.mark.parametrize("more", [(), ("-vf", "select='not(mod(n,3))+gt(n,15)'", "-fps_mode", "vfr")])
+def test_all_frames_are_those_read_one_by_one(
+    ffmpeg: Callable[..., None], tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    video = made(ffmpeg, tmp_path / "clip.mp4", *more)
+    n = len(timeline(video).slots)
+    alike = zip(all_frames(video), read_frames(video, range(n)), strict=True)
+    assert all(a == b and np.array_equal(x, y) for (a, x), (b, y) in alike)
+
+
+def test_a_turned_video_is_upright(ffmpeg: Callable[..., None], tmp_path: Path) -> None:
+    plain, turned = made(ffmpeg, tmp_path / "plain.mp4"), tmp_path / "turned.mp4"
+    ffmpeg("-display_rotation", "90", "-i", plain, "-c", "copy", turned)
+    ffmpeg("-i", turned, "-frames:v", "1", tmp_path / "first.png")
+    upright = read_image(tmp_path / "first.png")
+    _, first = next(all_frames(turned))
+    assert first.shape == upright.shape == (64, 48, 3)
+    assert np.abs(first.astype(int) - upright).mean() < 3
+
+
+def test_a_file_that_is_no_video(tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").write_bytes(b"no video")
+    with pytest.raises(VideoError, match="no readable video"):
+        next(all_frames(tmp_path / "clip.mp4"))

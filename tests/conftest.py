@@ -78,7 +78,7 @@ def labels() -> HandLabels:
     return make_labels()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make() -> Callable[..., HandLabels]:
     """The function that draws labelled hands."""
     return make_labels

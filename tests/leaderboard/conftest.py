@@ -46,7 +46,7 @@ def change(path: Path, **values: Any) -> Record:
     return record
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_record() -> Callable[..., Record]:
     """The function that scores noise."""
     return score

@@ -118,10 +118,15 @@ def compute_errors(
     return ErrorTable(labels.hand_id, labels.clip_id, labels.subset, side, error, visibility), coverage
 
 
-def _rows(wanted: Strings, given: Strings, known: Collection[str] | None) -> NDArray[np.int64]:
+def rows_of(wanted: Strings, given: Strings) -> NDArray[np.int64]:
     """Return where in ``given`` each wanted id is, -1 if nowhere."""
     place = {hand: i for i, hand in enumerate(given.tolist())}
-    row = np.fromiter((place.get(hand, -1) for hand in wanted.tolist()), np.int64, len(wanted))
+    return np.fromiter((place.get(hand, -1) for hand in wanted.tolist()), np.int64, len(wanted))
+
+
+def _rows(wanted: Strings, given: Strings, known: Collection[str] | None) -> NDArray[np.int64]:
+    """Return :func:`rows_of`; refuse ids that are neither wanted nor known."""
+    row = rows_of(wanted, given)
     unused = np.ones(len(given), bool)
     unused[row[row >= 0]] = False
     allowed = frozenset(known or ())

@@ -26,6 +26,8 @@ from benchmark.record import (
     write_record,
 )
 from benchmark.scores import score_table
+from benchmark.temporal.motion import score_motion
+from benchmark.temporal.sequences import labels_in_scope, whole_tracks
 from hint.engine import RunResult, run
 from hint.errors import InputError
 from hint.files import read_labels
@@ -55,7 +57,8 @@ class Settings:
     Attributes:
         protocol: Rules of scoring.
         out: Folder for the three files; None keeps none.
-        limit: Number of hands to evaluate, spread evenly over the labels; None = all.
+        limit: Number of hands to evaluate, spread evenly over the labels; None = all. Of sequences, whole tracks that
+            hold about as many.
         seed: Of the intervals.
         batch_size: Hands per forward pass.
         workers: Threads that read and crop pictures.
@@ -122,7 +125,7 @@ def evaluate_method(labels: HandLabels, method: Method, settings: Settings, load
     Raises:
         InputError: If pictures are absent or ``settings.out`` holds results of other settings.
     """
-    wanted = limited(labels, settings.limit)
+    wanted = _chosen(labels, settings)
     refuse_to_overwrite(settings.out, settings.overwrite)
     with progress(f"{method.card.title}: hands", len(wanted)) as advance:
         result: RunResult = run(
@@ -165,7 +168,7 @@ def evaluate_predictions(
     refuse_to_overwrite(settings.out, settings.overwrite)
     card = MethodCard(name, name, "Predictions given as a file.", code_licence="")
     outcome = Outcome(len(predictions), card, {"predictions_sha256": _digest(predictions)})
-    wanted = limited(labels, settings.limit)
+    wanted = _chosen(labels, settings)
     return _score(wanted, predictions, outcome, settings, {*labels.hand_id.tolist(), *known})
 
 
@@ -213,24 +216,30 @@ def refuse_to_overwrite(out: Path | None, overwrite: str) -> None:
         raise InputError(f"{out} holds results already; choose another --out, or --overwrite missing|always")
 
 
+def _chosen(labels: HandLabels, settings: Settings) -> HandLabels:
+    if settings.protocol.motion is None:
+        return limited(labels, settings.limit)
+    return whole_tracks(labels_in_scope(labels, settings.protocol), settings.limit)
+
+
 def _score(
     labels: HandLabels, predictions: Predictions, outcome: Outcome, settings: Settings, known: Collection[str]
 ) -> Evaluation:
     started = time.perf_counter()
     table, coverage = compute_errors(labels, predictions, known)
     scores = score_table(table, settings.protocol, seed=settings.seed)
+    parts = [(name, labels.select(labels.subset == name)) for name in _in_table_order(labels, settings.protocol)]
+    motion = [row for _, part in parts for row in score_motion(part, predictions, settings.protocol, settings.seed)]
     partial = bool(coverage.missing) or settings.limit is not None
     record = Record(
         status="partial" if partial else "complete",
         method=outcome.card,
         fingerprint=outcome.fingerprint,
         protocol=ProtocolEntry(id=settings.protocol.id, sha256=settings.protocol.sha256),
-        data=tuple(
-            _subset_entry(labels, name, settings.protocol) for name in _in_table_order(labels, settings.protocol)
-        ),
+        data=tuple(_subset_entry(part, name, settings.protocol) for name, part in parts),
         limit=settings.limit,
         seed=settings.seed,
-        scores=scores.scores,
+        scores=(*scores.scores, *motion),
         per_joint=scores.per_joint,
         curve=scores.curves,
         empty_joints=scores.empty_joints,
@@ -245,8 +254,7 @@ def _score(
     return Evaluation(record, table)
 
 
-def _subset_entry(labels: HandLabels, name: str, protocol: Protocol) -> SubsetEntry:
-    part = labels.select(labels.subset == name)
+def _subset_entry(part: HandLabels, name: str, protocol: Protocol) -> SubsetEntry:
     official = next((s for s in protocol.subsets if s.name == name), None)
     expected = official.hands if official else None
     return SubsetEntry(

@@ -20,7 +20,7 @@ from hint.errors import UnknownNameError
 from hint.types import Double
 
 #: Whether a group holds keypoints of visibility 0 (not in the frame), 1 (occluded) and 2 (visible).
-_HOLDS = {
+HOLDS = {
     "all": np.array([False, True, True]),
     "visible": np.array([False, False, True]),
     "occluded": np.array([False, True, False]),
@@ -89,18 +89,18 @@ def cells(table: ErrorTable, subset: str, visibilities: Iterable[str]) -> Iterat
     hands = np.flatnonzero(table.subset == subset)
     if not len(hands):
         raise UnknownNameError("subset", subset, table.subsets)
-    clip = _clip_numbers(table.clip_id[hands].tolist())
+    clip = clip_numbers(table.clip_id[hands].tolist())
     order = np.argsort(clip, kind="stable")
     first = np.flatnonzero(np.diff(clip[order], prepend=-1))
     hands = hands[order]
     error, box_side, state = table.error[hands], table.box_side[hands], table.visibility[hands]
     for visibility in visibilities:
-        if visibility not in _HOLDS:
-            raise UnknownNameError("visibility", visibility, _HOLDS)
-        yield Cell(subset, visibility, np.where(_HOLDS[visibility][state], error, np.nan), box_side, first)
+        if visibility not in HOLDS:
+            raise UnknownNameError("visibility", visibility, HOLDS)
+        yield Cell(subset, visibility, np.where(HOLDS[visibility][state], error, np.nan), box_side, first)
 
 
-def _clip_numbers(names: list[str]) -> NDArray[np.int64]:
+def clip_numbers(names: list[str]) -> NDArray[np.int64]:
     """Number clips by their sorted names, so that the order of the hands changes nothing."""
     number = {name: i for i, name in enumerate(sorted(set(names)))}
     return np.fromiter((number[name] for name in names), np.int64, len(names))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from hint.errors import InputError, UnknownNameError
@@ -17,10 +19,16 @@ _IMPLEMENTED = {
     ("pck", "aggregation"): "mean_over_joints_of_subset_ratio",
     ("intervals", "unit"): "clip",
 }
+_IMPLEMENTED_MOTION = {
+    ("motion", "normaliser"): "mean_box_longest_side_of_window",
+    ("motion", "aggregation"): "mean_over_joints_and_windows",
+    ("motion", "missing"): "left_out_and_reported",
+}
 VISIBILITIES = ("all", "visible", "occluded")
 
-#: Kinds of protocols: keypoints in the picture, joints and meshes in metres (:mod:`benchmark.mesh.protocol`).
-KEYPOINTS, MESH = "keypoints-2d", "mesh-3d"
+#: Kinds of protocols: keypoints in the picture, the same with motion (:mod:`benchmark.temporal`), joints and meshes in
+#: metres (:mod:`benchmark.mesh.protocol`).
+KEYPOINTS, SEQUENCES, MESH = "keypoints-2d", "sequences-2d", "mesh-3d"
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,26 @@ class Subset:
 
 
 @dataclass(frozen=True)
+class MotionRules:
+    """What counts as moving.
+
+    Attributes:
+        step_frames: Frames from one label of a sequence to the next.
+        frames_per_second: Of the clips.
+
+    Raises:
+        ValueError: If one is not positive.
+    """
+
+    step_frames: int
+    frames_per_second: float
+
+    def __post_init__(self) -> None:
+        if not (self.step_frames >= 1 and 0 < self.frames_per_second < inf):
+            raise ValueError("step_frames and frames_per_second must be positive")
+
+
+@dataclass(frozen=True)
 class Protocol:
     """The rules of one benchmark, read from a TOML file.
 
@@ -61,6 +89,7 @@ class Protocol:
         unit: What the bootstrap draws.
         subsets: Parts of the dataset, in table order.
         sha256: Of the file the protocol came from.
+        motion: Rules for sequences, None where only single hands are scored.
     """
 
     id: str
@@ -77,6 +106,7 @@ class Protocol:
     unit: str
     subsets: tuple[Subset, ...]
     sha256: str
+    motion: MotionRules | None = None
 
     def __post_init__(self) -> None:
         wrong = [
@@ -113,7 +143,7 @@ def list_protocols() -> list[str]:
 
 
 def protocol_kind(name: str) -> str:
-    """Return :data:`KEYPOINTS` or :data:`MESH`.
+    """Return :data:`KEYPOINTS`, :data:`SEQUENCES` or :data:`MESH`.
 
     Raises:
         UnknownNameError: If there is no protocol of that name.
@@ -122,7 +152,7 @@ def protocol_kind(name: str) -> str:
     return str(_FILES.load(name)[0].get("kind", KEYPOINTS))
 
 
-def read_protocol(name: str, kind: str) -> tuple[dict[str, Any], str]:
+def read_protocol(name: str, *kinds: str) -> tuple[dict[str, Any], str]:
     """Return the table and the sha256 of a protocol; see :func:`load_protocol`.
 
     Raises:
@@ -130,13 +160,15 @@ def read_protocol(name: str, kind: str) -> tuple[dict[str, Any], str]:
     """
     table, sha256 = _FILES.load(name)
     found = table.get("kind", KEYPOINTS)
-    if found != kind:
-        raise InputError(f"protocol {name} is of kind {found}, this needs {kind}; see hint list protocols")
+    if found not in kinds:
+        raise InputError(
+            f"protocol {name} is of kind {found}, this needs {' or '.join(kinds)}; see hint list protocols"
+        )
     return table, sha256
 
 
 def load_protocol(name: str = "hint-v1") -> Protocol:
-    """Read a protocol.
+    """Read a protocol for keypoints in the picture, of single hands or of sequences.
 
     Args:
         name: One of :func:`list_protocols`, or the path of a ``.toml`` file.
@@ -145,7 +177,7 @@ def load_protocol(name: str = "hint-v1") -> Protocol:
         UnknownNameError: If there is no protocol of that name.
         InputError: If the file is missing, malformed, or asks for rules that are not implemented.
     """
-    table, sha256 = read_protocol(name, KEYPOINTS)
+    table, sha256 = read_protocol(name, KEYPOINTS, SEQUENCES)
     try:
         return _parse(table, sha256)
     except (KeyError, TypeError, ValueError) as error:
@@ -153,7 +185,8 @@ def load_protocol(name: str = "hint-v1") -> Protocol:
 
 
 def _parse(table: dict[str, Any], sha256: str) -> Protocol:
-    for (section, key), value in _IMPLEMENTED.items():
+    moving = table.get("kind") == SEQUENCES
+    for (section, key), value in (_IMPLEMENTED | (_IMPLEMENTED_MOTION if moving else {})).items():
         if table[section][key] != value:
             raise ValueError(f"{section}.{key} must be {value!r}, not {table[section][key]!r}")
     return Protocol(
@@ -171,7 +204,12 @@ def _parse(table: dict[str, Any], sha256: str) -> Protocol:
         unit=table["intervals"]["unit"],
         subsets=tuple(Subset(**subset) for subset in table["subsets"]),
         sha256=sha256,
+        motion=_motion(table["motion"]) if moving else None,
     )
+
+
+def _motion(table: dict[str, Any]) -> MotionRules:
+    return MotionRules(operator.index(table["step_frames"]), float(table["frames_per_second"]))
 
 
 def explain(error: Exception) -> str:

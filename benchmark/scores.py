@@ -30,12 +30,13 @@ class Score:
     Attributes:
         subset: Part of the dataset.
         visibility: "all", "visible" or "occluded".
-        metric: "pck" and "auc" (percent), "epe_mean_px" or "epe_median_px"; of 3D protocols "pa_mpjpe_mm",
-            "f_at_5mm" (0..1) and the like.
+        metric: "pck" and "auc" (percent), "epe_mean_px" or "epe_median_px"; of sequences "accel_error" (box sides /
+            s^2), "jitter" and "jitter_ground_truth" (box sides / s^3), "accel_coverage" and "jitter_coverage"
+            (percent); of 3D protocols "pa_mpjpe_mm", "f_at_5mm" (0..1) and the like.
         threshold: Of the PCK, else None.
         value: The number.
         n_hands: Hands with at least one keypoint in it.
-        n_keypoints: Keypoints in it.
+        n_keypoints: Keypoints in it; of sequences, joints of windows.
         n_clips: Clips with at least one keypoint in it.
         ci: Interval; None for the median, which is no ratio of sums over clips, and where fewer than two clips have
             keypoints.

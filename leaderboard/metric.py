@@ -14,7 +14,7 @@ class Metric:
 
     Attributes:
         title: Heading of a column.
-        unit: "%", "mm", "px" or "" for shares.
+        unit: "%", "mm", "px", "/s²" and "/s³" of box sides, or "" for shares.
         decimals: Digits after the point, as the paper prints them.
         higher_is_better: Which way is up.
     """
@@ -34,6 +34,11 @@ _KNOWN = {
     "auc": Metric("AUC", "%", 1, True),
     "epe_mean_px": Metric("mean error", "px", 1, False),
     "epe_median_px": Metric("median error", "px", 1, False),
+    "accel_error": Metric("acceleration error", "/s²", 3, False),
+    "accel_coverage": Metric("acceleration computed", "%", 1, True),
+    "jitter": Metric("jitter", "/s³", 3, False),
+    "jitter_ground_truth": Metric("jitter of labels", "/s³", 3, False),
+    "jitter_coverage": Metric("jitter computed", "%", 1, True),
     "pa_mpjpe_mm": Metric("PA-MPJPE", "mm", 1, False),
     "pa_mpvpe_mm": Metric("PA-MPVPE", "mm", 1, False),
     "auc_j": Metric("AUC joints", "", 3, True),

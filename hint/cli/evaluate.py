@@ -73,8 +73,8 @@ def evaluate(
     """Evaluate a method, or a file of predictions, on labelled hands.
 
     Predictions, error table and record go to OUT/<method>, with --crop to OUT/<method>-<crop>-crop. A second run
-    reuses what still holds. 3D protocols (freihand, ho3d-v2, ho3d-v3) go to OUT/<method>-<protocol>, with the
-    competition's pred.json and pred.zip.
+    reuses what still holds. Other protocols go to OUT/<method>-<protocol>: hint-seq-v1 (sequences), and freihand,
+    ho3d-v2, ho3d-v3 (3D) with the competition's pred.json and pred.zip.
     """
     from benchmark.evaluate import Settings
     from benchmark.mesh.evaluate import MeshSettings
@@ -98,7 +98,9 @@ def evaluate(
         rules = load_mesh_protocol(protocol)
         run_3d = MeshSettings(rules, out / f"{folder}-{rules.id}", limit, seed, batch_size, workers, overwrite.value)
         evaluate_mesh(data, predictions or partial(_create, name, options), name, run_3d, as_json)
-    run = Settings(load_protocol(protocol), out / folder, limit, seed, batch_size, workers, overwrite.value)
+    flat = load_protocol(protocol)
+    place = out / (f"{folder}-{flat.id}" if flat.motion else folder)
+    run = Settings(flat, place, limit, seed, batch_size, workers, overwrite.value)
     if predictions is not None:
         result = _evaluate_file(data, predictions, images, subset or [], run)
     else:
@@ -154,9 +156,11 @@ def _create(
 
 
 def _report(result: Evaluation, run: Settings, as_json: bool) -> None:
+    from leaderboard.motion_table import motion_remarks, motion_table
     from leaderboard.table import remarks, score_table
 
-    for text in remarks(result.record):
+    moving = run.protocol.motion is not None
+    for text in [*remarks(result.record), *(motion_remarks(result.record) if moving else ())]:
         remark(f"note: {text}", style="yellow")
     if result.record.timing.reused:
         remark(f"{result.record.timing.reused} hands reused from an earlier run of the same settings")
@@ -164,6 +168,8 @@ def _report(result: Evaluation, run: Settings, as_json: bool) -> None:
         typer.echo(result.record.to_json(), nl=False)
     else:
         show(score_table(result.record))
+        if moving:
+            show(motion_table(result.record))
     remark(f"record and error table: {run.out}")
 
 

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from benchmark.mesh.protocol import load_mesh_protocol
-from benchmark.protocol import KEYPOINTS, MESH, list_protocols, load_protocol, protocol_kind
+from benchmark.protocol import KEYPOINTS, MESH, SEQUENCES, list_protocols, load_protocol, protocol_kind
 from hint.errors import InputError, UnknownNameError
 
 # A released protocol is never edited: results are only compared where this sum agrees. To change a rule, add a file.
 RELEASED = {
     "hint-v1": "94354179dc31ecabced536ce9d2a56189b2287d935bb128c18f816cd3992a282",
+    "hint-seq-v1": "5cefa2050a124716a72335b5c0d950859d41295b4265e379316ab6f14695632e",
     "freihand": "3824a62ccc61e3331d58ffb863054e0934f586c54e04be47e8fe9faefba7e662",
     "ho3d-v2": "58473fe5730e2d94e60abda94af9a94e2bdf6ae2878fd839f41aa80b333ba256",
     "ho3d-v3": "df57deb6f75f08790a78a79c0f3f0e5c15fb8bcd07ebd35c1f45444096d14d5c",
@@ -22,7 +23,7 @@ def source(name: str = "hint-v1") -> str:
 
 
 def test_released_protocols_are_what_they_were() -> None:
-    loaders = {KEYPOINTS: load_protocol, MESH: load_mesh_protocol}
+    loaders = {KEYPOINTS: load_protocol, SEQUENCES: load_protocol, MESH: load_mesh_protocol}
     assert {name: loaders[protocol_kind(name)](name).sha256 for name in RELEASED} == RELEASED
     assert set(RELEASED) <= set(list_protocols())
 

@@ -1,0 +1,1 @@
+"""Hands that move: sequences of labelled frames, acceleration error and jitter."""

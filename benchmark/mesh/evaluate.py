@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -34,26 +34,32 @@ from hint.types import Double, Method, MethodCard, Predictions
 
 
 class _Layout(NamedTuple):
-    """How one dataset is read, shown to methods, and what its order of joints and axes is."""
+    """How one dataset is read, shown to methods, and what its order of joints and axes is.
+
+    Attributes:
+        ahead: Sign of z before the camera.
+    """
 
     read: Callable[[Path], MeshLabels]
     views: Callable[[Path, Sequence[str]], MeshViews]
     convert: Callable[[Predictions, MeshViews], tuple[Double, Double]]
     joint_names: tuple[str, ...]
+    ahead: int
 
 
 _LAYOUTS = {
-    "freihand": _Layout(read_freihand, freihand_views, to_freihand, JOINT_NAMES),
-    "ho3d": _Layout(read_ho3d, ho3d_views, to_ho3d, tuple(JOINT_NAMES[k] for k in FROM_HINT)),
+    "freihand": _Layout(read_freihand, freihand_views, to_freihand, JOINT_NAMES, 1),
+    "ho3d": _Layout(read_ho3d, ho3d_views, to_ho3d, tuple(JOINT_NAMES[k] for k in FROM_HINT), -1),
 }
 
 
 @dataclass(frozen=True)
 class MeshEvaluation:
-    """A record and the error table it was computed from."""
+    """A record, the error table it was computed from, and what a reader must know beside it."""
 
     record: Record
     table: MeshErrors
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -211,7 +217,18 @@ def _score(
     if settings.out is not None:
         write_mesh_errors(table, settings.out / "errors.npz")
         write_record(settings.out / "record.json", record)
-    return MeshEvaluation(record, table)
+    return MeshEvaluation(record, table, tuple(_axes_remarks(joints, _LAYOUTS[protocol.layout].ahead)))
+
+
+def _axes_remarks(joints: Double, ahead: int) -> Iterator[str]:
+    """Say so where hands are not before the camera: unaligned scores then compare different axes or origins."""
+    behind = int((ahead * joints[..., 2] < 0).any(1).sum())
+    if behind:
+        sign = ">" if ahead > 0 else "<"
+        yield (
+            f"{behind} of {len(joints)} hands are not wholly before the camera, where z {sign} 0 in this dataset: "
+            "unaligned scores mean nothing unless axes and origin are the camera's"
+        )
 
 
 def _labels_sha256(labels: MeshLabels) -> str:

@@ -55,7 +55,7 @@ def refuse(options: Mapping[str, object], protocol: str) -> None:
     """
     wrong = [option for option, value in options.items() if value]
     if wrong:
-        raise InputError(f"{' and '.join(wrong)} mean nothing to protocol {protocol}: --data holds one evaluation set")
+        raise InputError(f"protocol {protocol} scores one whole evaluation set; leave out {' and '.join(wrong)}")
 
 
 def name_of(predictions: Path) -> str:
@@ -66,7 +66,7 @@ def name_of(predictions: Path) -> str:
 def _report(result: MeshEvaluation, run: MeshSettings, as_json: bool) -> None:
     from leaderboard.mesh_table import mesh_remarks, mesh_score_table
 
-    for text in mesh_remarks(result.record):
+    for text in (*result.remarks, *mesh_remarks(result.record)):
         remark(f"note: {text}", style="yellow")
     if result.record.timing.reused:
         remark(f"{result.record.timing.reused} hands reused from an earlier run of the same settings")

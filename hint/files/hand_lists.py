@@ -65,15 +65,27 @@ def _read(path: Path, count: int) -> list[Double]:
         raise InputError(f"{path}: no such file")
     try:
         with path.open("rb") as file:
-            brackets, numbers = _parse(file)
+            whole = _ends_as_list(file)
+            brackets, numbers = _parse(file) if whole else (b"[", np.empty(0))
+        if brackets.count(b"[") > brackets.count(b"]"):
+            raise InputError(f"{path}: the file is empty or cut short; copy it again")
         shapes = _shapes(brackets, count)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
-    except (ValueError, TypeError, OverflowError) as error:
+    except ValueError as error:
         raise InputError(f"{path}: {error}; expected {_WHAT[count]}") from error
     sizes = np.cumsum([int(np.prod(shape)) for shape in shapes])
     parts = zip(np.split(numbers, sizes[:-1]), shapes, strict=True)
     return [part.reshape(shape) for part, shape in parts]
+
+
+def _ends_as_list(file: IO[bytes]) -> bool:
+    """Tell whether the last character is a bracket; the file is then read from its beginning."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - 64))
+    end = file.read().rstrip()
+    file.seek(0)
+    return end.endswith(b"]")
 
 
 def _parse(file: IO[bytes]) -> tuple[bytes, Double]:
@@ -90,7 +102,10 @@ def _parse(file: IO[bytes]) -> tuple[bytes, Double]:
 
 
 def _numbers(text: bytes) -> Double:
-    return np.array(from_json(b"[" + text.translate(None, _BRACKETS) + b"]"), dtype=np.float64)
+    try:
+        return np.array(from_json(b"[" + text.translate(None, _BRACKETS) + b"]"), dtype=np.float64)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ValueError("something in the lists is not a number") from error
 
 
 def _shapes(brackets: bytes, count: int) -> list[tuple[int, int, int]]:
@@ -101,7 +116,7 @@ def _shapes(brackets: bytes, count: int) -> list[tuple[int, int, int]]:
     if count > 1:
         whole = b"[" + whole + b"]"
     if len(lists) != count or whole != brackets:
-        raise ValueError(_difference(brackets))
+        raise ValueError("the lists are nested or filled in another way")
     return shapes
 
 
@@ -114,12 +129,6 @@ def _shape(part: bytes) -> tuple[int, int, int]:
 def _list_of(hands: int, points: int) -> bytes:
     hand = b"[" + b",".join([_POINT] * points) + b"]"
     return b"[" + b",".join([hand] * hands) + b"]"
-
-
-def _difference(brackets: bytes) -> str:
-    if brackets.count(b"[") > brackets.count(b"]"):
-        return "the file is cut short or lacks brackets; copy it again"
-    return "the lists are nested or filled in another way"
 
 
 def write_two_lists(path: Path, first: NDArray[np.floating], second: NDArray[np.floating]) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hint.types import Double
 
@@ -66,47 +65,57 @@ def f_scores(truth: Double, points: Double, thresholds: Sequence[float]) -> Doub
     Returns:
         (N,T) in 0..1.
     """
-    scores = np.zeros((len(truth), len(thresholds)))
-    for hand in np.flatnonzero(_may_touch(truth, points, max(thresholds))):
-        shares = _near_shares(truth[hand], points[hand], np.asarray(thresholds, np.float64))
-        total = shares.sum(0)
-        scores[hand] = 2 * shares.prod(0) / np.where(total > 0, total, 1)
+    limits = np.asarray(thresholds, np.float64)
+    shares = np.array([_near_shares(a, b, limits) for a, b in zip(truth, points, strict=True)])
+    total = shares.sum(1)
+    scores: Double = 2 * shares.prod(1) / np.where(total > 0, total, 1)
     return scores
 
 
-def _may_touch(truth: Double, points: Double, threshold: float) -> NDArray[np.bool_]:
-    """Tell where the boxes around two sets are close enough for one near point; a wrong place or unit costs no time."""
-    gap = np.maximum(points.min(1) - truth.max(1), truth.min(1) - points.max(1))
-    close: NDArray[np.bool_] = (gap < threshold).all(1)
-    return close
-
-
 def _near_shares(a: Double, b: Double, thresholds: Double) -> Double:
-    """Return (2,T) shares of ``a`` near ``b`` and of ``b`` near ``a``."""
+    """Return (2,T) shares of ``a`` (V,3) near ``b`` (W,3) and of ``b`` near ``a``."""
     middle = a.mean(0)
-    a, b = a - middle, b - middle
-    a_nearest, b_nearest = _nearest_squared(a, b)
-    return np.stack([_share_below(a_nearest, a, b, thresholds), _share_below(b_nearest, b, a, thresholds)])
+    a, b = np.ascontiguousarray((a - middle).T), np.ascontiguousarray((b - middle).T)
+    low, high = a.min(1), a.max(1)
+    if (np.maximum(b.min(1) - high, low - b.max(1)) >= thresholds.max()).any():
+        return np.zeros((2, len(thresholds)))  # a wrong place or unit costs no time
+    axis = int((high - low).argmax())
+    a, b = a[:, a[axis].argsort()], b[:, b[axis].argsort()]
+    a_nearest, b_nearest = _nearest_squared(a, b, axis, thresholds.max() * (1 + _DOUBT))
+    return np.stack([_shares_below(a_nearest, a, b, thresholds), _shares_below(b_nearest, b, a, thresholds)])
 
 
-def _nearest_squared(a: Double, b: Double) -> tuple[Double, Double]:
-    """Return squared distances from each point to the nearest of the other set: |a|² - 2ab + |b|² as a product."""
-    left = np.column_stack([-2 * a, np.square(a).sum(1), np.ones(len(a))])
-    right = np.stack([*b.T, np.ones(len(b)), np.square(b).sum(1)])
-    a_nearest, b_nearest = np.empty(len(a)), np.full(len(b), np.inf)
+def _nearest_squared(a: Double, b: Double, axis: int, reach: float) -> tuple[Double, Double]:
+    """Return squared distances from each point to the nearest of the other set: |a|² - 2ab + |b|² as a product.
+
+    Points further apart than ``reach`` along one axis are not compared; infinite where none is left.
+
+    Args:
+        a: (3,V) metres, in the order of the axis.
+        b: (3,W) metres, likewise.
+        axis: Along which points are in order.
+        reach: Metres.
+    """
+    left = np.stack([*(-2 * a), np.square(a).sum(0), np.ones(a.shape[1])])
+    right = np.stack([*b, np.ones(b.shape[1]), np.square(b).sum(0)])
+    a_nearest, b_nearest = np.full(a.shape[1], np.inf), np.full(b.shape[1], np.inf)
     rows = max(1, _ONE_THREAD // right.size)
-    for start in range(0, len(a), rows):
-        table = left[start : start + rows] @ right
-        a_nearest[start : start + rows] = table.min(1)
-        np.minimum(b_nearest, table.min(0), out=b_nearest)
+    starts = np.arange(0, a.shape[1], rows)
+    ends = np.minimum(starts + rows, a.shape[1])
+    firsts = np.searchsorted(b[axis], a[axis, starts] - reach, "left")
+    lasts = np.searchsorted(b[axis], a[axis, ends - 1] + reach, "right")
+    for start, end, first, last in np.stack([starts, ends, firsts, lasts], 1).tolist():
+        if first < last:
+            table = left[:, start:end].T @ right[:, first:last]
+            a_nearest[start:end] = table.min(1)
+            np.minimum(b_nearest[first:last], table.min(0), out=b_nearest[first:last])
     return a_nearest, b_nearest
 
 
-def _share_below(nearest_squared: Double, points: Double, others: Double, thresholds: Double) -> Double:
-    squared = thresholds**2
-    doubtful = (np.abs(nearest_squared[:, None] - squared) < _DOUBT * squared).any(1)
+def _shares_below(nearest_squared: Double, points: Double, others: Double, thresholds: Double) -> list[float]:
+    """Return the share of points (3,V) nearer to others (3,W) than each threshold; close calls are measured again."""
     nearest = np.sqrt(np.maximum(nearest_squared, 0))
-    for point in np.flatnonzero(doubtful):
-        nearest[point] = distances(points[point], others).min()
-    share: Double = np.less(nearest[:, None], thresholds).mean(0)
-    return share
+    for squared in np.square(thresholds).tolist():
+        for point in np.flatnonzero(np.abs(nearest_squared - squared) < _DOUBT * squared):
+            nearest[point] = distances(points[:, point], others.T).min()
+    return [np.count_nonzero(nearest < threshold) / len(nearest) for threshold in thresholds.tolist()]

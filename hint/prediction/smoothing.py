@@ -8,7 +8,7 @@ import numpy as np
 
 from hint.prediction.one_euro import Filter, OneEuro
 from hint.prediction.rows import Row
-from hint.types import Double, ManoMethod, ManoParameters, Method
+from hint.types import Float, ManoMethod, ManoParameters, Method
 
 #: Length that counts as 1 for the speed of a translation across the picture, metres: about a hand.
 _HAND = 0.2
@@ -44,11 +44,11 @@ class Smoother:
         points = self._filter(track, "points", predictions.keypoints_2d, seconds, max(x2 - x1, y2 - y1))
         if row.parameters is None or not isinstance(self._method, ManoMethod):
             solid = predictions.keypoints_3d
-            joints = None if solid is None else self._filter(track, "joints", solid, seconds, _HAND)
-            return replace(row, predictions=replace(predictions, keypoints_2d=points, keypoints_3d=joints))
+            moved = None if solid is None else self._filter(track, "joints", solid, seconds, _HAND)
+            return replace(row, predictions=replace(predictions, keypoints_2d=points, keypoints_3d=moved))
         parameters = self._parameters(row.parameters, track, seconds)
         joints, vertices = self._method.pose(parameters)
-        mirror = np.float32(1 if row.hand.is_right else (-1, 1, 1))
+        mirror = np.array((1 if row.hand.is_right else -1, 1, 1), np.float32)
         posed = replace(predictions, keypoints_2d=points, keypoints_3d=joints * mirror, vertices=vertices * mirror)
         return Row(row.hand, posed, parameters)
 
@@ -59,16 +59,16 @@ class Smoother:
         smooth = {n: self._filter(track, n, getattr(said, n), seconds, units.get(n, 1.0)) for n in names}
         for name in ("global_orient", "hand_pose"):
             smooth[name] = nearest_rotations(smooth[name])
-        return ManoParameters(**smooth)  # type: ignore[arg-type]  # it makes float32 of them
+        return ManoParameters(**smooth)
 
-    def _filter(self, track: int, name: str, values: object, seconds: float, unit: object) -> Double:
+    def _filter(self, track: int, name: str, values: object, seconds: float, unit: object) -> Float:
         filtered = self._filters.setdefault((track, name), Filter(self._setting))
-        return filtered(np.asarray(values), seconds, np.asarray(unit))
+        return filtered(np.asarray(values), seconds, np.asarray(unit)).astype(np.float32)
 
 
-def nearest_rotations(matrices: Double) -> Double:
+def nearest_rotations(matrices: Float) -> Float:
     """Return the rotations (...,3,3) nearest to matrices."""
     u, _, v = np.linalg.svd(matrices)
     u[..., 2] *= np.sign(np.linalg.det(u @ v))[..., None]
-    rotations: Double = u @ v
+    rotations: Float = u @ v
     return rotations

@@ -109,11 +109,11 @@ class HamerMethod:
             _numpy(output.keypoints_3d) * mirror,
             _numpy(output.vertices) * mirror,
         )
-        said = ("global_orient", "hand_pose", "betas", "cam", "cam_t")
+        names = ("global_orient", "hand_pose", "betas", "cam", "cam_t")
+        said = {name: _numpy(getattr(output, name)) for name in names}
         square = np.array(squares, np.float32)
         focal_length = FOCAL_LENGTH / CROP_SIZE * square[:, 2]
-        parameters = [_numpy(getattr(output, name)) for name in said]
-        return predictions, ManoParameters(*parameters, focal_length, square)
+        return predictions, ManoParameters(**said, focal_length=focal_length, square=square)
 
     @torch.inference_mode()
     def pose(self, parameters: ManoParameters) -> tuple[Float, Float]:

@@ -274,9 +274,9 @@ def test_smoothing_keeps_what_was_said_beside_it(clip: Path, hamer: HamerMethod,
 
 
 def test_nearest_rotation() -> None:
-    turn = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
-    assert np.allclose(nearest_rotations(0.9 * turn), turn)
-    assert np.linalg.det(nearest_rotations(np.diag([1.0, 1, -0.2]))) == pytest.approx(1)
+    turn = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]], np.float32)
+    assert np.allclose(nearest_rotations(np.float32(0.9) * turn), turn, atol=1e-6)
+    assert np.linalg.det(nearest_rotations(np.diag(np.float32([1, 1, -0.2])))) == pytest.approx(1)
 
 
 def test_a_broken_picture_and_a_box_outside_do_not_stop_the_others(

@@ -18,16 +18,9 @@ from hint.progress import progress
 from hint.types import HandLabels, MethodOptions
 from leaderboard.gallery import sheet
 
-#: Method -> its weights; those of HaMeR are random until a trained small model comes with the toolkit.
-METHODS = {
-    "hamer": "tiny-random",
-    "mediapipe": None,
-    "mean-pose": None,
-    "box-centre": None,
-    "oracle-noise": None,
-}
+METHODS = ("hamer-tiny", "mediapipe", "mean-pose", "box-centre", "oracle-noise")
 #: Columns of the pictures.
-SHOWN = ("hamer", "mediapipe", "mean-pose")
+SHOWN = ("hamer-tiny", "mediapipe", "mean-pose")
 
 
 @dataclass(frozen=True)
@@ -59,9 +52,9 @@ def run_demo(out: Path, n: int, seed: int) -> DemoResult:
     labels = read_labels(data)
     evaluations: dict[str, Evaluation] = {}
     skipped: dict[str, str] = {}
-    for name, weights in METHODS.items():
+    for name in METHODS:
         try:
-            evaluations[name] = _evaluate(name, weights, labels, out, seed)
+            evaluations[name] = _evaluate(name, labels, out, seed)
         except MissingRequirementError as error:
             skipped[name] = str(error)
     picture = out / "demo.png"
@@ -70,9 +63,9 @@ def run_demo(out: Path, n: int, seed: int) -> DemoResult:
     return DemoResult([e.record for e in evaluations.values()], skipped, data, picture)
 
 
-def _evaluate(name: str, weights: str | None, labels: HandLabels, out: Path, seed: int) -> Evaluation:
+def _evaluate(name: str, labels: HandLabels, out: Path, seed: int) -> Evaluation:
     started = time.perf_counter()
-    method = create(name, MethodOptions(weights=weights, labels=labels, seed=seed))
+    method = create(name, MethodOptions(labels=labels, seed=seed))
     seconds = time.perf_counter() - started
     settings = Settings(load_protocol(), out / name, seed=seed, overwrite="always")
     return evaluate_method(labels, method, settings, seconds)

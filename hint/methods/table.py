@@ -47,6 +47,7 @@ class BuiltIn:
 
 BUILT_IN = {
     "hamer": BuiltIn("hint.methods.hamer.method:HamerMethod", "hint.methods.hamer.card", "models"),
+    "hamer-tiny": BuiltIn("hint.methods.hamer.method:HamerTinyMethod", "hint.methods.hamer.tiny", "models"),
     "frankmocap": BuiltIn("hint.methods.frankmocap.method:FrankMocapMethod", "hint.methods.frankmocap.card", "models"),
     "handoccnet-param": BuiltIn(
         "hint.methods.handoccnet.method:HandOccNetParam", "hint.methods.handoccnet.card:Param", "models"

@@ -16,7 +16,9 @@ from hint.errors import MissingRequirementError
 def fetch(
     name: Annotated[
         str,
-        typer.Argument(help="hamer, hint (the dataset), rtmpose-m-hand5, hrnetv2-w18-wholebody-hand, mano."),
+        typer.Argument(
+            help="hint (the dataset), hamer, frankmocap, metro, rtmpose-m-hand5, ...; a wrong name lists all."
+        ),
     ],
     url: Annotated[str | None, typer.Option(help="Another address, or the path of an archive you have.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to unpack to (hint only).")] = None,

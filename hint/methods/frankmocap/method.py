@@ -94,9 +94,9 @@ def start_params(fingers: Array, *, scale: float = START_SCALE, wrist: tuple[flo
 
 
 def _from_files(options: MethodOptions) -> Parts:
-    weights = WEIGHTS.find(options.weights)
+    weights = WEIGHTS.find(options.weights, CARD.name)
     info, mean, smplx = (
-        file.find(options.extra.get(setting))
+        file.find(options.extra.get(setting), CARD.name)
         for file, setting in ((HAND_INFO, "hand-info"), (MEAN, "mean"), (SMPLX, "smplx"))
     )
     encoder, identity = load_network(Encoder, weights, method=CARD.name)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
-from hint import settings
-from hint.errors import InputError, MissingRequirementError
 from hint.mano.read import installed_mano, missing_mano
+from hint.methods.official_file import OfficialFile
 from hint.methods.requirements import missing_packages
 from hint.types import MethodCard
 
@@ -40,79 +36,31 @@ MESH_GRAPHORMER_CARD = MethodCard(
 
 _PACKAGES = ("torch", "timm", "smplx", "safetensors", "scipy", "cv2")
 
-
-@dataclass(frozen=True)
-class File:
-    """A file the methods read.
-
-    Attributes:
-        setting: What names it on the command line.
-        name: How it is called.
-        folder: Where it lies below the home folder.
-        asset: What to fetch.
-        url: Where the official one is.
-        official: Where the official repositories keep it, below the working folder.
-    """
-
-    setting: str
-    name: str
-    folder: str
-    asset: str
-    url: str
-    official: tuple[str, ...]
-
-    def installed(self) -> Path | None:
-        """Return it in the usual places, None where it is in none."""
-        places = settings.candidates(f"{self.folder}/{self.name}", *(f"{place}/{self.name}" for place in self.official))
-        return next((place for place in places if place.is_file()), None)
-
-    def find(self, named: str | None, method: str) -> Path:
-        """Return the file that was named, or else the one in the usual places.
-
-        Raises:
-            InputError: If the named file is not there.
-            MissingRequirementError: If none was named and none is found.
-        """
-        path = self.installed() if named is None else Path(named).expanduser()
-        if path is None:
-            raise MissingRequirementError(f"{method} {self.missing()}")
-        if not path.is_file():
-            raise InputError(f"{path}: no such file; {self.setting} takes {self.name}")
-        return path
-
-    def missing(self) -> str:
-        """Say that it is missing, where to get it and where it goes."""
-        place = settings.home() / self.folder / self.name
-        return f"needs {self.name}: type hint fetch {self.asset}, or put {self.url} at {place}, or name it with " + (
-            f"{self.setting} FILE" if self.setting.startswith("--w") else f"{self.setting}=FILE"
-        )
-
-
 _BLOB = "https://datarelease.blob.core.windows.net/metro/models"
+_REPOSITORY = "https://github.com/microsoft/MeshTransformer/blob/main/metro/modeling/data"
 
-METRO_WEIGHTS = File(
-    "--weights",
-    "metro_hand_state_dict.bin",
-    "metro",
-    "metro",
-    f"{_BLOB}/metro_hand_state_dict.bin",
-    ("models/metro_release",),
-)
-MESH_GRAPHORMER_WEIGHTS = File(
-    "--weights",
+
+def _file(setting: str, name: str, place: str, official: tuple[str, ...], asset: str, url: str) -> OfficialFile:
+    get = f"type hint fetch {asset}, or put {url}/{name} into {{home}}/{place}"
+    return OfficialFile(f"{setting}FILE", (name,), place, official, get)
+
+
+METRO_WEIGHTS = _file("--weights ", "metro_hand_state_dict.bin", "metro", ("models/metro_release",), "metro", _BLOB)
+MESH_GRAPHORMER_WEIGHTS = _file(
+    "--weights ",
     "graphormer_hand_state_dict.bin",
     "mesh-graphormer",
-    "mesh-graphormer",
-    f"{_BLOB}/graphormer_hand_state_dict.bin",
     ("models/graphormer_release",),
+    "mesh-graphormer",
+    _BLOB,
 )
-SAMPLING = File(
-    f"--set {DOWNSAMPLING}",
+SAMPLING = _file(
+    f"--set {DOWNSAMPLING}=",
     "mano_downsampling.npz",
     "metro",
-    "metro-downsampling",
-    "https://github.com/microsoft/MeshTransformer/blob/main/metro/modeling/data/mano_downsampling.npz",
     ("metro/modeling/data", "src/modeling/data"),
+    "metro-downsampling",
+    _REPOSITORY,
 )
 
 

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from hint.errors import InputError
 from hint.mano.read import find_mano
 from hint.methods.crop_method import RANDOM, Parts, load_network
+from hint.methods.official_file import OfficialFile
 from hint.methods.random_weights import draw_weights
-from hint.methods.vertex_transformers.card import ADJACENCY, DOWNSAMPLING, PROJECTION, SAMPLING, File
+from hint.methods.vertex_transformers.card import ADJACENCY, DOWNSAMPLING, PROJECTION, SAMPLING
 from hint.methods.vertex_transformers.decode import HandReader, RestHand
 from hint.methods.vertex_transformers.network import VertexTransformer, unused_keys
 from hint.methods.vertex_transformers.sizes import N_JOINTS, Sizes, tiny
@@ -40,7 +41,7 @@ class Release:
     """
 
     card: MethodCard
-    weights: File
+    weights: OfficialFile
     sizes: Sizes
 
 
@@ -57,7 +58,7 @@ def from_files(release: Release, options: MethodOptions) -> Parts:
     mano = find_mano(options.mano)
     network, identity = load_network(lambda: VertexTransformer(sizes), path, method=name, ignore=unused_keys(sizes))
     card = replace(release.card, parameters=_count(network))
-    if path.name != release.weights.name:  # no checksum is published, so the name is all there is to go by
+    if path.name != release.weights.names[0]:  # no checksum is published, so the name is all there is to go by
         card = replace(card, training_data=(), weights_licence="unknown", note=f"weights {path.name}")
     beside = {"mano_sha256": mano.sha256(), "topology_sha256": topology.sha256()}
     return _parts(network, RestHand.of(mano, topology), card, identity | beside, options)

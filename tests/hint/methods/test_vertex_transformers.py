@@ -395,7 +395,7 @@ def test_what_is_missing_is_said_one_after_the_other(name, nowhere, hint_home, r
     with pytest.raises(MissingRequirementError, match=f"type hint fetch {name}, or put https://datarelease"):
         create(name, options)
     assert "mano.is.tue.mpg.de" in about.missing()
-    released_file(hint_home / name / about.WEIGHTS.name, rest, name)
+    released_file(hint_home / name / about.WEIGHTS.names[0], rest, name)
     with pytest.raises(MissingRequirementError, match=r"mano_downsampling\.npz: type hint fetch metro-downsampling"):
         create(name, options)
     official_npz(hint_home / "metro/mano_downsampling.npz", topology)

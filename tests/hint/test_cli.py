@@ -21,7 +21,7 @@ COMMANDS = (
     *("", "eval", "demo", "demo-data", "doctor", "fetch", "list", "weights", "weights convert"),
     *("prepare", "prepare verify", "prepare ego4d", "sample", "sample newdays", "sample report", "check", "agreement"),
     *("studio", "studio config", "studio serve", "studio push", "studio status", "studio double", "studio pull"),
-    *("export", "prelabel", "prelabel run", "prelabel merge", "prelabel calibrate"),
+    *("export", "predict", "prelabel", "prelabel run", "prelabel merge", "prelabel calibrate"),
 )
 
 

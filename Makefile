@@ -12,7 +12,7 @@ demo: $(READY)
 	$(BIN)/hint demo
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 test-full: $(READY)
 	$(BIN)/python -m pytest -m full_size

@@ -23,6 +23,14 @@ settings.load_profile("project")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that share costly fixtures in one process: those of a folder with a conftest, else of a file."""
+    for item in items:
+        folder = item.path.parent
+        has_fixtures = (folder / "conftest.py").is_file() and folder.name not in ("tests", "hint")
+        item.add_marker(pytest.mark.xdist_group(str(folder if has_fixtures else item.path)))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of reference data beside the checkout; tests that need it skip where it is absent."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from hint.methods.device import choose_device, device_name
 from hint.training.feed import place_of
@@ -86,7 +87,7 @@ def summary(request: Request) -> Iterator[tuple[str, str]]:
     )
     with torch.device("meta"):
         trainee = Trainee(preset.config)
-    sizes = {"backbone": trainee.network.backbone, "head": trainee.network.mano_head}
+    sizes: dict[str, nn.Module] = {"backbone": trainee.network.backbone, "head": trainee.network.mano_head}
     sizes["discriminator"] = trainee.discriminator
     yield "parameters", ", ".join(f"{name} {_millions(part)}" for name, part in sizes.items())
     yield "real hands", preset.mocap or "drawn, not measured ones"

@@ -31,7 +31,7 @@ class ConvolutionalBackbone(nn.Module):
             raise InputError(f"{config.backbone} has {channels(features)} channels, not {config.width}")
         self.pos_embed = nn.Parameter(torch.zeros(1, cells, config.width))
         # Crops lie channel by channel of a pixel; on a CPU, weights that do not cost half the speed.
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map (N,3,S,3S/4) to tokens (N,cells,width)."""

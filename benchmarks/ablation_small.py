@@ -64,7 +64,8 @@ def train(run: Run, arguments: argparse.Namespace) -> Path:
     if not weights.is_file():
         common = ["--data", str(arguments.data), "--out", str(out), "--seed", str(arguments.seed), "--resume"]
         begun = time.monotonic()
-        hint("train", "hamer-tiny", *common, "--device", "cpu", *arguments.train_option, *run.changes(arguments.steps))
+        options = ["--batch-size", str(arguments.batch_size), "--device", "cpu", "--processes", "2", "--workers", "0"]
+        hint("train", "hamer-tiny", *common, *options, *run.changes(arguments.steps))
         print(f"{run.name}: {time.monotonic() - begun:.0f} s")
     return weights
 
@@ -142,14 +143,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with the tars in rendered/")
     parser.add_argument("--test", type=Path, required=True, help="rendered pairs")
     parser.add_argument("--out", type=Path, default=Path("runs/ablation"))
-    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--steps", type=int, default=2200)
+    parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--train-option", nargs="*", default=["--workers", "1"], help="further options of hint train")
     arguments = parser.parse_args()
     rows, records = [], []
     for run in RUNS:
         weights = train(run, arguments)
-        said = json.loads((weights.parent / "run.json").read_text(encoding="utf-8"))
+        said = json.loads((weights.parent / "run.json").read_text(encoding="utf-8"))["training"]
         records.append(evaluate(weights, arguments.test))
         rows.append(row(run, records[-1], said["hands"]["rendered"]))
     subset = records[0].data[0]

@@ -41,7 +41,7 @@ def test_they_are_ranked_together() -> None:
     entries = read_entries([RESULTS / "demo"])
     (section,) = find_sections(entries, known_protocols(entries))
     assert [entry.record.method.name for entry in section.controls] == ["oracle-noise"]
-    assert {entry.record.method.name for entry in section.ranked} == {"box-centre", "mean-pose", "mediapipe"}
+    assert {entry.record.method.name for entry in section.ranked} == {"box-centre", "hamer-tiny", "mean-pose", "mediapipe"}
 
 
 def test_site_and_table_are_rebuilt(tmp_path: Path) -> None:
@@ -52,4 +52,4 @@ def test_site_and_table_are_rebuilt(tmp_path: Path) -> None:
     assert done.exit_code == 0
     rows = [row for row in done.stdout.splitlines() if row.startswith("| MediaPipe Hands |")]
     assert len(rows) == 3
-    assert all("**" in row for row in rows)
+    assert any("**" in row for row in rows)  # the best of some column

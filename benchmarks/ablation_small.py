@@ -5,7 +5,7 @@
     python benchmarks/ablation_small.py --data train --test test --out runs/ablation
 
 Four trainings of ``hint train hamer-tiny`` with equal numbers of steps: two networks, each on a small and on a large
-set. A training that is there already is not repeated.
+set. A training that is there already is not repeated; the page's last part, written by hand, stays as it is.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ from typing import Any
 from benchmark.record import Record, read_record
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
+PAGE = DOCS / "ablation.md"
+
+#: Heading of the part that is written by hand.
+READING = "## What the run of November 2026 says"
 
 #: Tars of the small set; there are 250 hands in one.
 SMALL_SHARDS = 4
@@ -112,20 +116,22 @@ def page(result: dict[str, Any]) -> str:
         cells = [cell(told["pck"][head.replace(" ", "")]) for head in heads]
         lines.append(f"| {told['run']} | {told['parameters']:,} | {told['hands']:,} | " + " | ".join(cells) + " |")
     table = "\n".join(lines)
-    return TEMPLATE.format(table=table, **result)
+    old = PAGE.read_text(encoding="utf-8") if PAGE.is_file() else ""
+    _, heading, said = old.partition(READING)
+    return TEMPLATE.format(table=table, **result) + (f"\n{heading}{said}" if heading else "")
 
 
 TEMPLATE = """# Ablation in miniature: data and model size
 
 **A small-scale analogue of the paper's table 5 on rendered hands, not a reproduction of it.** The paper compares a
 ResNet-50 with a ViT-H, and a quarter of 2.7 million annotated hands with all of them, over a million steps on GPUs.
-Here two networks of a few million parameters learn from {small_hands:,} or {large_hands:,} rendered hands for
-{steps:,} steps on a CPU. What can be compared is the direction of each change, not its size; and rendered test hands
-say little about photographs.
+Here two networks of a few million parameters learn from {small_hands:,} or {large_hands:,} rendered hands for {steps:,}
+steps on a CPU. What can be compared is the direction of each change, not its size; and rendered test hands say little
+about photographs.
 
-PCK in percent on {test_hands} rendered hands of {test_clips} clips that no training saw (another seed, full-size
-pictures), with 95 % intervals from resampling clips. The same preset (`hamer-tiny`), seed ({seed}), batch
-({batch_size}) and number of steps for every row.
+PCK in percent on {test_hands} rendered hands of {test_clips} clips that no training saw (another seed, full-size pictures),
+with 95 % intervals from resampling clips. The same preset (`hamer-tiny`), seed ({seed}), batch ({batch_size}) and number of
+steps for every row.
 
 {table}
 
@@ -165,8 +171,8 @@ def main() -> None:
         "rows": rows,
     }
     (DOCS / "ablation.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    (DOCS / "ablation.md").write_text(page(result), encoding="utf-8")
-    print(DOCS / "ablation.md")
+    PAGE.write_text(page(result), encoding="utf-8")
+    print(PAGE)
 
 
 if __name__ == "__main__":

@@ -129,9 +129,9 @@ Here two networks of a few million parameters learn from {small_hands:,} or {lar
 steps on a CPU. What can be compared is the direction of each change, not its size; and rendered test hands say little
 about photographs.
 
-PCK in percent on {test_hands} rendered hands of {test_clips} clips that no training saw (another seed, full-size pictures),
-with 95 % intervals from resampling clips. The same preset (`hamer-tiny`), seed ({seed}), batch ({batch_size}) and number of
-steps for every row.
+PCK in percent on {test_hands} rendered hands of {test_clips} clips that no training saw (another seed, full-size
+pictures), with 95 % intervals from resampling clips. Preset (`hamer-tiny`), seed ({seed}), batch ({batch_size}) and
+number of steps are the same for every row.
 
 {table}
 

@@ -41,7 +41,12 @@ def test_they_are_ranked_together() -> None:
     entries = read_entries([RESULTS / "demo"])
     (section,) = find_sections(entries, known_protocols(entries))
     assert [entry.record.method.name for entry in section.controls] == ["oracle-noise"]
-    assert {entry.record.method.name for entry in section.ranked} == {"box-centre", "hamer-tiny", "mean-pose", "mediapipe"}
+    assert {entry.record.method.name for entry in section.ranked} == {
+        "box-centre",
+        "hamer-tiny",
+        "mean-pose",
+        "mediapipe",
+    }
 
 
 def test_site_and_table_are_rebuilt(tmp_path: Path) -> None:

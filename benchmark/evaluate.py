@@ -132,7 +132,7 @@ def evaluate_method(labels: HandLabels, method: Method, settings: Settings, load
             method,
             wanted.hands(),
             save_to=settings.out / "predictions.npz" if settings.out else None,
-            anew=settings.overwrite == "always",
+            overwrite=settings.overwrite == "always",
             batch_size=settings.batch_size,
             workers=settings.workers,
             advance=advance,

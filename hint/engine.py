@@ -139,7 +139,7 @@ def run(
     hands: Sequence[Hand],
     *,
     save_to: Path | None = None,
-    anew: bool = False,
+    overwrite: bool = False,
     batch_size: int = 16,
     workers: int = 2,
     complete: Complete = _as_they_are,
@@ -152,7 +152,7 @@ def run(
         method: What to run.
         hands: N hands with unique ids.
         save_to: Predictions npz to keep and to go on from; None keeps nothing.
-        anew: Start over; the file is replaced by the first save.
+        overwrite: Start over; the file is replaced by the first save.
         batch_size: Hands per ``infer``.
         workers: Threads that read and crop pictures.
         complete: Adds columns that follow from the rows; they are made anew for rows of an earlier run.
@@ -169,7 +169,7 @@ def run(
         check_pictures(hands)
     keys = {hand.hand_id: input_key(hand, method.card.reads_images) for hand in hands}
     store = _Store(method, save_to, keys, complete, meshes)
-    reused = 0 if anew else store.load()
+    reused = 0 if overwrite else store.load()
     advance(reused)
     done = {i for part in store.parts for i in part.hand_id.tolist()}
     failures: dict[str, str] = {}

@@ -12,7 +12,7 @@ from hint.errors import HintError
 
 
 @contextmanager
-def held(path: Path, otherwise: HintError) -> Iterator[None]:
+def file_lock(path: Path, otherwise: HintError) -> Iterator[None]:
     """Hold a lock that ends with the process, so that none is left behind after a crash.
 
     Args:

@@ -103,7 +103,7 @@ def prelabel(request: Request, method: Method, advance: Callable[[int], None] = 
         method,
         hands,
         save_to=request.path,
-        anew=request.overwrite == "always",
+        overwrite=request.overwrite == "always",
         batch_size=request.batch_size,
         workers=request.workers,
         complete=lambda rows: guess(rows, sizes, thresholds),

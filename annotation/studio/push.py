@@ -30,7 +30,7 @@ from hint.errors import InputError, some_ids
 from hint.files import write_json
 from hint.files.manifest import SampledHand, read_manifest
 from hint.images import encode_image
-from hint.lock import held
+from hint.lock import file_lock
 from hint.workers import in_threads
 
 #: Tasks, or predictions, per request: larger ones are hardly faster, and lock the annotators out for longer.
@@ -157,7 +157,7 @@ def push(
     studio.arrive(request.patience, on_note)
     key = hashlib.sha256(f"{studio.url} {request.project}".encode()).hexdigest()[:20]
     otherwise = StudioError(f"another push to {request.project!r} is running on this machine; wait until it ends")
-    with held(home() / "locks" / key, otherwise):
+    with file_lock(home() / "locks" / key, otherwise):
         job = _Job(studio, request, {hand.hand_id: hand for hand in hands}, wanted, on_note, on_step)
         project = job.patiently(lambda: ensure_project(studio, request.project))
         report = job.run(int(project.id), place_of(int(project.id)))

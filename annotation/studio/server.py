@@ -26,7 +26,7 @@ from annotation.studio.client import StudioError
 from annotation.studio.install import program
 from annotation.studio.login import Login, last_path, login_of, login_path, write_login
 from hint.errors import InputError
-from hint.lock import held
+from hint.lock import file_lock
 
 HOST = "127.0.0.1"
 DATABASE = "label_studio.sqlite3"
@@ -65,7 +65,7 @@ def serve(
     label_studio = program(on_note)
     data = data.expanduser().resolve()
     _make_private(data)
-    with held(data / "server.lock", StudioError(f"another hint studio serve runs on {data}; stop it first")):
+    with file_lock(data / "server.lock", StudioError(f"another hint studio serve runs on {data}; stop it first")):
         login = login_of(data).model_copy(update={"url": f"http://{HOST}:{port}"})
         login.pictures.mkdir(parents=True, exist_ok=True)
         if saved := back_up(data):

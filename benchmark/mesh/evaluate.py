@@ -148,7 +148,7 @@ def evaluate_mesh_method(
             method,
             views.hands,
             save_to=settings.out / "predictions.npz" if settings.out else None,
-            anew=settings.overwrite == "always",
+            overwrite=settings.overwrite == "always",
             batch_size=settings.batch_size,
             workers=settings.workers,
             meshes=True,

@@ -81,8 +81,8 @@ def predict(
     finder = find_finder(boxes, detector)
     options = MethodOptions(device.value, precision, weights, mano, seed=seed, extra=key_values(settings or []))
     runner = create(method, options)
-    anew = overwrite is Overwrite.always
-    wanted = Wanted(out, mesh.value if mesh else None, overlay, setting, focal_length, batch_size, anew)
+    start_over = overwrite is Overwrite.always
+    wanted = Wanted(out, mesh.value if mesh else None, overlay, setting, focal_length, batch_size, start_over)
     try:
         with progress(f"{runner.card.title}: {'frames' if source.rate else 'pictures'}", source.total) as advance:
             result = predict_hands(source, runner, finder, wanted, advance)

@@ -71,7 +71,7 @@ def render_demo_set(
     processes = min(workers or cpu_count() or 1, len(jobs))
     pool = ProcessPoolExecutor(processes, get_context("spawn"), prepare_worker)
     try:
-        with deaf_to_ctrl_c():
+        with ignore_sigint():
             futures = [pool.submit(_render_clip, out / FOLDER, seed, clip, frames) for clip, frames in jobs]
         for future in as_completed(futures):
             done = future.result()
@@ -93,7 +93,7 @@ def _clip_id(seed: int, clip: int) -> str:
 
 
 @contextmanager
-def deaf_to_ctrl_c() -> Iterator[None]:
+def ignore_sigint() -> Iterator[None]:
     """Let processes that start now ignore Ctrl-C from their first moment, and finish their clip; this one hears it."""
     if current_thread() is not main_thread():  # only the main thread may change how signals are handled
         yield

@@ -21,7 +21,7 @@ from hint.fetch.single import fetch_single
 from hint.fetch.transfer import FetchError, OnProgress
 from hint.fetch.tree import fetch_tree
 from hint.fetch.zipped import Tree
-from hint.lock import held
+from hint.lock import file_lock
 
 __all__ = [
     "ASSETS",
@@ -75,7 +75,7 @@ def fetch(
 def carry_out(job: Job, on_progress: OnProgress | None = None) -> FetchReport:
     """Do what :func:`plan` has checked; the second half of :func:`fetch`."""
     running = FetchError(f"another `hint fetch {job.name}` is running; wait until it ends")
-    with _disk_errors(job), held(settings.home() / "downloads" / f"{job.name}.lock", running):
+    with _disk_errors(job), file_lock(settings.home() / "downloads" / f"{job.name}.lock", running):
         tree, single = job.asset.tree, job.asset.single
         if single:
             return fetch_single(job, single, on_progress)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from hint.methods.drawn_hands import DrawnHand, drawn_hands, drawn_labels
+from hint.methods.synthetic_hands import SyntheticHand, synthetic_hands, synthetic_labels
 from hint.types import Bool, Double, Float, HandLabels, Method, MethodCard, Predictions
 
 #: What the same hand may differ by, in box sides: when nothing changed, when the batch did, when the picture moved.
@@ -54,7 +54,7 @@ class SelftestReport:
 
 def selftest_labels() -> HandLabels:
     """Return the labels of the hands drawn, to create a method with that looks at the ground truth."""
-    return drawn_labels(drawn_hands())
+    return synthetic_labels(synthetic_hands())
 
 
 def selftest(method: Method) -> SelftestReport:
@@ -63,7 +63,7 @@ def selftest(method: Method) -> SelftestReport:
     Args:
         method: As created; one that needs labels must know those of :func:`selftest_labels`.
     """
-    hands = drawn_hands()
+    hands = synthetic_hands()
     before = [drawn.picture.copy() for drawn in hands]
     checks = [_described(method)]
     try:
@@ -90,7 +90,7 @@ def _described(method: Method) -> Check:
     return Check("card and fingerprint", same, "JSON" if same else "the fingerprint changes when stored as JSON")
 
 
-def _rows(predictions: Predictions, hands: Sequence[DrawnHand]) -> Check:
+def _rows(predictions: Predictions, hands: Sequence[SyntheticHand]) -> Check:
     """Check rows, ids, and that each row is all finite or all NaN."""
     name, ids = "rows", [drawn.hand.hand_id for drawn in hands]
     if not isinstance(predictions, Predictions):
@@ -106,7 +106,7 @@ def _rows(predictions: Predictions, hands: Sequence[DrawnHand]) -> Check:
     return Check(name, True, f"{len(ids)} in order, {finite.sum()} found; beside keypoints_2d: {others or 'nothing'}")
 
 
-def _compared(method: Method, hands: list[DrawnHand], first: Predictions) -> list[Check]:
+def _compared(method: Method, hands: list[SyntheticHand], first: Predictions) -> list[Check]:
     """Run the method again under changes that must not, or must in a known way, change what it says."""
     again = _compare("repeat", _SAME, first, _predict(method, hands), hands)
     single = [_predict(method, [drawn]) for drawn in reversed(hands)]
@@ -114,7 +114,7 @@ def _compared(method: Method, hands: list[DrawnHand], first: Predictions) -> lis
     return [again, batch, _translation(method, hands, first), _mirror(method, hands, first)]
 
 
-def _translation(method: Method, hands: list[DrawnHand], first: Predictions) -> Check:
+def _translation(method: Method, hands: list[SyntheticHand], first: Predictions) -> Check:
     name = "moves with the picture"
     if method.card.needs_labels:
         return Check(name, None, "not applicable: reads the ground truth")
@@ -124,7 +124,7 @@ def _translation(method: Method, hands: list[DrawnHand], first: Predictions) -> 
     return _compare(name, _MOVED, first, _with(moved, back), hands, np.array(roomy))
 
 
-def _mirror(method: Method, hands: list[DrawnHand], first: Predictions) -> Check:
+def _mirror(method: Method, hands: list[SyntheticHand], first: Predictions) -> Check:
     """Compare with the mirrored picture and the other side; only what reads no pixels must agree."""
     name = "left and right"
     if method.card.needs_labels:
@@ -143,7 +143,7 @@ def _compare(
     tolerance: float,
     first: Predictions,
     second: Predictions,
-    hands: Sequence[DrawnHand],
+    hands: Sequence[SyntheticHand],
     only: Bool | None = None,
 ) -> Check:
     """Compare two predictions of the same hands by their largest difference in box sides."""
@@ -173,8 +173,8 @@ def _with(predictions: Predictions, keypoints: Float) -> Predictions:
     return Predictions(predictions.hand_id, keypoints)
 
 
-def _predict(method: Method, hands: Sequence[DrawnHand]) -> Predictions:
-    def prepare(drawn: DrawnHand) -> Any:
+def _predict(method: Method, hands: Sequence[SyntheticHand]) -> Predictions:
+    def prepare(drawn: SyntheticHand) -> Any:
         return method.prepare(drawn.hand, drawn.picture if method.card.reads_images else None)
 
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -182,7 +182,7 @@ def _predict(method: Method, hands: Sequence[DrawnHand]) -> Predictions:
     return method.infer([drawn.hand for drawn in hands], ready)
 
 
-def _timed(method: Method, hands: Sequence[DrawnHand]) -> tuple[Predictions, float]:
+def _timed(method: Method, hands: Sequence[SyntheticHand]) -> tuple[Predictions, float]:
     started = time.perf_counter()
     predictions = _predict(method, hands)
     return predictions, time.perf_counter() - started

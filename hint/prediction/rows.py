@@ -46,11 +46,11 @@ class Rows:
         found_by: Name of what found the hands.
         folder: Where they are kept, None for memory only.
         focal_length: Of the cameras of whole pictures, px; None for the default.
-        anew: Whether to forget what lies in the folder.
+        overwrite: Whether to forget what lies in the folder.
     """
 
     def __init__(
-        self, method: Method, found_by: str, folder: Path | None, focal_length: float | None, anew: bool = False
+        self, method: Method, found_by: str, folder: Path | None, focal_length: float | None, overwrite: bool = False
     ) -> None:
         self._method, self._found_by, self._folder, self._focal_length = method, found_by, folder, focal_length
         self._rows: dict[str, tuple[str, Predictions, ManoParameters | None]] = {}
@@ -60,7 +60,7 @@ class Rows:
         self._keys: dict[str, str] = {}
         self.drawn_alike = False
         self._due = time.monotonic() + SAVE_EVERY
-        if folder is not None and not anew and (folder / "predictions.npz").is_file():
+        if folder is not None and not overwrite and (folder / "predictions.npz").is_file():
             self._load(folder)
 
     @property

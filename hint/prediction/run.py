@@ -48,7 +48,7 @@ class Wanted:
         smooth: How to smooth a video, None to leave it as it is.
         focal_length: Of whole pictures, px; None for the default.
         batch_size: Hands per forward pass.
-        anew: Whether to forget what lies in ``out``.
+        overwrite: Whether to forget what lies in ``out``.
     """
 
     out: Path | None = None
@@ -57,7 +57,7 @@ class Wanted:
     smooth: OneEuro | None = None
     focal_length: float | None = None
     batch_size: int = 16
-    anew: bool = False
+    overwrite: bool = False
 
     def check(self, source: Source, method: Method) -> None:
         """Raise before any work if something of this cannot be had.
@@ -117,7 +117,7 @@ def predict_hands(
     """
     wanted = wanted or Wanted()
     wanted.check(source, method)
-    rows = Rows(method, finder.identity, wanted.out, wanted.focal_length, wanted.anew)
+    rows = Rows(method, finder.identity, wanted.out, wanted.focal_length, wanted.overwrite)
     with _video(source, wanted) as video:
         job = _Job(source, method, finder, wanted, rows, video, advance)
         try:

@@ -18,7 +18,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from hint.demo.closeup import FACTOR, SIZE, close_up
-from hint.demo.dataset import deaf_to_ctrl_c, prepare_worker
+from hint.demo.dataset import ignore_sigint, prepare_worker
 from hint.demo.geometry import Array
 from hint.demo.hands import COARSE
 from hint.demo.renderer import Rendered
@@ -73,7 +73,7 @@ def render_training_tars(
         min(workers or cpu_count() or 1, max(len(left), 1)), get_context("spawn"), prepare_worker
     )
     try:
-        with deaf_to_ctrl_c():
+        with ignore_sigint():
             futures = [pool.submit(_render_shard, shard_path(out, k), seed, numbers) for k, numbers in left]
         for future in as_completed(futures):
             told(future.result())

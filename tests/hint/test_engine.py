@@ -107,9 +107,9 @@ def test_starting_anew_replaces_the_file_once_there_is_something_new(hint_root: 
     run(Brightness(), hands, save_to=path)
     before = path.read_bytes()
     with pytest.raises(KeyboardInterrupt):
-        run(Brightness(version=2, stop_after=0), hands, save_to=path, anew=True)
+        run(Brightness(version=2, stop_after=0), hands, save_to=path, overwrite=True)
     assert path.read_bytes() == before
-    assert run(Brightness(version=2), hands, save_to=path, anew=True).reused == 0
+    assert run(Brightness(version=2), hands, save_to=path, overwrite=True).reused == 0
     assert read_predictions(path).meta["fingerprint"] == {"version": 2}
 
 

@@ -1,4 +1,4 @@
-"""Numbers of fewer bits: faster, and by how much the keypoints move is measured in ``benchmarks/vit_precision.py``."""
+"""Numbers of fewer bits: faster, and by how much the keypoints move is measured in ``perf/vit_precision.py``."""
 
 from __future__ import annotations
 

@@ -64,8 +64,8 @@ def labelled() -> Callable[..., HandLabels]:
 
 @pytest.fixture(scope="session")
 def slow() -> ModuleType:
-    """benchmarks/check.py: the same rules hand by hand, without numpy."""
-    path = Path(__file__).resolve().parents[3] / "benchmarks" / "check.py"
+    """perf/check.py: the same rules hand by hand, without numpy."""
+    path = Path(__file__).resolve().parents[3] / "perf" / "check.py"
     spec = importlib.util.spec_from_file_location("slow_check", path)
     assert spec is not None
     assert spec.loader is not None

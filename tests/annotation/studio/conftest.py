@@ -25,7 +25,7 @@ from hint.errors import HintError, MissingRequirementError
 from hint.files import write_predictions
 from hint.files.manifest import SampledHand, write_manifest
 from hint.images import write_image
-from hint.lock import held
+from hint.lock import file_lock
 from hint.provenance import sha256_file
 from hint.types import HandLabels, Predictions
 
@@ -134,7 +134,7 @@ def label_studio() -> Path:
     CACHE.parent.mkdir(parents=True, exist_ok=True)
     if not (CACHE / ".ready").is_file():
         try:
-            with held(CACHE.with_suffix(".lock"), HintError("another test run is installing Label Studio")):
+            with file_lock(CACHE.with_suffix(".lock"), HintError("another test run is installing Label Studio")):
                 install(CACHE)
         except MissingRequirementError as error:
             if os.environ.get("CI"):

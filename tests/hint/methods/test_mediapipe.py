@@ -11,7 +11,7 @@ import pytest
 from hint.engine import run
 from hint.errors import InputError, MissingRequirementError
 from hint.files import read_pairs
-from hint.methods.drawn_hands import DrawnHand, drawn_hands
+from hint.methods.synthetic_hands import SyntheticHand, synthetic_hands
 from hint.methods.mediapipe import Detection, MediaPipeMethod, choose, missing
 from hint.types import Hand, HandLabels, MethodOptions, Predictions
 
@@ -26,11 +26,11 @@ def method() -> MediaPipeMethod:
 
 
 @pytest.fixture(scope="module")
-def drawn() -> list[DrawnHand]:
-    return drawn_hands()[:8]
+def drawn() -> list[SyntheticHand]:
+    return synthetic_hands()[:8]
 
 
-def predict(method: MediaPipeMethod, hands: list[DrawnHand]) -> Predictions:
+def predict(method: MediaPipeMethod, hands: list[SyntheticHand]) -> Predictions:
     return method.infer([d.hand for d in hands], [method.prepare(d.hand, d.picture) for d in hands])
 
 
@@ -47,7 +47,7 @@ def detection(box: tuple[float, float, float, float], is_right: bool) -> Detecti
 
 
 @needs_mediapipe
-def test_drawn_hands_are_found_where_they_were_drawn(method: MediaPipeMethod, drawn: list[DrawnHand]) -> None:
+def test_drawn_hands_are_found_where_they_were_drawn(method: MediaPipeMethod, drawn: list[SyntheticHand]) -> None:
     predictions = predict(method, drawn)
     truth = np.stack([d.keypoints_2d for d in drawn])
     side = np.array(
@@ -61,7 +61,7 @@ def test_drawn_hands_are_found_where_they_were_drawn(method: MediaPipeMethod, dr
 
 @needs_mediapipe
 def test_world_landmarks_are_a_hand_in_metres_seen_by_the_camera(
-    method: MediaPipeMethod, drawn: list[DrawnHand]
+    method: MediaPipeMethod, drawn: list[SyntheticHand]
 ) -> None:
     predictions = predict(method, drawn)
     assert predictions.keypoints_3d is not None
@@ -84,7 +84,7 @@ def test_a_blank_picture_is_a_row_of_nan(method: MediaPipeMethod) -> None:
 
 
 @needs_mediapipe
-def test_a_hand_off_the_box_is_not_taken_for_the_one_asked_for(method: MediaPipeMethod, drawn: list[DrawnHand]) -> None:
+def test_a_hand_off_the_box_is_not_taken_for_the_one_asked_for(method: MediaPipeMethod, drawn: list[SyntheticHand]) -> None:
     big = drawn[4]
     x1, y1, x2, y2 = big.hand.box_xyxy
     beside = Hand("beside", (x1 - 0.9 * (x2 - x1), y1 - 0.9 * (y2 - y1), x1, y1), big.hand.is_right)
@@ -107,11 +107,11 @@ def test_real_hands_are_found_better_than_the_mean_pose_finds_them(method: Media
 def test_loading_and_running_say_nothing(tmp_path: Path) -> None:
     code = (
         "import os\n"
-        "from hint.methods.drawn_hands import drawn_hands\n"
+        "from hint.methods.synthetic_hands import synthetic_hands\n"
         "from hint.methods.mediapipe import MediaPipeMethod\n"
         "from hint.types import MethodOptions\n"
         "method = MediaPipeMethod.create(MethodOptions())\n"
-        "for d in drawn_hands()[9:4:-1]:\n"
+        "for d in synthetic_hands()[9:4:-1]:\n"
         "    row = method.infer([d.hand], [method.prepare(d.hand, d.picture)])\n"
         "    print(bool((row.keypoints_2d > 0).any()))\n"
         "os.write(2, b'still here')\n"
@@ -134,7 +134,7 @@ def test_what_others_write_while_it_loads_is_passed_on() -> None:
 
 
 @needs_mediapipe
-def test_settings_reach_the_graph_and_the_fingerprint(drawn: list[DrawnHand]) -> None:
+def test_settings_reach_the_graph_and_the_fingerprint(drawn: list[SyntheticHand]) -> None:
     strict = MediaPipeMethod.create(MethodOptions(extra={"min_detection_confidence": "1", "box_factor": "2.5"}))
     assert np.isnan(predict(strict, drawn[:2]).keypoints_2d).all()
     assert strict.fingerprint["box_factor"] == 2.5

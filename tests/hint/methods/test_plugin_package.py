@@ -11,7 +11,7 @@ import pytest
 
 from hint.files import write_pairs
 from hint.images import write_image
-from hint.methods.drawn_hands import drawn_hands, drawn_labels
+from hint.methods.synthetic_hands import synthetic_hands, synthetic_labels
 
 PAGE = Path(__file__).parents[3] / "docs/add-a-method.md"
 
@@ -57,12 +57,12 @@ def test_it_keeps_the_contract(site: Path) -> None:
 
 
 def test_it_is_evaluated_like_any_other(site: Path, tmp_path: Path) -> None:
-    hands = drawn_hands()
+    hands = synthetic_hands()
     data = tmp_path / "TEST_drawn_img"
     data.mkdir()
     for drawn in hands:
         write_image(data / f"{drawn.hand.hand_id}.jpg", drawn.picture, 95)
-    write_pairs(data, drawn_labels(hands))
+    write_pairs(data, synthetic_labels(hands))
     done = hint(site, "eval", "--method", "skin-blob", "--data", str(data), "--out", str(tmp_path / "out"), "--json")
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)

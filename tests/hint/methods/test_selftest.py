@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hint.methods.box_centre import BoxCentre
-from hint.methods.drawn_hands import drawn_hands, drawn_labels
+from hint.methods.synthetic_hands import synthetic_hands, synthetic_labels
 from hint.methods.mediapipe import MediaPipeMethod, missing
 from hint.methods.selftest import SelftestReport, selftest, selftest_labels
 from hint.methods.table import create
@@ -171,10 +171,10 @@ def test_a_method_that_finds_nothing_has_nothing_compared() -> None:
 
 
 def test_the_drawn_hands_are_twelve_of_many_kinds_and_always_the_same() -> None:
-    first, second = drawn_hands(), drawn_hands()
+    first, second = synthetic_hands(), synthetic_hands()
     assert len(first) == 12
     assert all(np.array_equal(a.picture, b.picture) for a, b in zip(first, second, strict=True))
-    labels = drawn_labels(first)
+    labels = synthetic_labels(first)
     sides = (labels.box_xyxy[:, 2:] - labels.box_xyxy[:, :2]).max(1)
     assert sides.min() < 10 < 250 < sides.max()
     assert 4 < labels.is_right.sum() < 8
@@ -185,7 +185,7 @@ def test_the_drawn_hands_are_twelve_of_many_kinds_and_always_the_same() -> None:
 
 
 def test_a_mirrored_and_a_shifted_hand_keep_their_joints_on_the_same_pixels() -> None:
-    hand = drawn_hands()[1]
+    hand = synthetic_hands()[1]
     x, y = np.round(hand.keypoints_2d[9]).astype(int)
     moved = hand.shifted(5, 3)
     assert (moved.picture[y + 3, x + 5] == hand.picture[y, x]).all()

@@ -14,7 +14,7 @@ from hint.errors import InputError, MissingRequirementError
 from hint.files import read_predictions
 from hint.images import read_image, write_image
 from hint.methods.box_centre import BoxCentre
-from hint.methods.drawn_hands import drawn_hands
+from hint.methods.synthetic_hands import synthetic_hands
 from hint.methods.hamer.method import HamerMethod
 from hint.prediction import OneEuro, Predicted, Wanted, find_finder, find_source, predict_hands
 from hint.prediction.detect import create_detector
@@ -56,7 +56,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Five pictures with a hand each, and their boxes."""
     folder = tmp_path_factory.mktemp("drawn")
     lines = []
-    for k, hand in enumerate(drawn_hands()[:5]):
+    for k, hand in enumerate(synthetic_hands()[:5]):
         write_image(folder / f"p{k}.png", hand.picture)
         box = [float(edge) for edge in hand.hand.box_xyxy]
         lines.append({"image": f"p{k}.png", "box_xyxy": box, "is_right": hand.hand.is_right})
@@ -71,7 +71,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = []
     with VideoFile(folder / "clip.mp4", RATE) as video:
         for frame in range(10):
-            moved = drawn_hands()[0].shifted(4 * frame, 0)
+            moved = synthetic_hands()[0].shifted(4 * frame, 0)
             video.add(np.pad(moved.picture, ((0, 0), (0, 40 - 4 * frame), (0, 0)), mode="edge"))
             box = [float(edge) for edge in moved.hand.box_xyxy]
             lines.append({"frame": frame, "box_xyxy": box, "is_right": moved.hand.is_right})

@@ -3,8 +3,8 @@
 The plain loop goes through each tar from start to end in one process, as a reader of streams does, shuffles nothing,
 and cuts the same kind of crops. Ours reads in random order.
 
-    python benchmarks/training_input.py
-    python benchmarks/training_input.py --tars hamer_training_data/dataset_tars/freihand-train
+    python perf/training_input.py
+    python perf/training_input.py --tars hamer_training_data/dataset_tars/freihand-train
 """
 
 from __future__ import annotations

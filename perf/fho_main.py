@@ -1,7 +1,7 @@
 """List the hands of a large made-up fho_main.json, beside loading all of it.
 
-    python benchmarks/fho_main.py
-    python benchmarks/fho_main.py --gb 0.5 --plain-gb 0.1
+    python perf/fho_main.py
+    python perf/fho_main.py --gb 0.5 --plain-gb 0.1
 
 The plain way is ``json.load`` and loops. It takes turns with ours on a smaller file, since it holds all of a file in
 memory; ours reads the large one as well, to see its memory. Each reading is a process of its own.

@@ -1,6 +1,6 @@
 """Time the scoring of a million hands, and of the same work hand by hand.
 
-Run ``python benchmarks/score_million.py``; it prints a Markdown table and needs about 2 GB of memory.
+Run ``python perf/score_million.py``; it prints a Markdown table and needs about 2 GB of memory.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Time HaMeR at its released size in several precisions, and measure how far each moves the keypoints.
 
-    python benchmarks/vit_precision.py                  seconds per crop on this CPU
-    python benchmarks/vit_precision.py --device cuda    crops per second, use of the GPU's peak, memory
+    python perf/vit_precision.py                  seconds per crop on this CPU
+    python perf/vit_precision.py --device cuda    crops per second, use of the GPU's peak, memory
 
 Without ``--weights`` the weights are random: times are the same, keypoint changes are those of a random network.
 """

@@ -33,7 +33,7 @@ _SHIFT = 4
 
 
 @dataclass(frozen=True)
-class DrawnHand:
+class SyntheticHand:
     """A hand, its picture in memory, and where its joints were drawn.
 
     Attributes:
@@ -48,23 +48,23 @@ class DrawnHand:
     keypoints_2d: Double
     is_roomy: bool
 
-    def shifted(self, dx: int, dy: int) -> DrawnHand:
+    def shifted(self, dx: int, dy: int) -> SyntheticHand:
         """Return the hand in a picture with ``dx`` more columns on the left and ``dy`` more rows on top."""
         wider = cv2.copyMakeBorder(self.picture, dy, 0, dx, 0, cv2.BORDER_CONSTANT, value=self.picture[0, 0].tolist())
         x1, y1, x2, y2 = self.hand.box_xyxy
         moved = Hand(self.hand.hand_id, (x1 + dx, y1 + dy, x2 + dx, y2 + dy), self.hand.is_right)
-        return DrawnHand(moved, wider, self.keypoints_2d + np.array([dx, dy]), self.is_roomy)
+        return SyntheticHand(moved, wider, self.keypoints_2d + np.array([dx, dy]), self.is_roomy)
 
-    def mirrored(self) -> DrawnHand:
+    def mirrored(self) -> SyntheticHand:
         """Return the hand in the mirrored picture, with the other side."""
         last = self.picture.shape[1] - 1
         x1, y1, x2, y2 = self.hand.box_xyxy
         other = Hand(self.hand.hand_id, (last - x2, y1, last - x1, y2), not self.hand.is_right)
         keypoints = self.keypoints_2d * (-1, 1) + np.array([last, 0])
-        return DrawnHand(other, np.ascontiguousarray(self.picture[:, ::-1]), keypoints, self.is_roomy)
+        return SyntheticHand(other, np.ascontiguousarray(self.picture[:, ::-1]), keypoints, self.is_roomy)
 
 
-def drawn_hands() -> list[DrawnHand]:
+def synthetic_hands() -> list[SyntheticHand]:
     """Return the twelve hands: eight with room around them, then two cut by the border, one grey, one tiny."""
     roomy = [
         _draw(k, length=length, turn=turn, is_right=k % 2 == 0)
@@ -81,7 +81,7 @@ def drawn_hands() -> list[DrawnHand]:
     ]
 
 
-def drawn_labels(hands: list[DrawnHand]) -> HandLabels:
+def synthetic_labels(hands: list[SyntheticHand]) -> HandLabels:
     """Return the labels of drawn hands, for methods that look at the ground truth."""
     keypoints = np.stack([drawn.keypoints_2d for drawn in hands])
     sizes = np.array([drawn.picture.shape[1::-1] for drawn in hands])[:, None]
@@ -106,7 +106,7 @@ def _draw(
     is_right: bool,
     cut: tuple[float, float] = (0.0, 0.0),
     grey: bool = False,
-) -> DrawnHand:
+) -> SyntheticHand:
     """Draw one hand; ``cut`` is the share of its length that lies left of and above the picture."""
     local = (_OPEN_HAND - _MIDDLE) * (1 if is_right else -1, 1) @ _rotation(turn).T * length
     low, high = local.min(0), local.max(0)
@@ -121,7 +121,7 @@ def _draw(
     x1, y1 = (low + origin).tolist()
     x2, y2 = (high + origin).tolist()
     hand = Hand(f"drawn_{number:02d}_{'r' if is_right else 'l'}", (x1, y1, x2, y2), is_right)
-    return DrawnHand(hand, picture, local + origin, not is_cut.any())
+    return SyntheticHand(hand, picture, local + origin, not is_cut.any())
 
 
 def _rotation(degrees: float) -> Double:

@@ -5,7 +5,7 @@ The same pictures, boxes, random weights and settings go through ours in batches
 busy machine slows all of them; the best round of each counts, for the clock and for processor time apart. Reading
 files is left out: pictures are in memory.
 
-    OMP_WAIT_POLICY=PASSIVE python benchmarks/mmpose_speed.py --rounds 5
+    OMP_WAIT_POLICY=PASSIVE python perf/mmpose_speed.py --rounds 5
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """How long push and pull take, beside the server's own bulk import and export of the same tasks.
 
-    python benchmarks/studio.py --hands 5000 --out /tmp/studio
+    python perf/studio.py --hands 5000 --out /tmp/studio
 
 The server's own import takes tasks and predictions in one request per 250 and is never looked at again; it is what a
 push would cost if nothing could get lost.

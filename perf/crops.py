@@ -2,7 +2,7 @@
 
 OpenCV flips the whole picture for a left hand, as the released evaluation does; ours never does.
 
-    python benchmarks/crops.py
+    python perf/crops.py
 """
 
 import argparse

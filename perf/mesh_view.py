@@ -3,7 +3,7 @@
 Both find what is seen at 2 x 2 places of every pixel of the same hand; ours also shades, averages and gives the depth.
 Processor time, so that a busy machine counts less.
 
-    python benchmarks/mesh_view.py
+    python perf/mesh_view.py
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Time the 3D scorer against the official algorithm written as loops, one hand at a time, on as many made-up hands.
 
-Run ``python benchmarks/mesh_protocols.py``; it takes turns, prints a Markdown table and checks that scores agree to six
+Run ``python perf/mesh_protocols.py``; it takes turns, prints a Markdown table and checks that scores agree to six
 digits. The loops run on ``--slice`` hands and are extrapolated. ``--keep FOLDER`` writes the hands in the layout that
 the official ``eval.py`` reads (``ref/evaluation_*.json``, ``res/pred.json``), to time that as well.
 """

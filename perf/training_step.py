@@ -1,6 +1,6 @@
 """Hands per second of a training step alone: forward, backward, both optimisers; crops are ready beforehand.
 
-python benchmarks/training_step.py hamer-tiny base --batch-size 32
+python perf/training_step.py hamer-tiny base --batch-size 32
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Fourteen frames of two Ego4D actions out of a 5-minute 1080p clip, beside decoding all of it to files.
 
-    python benchmarks/frames.py
-    python benchmarks/frames.py --clips h264.mp4 vp9.mp4    clips that are there
+    python perf/frames.py
+    python perf/frames.py --clips h264.mp4 vp9.mp4    clips that are there
 
 The official way is ``ffmpeg -i clip -qscale:v 1 DIR/%10d.jpg``, after which the wanted files are taken. The ways take
 turns; in each round the actions lie elsewhere. It needs 1.5 GB of disk and about 20 minutes.

@@ -1,6 +1,6 @@
 """Sample Ego4D and list New Days, beside a straightforward script on the same made-up data.
 
-    python benchmarks/sampling.py
+    python perf/sampling.py
 
 Ego4D: ``fho_main.json`` and a few 5-minute clips of 540p that it names. The script loads the file, loops over videos,
 actions, frames and boxes, draws with ``random.sample``, decodes each clip it needs to files and copies the wanted ones.

@@ -2,7 +2,7 @@
 
     hint demo-data --format tars -n 17500 --seed 1 --out train/rendered
     hint demo-data -n 300 --seed 777 --out test
-    python benchmarks/ablation_small.py --data train --test test --out runs/ablation
+    python perf/ablation_small.py --data train --test test --out runs/ablation
 
 Four trainings of ``hint train hamer-tiny`` with equal numbers of steps: two networks, each on a small and on a large
 set. A training that is there already is not repeated; the page's last part, written by hand, stays as it is.
@@ -139,7 +139,7 @@ The numbers are in [ablation.json](ablation.json). To make them again, with some
 
     hint demo-data --format tars -n {large_hands} --seed 1 --out train/rendered
     hint demo-data -n {test_hands} --seed 777 --out test
-    python benchmarks/ablation_small.py --data train --test test --out runs/ablation --steps {steps}
+    python perf/ablation_small.py --data train --test test --out runs/ablation --steps {steps}
 """
 
 

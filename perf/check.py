@@ -1,6 +1,6 @@
 """Time the rules of ``hint check`` on 40,000 hands, and the same rules as a plain loop, hand by hand.
 
-Run ``python benchmarks/check.py``; it prints a Markdown table. The loop is written without numpy and apart from the
+Run ``python perf/check.py``; it prints a Markdown table. The loop is written without numpy and apart from the
 rules' code; the tests use it as their slow reference.
 """
 

@@ -1,6 +1,6 @@
 """Kill the server while hands are pushed and pulled and two people save all the time; count what is left.
 
-    python benchmarks/studio_kill.py --hands 3000 --kills 16 --out /tmp/kill
+    python perf/studio_kill.py --hands 3000 --kills 16 --out /tmp/kill
 
 Ends with 1 unless every hand is there once with its prediction and no acknowledged annotation is lost.
 """

@@ -12,7 +12,7 @@ import pytest
 
 from annotation.prelabel.calibrate import calibrate, choose_thresholds, gather
 from annotation.prelabel.calibration import read_calibration
-from annotation.prelabel.run import Request, prelabel
+from annotation.prelabel.run import prelabel
 from hint.errors import InputError
 from hint.files import read_predictions, write_predictions
 from hint.methods.table import create
@@ -107,8 +107,7 @@ def test_the_guess_agrees_with_the_table(write_sample: Sample, tmp_path: Path, r
         def infer(hands: object, prepared: object) -> Predictions:
             return predicted(labels, honest(labels))
 
-    request = Request(manifest, "box-centre", batch_size=12, calibration=calibration)
-    result = prelabel(request, Scored())  # type: ignore[arg-type]
+    result = prelabel(manifest, Scored(), batch_size=12, calibration=calibration)
     rows = result.predictions
     assert rows.occlusion is not None
     assert rows.existence is not None
@@ -131,7 +130,7 @@ def test_scores_without_information_are_told_plainly(
     run = ("prelabel", "calibrate", "--data", folder, "--predictions", tmp_path / "p.npz", *out(tmp_path))
     done = hint(*run)
     assert done.returncode == 1, done.stdout
-    assert "the scores carry no information about occlusion" in done.stderr
+    assert "occlusion is not calibrated: the scores carry no information" in done.stderr
     assert "every existing joint is guessed visible" in done.stderr
     content = read_calibration(tmp_path / "c.toml").content
     assert content.occlusion_below == 0.0
@@ -141,7 +140,7 @@ def test_scores_without_information_are_told_plainly(
     assert done.returncode == 1
     assert json.loads(done.stdout)["occlusion"]["auc"] < 0.2
     done = hint(*run)
-    assert "the scores point the wrong way about occlusion" in done.stderr
+    assert "occlusion is not calibrated: the scores point the wrong way" in done.stderr
 
 
 def test_labels_of_one_kind_cannot_calibrate(
@@ -182,11 +181,11 @@ def test_thresholds_hold_for_the_method_they_were_made_for(
     calibrate(labels, predicted(labels, honest(labels)), tmp_path / "c.toml")
     done = hint("prelabel", manifest, "--method", "mean-pose", "--calibration", tmp_path / "c.toml")
     assert done.returncode == 2
-    assert "c.toml was made for box-centre, whose scores mean something else" in done.stderr
+    assert "c.toml was made for box-centre, whose scores" in done.stderr
     assert hint("prelabel", manifest, "--method", "box-centre", "--calibration", tmp_path / "c.toml").returncode == 0
     for text, words in (
-        ("x", "is no calibration"),
-        ("schema_version = 1", "is no calibration: method: Field required"),
+        ("x", "is not a calibration file"),
+        ("schema_version = 1", "is not a calibration file: method: Field required"),
         ((tmp_path / "c.toml").read_text() + "more = 1\n", "Extra inputs"),
     ):
         (tmp_path / "d.toml").write_text(text)
@@ -194,4 +193,4 @@ def test_thresholds_hold_for_the_method_they_were_made_for(
         assert done.returncode == 2
         assert words in done.stderr
     done = hint("prelabel", "calibrate", "--data", manifest.parent, "--predictions", "p.npz", "--out", "c.json")
-    assert (done.returncode, "name a .toml file" in done.stderr) == (2, True)
+    assert (done.returncode, "use the suffix .toml" in done.stderr) == (2, True)

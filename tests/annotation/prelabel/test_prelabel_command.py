@@ -15,7 +15,7 @@ import pytest
 
 from annotation.prelabel.hands import Shard
 from annotation.prelabel.merge import merge
-from annotation.prelabel.run import Request, prelabel
+from annotation.prelabel.run import prelabel
 from hint.files import read_predictions, write_predictions
 from hint.methods import mediapipe
 from hint.methods.mmpose.card import missing_parts
@@ -63,7 +63,7 @@ def test_predictions_lie_beside_the_manifest_with_a_first_guess(hint: Hint, writ
     before = path.read_bytes()
     again = hint("prelabel", "--method", "box-centre", manifest)
     assert "12 hands reused" in again.stderr
-    assert "every joint in the frame is guessed to be visible" in again.stderr
+    assert "every joint inside the frame is guessed visible" in again.stderr
     assert path.read_bytes() == before
 
 
@@ -73,7 +73,7 @@ def test_any_method_will_do(name: str, write_sample: Sample) -> None:
         pytest.skip(f"mediapipe {lacking}")
     manifest, labels = write_sample(3)
     options = MethodOptions(device="cpu", weights="tiny-random" if name == "hamer" else None)
-    result = prelabel(Request(manifest, name), create(name, options))
+    result = prelabel(manifest, create(name, options))
     rows = read_predictions(result.path)
     assert rows.hand_id.tolist() == sorted(labels.hand_id.tolist())
     assert rows.meta["prelabel"]["occlusion_from"] == ("score" if name == "mediapipe" else "nothing")
@@ -126,7 +126,7 @@ def test_pictures_that_cannot_be_used_are_exit_1(hint: Hint, write_sample: Sampl
     # 12 hands, 4 of them: 0, 4, 7, 11; the broken one is not among them.
     assert done.returncode == 0, done.stderr
     assert "note: random weights" in done.stderr
-    assert "the threshold of occlusion is not calibrated" in done.stderr
+    assert "the occlusion threshold is not calibrated" in done.stderr
     rows = read_predictions(manifest.with_name("TEST_newdays_img.mmpose.npz"))
     assert rows.hand_id.tolist() == [str(labels.hand_id[k]) for k in (0, 4, 7, 11)]
     assert rows.score is not None
@@ -137,7 +137,7 @@ def test_a_picture_that_is_cut_short_fails_alone(mmpose: Method, write_sample: S
     manifest, labels = write_sample(4)
     picture = Path(str(labels.image[1]))
     picture.write_bytes(picture.read_bytes()[:300])
-    result = prelabel(Request(manifest, "mmpose"), mmpose)
+    result = prelabel(manifest, mmpose)
     assert list(result.failures) == [str(labels.hand_id[1])]
     assert not result.is_complete
     assert len(read_predictions(result.path)) == 3
@@ -145,14 +145,12 @@ def test_a_picture_that_is_cut_short_fails_alone(mmpose: Method, write_sample: S
 
 def test_new_thresholds_need_no_new_predictions(mmpose: Method, write_sample: Sample, tmp_path: Path) -> None:
     manifest, _ = write_sample(4)
-    first = prelabel(Request(manifest, "mmpose"), mmpose)
+    first = prelabel(manifest, mmpose)
     assert first.predictions.occlusion is not None
     assert not first.predictions.occlusion.any(), "SimCC scores of random weights lie above 1"
     calibration = tmp_path / "c.toml"
     calibration.write_text(CALIBRATION.format(occlusion_below=1.5))
-    from annotation.prelabel.calibration import read_calibration
-
-    second = prelabel(Request(manifest, "mmpose", calibration=read_calibration(calibration)), mmpose)
+    second = prelabel(manifest, mmpose, calibration=calibration)
     assert second.reused == 4
     kept = read_predictions(second.path)
     assert np.array_equal(kept.occlusion, kept.existence)
@@ -203,7 +201,7 @@ def test_a_method_that_knows_occlusion_is_believed(write_sample: Sample) -> None
             return replace(rows, occlusion=np.arange(21)[None].repeat(len(rows), 0) == 4)
 
     for _ in range(2):
-        result = prelabel(Request(manifest, "knows"), Knows())  # type: ignore[arg-type]
+        result = prelabel(manifest, Knows())  # type: ignore[arg-type]
         rows = read_predictions(result.path)
         assert rows.occlusion is not None
         assert rows.occlusion[:, 4].all()
@@ -230,15 +228,15 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_run_goes_on(mmpose: Method, hint
     said = process.stderr.read()
     assert process.wait(timeout=60) == 130, said
     assert "Traceback" not in said
-    assert "the same command goes on from there" in said
+    assert "run the same command to continue" in said
     path = manifest.with_name("TEST_newdays_img.mmpose.npz")
     done = len(read_predictions(path))
     assert 3 <= done < 16
-    result = prelabel(Request(manifest, "mmpose"), mmpose)
+    result = prelabel(manifest, mmpose)
     assert result.reused == done
     resumed = path.read_bytes()
     path.unlink()
-    prelabel(Request(manifest, "mmpose"), mmpose)
+    prelabel(manifest, mmpose)
     assert path.read_bytes() == resumed
 
 
@@ -247,10 +245,10 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_run_goes_on(mmpose: Method, hint
 
 def test_shards_merge_to_the_bytes_of_one_run(mmpose: Method, write_sample: Sample) -> None:
     manifest, _ = write_sample(12)
-    whole = prelabel(Request(manifest, "mmpose", batch_size=5), mmpose)
+    whole = prelabel(manifest, mmpose, batch_size=5)
     expected = whole.path.read_bytes()
     whole.path.unlink()
-    parts = [prelabel(Request(manifest, "mmpose", Shard(k, 3), batch_size=2), mmpose).path for k in (1, 2, 3)]
+    parts = [prelabel(manifest, mmpose, shard=f"{k}/3", batch_size=2).path for k in (1, 2, 3)]
     assert [part.name for part in parts] == [f"TEST_newdays_img.mmpose.{k}of3.npz" for k in (1, 2, 3)]
     merged = merge([part for part in reversed(parts) if part.exists()])
     assert merged.path == whole.path
@@ -285,13 +283,13 @@ def test_mixed_shards_are_refused(hint: Hint, write_sample: Sample, tmp_path: Pa
     (folder / f"{mean}.2of2.npz").replace(two)
     done = hint("prelabel", "merge", one, two)
     assert done.returncode == 2
-    assert "was made otherwise than" in only_line(done)
+    assert "were not made the same way" in only_line(done)
     assert "(they differ in method, fingerprint)" in only_line(done)
     assert not (folder / f"{box}.npz").exists()
     copy = folder / f"{box}.2of2.npz"
     copy.write_bytes(one.read_bytes())
-    assert "several shards hold the same hands" in only_line(hint("prelabel", "merge", one, copy))
-    assert "no shards by their names" in only_line(hint("prelabel", "merge", manifest))
+    assert "several shards contain the same hands" in only_line(hint("prelabel", "merge", one, copy))
+    assert "not named like shards" in only_line(hint("prelabel", "merge", manifest))
     foreign = tmp_path / "x.mine.1of2.npz"
     write_predictions(foreign, replace(read_predictions(one), meta={}))
     assert "was not written by hint prelabel" in only_line(hint("prelabel", "merge", foreign))
@@ -303,7 +301,7 @@ ERRORS = {
     "unknown method": (["--method", "mmpos"], 2, "did you mean mmpose"),
     "shard": (["--method", "box-centre", "--shard", "3/2"], 2, "write number/count"),
     "setting": (["--method", "mmpose", "--set", "flip"], 2, "write key=value"),
-    "control": (["--method", "oracle-noise"], 2, "looks at the ground truth"),
+    "control": (["--method", "oracle-noise"], 2, "uses the ground truth"),
     "calibration": (["--method", "box-centre", "--calibration", "no.toml"], 2, "no.toml: No such file"),
     "weights": (["--method", "mmpose"], 3, "hint fetch rtmpose-m-hand5"),
 }
@@ -330,7 +328,7 @@ def test_manifests_that_cannot_be_read(hint: Hint, write_sample: Sample, tmp_pat
     done = hint("prelabel", manifest, "--method", "hamer", "--weights", "tiny-random", "--mano", "procedural")
     assert done.returncode == 3
     assert "1 of 12 pictures of" in only_line(done)
-    assert "repeat the hint sample command" in only_line(done)
+    assert "rerun the hint sample command" in only_line(done)
 
 
 def test_results_of_other_settings_are_not_touched(hint: Hint, write_sample: Sample) -> None:
@@ -340,7 +338,7 @@ def test_results_of_other_settings_are_not_touched(hint: Hint, write_sample: Sam
     path = manifest.with_name("TEST_newdays_img.box-centre.npz")
     done = hint(*run, "--overwrite", "never")
     assert done.returncode == 2
-    assert "is there already" in only_line(done)
+    assert "already exists" in only_line(done)
     rows = read_predictions(path)
     write_predictions(path, replace(rows, meta={**rows.meta, "fingerprint": {"version": 0}}))
     before = path.read_bytes()

@@ -57,7 +57,7 @@ class Criterion:
     Attributes:
         id: Name on the command line and in files.
         level: An error cannot be meant so; a warning is worth a look.
-        says: One line.
+        description: One line.
         threshold: Largest value that is in order.
         unit: Of the value.
         low: Whether values up to the threshold are the findings, instead of those above it.
@@ -66,11 +66,21 @@ class Criterion:
 
     id: str
     level: Level
-    says: str
+    description: str
     threshold: float
     unit: str
     low: bool = field(default=False, kw_only=True)
     needs: str = field(default="", kw_only=True)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {
+            "rule": self.id,
+            "level": self.level,
+            "says": self.description,
+            "threshold": self.threshold,
+            "unit": self.unit,
+        }
 
     def found(self, value: Double) -> Bool:
         """Return (N,) whether values are findings; NaN is none."""
@@ -83,7 +93,7 @@ class Criterion:
 
     def message(self, value: float, name: str = "") -> str:
         """Say what was found."""
-        what = f"{self.says}: {name}, " if name else f"{self.says}: "
+        what = f"{self.description}: {name}, " if name else f"{self.description}: "
         return f"{what}{value:.4g} {self.unit} (limit {self.threshold:g})"
 
 

@@ -19,7 +19,7 @@ from hint.types import HandLabels
 _SHARED = KINDS["shared clip"]
 
 SHARED_CLIP = Criterion(
-    "shared-clip", "warning" if _SHARED.level == "warning" else "error", _SHARED.says, 1, "splits",
+    "shared-clip", "warning" if _SHARED.level == "warning" else "error", _SHARED.description, 1, "splits",
     needs="several splits",
 )  # fmt: skip
 NEAR_DUPLICATE = Criterion(
@@ -42,7 +42,7 @@ class LabelSet:
     """Annotations that were given together.
 
     Attributes:
-        source: Path they were read from: one annotator, where several annotated the same.
+        source: Path they were read from; tells annotators apart if several annotated the same hands.
         labels: Hands of one subset.
     """
 

@@ -15,14 +15,14 @@ class Kind:
 
     Attributes:
         level: A problem makes results wrong or commands fail; a warning is worth a look.
-        says: What is meant, as a heading of the ids.
+        description: What is wrong, as a heading for the ids.
         advice: What to do; ``{root}`` stands for the folder, quoted for a shell.
         by_folder: Whether to name folders instead of ids, where there are thousands of ids.
         can_cut: Whether cutting Ego4D's frames mends those of Ego4D.
     """
 
     level: Level
-    says: str
+    description: str
     advice: str
     by_folder: bool = False
     can_cut: bool = False

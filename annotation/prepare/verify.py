@@ -75,7 +75,7 @@ class Report:
             {
                 "kind": finding.kind,
                 "level": finding.level,
-                "says": KINDS[finding.kind].says,
+                "says": KINDS[finding.kind].description,
                 "advice": self.advice(finding),
                 "total": len(finding.ids),
                 "ids": list(finding.ids),

@@ -115,7 +115,7 @@ def _key(hand: SourceHand, unit: str) -> Hashable:
     return hand.hand_id if unit == "hand" else (hand.clip_id, hand.action, hand.is_right)
 
 
-def sample(candidates: Candidates, n: int, seed: int) -> list[Chosen]:
+def draw_sample(candidates: Candidates, n: int, seed: int) -> list[Chosen]:
     """Draw n units: of a frame one hand, of a sequence all.
 
     Every stratum walks its units in an order of its own, which depends on the seed, the folder and the stratum alone,

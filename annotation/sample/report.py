@@ -16,7 +16,7 @@ from typing import Any
 from annotation.sample.distribution import Comparison, Described, Distribution, compare, distribution, holm
 from annotation.sample.examples import Example, examples
 from annotation.sample.plots import Drawn, draw_distributions
-from annotation.sample.run import Summary, read_summary, summary_path
+from annotation.sample.summary import Summary, read_summary, summary_path
 from hint.errors import InputError
 from hint.files import write_bytes
 from hint.files.manifest import SampledHand, read_manifest

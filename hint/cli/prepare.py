@@ -59,7 +59,7 @@ def _show(report: Report) -> None:
         shown = finding.shown()
         ids = ", ".join(shown[:5]) + (", ..." if len(shown) > 5 else "")
         typer.secho(finding.level, fg="red" if finding.level == "problem" else "yellow", bold=True, nl=False)
-        typer.echo(f": {KINDS[finding.kind].says} ({len(finding.ids)}): {ids}")
+        typer.echo(f": {KINDS[finding.kind].description} ({len(finding.ids)}): {ids}")
         typer.echo(f"         {printable(report.advice(finding))}")
     if report.zip_md5:
         typer.echo(f"MD5 of the official zip: {report.zip_md5}")

@@ -24,7 +24,7 @@ from annotation.agreement.measure import (
 from annotation.agreement.pairs import pair
 from annotation.agreement.palm import Palm, parse_palm
 from annotation.agreement.result import Agreement
-from annotation.agreement.run import Request, measure_agreement
+from annotation.agreement.run import measure_agreement
 from hint.errors import InputError, UnknownNameError
 from hint.files import write_pairs
 from hint.types import HandLabels
@@ -36,7 +36,7 @@ Make = Callable[..., HandLabels]
 def agreement(a: HandLabels, b: HandLabels, folder: Path, palm: Palm | None = None) -> Agreement:
     write_pairs(folder / "a", a)
     write_pairs(folder / "b", b)
-    return measure_agreement(Request(folder / "a", folder / "b", palm or Palm()))[0]
+    return measure_agreement(folder / "a", folder / "b", palm or Palm())[0]
 
 
 def test_kappa_by_hand() -> None:

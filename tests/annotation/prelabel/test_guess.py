@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotation.prelabel.guess import Thresholds, guess, inside_frame, joint_scores
-from annotation.prelabel.hands import WHOLE, Shard
+from annotation.prelabel.hands import Shard
 from hint.errors import InputError
 from hint.files import read_predictions, write_predictions
 from hint.types import Predictions
@@ -96,7 +96,7 @@ def test_inside_is_the_rule_of_the_released_labels(points: list[tuple[float, flo
 def test_shards_share_out_every_hand_once(ids: list[str], count: int) -> None:
     shards = [Shard(number, count) for number in range(1, count + 1)]
     assert all(sum(shard.holds(hand_id) for shard in shards) == 1 for hand_id in ids)
-    assert all(WHOLE.holds(hand_id) for hand_id in ids)
+    assert all(Shard().holds(hand_id) for hand_id in ids)
 
 
 def test_shards_stay_the_same_for_ever() -> None:

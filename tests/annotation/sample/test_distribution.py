@@ -13,8 +13,8 @@ from annotation.sample.distribution import (
     distribution,
     holm,
 )
-from annotation.sample.draw import Candidates, sample
-from annotation.sample.run import describe
+from annotation.sample.draw import Candidates, draw_sample
+from annotation.sample.write import describe
 from hint.sources import Pool, SourceHand
 
 Found = Callable[..., Candidates]
@@ -82,7 +82,7 @@ def test_nothing_to_compare_is_no_verdict(sampled: Distribution) -> None:
 
 def p_values(candidates: Candidates, n: int, seeds: range) -> np.ndarray:
     pool = distribution([[describe(candidates.policy, hand) for hand in unit] for unit in candidates.units])
-    drawn = (sample(candidates, n, seed) for seed in seeds)
+    drawn = (draw_sample(candidates, n, seed) for seed in seeds)
     counted = (distribution([[describe(candidates.policy, one.hand)] for one in chosen]) for chosen in drawn)
     return np.array([[c.p_value for c in compare(pool, one, len(candidates.units)) if c.degrees] for one in counted])
 
@@ -110,7 +110,7 @@ def test_a_biased_sample_is_found_out(newdays: Pool, found: Found) -> None:
     """The test can fail: a sample without left hands that hold something differs in side and contact."""
     candidates = found(newdays.hands, "newdays", "test")
     pool = distribution([[describe(candidates.policy, hand) for hand in unit] for unit in candidates.units])
-    chosen = [one.hand for one in sample(candidates, 1754, 0) if biased(one.hand)]
+    chosen = [one.hand for one in draw_sample(candidates, 1754, 0) if biased(one.hand)]
     found_out = compare(pool, distribution([[describe(candidates.policy, hand)] for hand in chosen]), 7000)
     small = {one.feature for one in found_out if one.p_value < 1e-4}
     assert {"side", "contact", "interaction"} <= small

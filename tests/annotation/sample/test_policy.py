@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotation.prepare.release import HANDS
-from annotation.sample.draw import gather, sample
+from annotation.sample.draw import draw_sample, gather
 from annotation.sample.policy import Draw, Stratum, list_policies, load_policy
 from hint.errors import InputError, UnknownNameError
 from hint.sources import LeftOut, SourceHand
@@ -100,7 +100,7 @@ def test_a_policy_of_ones_own_needs_no_code(tmp_path: Path, hands: Hands) -> Non
     policy = load_policy(str(path))
     left_out = LeftOut()
     found = gather(hands(3, n_videos=200), policy, *policy.draw("newdays", "train"), left_out)
-    chosen = sample(found, 40, seed=0)
+    chosen = draw_sample(found, 40, seed=0)
     small = [one.hand for one in chosen if one.stratum == "small left"]
     assert len(small) == 10
     for hand in small:

@@ -14,7 +14,8 @@ import pytest
 from annotation.sample.examples import SIDE, examples
 from annotation.sample.policy import load_policy
 from annotation.sample.report import compare_manifest, write_report
-from annotation.sample.run import Request, candidates, make_sample, summary_path
+from annotation.sample.summary import summary_path
+from annotation.sample.write import SampleOptions, candidates, write_sample
 from hint.errors import InputError
 from hint.files.manifest import read_manifest, write_manifest
 from hint.images import read_image, write_image
@@ -32,15 +33,15 @@ def make(hands: Callable[..., list[SourceHand]], tmp_path: Path) -> Make:
     def draw(split: str, n: int, policy: str = "paper-v1", out: str = "out") -> Path:
         listed = hands(11, n_videos=400)
         pool = Pool(listed, LeftOut(), (), root)
-        request = Request("newdays", split, False, 0, load_policy(policy), tmp_path / out)  # type: ignore[arg-type]
-        found = candidates(request, pool)
+        options = SampleOptions("newdays", split, False, 0, load_policy(policy), tmp_path / out)
+        found = candidates(options, pool)
         write_image(root / "one.jpg", read_image(_blank(root)))
         for hand in listed:
             path = root / hand.file
             path.parent.mkdir(exist_ok=True)
             if not path.exists():
                 path.hardlink_to(root / "one.jpg")
-        return make_sample(request, pool, found, n)
+        return write_sample(options, pool, found, n)
 
     return draw
 

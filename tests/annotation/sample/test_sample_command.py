@@ -145,8 +145,8 @@ def test_a_run_goes_on_and_never_mixes_samples(hands23: Path, tmp_path: Path) ->
     (tmp_path / "VAL_newdays_img.jsonl").unlink()
     hint(*common, "-n", 30)
     assert contents(tmp_path) == whole
-    assert "holds another sample" in error(hint(*common, "-n", 31, code=2))
-    assert "holds the same sample" in error(hint(*common, "-n", 30, "--overwrite", "never", code=2))
+    assert "contains another sample" in error(hint(*common, "-n", 31, code=2))
+    assert "contains the same sample" in error(hint(*common, "-n", 30, "--overwrite", "never", code=2))
     assert contents(tmp_path) == whole
     own = tmp_path / "VAL_newdays_img" / "mine.jpg"
     own.touch()
@@ -179,7 +179,7 @@ def test_ctrl_c_keeps_the_pictures_and_the_next_run_goes_on(hands23: Path, tmp_p
     said = process.stderr.read()
     assert process.wait(timeout=60) == 130, said
     assert "Traceback" not in said
-    assert "the same command goes on from there" in said
+    assert "run the same command to continue" in said
     pictures = {path.name for path in (tmp_path / "TRAIN_newdays_img").iterdir()}
     assert 5 <= len(pictures) < 300
     assert not any(name.startswith(".") for name in pictures), "no partial file"
@@ -363,11 +363,14 @@ def test_a_broken_manifest_names_file_and_line(hands23: Path, tmp_path: Path) ->
 
 
 USAGE = {
-    "no number": (["newdays", "--root", "ROOT", "--split", "val"], "how many? give -n N"),
+    "no number": (["newdays", "--root", "ROOT", "--split", "val"], "pass -n N"),
     "absent root": (["newdays", "--root", "nowhere", "--split", "val", "-n", "3"], "nowhere: no such folder"),
     "empty root": (["visor", "--root", ".", "--split", "val", "-n", "3"], "holds no VISOR"),
     "other source": (["ego4d", "--root", "ROOT", "--split", "val", "-n", "3"], "holds no Ego4D"),
-    "clips elsewhere": (["newdays", "--root", "ROOT", "--split", "val", "-n", "3", "--clips", "."], "are for ego4d"),
+    "clips elsewhere": (
+        ["newdays", "--root", "ROOT", "--split", "val", "-n", "3", "--clips", "."],
+        "apply to ego4d only",
+    ),
     "policy": (
         ["newdays", "--root", "ROOT", "--split", "val", "-n", "3", "--policy", "paper"],
         "did you mean paper-v1",

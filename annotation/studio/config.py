@@ -1,7 +1,7 @@
 """The labelling configuration: one control for the 21 joints, one for the state of each point.
 
-Both controls label the same region, so that one key flips the state of a point and a rubber band flips many. The joint
-comes first in every region: it decides the colour, and the server lets no joint be used twice.
+Both controls label the same region, so that one key changes the state of a point, and a selection changes many. The
+joint comes first in every region: it determines the colour, and the server allows each joint only once.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from xml.etree import ElementTree
 from hint.errors import InputError
 from hint.skeleton import FINGER_COLOURS, FINGER_OF_JOINT, JOINT_NAMES
 
-#: Names of the controls and of the picture, as they come back in every result.
+#: Names of the controls and of the picture, as in every result.
 IMAGE, JOINT, STATE, STATUS, COMMENT = "image", "kp", "state", "hand_status", "comment"
 
 VISIBLE, OCCLUDED, OUT_OF_FRAME = "visible", "occluded", "out_of_frame"
 OK, UNUSABLE = "ok", "unusable"
 
-#: Keys Label Studio keeps for itself: unselect, move tool, hand tool, key point tool, size of the brush.
+#: Keys reserved by Label Studio: unselect, move tool, hand tool, key point tool, size of the brush.
 RESERVED_KEYS = frozenset("uvhk[]")
 JOINT_KEYS = tuple("1234567890qwertyasdfg")
 STATE_KEYS = {VISIBLE: "z", OCCLUDED: "x", OUT_OF_FRAME: "c"}
 STATUS_KEYS = {OK: "n", UNUSABLE: "m"}
 
 _STATE_COLOURS = {VISIBLE: "#00c853", OCCLUDED: "#111111", OUT_OF_FRAME: "#ff00ff"}
-#: The skeleton's near-white wrist would vanish on skin and in the list.
+#: The skeleton's near-white wrist would be invisible on skin and in the list.
 _WRIST_COLOUR = "#8c8c8c"
 
 GUIDELINES = """\
@@ -83,28 +83,28 @@ def _joint_colour(joint: int) -> str:
 
 
 def require_unchanged(config: str, project: str) -> None:
-    """Refuse a project whose configuration is not the one written here.
+    """Refuse a project whose configuration is not the current one.
 
     Raises:
         InputError: If controls, labels or their attributes differ.
     """
     if _canonical(config) != _canonical(label_config()):
         raise InputError(
-            f"project {project!r} has another labelling configuration than hint writes; restore it (hint studio config "
-            "prints it, Settings > Labeling Interface takes it) or choose another project"
+            f"the labelling configuration of project {project!r} was changed; restore it (hint studio config prints "
+            "it, paste it into Settings > Labeling Interface) or use another project"
         )
 
 
 def require_same_meaning(config: str, project: str) -> None:
-    """Refuse a project whose answers cannot be read: colours, keys and layout may differ, names may not.
+    """Refuse a project whose labels cannot be read: colours, keys and layout may differ, names may not.
 
     Raises:
-        InputError: If the joints, the states or the choices have other names.
+        InputError: If joints, states or choices were renamed.
     """
     if _names(config) != _names(label_config()):
         raise InputError(
-            f"project {project!r}: the names of joints, states or choices were changed in its labelling configuration; "
-            "restore them (hint studio config prints it), then pull"
+            f"project {project!r}: joints, states or choices were renamed in its labelling configuration; restore it "
+            "(hint studio config prints it), then pull"
         )
 
 

@@ -102,7 +102,7 @@ def test_a_picture_that_is_gone_comes_back(server: Any, sample: Any) -> None:
     file = server.data / "pictures" / f"project-{project.id}" / f"{sample.ids[0]}.jpg"
     before = file.read_bytes()
     file.unlink()
-    assert "1 pictures were gone" in push(server, sample, "gone pictures", "--margin", 3).stderr
+    assert "1 missing pictures restored" in push(server, sample, "gone pictures", "--margin", 3).stderr
     assert file.read_bytes() == before
 
 
@@ -114,8 +114,8 @@ def test_predictions_may_come_later(server: Any, sample: Any) -> None:
     points[3, 7] = np.nan
     write_predictions(sample.predictions, Predictions(some.hand_id, points, meta={"method": "hamer"}))
     done = push(server, sample, "bare first")
-    assert "0 new, 11 got their points" in done.stdout
-    assert f"1 hands have no full prediction and start without points: {sample.ids[3]}" in done.stderr
+    assert "0 new, 11 got points" in done.stdout
+    assert f"1 hands have no complete prediction, so no initial points: {sample.ids[3]}" in done.stderr
     found = {task["data"]["hand_id"]: task for task in tasks_of(server, "bare first")}
     assert {hand_id for hand_id, task in found.items() if not task["predictions"]} == {sample.ids[3]}
     assert found[sample.ids[0]]["predictions"][0]["model_version"] == "hamer"
@@ -130,7 +130,7 @@ def test_what_is_there_is_never_changed(server: Any, sample: Any) -> None:
     moved = read_predictions(sample.predictions)
     write_predictions(sample.predictions, Predictions(moved.hand_id, moved.keypoints_2d + 1))
     said = error(push(server, sample, "unchanged", code=2))
-    assert "12 hands are in project 'unchanged' with other points put in beforehand" in said
+    assert "project 'unchanged' contains 12 hands with other initial points" in said
     renamed = sample.predictions.with_name("other.npz")
     shutil.copy(sample.predictions, renamed)
     fresh = sample.manifest.with_name("more.jsonl")
@@ -141,7 +141,7 @@ def test_what_is_there_is_never_changed(server: Any, sample: Any) -> None:
     )
     write_predictions(renamed, Predictions(np.array(["ND_000video999_frame000000_l"]), moved.keypoints_2d[:1]))
     done = server.hint("studio", "push", fresh, "--predictions", renamed, "--project", "unchanged", code=2)
-    assert "holds predictions of guess, not of other" in error(done)
+    assert "contains predictions of guess, not of other" in error(done)
     assert tasks_of(server, "unchanged") == before
 
 
@@ -175,9 +175,11 @@ def test_a_changed_configuration_is_refused(server: Any, sample: Any) -> None:
     project = studio.find("changed config")
     changed = project.label_config.replace("out_of_frame", "gone")
     studio.api.projects.update(id=project.id, label_config=changed)
-    assert "has another labelling configuration" in error(push(server, sample, "changed config", code=2))
+    assert "the labelling configuration of project 'changed config' was changed" in error(
+        push(server, sample, "changed config", code=2)
+    )
     done = server.hint("studio", "pull", "--project", "changed config", "--out", sample.folder / "out", code=2)
-    assert "names of joints, states or choices were changed" in error(done)
+    assert "joints, states or choices were renamed" in error(done)
 
 
 def test_pictures_can_be_uploaded(server: Any, sample: Any) -> None:
@@ -213,7 +215,7 @@ def test_a_wrong_token_is_one_line(server: Any, sample: Any) -> None:
         ("double", 3, "--project", "wrong token"),
     ):
         done = server.hint("studio", *command, "--token", "0" * 40, code=2)
-        assert f"{server.url} refused the token (401)" in error(done)
+        assert f"{server.url} rejected the token (401)" in error(done)
     assert not (sample.folder / "out").exists()
 
 
@@ -230,7 +232,7 @@ def test_without_a_server_it_says_how_to_get_one(server: Any, sample: Any, tmp_p
     done = server.hint("studio", "status", HINT_HOME=str(tmp_path / "home"), code=3)
     assert "start one with hint studio serve" in error(done)
     done = server.hint("studio", "status", "--url", "localhost:8089", "--token", "x", code=2)
-    assert "is no address of a server" in error(done)
+    assert "is not a server address" in error(done)
 
 
 @contextmanager
@@ -264,7 +266,7 @@ def answering(status: int, body: bytes, seconds: float = 0, kind: str = "text/ht
         ((200, b"<html>hello</html>"), (), "answered with a web page (200), not JSON"),
         ((404, b"<html>hello</html>"), (), "answered with a web page (404), not JSON"),
         ((502, b"<html>Bad Gateway</html>"), (), "failed (502: a web page)"),
-        ((200, b'{"id": 5', 0, "application/json"), (), "answered something no Label Studio 1.23 would"),
+        ((200, b'{"id": 5', 0, "application/json"), (), "did not answer like Label Studio 1.23 would"),
         ((200, b"{}", 5), ("--timeout", 1), "did not answer in time"),
     ],
 )
@@ -281,6 +283,6 @@ def test_what_cannot_be_pushed_is_said(server: Any, sample: Any) -> None:
     assert "names of 3 to 50 characters" in error(push(server, sample, "ab", code=2))
     assert "not both" in error(push(server, sample, "both", "--upload", "--served", sample.folder, code=2))
     where = ("--url", "http://127.0.0.2:9", "--token", "x")
-    assert "where shall the pictures go?" in error(push(server, sample, "where", *where, code=2))
+    assert "choose --upload or --served DIR" in error(push(server, sample, "where", *where, code=2))
     done = server.hint("studio", "pull", "--project", "never pushed", "--out", sample.folder / "out", code=2)
     assert "has no project 'never pushed'" in error(done)

@@ -62,12 +62,12 @@ def test_it_tells_nobody(server: Any) -> None:
 
 def test_a_taken_port_or_folder_is_one_line(server: Any, new_server: Callable[..., Any]) -> None:
     done = server.hint("studio", "serve", "--port", server.port, code=2)
-    assert f"port {server.port} is in use; give another one" in done.stderr
+    assert f"port {server.port} is in use; choose another" in done.stderr
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         free = probe.getsockname()[1]
     done = server.hint("studio", "serve", "--port", free, code=1)
-    assert "another hint studio serve runs on" in done.stderr
+    assert "another hint studio serve uses" in done.stderr
 
 
 def test_ctrl_c_stops_it_and_the_next_start_makes_a_backup(server: Any) -> None:
@@ -135,7 +135,7 @@ def free_port() -> int:
 def test_a_server_that_hint_did_not_set_up_is_left_alone(server: Any, tmp_path: Path) -> None:
     (tmp_path / "label_studio.sqlite3").write_bytes(b"")
     done = server.hint("studio", "serve", "--port", free_port(), "--data", tmp_path, code=2)
-    assert "holds a Label Studio whose login hint does not know" in done.stderr
+    assert "contains a Label Studio that hint did not set up" in done.stderr
 
 
 def test_config_is_printed_or_written(server: Any, tmp_path: Path) -> None:

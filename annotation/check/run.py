@@ -148,11 +148,13 @@ def _picture_sizes(sets: Sequence[LabelSet]) -> list[Double]:
     """Return (N,2) sizes of each set's pictures from their headers; NaN where a picture is missing or unreadable."""
     if not any(Path(image).is_file() for one in sets for image in one.labels.image.tolist() if image):
         return [_unknown(one) for one in sets]
-    from annotation.prepare.hand_files import look_at
+    from annotation.prepare.hand_files import inspect_picture
     from annotation.prepare.reading import in_parallel
 
     paths = [Path(image) for one in sets for image in one.labels.image.tolist()]
-    pictures = in_parallel(lambda path: look_at(path) if path.is_file() else None, paths, "looking at pictures")
+    pictures = in_parallel(
+        lambda path: inspect_picture(path) if path.is_file() else None, paths, "reading picture sizes"
+    )
     sizes = np.array([p.size if p and p.size and not p.wrong else (np.nan, np.nan) for p in pictures], np.float64)
     ends = np.cumsum([len(one.labels) for one in sets])
     return np.split(sizes, ends[:-1])

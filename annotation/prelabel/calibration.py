@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
 
 from annotation.prelabel.guess import Thresholds
-from hint.errors import InputError
+from hint.errors import InputError, first_problem
 from hint.files import write_bytes
 from hint.types import Method
 
@@ -175,9 +175,7 @@ def read_calibration(path: Path) -> Calibration:
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; create it with hint prelabel calibrate") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise InputError(f"{path} is not a calibration file: {where}: {first['msg']}") from error
+        raise InputError(f"{path} is not a calibration file: {first_problem(error)}") from error
     except (ValueError, TypeError) as error:
         raise InputError(f"{path} is not a calibration file: {error}") from error
     return Calibration(path, content, hashlib.sha256(raw).hexdigest())

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from annotation.sample.distribution import Distribution
-from hint.errors import InputError
+from hint.errors import InputError, first_problem
 from hint.files import write_bytes
 
 
@@ -75,5 +75,5 @@ def read_summary(path: Path) -> Summary:
         return Summary.model_validate_json(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; hint sample writes this file beside the manifest") from error
-    except ValueError as error:
-        raise InputError(f"{path} is not the summary of a sample: {error}") from error
+    except ValidationError as error:
+        raise InputError(f"{path} is not the summary of a sample: {first_problem(error)}") from error

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from annotation.studio.config import COMMENT, IMAGE, JOINT, OCCLUDED, OK, OUT_OF_FRAME, STATE, STATUS, VISIBLE
+from hint.errors import first_problem
 from hint.skeleton import JOINT_NAMES, N_JOINTS
 
 #: Width of a point, percent. Points without a width are not drawn, and no point can be dragged closer to the far edges
@@ -132,8 +133,7 @@ def read_task(data: Mapping[str, Any]) -> tuple[str, HandTask]:
     try:
         return data["hand_id"], HandTask.model_validate(data["hint"])
     except ValidationError as error:
-        first = error.errors()[0]
-        raise ValueError(f"its data was changed: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise ValueError(f"its data was changed: {first_problem(error)}") from error
 
 
 def results(task: HandTask) -> list[dict[str, Any]]:

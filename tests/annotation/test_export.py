@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from command import hint
 
 from annotation.studio.pull import PullRecord
 from hint.files import read_coco, read_evaluation_npz, read_labels, write_json, write_pairs
 from hint.images import write_image
 from hint.types import HandLabels
 
-HINT = Path(sys.executable).with_name("hint")
 ANN, BEN, CID = "ann@example.com", "ben@example.com", "cid@example.com"
-
-
-def hint(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([str(HINT), *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
 
 
 def record(labels: dict[str, int]) -> PullRecord:

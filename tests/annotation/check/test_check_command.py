@@ -1,8 +1,6 @@
 """``hint check`` as a person types it."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command import error, hint
 
 from annotation.check.geometry import palm_spread
 from annotation.check.hands import Hands
@@ -17,21 +16,6 @@ from annotation.check.rules import RULES
 from hint.files import read_labels, write_coco, write_evaluation_npz, write_pairs, write_predictions
 from hint.images import read_image, write_image
 from hint.types import HandLabels, Predictions
-
-HINT = Path(sys.executable).with_name("hint")
-
-
-def hint(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([HINT, *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == code, done.stderr + done.stdout
-    assert "Traceback" not in done.stderr
-    return done
-
-
-def error(done: subprocess.CompletedProcess[str]) -> str:
-    lines = [line for line in done.stderr.splitlines() if line.startswith("hint: ")]
-    assert len(lines) == 1, done.stderr
-    return lines[0]
 
 
 def report(*arguments: object, code: int = 0) -> dict[str, Any]:

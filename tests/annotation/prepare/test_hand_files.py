@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from annotation.prepare.hand_files import HandFiles, check_geometry, check_hand, look_at
+from annotation.prepare.hand_files import HandFiles, check_geometry, check_hand, inspect_picture
 from hint.files import read_evaluation_npz
 from hint.files.pairs import HandRecord, read_record
 from hint.images import is_cut, write_image
@@ -110,4 +110,4 @@ def test_files_that_go_away_are_named(hand: HandFiles) -> None:
     for suffix in (".json", ".jpg"):
         (hand.folder / f"{hand.stem}{suffix}").unlink()
     assert [fault.kind for fault in check_hand(hand)] == ["label", "picture"]
-    assert look_at(hand.folder / "none.jpg").reason == "No such file or directory"
+    assert inspect_picture(hand.folder / "none.jpg").reason == "No such file or directory"

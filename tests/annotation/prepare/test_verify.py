@@ -225,11 +225,11 @@ def test_only_takes_folders_and_subsets() -> None:
 WRONG = {
     "absent": (["nowhere"], "nowhere: no such folder"),
     "file": (["HInt.zip"], "HInt.zip is a file; unpack it"),
-    "empty": (["empty"], "holds none of TRAIN_newdays_img"),
+    "empty": (["empty"], "has none of TRAIN_newdays_img"),
     "parent": (["."], "the root is in it: hint prepare verify HInt"),
     "one of the folders": (["HInt/TEST_newdays_img"], "/HInt --only TEST_newdays_img"),
     "only": (["HInt", "--only", "TEST_newday_img"], "did you mean TEST_newdays_img"),
-    "zip of a part": (["HInt", "--only", "newdays", "--zip-md5"], "leave out --only"),
+    "zip of a part": (["HInt", "--only", "newdays", "--zip-md5"], "remove --only"),
     "absent list": (["HInt", "--checksums", "no.sha256"], "no.sha256: No such file"),
     "no list": (["HInt", "--checksums", "HInt.zip"], "HInt.zip, line 1: expected <sha256>"),
     "list of elsewhere": (["HInt", "--checksums", "other.sha256"], "relative to the root"),
@@ -279,10 +279,10 @@ def test_problems_come_before_warnings() -> None:
     assert len(levels) == len(KINDS)
 
 
-def test_neither_torch_nor_anything_for_help_is_loaded(root: Path, run: Run, start_code: str) -> None:
-    block = "import sys; sys.modules.update(dict.fromkeys(('torch', 'scipy', 'pandas')))\n"
-    assert run(root, code=block + start_code).returncode == 0
+def test_neither_torch_nor_anything_for_help_is_loaded(root: Path, run: Run, small_release: str) -> None:
+    block = "import sys; sys.modules.update(dict.fromkeys(('torch', 'scipy', 'pandas')))"
+    assert run(root, setup=f"{block}; {small_release}").returncode == 0
     say = "import atexit, sys; atexit.register(lambda: print('HEAVY', {'cv2', 'PIL', 'annotation.prepare'} & set("
-    done = run("--help", code=say + "sys.modules)))\nfrom hint.cli import main; main()")
+    done = run("--help", setup=say + "sys.modules)))")
     assert "HEAVY set()" in done.stdout
     assert "--write-checksums" in done.stdout

@@ -1,8 +1,6 @@
 import base64
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from command import hint
 
 from annotation.sample.examples import SIDE, examples
 from annotation.sample.policy import load_policy
@@ -21,7 +20,6 @@ from hint.files.manifest import read_manifest, write_manifest
 from hint.images import read_image, write_image
 from hint.sources import LeftOut, Pool, SourceHand
 
-HINT = Path(sys.executable).with_name("hint")
 Make = Callable[..., Path]
 
 
@@ -158,22 +156,21 @@ def test_manifest_and_summary_must_belong_together(make: Make) -> None:
     with pytest.raises(InputError, match="are of different samples"):
         compare_manifest(manifest)
     summary_path(manifest).write_text("{}")
-    with pytest.raises(InputError, match="is no summary of a sample"):
+    with pytest.raises(InputError, match="is not the summary of a sample"):
         compare_manifest(manifest)
     summary_path(manifest).unlink()
-    with pytest.raises(InputError, match="hint sample writes it beside the manifest"):
+    with pytest.raises(InputError, match="hint sample writes this file beside the manifest"):
         compare_manifest(manifest)
 
 
 def test_the_command_prints_a_table_or_json(make: Make, tmp_path: Path) -> None:
     manifests = [str(make("test", 40)), str(make("train", 40))]
-    command = [str(HINT), "sample", "report", *manifests]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = hint("sample", "report", *manifests)
     assert "TEST_newdays_img, 40 hands of" in done.stdout
     assert "hand position" in done.stdout
     assert (tmp_path / "out" / "TEST_newdays_img.html").is_file()
-    command += ["--json", "--out", str(tmp_path / "elsewhere.html")]
-    found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    options = ("--json", "--out", tmp_path / "elsewhere.html")
+    found = json.loads(hint("sample", "report", *manifests, *options).stdout)
     assert [one["hands"] for one in found] == [40, 40]
     assert (tmp_path / "elsewhere.png").is_file()
 

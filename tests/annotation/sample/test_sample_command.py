@@ -4,9 +4,7 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
-import sys
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -16,30 +14,16 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from command import error, hint, interrupt, start, wait_for
 
 from hint.files import write_json
 from hint.files.manifest import read_manifest
 from hint.images import read_image
 from hint.provenance import sha256_file
 
-HINT = Path(sys.executable).with_name("hint")
 CLIPS = [f"{k:08x}-1111-4222-8333-444455556666" for k in range(12)]
 ACTION = "f0e1d2c3-9999-4888-8777-666655554444"
 SIZE = (160, 128)
-
-
-def hint(*arguments: object, code: int = 0, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [HINT, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=cwd)
-    assert done.returncode == code, done.stderr + done.stdout
-    assert "Traceback" not in done.stderr
-    return done
-
-
-def error(done: subprocess.CompletedProcess[str]) -> str:
-    lines = [line for line in done.stderr.splitlines() if line.startswith("hint: ")]
-    assert len(lines) == 1, done.stderr
-    return lines[0]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -162,24 +146,14 @@ import hint.files.atomic
 import hint.progress
 hint.files.atomic.os.fsync = lambda handle: time.sleep(0.02)
 hint.progress.PLAIN_EVERY = 0
-from hint.cli import main
-main()
 """
 
 
 def test_ctrl_c_keeps_the_pictures_and_the_next_run_goes_on(hands23: Path, tmp_path: Path) -> None:
     arguments = ["sample", "newdays", "--root", str(hands23), "--split", "train", "-n", "300", "--out", str(tmp_path)]
-    command = [sys.executable, "-c", SLOW_DISK, *arguments]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith("writing pictures: 5/"):
-            break
-    process.send_signal(signal.SIGINT)
-    said = process.stderr.read()
-    assert process.wait(timeout=60) == 130, said
-    assert "Traceback" not in said
-    assert "run the same command to continue" in said
+    process = start(*arguments, setup=SLOW_DISK)
+    wait_for(process, "writing pictures: 5/")
+    assert "run the same command to continue" in interrupt(process)
     pictures = {path.name for path in (tmp_path / "TRAIN_newdays_img").iterdir()}
     assert 5 <= len(pictures) < 300
     assert not any(name.startswith(".") for name in pictures), "no partial file"

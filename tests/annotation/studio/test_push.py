@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
+from command import error
 from PIL import Image
 
 from annotation.studio.task import from_percent
@@ -28,12 +29,6 @@ from hint.types import Predictions
 def push(server: Any, sample: Any, project: str, *more: object, code: int = 0) -> Any:
     options = ("--predictions", sample.predictions, "--project", project)
     return server.hint("studio", "push", sample.manifest, *options, *more, code=code)
-
-
-def error(done: Any) -> str:
-    lines = [line for line in done.stderr.splitlines() if line.startswith("hint: ")]
-    assert len(lines) == 1, done.stderr
-    return str(lines[0])
 
 
 def tasks_of(server: Any, title: str) -> list[dict[str, Any]]:

@@ -89,7 +89,7 @@ def test_videos_that_are_used_elsewhere_are_passed_over(tree: int, n_used: int, 
     drawn = {hand.video_id for unit in found.units for hand in unit}
     assert not drawn & used
     there = [hand for hand in listed if hand.source_split == "test"]
-    assert sum(map(len, found.units)) + len(left_out.ids["the video is in what was excluded"]) == len(there)
+    assert sum(map(len, found.units)) + len(left_out.ids["the video was excluded"]) == len(there)
 
 
 def test_excluding_a_clip_excludes_its_whole_video(hands: Hands) -> None:
@@ -106,7 +106,7 @@ def test_too_much_is_refused_with_the_counts(hands: Hands, found: Found) -> None
     with pytest.raises(InputError) as caught:
         draw_sample(candidates, n + 1, 0)
     assert str(caught.value).startswith(
-        f"VAL_newdays_img: asked for {n + 1} of stratum random, {n} were free of {n} ({n} frames in all)"
+        f"VAL_newdays_img: asked for {n + 1} of stratum random, which has {n} free of {n} ({n} frames in all)"
     )
 
 

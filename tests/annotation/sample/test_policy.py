@@ -125,7 +125,7 @@ BROKEN = {
     ),
     "frame type": (
         'id = "x"\ntitle = "x"\n[VAL_ego4d_img]\nframe_types = ["pre_46"]',
-        "no frame type is called pre_46",
+        "unknown frame types: pre_46",
     ),
     "field": (
         'id = "x"\ntitle = "x"\n[VAL_newdays_img]\nstrata = [{ name = "a", share = 1.0, where = { hue = [""] } }]',
@@ -133,7 +133,7 @@ BROKEN = {
     ),
     "twice": (
         'id = "x"\ntitle = "x"\n[VAL_newdays_img]\nstrata = [{ name = "a", share = 0.5 }, { name = "a", share = 0.5 }]',
-        "a stratum is named twice",
+        "two strata have the same name",
     ),
 }
 

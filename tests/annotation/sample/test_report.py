@@ -153,7 +153,7 @@ def test_a_sample_that_was_tampered_with_differs(make: Make) -> None:
 def test_manifest_and_summary_must_belong_together(make: Make) -> None:
     manifest, other = make("test", 30), make("val", 30)
     summary_path(manifest).write_bytes(summary_path(other).read_bytes())
-    with pytest.raises(InputError, match="are of different samples"):
+    with pytest.raises(InputError, match="belong to different samples"):
         compare_manifest(manifest)
     summary_path(manifest).write_text("{}")
     with pytest.raises(InputError, match="is not the summary of a sample"):

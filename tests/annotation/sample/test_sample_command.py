@@ -90,7 +90,7 @@ def test_a_dry_run_says_what_there_is_and_writes_nothing(hands23: Path, tmp_path
 def test_more_than_there_is_fails_with_the_counts(hands23: Path, tmp_path: Path) -> None:
     arguments = ("sample", "newdays", "--root", hands23, "--split", "test", "--out", tmp_path / "out")
     said = error(hint(*arguments, "-n", 100_000, code=2))
-    assert re.search(r"asked for 100000 of stratum random, (\d+) were free of \1 \(\1 frames in all\)", said)
+    assert re.search(r"asked for 100000 of stratum random, which has (\d+) free of \1 \(\1 frames in all\)", said)
     assert not (tmp_path / "out").exists()
 
 
@@ -285,7 +285,7 @@ def test_a_clip_shorter_than_the_frame_number_is_named(clips: Path, tmp_path: Pa
 def test_clips_of_another_size_are_refused(clips: Path, tmp_path: Path) -> None:
     fho(tmp_path, size=(1920, 1080))
     common = ("sample", "ego4d", "--root", tmp_path, "--clips", clips, "--split", "train", "--out", tmp_path / "out")
-    assert "has 160x128 px, its boxes are for 1920x1080; get the full size" in error(hint(*common, "-n", 2, code=2))
+    assert "is 160x128 px, but its boxes are for 1920x1080; get the full size" in error(hint(*common, "-n", 2, code=2))
 
 
 @pytest.mark.parametrize("uid", ["../../../evil", "a/b", "a\\b"])
@@ -294,7 +294,7 @@ def test_ids_cannot_lead_out_of_the_folder(uid: str, clips: Path, tmp_path: Path
     master = tmp_path / "annotations" / "fho_main.json"
     master.write_text(master.read_text().replace(ACTION, json.dumps(uid)[1:-1]))
     common = ("sample", "ego4d", "--root", tmp_path, "--clips", clips, "--split", "train", "--out", tmp_path / "out")
-    assert "is no file name" in error(hint(*common, "-n", 2, code=2))
+    assert "is not a file name" in error(hint(*common, "-n", 2, code=2))
     assert not list(tmp_path.parent.glob("evil*"))
 
 

@@ -90,10 +90,10 @@ def test_the_person_named_first_decides(pulled: tuple[Path, HandLabels], tmp_pat
 def test_hands_nobody_decides_are_named(pulled: tuple[Path, HandLabels], tmp_path: Path) -> None:
     source, _ = pulled
     said = hint("export", source, "--prefer", ANN, "--out", tmp_path / "out", code=2).stderr
-    assert f"1 hands have several labels and none by {ANN}" in said
+    assert f"1 hands have several labels but none by {ANN}" in said
     hint("export", source, "--prefer", ANN, "--prefer", CID, "--out", tmp_path / "out")
     said = hint("export", source, "--out", tmp_path / "x", code=2).stderr
-    assert f"labels of 3 people: {ANN}, {BEN}, {CID}" in said
+    assert f"3 people labelled this: {ANN}, {BEN}, {CID}" in said
     assert "did you mean" in hint("export", source, "--annotator", "an@example.com", "--out", "x", code=2).stderr
     assert not (tmp_path / "x").exists()
 

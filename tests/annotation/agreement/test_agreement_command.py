@@ -203,7 +203,7 @@ def test_what_cannot_be_compared_is_one_line(case: str, truth: HandLabels, tmp_p
     [
         (("A", "nowhere"), "nowhere: no such file"),
         (("A", "B", "--palm", "palm"), "unknown palm length 'palm'"),
-        (("A", "B", "--palm", "box:0"), "write box:FACTOR with a positive number"),
+        (("A", "B", "--palm", "box:0"), "use box:FACTOR with a positive number"),
         (("A", "B", "--palm-of", "both"), "unknown annotator 'both'"),
         (("A", "B", "--prelabels", "no.npz"), "no.npz"),
     ],
@@ -224,12 +224,12 @@ def test_a_little_difference_of_boxes_is_what_tools_lose(truth: HandLabels, tmp_
 def test_pre_labels_of_other_hands_are_refused(twice: tuple[Path, Path], tmp_path: Path) -> None:
     write_predictions(tmp_path / "o.npz", Predictions(np.array(["x_r"]), np.zeros((1, 21, 2), np.float32)))
     done = hint("agreement", *twice, "--prelabels", tmp_path / "o.npz", code=2)
-    assert "holds no pre-label of these 10 hands" in error(done)
+    assert "contains no pre-label of these 10 hands" in error(done)
 
 
 def test_something_else_is_no_result(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text('{"schema": "hint-record-1"}')
-    with pytest.raises(InputError, match="is no result of hint agreement"):
+    with pytest.raises(InputError, match="is not a result of hint agreement"):
         read_agreement(tmp_path / "x.json")
     with pytest.raises(InputError, match="No such file"):
         read_agreement(tmp_path / "y.json")

@@ -131,7 +131,7 @@ def test_untouched_hands_are_found_and_their_share_is_told(folder: Path, few: Ha
     assert "5 of 30 hands have no pre-label" in done.stderr
     other = Predictions(np.array(["nobody_r"]), np.zeros((1, 21, 2), np.float32))
     write_predictions(tmp_path / "other.npz", other)
-    assert "holds none of these 30 hands" in error(hint("check", folder, "--prelabels", tmp_path / "other.npz", code=2))
+    assert "contains none of these 30 hands" in error(hint("check", folder, "--prelabels", tmp_path / "other.npz", code=2))
 
 
 def test_what_two_splits_share_is_found_in_a_root(folder: Path, tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_the_rules_are_listed() -> None:
 
 
 BAD: dict[str, tuple[tuple[str, ...], str]] = {
-    "nothing": ((), "what should be checked? give LABELS"),
+    "nothing": ((), "pass LABELS to check"),
     "absent": (("nowhere",), "nowhere: no such file or folder"),
     "no labels": (("EMPTY",), "holds no labels"),
     "rule": (("FOLDER", "--rule", "zigzak"), "did you mean zigzag"),

@@ -99,8 +99,8 @@ def _read(root: Path) -> HandLabels:
     if not folders:
         raise InputError(f"{root} contains no labels: expected folders of <stem>.json and <stem>.jpg")
     labels = HandLabels.concatenate([read_pairs(folder) for folder in folders])
-    there = np.array([image if Path(image).is_file() else "" for image in labels.image.tolist()])
-    return HandLabels(**{**vars(labels), "image": there})
+    existing = np.array([image if Path(image).is_file() else "" for image in labels.image.tolist()])
+    return HandLabels(**{**vars(labels), "image": existing})
 
 
 def _merge(labels: Mapping[str, HandLabels], prefer: Sequence[str]) -> tuple[HandLabels, dict[str, int]]:

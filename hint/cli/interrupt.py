@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from hint.cli.console import remark
 
 
 @contextmanager
-def resumable(kept: str = "") -> Iterator[None]:
-    """On Ctrl-C say that the same command continues, then let the interrupt through.
-
-    Args:
-        kept: What was kept, and where.
-    """
+def resumable(out: Path | str) -> Iterator[None]:
+    """Name the place of finished results if Ctrl-C interrupts work that the same command can continue."""
     try:
         yield
     except KeyboardInterrupt:
-        remark(f"hint: interrupted; {f'{kept}, ' if kept else ''}run the same command to continue")
+        remark(f"hint: interrupted; finished results are in {out}, the same command continues from there")
         raise

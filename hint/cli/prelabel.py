@@ -81,7 +81,7 @@ def run(
     """
     from annotation.prelabel.run import prelabel
 
-    with resumable("finished hands are kept"):
+    with resumable(out or manifest.parent):
         result = prelabel(
             manifest,
             method,

@@ -100,7 +100,7 @@ def ego4d(
 
     names = frame_names(root, frames)
     with (
-        resumable("finished pictures are kept"),
+        resumable(root),
         progress("cutting pictures", sum(map(len, names.values()))) as advance,
     ):
         cut = cut_frames(names, clips, root, overwrite=overwrite.value, workers=workers, on_done=advance)
@@ -120,10 +120,11 @@ def _report_cut(cut: Cut, missing: Path | None) -> None:
         typer.echo(f"missing {clip}.mp4 ({n} pictures)")
     typer.echo(f"{cut.written} pictures cut, {cut.present} already existed")
     if cut.missing:
+        listing = "" if missing else " (--missing FILE writes FILE)"
         remark(
-            f"hint: {len(cut.missing)} clips with {sum(cut.missing.values())} pictures are missing; download them with "
+            f"hint: {len(cut.missing)} clips ({sum(cut.missing.values())} pictures) are missing; download them, then "
+            f"run the same command again{listing}:\n"
             f"ego4d --output_directory DIR --version v1 --datasets clips --video_uid_file {missing or 'FILE'}"
-            f"{'' if missing else ' (--missing FILE writes it)'}, then run the same command again"
         )
     if cut.failed:
         remark(f"hint: {len(cut.failed)} clips are broken or too short; download them again, then rerun this command")

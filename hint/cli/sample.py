@@ -77,7 +77,7 @@ def draw(
         return
     if n is None:
         raise InputError("pass -n N, or --dry-run to see what is available")
-    with resumable(f"finished pictures are in {out}"):
+    with resumable(out):
         drawn = sample(source, n=n, out=out, seed=seed, overwrite=overwrite.value, workers=workers, **pool)
     _show_sample(drawn, as_json)
 

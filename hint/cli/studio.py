@@ -110,7 +110,7 @@ def push(
 
     studio, login = connect(url, token, timeout)
     store = choose_store(upload, served, login)
-    with resumable(), progress_of_total("pushing") as on_step:
+    with resumable(f"project {project!r}"), progress_of_total("pushing") as on_step:
         report = run(
             studio,
             store,

@@ -89,11 +89,11 @@ def test_the_person_named_first_decides(pulled: tuple[Path, HandLabels], tmp_pat
 
 def test_hands_nobody_decides_are_named(pulled: tuple[Path, HandLabels], tmp_path: Path) -> None:
     source, _ = pulled
-    said = hint("export", source, "--prefer", ANN, "--out", tmp_path / "out", code=2).stderr
-    assert f"1 hands have several labels but none by {ANN}" in said
+    stderr = hint("export", source, "--prefer", ANN, "--out", tmp_path / "out", code=2).stderr
+    assert f"1 hands have several labels but none by {ANN}" in stderr
     hint("export", source, "--prefer", ANN, "--prefer", CID, "--out", tmp_path / "out")
-    said = hint("export", source, "--out", tmp_path / "x", code=2).stderr
-    assert f"3 people labelled this: {ANN}, {BEN}, {CID}" in said
+    stderr = hint("export", source, "--out", tmp_path / "x", code=2).stderr
+    assert f"3 people labelled this: {ANN}, {BEN}, {CID}" in stderr
     assert "did you mean" in hint("export", source, "--annotator", "an@example.com", "--out", "x", code=2).stderr
     assert not (tmp_path / "x").exists()
 
@@ -119,8 +119,8 @@ def test_every_format_holds_the_same_labels(pulled: tuple[Path, HandLabels], tmp
         content = json.loads((out / "labels.json").read_text())
         assert {v for one in content["annotations"] for v in one["keypoints"][2::3]} == {0, 1, 2}
         assert (out / "labels.provenance.json").is_file()
-    said = hint("export", source, "--annotator", ANN, "--format", fmt, "--out", out, code=2).stderr
-    assert "already exists" in said
+    stderr = hint("export", source, "--annotator", ANN, "--format", fmt, "--out", out, code=2).stderr
+    assert "already exists" in stderr
 
 
 def test_any_hint_root_will_do(hint_root: Path, tmp_path: Path) -> None:

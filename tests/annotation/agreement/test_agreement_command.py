@@ -207,6 +207,7 @@ def test_what_cannot_be_compared_is_one_line(case: str, truth: HandLabels, tmp_p
         (("A", "B", "--palm-of", "both"), "unknown annotator 'both'"),
         (("A", "B", "--prelabels", "no.npz"), "no.npz"),
     ],
+    ids=["absent", "palm", "factor", "annotator", "pre-labels"],
 )
 def test_bad_input_is_one_line_and_exit_2(
     arguments: tuple[str, ...], message: str, twice: tuple[Path, Path], tmp_path: Path

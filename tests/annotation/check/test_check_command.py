@@ -105,6 +105,7 @@ def test_errors_are_found_reported_and_drawn(folder: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("fail_on", "code"),
     [("error", 1), ("warning", 1), ("never", 0), ("existence-flag", 1), ("collapsed-finger", 0)],
+    ids=["error", "warning", "never", "rule that found", "rule that did not"],
 )
 def test_the_exit_code_is_what_was_asked_for(fail_on: str, code: int, folder: Path) -> None:
     spoilt(folder)
@@ -131,7 +132,9 @@ def test_untouched_hands_are_found_and_their_share_is_told(folder: Path, few: Ha
     assert "5 of 30 hands have no pre-label" in done.stderr
     other = Predictions(np.array(["nobody_r"]), np.zeros((1, 21, 2), np.float32))
     write_predictions(tmp_path / "other.npz", other)
-    assert "contains none of these 30 hands" in error(hint("check", folder, "--prelabels", tmp_path / "other.npz", code=2))
+    assert "contains none of these 30 hands" in error(
+        hint("check", folder, "--prelabels", tmp_path / "other.npz", code=2)
+    )
 
 
 def test_what_two_splits_share_is_found_in_a_root(folder: Path, tmp_path: Path) -> None:

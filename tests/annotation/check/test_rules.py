@@ -15,6 +15,7 @@ from annotation.check.hands import Hands, aligned
 from annotation.check.population import rendered_population
 from annotation.check.rules import RULES, Rule
 from hint.files import read_labels
+from hint.skeleton import FINGERS
 from hint.types import HandLabels, Predictions
 
 RULE = {rule.id: rule for rule in RULES}
@@ -145,7 +146,9 @@ def test_a_rule_finds_its_error_and_next_to_nothing_else(name: str, good: HandLa
     assert found > 20 * false
 
 
-@pytest.mark.parametrize("pair", [(1, 2), (2, 3), (3, 4), (1, 3), (2, 4), (1, 4)])
+@pytest.mark.parametrize(
+    "pair", [(1, 2), (2, 3), (3, 4), (1, 3), (2, 4), (1, 4)], ids=lambda pair: " and ".join(FINGERS[k] for k in pair)
+)
 def test_any_two_swapped_fingers_are_found_where_the_palm_is_broad(
     pair: tuple[int, int], good: HandLabels, hands: MakeHands
 ) -> None:

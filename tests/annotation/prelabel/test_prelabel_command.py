@@ -25,8 +25,8 @@ Sample = Callable[..., tuple[Path, HandLabels]]
 
 @pytest.fixture(scope="module")
 def mmpose() -> Method:
-    if lacking := missing_parts():
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"mmpose {lacking}")
+    if missing := missing_parts():
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"mmpose {missing}")
     return create("mmpose", MethodOptions(device="cpu", weights="random", extra={"flip-test": "0"}))
 
 
@@ -36,10 +36,10 @@ def mmpose() -> Method:
 def test_predictions_lie_beside_the_manifest_with_a_first_guess(write_sample: Sample) -> None:
     manifest, labels = write_sample()
     done = hint("prelabel", manifest, "--method", "box-centre", "--json")
-    said = json.loads(done.stdout)
+    summary = json.loads(done.stdout)
     path = manifest.with_name("TEST_newdays_img.box-centre.npz")
-    assert said["predictions"] == str(path)
-    assert (said["hands"], said["found"], said["reused"], said["occlusion_from"]) == (12, 12, 0, "nothing")
+    assert summary["predictions"] == str(path)
+    assert (summary["hands"], summary["found"], summary["reused"], summary["occlusion_from"]) == (12, 12, 0, "nothing")
     rows = read_predictions(path)
     assert rows.hand_id.tolist() == sorted(labels.hand_id.tolist())
     assert rows.existence is not None
@@ -58,8 +58,8 @@ def test_predictions_lie_beside_the_manifest_with_a_first_guess(write_sample: Sa
 
 @pytest.mark.parametrize("name", ["mediapipe", "hamer", "mean-pose"])
 def test_any_method_will_do(name: str, write_sample: Sample) -> None:
-    if name == "mediapipe" and (lacking := mediapipe.missing()):
-        pytest.skip(f"mediapipe {lacking}")
+    if name == "mediapipe" and (missing := mediapipe.missing()):
+        pytest.skip(f"mediapipe {missing}")
     manifest, labels = write_sample(3)
     options = MethodOptions(device="cpu", weights="tiny-random" if name == "hamer" else None)
     result = prelabel(manifest, create(name, options))
@@ -201,7 +201,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_run_goes_on(mmpose: Method, writ
     options = ("--method", "mmpose", "--weights", "random", "--set", "flip-test=0", "--device", "cpu")
     process = start("prelabel", manifest, *options, "--batch-size", 1, setup=EVERY_STEP)
     wait_for(process, "hands: 3/16")
-    assert "run the same command to continue" in interrupt(process)
+    assert "the same command continues from there" in interrupt(process)
     path = manifest.with_name("TEST_newdays_img.mmpose.npz")
     done = len(read_predictions(path))
     assert 3 <= done < 16

@@ -16,7 +16,7 @@ from hint.files import write_json
 CLIPS = [f"{k:08x}-aaaa-bbbb-cccc-0123456789ab" for k in range(4)]
 ACTION = "f0e1d2c3-9999-8888-7777-666655554444"
 #: Folder -> (clip, frame, type and side).
-WANTED = {
+PICTURES = {
     "TRAIN_ego4d_img": [(0, 0, "pre_45_l"), (0, 17, "pnr_frame_r"), (1, 59, "post_frame_r")],
     "TEST_ego4d_seq": [(1, 17, "pre_15_l"), (1, 32, "pre_frame_l"), (0, 17, "contact_frame_l"), (2, 44, "pre_30_r")],
 }
@@ -43,8 +43,8 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A HInt root as downloaded: labels of Ego4D without pictures, and another source."""
-    for folder, wanted in WANTED.items():
-        for entry in wanted:
+    for folder, entries in PICTURES.items():
+        for entry in entries:
             write_json(tmp_path / "HInt" / folder / f"{stem(*entry)}.json", [{}])
     write_json(tmp_path / "HInt" / "TEST_newdays_img" / "ND_abcdefghijk_frame000001_l.json", [{}])
     return tmp_path / "HInt"
@@ -54,15 +54,15 @@ def root(tmp_path: Path) -> Path:
 def frames(tmp_path: Path) -> Path:
     """The official list of frames."""
     path = tmp_path / "ego4d_frame_names.json"
-    write_json(path, {folder: [f"{stem(*entry)}.jpg" for entry in wanted] for folder, wanted in WANTED.items()})
+    write_json(path, {folder: [f"{stem(*entry)}.jpg" for entry in entries] for folder, entries in PICTURES.items()})
     return path
 
 
 def the_official_way(clips: Path, root: Path, scratch: Path) -> dict[str, bytes]:
     """Decode every clip to files and take the one after the number in the name."""
     found = {}
-    for folder, wanted in WANTED.items():
-        for clip, frame, rest in wanted:
+    for folder, entries in PICTURES.items():
+        for clip, frame, rest in entries:
             decoded = scratch / CLIPS[clip]
             if not decoded.is_dir():
                 decoded.mkdir(parents=True)
@@ -174,7 +174,7 @@ def test_ctrl_c_leaves_whole_pictures_and_the_next_run_goes_on(clips: Path, root
     process = start(*arguments, new_session=True)
     while len(pictures(root)) < 5 and process.poll() is None:
         pass
-    assert "run the same command to continue" in interrupt(process, group=True)
+    assert "the same command continues from there" in interrupt(process, group=True)
     half = pictures(root)
     assert 5 <= len(half) < 187
     assert not list(root.rglob(".*")), "no temporary file"

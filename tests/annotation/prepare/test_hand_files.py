@@ -26,7 +26,11 @@ def record(points: list[tuple[float, float]], exists: bool, box: tuple[float, ..
     )
 
 
-@pytest.mark.parametrize(("x", "y", "inside"), [(0, 0, True), (63.9, 47.9, True), (64, 9, False), (9, -0.1, False)])
+@pytest.mark.parametrize(
+    ("x", "y", "inside"),
+    [(0, 0, True), (63.9, 47.9, True), (64, 9, False), (9, -0.1, False)],
+    ids=["first corner", "last corner", "right of it", "above it"],
+)
 def test_a_joint_exists_where_it_lies_in_the_picture(x: float, y: float, inside: bool) -> None:
     assert check_geometry(record([(x, y)], inside), 64, 48) == []
     assert check_geometry(record([(x, y)], not inside), 64, 48) == [("existence", "joints 0 of 64x48 px")]
@@ -35,6 +39,7 @@ def test_a_joint_exists_where_it_lies_in_the_picture(x: float, y: float, inside:
 @pytest.mark.parametrize(
     ("box", "outside"),
     [((-9, 1, 0, 9), True), ((-9, 1, 0.1, 9), False), ((3, 48, 9, 50), True), ((3, 47, 9, 50), False)],
+    ids=["left of it", "over the left edge", "below it", "over the lower edge"],
 )
 def test_a_box_may_leave_the_picture_but_not_lie_outside(box: tuple[float, ...], outside: bool) -> None:
     assert [kind for kind, _ in check_geometry(record([], True, box), 64, 48)] == ["box"] * outside
@@ -90,7 +95,11 @@ def test_damaged_files_are_faults_and_never_stop_the_check(hand: HandFiles) -> N
     assert kinds >= {"label", "picture", "cut picture"}
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, f'[{{"bbox": [[1, 2, {"9" * 400}, 4]]}}]', "\xff", "null", "[{}]"])
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000, f'[{{"bbox": [[1, 2, {"9" * 400}, 4]]}}]', "\xff", "null", "[{}]"],
+    ids=["deep", "huge number", "bytes", "null", "empty hand"],
+)
 def test_odd_json_is_refused_with_a_reason(text: str, tmp_path: Path) -> None:
     path = tmp_path / "a_l.json"
     path.write_bytes(text.encode("latin-1"))

@@ -37,6 +37,7 @@ def test_counts_worked_out_by_hand() -> None:
 @pytest.mark.parametrize(
     ("centre", "cell"),
     [((0, 0), "1,1"), ((100, 0), "2,1"), ((99, 100), "1,2"), ((400, 300), "4,3"), ((-9, 999), "1,3")],
+    ids=["first corner", "next column", "next row", "last corner", "outside"],
 )
 def test_positions_fall_into_a_grid_of_four_by_three(centre: tuple[float, float], cell: str) -> None:
     assert cell in POSITIONS
@@ -72,7 +73,9 @@ def test_a_value_the_pool_does_not_have_counts_against_the_sample() -> None:
     assert found.statistic > 3
 
 
-@pytest.mark.parametrize("sampled", [{"side": {"left": 10.0, "right": 10.0}}, {"side": {"left": 5.0}}, {}])
+@pytest.mark.parametrize(
+    "sampled", [{"side": {"left": 10.0, "right": 10.0}}, {"side": {"left": 5.0}}, {}], ids=["all", "few", "none"]
+)
 def test_nothing_to_compare_is_no_verdict(sampled: Distribution) -> None:
     """The whole pool, or too few to expect five of anything but all."""
     pool: Distribution = {"side": {"left": 10, "right": 10}}

@@ -71,7 +71,9 @@ INTERACTIONS = [
 ]
 
 
-@pytest.mark.parametrize(("contact", "gap", "interaction"), INTERACTIONS)
+@pytest.mark.parametrize(
+    ("contact", "gap", "interaction"), INTERACTIONS, ids=[f"{contact} at {gap}" for contact, gap, _ in INTERACTIONS]
+)
 def test_interaction_follows_from_contact_and_the_nearest_hand(
     contact: str, gap: float, interaction: str, hands: Hands
 ) -> None:

@@ -89,8 +89,8 @@ def test_a_dry_run_says_what_there_is_and_writes_nothing(hands23: Path, tmp_path
 
 def test_more_than_there_is_fails_with_the_counts(hands23: Path, tmp_path: Path) -> None:
     arguments = ("sample", "newdays", "--root", hands23, "--split", "test", "--out", tmp_path / "out")
-    said = error(hint(*arguments, "-n", 100_000, code=2))
-    assert re.search(r"asked for 100000 of stratum random, which has (\d+) free of \1 \(\1 frames in all\)", said)
+    message = error(hint(*arguments, "-n", 100_000, code=2))
+    assert re.search(r"asked for 100000 of stratum random, which has (\d+) free of \1 \(\1 frames in all\)", message)
     assert not (tmp_path / "out").exists()
 
 
@@ -100,9 +100,9 @@ def test_excluded_videos_are_not_used(hands23: Path, tmp_path: Path) -> None:
     common = ("--root", hands23, "--policy", policy, "--out", tmp_path / "out")
     hint("sample", "newdays", *common, "--split", "test", "-n", 100)
     manifest = tmp_path / "out" / "TEST_newdays_img.jsonl"
-    said = error(hint("sample", "newdays", *common, "--split", "train", "-n", 300, code=2))
-    assert "another split" in said
-    assert f"add --exclude {manifest}" in said
+    message = error(hint("sample", "newdays", *common, "--split", "train", "-n", 300, code=2))
+    assert "another split" in message
+    assert f"add --exclude {manifest}" in message
     hint("sample", "newdays", *common, "--split", "train", "-n", 300, "--exclude", manifest)
     videos = [
         {line.video for line in read_manifest(tmp_path / "out" / f"{s}_newdays_img.jsonl")} for s in ("TEST", "TRAIN")
@@ -153,7 +153,7 @@ def test_ctrl_c_keeps_the_pictures_and_the_next_run_goes_on(hands23: Path, tmp_p
     arguments = ["sample", "newdays", "--root", str(hands23), "--split", "train", "-n", "300", "--out", str(tmp_path)]
     process = start(*arguments, setup=SLOW_DISK)
     wait_for(process, "writing pictures: 5/")
-    assert "run the same command to continue" in interrupt(process)
+    assert "the same command continues from there" in interrupt(process)
     pictures = {path.name for path in (tmp_path / "TRAIN_newdays_img").iterdir()}
     assert 5 <= len(pictures) < 300
     assert not any(name.startswith(".") for name in pictures), "no partial file"
@@ -261,9 +261,9 @@ def test_missing_clips_are_listed_for_the_downloader(clips: Path, tmp_path: Path
     for clip in CLIPS[::2]:
         shutil.copy(clips / f"{clip}.mp4", some)
     common = ("sample", "ego4d", "--root", tmp_path, "--split", "train", "--out", tmp_path / "out")
-    said = error(hint(*common, "-n", 30, code=3))
+    message = error(hint(*common, "-n", 30, code=3))
     listing = tmp_path / "out" / "TRAIN_ego4d_img.clips.txt"
-    assert str(listing) in said
+    assert str(listing) in message
     assert set(listing.read_text().split()) <= set(CLIPS[1::2])
     assert not (tmp_path / "out" / "TRAIN_ego4d_img.jsonl").exists()
     hint(*common, "-n", 10, "--available")
@@ -288,7 +288,7 @@ def test_clips_of_another_size_are_refused(clips: Path, tmp_path: Path) -> None:
     assert "is 160x128 px, but its boxes are for 1920x1080; get the full size" in error(hint(*common, "-n", 2, code=2))
 
 
-@pytest.mark.parametrize("uid", ["../../../evil", "a/b", "a\\b"])
+@pytest.mark.parametrize("uid", ["../../../evil", "a/b", "a\\b"], ids=["parent", "slash", "backslash"])
 def test_ids_cannot_lead_out_of_the_folder(uid: str, clips: Path, tmp_path: Path) -> None:
     fho(tmp_path)
     master = tmp_path / "annotations" / "fho_main.json"
@@ -316,9 +316,9 @@ def test_a_broken_line_is_named_and_can_be_left_out(hands23: Path, tmp_path: Pat
     text = next(path for path in sorted((copy / "allMergedTxt").iterdir()) if path.stat().st_size)
     text.write_text("left_hand | object_contact | 1,2,3\n")
     common = ("sample", "newdays", "--root", copy, "--split", "train", "-n", 10, "--out", tmp_path / "out")
-    said = error(hint(*common, code=2))
-    assert text.name in said
-    assert "--skip-broken" in said
+    message = error(hint(*common, code=2))
+    assert text.name in message
+    assert "--skip-broken" in message
     assert "broken" in hint(*common, "--skip-broken").stderr
 
 
@@ -328,8 +328,8 @@ def test_a_broken_manifest_names_file_and_line(hands23: Path, tmp_path: Path) ->
     manifest = tmp_path / "VAL_newdays_img.jsonl"
     lines = manifest.read_text().splitlines()
     manifest.write_text("\n".join([*lines[:2], lines[2][:40], *lines[3:]]))
-    said = error(hint("sample", "report", manifest, code=2))
-    assert f"{manifest}: 1 of 10 lines are no sampled hands: line 3 (" in said
+    message = error(hint("sample", "report", manifest, code=2))
+    assert f"{manifest}: 1 of 10 lines are no sampled hands: line 3 (" in message
     manifest.write_text("\n".join([*lines, lines[4]]))
     assert "duplicate hand ids" in error(hint("sample", "report", manifest, code=2))
     manifest.write_text("\n".join([*lines[:2], lines[2].replace('"box_xyxy"', '"box"')]))

@@ -69,9 +69,9 @@ class Server:
                 command, env=self.environment, stdout=subprocess.PIPE, stderr=remarks, text=True
             )
         assert self.process.stdout is not None
-        said = [self.process.stdout.readline().strip() for _ in range(2)]
-        assert said[0].startswith("address"), (self.home / "serve.err").read_text()
-        return said
+        lines = [self.process.stdout.readline().strip() for _ in range(2)]
+        assert lines[0].startswith("address"), (self.home / "serve.err").read_text()
+        return lines
 
     def kill(self) -> None:
         """kill -9 of the server itself, as if the machine had taken it."""

@@ -124,8 +124,8 @@ def test_what_is_there_is_never_changed(server: Any, sample: Any) -> None:
     before = tasks_of(server, "unchanged")
     moved = read_predictions(sample.predictions)
     write_predictions(sample.predictions, Predictions(moved.hand_id, moved.keypoints_2d + 1))
-    said = error(push(server, sample, "unchanged", code=2))
-    assert "project 'unchanged' contains 12 hands with other initial points" in said
+    message = error(push(server, sample, "unchanged", code=2))
+    assert "project 'unchanged' contains 12 hands with other initial points" in message
     renamed = sample.predictions.with_name("other.npz")
     shutil.copy(sample.predictions, renamed)
     fresh = sample.manifest.with_name("more.jsonl")
@@ -196,9 +196,9 @@ def test_one_pusher_at_a_time(server: Any, draw_sample: Callable[..., Any], tmp_
     sample = draw_sample(tmp_path, 600, seed=4)
     arguments = ("studio", "push", sample.manifest, "--predictions", sample.predictions, "--project", "two pushers")
     both = [server.begin(*arguments) for _ in range(2)]
-    said = [process.communicate(timeout=300)[1] for process in both]
+    message = [process.communicate(timeout=300)[1] for process in both]
     assert sorted(process.returncode for process in both) == [0, 1]
-    assert sum("another push to 'two pushers' is running" in text for text in said) == 1
+    assert sum("another push to 'two pushers' is running" in text for text in message) == 1
     assert Counter(task["data"]["hand_id"] for task in tasks_of(server, "two pushers")) == Counter(sample.ids)
 
 
@@ -256,7 +256,7 @@ def answering(status: int, body: bytes, seconds: float = 0, kind: str = "text/ht
 
 
 @pytest.mark.parametrize(
-    ("answer", "options", "said"),
+    ("answer", "options", "message"),
     [
         ((200, b"<html>hello</html>"), (), "answered with a web page (200), not JSON"),
         ((404, b"<html>hello</html>"), (), "answered with a web page (404), not JSON"),
@@ -264,14 +264,15 @@ def answering(status: int, body: bytes, seconds: float = 0, kind: str = "text/ht
         ((200, b'{"id": 5', 0, "application/json"), (), "did not answer like Label Studio 1.23 would"),
         ((200, b"{}", 5), ("--timeout", 1), "did not answer in time"),
     ],
+    ids=["web page", "web page, 404", "bad gateway", "cut JSON", "slow"],
 )
 def test_other_servers_are_one_line(
-    server: Any, sample: Any, answer: tuple[Any, ...], options: tuple[object, ...], said: str
+    server: Any, sample: Any, answer: tuple[Any, ...], options: tuple[object, ...], message: str
 ) -> None:
     with answering(*answer) as url:
         where = ("--url", url, "--token", "x", *options)
         done = server.hint("studio", "push", sample.manifest, "--project", "other", "--upload", *where, code=1)
-    assert said in error(done)
+    assert message in error(done)
 
 
 def test_what_cannot_be_pushed_is_said(server: Any, sample: Any) -> None:

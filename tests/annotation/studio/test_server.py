@@ -28,8 +28,8 @@ def test_it_says_where_it_is_and_listens_on_this_machine_only(server: Any) -> No
     assert owns_port(login["pid"], server.port)
     with socket.socket() as other:
         other.bind(("127.0.0.2", server.port))  # would fail if the server had taken every address
-    said = (server.home / "serve.err").read_text()
-    assert "hint studio push MANIFEST" in said
+    stderr = (server.home / "serve.err").read_text()
+    assert "hint studio push MANIFEST" in stderr
 
 
 def test_the_login_works_and_is_nobody_elses_business(server: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -122,10 +123,8 @@ def prelabel(
     if overwrite == "never" and path.exists():
         raise InputError(f"{path} already exists; use --overwrite missing or always")
     if isinstance(method, str):
-        options = MethodOptions(device, precision, weights, mano, seed=seed, extra=dict(settings or {}))
-        method = create(method, options)
-    if method.card.needs_labels:
-        raise InputError(f"{method.card.name} uses the ground truth, which these hands do not have yet")
+        method = create(method, MethodOptions(device, precision, weights, mano, seed=seed, extra=dict(settings or {})))
+    _require_no_labels(method)
     thresholds = calibration.thresholds(method) if calibration else Thresholds()
     hands, without_box = to_hands(choose(lines, part, limit), manifest.absolute().parent, box_px)
     if method.card.reads_images:
@@ -139,16 +138,15 @@ def prelabel(
             overwrite=overwrite == "always",
             batch_size=batch_size,
             workers=workers,
-            complete=lambda rows: guess(rows, sizes, thresholds),
+            complete=partial(guess, sizes=sizes, thresholds=thresholds),
             advance=advance,
         )
+    calibrated, note = calibration is not None, method.card.note
     return Prelabels(
-        path=path,
-        predictions=result.predictions,
-        without_box=without_box,
-        failures=result.failures,
-        reused=result.reused,
-        seconds=result.seconds,
-        note=method.card.note,
-        calibrated=calibration is not None,
+        path, result.predictions, without_box, result.failures, result.reused, result.seconds, note, calibrated
     )
+
+
+def _require_no_labels(method: Method) -> None:
+    if method.card.needs_labels:
+        raise InputError(f"{method.card.name} uses the ground truth, which these hands do not have yet")

@@ -70,7 +70,7 @@ def offsets(found: HandLabels, truth: HandLabels) -> list[int]:
     return np.round((found.keypoints_2d - truth.keypoints_2d[order]).mean((1, 2))).astype(int).tolist()
 
 
-def test_the_person_named_first_decides(pulled: tuple[Path, HandLabels], tmp_path: Path) -> None:
+def test_the_preferred_annotator_decides(pulled: tuple[Path, HandLabels], tmp_path: Path) -> None:
     source, truth = pulled
     done = hint("export", source, "--prefer", BEN, "--out", tmp_path / "out")
     assert f"12 hands: 6 by {ANN}, 4 by {BEN}, 2 by {CID}" in done.stderr
@@ -87,7 +87,7 @@ def test_the_person_named_first_decides(pulled: tuple[Path, HandLabels], tmp_pat
     assert (told["hands"], told["pull"]["project"]) == (12, "mine")
 
 
-def test_hands_nobody_decides_are_named(pulled: tuple[Path, HandLabels], tmp_path: Path) -> None:
+def test_undecided_hands_are_named(pulled: tuple[Path, HandLabels], tmp_path: Path) -> None:
     source, _ = pulled
     stderr = hint("export", source, "--prefer", ANN, "--out", tmp_path / "out", code=2).stderr
     assert f"1 hands have several labels but none by {ANN}" in stderr
@@ -123,7 +123,7 @@ def test_every_format_holds_the_same_labels(pulled: tuple[Path, HandLabels], tmp
     assert "already exists" in stderr
 
 
-def test_any_hint_root_will_do(hint_root: Path, tmp_path: Path) -> None:
+def test_any_hint_root_can_be_exported(hint_root: Path, tmp_path: Path) -> None:
     hint("export", hint_root, "--format", "coco", "--out", tmp_path / "mine.json")
     found = read_coco(tmp_path / "mine.json")
     np.testing.assert_array_equal(found.keypoints_2d, read_labels(hint_root).keypoints_2d)

@@ -35,7 +35,9 @@ def twice(truth: HandLabels, annotated: Annotate, tmp_path: Path) -> tuple[Path,
     return tmp_path / "anna", tmp_path / "ben.json"
 
 
-def test_a_table_beside_the_paper_and_three_files(twice: tuple[Path, Path], truth: HandLabels, tmp_path: Path) -> None:
+def test_it_prints_a_table_with_the_paper_and_writes_three_files(
+    twice: tuple[Path, Path], truth: HandLabels, tmp_path: Path
+) -> None:
     done = hint("agreement", *twice, "--out", tmp_path / "out")
     for text in (
         "10 hands of 6 clips",
@@ -115,7 +117,7 @@ def test_pre_labels_are_audited(truth: HandLabels, annotated: Annotate, tmp_path
     assert "largest bias" in shown
 
 
-def test_bias_is_told_in_the_axes_of_the_hand(truth: HandLabels) -> None:
+def test_bias_is_in_the_axes_of_the_hand(truth: HandLabels) -> None:
     """Points moved by a tenth of a palm to the fingers, two tenths to the thumb, whatever the side and direction."""
     rng = np.random.default_rng(3)
     n = 50
@@ -139,7 +141,7 @@ def _labels(truth: HandLabels, index: np.ndarray, points: np.ndarray) -> HandLab
     )
 
 
-def test_a_biased_annotator_is_found_out(truth: HandLabels, annotated: Annotate, tmp_path: Path) -> None:
+def test_a_biased_annotator_is_detected(truth: HandLabels, annotated: Annotate, tmp_path: Path) -> None:
     start = truth.keypoints_2d.astype(np.float32)
     axis = truth.keypoints_2d[:, 9] - truth.keypoints_2d[:, 0]
     points = start.astype(np.float64)
@@ -157,7 +159,9 @@ def test_a_biased_annotator_is_found_out(truth: HandLabels, annotated: Annotate,
     assert audit["method"] == "pre"
 
 
-def test_hands_without_pictures_are_drawn_on_paper(twice: tuple[Path, Path], truth: HandLabels, tmp_path: Path) -> None:
+def test_hands_without_pictures_are_drawn_on_blank_tiles(
+    twice: tuple[Path, Path], truth: HandLabels, tmp_path: Path
+) -> None:
     for picture in {Path(p) for p in truth.image.tolist()} | set(twice[0].glob("*.jpg")):
         picture.unlink()
     hint("agreement", *twice, "--out", tmp_path / "out")
@@ -216,7 +220,7 @@ def test_bad_input_is_one_line_and_exit_2(
     assert message in error(hint("agreement", *(places.get(a, a) for a in arguments), code=2))
 
 
-def test_a_little_difference_of_boxes_is_what_tools_lose(truth: HandLabels, tmp_path: Path) -> None:
+def test_boxes_may_differ_by_rounding(truth: HandLabels, tmp_path: Path) -> None:
     write_coco(tmp_path / "a.json", truth)
     write_coco(tmp_path / "b.json", replace(truth, box_xyxy=truth.box_xyxy + 0.5))
     hint("agreement", tmp_path / "a.json", tmp_path / "b.json")
@@ -228,7 +232,7 @@ def test_pre_labels_of_other_hands_are_refused(twice: tuple[Path, Path], tmp_pat
     assert "contains no pre-label of these 10 hands" in error(done)
 
 
-def test_something_else_is_no_result(tmp_path: Path) -> None:
+def test_other_files_are_refused_as_results(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text('{"schema": "hint-record-1"}')
     with pytest.raises(InputError, match="is not a result of hint agreement"):
         read_agreement(tmp_path / "x.json")

@@ -121,7 +121,7 @@ def test_warnings_alone_do_not_fail(folder: Path) -> None:
     report(folder, *only, "--fail-on", "warning", code=1)
 
 
-def test_untouched_hands_are_found_and_their_share_is_told(folder: Path, few: HandLabels, tmp_path: Path) -> None:
+def test_untouched_hands_are_found_and_their_share_is_reported(folder: Path, few: HandLabels, tmp_path: Path) -> None:
     start = few.keypoints_2d.copy()
     start[10:] += 3
     write_predictions(tmp_path / "pre.npz", Predictions(few.hand_id[:25], start[:25].astype(np.float32)))
@@ -157,7 +157,7 @@ def test_what_two_splits_share_is_found_in_a_root(folder: Path, tmp_path: Path) 
     assert report(folder, "--rule", "near-duplicate")["rules"][0]["judged"] is None
 
 
-def test_an_annotator_unlike_the_others_is_named(good: HandLabels, tmp_path: Path) -> None:
+def test_an_outlier_annotator_is_named(good: HandLabels, tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     for k, (name, share) in enumerate((("anna", 0.4), ("ben", 0.42), ("cy", 0.9), ("dora", 0.41), ("eve", 0.4))):
         part = good.select(slice(40 * k, 40 * (k + 1)))
@@ -211,7 +211,7 @@ def test_bad_input_is_one_line_and_exit_2(case: str, folder: Path, tmp_path: Pat
     assert message in error(hint("check", *(places.get(a, a) for a in arguments), code=2))
 
 
-def test_labels_that_lie_elsewhere_than_their_pictures(folder: Path, tmp_path: Path) -> None:
+def test_labels_and_pictures_can_be_in_different_folders(folder: Path, tmp_path: Path) -> None:
     write_evaluation_npz(tmp_path / "npz", read_labels(folder))
     assert report(tmp_path / "npz")["rules"][0]["judged"] is None
     assert report(tmp_path / "npz", "--images", folder)["rules"][0]["judged"] == 30

@@ -26,9 +26,7 @@ from hint.types import HandLabels
 RULE = {rule.id: rule for rule in RULES}
 
 
-def test_flags_are_judged_as_the_check_of_the_release_judges_them(
-    good: HandLabels, hands: Callable[..., Hands]
-) -> None:
+def test_flags_are_judged_as_by_hint_prepare_verify(good: HandLabels, hands: Callable[..., Hands]) -> None:
     rng = np.random.default_rng(0)
     some = good.select(slice(0, 300))
     points = some.keypoints_2d + rng.normal(0, 200, (300, 1, 2))
@@ -47,7 +45,7 @@ def test_flags_are_judged_as_the_check_of_the_release_judges_them(
 
 @given(st.integers(0, 1000))
 @settings(max_examples=20)
-def test_a_tile_keeps_what_is_where(seed: int) -> None:
+def test_a_tile_keeps_positions(seed: int) -> None:
     rng = np.random.default_rng(seed)
     image = np.zeros((200, 300, 3), np.uint8)
     x, y = int(rng.integers(40, 260)), int(rng.integers(40, 160))

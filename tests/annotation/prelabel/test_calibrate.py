@@ -62,7 +62,9 @@ def test_two_hands_by_hand(write_sample: Sample, with_flags: Callable[..., HandL
     assert content.existence_at == 0.0
 
 
-def test_existence_is_learnt_where_scores_tell(write_sample: Sample, with_flags: Callable[..., HandLabels]) -> None:
+def test_existence_is_calibrated_if_scores_are_informative(
+    write_sample: Sample, with_flags: Callable[..., HandLabels]
+) -> None:
     _, labels = write_sample(12)
     labels = with_flags(labels, existence=np.random.default_rng(1).random((12, 21)) < 0.7)
     score = np.where(labels.existence, 0.9, 0.1)
@@ -118,7 +120,7 @@ def out(folder: Path) -> tuple[str, Path]:
     return "--out", folder / "c.toml"
 
 
-def test_scores_without_information_are_told_plainly(write_sample: Sample, tmp_path: Path, reviewed: Reviewed) -> None:
+def test_uninformative_scores_are_reported(write_sample: Sample, tmp_path: Path, reviewed: Reviewed) -> None:
     _, labels = write_sample()
     noise = np.random.default_rng(4).random((12, 21))
     write_predictions(tmp_path / "p.npz", predicted(labels, noise))
@@ -149,7 +151,7 @@ def test_labels_of_one_kind_cannot_calibrate(
     assert read_calibration(tmp_path / "c.toml").content == content
 
 
-def test_hands_in_one_of_the_two_only_are_named(write_sample: Sample) -> None:
+def test_hands_in_only_one_of_the_two_are_named(write_sample: Sample) -> None:
     _, labels = write_sample(4)
     predictions = predicted(labels, honest(labels))
     lost = predictions.keypoints_2d.copy()
@@ -168,9 +170,7 @@ def test_hands_in_one_of_the_two_only_are_named(write_sample: Sample) -> None:
         gather(absent, predictions)
 
 
-def test_thresholds_hold_for_the_method_they_were_made_for(
-    write_sample: Sample, tmp_path: Path, reviewed: Reviewed
-) -> None:
+def test_thresholds_are_valid_for_one_method(write_sample: Sample, tmp_path: Path, reviewed: Reviewed) -> None:
     manifest, labels = write_sample()
     calibrate(labels, predicted(labels, honest(labels)), tmp_path / "c.toml")
     done = hint("prelabel", manifest, "--method", "mean-pose", "--calibration", tmp_path / "c.toml", code=2)

@@ -57,7 +57,7 @@ def test_predictions_lie_beside_the_manifest_with_a_first_guess(write_sample: Sa
 
 
 @pytest.mark.parametrize("name", ["mediapipe", "hamer", "mean-pose"])
-def test_any_method_will_do(name: str, write_sample: Sample) -> None:
+def test_any_method_can_prelabel(name: str, write_sample: Sample) -> None:
     if name == "mediapipe" and (missing := mediapipe.missing()):
         pytest.skip(f"mediapipe {missing}")
     manifest, labels = write_sample(3)
@@ -74,7 +74,7 @@ def test_any_method_will_do(name: str, write_sample: Sample) -> None:
     assert rows.existence[found].any() == found.any()
 
 
-def test_rows_of_hands_not_asked_for_now_stay(write_sample: Sample) -> None:
+def test_rows_of_other_hands_stay(write_sample: Sample) -> None:
     manifest, _ = write_sample()
     run = ("prelabel", manifest, "--method", "mean-pose")
     hint(*run)
@@ -120,7 +120,7 @@ def test_pictures_that_cannot_be_used_are_exit_1(write_sample: Sample) -> None:
     assert rows.score.shape == (4, 21)
 
 
-def test_a_picture_that_is_cut_short_fails_alone(mmpose: Method, write_sample: Sample) -> None:
+def test_a_truncated_picture_fails_alone(mmpose: Method, write_sample: Sample) -> None:
     manifest, labels = write_sample(4)
     picture = Path(str(labels.image[1]))
     picture.write_bytes(picture.read_bytes()[:300])
@@ -173,7 +173,7 @@ true_negatives = 1
 """
 
 
-def test_a_method_that_knows_occlusion_is_believed(write_sample: Sample) -> None:
+def test_occlusion_from_the_method_is_kept(write_sample: Sample) -> None:
     manifest, labels = write_sample()
     inner = create("box-centre", MethodOptions())
 
@@ -196,7 +196,7 @@ def test_a_method_that_knows_occlusion_is_believed(write_sample: Sample) -> None
     assert result.reused == 12
 
 
-def test_ctrl_c_keeps_what_is_done_and_the_next_run_goes_on(mmpose: Method, write_sample: Sample) -> None:
+def test_ctrl_c_keeps_finished_hands_and_the_next_run_continues(mmpose: Method, write_sample: Sample) -> None:
     manifest, _ = write_sample(16)
     options = ("--method", "mmpose", "--weights", "random", "--set", "flip-test=0", "--device", "cpu")
     process = start("prelabel", manifest, *options, "--batch-size", 1, setup=EVERY_STEP)
@@ -300,7 +300,7 @@ def test_manifests_that_cannot_be_read(write_sample: Sample, tmp_path: Path) -> 
     assert "rerun the hint sample command" in error(done)
 
 
-def test_results_of_other_settings_are_not_touched(write_sample: Sample) -> None:
+def test_results_with_other_settings_are_not_changed(write_sample: Sample) -> None:
     manifest, _ = write_sample()
     run = ("prelabel", manifest, "--method", "box-centre")
     hint(*run)

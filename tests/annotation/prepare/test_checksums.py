@@ -54,7 +54,7 @@ def test_what_differs_from_a_list_is_named(root: Path, run: Run) -> None:
     assert sound == {"checksum changed": [changed], "checksum missing": [missing], "checksum extra": [extra]}
 
 
-def test_a_list_made_by_sha256sum_serves_a_part(root: Path, run: Run) -> None:
+def test_a_list_from_sha256sum_works_for_a_part(root: Path, run: Run) -> None:
     names = sorted(f"./{p.relative_to(root).as_posix()}" for p in root.glob("*/*"))
     (root.parent / "sums").write_bytes(b"# all\n" + sha256sum("--binary", *names, cwd=root).stdout)
     done = run(root, "--checksums", root.parent / "sums", "--only", ND, "--json")

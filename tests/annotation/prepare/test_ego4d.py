@@ -78,14 +78,16 @@ def pictures(root: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("by", ["labels", "list"])
-def test_pictures_are_those_of_the_official_way(by: str, clips: Path, root: Path, frames: Path, tmp_path: Path) -> None:
+def test_pictures_equal_those_of_the_official_script(
+    by: str, clips: Path, root: Path, frames: Path, tmp_path: Path
+) -> None:
     listed = ("--frames", frames) if by == "list" else ()
     done = hint("prepare", "ego4d", "--clips", clips, "--hint", root, *listed)
     assert "7 pictures cut, 0 already existed" in done.stdout
     assert pictures(root) == the_official_way(clips, root, tmp_path / "scratch")
 
 
-def test_a_second_run_cuts_what_is_not_there(clips: Path, root: Path) -> None:
+def test_a_second_run_cuts_missing_pictures(clips: Path, root: Path) -> None:
     command = ("prepare", "ego4d", "--clips", clips, "--hint", root)
     hint(*command)
     whole = pictures(root)
@@ -118,7 +120,7 @@ def test_missing_clips_are_listed_once_at_the_end(clips: Path, root: Path, tmp_p
     assert "4 pictures cut, 3 already existed" in again.stdout
 
 
-def test_a_clip_shorter_than_the_number_gives_the_rest(clips: Path, root: Path) -> None:
+def test_a_clip_that_is_too_short_gives_the_other_pictures(clips: Path, root: Path) -> None:
     write_json(root / "TRAIN_ego4d_img" / f"{stem(1, 60, 'pre_45_l')}.json", [{}])
     done = hint("prepare", "ego4d", "--clips", clips, "--hint", root, code=1)
     assert f"{CLIPS[1]}.mp4 has 60 frames, no frame 60 (counted from 0)" in done.stderr
@@ -166,7 +168,7 @@ def test_without_ffmpeg_it_is_exit_3(clips: Path, root: Path, tmp_path: Path) ->
     assert "apt install ffmpeg" in done.stderr
 
 
-def test_ctrl_c_leaves_whole_pictures_and_the_next_run_goes_on(clips: Path, root: Path, tmp_path: Path) -> None:
+def test_ctrl_c_leaves_whole_pictures_and_the_next_run_continues(clips: Path, root: Path, tmp_path: Path) -> None:
     for frame in range(60):
         for clip in (0, 1, 2):
             write_json(root / "TEST_ego4d_seq" / f"{stem(clip, frame, 'pre_30_l')}.json", [{}])
@@ -184,7 +186,7 @@ def test_ctrl_c_leaves_whole_pictures_and_the_next_run_goes_on(clips: Path, root
     assert half.items() <= whole.items()
 
 
-def test_names_say_where_a_picture_goes(root: Path, frames: Path) -> None:
+def test_names_determine_where_a_picture_goes(root: Path, frames: Path) -> None:
     assert frame_names(root) == frame_names(root, frames)
     with pytest.raises(InputError, match="no such folder of clips"):
         cut_frames(frame_names(root), root / "nowhere", root)

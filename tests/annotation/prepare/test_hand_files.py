@@ -62,7 +62,7 @@ class Counting(io.BufferedReader):
         return content
 
 
-def test_the_end_of_a_picture_is_found_from_behind(tmp_path: Path) -> None:
+def test_the_end_of_a_picture_is_found_by_reading_backwards(tmp_path: Path) -> None:
     write_image(tmp_path / "a.jpg", np.random.default_rng(0).integers(0, 255, (90, 120, 3), dtype=np.uint8))
     whole = (tmp_path / "a.jpg").read_bytes()
     assert len(whole) > 8192, "the tail must be a part of the file for this test"
@@ -115,7 +115,7 @@ def test_a_number_beyond_floats_is_not_finite(hand: HandFiles) -> None:
     ]
 
 
-def test_files_that_go_away_are_named(hand: HandFiles) -> None:
+def test_files_that_disappear_are_named(hand: HandFiles) -> None:
     for suffix in (".json", ".jpg"):
         (hand.folder / f"{hand.stem}{suffix}").unlink()
     assert [fault.kind for fault in check_hand(hand)] == ["label", "picture"]

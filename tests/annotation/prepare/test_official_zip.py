@@ -76,7 +76,7 @@ def test_more_files_than_a_plain_zip_can_count(root: Path, tmp_path: Path, monke
     assert official_md5(root) == zipped(root, tmp_path) != plain
 
 
-def test_a_folder_that_is_a_link_counts_as_a_folder(root: Path, tmp_path: Path) -> None:
+def test_a_link_to_a_folder_counts_as_a_folder(root: Path, tmp_path: Path) -> None:
     plain = official_md5(root)
     shutil.move(root / "TEST_ego4d_img", tmp_path / "elsewhere")
     (root / "TEST_ego4d_img").symlink_to(tmp_path / "elsewhere")

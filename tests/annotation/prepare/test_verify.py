@@ -36,7 +36,7 @@ def test_the_release_has_the_published_numbers() -> None:
         assert sum(n for folder, n in HANDS.items() if source in folder) == hands
 
 
-def test_a_whole_release_is_clean(root: Path, run: Run) -> None:
+def test_a_complete_release_is_clean(root: Path, run: Run) -> None:
     before = sorted((str(p), p.stat().st_mtime_ns, p.stat().st_mode) for p in root.rglob("*"))
     done = run(root)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -157,7 +157,7 @@ def test_pictures_without_labels_lower_the_number_of_hands(root: Path, run: Run,
     assert found(run(root, "--json")) == {"hand count": [EGO], "picture without label": [f"{EGO}/{stem}.jpg"]}
 
 
-def test_hands_of_another_source_are_out_of_place(root: Path, run: Run, stems: Stems) -> None:
+def test_hands_of_another_source_are_misplaced(root: Path, run: Run, stems: Stems) -> None:
     (ours, theirs), draft = (stems(ND)[0], stems(EK)[0]), f"{stems(ND)[1]}.draw"
     for suffix in (".json", ".jpg"):
         (root / EK / (theirs + suffix)).rename(root / ND / (theirs + suffix))

@@ -44,7 +44,7 @@ def test_positions_fall_into_a_grid_of_four_by_three(centre: tuple[float, float]
     assert described(centre=centre).values()["hand position"] == cell
 
 
-def test_chi_square_is_scipys_where_the_pool_is_endless() -> None:
+def test_chi_square_equals_scipy_for_an_infinite_pool() -> None:
     pool: Distribution = {"side": {"left": 4e8, "right": 6e8}}
     found = compare(pool, {"side": {"left": 55, "right": 45}}, n_pool=10**9)[0]
     truth = stats.chisquare([55, 45], [40, 60])
@@ -52,14 +52,14 @@ def test_chi_square_is_scipys_where_the_pool_is_endless() -> None:
     assert found.degrees == 1
 
 
-def test_the_statistic_grows_where_the_sample_is_much_of_the_pool() -> None:
+def test_the_statistic_grows_if_the_sample_is_most_of_the_pool() -> None:
     pool: Distribution = {"side": {"left": 40, "right": 60}}
     sampled: Distribution = {"side": {"left": 24, "right": 26}}
     endless = stats.chisquare([24, 26], [20, 30]).statistic
     assert compare(pool, sampled, n_pool=100)[0].statistic == pytest.approx(endless * 99 / 50)
 
 
-def test_rare_values_are_taken_together() -> None:
+def test_rare_values_are_merged() -> None:
     pool: Distribution = {"contact": {"none": 500, "object": 480, "self": 12, "person": 8}}
     found = compare(pool, {"contact": {"none": 50, "object": 45, "self": 5}}, n_pool=10**6)[0]
     # self and person together expect 2 of 100: they go to the next rarest, object.
@@ -109,7 +109,7 @@ def biased(hand: SourceHand) -> bool:
     return hand.is_right or hand.contact != "object"
 
 
-def test_a_biased_sample_is_found_out(newdays: Pool, found: Found) -> None:
+def test_a_biased_sample_is_detected(newdays: Pool, found: Found) -> None:
     """The test can fail: a sample without left hands that hold something differs in side and contact."""
     candidates = found(newdays.hands, "newdays", "test")
     pool = distribution([[describe(candidates.policy, hand) for hand in unit] for unit in candidates.units])

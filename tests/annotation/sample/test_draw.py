@@ -38,7 +38,7 @@ def test_the_half_forced_rule_is_exact(tree: int, seed: int, share: float, hands
 
 
 @given(tree=_seeds, seed=_seeds, shuffler=st.randoms())
-def test_the_same_seed_draws_the_same_hands_in_whatever_order_they_come(
+def test_the_same_seed_draws_the_same_hands_in_any_order(
     tree: int, seed: int, shuffler: object, hands: Hands, found: Found
 ) -> None:
     listed = hands(tree)
@@ -55,7 +55,7 @@ def test_another_seed_draws_other_hands(newdays: Pool, found: Found) -> None:
 
 
 @given(tree=_seeds, seed=_seeds)
-def test_splits_share_no_video_even_if_the_source_s_do(tree: int, seed: int, hands: Hands, found: Found) -> None:
+def test_splits_share_no_video_even_if_those_of_the_source_do(tree: int, seed: int, hands: Hands, found: Found) -> None:
     rng = np.random.default_rng(tree)
     listed = [replace(hand, source_split=str(rng.choice(SPLITS))) for hand in hands(tree)]
     drawn = {}
@@ -81,7 +81,7 @@ def test_a_video_in_two_splits_stays_in_the_one_that_is_scored(hands: Hands) -> 
 
 
 @given(tree=_seeds, n_used=st.integers(0, 25))
-def test_videos_that_are_used_elsewhere_are_passed_over(tree: int, n_used: int, hands: Hands) -> None:
+def test_videos_used_elsewhere_are_left_out(tree: int, n_used: int, hands: Hands) -> None:
     listed = hands(tree)
     used = frozenset(sorted({hand.video_id for hand in listed})[:n_used])
     policy, left_out = load_policy(), LeftOut()
@@ -163,7 +163,7 @@ def test_pictures_and_sequences_share_videos_but_no_action(found: Found) -> None
     assert videos[0] == videos[1] != set()
 
 
-def test_ego4d_splits_share_no_video_and_leave_none_over(found: Found) -> None:
+def test_ego4d_splits_share_no_video_and_cover_all(found: Found) -> None:
     listed = [replace(hand, video_id=f"{hand.video_id}-{hand.action}") for hand in ego4d(800)]
     pools = [{unit[0].video_id for unit in found(listed, "ego4d", split).units} for split in SPLITS]
     assert sum(map(len, pools)) == len(set().union(*pools))
@@ -180,7 +180,7 @@ def test_actions_that_share_a_frame_give_one_picture(found: Found) -> None:
         assert len(units) <= 1
 
 
-def test_the_sample_of_a_big_tree_is_as_asked(newdays: Pool, found: Found) -> None:
+def test_the_sample_of_a_big_tree_has_the_requested_strata(newdays: Pool, found: Found) -> None:
     """Realistic size: 100,000 hands."""
     candidates = found(newdays.hands, "newdays", "train")
     chosen = draw_sample(candidates, 9666, seed=0)

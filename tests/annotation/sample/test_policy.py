@@ -43,7 +43,7 @@ def test_videos_and_actions_of_ego4d_fall_into_one_part_each() -> None:
         assert img.actions[1] == seq.actions[0]
 
 
-def test_names_are_shared_out_evenly(hands: Hands) -> None:
+def test_names_are_distributed_evenly(hands: Hands) -> None:
     hand = hands(0)[0]
     draw = Draw(videos=(0.2, 0.5))
     inside = [draw.admits(replace(hand, video_id=f"video {k}")) for k in range(20_000)]
@@ -141,7 +141,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_a_policy_that_cannot_be_read_says_where(case: str, tmp_path: Path) -> None:
+def test_a_broken_policy_is_refused_with_the_place(case: str, tmp_path: Path) -> None:
     content, message = BROKEN[case]
     path = tmp_path / "own.toml"
     path.write_text(content)

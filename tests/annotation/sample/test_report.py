@@ -107,7 +107,7 @@ def test_examples_show_the_box_where_it_is(make: Make) -> None:
     assert example.caption.startswith(hand.side)
 
 
-def test_pictures_that_are_gone_are_no_examples(make: Make) -> None:
+def test_missing_pictures_are_not_examples(make: Make) -> None:
     manifest = make("val", 3)
     (manifest.parent / read_manifest(manifest)[1].image).unlink()
     assert len(compare_manifest(manifest).examples) == 2
@@ -120,7 +120,7 @@ def test_the_same_sample_gives_the_same_page(make: Make, tmp_path: Path) -> None
     assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
 
 
-def test_only_the_random_part_is_held_against_the_pool(make: Make) -> None:
+def test_only_the_random_part_is_compared_with_the_pool(make: Make) -> None:
     report = compare_manifest(make("train", 200))
     assert report.tested == "random"
     assert report.sample["interaction"]["hand_object"] > 100 * report.summary.pool["interaction"]["hand_object"] / 1000
@@ -141,7 +141,7 @@ def test_a_sample_of_conditions_alone_gets_no_verdict(make: Make, tmp_path: Path
     assert "&lt;script&gt;" in content
 
 
-def test_a_sample_that_was_tampered_with_differs(make: Make) -> None:
+def test_a_manipulated_sample_differs(make: Make) -> None:
     manifest = make("test", 200)
     write_manifest(manifest, [hand.model_copy(update={"side": "left"}) for hand in read_manifest(manifest)])
     report = compare_manifest(manifest)

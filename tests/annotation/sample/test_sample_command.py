@@ -76,7 +76,7 @@ def test_visor_pictures_come_out_of_zips(visor: Path, tmp_path: Path) -> None:
             assert (tmp_path / line.image).read_bytes() == opened.read(member)
 
 
-def test_a_dry_run_says_what_there_is_and_writes_nothing(hands23: Path, tmp_path: Path) -> None:
+def test_a_dry_run_prints_counts_and_writes_nothing(hands23: Path, tmp_path: Path) -> None:
     common = ("sample", "newdays", "--root", hands23, "--split", "train", "--out", tmp_path / "out", "--dry-run")
     done = hint(*common, "--json", "-n", 9)
     rows = json.loads(done.stdout)["strata"]
@@ -87,7 +87,7 @@ def test_a_dry_run_says_what_there_is_and_writes_nothing(hands23: Path, tmp_path
     assert not (tmp_path / "out").exists()
 
 
-def test_more_than_there_is_fails_with_the_counts(hands23: Path, tmp_path: Path) -> None:
+def test_asking_for_too_many_fails_with_the_counts(hands23: Path, tmp_path: Path) -> None:
     arguments = ("sample", "newdays", "--root", hands23, "--split", "test", "--out", tmp_path / "out")
     message = error(hint(*arguments, "-n", 100_000, code=2))
     assert re.search(r"asked for 100000 of stratum random, which has (\d+) free of \1 \(\1 frames in all\)", message)
@@ -120,7 +120,7 @@ def test_the_videos_of_a_hint_folder_can_be_excluded(hands23: Path, tmp_path: Pa
         assert not {line.video for line in lines} & {line.video for line in used}
 
 
-def test_a_run_goes_on_and_never_mixes_samples(hands23: Path, tmp_path: Path) -> None:
+def test_a_run_continues_and_never_mixes_samples(hands23: Path, tmp_path: Path) -> None:
     common = ("sample", "newdays", "--root", hands23, "--split", "val", "--out", tmp_path)
     hint(*common, "-n", 30)
     whole = contents(tmp_path)
@@ -149,7 +149,7 @@ hint.progress.PLAIN_EVERY = 0
 """
 
 
-def test_ctrl_c_keeps_the_pictures_and_the_next_run_goes_on(hands23: Path, tmp_path: Path) -> None:
+def test_ctrl_c_keeps_the_pictures_and_the_next_run_continues(hands23: Path, tmp_path: Path) -> None:
     arguments = ["sample", "newdays", "--root", str(hands23), "--split", "train", "-n", "300", "--out", str(tmp_path)]
     process = start(*arguments, setup=SLOW_DISK)
     wait_for(process, "writing pictures: 5/")
@@ -289,7 +289,7 @@ def test_clips_of_another_size_are_refused(clips: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("uid", ["../../../evil", "a/b", "a\\b"], ids=["parent", "slash", "backslash"])
-def test_ids_cannot_lead_out_of_the_folder(uid: str, clips: Path, tmp_path: Path) -> None:
+def test_ids_cannot_escape_the_folder(uid: str, clips: Path, tmp_path: Path) -> None:
     fho(tmp_path)
     master = tmp_path / "annotations" / "fho_main.json"
     master.write_text(master.read_text().replace(ACTION, json.dumps(uid)[1:-1]))
@@ -298,7 +298,7 @@ def test_ids_cannot_lead_out_of_the_folder(uid: str, clips: Path, tmp_path: Path
     assert not list(tmp_path.parent.glob("evil*"))
 
 
-def test_a_picture_that_vanished_is_named(hands23: Path, tmp_path: Path) -> None:
+def test_a_vanished_picture_is_named(hands23: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(hands23, copy)
     common = ("sample", "newdays", "--root", copy, "--split", "val", "-n", 10)

@@ -74,7 +74,7 @@ def arrivals(server: Any) -> int:
     return (server.data / "server.log").read_text(errors="replace").count("GET /api/current-user/whoami")
 
 
-def test_every_task_is_there_once_with_its_prediction_whatever_dies(
+def test_every_task_arrives_once_with_its_prediction_despite_crashes(
     server: Any,
     people: dict[str, str],
     draw_sample: Callable[..., Any],

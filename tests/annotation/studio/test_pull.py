@@ -73,7 +73,7 @@ def test_labels_make_the_round_trip(server: Any, sample: Any, people: dict[str, 
     assert {path: path.read_bytes() for path in (out / ANN).rglob("*") if path.is_file()} == before
 
 
-def test_everything_people_do_is_told(server: Any, sample: Any, people: dict[str, str], tmp_path: Path) -> None:
+def test_everything_people_do_is_reported(server: Any, sample: Any, people: dict[str, str], tmp_path: Path) -> None:
     listing = push(server, sample, "all sorts")
     ids, tasks = sample.ids, [listing.tasks[hand_id] for hand_id in sample.ids]
     ann, ben = server.client(people[ANN]), server.client(people[BEN])
@@ -212,7 +212,7 @@ def test_doubles_go_to_two_people_and_are_recorded(
     same_labels(read_labels(tmp_path / "labels", ["train_newdays"]), sample, sample.ids)
 
 
-def test_pictures_need_not_lie_where_they_lay(server: Any, sample: Any, people: dict[str, str], tmp_path: Path) -> None:
+def test_pictures_can_be_moved(server: Any, sample: Any, people: dict[str, str], tmp_path: Path) -> None:
     listing = push(server, sample, "moved pictures")
     submit(server.client(people[ANN]), listing.tasks[sample.ids[0]])
     sample.folder.rename(tmp_path / "elsewhere")
@@ -237,7 +237,7 @@ def test_hands_without_a_box_get_the_one_around_their_points(
     assert found.box_xyxy[0].tolist() == [*points.min(0).tolist(), *points.max(0).tolist()]
 
 
-def test_nothing_of_yours_is_overwritten(server: Any, sample: Any, tmp_path: Path) -> None:
+def test_other_files_are_not_overwritten(server: Any, sample: Any, tmp_path: Path) -> None:
     push(server, sample, "overwrite")
     out = tmp_path / "out"
     out.mkdir()

@@ -91,7 +91,7 @@ def test_pictures_are_shown_to_those_who_are_logged_in(server: Any, pushed: Any)
     assert [width, height] == task["data"]["hint"]["shown"]
 
 
-def test_a_picture_that_is_gone_comes_back(server: Any, sample: Any) -> None:
+def test_a_missing_picture_is_restored(server: Any, sample: Any) -> None:
     push(server, sample, "gone pictures")
     project = next(p for p in server.client().projects() if p.title == "gone pictures")
     file = server.data / "pictures" / f"project-{project.id}" / f"{sample.ids[0]}.jpg"
@@ -119,7 +119,7 @@ def test_predictions_may_come_later(server: Any, sample: Any) -> None:
     assert found[sample.ids[0]]["data"]["hint"]["guess"]["existence"] == inside.tolist()
 
 
-def test_what_is_there_is_never_changed(server: Any, sample: Any) -> None:
+def test_existing_tasks_are_never_changed(server: Any, sample: Any) -> None:
     push(server, sample, "unchanged")
     before = tasks_of(server, "unchanged")
     moved = read_predictions(sample.predictions)
@@ -275,7 +275,7 @@ def test_other_servers_are_one_line(
     assert message in error(done)
 
 
-def test_what_cannot_be_pushed_is_said(server: Any, sample: Any) -> None:
+def test_what_cannot_be_pushed_is_reported(server: Any, sample: Any) -> None:
     assert "names of 3 to 50 characters" in error(push(server, sample, "ab", code=2))
     assert "not both" in error(push(server, sample, "both", "--upload", "--served", sample.folder, code=2))
     where = ("--url", "http://127.0.0.2:9", "--token", "x")

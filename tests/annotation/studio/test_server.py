@@ -22,7 +22,7 @@ from annotation.studio.server import KEPT, back_up, database_variables, owns_por
 from hint.errors import InputError, MissingRequirementError
 
 
-def test_it_says_where_it_is_and_listens_on_this_machine_only(server: Any) -> None:
+def test_it_prints_its_address_and_listens_on_this_machine_only(server: Any) -> None:
     login = server.login
     assert httpx.get(f"{server.url}/health", trust_env=False).json() == {"status": "UP"}
     assert owns_port(login["pid"], server.port)
@@ -32,7 +32,7 @@ def test_it_says_where_it_is_and_listens_on_this_machine_only(server: Any) -> No
     assert "hint studio push MANIFEST" in stderr
 
 
-def test_the_login_works_and_is_nobody_elses_business(server: Any) -> None:
+def test_the_login_works_and_is_private(server: Any) -> None:
     for path in (server.home / "label-studio" / "server.json", server.data / "login.json"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(server.data.stat().st_mode) == 0o700
@@ -48,7 +48,7 @@ def credentials(server: Any) -> dict[str, str]:
     return {key: server.login[key] for key in ("email", "password")}
 
 
-def test_it_tells_nobody(server: Any) -> None:
+def test_it_sends_no_telemetry(server: Any) -> None:
     page = httpx.get(f"{server.url}/user/login/", trust_env=False).text
     settings = httpx.get(
         f"{server.url}/version", headers={"Authorization": f"Token {server.login['token']}"}, trust_env=False
@@ -132,7 +132,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_a_server_that_hint_did_not_set_up_is_left_alone(server: Any, tmp_path: Path) -> None:
+def test_a_server_not_set_up_by_hint_is_not_touched(server: Any, tmp_path: Path) -> None:
     (tmp_path / "label_studio.sqlite3").write_bytes(b"")
     done = server.hint("studio", "serve", "--port", free_port(), "--data", tmp_path, code=2)
     assert "contains a Label Studio that hint did not set up" in done.stderr

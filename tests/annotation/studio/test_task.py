@@ -68,7 +68,7 @@ def test_untouched_labels_come_back_exactly(points: Any, exists: Any, hidden: An
 
 
 @given(where=INSIDE, points=POINTS, exists=FLAGS, hidden=FLAGS, crop=crops())
-def test_what_annotators_place_comes_back_within_a_hundredth_of_a_pixel(
+def test_placed_points_make_the_round_trip_within_a_hundredth_of_a_pixel(
     where: Any, points: Any, exists: Any, hidden: Any, crop: Any
 ) -> None:
     """A label placed anywhere in the shown part, over a guess that says something else."""
@@ -123,7 +123,7 @@ def test_a_moved_point_counts_as_it_was_placed(task: HandTask) -> None:
     assert answer.restated == ()
 
 
-def test_a_point_that_turns_out_to_exist_lies_where_it_is_shown(task: HandTask) -> None:
+def test_a_point_marked_as_existing_is_where_it_is_shown(task: HandTask) -> None:
     result = results(task)
     value(result, 20, STATE)["keypointlabels"] = ["visible"]
     answer, _ = read_answer(task, result)
@@ -173,7 +173,7 @@ def test_problems_are_named_and_nothing_is_guessed(task: HandTask, kind: str) ->
     assert answer.keypoints is None
 
 
-def test_foreign_tasks_are_told_apart(task: HandTask) -> None:
+def test_foreign_tasks_are_recognised(task: HandTask) -> None:
     with pytest.raises(ValueError, match="not pushed by hint"):
         read_task({"image": "a.jpg"})
     data = task_data("a_l", "a.jpg", task)

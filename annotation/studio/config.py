@@ -29,16 +29,16 @@ _WRIST_COLOUR = "#8c8c8c"
 
 GUIDELINES = """\
 <h4>One hand, 21 points</h4>
-<p>Label the hand in the middle, the one the dots lie on. The picture may be a part of a larger frame.</p>
-<p>Put each point on the middle of the joint, inside the finger, not on the skin that happens to face the camera. Tips
+<p>Label the hand in the middle, the one with the dots. The picture may be a part of a larger frame.</p>
+<p>Put each point on the middle of the joint, inside the finger, not on the skin that faces the camera. Tips
 are the ends of the fingers.</p>
 <p><b>visible</b> (z): you see the surface of the hand where the joint is.</p>
 <p><b>occluded</b> (x): the joint is in the frame, but an object, another hand or this hand hides it. Put the point
 where it must be.</p>
 <p><b>out_of_frame</b> (c): the joint is beyond the edge of the frame. Leave the point at the edge.</p>
-<p>Click a point and press the key; v and a rubber band select several at once. 1 to 0, q to g add a joint that is
+<p>Click a point and press the key; v and a box drawn around them select several. 1 to 0, q to g add a joint that is
 missing.</p>
-<p><b>unusable</b> (m): no hand, the wrong side, or too blurred or small to place half of the points. Say why.</p>
+<p><b>unusable</b> (m): no hand, the wrong side, or too blurred or small to place half of the points. Give the reason.</p>
 <p>Use "Label All Tasks" only. Never open what somebody else has labelled: you would see and change it.</p>
 """
 

@@ -12,6 +12,7 @@ from command import error, hint
 
 from annotation.agreement.prelabels import displacement
 from annotation.agreement.result import read_agreement
+from annotation.agreement.run import agreement
 from hint.errors import InputError
 from hint.files import read_labels, write_coco, write_pairs, write_predictions
 from hint.images import read_image
@@ -76,6 +77,15 @@ def test_json_is_the_file_and_nothing_else(twice: tuple[Path, Path], tmp_path: P
     again = hint("agreement", *twice, "--json", "--out", tmp_path / "again")
     assert again.stdout == done.stdout, "the same seed gives the same bytes"
     assert hint("agreement", *twice, "--json", "--seed", 1).stdout != done.stdout
+
+
+def test_python_does_what_the_command_does(twice: tuple[Path, Path], tmp_path: Path) -> None:
+    hint("agreement", *twice, "--out", tmp_path / "a")
+    result = agreement(*map(str, twice), out=str(tmp_path / "b"))
+    assert (tmp_path / "a" / "agreement.json").read_text() == result.to_json()
+    assert {path.name for path in (tmp_path / "b").iterdir()} == {"agreement.json", "agreement.png", "worst.png"}
+    loaded = agreement(*map(read_labels, twice))
+    assert (loaded.within, loaded.per_joint) == (result.within, result.per_joint)
 
 
 def test_the_palm_can_be_chosen(twice: tuple[Path, Path]) -> None:

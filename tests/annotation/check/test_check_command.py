@@ -13,6 +13,7 @@ from command import error, hint
 from annotation.check.geometry import palm_spread
 from annotation.check.hands import Hands
 from annotation.check.rules import RULES
+from annotation.check.run import check
 from hint.files import read_labels, write_coco, write_evaluation_npz, write_pairs, write_predictions
 from hint.images import read_image, write_image
 from hint.types import HandLabels, Predictions
@@ -110,6 +111,16 @@ def test_errors_are_found_reported_and_drawn(folder: Path, tmp_path: Path) -> No
 def test_the_exit_code_is_what_was_asked_for(fail_on: str, code: int, folder: Path) -> None:
     spoilt(folder)
     hint("check", folder, "--fail-on", fail_on, code=code)
+
+
+def test_python_does_what_the_command_does(folder: Path, tmp_path: Path) -> None:
+    spoilt(folder)
+    hint("check", folder, "--out", tmp_path / "a", code=1)
+    found = check(str(folder), out=str(tmp_path / "b"))
+    assert found.fails("error")
+    assert (tmp_path / "a" / "check.json").read_bytes() == (tmp_path / "b" / "check.json").read_bytes()
+    loaded = check(read_labels(folder))
+    assert [one.as_json() for one in loaded.findings] == [one.as_json() for one in found.findings]
 
 
 def test_warnings_alone_do_not_fail(folder: Path) -> None:

@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 from command import error, hint, interrupt, start, wait_for
 
+from annotation.sample.run import sample, survey
+from hint.errors import UnknownNameError
 from hint.files import write_json
 from hint.files.manifest import read_manifest
 from hint.images import read_image
@@ -64,6 +66,19 @@ def test_the_same_seed_writes_the_same_bytes(hands23: Path, tmp_path: Path) -> N
         options = ("--seed", seed, "--workers", workers, "--out", tmp_path / name)
         hint("sample", "newdays", "--root", hands23, "--split", "val", "-n", 40, *options)
     assert contents(tmp_path / "a") == contents(tmp_path / "b") != contents(tmp_path / "c")
+
+
+def test_python_does_what_the_command_does(hands23: Path, tmp_path: Path) -> None:
+    hint("sample", "newdays", "--root", hands23, "--split", "val", "-n", 20, "--out", tmp_path / "a")
+    drawn = sample("newdays", root=str(hands23), split="val", n=20, out=str(tmp_path / "b"))
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+    assert drawn.manifest == tmp_path / "b" / "VAL_newdays_img.jsonl"
+    found = survey("newdays", root=hands23, split="val", n=20)
+    assert [(s.name, s.asked, s.units) for s in found.strata] == [
+        (s.name, s.drawn, s.available) for s in drawn.summary.strata
+    ]
+    with pytest.raises(UnknownNameError, match="unknown source 'newday'"):
+        sample("newday", root=hands23, split="val", n=1)
 
 
 def test_visor_pictures_come_out_of_zips(visor: Path, tmp_path: Path) -> None:

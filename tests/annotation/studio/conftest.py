@@ -129,7 +129,9 @@ def free_port() -> int:
 def label_studio() -> Path:
     """The environment with Label Studio."""
     if not (LABEL_STUDIO / ".ready").is_file():
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("Label Studio is not installed: make .label-studio/.ready")
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(
+            "Label Studio is not installed: make .label-studio/.ready"
+        )
     return LABEL_STUDIO
 
 

@@ -3,7 +3,7 @@
 The command line prints them as one line and turns them into an exit code; nothing else is caught there.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def some_ids(ids: Iterable[str]) -> str:
     return shown if len(listed) <= 5 else f"{shown}, ... ({len(listed)} in all)"
 
 
-def first_problem(error: "ValidationError", skip: Iterable[str] = ()) -> str:
+def first_problem(error: "ValidationError", skip: Collection[str] = ()) -> str:
     """Return the first problem pydantic found in a file as "field: message".
 
     Args:

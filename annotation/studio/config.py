@@ -38,7 +38,8 @@ where it must be.</p>
 <p><b>out_of_frame</b> (c): the joint is beyond the edge of the frame. Leave the point at the edge.</p>
 <p>Click a point and press the key; v and a box drawn around them select several. 1 to 0, q to g add a joint that is
 missing.</p>
-<p><b>unusable</b> (m): no hand, the wrong side, or too blurred or small to place half of the points. Give the reason.</p>
+<p><b>unusable</b> (m): no hand, the wrong side, or too blurred or small to place half of the points. Say
+why.</p>
 <p>Use "Label All Tasks" only. Never open what somebody else has labelled: you would see and change it.</p>
 """
 

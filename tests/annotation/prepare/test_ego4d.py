@@ -99,7 +99,7 @@ def test_a_second_run_cuts_missing_pictures(clips: Path, root: Path) -> None:
     assert json.loads(done.stdout) == {"written": 2, "present": 5, "missing": {}, "failed": {}}
     assert pictures(root) == whole
     refused = hint(*command, "--overwrite", "never", code=2)
-    assert "7 of the pictures are in" in refused.stderr
+    assert "7 of the pictures already exist in" in refused.stderr
     assert "7 pictures cut, 0 already existed" in hint(*command, "--overwrite", "always").stdout
 
 

@@ -64,7 +64,7 @@ def test_frames_that_were_never_cut_are_one_line_and_no_problem(root: Path, run:
     assert done.returncode == 0, done.stdout
     lines = [line for line in done.stdout.splitlines() if line.startswith(("problem", "warning"))]
     assert len(lines) == 1
-    assert lines[0].startswith("warning: Ego4D pictures that are still to be cut (15): TEST_ego4d_img 3, ")
+    assert lines[0].startswith("warning: Ego4D pictures not cut yet (15): TEST_ego4d_img 3, ")
     assert f"hint prepare ego4d --hint {root} --clips DIR" in done.stdout
 
 
@@ -232,7 +232,7 @@ WRONG = {
     "zip of a part": (["HInt", "--only", "newdays", "--zip-md5"], "remove --only"),
     "absent list": (["HInt", "--checksums", "no.sha256"], "no.sha256: No such file"),
     "no list": (["HInt", "--checksums", "HInt.zip"], "HInt.zip, line 1: expected <sha256>"),
-    "list of elsewhere": (["HInt", "--checksums", "other.sha256"], "relative to the root"),
+    "list of elsewhere": (["HInt", "--checksums", "other.sha256"], "relative to the HInt root"),
     "list into a folder": (["HInt", "--write-checksums", "empty"], "empty is a folder"),
 }
 

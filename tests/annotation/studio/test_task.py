@@ -161,7 +161,7 @@ PROBLEMS: dict[str, Callable[[list[dict[str, Any]]], list[dict[str, Any]]]] = {
         r, value(r, 3).update(keypointlabels=["wrist"]), value(r, 0).update(keypointlabels=["thumb_ip"])
     ),
     "a point outside the picture": lambda r: edited(r, *(value(r, 4, c).update(x=100.5) for c in (JOINT, STATE))),
-    "the picture had another size, or was rotated": lambda r: edited(r, r[6].update(original_width=300)),
+    "the picture had another size or was rotated": lambda r: edited(r, r[6].update(original_width=300)),
     "malformed results": lambda r: edited(r, r[5].pop("value")),
 }
 

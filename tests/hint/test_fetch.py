@@ -244,6 +244,7 @@ def test_changed_file_starts_over(server: FileServer, hint_home: Path) -> None:
         ({"ETag": 'W/"weak"'}, None),
         ({}, None),
     ],
+    ids=["weak ETag and a date", "weak ETag", "none"],
 )
 def test_only_a_strong_validator_is_trusted(server: FileServer, validators: dict[str, str], second: str | None) -> None:
     server.validators, server.faults = validators, ["drop:100000"]
@@ -393,6 +394,7 @@ def certificate(folder: Path, *, expired: bool) -> tuple[Path, Path]:
 @pytest.mark.parametrize(
     ("expired", "trusted", "words"),
     [(True, True, "certificate has expired"), (False, False, "self-signed certificate"), (False, True, None)],
+    ids=["expired", "unknown", "trusted"],
 )
 def test_certificate_must_hold(
     server: FileServer,
@@ -539,7 +541,7 @@ def test_archive_got_otherwise(server: FileServer, hint_home: Path, tmp_path: Pa
     assert not server.asked
 
 
-@pytest.mark.parametrize("url", ["/nowhere/a.tar.gz", "file:///nowhere/a.tar.gz", "ftp://host/a.tar.gz"])
+@pytest.mark.parametrize("url", ["/nowhere/a.tar.gz", "file:///nowhere/a.tar.gz", "ftp://host/a.tar.gz"], ids=["path", "file URL", "ftp"])
 def test_source_that_cannot_be_used(url: str) -> None:
     with pytest.raises(InputError):
         fetch("hand", url=url)
@@ -685,7 +687,11 @@ def test_unlisted_digest_is_fixed_at_first_use(server: FileServer, hint_home: Pa
     assert (hint_home / "weights/hand.yaml").read_bytes() == b"changed: yes"
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"files": null}', '{"files": {"a": {}}}'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", '{"files": null}', '{"files": {"a": {}}}'],
+    ids=["empty", "list", "no files", "file without digest"],
+)
 def test_damaged_receipt(hint_home: Path, text: str) -> None:
     fetch("hand")
     receipt_path("hand").write_text(text)
@@ -708,7 +714,11 @@ def unpack_bytes(content: bytes, folder: Path) -> dict[Member, str]:
     return archive.unpack(packed, MEMBERS, folder / "out")
 
 
-@pytest.mark.parametrize("name", ["/etc/evil", "../evil", "_DATA/../../evil", "..\\evil"])
+@pytest.mark.parametrize(
+    "name",
+    ["/etc/evil", "../evil", "_DATA/../../evil", "..\\evil"],
+    ids=["absolute", "parent", "parent inside", "backslash"],
+)
 def test_paths_that_lead_out_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(FetchError, match="leads out of it"):
         unpack_bytes(tar_gz({name: b"x", **FILES}), tmp_path)
@@ -725,6 +735,7 @@ def test_paths_that_lead_out_are_refused(tmp_path: Path, name: str) -> None:
         (tarfile.FIFOTYPE, ""),
         (tarfile.DIRTYPE, ""),
     ],
+    ids=["symbolic link", "hard link", "character device", "block device", "fifo", "folder"],
 )
 def test_member_must_be_a_plain_file(tmp_path: Path, kind: bytes, target: str) -> None:
     harmful = special("_DATA/w/hand.ckpt", kind, target)
@@ -756,7 +767,9 @@ def test_endless_zeros_end_at_a_limit(tmp_path: Path, monkeypatch: pytest.Monkey
         unpack_bytes(tar_gz({"filler": bytes(20_000_000), **FILES}), tmp_path)
 
 
-@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+@pytest.mark.parametrize(
+    "kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME], ids=["PAX", "global PAX", "GNU long name"]
+)
 def test_header_of_gigabytes_is_not_read_into_memory(tmp_path: Path, kind: bytes) -> None:
     info = special("long", kind)
     info.size = 3 << 30
@@ -773,6 +786,7 @@ def test_header_of_gigabytes_is_not_read_into_memory(tmp_path: Path, kind: bytes
         (gzip.compress(b"no tar"), "no .tar.gz"),
         (tar_gz({"_DATA/w/hand.ckpt": WEIGHTS}), "does not hold _DATA/w/config.yaml"),
     ],
+    ids=["cut short", "web page", "empty", "no tar", "member missing"],
 )
 def test_damaged_archive(tmp_path: Path, content: bytes, words: str) -> None:
     with pytest.raises(FetchError, match=words):

@@ -310,7 +310,7 @@ def test_archive_of_the_users_is_compared_too(own: Path, data: Path) -> None:
         fetch("hint", url=str(own), sha256="0" * 64)
 
 
-@pytest.mark.parametrize("digest", ["ac42d9f8", "g" * 64, ""])
+@pytest.mark.parametrize("digest", ["ac42d9f8", "g" * 64, ""], ids=["short", "no digits", "empty"])
 def test_digest_that_is_none(digest: str) -> None:
     with pytest.raises(InputError, match="64 hexadecimal digits"):
         fetch("hint", sha256=digest)
@@ -401,7 +401,7 @@ def hint(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("option", [["--insecure"], ["--out", "x"], ["--sha256", "0" * 64]])
+@pytest.mark.parametrize("option", [["--insecure"], ["--out", "x"], ["--sha256", "0" * 64]], ids=lambda option: option[0])
 def test_option_that_means_nothing_for_an_asset_is_a_usage_error(option: list[str]) -> None:
     done = hint("fetch", "hamer", *option)
     assert done.returncode == 2
@@ -467,7 +467,7 @@ def interrupt(url: str, number: int) -> int:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["SIGKILL", "SIGINT"])
 def test_interrupted_unpacking_goes_on(server: Server, hint_home: Path, data: Path, number: int) -> None:
     assert interrupt(server.url, number) != 0
     here = unpacked(data)
@@ -574,7 +574,7 @@ def test_something_else_in_the_place_of_a_file(server: Server, data: Path, tmp_p
     assert place.is_dir() == (kind == "folder")
 
 
-@pytest.mark.parametrize("text", [None, "", "[]\n"])
+@pytest.mark.parametrize("text", [None, "", "[]\n"], ids=["missing", "empty", "list"])
 def test_damaged_list(data: Path, text: str | None) -> None:
     fetch("hint")
     list_path("hint").unlink() if text is None else list_path("hint").write_text(text)
@@ -584,7 +584,11 @@ def test_damaged_list(data: Path, text: str | None) -> None:
     assert not fetch("hint").new
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"files": {}}', '{"folder": "x", "archive": {}, "list": {}}'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", '{"files": {}}', '{"folder": "x", "archive": {}, "list": {}}'],
+    ids=["empty", "list", "no folder", "no digests"],
+)
 def test_damaged_receipt(text: str) -> None:
     fetch("hint")
     receipt_path("hint").write_text(text)
@@ -647,6 +651,23 @@ def zip_entries(*entries: tuple[zipfile.ZipInfo, bytes]) -> bytes:
         "__MACOSX/../../evil_l.jpg",
         "/",
     ],
+    ids=[
+        "absolute",
+        "parent",
+        "parent twice",
+        "parent inside",
+        "ends in parent",
+        "folder ends in parent",
+        "dot",
+        "double slash",
+        "backslash",
+        "backslash parent",
+        "drive",
+        "drive relative",
+        "network share",
+        "parent of litter",
+        "root",
+    ],
 )
 def test_paths_that_lead_out_are_refused(tmp_path: Path, name: str) -> None:
     refused(zip_entries(entry(name)), tmp_path, "leads out of it or is no plain path")
@@ -657,7 +678,11 @@ def test_name_cut_by_a_zero_byte_is_refused(tmp_path: Path) -> None:
     refused(harmful, tmp_path, "no plain path")
 
 
-@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFSOCK, stat.S_IFDIR])
+@pytest.mark.parametrize(
+    "kind",
+    [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFSOCK, stat.S_IFDIR],
+    ids=["link", "fifo", "character device", "block device", "socket", "folder"],
+)
 def test_what_is_no_plain_file_is_refused(tmp_path: Path, kind: int) -> None:
     refused(zip_entries(entry(f"{TOP}/F/evil_l.jpg", kind | 0o777, b"/etc/passwd")), tmp_path, "no plain file")
     refused(zip_entries(entry(f"{TOP}/README", kind | 0o777, b"/etc/passwd")), tmp_path, "no plain file")
@@ -676,6 +701,7 @@ def test_link_in_place_of_a_folder_is_refused(tmp_path: Path) -> None:
         ("TEST_epick_img/EK_frame_0000040462_l.jpg/x_l.jpg", "a file and a folder"),
         ("TEST_epick_img/ek_frame_0000040462_l.jpg/x_l.jpg", "a file and a folder"),
     ],
+    ids=["twice", "file in other case", "folder in other case", "file and folder", "file and folder in other case"],
 )
 def test_names_that_mean_the_same_are_refused(tmp_path: Path, name: str, words: str) -> None:
     refused(zip_entries(entry(f"{TOP}/{name}")), tmp_path, words)
@@ -764,6 +790,7 @@ def test_litter_is_counted_and_other_files_are_named(own: Path, data: Path, monk
         (ARCHIVE[: len(ARCHIVE) // 2], "no .zip"),
         (ARCHIVE[1000:], "damaged|no"),
     ],
+    ids=["empty", "web page", "cut short", "beginning missing"],
 )
 def test_damaged_archive(tmp_path: Path, content: bytes, words: str) -> None:
     with pytest.raises(FetchError, match=words):

@@ -123,8 +123,8 @@ def small_release(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def release(monkeypatch: pytest.MonkeyPatch, url: str, digest: str, **tree: int) -> None:
-    small = replace(TREE, expected_bytes=100_000, **tree)
-    asset = replace(ASSETS["hint"], url=url, tree=small, archive_digest=KnownDigest(digest[:8], digest[-4:]))
+    small = replace(TREE, expected_bytes=100_000, digest=KnownDigest(digest[:8], digest[-4:]), **tree)
+    asset = replace(ASSETS["hint"], url=url, tree=small)
     monkeypatch.setitem(ASSETS, "hint", asset)
 
 
@@ -327,7 +327,6 @@ def test_what_has_an_address_is_of_one_kind_and_every_tree_has_a_digest() -> Non
     for name, asset in ASSETS.items():
         kinds = (bool(asset.members), asset.tree is not None, asset.single is not None)
         assert sum(kinds) == bool(asset.url), name
-        assert (asset.tree is None) == (asset.archive_digest is None), name
 
 
 # Certificates
@@ -401,7 +400,9 @@ def hint(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("option", [["--insecure"], ["--out", "x"], ["--sha256", "0" * 64]], ids=lambda option: option[0])
+@pytest.mark.parametrize(
+    "option", [["--insecure"], ["--out", "x"], ["--sha256", "0" * 64]], ids=lambda option: option[0]
+)
 def test_option_that_means_nothing_for_an_asset_is_a_usage_error(option: list[str]) -> None:
     done = hint("fetch", "hamer", *option)
     assert done.returncode == 2
@@ -446,7 +447,7 @@ from dataclasses import replace
 from hint.fetch import ASSETS, KnownDigest, fetch
 
 url, number = sys.argv[1], int(sys.argv[2])
-ASSETS["hint"] = replace(ASSETS["hint"], url=url, archive_digest=KnownDigest(""))
+ASSETS["hint"] = replace(ASSETS["hint"], url=url, tree=replace(ASSETS["hint"].tree, digest=KnownDigest("")))
 rename, calls = Path.replace, 0
 
 def interrupted(self, target):
@@ -599,12 +600,12 @@ def test_damaged_receipt(text: str) -> None:
 # Archives that mean harm
 
 
-def unpack(archive: bytes, folder: Path, tree: Tree | None = None) -> zipped.Contents:
+def unpack(archive: bytes, folder: Path, tree: Tree | None = None) -> None:
     packed = folder / "a.zip"
     packed.write_bytes(archive)
-    with zipped.opened(packed, tree or TREE) as contents:
-        contents.unpack(contents.files, folder / "out")
-    return contents
+    with zipped.opened(packed) as contents:
+        files, _ = zipped.read_contents(contents, tree or TREE)
+        zipped.unpack(contents, files, folder / "out")
 
 
 def refused(archive: bytes, folder: Path, words: str, tree: Tree | None = None) -> None:

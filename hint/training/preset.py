@@ -17,6 +17,7 @@ from hint.training.augmentation import Augmentation
 from hint.training.filters import Filters
 from hint.training.losses import LossWeights
 from hint.training.sources import SETS
+from hint.validation import first_problem
 
 _FILES = NamedToml("preset", "hint.training", "presets")
 
@@ -200,7 +201,7 @@ def load_preset(name: str, changes: Iterable[tuple[str, Any]] = ()) -> Preset:
     try:
         return Preset.model_validate(table)
     except ValidationError as error:
-        raise InputError(f"preset {name}: {_first(error)}") from error
+        raise InputError(f"preset {name}: {first_problem(error)}") from error
 
 
 def _set(table: dict[str, Any], key: str, value: Any) -> None:
@@ -213,14 +214,6 @@ def _set(table: dict[str, Any], key: str, value: Any) -> None:
         if not isinstance(table, dict):
             raise InputError(f"--set {key}: {group} is a value, not a group of settings")
     table[last] = value
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        return f"there is no setting {where}"
-    return f"{where + ': ' if where else ''}{first['msg'].removeprefix('Value error, ')}"
 
 
 def differences(one: Preset, other: Preset) -> list[str]:

@@ -137,8 +137,8 @@ BROKEN: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "dict": (lambda h: h, "expected a list with one hand"),
     "two": (lambda h: [h, h], "expected a list with one hand"),
     "20": (lambda h: [{**h, "keypoints": h["keypoints"][:20]}], "20 keypoints, expected 21"),
-    "nan": (lambda h: [{**h, "keypoints": [[float("nan"), 1.0]] * 21}], "no finite number"),
-    "words": (lambda h: [{**h, "keypoints": [["a", 1.0]] * 21}], "no finite number"),
+    "nan": (lambda h: [{**h, "keypoints": [[float("nan"), 1.0]] * 21}], "not a finite number"),
+    "words": (lambda h: [{**h, "keypoints": [["a", 1.0]] * 21}], "not a finite number"),
     "three": (lambda h: [{**h, "keypoints": [[1.0, 1.0, 1.0]] * 21}], "keypoint 0 is not 2 numbers"),
     "box": (lambda h: [{**h, "bbox": [[5, 5, 5, 9]]}], "zero or negative size"),
     "flags": (lambda h: [{**h, "occlusion": [2] * 21}], "occlusion is not 21 flags"),
@@ -169,7 +169,7 @@ def test_an_empty_folder_says_what_was_expected(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file or folder"):
         read_labels(tmp_path / "absent")
     (tmp_path / "TEST_newdays_img").mkdir()
-    with pytest.raises(InputError, match="TEST_newdays_img holds no HInt labels"):
+    with pytest.raises(InputError, match="TEST_newdays_img has no HInt labels"):
         read_labels(tmp_path)
 
 
@@ -232,7 +232,7 @@ def test_npz_of_python_objects_is_refused_and_nothing_runs(tmp_path: Path) -> No
             return os.mkdir, (str(tmp_path / "ran"),)
 
     np.savez(tmp_path / "p.npz", hand_id=np.array([Hostile()], dtype=object), keypoints_2d=np.zeros((1, 21, 2)))
-    with pytest.raises(InputError, match=r"no plain npz .* save ids with \.astype\(str\)"):
+    with pytest.raises(InputError, match=r"not a plain \.npz .* save ids with \.astype\(str\)"):
         read_predictions(tmp_path / "p.npz")
     assert not (tmp_path / "ran").exists()
 

@@ -324,7 +324,7 @@ def test_errors_are_one_line(case: str, hint: Hint, write_sample: Sample, hint_h
 def test_manifests_that_cannot_be_read(hint: Hint, write_sample: Sample, tmp_path: Path) -> None:
     assert "nowhere.jsonl: No such file" in only_line(hint("prelabel", tmp_path / "nowhere.jsonl"))
     (tmp_path / "odd.jsonl").write_text('{"hand_id": "a"}\n')
-    assert "are no sampled hands" in only_line(hint("prelabel", tmp_path / "odd.jsonl"))
+    assert "are not sampled hands" in only_line(hint("prelabel", tmp_path / "odd.jsonl"))
     manifest, labels = write_sample()
     Path(str(labels.image[0])).unlink()
     done = hint("prelabel", manifest, "--method", "hamer", "--weights", "tiny-random", "--mano", "procedural")

@@ -204,7 +204,7 @@ def test_bytes_that_are_no_text_and_pictures_that_are_none(tree: Tree) -> None:
     root = tree({STEM: b"\xff\xfe\x00", other: LEFT})
     (root / "allMergedBlur" / f"{other}.jpg").write_text("not a picture")
     with pytest.raises(
-        InputError, match=f"2 broken in .*{STEM}.jpg.txt .not UTF-8.*allMergedBlur/{other}.jpg .no picture"
+        InputError, match=f"2 broken in .*{STEM}.jpg.txt .not UTF-8.*allMergedBlur/{other}.jpg .not a picture"
     ):
         read_hands23(root, "ND")
     assert read_hands23(root, "ND", skip_broken=True).left_out.counts() == {"broken": 2}
@@ -215,7 +215,7 @@ def test_another_root_is_refused_with_what_was_looked_for(missing: str, tree: Tr
     tree({STEM: LEFT})
     (tmp_path / missing).rename(tmp_path / "elsewhere")
     with pytest.raises(
-        InputError, match=r"holds no Hands23; looked for allMergedSplit/.*allMergedTxt/.*allMergedBlur/"
+        InputError, match=r"does not contain Hands23; looked for allMergedSplit/.*allMergedTxt/.*allMergedBlur/"
     ):
         read_hands23(tmp_path, "ND")
 

@@ -16,7 +16,7 @@ def test_an_unknown_source_is_answered_with_the_closest() -> None:
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_an_empty_root_is_refused_with_what_was_looked_for(name: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=f"{tmp_path} holds no .*; looked for .* below it"):
+    with pytest.raises(InputError, match=f"{tmp_path} does not contain .*; looked for .* below it"):
         read_source(name, tmp_path)
     with pytest.raises(InputError, match="no such folder"):
         read_source(name, tmp_path / "nowhere")

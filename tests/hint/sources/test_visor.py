@@ -246,7 +246,7 @@ def test_a_broken_annotation_is_named_with_its_frame(annotation: Any, why: str, 
     ("content", "why"),
     [
         ('{"video_annotations": [\n{]', "line 2 column 2"),
-        ('{"video_annotations": NaN}', "NaN is no number"),
+        ('{"video_annotations": NaN}', "NaN is not a number"),
         ("[]", "has no list video_annotations"),
         ('{"video_annotations": [1]}', "video_annotations[0] (has no image name)"),
     ],

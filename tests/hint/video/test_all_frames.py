@@ -47,5 +47,5 @@ def test_a_turned_video_is_upright(ffmpeg: Callable[..., None], tmp_path: Path) 
 
 def test_a_file_that_is_no_video(tmp_path: Path) -> None:
     (tmp_path / "clip.mp4").write_bytes(b"no video")
-    with pytest.raises(VideoError, match="no readable video"):
+    with pytest.raises(VideoError, match="not a readable video"):
         next(all_frames(tmp_path / "clip.mp4"))

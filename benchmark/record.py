@@ -15,10 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmark.error_table import Coverage
 from benchmark.scores import Curve, EmptyJoints, JointScore, Score
-from hint.errors import InputError
+from hint.errors import InputError, first_problem
 from hint.files import write_bytes
 from hint.types import HandLabels, MethodCard
-from hint.validation import first_problem
 
 
 class _Model(BaseModel):

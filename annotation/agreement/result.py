@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hint.errors import InputError
 from hint.files import write_bytes
-from hint.validation import first_problem
 
 
 class _Model(BaseModel):
@@ -228,4 +227,6 @@ def read_agreement(path: Path) -> Agreement:
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
     except ValidationError as error:
-        raise InputError(f"{path} is not a result of hint agreement: {first_problem(error)}") from error
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise InputError(f"{path} is no result of hint agreement: {where} {first['msg']}") from error

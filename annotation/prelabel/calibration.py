@@ -15,7 +15,6 @@ from annotation.prelabel.guess import Thresholds
 from hint.errors import InputError
 from hint.files import write_bytes
 from hint.types import Method
-from hint.validation import first_problem
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -134,7 +133,9 @@ def read_calibration(path: Path) -> Calibration:
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; hint prelabel calibrate writes it") from error
     except ValidationError as error:
-        raise InputError(f"{path} is not a calibration: {first_problem(error)}") from error
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise InputError(f"{path} is no calibration: {where}: {first['msg']}") from error
     except (ValueError, TypeError) as error:
-        raise InputError(f"{path} is not a calibration: {error}") from error
+        raise InputError(f"{path} is no calibration: {error}") from error
     return Calibration(path, content, hashlib.sha256(raw).hexdigest())

@@ -13,7 +13,6 @@ from hint.errors import InputError
 from hint.files.named_toml import NamedToml
 from hint.names import FRAME_TYPES
 from hint.sources.hand import SourceHand
-from hint.validation import first_problem
 
 _FILES = NamedToml("policy", "annotation.sample", "policies")
 
@@ -180,5 +179,6 @@ def load_policy(name: str = "paper-v1") -> Policy:
     try:
         return Policy.model_validate({**settings, "draws": draws, "sha256": sha256})
     except ValidationError as error:
-        problem = first_problem(error).removeprefix("draws.")
-        raise InputError(f"policy {name}: {problem}; compare it with paper-v1") from error
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"] if part != "draws")
+        raise InputError(f"policy {name}: {where}: {first['msg']}; compare it with paper-v1") from error

@@ -18,7 +18,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from annotation.studio.config import COMMENT, IMAGE, JOINT, OCCLUDED, OK, OUT_OF_FRAME, STATE, STATUS, VISIBLE
 from hint.skeleton import JOINT_NAMES, N_JOINTS
-from hint.validation import first_problem
 
 #: Width of a point, percent. Points without one are not drawn, and none can be dragged closer to the far edges than
 #: twice this.
@@ -133,7 +132,8 @@ def read_task(data: Mapping[str, Any]) -> tuple[str, HandTask]:
     try:
         return data["hand_id"], HandTask.model_validate(data["hint"])
     except ValidationError as error:
-        raise ValueError(f"its data were changed: {first_problem(error)}") from error
+        first = error.errors()[0]
+        raise ValueError(f"its data were changed: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
 
 
 def results(task: HandTask) -> list[dict[str, Any]]:

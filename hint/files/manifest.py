@@ -9,9 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from hint.errors import InputError, some_ids
+from hint.errors import InputError, first_problem, some_ids
 from hint.files.atomic import write_bytes
-from hint.validation import first_problem
 
 
 class SampledHand(BaseModel):

@@ -10,14 +10,13 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from hint.errors import InputError, some_ids
+from hint.errors import InputError, first_problem, some_ids
 from hint.files.labels import read_labels
 from hint.files.manifest import read_manifest
 from hint.names import parse_name
 from hint.prediction.seen import BoxLine, Found
 from hint.prediction.source import Picture
 from hint.types import Image
-from hint.validation import first_problem
 
 
 class Boxes:

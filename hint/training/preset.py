@@ -10,14 +10,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from hint.crop import CROP_SIZE
-from hint.errors import InputError, UnknownNameError
+from hint.errors import InputError, UnknownNameError, first_problem
 from hint.files.named_toml import NamedToml, parse_value
 from hint.methods.hamer.config import RELEASED_BOX_FACTOR, VIT, HamerConfig
 from hint.training.augmentation import Augmentation
 from hint.training.filters import Filters
 from hint.training.losses import LossWeights
 from hint.training.sources import SETS
-from hint.validation import first_problem
 
 _FILES = NamedToml("preset", "hint.training", "presets")
 

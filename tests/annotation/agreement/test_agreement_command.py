@@ -244,7 +244,7 @@ def test_pre_labels_of_other_hands_are_refused(twice: tuple[Path, Path], tmp_pat
 
 def test_something_else_is_no_result(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text('{"schema": "hint-record-1"}')
-    with pytest.raises(InputError, match="is not a result of hint agreement"):
+    with pytest.raises(InputError, match="is no result of hint agreement"):
         read_agreement(tmp_path / "x.json")
     with pytest.raises(InputError, match="No such file"):
         read_agreement(tmp_path / "y.json")

@@ -185,9 +185,9 @@ def test_thresholds_hold_for_the_method_they_were_made_for(
     assert "c.toml was made for box-centre, whose scores mean something else" in done.stderr
     assert hint("prelabel", manifest, "--method", "box-centre", "--calibration", tmp_path / "c.toml").returncode == 0
     for text, words in (
-        ("x", "is not a calibration"),
-        ("schema_version = 1", "is not a calibration: method: Field required"),
-        ((tmp_path / "c.toml").read_text() + "more = 1\n", "more: unknown key"),
+        ("x", "is no calibration"),
+        ("schema_version = 1", "is no calibration: method: Field required"),
+        ((tmp_path / "c.toml").read_text() + "more = 1\n", "Extra inputs"),
     ):
         (tmp_path / "d.toml").write_text(text)
         done = hint("prelabel", manifest, "--method", "box-centre", "--calibration", tmp_path / "d.toml")

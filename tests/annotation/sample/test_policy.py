@@ -116,8 +116,8 @@ def test_a_policy_of_ones_own_needs_no_code(tmp_path: Path, hands: Hands) -> Non
 
 BROKEN = {
     "no TOML": ("id = ", "not a TOML file"),
-    "unknown setting": ('speed = 3\nid = "x"\ntitle = "x"', "speed: unknown key"),
-    "unknown key": ('id = "x"\ntitle = "x"\n[VAL_newdays_img]\nsize = 3', "VAL_newdays_img.size: unknown key"),
+    "unknown setting": ('speed = 3\nid = "x"\ntitle = "x"', "speed: Extra inputs"),
+    "unknown key": ('id = "x"\ntitle = "x"\n[VAL_newdays_img]\nsize = 3', "VAL_newdays_img.size: Extra inputs"),
     "no id": ('title = "x"', "id: Field required"),
     "shares": (
         'id = "x"\ntitle = "x"\n[VAL_newdays_img]\nstrata = [{ name = "a", share = 0.5 }]',

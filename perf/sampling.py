@@ -25,7 +25,7 @@ from statistics import median
 from PIL import Image
 
 from annotation.sample.policy import load_policy
-from annotation.sample.run import Request, candidates, make_sample
+from annotation.sample.write import SampleOptions, candidates, write_sample
 from hint.sources import read_source
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -68,10 +68,10 @@ def shrink(path: Path) -> None:
     path.write_text(json.dumps(content))
 
 
-def request(root: Path, out: Path) -> Request:
+def request(root: Path, out: Path) -> SampleOptions:
     """Ask for training pictures from the clips that are there."""
     is_there = any((root / "clips").iterdir())
-    return Request("ego4d", "train", False, 0, load_policy(), out, available=is_there)
+    return SampleOptions("ego4d", "train", False, 0, load_policy(), out, available=is_there)
 
 
 def ours(root: Path, n: int, out: Path) -> Times:
@@ -80,7 +80,7 @@ def ours(root: Path, n: int, out: Path) -> Times:
     pool = read_source("ego4d", root)
     listed = time.perf_counter()
     asked = request(root, out)
-    make_sample(asked, pool, candidates(asked, pool), n)
+    write_sample(asked, pool, candidates(asked, pool), n)
     end = time.perf_counter()
     return {"listing": listed - start, "drawing and pictures": end - listed, "total": end - start}
 

@@ -45,7 +45,7 @@ def test_videos_and_actions_of_ego4d_fall_into_one_part_each() -> None:
 
 def test_names_are_distributed_evenly(hands: Hands) -> None:
     hand = hands(0)[0]
-    draw = Draw(videos=(0.2, 0.5))
+    draw = Draw.model_validate({"videos": (0.2, 0.5)})
     inside = [draw.admits(replace(hand, video_id=f"video {k}")) for k in range(20_000)]
     assert np.mean(inside) == pytest.approx(0.3, abs=0.01)
 
@@ -53,7 +53,8 @@ def test_names_are_distributed_evenly(hands: Hands) -> None:
 @given(st.integers(0, 10_000), st.lists(st.integers(1, 20), min_size=1, max_size=5))
 def test_quotas_add_up(n: int, weights: list[int]) -> None:
     shares = [weight / sum(weights) for weight in weights]
-    draw = Draw(strata=tuple(Stratum(name=str(k), share=share) for k, share in enumerate(shares)))
+    strata = tuple(Stratum(name=str(k), share=share) for k, share in enumerate(shares))
+    draw = Draw.model_validate({"strata": strata})
     quotas = draw.quotas(n)
     assert sum(quotas) == n
     assert all(abs(quota - n * share) <= len(shares) for quota, share in zip(quotas, shares, strict=True))

@@ -30,8 +30,8 @@ def tree(tmp_path: Path, synthetic: ModuleType) -> Tree:
         for split, content in (splits or {"TRAIN": "".join(f"{stem}.jpg\n" for stem in texts)}).items():
             (tmp_path / "allMergedSplit" / f"{split}.txt").write_text(content)
         for stem, text in texts.items():
-            content = text if isinstance(text, bytes) else text.encode()
-            (tmp_path / "allMergedTxt" / f"{stem}.jpg.txt").write_bytes(content)
+            raw = text if isinstance(text, bytes) else text.encode()
+            (tmp_path / "allMergedTxt" / f"{stem}.jpg.txt").write_bytes(raw)
             (tmp_path / "allMergedBlur" / f"{stem}.jpg").write_bytes(synthetic.jpeg((1280, 720)))
         return tmp_path
 

@@ -203,7 +203,12 @@ def test_a_zip_is_opened_once_and_must_hold_the_picture(
             archive.writestr(f"{frame}.jpg", b"")
     opened: list[Path] = []
     original = zipfile.ZipFile
-    monkeypatch.setattr("zipfile.ZipFile", lambda file: opened.append(file) or original(file))
+
+    def recorded(file: Path) -> zipfile.ZipFile:
+        opened.append(file)
+        return original(file)
+
+    monkeypatch.setattr("zipfile.ZipFile", recorded)
     pool = read_visor(root)
     assert opened == [path]
     assert [one.stem for one in pool.hands] == frames[1:]

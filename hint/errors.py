@@ -56,7 +56,8 @@ def first_problem(error: "ValidationError", skip: Collection[str] = ()) -> str:
     """
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"] if part not in skip)
-    return f"{field}: {first['msg']}" if field else str(first["msg"])
+    message = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+    return f"{field}: {message}" if field else message
 
 
 class WriteError(HintError):

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from hint.crop import CROP_SIZE
-from hint.errors import InputError, UnknownNameError
+from hint.errors import InputError, UnknownNameError, first_problem
 from hint.files.named_toml import NamedToml, parse_value
 from hint.methods.hamer.config import RELEASED_BOX_FACTOR, VIT, HamerConfig
 from hint.training.augmentation import Augmentation
@@ -200,7 +200,7 @@ def load_preset(name: str, changes: Iterable[tuple[str, Any]] = ()) -> Preset:
     try:
         return Preset.model_validate(table)
     except ValidationError as error:
-        raise InputError(f"preset {name}: {_first(error)}") from error
+        raise InputError(f"preset {name}: {first_problem(error)}") from error
 
 
 def _set(table: dict[str, Any], key: str, value: Any) -> None:
@@ -213,14 +213,6 @@ def _set(table: dict[str, Any], key: str, value: Any) -> None:
         if not isinstance(table, dict):
             raise InputError(f"--set {key}: {group} is a value, not a group of settings")
     table[last] = value
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        return f"there is no setting {where}"
-    return f"{where + ': ' if where else ''}{first['msg'].removeprefix('Value error, ')}"
 
 
 def differences(one: Preset, other: Preset) -> list[str]:

@@ -129,7 +129,7 @@ def test_annotators_that_differ_by_chance_do_not_stand_out() -> None:
     odd = 0
     for _ in range(300):
         shares = [rng.random(100) < 0.1 for _ in range(5)]
-        odd += (abs(robust_z([Habit(s.mean(), s.std(ddof=1) / 10) for s in shares])) > 5).any()
+        odd += bool((abs(robust_z([Habit(s.mean(), s.std(ddof=1) / 10) for s in shares])) > 5).any())
     assert odd <= 2
 
 

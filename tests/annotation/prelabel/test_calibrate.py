@@ -179,7 +179,7 @@ def test_thresholds_are_valid_for_one_method(write_sample: Sample, tmp_path: Pat
     for text, words in (
         ("x", "is not a calibration file"),
         ("schema_version = 1", "is not a calibration file: method: Field required"),
-        ((tmp_path / "c.toml").read_text() + "more = 1\n", "Extra inputs"),
+        ((tmp_path / "c.toml").read_text() + "more = 1\n", "more: unknown key"),
     ):
         (tmp_path / "d.toml").write_text(text)
         done = hint("prelabel", manifest, "--method", "box-centre", "--calibration", tmp_path / "d.toml", code=2)

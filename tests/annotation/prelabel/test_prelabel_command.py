@@ -292,7 +292,7 @@ def test_errors_are_one_line(case: str, write_sample: Sample, hint_home: Path) -
 def test_manifests_that_cannot_be_read(write_sample: Sample, tmp_path: Path) -> None:
     assert "nowhere.jsonl: No such file" in error(hint("prelabel", tmp_path / "nowhere.jsonl", code=2))
     (tmp_path / "odd.jsonl").write_text('{"hand_id": "a"}\n')
-    assert "are no sampled hands" in error(hint("prelabel", tmp_path / "odd.jsonl", code=2))
+    assert "are not sampled hands" in error(hint("prelabel", tmp_path / "odd.jsonl", code=2))
     manifest, labels = write_sample()
     Path(str(labels.image[0])).unlink()
     done = hint("prelabel", manifest, "--method", "hamer", "--weights", "tiny-random", "--mano", "procedural", code=3)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def stems_of(folder: str) -> list[str]:
     return [f"{i}_{i}_{k}_pre_frame_{'lr'[k % 2]}" for k, i in enumerate(ids)]
 
 
-def label() -> dict[str, list[object]]:
+def label() -> dict[str, list[Any]]:
     """A hand with one joint outside the picture."""
     keypoints = [[float(2 + k), float(3 + k)] for k in range(20)] + [[-4.5, 10.0]]
     return {

@@ -133,7 +133,7 @@ def test_a_broken_clip_does_not_hide_the_others(clips: Path, root: Path, tmp_pat
     content = (copies / f"{CLIPS[2]}.mp4").read_bytes()
     (copies / f"{CLIPS[2]}.mp4").write_bytes(content[: len(content) // 2])
     done = hint("prepare", "ego4d", "--clips", copies, "--hint", root, code=1)
-    assert f"{CLIPS[2]}.mp4 is no readable video" in done.stderr
+    assert f"{CLIPS[2]}.mp4 is not a readable video" in done.stderr
     assert "Traceback" not in done.stderr
     assert len(pictures(root)) == 6
 

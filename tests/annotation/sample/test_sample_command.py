@@ -344,7 +344,7 @@ def test_a_broken_manifest_names_file_and_line(hands23: Path, tmp_path: Path) ->
     lines = manifest.read_text().splitlines()
     manifest.write_text("\n".join([*lines[:2], lines[2][:40], *lines[3:]]))
     message = error(hint("sample", "report", manifest, code=2))
-    assert f"{manifest}: 1 of 10 lines are no sampled hands: line 3 (" in message
+    assert f"{manifest}: 1 of 10 lines are not sampled hands: line 3 (" in message
     manifest.write_text("\n".join([*lines, lines[4]]))
     assert "duplicate hand ids" in error(hint("sample", "report", manifest, code=2))
     manifest.write_text("\n".join([*lines[:2], lines[2].replace('"box_xyxy"', '"box"')]))
@@ -354,8 +354,8 @@ def test_a_broken_manifest_names_file_and_line(hands23: Path, tmp_path: Path) ->
 USAGE = {
     "no number": (["newdays", "--root", "ROOT", "--split", "val"], "pass -n N"),
     "absent root": (["newdays", "--root", "nowhere", "--split", "val", "-n", "3"], "nowhere: no such folder"),
-    "empty root": (["visor", "--root", ".", "--split", "val", "-n", "3"], "holds no VISOR"),
-    "other source": (["ego4d", "--root", "ROOT", "--split", "val", "-n", "3"], "holds no Ego4D"),
+    "empty root": (["visor", "--root", ".", "--split", "val", "-n", "3"], "does not contain VISOR"),
+    "other source": (["ego4d", "--root", "ROOT", "--split", "val", "-n", "3"], "does not contain Ego4D"),
     "clips elsewhere": (
         ["newdays", "--root", "ROOT", "--split", "val", "-n", "3", "--clips", "."],
         "apply to ego4d only",

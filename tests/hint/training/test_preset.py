@@ -66,7 +66,7 @@ def test_settings_are_changed_by_dotted_keys():
     ("change", "says"),
     [
         (("stps", "1"), "unknown setting 'stps'; did you mean steps"),
-        (("optimiser.learning_rat", "1"), "there is no setting optimiser.learning_rat"),
+        (("optimiser.learning_rat", "1"), "optimiser.learning_rat: unknown key"),
         (("augmentation.scal", "1"), "no key is called scal; there are blur"),
         (("losses.betas", "-1"), "losses.betas: Input should be greater than or equal to 0"),
         (("steps.more", "1"), "steps is a value, not a group"),

@@ -143,22 +143,25 @@ class Store:
     def _write(self, results: Results) -> None:
         """Write results to where this store keeps them."""
 
-    def _take_over(self, earlier: Results, place: Path) -> None:
-        """Take over what an earlier run left in ``place``.
+    def _check(self, earlier: Predictions, place: Path) -> None:
+        """Check that an earlier run was of this method and its settings.
 
         Raises:
-            InputError: If it was another method's, or had other settings.
+            InputError: If it was not.
         """
-        meta = earlier.predictions.meta
-        if {name: meta.get(name) for name in self.header} != self.header:
+        if {name: earlier.meta.get(name) for name in self.header} != self.header:
             raise InputError(
-                f"{place} holds predictions made with {_difference(meta, self.header)}; "
+                f"{place} holds predictions made with {_difference(earlier.meta, self.header)}; "
                 "give another --out, or --overwrite always"
             )
-        ids, keys = earlier.predictions.hand_id.tolist(), meta.get("inputs", [])
-        if len(ids) != len(keys):
-            raise InputError(f"{place}: {len(ids)} predictions with {len(keys)} input keys; use --overwrite always")
-        self._keys.update(zip(ids, keys, strict=True))
+        keys = len(earlier.meta.get("inputs", []))
+        if keys != len(earlier):
+            raise InputError(f"{place} has {keys} input keys for {len(earlier)} predictions; add --overwrite always")
+
+    def _take_over(self, earlier: Results) -> None:
+        """Take over the results of an earlier run."""
+        predictions = earlier.predictions
+        self._keys.update(zip(predictions.hand_id.tolist(), predictions.meta["inputs"], strict=True))
         self._append(earlier)
 
     def _append(self, results: Results) -> None:
@@ -222,11 +225,11 @@ class FileStore(Store):
 
     def _load(self) -> None:
         earlier = read_predictions(self._path)
-        derived = earlier.meta.get("derived", [])
-        rows = earlier.without([*derived, *([] if self._meshes else ["vertices"])])
-        self._take_over(Results(rows), self._path)
+        self._check(earlier, self._path)
         if self._meshes and earlier.vertices is None:
             raise InputError(f"{self._path} holds no meshes; give another --out, or --overwrite always")
+        derived = earlier.meta.get("derived", [])
+        self._take_over(Results(earlier.without([*derived, *([] if self._meshes else ["vertices"])])))
 
     def _write(self, results: Results) -> None:
         whole = completed(results.predictions, self._complete)

@@ -15,8 +15,8 @@ from hint.errors import InputError, MissingRequirementError
 from hint.files import read_predictions
 from hint.images import read_image, write_image
 from hint.methods.box_centre import BoxCentre
-from hint.methods.synthetic_hands import synthetic_hands
 from hint.methods.hamer.method import HamerMethod
+from hint.methods.synthetic_hands import synthetic_hands
 from hint.prediction import OneEuro, PredictOptions, PredictResult, find_detector, find_source, predict_hands
 from hint.prediction.detector import create_detector
 from hint.prediction.mano_file import axis_angle, picture_camera, read_mano, translations
@@ -225,7 +225,7 @@ def test_methods_without_mesh_draw_keypoints(drawn: Path, tmp_path: Path) -> Non
     overlay, picture = read_image(tmp_path / "overlay" / "p0.jpg"), read_image(drawn / "p0.png")
     x, y = result.predictions.keypoints_2d[0, 0].round().astype(int)
     assert np.abs(overlay[y, x].astype(int) - picture[y, x]).max() > 30
-    with pytest.raises(InputError, match="box-centre .*--mesh"):
+    with pytest.raises(InputError, match=r"box-centre .*--mesh"):
         predicted(drawn, method, PredictOptions(tmp_path, mesh="obj"))
 
 

@@ -97,7 +97,7 @@ def predict(
             overwrite=overwrite.value,
         )
     except KeyboardInterrupt:
-        remark(f"hint: interrupted; finished hands are saved in {out}, and the same command resumes")
+        remark(f"hint: interrupted; the same command resumes from what is saved in {out}")
         raise
     _remarks(result)
     if as_json:

@@ -127,7 +127,7 @@ class Store:
         """Write all rows; nothing is written where there are none."""
         started = time.monotonic()
         if not self._is_empty():
-            self._write(self.all_rows())
+            self._write()
         ended = time.monotonic()
         self._due = ended + max(SAVE_EVERY, SAVE_SHARE * (ended - started))
 
@@ -140,8 +140,8 @@ class Store:
     def _is_empty(self) -> bool:
         return not self._row_of
 
-    def _write(self, results: Results) -> None:
-        """Write results to where this store keeps them."""
+    def _write(self) -> None:
+        """Write all rows to where this store keeps them."""
 
     def _check(self, earlier: Predictions, place: Path) -> None:
         """Check that an earlier run was of this method and its settings.
@@ -231,8 +231,8 @@ class FileStore(Store):
         derived = earlier.meta.get("derived", [])
         self._take_over(Results(earlier.without([*derived, *([] if self._meshes else ["vertices"])])))
 
-    def _write(self, results: Results) -> None:
-        whole = completed(results.predictions, self._complete)
+    def _write(self) -> None:
+        whole = completed(self.all_rows().predictions, self._complete)
         write_predictions(self._path, replace(whole, meta={**self.header, **whole.meta}))
 
 

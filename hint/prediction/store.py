@@ -103,7 +103,8 @@ class PredictionStore(Store):
     def _is_empty(self) -> bool:
         return self._folder is None or not self.log.frames
 
-    def _write(self, results: Results) -> None:
+    def _write(self) -> None:
+        results = self.all_rows()
         meta = {**self.header, "focal_length": self._focal_length, "pictures": self.log.pictures()}
         self.log.write()
         self.write(results, "", meta | {"inputs": results.predictions.meta["inputs"]})

@@ -170,7 +170,7 @@ def _is_animated(path: Path) -> bool:
     try:
         with Pil.open(path) as image:
             return bool(getattr(image, "is_animated", False))
-    except OSError:  # said when it is read
+    except OSError:  # reported when it is read
         return False
 
 

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
-from os import cpu_count
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from hint.demo.closeup import FACTOR, SIZE, close_up
-from hint.demo.dataset import ignore_sigint, prepare_worker
+from hint.demo.dataset import use_one_core
 from hint.demo.geometry import Array
 from hint.demo.hands import COARSE
 from hint.demo.renderer import Rendered
@@ -26,6 +24,7 @@ from hint.demo.scene import Scene, sample_scene
 from hint.errors import InputError
 from hint.files import atomic_write
 from hint.training.shards import ShardWriter, official_hand, shard_path
+from hint.workers import in_processes
 
 #: Pictures in a tar.
 PER_SHARD = 250
@@ -66,19 +65,21 @@ def render_training_tars(
         raise InputError(f"cannot render {n} pictures; ask for one at least")
     _claim(out, {"n": n, "seed": seed, "size": SIZE, "factor": FACTOR, "per_shard": per_shard})
     shards = [range(start, min(start + per_shard, n)) for start in range(0, n, per_shard)]
-    left = [(k, numbers) for k, numbers in enumerate(shards) if not shard_path(out, k).is_file()]
-    told = on_done or (lambda _: None)
-    told(n - sum(len(numbers) for _, numbers in left))
-    pool = ProcessPoolExecutor(
-        min(workers or cpu_count() or 1, max(len(left), 1)), get_context("spawn"), prepare_worker
-    )
-    try:
-        with ignore_sigint():
-            futures = [pool.submit(_render_shard, shard_path(out, k), seed, numbers) for k, numbers in left]
-        for future in as_completed(futures):
-            told(future.result())
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    left = [_Shard(shard_path(out, k), seed, numbers) for k, numbers in enumerate(shards)]
+    left = [shard for shard in left if not shard.path.is_file()]
+    report = on_done or (lambda _: None)
+    report(n - sum(len(shard.numbers) for shard in left))
+    with closing(in_processes(_render_shard, left, workers)) as results:
+        for shard, _ in results:
+            report(len(shard.numbers))
+
+
+class _Shard(NamedTuple):
+    """Pictures of a set that go into one tar."""
+
+    path: Path
+    seed: int
+    numbers: range
 
 
 def _claim(out: Path, content: dict[str, Any]) -> None:
@@ -93,13 +94,13 @@ def _claim(out: Path, content: dict[str, Any]) -> None:
         raise InputError(f"{receipt} tells of a set with other numbers (now {content}); choose another --out")
 
 
-def _render_shard(path: Path, seed: int, numbers: range) -> int:
-    with ShardWriter(path) as shard:
-        for k in numbers:
-            scene = training_scene(seed, k)
+def _render_shard(shard: _Shard) -> None:
+    use_one_core()
+    with ShardWriter(shard.path) as tar:
+        for k in shard.numbers:
+            scene = training_scene(shard.seed, k)
             rendered = close_up(scene)
-            shard.add(f"rendered_{seed}_{k:06d}", rendered.image, [truth(rendered)], quality=scene.sensor.quality)
-    return len(numbers)
+            tar.add(f"rendered_{shard.seed}_{k:06d}", rendered.image, [truth(rendered)], quality=scene.sensor.quality)
 
 
 def truth(rendered: Rendered) -> dict[str, Any]:

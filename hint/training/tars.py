@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from itertools import product
-from multiprocessing import get_context
 from os import cpu_count
 from pathlib import Path
-from signal import SIG_IGN, SIGINT, signal
 
 import numpy as np
 
@@ -20,6 +18,7 @@ from hint.training.filters import Filters
 from hint.training.record import check, unpickle
 from hint.training.sample import Sample
 from hint.training.tar_index import TarIndex, index_tar, is_indexed, read_span
+from hint.workers import in_processes
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
@@ -109,12 +108,7 @@ class TarSource:
         self.name = name
         self.paths = list(paths)
         self.filters = filters or Filters()
-        indices = []
-        for index in _indices(self.paths, workers or cpu_count() or 1):
-            indices.append(index)
-            if on_done is not None:
-                on_done(1)
-        self._join(indices)
+        self._join(_indices(self.paths, workers or cpu_count() or 1, on_done or (lambda _: None)))
         tell_left_out(name, self.broken)
 
     def _join(self, indices: list[TarIndex]) -> None:
@@ -152,17 +146,19 @@ class TarSource:
         return self.filters.supervise(record.sample(self.key(index), decode_image(picture, name)))
 
 
-def _indices(paths: Sequence[Path], workers: int) -> Iterator[TarIndex]:
-    """Yield the index of each tar in order, made by several processes where many are new."""
+def _indices(paths: Sequence[Path], workers: int, on_done: Callable[[int], None]) -> list[TarIndex]:
+    """Return the index of each tar, made by several processes where many are new."""
     new = [path for path in paths if not is_indexed(path)]
-    if len(new) < _FEW or workers == 1:
-        yield from map(index_tar, paths)
-        return
-    pool = ProcessPoolExecutor(min(workers, len(new)), get_context("spawn"), signal, (SIGINT, SIG_IGN))
-    try:
-        known = set(paths) - set(new)
-        made = pool.map(index_tar, new)
-        for path in paths:
-            yield index_tar(path) if path in known else next(made)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+    made: dict[Path, TarIndex] = {}
+    if len(new) >= _FEW and workers > 1:
+        with closing(in_processes(index_tar, new, workers)) as results:
+            for path, index in results:
+                made[path] = index
+                on_done(1)
+    indices = []
+    for path in paths:
+        if path not in made:
+            made[path] = index_tar(path)
+            on_done(1)
+        indices.append(made[path])
+    return indices

@@ -1,3 +1,9 @@
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
 import cv2
@@ -58,6 +64,19 @@ class TestPairs:
         assert len(one) == 6
         assert one == two
 
+    def test_an_interrupted_run_continues_with_the_same_bytes(self, folders, tmp_path):
+        whole = {p.name: p.read_bytes() for p in folders[0].iterdir()}
+        part = tmp_path / "TEST_demo_img"
+        shutil.copytree(folders[0], part)
+        kept, no_label, no_picture = sorted(part.glob("*.json"))
+        no_label.unlink()
+        no_picture.with_suffix(".jpg").unlink()
+        before, done = kept.stat().st_mtime_ns, []
+        render_demo_set(tmp_path, n=3, seed=11, workers=1, on_done=done.append)
+        assert (done[0], sum(done)) == (1, 3)
+        assert kept.stat().st_mtime_ns == before
+        assert {p.name: p.read_bytes() for p in part.iterdir()} == whole
+
     def test_they_read_back_as_labels(self, folders):
         labels = read_pairs(folders[0])
         assert len(labels) == 3
@@ -79,6 +98,30 @@ class TestPairs:
     def test_no_pictures_is_refused(self, tmp_path):
         with pytest.raises(InputError, match="one at least"):
             render_demo_set(tmp_path, n=0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="process groups")
+def test_ctrl_c_twice_ends_hint_demo_data(tmp_path):
+    command = [
+        sys.executable,
+        "-c",
+        "from hint.cli import main; main()",
+        "demo-data",
+        "-n",
+        "500",
+        "--out",
+        str(tmp_path),
+    ]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while not list(tmp_path.glob("*/*.json")):
+        assert running.poll() is None
+        time.sleep(0.05)
+    for _ in range(2):
+        os.killpg(running.pid, signal.SIGINT)  # as a terminal does
+    error = running.communicate(timeout=60)[1]
+    assert running.returncode == 130, error
+    assert "Traceback" not in error
+    assert len(read_pairs(tmp_path / "TEST_demo_img")) < 500
 
 
 class TestTruth:

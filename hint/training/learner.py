@@ -19,7 +19,7 @@ from hint.training.average import Average
 from hint.training.batch import Batch
 from hint.training.losses import discriminator_loss, generator_loss, supervised_losses, weighted
 from hint.training.mocap import PER_HAND, MocapBatch
-from hint.training.model import Trainee, official_state
+from hint.training.model import TrainingModel, official_state
 from hint.training.precision import AUTOCAST
 from hint.training.preset import Preset
 from hint.training.schedule import learning_rate
@@ -39,25 +39,25 @@ class Learner:
 
     Args:
         preset: What is learned.
-        trainee: Network and discriminator at their first weights; moved to the device.
+        model: Network and discriminator at their first weights; moved to the device.
         mano: Hand to fit.
         accelerator: Device and processes.
         seed: Seed of what is drawn in the network.
     """
 
     def __init__(
-        self, preset: Preset, trainee: Trainee, mano: ManoModel, accelerator: Accelerator, seed: int = 0
+        self, preset: Preset, model: TrainingModel, mano: ManoModel, accelerator: Accelerator, seed: int = 0
     ) -> None:
         self.preset, self.accelerator, self.seed = preset, accelerator, seed
-        self.config = trainee.network.config
-        trainee.network.autocast = AUTOCAST[preset.precision]
-        network: nn.Module = trainee.network
+        self.config = model.network.config
+        model.network.autocast = AUTOCAST[preset.precision]
+        network: nn.Module = model.network
         if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
         self.decoder = HandDecoder(mano, preset.crop_size).to(accelerator.device)
-        self.optimisers = [accelerator.prepare(_adamw(module, preset)) for module in (network, trainee.discriminator)]
+        self.optimisers = [accelerator.prepare(_adamw(module, preset)) for module in (network, model.discriminator)]
         self.network: nn.Module = accelerator.prepare(network).train()
-        self.discriminator: nn.Module = accelerator.prepare(trainee.discriminator).train()
+        self.discriminator: nn.Module = accelerator.prepare(model.discriminator).train()
         self.average = Average(self.plain_network, preset.optimiser.ema) if preset.optimiser.ema else None
         self.output: HamerOutput | None = None
 

@@ -24,7 +24,7 @@ DISCRIMINATOR = "discriminator."
 _FLAG = "initialized"
 
 
-class Trainee(nn.Module):
+class TrainingModel(nn.Module):
     """Network and discriminator."""
 
     def __init__(self, config: HamerConfig, drop_path: float = 0.0) -> None:
@@ -97,15 +97,15 @@ def read_backbone(network: Hamer, path: Path) -> None:
     network.backbone.load_state_dict(matching(Checkpoint(state, {}, path), expected, ("keypoint_head.",)))
 
 
-def read_start(trainee: Trainee, path: Path) -> None:
+def read_network(model: TrainingModel, path: Path) -> None:
     """Start from the weights of a whole HaMeR, such as the released ones, and of its discriminator if they are there.
 
     Raises:
         InputError: If they are of another network.
     """
     checkpoint = read_checkpoint(path)
-    expected = {key: value.shape for key, value in trainee.network.state_dict().items()}
-    trainee.network.load_state_dict(matching(checkpoint, expected, BESIDE))
+    expected = {key: value.shape for key, value in model.network.state_dict().items()}
+    model.network.load_state_dict(matching(checkpoint, expected, BESIDE))
     if scores := checkpoint.under(DISCRIMINATOR):
-        expected = {key: value.shape for key, value in trainee.discriminator.state_dict().items()}
-        trainee.discriminator.load_state_dict(matching(Checkpoint(scores, {}, path), expected))
+        expected = {key: value.shape for key, value in model.discriminator.state_dict().items()}
+        model.discriminator.load_state_dict(matching(Checkpoint(scores, {}, path), expected))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import fields
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -183,24 +184,24 @@ def list_presets() -> list[str]:
     return _FILES.names()
 
 
-def load_preset(name: str, changes: Iterable[tuple[str, Any]] = ()) -> Preset:
-    """Read a preset.
+def load_preset(name: str | Path | Preset, changes: Iterable[tuple[str, Any]] = ()) -> Preset:
+    """Read a preset, or change one.
 
     Args:
-        name: A name of :func:`list_presets`, or the path of a ``.toml``.
-        changes: Dotted key -> value, texts being read as TOML, such as ("optimiser.learning_rate", "1e-4").
+        name: A name of :func:`list_presets`, the path of a ``.toml``, or a preset.
+        changes: Dotted key and value, texts being read as TOML, such as ("optimiser.learning_rate", "1e-4").
 
     Raises:
         UnknownNameError: If there is no such preset, or a change names an unknown key.
         InputError: If the file is not a preset, or a value cannot be.
     """
-    table, _ = _FILES.load(name)
+    table = name.model_dump() if isinstance(name, Preset) else _FILES.load(str(name))[0]
     for key, value in changes:
         _set(table, key, parse_value(value) if isinstance(value, str) else value)
     try:
         return Preset.model_validate(table)
     except ValidationError as error:
-        raise InputError(f"preset {name}: {_first(error)}") from error
+        raise InputError(f"preset {name.id if isinstance(name, Preset) else name}: {_first(error)}") from error
 
 
 def _set(table: dict[str, Any], key: str, value: Any) -> None:

@@ -24,12 +24,12 @@ from hint.training.batch import Batch
 from hint.training.checkpoints import State, checkpoint_path, load_state, save_state, saved_steps
 from hint.training.curves import Curves
 from hint.training.data import loader
-from hint.training.feed import Feed, open_feed
+from hint.training.datasets import TrainingDatasets, open_datasets
 from hint.training.learner import Learner, make_accelerator
-from hint.training.model import Trainee, read_backbone, read_mean_parameters, read_start
+from hint.training.model import TrainingModel, read_backbone, read_mean_parameters, read_network
 from hint.training.precision import check_precision
 from hint.training.preset import Preset, differences
-from hint.training.request import Request
+from hint.training.request import TrainingRequest
 from hint.training.stop import Stop, asked_to_stop
 from hint.weights import save
 
@@ -37,18 +37,18 @@ _PACKAGES = ("torch", "timm", "accelerate", "numpy", "smplx", "opencv-python-hea
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How a training ended.
+class TrainingResult:
+    """What a finished training gave.
 
     Attributes:
         step: Steps done.
-        weights: File of the weights, None where it was stopped before the end.
+        weights: File of the weights.
         seconds: Time spent on the steps of this run.
-        hands: Hands seen in them.
+        hands: Hands trained on in this run.
     """
 
     step: int
-    weights: Path | None
+    weights: Path
     seconds: float
     hands: int
 
@@ -57,8 +57,8 @@ class Outcome:
 class _Training:
     """A training under way on this process."""
 
-    request: Request
-    feed: Feed
+    request: TrainingRequest
+    datasets: TrainingDatasets
     learner: Learner
     step: int = 0
     pending: dict[str, float] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class _Training:
     @property
     def settings(self) -> str:
         """What must not change when it goes on."""
-        table = {"preset": self.preset.model_dump(mode="json"), "seed": self.request.seed, "hands": self.feed.sizes}
+        table = {"preset": self.preset.model_dump(mode="json"), "seed": self.request.seed, "hands": self.datasets.sizes}
         return json.dumps(table, sort_keys=True)
 
     @property
@@ -84,8 +84,8 @@ class _Training:
             "preset": self.preset.model_dump(mode="json"),
             "step": self.step,
             "seed": self.request.seed,
-            "hands": self.feed.sizes,
-            "mocap": self.feed.mocap.name,
+            "hands": self.datasets.sizes,
+            "mocap": self.datasets.mocap.name,
             "mano": self.request.hand or "installed",
             "provenance": collect(_PACKAGES),
         }
@@ -93,8 +93,8 @@ class _Training:
         return {**self.learner.config.metadata(), **hand, "training": json.dumps(said)}
 
 
-def train(request: Request) -> Outcome:
-    """Train, or go on training.
+def run_training(request: TrainingRequest) -> TrainingResult:
+    """Train in this process, or continue a training.
 
     Raises:
         InputError: If the request cannot be done: other settings than before, unreadable data, too little memory.
@@ -107,21 +107,21 @@ def train(request: Request) -> Outcome:
     device = choose_device(request.device)
     check_precision(request.preset, device)
     # What may be missing is looked for before processes join, so that one of them says so.
-    mano, feed = find_mano(request.hand), open_feed(request.preset, request.data, request.seed)
+    mano, datasets = find_mano(request.hand), open_datasets(request.preset, request.data, request.seed)
     accelerator = make_accelerator(request.preset, device)
     torch.manual_seed(request.seed)
-    trainee = Trainee(request.preset.config, request.preset.drop_path)
+    model = TrainingModel(request.preset.config, request.preset.drop_path)
     latest = saved_steps(request.out / "checkpoints")[-1:]
     if not latest:
-        _read_first_weights(trainee, request)
-    training = _Training(request, feed, Learner(request.preset, trainee, mano, accelerator, request.seed))
+        _read_initial_weights(model, request)
+    training = _Training(request, datasets, Learner(request.preset, model, mano, accelerator, request.seed))
     if latest:
         _go_on(training, load_state(checkpoint_path(training.checkpoints, latest[0])))
     with _limits(request, accelerator.num_processes), asked_to_stop() as stop:
         return _run(training, stop)
 
 
-def _check_folder(request: Request) -> None:
+def _check_folder(request: TrainingRequest) -> None:
     steps = saved_steps(request.out / "checkpoints")
     if steps and not request.resume:
         raise InputError(
@@ -129,14 +129,14 @@ def _check_folder(request: Request) -> None:
         )
 
 
-def _read_first_weights(trainee: Trainee, request: Request) -> None:
-    start = request.start
-    if start.mean_parameters is not None:
-        read_mean_parameters(trainee.network, start.mean_parameters)
-    if start.backbone is not None:
-        read_backbone(trainee.network, start.backbone)
-    if start.weights is not None:
-        read_start(trainee, start.weights)
+def _read_initial_weights(model: TrainingModel, request: TrainingRequest) -> None:
+    initial = request.initial
+    if initial.mean_parameters is not None:
+        read_mean_parameters(model.network, initial.mean_parameters)
+    if initial.backbone is not None:
+        read_backbone(model.network, initial.backbone)
+    if initial.network is not None:
+        read_network(model, initial.network)
 
 
 def _go_on(training: _Training, state: State) -> None:
@@ -170,12 +170,12 @@ def _may_change(key: str, preset: Preset) -> bool:
     return key in ("title", "accumulate") or (key == "steps" and preset.optimiser.schedule == "constant")
 
 
-def _run(training: _Training, stop: Stop) -> Outcome:
+def _run(training: _Training, stop: Stop) -> TrainingResult:
     request, preset, accelerator = training.request, training.preset, training.learner.accelerator
     main, first, began = accelerator.is_main_process, training.step, time.monotonic()
     curves = _begin(training) if main else None
     batches = loader(
-        training.feed.data,
+        training.datasets.data,
         global_batch=preset.batch_size,
         start_step=first,
         rank=accelerator.process_index,
@@ -199,7 +199,7 @@ def _run(training: _Training, stop: Stop) -> Outcome:
     seconds, weights = time.monotonic() - began, request.out / "weights.safetensors"
     if main:
         save(training.learner.official_state(averaged=True), weights, training.metadata)
-    return Outcome(training.step, weights, seconds, (training.step - first) * preset.batch_size)
+    return TrainingResult(training.step, weights, seconds, (training.step - first) * preset.batch_size)
 
 
 def _begin(training: _Training) -> Curves:
@@ -221,7 +221,7 @@ def _step(training: _Training, batch: Batch, stop: Stop) -> bool:
         HintError: If a loss is not finite; the weights are left as they are.
     """
     learner = training.learner
-    real = training.feed.mocap.share(
+    real = training.datasets.mocap.share(
         training.step,
         training.preset.batch_size,
         learner.accelerator.process_index,
@@ -283,7 +283,7 @@ def _save(training: _Training) -> None:
 
 
 @contextmanager
-def _limits(request: Request, processes: int) -> Iterator[None]:
+def _limits(request: TrainingRequest, processes: int) -> Iterator[None]:
     """Turn too little memory or disk into one line with what to type.
 
     Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import numpy as np
@@ -15,7 +16,7 @@ from hint.methods.hamer.network import Hamer
 from hint.training.batch import Batch
 from hint.training.learner import Learner, make_accelerator
 from hint.training.mocap import PER_HAND, drawn_mocap
-from hint.training.model import Trainee
+from hint.training.model import TrainingModel
 from hint.training.preset import Preset
 
 #: Backward costs twice what forward does.
@@ -65,24 +66,29 @@ def drawn_batch(n: int, crop_size: int, seed: int = 0) -> Batch:
     )
 
 
-def seconds_per_step(preset: Preset, device: torch.device, steps: int = 10, warm_up: int = 3) -> float:
-    """Measure steps on drawn hands, which are ready before the clock starts.
+def seconds_per_step(
+    preset: Preset, device: torch.device, steps: int = 10, warm_up: int = 3, limit: float = math.inf
+) -> float:
+    """Return the median time of training steps on random hands, which are made before the clock starts.
 
     Args:
-        preset: What is learned.
+        preset: What is trained.
         device: Where.
-        steps: How many are timed; the median counts.
-        warm_up: How many go before.
+        steps: Number of timed steps.
+        warm_up: Number of steps before them.
+        limit: Seconds after which no further step is started; two are done at least.
     """
-    learner = Learner(preset, Trainee(preset.config), procedural_hand(), make_accelerator(preset, device))
+    learner = Learner(preset, TrainingModel(preset.config), procedural_hand(), make_accelerator(preset, device))
     batch = drawn_batch(preset.batch_size, preset.crop_size).to(device)
     real = drawn_mocap().batch(0, PER_HAND * preset.batch_size)
-    times = []
+    times: list[float] = []
     for step in range(warm_up + steps):
+        if len(times) > 1 and sum(times) > limit:
+            break
         began = time.perf_counter()
         learner.compute(step, batch, real)
         learner.apply(step)
         if device.type == "cuda":
             torch.cuda.synchronize()
         times.append(time.perf_counter() - began)
-    return float(np.median(times[warm_up:]))
+    return float(np.median(times[min(warm_up, len(times) - 1) :]))

@@ -114,6 +114,19 @@ def test_a_dry_run_says_what_is_there_and_writes_nothing(noise, tmp_path):
     assert "hours assumed, on one A100" in said
 
 
+def test_a_dry_run_without_data_names_what_is_missing_and_measures_only_on_request(tmp_path, monkeypatch):
+    measured = []
+    monkeypatch.setattr("hint.training.plan.seconds_per_step", lambda *_, **__: measured.append(1) or 1.0)
+    arguments = ("hamer-tiny", "--data", tmp_path, "--device", "cpu", "--dry-run")
+    said = run(*arguments).output
+    assert str(tmp_path / "rendered") in said
+    assert "hint demo-data --format tars" in said
+    assert "--measure" in said
+    assert not measured
+    assert "measured on cpu" in run(*arguments, "--measure").output
+    assert measured
+
+
 def test_the_command_trains_and_names_the_weights(noise, tmp_path):
     done = run(
         noise / "conv.toml", "--data", noise, "--out", tmp_path, "--steps", "2", "--batch-size", "4", "--workers", 0

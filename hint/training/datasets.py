@@ -21,7 +21,7 @@ from hint.training.sources import SETS
 from hint.training.tars import TarSource, find_tars
 
 
-class Feed(NamedTuple):
+class TrainingDatasets(NamedTuple):
     """What a training learns from."""
 
     data: TrainingData
@@ -72,7 +72,7 @@ def place_of(name: str, rule: DatasetRule, root: Path) -> str:
     return str(root / (rule.path or name))
 
 
-def open_feed(preset: Preset, root: Path, seed: int, workers: int | None = None) -> Feed:
+def open_datasets(preset: Preset, root: Path, seed: int, workers: int | None = None) -> TrainingDatasets:
     """Open all sources of a preset.
 
     Args:
@@ -85,7 +85,7 @@ def open_feed(preset: Preset, root: Path, seed: int, workers: int | None = None)
         MissingRequirementError: If something is not there; all that is missing is named at once.
         InputError: If something cannot be read.
     """
-    tars = _find_all(preset, root)
+    tars = find_data(preset, root)
     with progress("looking through tars", sum(map(len, tars.values()))) as advance:
         sources = [
             _padded(
@@ -98,10 +98,15 @@ def open_feed(preset: Preset, root: Path, seed: int, workers: int | None = None)
         ]
     weights = [rule.weight for rule in preset.datasets.values()]
     data = TrainingData.mix(sources, weights, seed, preset.augmentation, preset.crop_size, augment_on=preset.augment_on)
-    return Feed(data, open_mocap(root / preset.mocap if preset.mocap else None, seed))
+    return TrainingDatasets(data, open_mocap(root / preset.mocap if preset.mocap else None, seed))
 
 
-def _find_all(preset: Preset, root: Path) -> dict[str, Sequence[Path]]:
+def find_data(preset: Preset, root: Path) -> dict[str, Sequence[Path]]:
+    """Return the tars of each source that has tars.
+
+    Raises:
+        MissingRequirementError: If something is missing; all of it is named at once.
+    """
     found: dict[str, Sequence[Path]] = {}
     missing: list[str] = []
     for name, rule in preset.datasets.items():

@@ -145,11 +145,11 @@ def _time(request: TrainingRequest, measure: bool) -> str:
     preset, flops = request.preset, flops_per_hand(request.preset.config)
     counted = f"{flops / 1e9:.2f} GFLOP per hand forward, three times that with backward; data not counted"
     device, share = choose_device(request.device), -(-preset.batch_size // request.processes)
-    part = preset.model_copy(update={"batch_size": share, "sum_over": min(preset.sum_over, share)})
-    check_precision(part, device)
     if not measure or (device.type != "cuda" and flops * share > _MEASURABLE):
         advice = "" if measure else "; --measure times some steps here"
         return f"{assumed_hours(preset):,.1f} hours assumed, on {ASSUMED} ({counted}){advice}"
+    part = preset.model_copy(update={"batch_size": share, "sum_over": min(preset.sum_over, share)})
+    check_precision(part, device)
     seconds = seconds_per_step(part, device, limit=_PATIENCE)
     hours = seconds * preset.steps / 3600
     return f"{hours:,.1f} hours at {seconds:.3f} s a step, measured on {device_name(device)} ({counted})"

@@ -250,7 +250,7 @@ def test_a_damaged_checkpoint_is_named(request_for, tmp_path):
     run_training(request_for(tmp_path, changes=[("steps", 2)]))
     path = checkpoint_path(tmp_path / "checkpoints", 2)
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(InputError, match=r"step_00000002.ckpt: no checkpoint .* remove it"):
+    with pytest.raises(InputError, match=r"step_00000002.ckpt: not a training checkpoint .* remove it"):
         run_training(request_for(tmp_path, resume=True))
 
 

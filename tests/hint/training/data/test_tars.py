@@ -170,7 +170,7 @@ def test_broken_hands_are_left_out_and_named(tmp_path: Path, reason: str, capsys
     assert len(source.broken) == 1
     assert reason in source.broken[0]
     assert "000000.tar: a: hand 1" in source.broken[0]
-    assert capsys.readouterr().err == f"s: 1 cannot be read and are left out: {source.broken[0]}\n"
+    assert capsys.readouterr().err == f"s: 1 unreadable hands are left out: {source.broken[0]}\n"
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ def _made(folder: Path) -> Path:
 
 def test_nothing_left_says_why(tmp_path: Path) -> None:
     path = one(tmp_path, hand(), hand())
-    with pytest.raises(InputError, match="2 did not pass the filters"):
+    with pytest.raises(InputError, match="2 fail the filters"):
         TarSource("s", [path], Filters(min_box=1000), workers=1)
     broken = write_raw(tmp_path / "b.tar", {"a": {"jpg": picture(), "data.pyd": b"x"}})
     with pytest.raises(InputError, match=r"b\.tar: a: not a whole pickle"):

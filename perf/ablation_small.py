@@ -5,7 +5,7 @@
     python perf/ablation_small.py --data train --test test --out runs/ablation
 
 Four trainings of ``hint train hamer-tiny`` with equal numbers of steps: two networks, each on a small and on a large
-set. A training that is there already is not repeated; the page's last part, written by hand, stays as it is.
+set. Finished trainings are not repeated; the hand-written last part of the page is kept.
 """
 
 from __future__ import annotations
@@ -148,22 +148,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with the tars in rendered/")
     parser.add_argument("--test", type=Path, required=True, help="rendered pairs")
-    parser.add_argument("--out", type=Path, default=Path("runs/ablation"))
-    parser.add_argument("--steps", type=int, default=2200)
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
+    parser.add_argument("--out", type=Path, default=Path("runs/ablation"), help="folder for the trainings")
+    parser.add_argument("--steps", type=int, default=2200, help="optimiser steps of each training")
+    parser.add_argument("--batch-size", type=int, default=32, help="hands per step")
+    parser.add_argument("--seed", type=int, default=0, help="random seed")
+    options = parser.parse_args()
     rows, records = [], []
     for run in RUNS:
-        weights = train(run, arguments)
-        said = json.loads((weights.parent / "run.json").read_text(encoding="utf-8"))["training"]
-        records.append(evaluate(weights, arguments.test))
-        rows.append(row(run, records[-1], said["hands"]["rendered"]))
+        weights = train(run, options)
+        description = json.loads((weights.parent / "run.json").read_text(encoding="utf-8"))["training"]
+        records.append(evaluate(weights, options.test))
+        rows.append(row(run, records[-1], description["hands"]["rendered"]))
     subset = records[0].data[0]
     result = {
-        "steps": arguments.steps,
-        "seed": arguments.seed,
-        "batch_size": said["preset"]["batch_size"],
+        "steps": options.steps,
+        "seed": options.seed,
+        "batch_size": description["preset"]["batch_size"],
         "small_hands": min(r["hands"] for r in rows),
         "large_hands": max(r["hands"] for r in rows),
         "test_hands": subset.n_hands,

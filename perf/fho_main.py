@@ -7,6 +7,8 @@ The plain way is ``json.load`` and loops. It takes turns with ours on a smaller 
 memory; ours reads the large one as well, to see its memory. Each reading is a process of its own.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import sys

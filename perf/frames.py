@@ -7,6 +7,8 @@ The official way is ``ffmpeg -i clip -qscale:v 1 DIR/%10d.jpg``, after which the
 turns; in each round the actions lie elsewhere. It needs 1.5 GB of disk and about 20 minutes.
 """
 
+from __future__ import annotations
+
 import argparse
 import os
 import re
@@ -121,7 +123,7 @@ def show(title: str, costs: dict[str, list[Cost]]) -> None:
 def main() -> None:
     """Print a table for each clip."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3, help="rounds; medians are printed")
     parser.add_argument("--seconds", type=int, default=300, help="length of the clips that are made")
     parser.add_argument("--cache", type=Path, help="folder for the clips that are made, by default a temporary one")
     parser.add_argument("--clips", type=Path, nargs="+", default=[], help="clips that are there, instead")

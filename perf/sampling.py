@@ -7,6 +7,8 @@ actions, frames and boxes, draws with ``random.sample``, decodes each clip it ne
 New Days: a tree of Hands23, listed by a loop over its texts. The ways take turns. It takes about 10 minutes.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import os
@@ -174,10 +176,10 @@ def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-n", type=int, default=30, help="pictures to draw")
-    parser.add_argument("--clips", type=int, default=3)
+    parser.add_argument("--clips", type=int, default=3, help="clips to sample from")
     parser.add_argument("--gb", type=float, default=0.1, help="size of fho_main.json, 10^9 bytes")
-    parser.add_argument("--newdays-hands", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--newdays-hands", type=int, default=100_000, help="hands of New Days to list")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds; medians are printed")
     parser.add_argument("--cache", type=Path, help="folder to write the data below, by default the system's")
     options = parser.parse_args()
     print("| source, stage | ours, s | script, s | times faster |\n|---|---:|---:|---:|")

@@ -127,7 +127,7 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=2000, help="pictures to make up")
     parser.add_argument("--steps", type=int, default=50, help="batches to time")
     parser.add_argument("--rounds", type=int, default=3, help="times everything is timed; the best counts")
-    parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2, 4])
+    parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2, 4], help="numbers of worker processes")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["HINT_HOME"] = folder

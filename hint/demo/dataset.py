@@ -1,4 +1,4 @@
-"""A folder of rendered hands in HInt's format, made by several processes and the same for any number of them."""
+"""A folder of rendered hands in HInt's format, with the same bytes from any number of processes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STRIDE = 15
 
 
 def clip_scenes(seed: int, clip: int) -> Iterator[Scene]:
-    """Yield the one to three moments of a clip.
+    """Yield the one to three frames of a clip.
 
     Args:
         seed: Seed of the whole set.
@@ -42,7 +42,7 @@ def clip_scenes(seed: int, clip: int) -> Iterator[Scene]:
 
 
 def clip_length(seed: int, clip: int) -> int:
-    """Return how many pictures a clip has."""
+    """Return the number of pictures of a clip."""
     return int(np.random.default_rng([seed, clip, 1]).choice([1, 2, 3], p=[0.5, 0.3, 0.2]))
 
 
@@ -62,7 +62,7 @@ def render_demo_set(
         InputError: If n is not positive, or the folder holds labels of another set.
     """
     if n < 1:
-        raise InputError(f"cannot render {n} pictures; ask for one at least")
+        raise InputError(f"cannot render {n} pictures; ask for at least one")
     folder, report = out / FOLDER, on_done or (lambda _: None)
     clips = [_Clip(folder, seed, clip, frames) for clip, frames in enumerate(_clip_lengths(n, seed))]
     _refuse_other_sets(folder, clips)
@@ -74,7 +74,7 @@ def render_demo_set(
 
 
 def _clip_lengths(n: int, seed: int) -> Iterator[int]:
-    """Yield how many pictures each clip has until there are n."""
+    """Yield the number of pictures of each clip until there are n."""
     clip = 0
     while n > 0:
         frames = min(n, clip_length(seed, clip))
@@ -99,7 +99,7 @@ class _Clip:
         return f"{self.id}_frame{1 + _STRIDE * frame:06d}"
 
     def missing(self) -> list[int]:
-        """Return the frames of which label or picture is not there."""
+        """Return the frames whose label or picture is missing."""
         return [k for k in range(self.frames) if not any(self._is_whole(f"{self.stem(k)}_{side}") for side in "lr")]
 
     def _is_whole(self, hand_id: str) -> bool:
@@ -107,7 +107,7 @@ class _Clip:
 
 
 def _refuse_other_sets(folder: Path, clips: list[_Clip]) -> None:
-    """Raise if a folder holds labels that would be taken for part of this set."""
+    """Raise if a folder holds labels that are not part of this set."""
     expected = {clip.stem(frame) for clip in clips for frame in range(clip.frames)}
     strangers = sorted(p.stem for p in folder.glob("*.json") if p.stem.rpartition("_")[0] not in expected)
     if strangers:
@@ -115,7 +115,7 @@ def _refuse_other_sets(folder: Path, clips: list[_Clip]) -> None:
 
 
 def use_one_core() -> None:
-    """Keep this process to one core, so that results do not depend on how many there are."""
+    """Limit this process to one core, so that results do not depend on the number of cores."""
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
 

@@ -37,7 +37,7 @@ FULL = Detail()
 #: For pictures that are looked at by the ten thousand.
 DRAFT = Detail(shadow_rays=1, ambient_rays=2, subpixels=((-0.25, -0.25), (0.25, 0.25)), contrast=0.3)
 
-#: How far away things still darken a corner, in metres.
+#: How far away props still darken a corner, in metres.
 _AMBIENT_REACH = 0.12
 
 #: Sigma in px the light of the surroundings is smoothed with.

@@ -62,7 +62,7 @@ def render_training_tars(
         InputError: If n is not positive, or the folder holds another set.
     """
     if n < 1:
-        raise InputError(f"cannot render {n} pictures; ask for one at least")
+        raise InputError(f"cannot render {n} pictures; ask for at least one")
     _claim(out, {"n": n, "seed": seed, "size": SIZE, "factor": FACTOR, "per_shard": per_shard})
     shards = [range(start, min(start + per_shard, n)) for start in range(0, n, per_shard)]
     left = [_Shard(shard_path(out, k), seed, numbers) for k, numbers in enumerate(shards)]

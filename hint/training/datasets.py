@@ -1,4 +1,4 @@
-"""Open the data a preset asks for: sources below one folder, mixed, and real hands for the discriminator."""
+"""Open the data of a preset: a mixture of sources in one folder, and real hands for the discriminator."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from hint.training.tars import TarSource, find_tars
 
 
 class TrainingDatasets(NamedTuple):
-    """What a training learns from."""
+    """The mixed training hands, and the real hands for the discriminator."""
 
     data: TrainingData
     mocap: Mocap
 
     @property
     def sizes(self) -> dict[str, int]:
-        """How many hands each source has."""
+        """Number of hands of each source."""
         return {name: len(source) for name, source in self.data.sources.items()}
 
 
 @dataclass(frozen=True, eq=False)
 class Padded:
-    """A source whose boxes are grown about their centres.
+    """A source whose boxes are enlarged about their centres.
 
     Attributes:
         source: The source.
-        factor: How much.
+        factor: Factor on the sides of the boxes.
     """
 
     source: Source
@@ -66,7 +66,7 @@ class Padded:
 
 
 def place_of(name: str, rule: DatasetRule, root: Path) -> str:
-    """Return the folder, or the pattern with braces, a source of a preset is read from."""
+    """Return the folder of a source of a preset, or its pattern with braces."""
     if not rule.path and name in SETS:
         return SETS[name].pattern(root)
     return str(root / (rule.path or name))
@@ -77,16 +77,16 @@ def open_datasets(preset: Preset, root: Path, seed: int, workers: int | None = N
 
     Args:
         preset: Sources, filters, augmentation, crop size.
-        root: Folder they lie below.
-        seed: Seed of the order and of everything that is drawn.
-        workers: Processes that look through tars not seen before.
+        root: Folder of the data.
+        seed: Seed of the order and of the augmentation.
+        workers: Processes that index new tars; by default one per core.
 
     Raises:
-        MissingRequirementError: If something is not there; all that is missing is named at once.
-        InputError: If something cannot be read.
+        MissingRequirementError: If data is missing; all of it is named at once.
+        InputError: If data cannot be read.
     """
     tars = find_data(preset, root)
-    with progress("looking through tars", sum(map(len, tars.values()))) as advance:
+    with progress("indexing tars", sum(map(len, tars.values()))) as advance:
         sources = [
             _padded(
                 TarSource(name, tars[name], preset.filters, workers, advance)
@@ -123,17 +123,17 @@ def find_data(preset: Preset, root: Path) -> dict[str, Sequence[Path]]:
         missing.append(f"mocap ({root / preset.mocap})")
     if missing:
         raise MissingRequirementError(
-            f"data of preset {preset.id} is missing: {some_ids(missing)}; {_advice(preset, root)}"
+            f"the data of preset {preset.id} is missing: {some_ids(missing)}; {_advice(preset, root)}"
         )
     return found
 
 
 def _advice(preset: Preset, root: Path) -> str:
     if "rendered" in preset.datasets:
-        return f"render some: hint demo-data --format tars --out {root / 'rendered'} -n 20000; or name another --data"
+        return f"render some: hint demo-data --format tars --out {root / 'rendered'} -n 20000; or choose another --data"
     return (
-        "name the folder that holds dataset_tars with --data, or train on what is there: "
-        "--set datasets.NAME.path=dataset_tars/NAME takes the tars of a folder as they are"
+        "give the folder of dataset_tars with --data, or train on the tars you have: "
+        "--set datasets.NAME.path=dataset_tars/NAME uses all tars of that folder"
     )
 
 

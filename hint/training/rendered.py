@@ -1,7 +1,6 @@
-"""Training pictures by the ten thousand: close-ups with the whole truth about their hands, as official-layout tars.
+"""Rendered training pictures: close-ups with full ground truth, as tars in the official layout.
 
-The pictures are drawn like those of the demonstration set, but from streams of random numbers of their own: no seed
-gives a picture of one set to the other.
+Scenes are drawn as for the demo set but from separate random streams, so no seed puts a picture into both.
 """
 
 from __future__ import annotations
@@ -29,14 +28,14 @@ from hint.workers import in_processes
 #: Pictures in a tar.
 PER_SHARD = 250
 
-#: Third number of every seed of this module, so that its streams meet none of the demonstration set's.
+#: Third number of every seed here, which separates the random streams from the demo set's.
 _STREAM = 20_249
 
 _RECEIPT = "set.json"
 
 
 def training_scene(seed: int, number: int) -> Scene:
-    """Return scene ``number`` of the endless training set of a seed."""
+    """Return one scene of the endless training set of a seed."""
     return sample_scene(np.random.default_rng([seed, number, _STREAM]), COARSE)
 
 
@@ -48,7 +47,7 @@ def render_training_tars(
     on_done: Callable[[int], None] | None = None,
     per_shard: int = PER_SHARD,
 ) -> None:
-    """Render n hands into ``out/000000.tar``, ``out/000001.tar`` and so on; tars that are there already are kept.
+    """Render n hands into ``out/000000.tar``, ``out/000001.tar`` and so on; existing tars are kept.
 
     Args:
         out: Folder to write into.
@@ -83,15 +82,15 @@ class _Shard(NamedTuple):
 
 
 def _claim(out: Path, content: dict[str, Any]) -> None:
-    """Say in the folder what is in it, or raise if that is something else."""
-    receipt, said = out / _RECEIPT, json.dumps(content, indent=1) + "\n"
+    """Write the description of a set into its folder, or raise if the folder holds another set."""
+    receipt, text = out / _RECEIPT, json.dumps(content, indent=1) + "\n"
     if not receipt.is_file():
         if strangers := sorted(p.name for p in out.glob("*.tar")):
-            raise InputError(f"{out} holds tars of another set, {strangers[0]} first; choose another --out")
+            raise InputError(f"{out} holds tars of another set, such as {strangers[0]}; choose another --out")
         with atomic_write(receipt) as stream:
-            stream.write(said.encode())
-    elif receipt.read_text(encoding="utf-8") != said:
-        raise InputError(f"{receipt} tells of a set with other numbers (now {content}); choose another --out")
+            stream.write(text.encode())
+    elif receipt.read_text(encoding="utf-8") != text:
+        raise InputError(f"{receipt} describes another set (now {content}); choose another --out")
 
 
 def _render_shard(shard: _Shard) -> None:
@@ -104,9 +103,9 @@ def _render_shard(shard: _Shard) -> None:
 
 
 def truth(rendered: Rendered) -> dict[str, Any]:
-    """Return everything known about a rendered hand in the official layout.
+    """Return the ground truth of a rendered hand in the official layout.
 
-    Every joint has confidence one, hidden or not: rendered labels are exact wherever they are.
+    Every joint has confidence 1, even if occluded: rendered labels are exact.
     """
     sure = np.ones((21, 1))
     return official_hand(
@@ -120,7 +119,7 @@ def truth(rendered: Rendered) -> dict[str, Any]:
 
 
 def _axis_angles(rendered: Rendered) -> Array:
-    """Return (48,) rotations; of a left hand those of the left hand itself, which readers mirror again."""
+    """Return (48,) rotations; those of a left hand are not mirrored, as readers mirror them."""
     pose = rendered.pose
     rotations = np.concatenate([pose.global_orient[None], pose.hand_pose])
     angles = Rotation.from_matrix(rotations).as_rotvec()

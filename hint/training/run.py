@@ -1,4 +1,4 @@
-"""Train: from a request to weights, with checkpoints on the way."""
+"""The training loop: from a request to weights, with checkpoints."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class TrainingResult:
 
 @dataclass
 class _Training:
-    """A training under way on this process."""
+    """A running training in this process."""
 
     request: TrainingRequest
     datasets: TrainingDatasets
@@ -73,14 +73,14 @@ class _Training:
 
     @property
     def settings(self) -> str:
-        """What must not change when it goes on."""
+        """Settings that must not change on resuming."""
         table = {"preset": self.preset.model_dump(mode="json"), "seed": self.request.seed, "hands": self.datasets.sizes}
         return json.dumps(table, sort_keys=True)
 
     @property
     def metadata(self) -> dict[str, str]:
-        """What is said beside the weights."""
-        said = {
+        """Description stored with the weights."""
+        description = {
             "preset": self.preset.model_dump(mode="json"),
             "step": self.step,
             "seed": self.request.seed,
@@ -90,23 +90,23 @@ class _Training:
             "provenance": collect(_PACKAGES),
         }
         hand = {MANO_KEY: "procedural"} if self.request.hand == "procedural" else {}
-        return {**self.learner.config.metadata(), **hand, "training": json.dumps(said)}
+        return {**self.learner.config.metadata(), **hand, "training": json.dumps(description)}
 
 
 def run_training(request: TrainingRequest) -> TrainingResult:
     """Train in this process, or continue a training.
 
     Raises:
-        InputError: If the request cannot be done: other settings than before, unreadable data, too little memory.
+        InputError: If settings differ from those of the training to resume, data is unreadable, or memory is too small.
         MissingRequirementError: If data, MANO or a GPU is missing.
         HintError: If a loss is not finite.
         WriteError: If a checkpoint cannot be written.
-        KeyboardInterrupt: If it was asked to stop; a checkpoint was written.
+        KeyboardInterrupt: On Ctrl-C or SIGTERM, after writing a checkpoint.
     """
     _check_folder(request)
     device = choose_device(request.device)
     check_precision(request.preset, device)
-    # What may be missing is looked for before processes join, so that one of them says so.
+    # Missing data is found before the processes join, so that the first one reports it.
     mano, datasets = find_mano(request.hand), open_datasets(request.preset, request.data, request.seed)
     accelerator = make_accelerator(request.preset, device)
     torch.manual_seed(request.seed)
@@ -116,7 +116,7 @@ def run_training(request: TrainingRequest) -> TrainingResult:
         _read_initial_weights(model, request)
     training = _Training(request, datasets, Learner(request.preset, model, mano, accelerator, request.seed))
     if latest:
-        _go_on(training, load_state(checkpoint_path(training.checkpoints, latest[0])))
+        _resume(training, load_state(checkpoint_path(training.checkpoints, latest[0])))
     with _limits(request, accelerator.num_processes), asked_to_stop() as stop:
         return _run(training, stop)
 
@@ -125,7 +125,7 @@ def _check_folder(request: TrainingRequest) -> None:
     steps = saved_steps(request.out / "checkpoints")
     if steps and not request.resume:
         raise InputError(
-            f"{request.out} holds a training of {steps[-1]} steps; add --resume to go on, or give another --out"
+            f"{request.out} holds a training of {steps[-1]} steps; add --resume to continue it, or choose another --out"
         )
 
 
@@ -139,11 +139,11 @@ def _read_initial_weights(model: TrainingModel, request: TrainingRequest) -> Non
         read_network(model, initial.network)
 
 
-def _go_on(training: _Training, state: State) -> None:
-    """Take over the state of an earlier run.
+def _resume(training: _Training, state: State) -> None:
+    """Load the state of an earlier run.
 
     Raises:
-        InputError: If it was made with other settings.
+        InputError: If its settings differ.
     """
     earlier, now = json.loads(state.settings), json.loads(training.settings)
     before = Preset.model_validate(earlier["preset"])
@@ -152,7 +152,7 @@ def _go_on(training: _Training, state: State) -> None:
     if changed:
         raise InputError(
             f"{training.request.out} holds a training with other settings ({some_ids(changed)}); "
-            "leave them as they were, or give another --out"
+            "use the same settings, or choose another --out"
         )
     learner = training.learner
     learner.load_official(state.weights)
@@ -166,7 +166,7 @@ def _go_on(training: _Training, state: State) -> None:
 
 
 def _may_change(key: str, preset: Preset) -> bool:
-    """Tell whether a setting does not change what was learned so far."""
+    """Tell whether a setting may change on resuming."""
     return key in ("title", "accumulate") or (key == "steps" and preset.optimiser.schedule == "constant")
 
 
@@ -203,7 +203,7 @@ def _run(training: _Training, stop: Stop) -> TrainingResult:
 
 
 def _begin(training: _Training) -> Curves:
-    """Say in the folder what is trained there, and open the curves."""
+    """Write a description of the training into its folder, and open the curves."""
     out = training.request.out
     write_json(out / "run.json", {**training.metadata, "training": json.loads(training.metadata["training"])}, indent=1)
     return Curves(out / "tensorboard", training.step)
@@ -215,10 +215,10 @@ def _silence() -> Iterator[Callable[[int], None]]:
 
 
 def _step(training: _Training, batch: Batch, stop: Stop) -> bool:
-    """Do a step; tell whether any process was asked to stop.
+    """Do a step; return whether any process was asked to stop.
 
     Raises:
-        HintError: If a loss is not finite; the weights are left as they are.
+        HintError: If a loss is not finite; the weights are not changed.
     """
     learner = training.learner
     real = training.datasets.mocap.share(
@@ -240,7 +240,7 @@ def _step(training: _Training, batch: Batch, stop: Stop) -> bool:
 
 
 def _refuse(training: _Training, batch: Batch) -> None:
-    """Name the hands of a batch whose loss is not finite, and end."""
+    """Raise for a batch whose loss is not finite, and write the names of its hands."""
     keys = gather_object(list(batch.key))
     path = training.request.out / f"not_finite_step_{training.step:08d}.json"
     losses = {name: str(value) for name, value in training.pending.items()}
@@ -250,8 +250,8 @@ def _refuse(training: _Training, batch: Batch) -> None:
     kept = saved_steps(training.checkpoints)[-1:]
     raise HintError(
         f"step {training.step}: loss {' and '.join(bad) or 'total'} is not finite; the hands of the batch "
-        f"({some_ids(keys)}) are listed in {path}; the last checkpoint, after {kept[0] if kept else 0} steps, is as it "
-        "was. Look at these hands, or take a smaller --set optimiser.learning_rate or --set optimiser.clip"
+        f"({some_ids(keys)}) are listed in {path}; the last checkpoint, after {kept[0] if kept else 0} steps, is "
+        "unchanged. Look at these hands, or use a smaller --set optimiser.learning_rate or --set optimiser.clip"
     )
 
 
@@ -284,10 +284,10 @@ def _save(training: _Training) -> None:
 
 @contextmanager
 def _limits(request: TrainingRequest, processes: int) -> Iterator[None]:
-    """Turn too little memory or disk into one line with what to type.
+    """Turn too little memory or disk space into an error that says what to do.
 
     Raises:
-        InputError: If the memory does not suffice.
+        InputError: If memory is too small.
         WriteError: If the curves cannot be written.
     """
     preset = request.preset
@@ -301,7 +301,7 @@ def _limits(request: TrainingRequest, processes: int) -> Iterator[None]:
         share = preset.batch_size // processes
         part = -(-share // preset.accumulate)
         raise InputError(
-            f"{part} hands at once do not fit into the memory; the same training in smaller parts: "
-            f"--set accumulate={2 * preset.accumulate} ({max(part // 2, 1)} at once); a smaller batch: "
+            f"{part} hands at once do not fit into memory; for the same training in smaller parts: "
+            f"--set accumulate={2 * preset.accumulate} ({max(part // 2, 1)} at once); for a smaller batch: "
             f"--batch-size {max(preset.batch_size // 2, 1)}"
         ) from error

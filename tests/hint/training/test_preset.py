@@ -67,7 +67,7 @@ def test_settings_are_changed_by_dotted_keys():
     [
         (("stps", "1"), "unknown setting 'stps'; did you mean steps"),
         (("optimiser.learning_rat", "1"), "there is no setting optimiser.learning_rat"),
-        (("augmentation.scal", "1"), "no key is called scal; there are blur"),
+        (("augmentation.scal", "1"), "no key is called scal; known keys: blur"),
         (("losses.betas", "-1"), "losses.betas: Input should be greater than or equal to 0"),
         (("steps.more", "1"), "steps is a value, not a group"),
         (("sum_over", "100_000"), "summed over 100000 hands of a batch of only"),

@@ -135,7 +135,7 @@ def test_ctrl_c_keeps_the_state_and_says_how_to_go_on(noise, finished, tmp_path)
 
 
 def test_other_settings_are_refused(request_for, finished, tmp_path):
-    with pytest.raises(InputError, match=r"of 6 steps; add --resume to go on"):
+    with pytest.raises(InputError, match=r"of 6 steps; add --resume to continue"):
         run_training(request_for(finished))
     with pytest.raises(InputError, match=r"other settings \(optimiser.learning_rate\)"):
         run_training(request_for(finished, changes=[("optimiser.learning_rate", 1.0)], resume=True))

@@ -178,7 +178,7 @@ def test_broken_hands_are_left_out_and_named(tmp_path: Path, reason: str, capsys
     [
         (b"garbage", "not a whole pickle"),
         (pickle.dumps([hand()])[:-9], "not a whole pickle"),
-        (pickle.dumps({"no": "list"}), "no list of hands"),
+        (pickle.dumps({"no": "list"}), "not a list of hands"),
         (pickle.dumps([Evil()]), "never needs"),
     ],
 )
@@ -211,7 +211,7 @@ def test_cut_tar_fails_with_its_name(tars: tuple[Path, list[Any]], tmp_path: Pat
     content = whole.read_bytes()[: keep if keep > 0 else end]
     cut = tmp_path / "000007.tar"
     cut.write_bytes(content)
-    with pytest.raises(InputError, match=r"000007.tar: not a whole tar .*copy it again"):
+    with pytest.raises(InputError, match=r"000007.tar: not a complete tar .*copy it again"):
         TarSource("s", [cut], workers=1)
 
 

@@ -102,7 +102,7 @@ def test_broken_hands_are_replaced_by_the_next_and_named(
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_source_of_broken_hands_ends_in_one_line(sample: Callable[..., Any], held: Any, workers: int) -> None:
     data = TrainingData.mix([held([sample(f"h{i}") for i in range(3)], broken={0, 1, 2})], crop_size=32)
-    with pytest.raises(InputError, match=r"held: 3 hands in a row cannot be read; the first: h\d: made to fail$"):
+    with pytest.raises(InputError, match=r"held: 3 hands in a row are unreadable; the first: h\d: made to fail$"):
         take(data, 1, workers=workers)
 
 

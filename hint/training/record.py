@@ -72,7 +72,7 @@ def check(hand: Any, name: str) -> Record:
         raise InputError(f"{name}: a hand is a dict, not a {type(hand).__name__}")
     values = {key: _numbers(hand, key, shape, name) for key, shape in SHAPES.items()}
     if not (values["scale"] > 0).all():
-        raise InputError(f"{name}: scale {values['scale'].tolist()} gives a box without area")
+        raise InputError(f"{name}: the box has no area (scale {values['scale'].tolist()})")
     return Record(values, _reprojection(hand.get("extra_info"), name))
 
 

@@ -157,7 +157,7 @@ BROKEN: dict[str, Callable[[], Any]] = {
     "has shape (20, 3)": lambda: hand(keypoints_2d=np.zeros((20, 3))),
     "keypoints_3d is not finite": lambda: hand(keypoints_3d=np.full((21, 4), np.nan)),
     "no area": lambda: hand(scale=np.array([0.1, 0.0])),
-    "not made of numbers": lambda: hand(center=["a", "b"]),
+    "is not numeric": lambda: hand(center=["a", "b"]),
     "a hand is a dict": lambda: "text",
     "loss is not a number": lambda: hand(extra_info={"fitting_loss": {"reprojection_loss": "much"}}),
 }

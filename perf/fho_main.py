@@ -1,4 +1,4 @@
-"""List the hands of a large made-up fho_main.json, beside loading all of it.
+"""List the hands of a large synthetic fho_main.json, beside loading all of it.
 
     python perf/fho_main.py
     python perf/fho_main.py --gb 0.5 --plain-gb 0.1

@@ -3,7 +3,7 @@
     python perf/frames.py
     python perf/frames.py --clips h264.mp4 vp9.mp4    clips that are there
 
-The official way is ``ffmpeg -i clip -qscale:v 1 DIR/%10d.jpg``, after which the wanted files are taken. The ways take
+The official way is ``ffmpeg -i clip -qscale:v 1 DIR/%10d.jpg``, after which the needed files are kept. The ways take
 turns; in each round the actions lie elsewhere. It needs 1.5 GB of disk and about 20 minutes.
 """
 
@@ -64,7 +64,7 @@ def describe(clip: Path) -> tuple[str, int]:
 
 
 def official(clip: Path, frames: list[int]) -> list[tuple[int, bytes]]:
-    """Write all frames, take the wanted ones."""
+    """Write all frames, take the needed ones."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["ffmpeg", "-loglevel", "error", "-i", str(clip), "-qscale:v", "1", f"{folder}/%10d.jpg"]
         subprocess.run(command, check=True)

@@ -1,4 +1,4 @@
-"""Time the 3D scorer against the official algorithm written as loops, one hand at a time, on as many made-up hands.
+"""Time the 3D scorer against the official algorithm written as loops, one hand at a time, on as many synthetic hands.
 
     python perf/mesh_protocols.py
 

@@ -41,7 +41,7 @@ def fitting(mesh: Mesh, size: int) -> Camera:
 
 
 def cast(mesh: Mesh, camera: Camera) -> np.ndarray:
-    """Return the triangle every sample's ray meets first; the scene is built anew, as it is for every hand."""
+    """Return the triangle every sample's ray meets first; the scene is rebuilt for every hand."""
     scene = EmbreeScene()
     TriangleMesh(scene, mesh.vertices.astype(np.float32), mesh.faces.astype(np.int32))
     place = (np.arange(camera.width * SAMPLES, dtype=np.float32) + 0.5) / SAMPLES - 0.5

@@ -1,9 +1,9 @@
-"""Sample Ego4D and list New Days, beside a straightforward script on the same made-up data.
+"""Sample Ego4D and list New Days, beside a straightforward script on the same synthetic data.
 
     python perf/sampling.py
 
 Ego4D: ``fho_main.json`` and a few 5-minute clips of 540p that it names. The script loads the file, loops over videos,
-actions, frames and boxes, draws with ``random.sample``, decodes each clip it needs to files and copies the wanted ones.
+actions, frames and boxes, draws with ``random.sample``, decodes each clip it needs to files and copies the needed ones.
 New Days: a tree of Hands23, listed by a loop over its texts. The ways take turns. It takes about 10 minutes.
 """
 
@@ -93,10 +93,10 @@ def script(root: Path, n: int, out: Path) -> Times:
     hands = load_and_loop(root / "annotations" / "fho_main.json")
     listed = time.perf_counter()
     there = {path.stem for path in (root / "clips").glob("*.mp4")}
-    wanted: dict[str, list[Hand]] = defaultdict(list)
+    needed: dict[str, list[Hand]] = defaultdict(list)
     for hand in random.Random(0).sample([hand for hand in hands if hand[0] in there], n):
-        wanted[hand[0]].append(hand)
-    for clip, group in wanted.items():
+        needed[hand[0]].append(hand)
+    for clip, group in needed.items():
         decode_and_copy(root / "clips" / f"{clip}.mp4", group, out)
     end = time.perf_counter()
     return {"listing": listed - start, "drawing and pictures": end - listed, "total": end - start}

@@ -72,8 +72,8 @@ def test_it_leaves_checkpoints_curves_and_weights_that_run(finished):
     assert len(events.Images("train/predictions")) == 1
     weights = read_checkpoint(finished / "weights.safetensors")
     assert same({k: v for k, v in weights.state.items() if k in state.average}, state.average)
-    told = json.loads(weights.metadata["training"])
-    assert (told["step"], told["hands"], told["mano"]) == (6, {"noise": 20}, "procedural")
+    description = json.loads(weights.metadata["training"])
+    assert (description["step"], description["hands"], description["mano"]) == (6, {"noise": 20}, "procedural")
     for path in (finished / "weights.safetensors", checkpoint_path(finished / "checkpoints", 6)):
         method = HamerMethod.create(MethodOptions(weights=str(path), device="cpu"))
         assert method.run([torch.zeros(64, 64, 3).numpy()]).vertices.shape == (1, 778, 3)
@@ -126,12 +126,12 @@ def test_ctrl_c_keeps_the_state_and_says_how_to_go_on(noise, finished, tmp_path)
         assert running.poll() is None
         time.sleep(0.02)
     running.send_signal(signal.SIGINT)
-    said = running.communicate(timeout=60)[1]
-    assert running.returncode == 130, said
+    output = running.communicate(timeout=60)[1]
+    assert running.returncode == 130, output
     (step,) = saved_steps(tmp_path / "checkpoints")
     assert 0 < step < 500
-    assert f"stopped after {step} steps; continue with: hint train" in said
-    assert said.rstrip().endswith("--resume")
+    assert f"stopped after {step} steps; continue with: hint train" in output
+    assert output.rstrip().endswith("--resume")
 
 
 def test_other_settings_are_refused(request_for, finished, tmp_path):
@@ -202,13 +202,13 @@ def test_a_loss_that_is_not_finite_names_the_hands_and_leaves_the_checkpoint(req
     changes = [("optimiser.learning_rate", 1e37), ("optimiser.clip", 0), ("steps", 30)]
     with pytest.raises(
         HintError, match=r"is not finite; the hands of the batch \(noise_\d+, .* \(8 in all\)\)"
-    ) as said:
+    ) as raised:
         run_training(replace(request_for(tmp_path, changes=changes), save_every=1))
-    assert said.value.exit_code == 1
+    assert raised.value.exit_code == 1
     (path,) = tmp_path.glob("not_finite_step_*.json")
-    told = json.loads(path.read_text())
-    assert len(told["hands"]) == 8
-    assert saved_steps(tmp_path / "checkpoints")[-1] == told["step"]
+    description = json.loads(path.read_text())
+    assert len(description["hands"]) == 8
+    assert saved_steps(tmp_path / "checkpoints")[-1] == description["step"]
 
 
 def test_a_full_disk_leaves_the_checkpoint_before(request_for, start, tmp_path):
@@ -222,9 +222,9 @@ def test_a_full_disk_leaves_the_checkpoint_before(request_for, start, tmp_path):
     failed = start(
         request_for(tmp_path, changes=[("steps", 4)], resume=True), preexec_fn=limit, stderr=subprocess.PIPE, text=True
     )
-    said = failed.communicate(timeout=60)[1]
+    output = failed.communicate(timeout=60)[1]
     assert failed.returncode
-    assert "WriteError: cannot write" in said
+    assert "WriteError: cannot write" in output
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step_00000002.ckpt"]
     assert checkpoint_path(tmp_path / "checkpoints", 2).read_bytes() == before
 
@@ -240,9 +240,9 @@ def test_too_little_memory_is_one_line(request_for, tmp_path):
 
 def test_missing_data_is_named_at_once(request_for, tmp_path):
     changes = [("datasets.freihand-train.weight", 1), ("mocap", "real.npz")]
-    wanted = replace(request_for(tmp_path / "out", changes=changes), data=tmp_path)
+    request = replace(request_for(tmp_path / "out", changes=changes), data=tmp_path)
     with pytest.raises(MissingRequirementError, match=r"missing: noise \(.*\), freihand-train .*, mocap "):
-        run_training(wanted)
+        run_training(request)
     assert not (tmp_path / "out").exists()
 
 

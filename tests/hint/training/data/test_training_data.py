@@ -124,8 +124,8 @@ def test_skipped_hands_are_told_once_and_ever_more_rarely(capsys: pytest.Capture
     skipped = Skipped()
     for _ in range(2):
         skipped.add(f"hand {i}" for i in range(20))
-    told = [line.partition(" so far")[0] for line in capsys.readouterr().err.splitlines()]
-    assert told == [f"skipped, {n}" for n in (1, 2, 3, 4, 5, 8, 16)]
+    reported = [line.partition(" so far")[0] for line in capsys.readouterr().err.splitlines()]
+    assert reported == [f"skipped, {n}" for n in (1, 2, 3, 4, 5, 8, 16)]
 
 
 def test_batch_refuses_wrong_shapes(data: TrainingData) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
 from itertools import islice
@@ -50,7 +50,7 @@ def in_threads(
 
 def in_processes(
     work: Callable[[Job], Result], jobs: Iterable[Job], workers: int | None = None
-) -> Iterator[tuple[Job, Result]]:
+) -> Generator[tuple[Job, Result], None, None]:
     """Yield each job with its result as soon as it is done.
 
     The processes ignore Ctrl-C. Closing the iterator (``with closing(in_processes(...))``), after Ctrl-C in this
@@ -132,7 +132,7 @@ def _serve(work: Callable[[Any], Any], pipe: Connection) -> None:
         except EOFError:  # the other process is gone
             return
         try:
-            answer = work(job), None, ""
+            answer: tuple[Any, Exception | None, str] = work(job), None, ""
         except Exception as error:
             answer = None, error, traceback.format_exc()
         pipe.send(answer)

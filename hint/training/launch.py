@@ -34,7 +34,7 @@ def run_processes(request: TrainingRequest) -> TrainingResult:
         raise InputError(f"{n} processes cannot share a batch of {request.preset.batch_size}; choose a divisor of it")
     command = [sys.executable, "-m", "hint.training.worker", replace(request, processes=1).as_json()]
     with TemporaryFile() as report, ExitStack() as stack:
-        workers = []
+        workers: list[subprocess.Popen[bytes]] = []
         for environment in _environments(request):
             workers.append(subprocess.Popen(command, env=environment, stdout=report if not workers else sys.stderr))
             stack.callback(workers[-1].kill)

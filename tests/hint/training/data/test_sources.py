@@ -108,7 +108,7 @@ def test_processes_share_the_real_poses(tmp_path: Path) -> None:
     assert torch.equal(torch.stack([p.betas for p in parts], 1).reshape(8, 10), whole.betas)
 
 
-def test_without_a_file_poses_are_drawn_and_say_so() -> None:
+def test_without_a_file_poses_are_random() -> None:
     mocap = open_mocap(None)
     assert "8192 random hands" in mocap.name
     assert np.array_equal(mocap.hand_pose, drawn_mocap().hand_pose)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchmark.error_table import compute_errors, write_error_table
-from benchmark.matching import match_boxes
+from benchmark.matching import MINIMUM_IOU, match_boxes
 from benchmark.protocol import Protocol
 from benchmark.record import SubsetEntry, labels_sha256
 from benchmark.scores import score_table
@@ -67,12 +67,12 @@ class KeypointTask(Task[Predictions]):
             InputError: If hands are predicted that have no label, or none that has one.
         """
         rows = read_predictions(predictions) if isinstance(predictions, Path) else predictions
-        sha256 = _digest(rows)
+        fingerprint: dict[str, Any] = {"predictions_sha256": _digest(rows)}
         if boxes is None:
             self._check_ids(rows)
-            return Given(rows, sha256)
+            return Given(rows, fingerprint)
         matched, remark = match_boxes(self._chosen, rows, boxes)
-        return Given(matched, sha256, (remark,))
+        return Given(matched, fingerprint | {"matched_by_iou": MINIMUM_IOU}, (remark,))
 
     def _check_ids(self, predictions: Predictions) -> None:
         given, chosen = set(predictions.hand_id.tolist()), set(self._chosen.hand_id.tolist())

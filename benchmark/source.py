@@ -188,11 +188,10 @@ class PredictionSource(Source):
             InputError: If they do not fit the hands of the task, or the results are another method's.
         """
         given = task.given(self._given, self._boxes)
-        fingerprint = {"predictions_sha256": given.sha256}
         if run.results:
-            run.results.check_method(self.name, True, fingerprint)
+            run.results.check_method(self.name, True, given.fingerprint)
         card = MethodCard(self.name, self.name, "Predictions given as a file.", code_licence="")
-        return Outcome(given.answers, card, fingerprint, remarks=given.remarks)
+        return Outcome(given.answers, card, given.fingerprint, remarks=given.remarks)
 
 
 def find_source(

@@ -94,12 +94,12 @@ class Given(Generic[Answers]):
 
     Attributes:
         answers: What is scored.
-        sha256: Of all of them, whether scored or not.
+        fingerprint: What the answers depend on: the digest of all predictions, and how they were matched.
         remarks: What a reader must know beside the numbers.
     """
 
     answers: Answers
-    sha256: str
+    fingerprint: dict[str, Any]
     remarks: tuple[str, ...] = ()
 
 

@@ -115,7 +115,8 @@ class MeshTask(Task[Meshes]):
             raise InputError(f"protocol {self.protocol.id} scores a pred.json; give its path")
         joints, vertices = read_two_lists(predictions)
         _check_counts(predictions, joints, vertices, self._n_hands)
-        return Given(Meshes(joints[self._rows], vertices[self._rows]), _digest(joints, vertices))
+        fingerprint = {"predictions_sha256": _digest(joints, vertices)}
+        return Given(Meshes(joints[self._rows], vertices[self._rows]), fingerprint)
 
     def score(self, answers: Meshes, seed: int) -> Scored:
         """Score the set."""

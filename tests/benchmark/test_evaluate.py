@@ -131,7 +131,7 @@ def test_a_record_refuses_unknown_keys_nan_and_other_versions(labels: HandLabels
     }
     for where, change in broken.items():
         path.write_text(json.dumps(change))
-        with pytest.raises(InputError, match=f"is no record of this version: {where}"):
+        with pytest.raises(InputError, match=f"is not a record of this version: {where}"):
             read_record(path)
     path.write_text("{")
     with pytest.raises(InputError, match="not readable as a record"):

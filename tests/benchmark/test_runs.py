@@ -120,7 +120,7 @@ def test_what_does_not_go_together_is_refused(labels: HandLabels, hint_root: Pat
         ((labels, perfect(labels)), {"match_boxes": True}, "hands.jsonl"),
         ((labels, method), {"match_boxes": True}, "--predictions"),
         ((labels, method), {"subsets": ["newdays"]}, "given as a path"),
-        ((hint_root, method, "freihand"), {"match_boxes": True, "subsets": ["x"]}, "--subset and --match-boxes"),
+        ((hint_root, method, "freihand"), {"images": "x", "subsets": ["x"]}, "--subset and --images"),
         ((labels, method, "freihand"), {}, "the path of its folder"),
     ):
         with pytest.raises(InputError, match=message):

@@ -292,7 +292,7 @@ def test_predictions_come_back_as_written(tmp_path: Path) -> None:
         ({"hand_id": np.array(["a_l"])}, "lacks keypoints_2d"),
         ({"hand_id": np.array(["a_l"]), "keypoints_2d": np.zeros((1, 20, 2))}, r"shape \(1, 20, 2\)"),
         ({"hand_id": np.array(["a_l", "a_l"]), "keypoints_2d": np.zeros((2, 21, 2))}, "duplicate hand ids: a_l"),
-        ({"hand_id": np.array(["a_l"]), "keypoints_2d": np.full((1, 21, 2), "x")}, "no prediction"),
+        ({"hand_id": np.array(["a_l"]), "keypoints_2d": np.full((1, 21, 2), "x")}, "not a predictions file"),
     ],
 )
 def test_predictions_that_cannot_be_used_are_one_line(content: dict[str, Any], message: str, tmp_path: Path) -> None:

@@ -233,7 +233,7 @@ def test_npz_of_python_objects_is_refused_and_nothing_runs(tmp_path: Path) -> No
             return os.mkdir, (str(tmp_path / "ran"),)
 
     np.savez(tmp_path / "p.npz", hand_id=np.array([Hostile()], dtype=object), keypoints_2d=np.zeros((1, 21, 2)))
-    with pytest.raises(InputError, match=r"no plain npz .* save ids with \.astype\(str\)"):
+    with pytest.raises(InputError, match=r"not a plain .npz .* save ids with \.astype\(str\)"):
         read_predictions(tmp_path / "p.npz")
     assert not (tmp_path / "ran").exists()
 

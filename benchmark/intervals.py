@@ -35,7 +35,7 @@ __all__ = [
     "replicates",
 ]
 
-#: Clip weights held at a time.
+#: Clip weights in memory at a time.
 _WEIGHTS = WEIGHTS
 
 

@@ -13,7 +13,7 @@ from hint.errors import InputError
 from hint.types import Double, HandLabels, Predictions
 
 #: Intersection over union from which two boxes may be of one hand. Detectors frame hands more or less tightly than
-#: annotators do, and the same side in the same picture says most already.
+#: annotators do, and picture and side already settle most of it.
 MINIMUM_IOU = 0.3
 
 

@@ -111,7 +111,7 @@ class Protocol:
     def __post_init__(self) -> None:
         wrong = [
             reason
-            for fine, reason in (
+            for holds, reason in (
                 (bool(self.thresholds) and min(self.thresholds) > 0, "thresholds must be positive"),
                 (self.auc_maximum > 0, "the maximum of the curve must be positive"),
                 (self.curve_points >= 2, "a curve needs at least two points"),
@@ -120,7 +120,7 @@ class Protocol:
                 (self.replicates >= 1, "at least one replicate is needed"),
                 (len({s.name for s in self.subsets}) == len(self.subsets), "two subsets have the same name"),
             )
-            if not fine
+            if not holds
         ]
         if wrong:
             raise InputError(f"protocol {self.id}: {'; '.join(wrong)}")

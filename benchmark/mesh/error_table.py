@@ -93,10 +93,10 @@ def compute_mesh_errors(
 
     parts = dict(in_threads(work, starts))
     columns = {key: np.concatenate([parts[start][key] for start in starts]) for key in parts[0]}
-    absent = np.isnan(joints).all((1, 2)) & np.isnan(vertices).all((1, 2))
+    missing = np.isnan(joints).all((1, 2)) & np.isnan(vertices).all((1, 2))
     unusable = np.isinf(columns["joints.none"]).any(1) | columns.pop("no_mesh")
     ids = labels.hand_id
-    coverage = Coverage(tuple(ids[absent].tolist()), tuple(ids[unusable & ~absent].tolist()), len(labels))
+    coverage = Coverage(tuple(ids[missing].tolist()), tuple(ids[unusable & ~missing].tolist()), len(labels))
     return _from_columns(labels.hand_id, labels.clip_id, columns, labels.vertices.shape[1]), coverage
 
 

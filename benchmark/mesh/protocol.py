@@ -52,7 +52,7 @@ class MeshProtocol:
     def __post_init__(self) -> None:
         wrong = [
             reason
-            for fine, reason in (
+            for holds, reason in (
                 (self.layout in LAYOUTS, f"layouts are {', '.join(LAYOUTS)}"),
                 (self.hands >= 1, "the evaluation set must have at least one hand"),
                 (set(self.alignments) <= set(ALIGNMENTS), f"alignments are {', '.join(ALIGNMENTS)}"),
@@ -63,7 +63,7 @@ class MeshProtocol:
                 (0 < self.level < 1, "the level must be between 0 and 1"),
                 (self.replicates >= 1, "at least one replicate is needed"),
             )
-            if not fine
+            if not holds
         ]
         if wrong:
             raise InputError(f"protocol {self.id}: {'; '.join(wrong)}")

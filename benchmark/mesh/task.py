@@ -85,7 +85,7 @@ class MeshTask(Task[Meshes]):
         """Return the hands that are scored.
 
         Raises:
-            MissingRequirementError: If pictures are absent.
+            MissingRequirementError: If pictures are missing.
         """
         self._views = self._layout.views(self._folder, self._labels.hand_id.tolist())
         return self._views.hands

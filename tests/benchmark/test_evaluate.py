@@ -138,7 +138,7 @@ def test_a_record_refuses_unknown_keys_nan_and_other_versions(labels: HandLabels
         read_record(path)
 
 
-def test_the_record_says_how_it_came_about(labels: HandLabels, tmp_path: Path) -> None:
+def test_the_record_holds_its_provenance(labels: HandLabels, tmp_path: Path) -> None:
     folder = evaluate(labels, perfect(labels), out=tmp_path).folder
     assert folder is not None
     record = json.loads((folder / "record.json").read_text())

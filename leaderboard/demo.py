@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-import hint
-from benchmark.evaluate import Settings, evaluate_method
-from benchmark.protocol import load_protocol
-from benchmark.record import Record, labels_sha256, read_record
+from benchmark.evaluate import Evaluation, evaluate
+from benchmark.record import Record
 from hint.demo import render_demo_set
 from hint.errors import InputError, MissingRequirementError
 from hint.files import read_labels, read_predictions
-from hint.methods.table import create
 from hint.progress import progress
-from hint.provenance import git_state
-from hint.types import HandLabels, MethodOptions
+from hint.types import HandLabels
 from leaderboard.gallery import sheet
 
 METHODS = ("hamer-tiny", "mediapipe", "mean-pose", "box-centre", "oracle-noise")
@@ -43,57 +38,36 @@ class DemoResult:
 
 
 def run_demo(out: Path, n: int, seed: int) -> DemoResult:
-    """Render ``n`` hands below ``out``, evaluate every method, draw twelve hands; what is finished is kept."""
+    """Render ``n`` hands below ``out`` (or take those of an earlier run), evaluate every method, draw twelve hands.
+
+    Raises:
+        InputError: If ``out`` holds results of another set.
+    """
     data = out / "data" / f"seed{seed}-n{n}"
     with progress("rendering hands", n) as advance:
         render_demo_set(data, n, seed, on_done=advance)
     labels = read_labels(data)
-    records: dict[str, Record] = {}
+    evaluations: dict[str, Evaluation] = {}
     skipped: dict[str, str] = {}
     for name in METHODS:
         try:
-            records[name] = _evaluate(name, labels, out / name, seed)
+            evaluations[name] = _evaluate(labels, name, out, seed)
         except MissingRequirementError as error:
             skipped[name] = str(error)
     picture = out / "demo.png"
-    columns = {_heading(records[name]): out / name / "predictions.npz" for name in SHOWN if name in records}
+    columns = {_heading(evaluations[name]): out / name / "predictions.npz" for name in SHOWN if name in evaluations}
     sheet(picture, labels, {heading: read_predictions(path) for heading, path in columns.items()})
-    return DemoResult(list(records.values()), skipped, data, picture)
+    return DemoResult([e.record for e in evaluations.values()], skipped, data, picture)
 
 
-def _evaluate(name: str, labels: HandLabels, folder: Path, seed: int) -> Record:
-    """Evaluate a method, or take what an earlier run finished; results of anything else are replaced."""
-    settings = Settings(load_protocol(), folder, seed=seed)
-    if (record := _finished(labels, settings)) is not None:
-        return record
-    started = time.perf_counter()
-    method = create(name, MethodOptions(labels=labels, seed=seed))
-    seconds = time.perf_counter() - started
+def _evaluate(labels: HandLabels, name: str, out: Path, seed: int) -> Evaluation:
+    """Evaluate a method, continuing from what an earlier run left; results of anything else are replaced."""
     try:
-        return evaluate_method(labels, method, settings, seconds).record
+        return evaluate(labels, name, out=out, seed=seed)
     except InputError:
-        return evaluate_method(labels, method, replace(settings, overwrite="always"), seconds).record
+        return evaluate(labels, name, out=out, seed=seed, overwrite="always")
 
 
-def _finished(labels: HandLabels, settings: Settings) -> Record | None:
-    """Return the record in a folder if this version of the toolkit would write the same one."""
-    assert settings.out is not None
-    try:
-        record = read_record(settings.out / "record.json")
-    except InputError:
-        return None
-    git = git_state(Path(hint.__file__).parent)
-    same = (
-        (settings.out / "predictions.npz").is_file()
-        and (record.status, record.seed, record.protocol.sha256)
-        == ("complete", settings.seed, settings.protocol.sha256)
-        and [part.labels_sha256 for part in record.data] == [labels_sha256(labels)]
-        and (record.provenance["hint"], record.provenance["git"]) == (hint.__version__, git)
-        and not (git and git["dirty"])
-    )
-    return record if same else None
-
-
-def _heading(record: Record) -> str:
-    method = record.method
+def _heading(evaluation: Evaluation) -> str:
+    method = evaluation.record.method
     return f"{method.title}\n({method.note})" if method.note else method.title

@@ -12,7 +12,7 @@ Conventions, stated once:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hint.errors import InputError, some_ids
+from hint.hand_rows import HandLabel, HandPrediction, HandRows
 
 Float = NDArray[np.float32]
 Double = NDArray[np.float64]
@@ -61,8 +62,8 @@ def _unique(hand_id: Strings) -> None:
         raise InputError(f"duplicate hand ids: {some_ids(ids[counts > 1].tolist())}")
 
 
-@dataclass(frozen=True, eq=False)
-class HandLabels:
+@dataclass(frozen=True, eq=False, repr=False)
+class HandLabels(HandRows[HandLabel]):
     """Annotated hands.
 
     Attributes:
@@ -110,9 +111,6 @@ class HandLabels:
         if flat.any():
             raise InputError(f"box of zero or negative size: {some_ids(self.hand_id[flat].tolist())}")
 
-    def __len__(self) -> int:
-        return len(self.hand_id)
-
     @property
     def visibility(self) -> NDArray[np.uint8]:
         """(N,21): 0 not in the frame, 1 occluded, 2 visible."""
@@ -127,6 +125,17 @@ class HandLabels:
         """Return the hands an index array or a mask picks."""
         return HandLabels(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
 
+    def _row(self, place: int) -> HandLabel:
+        names = [f.name for f in fields(HandLabel)]
+        hand_id, clip_id, subset, box, is_right, points, visibility, image = (getattr(self, n)[place] for n in names)
+        return HandLabel(
+            str(hand_id), str(clip_id), str(subset), box, bool(is_right), points, visibility, str(image)
+        )
+
+    def _summary(self) -> Iterator[str]:
+        yield f"{len(set(self.clip_id.tolist())):,} clips"
+        yield from self.subsets
+
     def hands(self) -> list[Hand]:
         """Return what a method may see of these labels: everything but the keypoints."""
         return [
@@ -140,8 +149,8 @@ class HandLabels:
         return HandLabels(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(HandLabels)})
 
 
-@dataclass(frozen=True, eq=False)
-class Predictions:
+@dataclass(frozen=True, eq=False, repr=False)
+class Predictions(HandRows[HandPrediction]):
     """What a method says about hands.
 
     A hand that was not found keeps its row, with NaN keypoints.
@@ -184,9 +193,6 @@ class Predictions:
                 object.__setattr__(self, name, _shaped(values, np.bool_, (n, 21), name))
         _unique(self.hand_id)
 
-    def __len__(self) -> int:
-        return len(self.hand_id)
-
     def without(self, names: Collection[str]) -> Predictions:
         """Return the predictions without some of the columns that may be absent."""
         kept = {f.name: getattr(self, f.name) for f in fields(self) if f.default is not None or f.name not in names}
@@ -199,6 +205,16 @@ class Predictions:
     def select(self, index: Any) -> Predictions:
         """Return the rows an index array or a mask picks."""
         return self._map(lambda name: getattr(self, name)[index])
+
+    def _row(self, place: int) -> HandPrediction:
+        names = [f.name for f in fields(HandPrediction) if getattr(self, f.name) is not None]
+        row = {name: getattr(self, name)[place] for name in names}
+        return HandPrediction(**(row | {"hand_id": str(self.hand_id[place])}))
+
+    def _summary(self) -> Iterator[str]:
+        lost = int((~np.isfinite(self.keypoints_2d)).all((1, 2)).sum())
+        yield from [f"{lost:,} not found"] if lost else []
+        yield from (f.name for f in fields(self)[2:] if f.name != "meta" and getattr(self, f.name) is not None)
 
     @staticmethod
     def concatenate(parts: Sequence[Predictions]) -> Predictions:

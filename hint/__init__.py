@@ -17,11 +17,10 @@ if TYPE_CHECKING:
     from annotation.check import check as check
     from annotation.prelabel import prelabel as prelabel
     from annotation.sample import sample as sample
-    from benchmark.compare import compare as compare
     from benchmark.evaluate import Evaluation as Evaluation
     from benchmark.evaluate import evaluate as evaluate
     from benchmark.record import Record as Record
-    from benchmark.record import read_record as load_record
+    from benchmark.record import load_record as load_record
     from hint.errors import HintError as HintError
     from hint.errors import InputError as InputError
     from hint.errors import MissingRequirementError as MissingRequirementError
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from hint.types import MethodCard as MethodCard
     from hint.types import MethodOptions as MethodOptions
     from hint.types import Predictions as Predictions
+    from leaderboard.comparison import compare as compare
     from leaderboard.site.build import build_leaderboard as build_leaderboard
 
 #: Name -> where it is. The block above says the same to type checkers and editors; a test compares the two.
@@ -61,14 +61,14 @@ _PUBLIC = {
     "agreement": "annotation.agreement:agreement",
     "build_leaderboard": "leaderboard.site.build:build_leaderboard",
     "check": "annotation.check:check",
-    "compare": "benchmark.compare:compare",
+    "compare": "leaderboard.comparison:compare",
     "draw": "hint.render.draw:draw",
     "evaluate": "benchmark.evaluate:evaluate",
     "list_methods": "hint.methods.table:list_methods",
     "load_labels": "hint.files.load:load_labels",
     "load_method": "hint.methods.table:load_method",
     "load_predictions": "hint.files.load:load_predictions",
-    "load_record": "benchmark.record:read_record",
+    "load_record": "benchmark.record:load_record",
     "predict": "hint.prediction:predict",
     "prelabel": "annotation.prelabel:prelabel",
     "sample": "annotation.sample:sample",

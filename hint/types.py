@@ -128,9 +128,7 @@ class HandLabels(HandRows[HandLabel]):
     def _row(self, place: int) -> HandLabel:
         names = [f.name for f in fields(HandLabel)]
         hand_id, clip_id, subset, box, is_right, points, visibility, image = (getattr(self, n)[place] for n in names)
-        return HandLabel(
-            str(hand_id), str(clip_id), str(subset), box, bool(is_right), points, visibility, str(image)
-        )
+        return HandLabel(str(hand_id), str(clip_id), str(subset), box, bool(is_right), points, visibility, str(image))
 
     def _summary(self) -> Iterator[str]:
         yield f"{len(set(self.clip_id.tolist())):,} clips"

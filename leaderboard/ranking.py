@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from benchmark.protocol import Protocol
 from benchmark.record import Record, SubsetEntry
 from hint.errors import some_ids
-from leaderboard.compare import Draws
+from leaderboard.draws import Draws
 from leaderboard.entry import Entry
 from leaderboard.metric import Key
 from leaderboard.protocols import Rules

@@ -12,10 +12,10 @@ import numpy as np
 
 from annotation.agreement.result import Agreement
 from benchmark.intervals import check_same
-from benchmark.mesh.protocol import MeshProtocol
 from hint.files.manifest import read_manifest
 from hint.types import HandLabels
-from leaderboard.compare import Draws, draw, draw_mesh
+from leaderboard.comparison import draw_entry
+from leaderboard.draws import Draws
 from leaderboard.entry import Entry
 from leaderboard.metric import Key
 from leaderboard.protocols import Rules
@@ -70,7 +70,7 @@ class Board:
         rules = self.protocols.get(entry.record.protocol.sha256)
         key = (entry.slug, subset, visibility)
         if key not in self._drawn:
-            self._drawn[key] = _draw(entry, rules, subset, visibility)
+            self._drawn[key] = draw_entry(entry, subset, visibility, rules)
         return self._drawn[key]
 
     def ranks(self, section: Section, visibility: str, key: Key) -> dict[str, Rank]:
@@ -101,14 +101,6 @@ class Board:
                 scores = [s.value for s in entry.record.scores if s.subset == section.subset and s.visibility == "all"]
                 values.setdefault(entry.slug, []).append(scores[0] if scores else 0.0)
         return sorted(values, key=lambda slug: (-float(np.mean(values[slug])), slug))
-
-
-def _draw(entry: Entry, rules: Rules | None, subset: str, visibility: str) -> Draws | None:
-    if isinstance(rules, MeshProtocol):
-        return draw_mesh(entry.mesh_errors, rules) if entry.mesh_errors is not None and visibility == "all" else None
-    if rules is None or entry.errors is None or visibility not in rules.visibilities:
-        return None
-    return draw(entry.errors, subset, visibility, rules)
 
 
 def read_contact(manifests: Sequence[Path]) -> dict[str, str]:

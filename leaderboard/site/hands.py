@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmark.error_table import ErrorTable
 from hint.types import Double, Strings
-from leaderboard.compare import hand_errors
+from leaderboard.draws import hand_errors
 from leaderboard.entry import Entry
 from leaderboard.metric import fixed
 from leaderboard.ranking import Section

@@ -9,12 +9,12 @@ from itertools import groupby
 from pathlib import PurePath
 from typing import Any
 
-import numpy as np
-
+from benchmark.frames import joint_scores_frame
 from benchmark.protocol import Protocol
 from benchmark.record import Record
 from benchmark.scores import JointScore
-from hint.skeleton import FINGER_OF_JOINT, FINGERS, JOINT_NAMES
+from hint.frames import PARTS
+from hint.skeleton import JOINT_NAMES
 from leaderboard.entry import Entry
 from leaderboard.metric import Key, describe, fixed
 from leaderboard.ranking import Section
@@ -23,8 +23,6 @@ from leaderboard.site.front import columns_of, flags, human_curve
 from leaderboard.site.page import Page, interval_text
 from leaderboard.site.svg import Line, chart, hand
 from leaderboard.slices import Slice, slice_scores
-
-PARTS = ("wrist", *FINGERS)
 
 
 @dataclass(frozen=True)
@@ -198,14 +196,12 @@ def _fingers(
     record: Record, subset: str, visibilities: list[str], thresholds: list[Key]
 ) -> Iterator[tuple[str, list[str]]]:
     """Yield the wrist and the fingers, each the plain mean of its joints, as the protocol averages joints."""
-    columns = [_joints(record, subset, v, t) for v in visibilities for _, t in thresholds]
-    for part, name in enumerate(PARTS, start=-1):
-        means = []
-        for column in columns:
-            known = [value for value, finger in zip(column, FINGER_OF_JOINT, strict=True) if finger == part]
-            present = [value for value in known if value is not None]
-            means.append(fixed(float(np.mean(present)), 1) if present else "-")
-        yield name, means
+    joints = joint_scores_frame(record)
+    joints = joints[(joints["subset"] == subset) & (joints["metric"] == "pck")]
+    means = joints.groupby(["part", "visibility", "threshold"])["value"].mean().to_dict()
+    for part in PARTS:
+        found = [means.get((part, visibility, threshold)) for visibility in visibilities for _, threshold in thresholds]
+        yield part, ["-" if value is None else fixed(value, 1) for value in found]
 
 
 def _slices(board: Board, entry: Entry, section: Section) -> list[Slice]:

@@ -14,10 +14,11 @@ from hint.cli import app
 from hint.errors import InputError
 from hint.types import HandLabels
 from leaderboard.entry import read_entries
-from leaderboard.paper_table import BEST, SECOND, Table, build_tables, to_csv, to_latex, to_markdown
+from leaderboard.paper_table import BEST, SECOND, Table, build_tables
 from leaderboard.protocols import known_protocols
 from leaderboard.ranking import find_sections
 from leaderboard.reference import load_source
+from leaderboard.table_formats import to_csv, to_latex, to_markdown
 
 SOURCE = load_source()
 

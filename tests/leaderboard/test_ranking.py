@@ -13,7 +13,7 @@ from benchmark.protocol import load_protocol
 from benchmark.record import Record, read_record
 from hint.errors import InputError
 from hint.types import HandLabels
-from leaderboard.compare import Band, Draws, draw
+from leaderboard.draws import Band, Draws, draw
 from leaderboard.entry import read_entries, slug
 from leaderboard.protocols import known_protocols
 from leaderboard.ranking import Section, find_sections, rank

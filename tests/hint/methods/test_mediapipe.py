@@ -11,8 +11,8 @@ import pytest
 from hint.engine import run
 from hint.errors import InputError, MissingRequirementError
 from hint.files import read_pairs
-from hint.methods.synthetic_hands import SyntheticHand, synthetic_hands
 from hint.methods.mediapipe import Detection, MediaPipeMethod, choose, missing
+from hint.methods.synthetic_hands import SyntheticHand, synthetic_hands
 from hint.types import Hand, HandLabels, MethodOptions, Predictions
 
 HAND = Hand("hand", (100.0, 100.0, 200.0, 200.0), is_right=True)

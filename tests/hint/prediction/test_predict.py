@@ -14,8 +14,8 @@ from hint.errors import InputError, MissingRequirementError
 from hint.files import read_predictions
 from hint.images import read_image, write_image
 from hint.methods.box_centre import BoxCentre
-from hint.methods.synthetic_hands import synthetic_hands
 from hint.methods.hamer.method import HamerMethod
+from hint.methods.synthetic_hands import synthetic_hands
 from hint.prediction import OneEuro, Predicted, Wanted, find_finder, find_source, predict_hands
 from hint.prediction.detect import create_detector
 from hint.prediction.mano_file import axis_angle, picture_camera, read_mano, translations

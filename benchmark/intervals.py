@@ -142,7 +142,7 @@ def check_same(a: ErrorTable, b: ErrorTable, subset: str) -> None:
             f"{subset}: hands scored for one method only: {some_ids(alone)}; score both on the same labels"
         )
     i, j = (np.array([rows[hand] for hand in rows_a], dtype=np.int64) for rows in (rows_a, rows_b))
-    same = (a.visibility[i] == b.visibility[j]).all(1) & (a.box_side[i] == b.box_side[j])
+    same = (a.visibility[i] == b.visibility[j]).all(1) & np.isclose(a.box_side[i], b.box_side[j], rtol=1e-9)
     same &= a.clip_id[i] == b.clip_id[j]
     if not same.all():
         ids = a.hand_id[i[~same]].tolist()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields, replace
 from itertools import chain
 
 from benchmark.error_table import ErrorTable
@@ -94,6 +94,10 @@ class Scores:
     per_joint: tuple[JointScore, ...]
     curves: tuple[Curve, ...]
     empty_joints: tuple[EmptyJoints, ...]
+
+    def plus(self, scores: Iterable[Score]) -> Scores:
+        """Return all of this and more numbers of the main table."""
+        return replace(self, scores=(*self.scores, *scores))
 
 
 def score_table(table: ErrorTable, protocol: Protocol, with_intervals: bool = True, seed: int = 0) -> Scores:

@@ -13,10 +13,10 @@ from hint.version import __version__
 
 TYPE_CHECKING = False  # type checkers take it for True; typing itself is slow to import
 if TYPE_CHECKING:
-    from annotation.agreement import agreement as agreement
-    from annotation.check import check as check
-    from annotation.prelabel import prelabel as prelabel
-    from annotation.sample import sample as sample
+    from annotation.agreement.run import agreement as agreement
+    from annotation.check.run import check as check
+    from annotation.prelabel.run import prelabel as prelabel
+    from annotation.sample.run import sample as sample
     from benchmark.evaluate import Evaluation as Evaluation
     from benchmark.evaluate import evaluate as evaluate
     from benchmark.record import Record as Record
@@ -58,9 +58,9 @@ _PUBLIC = {
     "Record": "benchmark.record:Record",
     "UnknownNameError": "hint.errors:UnknownNameError",
     "WriteError": "hint.errors:WriteError",
-    "agreement": "annotation.agreement:agreement",
+    "agreement": "annotation.agreement.run:agreement",
     "build_leaderboard": "leaderboard.site.build:build_leaderboard",
-    "check": "annotation.check:check",
+    "check": "annotation.check.run:check",
     "compare": "leaderboard.comparison:compare",
     "draw": "hint.render.draw:draw",
     "evaluate": "benchmark.evaluate:evaluate",
@@ -70,8 +70,8 @@ _PUBLIC = {
     "load_predictions": "hint.files.load:load_predictions",
     "load_record": "benchmark.record:load_record",
     "predict": "hint.prediction:predict",
-    "prelabel": "annotation.prelabel:prelabel",
-    "sample": "annotation.sample:sample",
+    "prelabel": "annotation.prelabel.run:prelabel",
+    "sample": "annotation.sample.run:sample",
     "save_predictions": "hint.files.load:save_predictions",
     "train": "hint.training:train",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from hint.skeleton import FINGER_OF_JOINT, FINGERS, JOINT_NAMES, N_JOINTS
 from hint.types import HandLabels, Predictions
 
 try:
-    import pandas as pd
+    import pandas as pandas
 except ModuleNotFoundError as error:
     raise MissingRequirementError(f"data frames need pandas: {pip_command('pandas')}") from error
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PARTS = ("wrist", *FINGERS)
 
 
-def rows_frame(rows: HandRows[Any]) -> pd.DataFrame:
+def rows_frame(rows: HandRows[Any]) -> pandas.DataFrame:
     """Return the frame of labels or predictions.
 
     Raises:
@@ -38,16 +38,16 @@ def rows_frame(rows: HandRows[Any]) -> pd.DataFrame:
     raise TypeError(f"no frame of {type(rows).__name__}")
 
 
-def labels_frame(labels: HandLabels) -> pd.DataFrame:
+def labels_frame(labels: HandLabels) -> pandas.DataFrame:
     """Return columns hand_id, clip_id, subset, is_right, x0, y0, x1, y1, image, joint, part, x, y, visibility."""
     box = dict(zip(("x0", "y0", "x1", "y1"), labels.box_xyxy.T, strict=True))
-    hands = {"hand_id": labels.hand_id, "clip_id": labels.clip_id, "subset": labels.subset}
+    hands: dict[str, ArrayLike] = {"hand_id": labels.hand_id, "clip_id": labels.clip_id, "subset": labels.subset}
     hands |= {"is_right": labels.is_right, **box, "image": labels.image}
     x, y = np.moveaxis(labels.keypoints_2d, 2, 0)
     return joint_rows(hands, {"x": x, "y": y, "visibility": labels.visibility})
 
 
-def predictions_frame(predictions: Predictions) -> pd.DataFrame:
+def predictions_frame(predictions: Predictions) -> pandas.DataFrame:
     """Return columns hand_id, joint, part, x, y, and x_3d, y_3d, z_3d (metres), score, ... where they are known."""
     hands: dict[str, ArrayLike] = {"hand_id": predictions.hand_id}
     x, y = np.moveaxis(predictions.keypoints_2d, 2, 0)
@@ -62,24 +62,28 @@ def predictions_frame(predictions: Predictions) -> pd.DataFrame:
     return joint_rows(hands, joints)
 
 
-def joint_rows(hands: Mapping[str, ArrayLike], joints: Mapping[str, ArrayLike]) -> pd.DataFrame:
+def joint_rows(
+    hands: Mapping[str, ArrayLike], joints: Mapping[str, ArrayLike], order: Sequence[str] = JOINT_NAMES
+) -> pandas.DataFrame:
     """Return a frame with a row for each hand and joint.
 
     Args:
         hands: Column -> (N,) values of hands, repeated for every joint.
         joints: Column -> (N,21) values of joints.
+        order: Names of the joints in those columns.
 
     Returns:
         The columns of ``hands``, joint and part (ordered categories), the columns of ``joints``.
     """
     n = len(np.asarray(next(iter(hands.values()))))
     repeated = {name: np.repeat(_plain(np.asarray(values)), N_JOINTS) for name, values in hands.items()}
-    parts = np.array(FINGER_OF_JOINT) + 1
+    codes = np.array([JOINT_NAMES.index(name) for name in order])
+    parts = np.array(FINGER_OF_JOINT)[codes] + 1
     kinds = {
-        "joint": pd.Categorical.from_codes(np.tile(np.arange(N_JOINTS), n), JOINT_NAMES, ordered=True),
-        "part": pd.Categorical.from_codes(np.tile(parts, n), PARTS, ordered=True),
+        "joint": pandas.Categorical.from_codes(np.tile(codes, n), JOINT_NAMES, ordered=True),
+        "part": pandas.Categorical.from_codes(np.tile(parts, n), PARTS, ordered=True),
     }
-    return pd.DataFrame({**repeated, **kinds, **{name: np.ravel(np.asarray(v)) for name, v in joints.items()}})
+    return pandas.DataFrame({**repeated, **kinds, **{name: np.ravel(np.asarray(v)) for name, v in joints.items()}})
 
 
 def _plain(values: NDArray[Any]) -> NDArray[Any]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, SupportsIndex, TypeVar, overload
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hint.errors import UnknownNameError
+from hint.errors import InputError, UnknownNameError, some_ids
 from hint.imports import load
 
 if TYPE_CHECKING:
@@ -27,6 +26,10 @@ class HandRows(Generic[Row]):
     """
 
     hand_id: NDArray[np.str_]
+    _row_class: ClassVar[type[Any]]
+
+    def __init_subclass__(cls, row: type[Any]) -> None:
+        cls._row_class = row
 
     def __len__(self) -> int:
         return len(self.hand_id)
@@ -35,23 +38,23 @@ class HandRows(Generic[Row]):
         return (self._row(k) for k in range(len(self)))
 
     @overload
-    def __getitem__(self, key: SupportsIndex | str) -> Row: ...
+    def __getitem__(self, key: int | np.integer[Any] | str) -> Row: ...
 
     @overload
-    def __getitem__(self, key: slice | Sequence[int] | Sequence[bool] | NDArray[Any] | list[str]) -> Self: ...
+    def __getitem__(self, key: slice | list[int] | list[bool] | list[str] | NDArray[Any]) -> Self: ...
 
     def __getitem__(self, key: Any) -> Row | Self:
         if isinstance(key, str):
             return self._row(self._rows_of([key])[0])
-        if isinstance(key, SupportsIndex) and not np.ndim(key):
-            place = operator.index(key)
-            if not -len(self) <= place < len(self):
-                raise IndexError(f"row {place} of {len(self)} hands")
-            return self._row(place % len(self))
+        if isinstance(key, int | np.integer):
+            if not -len(self) <= key < len(self):
+                raise IndexError(f"row {key} of {len(self)} hands")
+            return self._row(int(key) % len(self))
         if not isinstance(key, slice):
             key = np.asarray(key)
             key = self._rows_of(key.tolist()) if key.dtype.kind == "U" else key if key.size else key.astype(int)
-        return self.select(key)
+        picked: Self = self.select(key)
+        return picked
 
     def _rows_of(self, ids: Sequence[str]) -> list[int]:
         row = {name: k for k, name in enumerate(self.hand_id.tolist())}
@@ -61,7 +64,7 @@ class HandRows(Generic[Row]):
         return [row[name] for name in ids]
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({len(self):,} hands{''.join(f', {text}' for text in self._summary())})"
+        return f"{type(self).__name__}({', '.join([count(len(self), 'hand'), *self._summary()])})"
 
     def _repr_html_(self) -> str:
         html: str = load("hint.notebook:rows_html")(self)
@@ -75,16 +78,57 @@ class HandRows(Generic[Row]):
         """
         return load("hint.frames:rows_frame")(self)
 
-    def select(self, index: Any) -> Self:
+    def select(self, index: Any) -> Any:
         """Return the rows an index array or a mask picks."""
         raise NotImplementedError
 
     def _row(self, place: int) -> Row:
+        columns = {f.name: getattr(self, f.name) for f in fields(self._row_class)}
+        cells = {name: None if column is None else column[place] for name, column in columns.items()}
+        row: Row = self._row_class(
+            **{n: cell.item() if isinstance(cell, np.generic) else cell for n, cell in cells.items()}
+        )
+        return row
+
+    def _summary(self) -> list[str]:
+        """Return what there is to say besides the number of hands."""
         raise NotImplementedError
 
-    def _summary(self) -> Iterator[str]:
-        """Yield what there is to say besides the number of hands."""
-        raise NotImplementedError
+
+def _cell(column: NDArray[Any] | None, place: int) -> Any:
+    """Return a row of a column; a plain value rather than an array without axes."""
+    cell = None if column is None else column[place]
+    return cell.item() if isinstance(cell, np.generic) else cell
+
+
+def shaped(values: Any, dtype: Any, shape: tuple[int, ...], name: str) -> Any:
+    """Return a read-only array of a type and shape.
+
+    Raises:
+        InputError: If the shape is another one.
+    """
+    array = np.asarray(values, dtype=dtype)
+    if array.shape != shape:
+        raise InputError(f"{name} has shape {array.shape}, expected {shape}")
+    array = array.view()
+    array.flags.writeable = False
+    return array
+
+
+def check_unique(hand_id: NDArray[np.str_]) -> None:
+    """Refuse ids that repeat.
+
+    Raises:
+        InputError: If one does; the message names them.
+    """
+    ids, counts = np.unique(hand_id, return_counts=True)
+    if len(ids) != len(hand_id):
+        raise InputError(f"duplicate hand ids: {some_ids(ids[counts > 1].tolist())}")
+
+
+def count(number: int, noun: str) -> str:
+    """Return "1 hand", "1,714 hands"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 @dataclass(frozen=True, eq=False)

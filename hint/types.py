@@ -12,7 +12,7 @@ Conventions, stated once:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hint.errors import InputError, some_ids
-from hint.hand_rows import HandLabel, HandPrediction, HandRows
+from hint.hand_rows import HandLabel, HandPrediction, HandRows, check_unique, count, shaped
 
 Float = NDArray[np.float32]
 Double = NDArray[np.float64]
@@ -47,23 +47,8 @@ class Hand:
     image: Path | None = None
 
 
-def _shaped(values: Any, dtype: Any, shape: tuple[int, ...], name: str) -> Any:
-    array = np.asarray(values, dtype=dtype)
-    if array.shape != shape:
-        raise InputError(f"{name} has shape {array.shape}, expected {shape}")
-    array = array.view()
-    array.flags.writeable = False
-    return array
-
-
-def _unique(hand_id: Strings) -> None:
-    ids, counts = np.unique(hand_id, return_counts=True)
-    if len(ids) != len(hand_id):
-        raise InputError(f"duplicate hand ids: {some_ids(ids[counts > 1].tolist())}")
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class HandLabels(HandRows[HandLabel]):
+class HandLabels(HandRows[HandLabel], row=HandLabel):
     """Annotated hands.
 
     Attributes:
@@ -76,9 +61,12 @@ class HandLabels(HandRows[HandLabel]):
         existence: (N,21) True where the joint lies in the frame.
         occlusion: (N,21) True where the joint is marked occluded.
         image: (N,) path of the picture, "" where there is none.
+        box_side: (N,) px, longest side of the box where the file states it; None: it follows from ``box_xyxy``. Corners
+            computed from a centre and a size lose the last digit of the size, and PCK compares with it.
 
     Raises:
-        InputError: If shapes disagree, ids repeat, or boxes or keypoints are not finite.
+        InputError: If shapes disagree, ids repeat, boxes or keypoints are not finite, or ``box_side`` contradicts the
+            box.
     """
 
     hand_id: Strings
@@ -90,6 +78,7 @@ class HandLabels(HandRows[HandLabel]):
     existence: Bool
     occlusion: Bool
     image: Strings
+    box_side: Double | None = None
 
     def __post_init__(self) -> None:
         n = len(self.hand_id)
@@ -99,17 +88,34 @@ class HandLabels(HandRows[HandLabel]):
             "is_right": (np.bool_,),
             "existence": (np.bool_, 21),
             "occlusion": (np.bool_, 21),
+            "box_side": (np.float64,),
         }
-        for f in fields(self):
-            dtype, *shape = kinds.get(f.name, (np.str_,))
-            object.__setattr__(self, f.name, _shaped(getattr(self, f.name), dtype, (n, *shape), f.name))
-        _unique(self.hand_id)
+        for name, values in self._columns():
+            dtype, *shape = kinds.get(name, (np.str_,))
+            object.__setattr__(self, name, shaped(values, dtype, (n, *shape), name))
+        check_unique(self.hand_id)
         finite = np.isfinite(self.box_xyxy).all(1) & np.isfinite(self.keypoints_2d).all((1, 2))
         if not finite.all():
             raise InputError(f"box or keypoints are not finite: {some_ids(self.hand_id[~finite].tolist())}")
         flat = (self.box_xyxy[:, 2:] <= self.box_xyxy[:, :2]).any(1)
         if flat.any():
             raise InputError(f"box of zero or negative size: {some_ids(self.hand_id[flat].tolist())}")
+        if self.box_side is not None:
+            other = ~np.isclose(self.box_side, self._side_of_corners(), rtol=1e-6, atol=1e-6)
+            if other.any():
+                raise InputError(f"box_side contradicts box_xyxy: {some_ids(self.hand_id[other].tolist())}")
+
+    def _columns(self) -> list[tuple[str, Any]]:
+        return [(f.name, values) for f in fields(self) if (values := getattr(self, f.name)) is not None]
+
+    def _side_of_corners(self) -> Double:
+        side: Double = (self.box_xyxy[:, 2:] - self.box_xyxy[:, :2]).max(1, initial=0)
+        return side
+
+    @property
+    def longest_side(self) -> Double:
+        """(N,) px, longest side of each box: what distances are divided by."""
+        return self._side_of_corners() if self.box_side is None else self.box_side
 
     @property
     def visibility(self) -> NDArray[np.uint8]:
@@ -123,16 +129,10 @@ class HandLabels(HandRows[HandLabel]):
 
     def select(self, index: Any) -> HandLabels:
         """Return the hands an index array or a mask picks."""
-        return HandLabels(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
+        return HandLabels(**{name: values[index] for name, values in self._columns()})
 
-    def _row(self, place: int) -> HandLabel:
-        names = [f.name for f in fields(HandLabel)]
-        hand_id, clip_id, subset, box, is_right, points, visibility, image = (getattr(self, n)[place] for n in names)
-        return HandLabel(str(hand_id), str(clip_id), str(subset), box, bool(is_right), points, visibility, str(image))
-
-    def _summary(self) -> Iterator[str]:
-        yield f"{len(set(self.clip_id.tolist())):,} clips"
-        yield from self.subsets
+    def _summary(self) -> list[str]:
+        return [count(len(set(self.clip_id.tolist())), "clip"), *self.subsets]
 
     def hands(self) -> list[Hand]:
         """Return what a method may see of these labels: everything but the keypoints."""
@@ -144,11 +144,15 @@ class HandLabels(HandRows[HandLabel]):
     @staticmethod
     def concatenate(parts: Sequence[HandLabels]) -> HandLabels:
         """Join label sets; ids must stay unique."""
-        return HandLabels(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(HandLabels)})
+        names = [f.name for f in fields(HandLabels) if f.name != "box_side"]
+        joined = {name: np.concatenate([getattr(p, name) for p in parts]) for name in names}
+        if any(p.box_side is not None for p in parts):
+            joined["box_side"] = np.concatenate([p.longest_side for p in parts])
+        return HandLabels(**joined)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Predictions(HandRows[HandPrediction]):
+class Predictions(HandRows[HandPrediction], row=HandPrediction):
     """What a method says about hands.
 
     A hand that was not found keeps its row, with NaN keypoints.
@@ -178,18 +182,18 @@ class Predictions(HandRows[HandPrediction]):
 
     def __post_init__(self) -> None:
         n = len(self.hand_id)
-        object.__setattr__(self, "hand_id", _shaped(self.hand_id, np.str_, (n,), "hand_id"))
-        object.__setattr__(self, "keypoints_2d", _shaped(self.keypoints_2d, np.float32, (n, 21, 2), "keypoints_2d"))
+        object.__setattr__(self, "hand_id", shaped(self.hand_id, np.str_, (n,), "hand_id"))
+        object.__setattr__(self, "keypoints_2d", shaped(self.keypoints_2d, np.float32, (n, 21, 2), "keypoints_2d"))
         for name, shape in (("keypoints_3d", (n, 21, 3)), ("vertices", None), ("score", None)):
             values = getattr(self, name)
             if values is None:
                 continue
             shape = shape or (n, *np.shape(values)[1:])
-            object.__setattr__(self, name, _shaped(values, np.float32, shape, name))
+            object.__setattr__(self, name, shaped(values, np.float32, shape, name))
         for name in ("existence", "occlusion"):
             if (values := getattr(self, name)) is not None:
-                object.__setattr__(self, name, _shaped(values, np.bool_, (n, 21), name))
-        _unique(self.hand_id)
+                object.__setattr__(self, name, shaped(values, np.bool_, (n, 21), name))
+        check_unique(self.hand_id)
 
     def without(self, names: Collection[str]) -> Predictions:
         """Return the predictions without some of the columns that may be absent."""
@@ -204,15 +208,10 @@ class Predictions(HandRows[HandPrediction]):
         """Return the rows an index array or a mask picks."""
         return self._map(lambda name: getattr(self, name)[index])
 
-    def _row(self, place: int) -> HandPrediction:
-        names = [f.name for f in fields(HandPrediction) if getattr(self, f.name) is not None]
-        row = {name: getattr(self, name)[place] for name in names}
-        return HandPrediction(**(row | {"hand_id": str(self.hand_id[place])}))
-
-    def _summary(self) -> Iterator[str]:
+    def _summary(self) -> list[str]:
         lost = int((~np.isfinite(self.keypoints_2d)).all((1, 2)).sum())
-        yield from [f"{lost:,} not found"] if lost else []
-        yield from (f.name for f in fields(self)[2:] if f.name != "meta" and getattr(self, f.name) is not None)
+        known = [f.name for f in fields(self)[2:] if f.name != "meta" and getattr(self, f.name) is not None]
+        return [f"{lost:,} not found", *known] if lost else known
 
     @staticmethod
     def concatenate(parts: Sequence[Predictions]) -> Predictions:
@@ -253,7 +252,7 @@ class ManoParameters:
         n = len(self.global_orient)
         shapes = ((1, 3, 3), (15, 3, 3), (10,), (3,), (3,), (), (3,))
         for f, shape in zip(fields(self), shapes, strict=True):
-            object.__setattr__(self, f.name, _shaped(getattr(self, f.name), np.float32, (n, *shape), f.name))
+            object.__setattr__(self, f.name, shaped(getattr(self, f.name), np.float32, (n, *shape), f.name))
 
     def __len__(self) -> int:
         return len(self.global_orient)

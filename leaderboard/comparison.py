@@ -71,7 +71,7 @@ class Comparison:
         Raises:
             MissingRequirementError: If pandas is not installed.
         """
-        from hint.frames import pd
+        from hint.frames import pandas as pd
 
         return pd.DataFrame([asdict(row) | {"is_clear": row.is_clear} for row in self.rows])
 
@@ -110,10 +110,10 @@ def _entry(given: Evaluation | Path | str) -> Entry:
         if entry.errors is None and entry.mesh_errors is None:
             raise InputError(f"{given}: {entry.lacks}, so it cannot be compared")
         return entry
-    table = given.table
-    title = given.record.method.title
-    is_flat = isinstance(table, ErrorTable)
-    return Entry("", title, given.record, Path(), table if is_flat else None, "", None if is_flat else table)
+    title, table = given.record.method.title, given.table
+    if isinstance(table, ErrorTable):
+        return Entry("", title, given.record, Path(), table)
+    return Entry("", title, given.record, Path(), None, mesh_errors=table)
 
 
 def _rows(a: Entry, b: Entry, subset: str, rules: Rules) -> Iterator[ComparedScore]:
@@ -127,8 +127,8 @@ def _rows(a: Entry, b: Entry, subset: str, rules: Rules) -> Iterator[ComparedSco
             if key in second.rows:
                 found = first.minus(second, key)
                 low, high = (found.interval.low, found.interval.high) if found.interval else (None, None)
-                values = (first.values[key], second.values[key], found.value, low, high)
-                yield ComparedScore(subset, visibility, *key, *values)
+                values = (first.values[key], second.values[key], found.value)
+                yield ComparedScore(subset, visibility, *key, *values, low, high)
 
 
 def draw_entry(entry: Entry, subset: str, visibility: str, rules: Rules | None) -> Draws | None:

@@ -65,7 +65,7 @@ def _counts(hands: ErrorTable, protocol: Protocol) -> pd.DataFrame:
     """Return a row for each hand: 1, then for each joint whether it is annotated, then 100 where it is correct."""
     import pandas as pd
 
-    correct = [100 * (hands.error <= threshold) for threshold in protocol.thresholds]
+    correct = [100 * (hands.distance_px <= hands.box_side[:, None] * t) for t in protocol.thresholds]
     columns = [np.ones((len(hands), 1)), hands.visibility > 0, *correct]
     return pd.DataFrame(np.hstack(columns).astype(np.float64))
 

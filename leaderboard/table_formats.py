@@ -139,7 +139,7 @@ def to_parquet(tables: Sequence[Table]) -> bytes:
     Raises:
         MissingRequirementError: If pandas is not installed.
     """
-    from hint.frames import pd
+    from hint.frames import pandas as pd
 
     frame = pd.DataFrame(list(_rows(tables)), columns=list(_COLUMNS))
     content: bytes = frame.astype(dict.fromkeys(("threshold", "value", "low", "high"), float)).to_parquet(index=False)

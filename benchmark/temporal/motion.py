@@ -78,7 +78,7 @@ def score_motion(labels: HandLabels, predictions: Predictions, protocol: Protoco
 
 def _measures(labels: HandLabels, predictions: Predictions, rules: MotionRules) -> Iterator[Measure]:
     timeline, predicted = Timeline(labels), _predicted(labels, predictions)
-    side = (labels.box_xyxy[:, 2:] - labels.box_xyxy[:, :2]).max(1, initial=0)
+    side = labels.longest_side
     seconds = rules.step_frames / rules.frames_per_second
 
     triples = timeline.windows(rules.step_frames, 3)

@@ -55,6 +55,7 @@ def read_evaluation_npz(folder: Path, stem: str, images: Path | None = None) -> 
         clip_id=np.array([name.clip_id if (name := parse_name(i)) else i for i in ids.tolist()], dtype=np.str_),
         subset=np.full(len(ids), subset_of_folder(stem)),
         box_xyxy=_boxes(everything),
+        box_side=_sizes(everything).max(1, initial=0),
         is_right=everything["right"] > 0 if "right" in everything else np.ones(len(ids), bool),
         keypoints_2d=everything["hand_keypoints_2d"][:, :, :2],
         existence=existence,
@@ -83,9 +84,14 @@ def _flags(name: Path, ids: NDArray[np.str_], parts: dict[str, Arrays]) -> tuple
 def _boxes(arrays: Arrays) -> NDArray[np.float64]:
     if "box_xyxy" in arrays:
         return arrays["box_xyxy"].astype(np.float64)
-    scale = arrays["scale"].astype(np.float64).reshape(len(arrays["center"]), -1)
-    size = np.broadcast_to(scale, arrays["center"].shape)
+    size = _sizes(arrays)
     return np.concatenate([arrays["center"] - size / 2, arrays["center"] + size / 2], axis=1)
+
+
+def _sizes(arrays: Arrays) -> NDArray[np.float64]:
+    """Return width and height (N,2); a file may give one number for both."""
+    scale = arrays["scale"].astype(np.float64).reshape(len(arrays["center"]), -1)
+    return np.broadcast_to(scale, arrays["center"].shape)
 
 
 def _images(names: NDArray[np.str_], images: Path | None, stem: str) -> NDArray[np.str_]:
@@ -104,7 +110,7 @@ def write_evaluation_npz(folder: Path, labels: HandLabels) -> None:
         common = {
             "imgname": np.array([_image_name(i, p) for i, p in zip(part.hand_id, part.image, strict=True)], np.str_),
             "center": (box[:, :2] + box[:, 2:]) / 2,
-            "scale": box[:, 2:] - box[:, :2],
+            "scale": _scale(part),
             "right": part.is_right.astype(np.int64),
             "box_xyxy": box,
             "occlusion": part.occlusion,
@@ -113,6 +119,13 @@ def write_evaluation_npz(folder: Path, labels: HandLabels) -> None:
         for name, flag in zip(PARTS, (exists, exists & ~occluded, exists & occluded), strict=True):
             keypoints = np.concatenate([part.keypoints_2d, flag[:, :, None]], axis=2)
             write_npz(folder / f"{folder_of_subset(subset)}_{name}.npz", {**common, "hand_keypoints_2d": keypoints})
+
+
+def _scale(labels: HandLabels) -> NDArray[np.float64]:
+    """Return width and height (N,2); the longer one is exactly the side that PCK compares with."""
+    size = labels.box_xyxy[:, 2:] - labels.box_xyxy[:, :2]
+    size[np.arange(len(size)), size.argmax(1)] = labels.longest_side
+    return size
 
 
 def _image_name(hand_id: str, image: str) -> str:

@@ -184,7 +184,8 @@ def stored(tmp_path: Path, **changes: Any) -> Path:
     ("changes", "message"),
     [
         ({"format": np.array("something-else")}, "format something-else"),
-        ({"error": None}, "lacks error"),
+        ({"format": np.array("hint-error-table-1"), "distance_px": None}, "format hint-error-table-1"),
+        ({"distance_px": None}, "lacks distance_px"),
         ({"box_side": np.ones(2)}, "box_side has shape"),
         ({"visibility": np.zeros((3, 21), np.uint8)}, "NaN exactly where visibility is 0"),
         ({"hand_id": np.array(["a", "b", "a"])}, "a hand id occurs twice"),

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.evaluate import Settings, evaluate_predictions
+from benchmark.evaluate import evaluate
 from benchmark.protocol import MotionRules, Protocol, load_protocol
 from benchmark.record import read_record
 from benchmark.scores import Score
@@ -196,7 +196,7 @@ def test_missing_predictions_lower_the_coverage_and_stay_misses() -> None:
     assert found["accel_error"].n_keypoints == 3 * 21 - 2
     assert found["jitter_ground_truth"].n_keypoints == found["jitter"].n_keypoints == 2 * 21 - 2
 
-    record = evaluate_predictions(labels, given.select([0, 1, 3, 4]), "gap", Settings(PROTOCOL)).record
+    record = evaluate(labels, given.select([0, 1, 3, 4]), PROTOCOL).record
     assert record.status == "partial"
     assert {s.metric: s.value for s in record.scores if s.metric.endswith("_coverage") and s.visibility == "all"} == {
         "accel_coverage": 0.0,
@@ -371,7 +371,7 @@ def test_intervals_draw_clips(moving: HandLabels) -> None:
 def test_pck_is_that_of_hint_v1(moving: HandLabels) -> None:
     given = noisy(moving, 6)
     flat = replace(load_protocol(), replicates=20)
-    mine, official = (evaluate_predictions(moving, given, "x", Settings(p)).record for p in (PROTOCOL, flat))
+    mine, official = (evaluate(moving, given, p).record for p in (PROTOCOL, flat))
     assert mine.scores[: len(official.scores)] == official.scores
     assert {s.metric for s in mine.scores[len(official.scores) :]} == {
         *("accel_error", "accel_coverage", "jitter", "jitter_ground_truth", "jitter_coverage")
@@ -385,7 +385,7 @@ def test_only_the_sequences_of_a_root_are_scored(moving: HandLabels) -> None:
     both = HandLabels.concatenate([pictures, moving])
     assert labels_in_scope(both, PROTOCOL).subsets == ["ego4d_seq"]
     assert labels_in_scope(pictures, PROTOCOL).subsets == ["ego4d"], "asked for alone, they are scored"
-    record = evaluate_predictions(both, noisy(both, 1), "x", Settings(PROTOCOL)).record
+    record = evaluate(both, noisy(both, 1), PROTOCOL).record
     assert [(part.name, part.n_hands, part.expected_hands) for part in record.data] == [("ego4d_seq", 224, 6953)]
 
 

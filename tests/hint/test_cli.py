@@ -87,7 +87,59 @@ def test_incomplete_predictions_are_exit_1_and_listed(hint_root: Path, tmp_path:
     done = hint("eval", "--data", hint_root, "--predictions", "mine.npz", cwd=tmp_path)
     assert done.returncode == 1
     assert "3 of 12 hands without a full prediction count as misses" in done.stderr
-    assert "PCK@0.05" in done.stdout
+    assert "@0.05" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_the_command_and_the_function_give_equal_records(hint_root: Path, tmp_path: Path) -> None:
+    from benchmark.evaluate import evaluate
+
+    labels = read_labels(hint_root)
+    write_predictions(tmp_path / "mine.npz", Predictions(labels.hand_id, labels.keypoints_2d + 3).select(slice(2, 12)))
+    for given in (("--method", "oracle-noise", "--set", "sigma=0.1"), ("--predictions", tmp_path / "mine.npz")):
+        typed = json.loads(hint("eval", "--data", hint_root, *given, "--seed", 2, "--json", cwd=tmp_path).stdout)
+        called = evaluate(str(hint_root), str(given[1]), seed=2, **({"sigma": 0.1} if len(given) > 2 else {}))
+        for changing in ("timing", "provenance"):
+            typed.pop(changing)
+        assert typed == called.record.model_dump(mode="json", by_alias=True, exclude={"timing", "provenance"})
+
+
+def test_files_of_one_name_get_folders_of_their_own(hint_root: Path, tmp_path: Path) -> None:
+    labels = read_labels(hint_root)
+    for name in "ab":
+        write_predictions(tmp_path / name / "predictions.npz", Predictions(labels.hand_id, labels.keypoints_2d))
+        done = hint("eval", "--data", hint_root, "--predictions", f"{name}/predictions.npz", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    done = hint("eval", "--data", hint_root, "--predictions", "b/predictions.npz", "--name", "c", cwd=tmp_path)
+    assert sorted(path.parent.name for path in tmp_path.glob("hint-results/*/record.json")) == ["a", "b", "c"]
+    done = hint("eval", "--data", hint_root, "--method", "box-centre", "--name", "c", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--name" in only_line(done)
+
+
+def test_predicted_pictures_are_scored_by_their_boxes(hint_root: Path, tmp_path: Path) -> None:
+    pictures, labels = hint_root / "TEST_newdays_img", read_labels(hint_root)
+    lines = [
+        {"image": str(h.image), "box_xyxy": h.box_xyxy, "is_right": h.is_right} for h in labels.select(slice(9)).hands()
+    ]
+    (tmp_path / "boxes.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    command = ("predict", pictures, "--method", "box-centre", "--boxes", "boxes.jsonl", "--out", "found")
+    done = hint(*command, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    score = ("eval", "--data", hint_root, "--predictions", "found/predictions.npz")
+    done = hint(*score, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "hint predict --boxes LABELS" in only_line(done)
+    assert "--match-boxes" in only_line(done)
+    done = hint(*score, "--match-boxes", "--json", cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert "9 of 12 labelled hands matched" in done.stderr
+    record = json.loads(done.stdout)
+    assert (record["method"]["name"], len(record["coverage"]["missing"])) == ("box-centre", 3)
+    done = hint("predict", pictures, "--method", "box-centre", "--boxes", hint_root, "--out", "labelled", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    done = hint("eval", "--data", hint_root, "--predictions", "labelled", "--name", "labelled", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
 
 
 USAGE = {
@@ -100,6 +152,7 @@ USAGE = {
     "empty folder": (["--method", "box-centre", "--data", "."], "holds no labels: expected HInt folders"),
     "absent predictions": (["--predictions", "no.npz", "--data", "ROOT"], "no.npz: no such file"),
     "absent images": (["--method", "box-centre", "--data", "ROOT", "--images", "no"], "no such folder of pictures"),
+    "setting of the command": (["--method", "oracle-noise", "--data", "ROOT", "--set", "seed=1"], "--set seed"),
     "setting": (["--method", "oracle-noise", "--data", "ROOT", "--set", "sigma"], "--set sigma: write key=value"),
     "setting name": (["--method", "oracle-noise", "--data", "ROOT", "--set", "sigmma=1"], "did you mean sigma"),
 }
@@ -203,7 +256,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_run_goes_on(hint_root: Path, tmp
     said = process.stderr.read()
     assert process.wait(timeout=60) == 130, said
     assert "Traceback" not in said
-    assert "the same command goes on from there" in said
+    assert "the same command continues" in said
     path = tmp_path / "out" / "hamer" / "predictions.npz"
     done = len(read_predictions(path))
     assert 20 <= done < 81 * 12
@@ -283,6 +336,13 @@ def test_the_core_scores_predictions_without_torch_and_opencv(hint_root: Path, t
     command = [*bare, "eval", "--data", str(hint_root), "--predictions", "mine.npz"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
     assert "100.0" in done.stdout
+
+
+def test_a_selftest_needs_no_more_than_its_method() -> None:
+    bare = without("torch", "cv2", "scipy", "matplotlib", "PIL")
+    command = [*bare, "eval", "--method", "box-centre", "--selftest"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "failed" not in done.stdout
 
 
 def test_an_absent_package_is_named_with_its_extra(tmp_path: Path) -> None:

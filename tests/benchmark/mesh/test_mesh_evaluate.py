@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.evaluate import Settings, evaluate_predictions
-from benchmark.mesh.evaluate import MeshSettings, evaluate_mesh_file, evaluate_mesh_method
+from benchmark.evaluate import evaluate
 from benchmark.mesh.protocol import load_mesh_protocol
-from benchmark.protocol import load_protocol
 from benchmark.record import read_record
 from hint.errors import InputError
 from hint.files import read_labels
@@ -72,7 +70,7 @@ def made(request, synthetic, tmp_path):
 
 
 def run_known(data, method, protocol, **settings):
-    return evaluate_mesh_method(data, lambda: (method, 0.0), MeshSettings(protocol, batch_size=2, **settings))
+    return evaluate(data, method, protocol, batch_size=2, **settings)
 
 
 def values(evaluation):
@@ -108,7 +106,7 @@ def test_the_order_is_the_published_one(synthetic):
 def test_a_perfect_method_is_perfect_and_so_is_its_competition_file(made, tmp_path):
     protocol, data, written = made
     first = run_known(data, perfect(protocol, written), protocol, out=tmp_path / "out")
-    again = evaluate_mesh_file(data, tmp_path / "out" / "pred.json", "again", MeshSettings(protocol))
+    again = evaluate(data, first.folder / "pred.json", protocol)
     for evaluation in (first, again):
         found = values(evaluation)
         means = {name: value for name, value in found.items() if name.endswith("_mm")}
@@ -118,7 +116,7 @@ def test_a_perfect_method_is_perfect_and_so_is_its_competition_file(made, tmp_pa
         assert evaluation.remarks == ()
         assert evaluation.record.status == "complete"
         assert evaluation.record.data[0].expected_hands == protocol.hands
-    joints, vertices = map(np.array, json.loads((tmp_path / "out" / "pred.json").read_text()))
+    joints, vertices = map(np.array, json.loads((first.folder / "pred.json").read_text()))
     assert joints == pytest.approx(written.joints, abs=1e-6)
     assert vertices == pytest.approx(written.vertices, abs=1e-6)
 
@@ -127,8 +125,8 @@ def test_ho3d_in_the_cameras_axes_is_told(made, tmp_path):
     protocol, data, written = made
     turned = written.joints * [1, -1, -1], written.vertices * [1, -1, -1]
     (tmp_path / "pred.json").write_text(json.dumps([part.tolist() for part in turned]))
-    evaluation = evaluate_mesh_file(data, tmp_path / "pred.json", "turned", MeshSettings(protocol))
-    assert "6 of 6 hands are not wholly before the camera" in evaluation.remarks[0]
+    evaluation = evaluate(data, tmp_path / "pred.json", protocol)
+    assert "6 of 6 hands are not entirely in front of the camera" in evaluation.remarks[0]
     assert ("z > 0" if protocol is FREIHAND else "z < 0") in evaluation.remarks[0]
     assert values(evaluation)["pa_mpjpe_mm"] == pytest.approx(0, abs=1e-3), "half a turn is a rotation"
     assert values(evaluation)["mpjpe_mm"] > 500
@@ -154,7 +152,7 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(made, tmp_path):
     broken, other = tmp_path / "broken", tmp_path / "whole"
     with pytest.raises(KeyboardInterrupt):
         run_known(data, perfect(protocol, written, stop_after=2), protocol, out=broken)
-    assert [path.name for path in broken.iterdir()] == ["predictions.npz"]
+    assert [path.name for path in broken.glob("*/*")] == ["predictions.npz"]
     method = perfect(protocol, written)
     resumed = run_known(data, method, protocol, out=broken)
     assert resumed.record.timing.reused == 2
@@ -162,7 +160,7 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(made, tmp_path):
     whole = run_known(data, perfect(protocol, written), protocol, out=other)
     assert values(resumed) == values(whole)
     for name in ("pred.json", "pred.zip"):
-        assert (broken / name).read_bytes() == (other / name).read_bytes()
+        assert (resumed.folder / name).read_bytes() == (whole.folder / name).read_bytes()
 
 
 def test_a_method_without_meshes_is_refused(made, tmp_path):
@@ -177,7 +175,7 @@ def test_some_hands_are_scored_and_leave_nothing_for_the_competition(made, tmp_p
     evaluation = run_known(data, perfect(protocol, written), protocol, out=tmp_path / "out", limit=3)
     assert (evaluation.record.status, evaluation.record.data[0].n_hands) == ("partial", 3)
     assert evaluation.record.data[0].expected_hands == protocol.hands
-    assert not (tmp_path / "out" / "pred.json").exists()
+    assert not (evaluation.folder / "pred.json").exists()
 
 
 def test_a_picture_that_cannot_be_used_is_a_miss_and_zeros_in_the_competition(made, tmp_path):
@@ -187,7 +185,7 @@ def test_a_picture_that_cannot_be_used_is_a_miss_and_zeros_in_the_competition(ma
     assert evaluation.record.coverage.missing == (written.names[2],)
     assert "pa_mpjpe_mm" not in values(evaluation)
     assert values(evaluation)["f_at_15mm"] == pytest.approx(5 / 6)
-    joints, _ = map(np.array, json.loads((tmp_path / "out" / "pred.json").read_text()))
+    joints, _ = map(np.array, json.loads((evaluation.folder / "pred.json").read_text()))
     assert not joints[2].any()
     assert np.abs(joints).any((1, 2)).sum() == 5
 
@@ -195,11 +193,10 @@ def test_a_picture_that_cannot_be_used_is_a_miss_and_zeros_in_the_competition(ma
 def test_records_are_read_back_and_those_from_before_3d_too(made, hint_root, tmp_path):
     protocol, data, written = made
     evaluation = run_known(data, perfect(protocol, written), protocol, out=tmp_path / "out")
-    assert read_record(tmp_path / "out" / "record.json") == evaluation.record
+    assert read_record(evaluation.folder / "record.json") == evaluation.record
     labels = read_labels(hint_root)
-    settings = Settings(load_protocol("hint-v1"), tmp_path / "flat")
-    flat = evaluate_predictions(labels, Predictions(labels.hand_id, labels.keypoints_2d), "mine", settings)
-    old = json.loads((tmp_path / "flat" / "record.json").read_text())
+    flat = evaluate(labels, Predictions(labels.hand_id, labels.keypoints_2d), out=tmp_path, name="flat")
+    old = json.loads((flat.folder / "record.json").read_text())
     for row in (*old["per_joint"], *old["curve"]):
         assert row.pop("metric") == "pck"
     (tmp_path / "old.json").write_text(json.dumps(old))

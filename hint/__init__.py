@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from hint.methods.table import load_method as load_method
     from hint.prediction import predict as predict
     from hint.render.draw import draw as draw
-    from hint.training import train as train
+    from hint.training.train import train as train
     from hint.types import Hand as Hand
     from hint.types import HandLabels as HandLabels
     from hint.types import Method as Method
@@ -73,7 +73,7 @@ _PUBLIC = {
     "prelabel": "annotation.prelabel.run:prelabel",
     "sample": "annotation.sample.run:sample",
     "save_predictions": "hint.files.load:save_predictions",
-    "train": "hint.training:train",
+    "train": "hint.training.train:train",
 }
 
 __all__ = ["__version__", *_PUBLIC]

@@ -17,7 +17,8 @@ from annotation.agreement.palm import parse_palm
 from annotation.agreement.result import write_agreement
 from annotation.agreement.run import Request, measure_agreement
 from benchmark.record import Record, read_record
-from hint.cli import app, main
+from hint.cli import main
+from hint.cli.leaderboard import app
 from hint.files import read_labels, write_pairs
 from hint.images import read_image, write_image
 from hint.types import HandLabels
@@ -28,7 +29,7 @@ PINK = (255, 0, 255)
 
 
 def build(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["leaderboard", "build", *map(str, arguments)])
+    return CliRunner().invoke(app, ["build", *map(str, arguments)])
 
 
 def content(folder: Path) -> dict[str, bytes]:

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from importlib.util import find_spec
 
-from hint.errors import MissingRequirementError
-
 #: Import name -> the smallest extra that brings it.
 EXTRA_OF = {
     **dict.fromkeys(("cv2", "matplotlib", "PIL"), "images"),
@@ -12,7 +10,6 @@ EXTRA_OF = {
     **dict.fromkeys(("torch", "torchvision", "timm", "smplx", "safetensors", "scipy"), "models"),
     "embreex": "demo",
     "jinja2": "site",
-    **dict.fromkeys(("pandas", "pyarrow"), "pandas"),
     **dict.fromkeys(("accelerate", "tensorboard"), "train"),
     **dict.fromkeys(("addict", "json_tricks", "munkres", "termcolor", "yapf"), "prelabel"),
     **dict.fromkeys(("httpx", "label_studio_sdk"), "annotate"),
@@ -43,11 +40,3 @@ def _is_there(package: str) -> bool:
         return find_spec(package) is not None
     except ModuleNotFoundError:  # the parent of a dotted name is absent
         return False
-
-
-def absent_package(error: ModuleNotFoundError) -> MissingRequirementError | None:
-    """Return the advice for a package that could not be imported; None if no extra brings it."""
-    package = (error.name or "").partition(".")[0]
-    if package not in EXTRA_OF:
-        return None
-    return MissingRequirementError(f"this needs {package}: {pip_command(EXTRA_OF[package])}")

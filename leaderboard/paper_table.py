@@ -1,4 +1,4 @@
-"""The paper's tables with our records in them, for a paper, a page or a spreadsheet."""
+"""The paper's tables with our records in them."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ BEST, SECOND = "best", "second"
 
 @dataclass(frozen=True)
 class Printed:
-    """A number in a table: as written, its value, and how it is marked.
+    """A number in a table: its text, value and mark.
 
     Attributes:
-        text: "-" where there is none.
-        value: None where there is none.
+        text: "-" if there is none.
+        value: None if there is none.
         low: Lower end of its interval.
         high: Upper end.
         mark: "best", "second" or "".
@@ -55,7 +55,7 @@ class Printed:
 
 @dataclass(frozen=True)
 class Line:
-    """A method in a block of a table, where its numbers come from, and which footnote it needs."""
+    """A method in a block of a table, the source of its numbers, and its footnote."""
 
     name: str
     source: str
@@ -88,7 +88,7 @@ def build_tables(sections: Sequence[Section], source: Source, wanted: Sequence[s
     Args:
         sections: Subsets with their records.
         source: The paper.
-        wanted: Numbers of the paper's tables or names of subsets; none = every table that holds one of the records.
+        wanted: Numbers of the paper's tables or names of subsets; none = every table with one of the records.
 
     Raises:
         InputError: If the paper has no such table.
@@ -130,7 +130,7 @@ def _paper_table(source: Source, number: int, sections: Sequence[Section]) -> Ta
 
 
 def _belongs(entry: Entry, number: int, source: Source, methods: Sequence[str]) -> bool:
-    """Tell whether a record is of a table: table 4 alone holds runs that were trained on HInt."""
+    """Tell whether a record belongs in a table: only table 4 has runs trained on HInt."""
     card = entry.record.method
     if number not in (1, 2, 4) and card.trained_on_hint:
         return False
@@ -182,7 +182,7 @@ def _own_cell(entry: Entry, visibility: str, subset: str, key: Key, counts: bool
 
 
 def _marked(lines: Sequence[Line], columns: Sequence[tuple[str, str, Key]]) -> Iterator[Line]:
-    """Mark the best and the second best number of each column, as printed: equal ones share the mark."""
+    """Mark the best and the second best number of each column as printed; equal ones share the mark."""
     marks = []
     for k, (_, _, key) in enumerate(columns):
         metric = describe(key)

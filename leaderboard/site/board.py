@@ -1,4 +1,4 @@
-"""Everything the pages of a site are made of, computed once."""
+"""The data behind all pages of a site, computed once."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from leaderboard.reference import Source
 
 VISIBILITIES = ("all", "visible", "occluded")
 
-#: So many pages of two methods at most: all pairs of twelve.
+#: Most comparison pages: all pairs of twelve methods.
 MAX_PAIRS = 66
 
 
 @dataclass(frozen=True, eq=False)
 class Board:
-    """Records, what they are compared with, and what pictures may be shown.
+    """Records, reported numbers, and the pictures that may be shown.
 
     Attributes:
         entries: Records, by name.
         protocols: sha256 -> rules.
         sources: Papers with reported numbers.
         labels: Labelled hands with pictures, None without ``--data``.
-        agreement: What two annotators agree on, None without.
-        contact: Hand id -> what a manifest says it does.
+        agreement: Agreement of two annotators, None if not given.
+        contact: Hand id -> its contact in a manifest.
         show_ego4d: Whether Ego4D's pixels may enter the site.
     """
 
@@ -80,7 +80,7 @@ class Board:
 
     @cached_property
     def pairs(self) -> list[tuple[Entry, Entry]]:
-        """Records with a comparison page: all that share a section; if these are many, those of the best ones."""
+        """Pairs of records with a comparison page: all that share a section, or the best ones if there are too many."""
         partners = {
             (a.slug, b.slug): (a, b)
             for section in self.sections
@@ -104,5 +104,5 @@ class Board:
 
 
 def read_contact(manifests: Sequence[Path]) -> dict[str, str]:
-    """Return hand id -> interaction, as manifests say."""
+    """Return hand id -> interaction, from manifests."""
     return {hand.hand_id: hand.interaction for path in manifests for hand in read_manifest(path)}

@@ -1,4 +1,4 @@
-"""Build a site: read, compute, fill in, write as a whole."""
+"""Build a site: read, compute, render, and write everything at once."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def read_board(sources: SiteSources) -> Board:
 
 
 def _read_labels(data: Path, images: Path | None, entries: Sequence[Entry]) -> HandLabels:
-    """Read the subsets that were scored; where the folder lacks one of them, its usual ones."""
+    """Read the subsets that were scored; if the folder lacks one of them, its default ones."""
     scored = dict.fromkeys(part.name for entry in entries for part in entry.record.data)
     try:
         return read_labels(data, list(scored), images)

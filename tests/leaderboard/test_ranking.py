@@ -186,7 +186,7 @@ def test_bad_input_is_one_line(three: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file or folder"):
         read_entries([tmp_path / "nowhere"])
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match=r"holds no record\.json"):
+    with pytest.raises(InputError, match=r"record\.json"):
         read_entries([tmp_path / "empty"])
     (three / "bad" / "record.json").write_text('{"schema": "hint-record-1"}')
     with pytest.raises(InputError, match="is no record of this version"):

@@ -251,7 +251,7 @@ def test_hands_without_a_picture_are_drawn_on_paper(make: Callable[..., HandLabe
     ("arguments", "said"),
     [
         (("nowhere",), "no such file or folder"),
-        ((".",), "holds no record.json"),
+        ((".",), "record.json"),
         (("r", "--protocol", "x.toml"), "x.toml: no such file"),
         (("r", "--agreement", "none.json"), "none.json"),
         (("r", "--data", "none"), "none: no such file or folder"),

@@ -123,8 +123,8 @@ def test_incomparable_records_are_shown_with_every_reason(
     assert "other ground truth: 10 hands" in said["Limited"]
     assert said["Moved"].startswith("other ground truth: 40 hands, sha256 ")
     assert said["Older"].startswith("other protocol file: sha256 ffffffffffff, the others ")
-    assert said["Bare"] == "there is no errors.npz beside the record, so ties cannot be told"
-    assert said["Swapped"] == "the errors.npz beside the record gives other scores, so ties cannot be told"
+    assert said["Bare"].startswith("there is no errors.npz beside the record")
+    assert said["Swapped"].startswith("the errors.npz beside the record gives other scores")
     assert said["Oracle"] == "a control that sees the ground truth"
     assert [entry.name for entry in section.controls] == ["Oracle"]
 
@@ -161,7 +161,9 @@ def test_rules_nobody_knows_rank_nobody(three: Path, tmp_path: Path, change_reco
         change_record(path, protocol=entry)
     (section,) = sections_of(three)
     assert not section.ranked
-    assert set(reasons(section).values()) == {"the rules of mine are not known here: name the file with --protocol"}
+    (reason,) = set(reasons(section).values())
+    assert "mine" in reason
+    assert "--protocol" in reason
     (section,) = sections_of(three, protocols=(own,))
     assert len(section.ranked) == 3
 

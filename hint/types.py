@@ -32,7 +32,7 @@ Image = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Hand:
-    """One hand a method is asked about: where to look, and which side it is.
+    """One hand for a method to predict: where it is, and which side.
 
     Attributes:
         hand_id: Primary key.
@@ -135,7 +135,7 @@ class HandLabels(HandRows[HandLabel], row=HandLabel):
         return [count(len(set(self.clip_id.tolist())), "clip"), *self.subsets]
 
     def hands(self) -> list[Hand]:
-        """Return what a method may see of these labels: everything but the keypoints."""
+        """Return what a method may see of these labels: everything except the keypoints."""
         return [
             Hand(str(i), (b[0], b[1], b[2], b[3]), bool(r), Path(p) if p else None)
             for i, b, r, p in zip(self.hand_id, self.box_xyxy.tolist(), self.is_right, self.image.tolist(), strict=True)
@@ -153,7 +153,7 @@ class HandLabels(HandRows[HandLabel], row=HandLabel):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Predictions(HandRows[HandPrediction], row=HandPrediction):
-    """What a method says about hands.
+    """Hands as a method predicts them.
 
     A hand that was not found keeps its row, with NaN keypoints.
 
@@ -163,8 +163,8 @@ class Predictions(HandRows[HandPrediction], row=HandPrediction):
         keypoints_3d: (N,21,3) metres, camera axes of the method, or None.
         vertices: (N,V,3) metres, or None.
         score: (N,21) or (N,) confidence, or None.
-        existence: (N,21) True where the joint is taken to lie in the frame, or None; a guess to start labelling from.
-        occlusion: (N,21) True where the joint is taken to be occluded, or None; likewise.
+        existence: (N,21) True where the joint is estimated to be in the frame, or None; a start for annotation.
+        occlusion: (N,21) True where the joint is estimated to be occluded, or None; likewise.
         meta: How they were made; stored with them as JSON.
 
     Raises:
@@ -196,7 +196,7 @@ class Predictions(HandRows[HandPrediction], row=HandPrediction):
         check_unique(self.hand_id)
 
     def without(self, names: Collection[str]) -> Predictions:
-        """Return the predictions without some of the columns that may be absent."""
+        """Return the predictions without some of their optional columns."""
         kept = {f.name: getattr(self, f.name) for f in fields(self) if f.default is not None or f.name not in names}
         return Predictions(**kept)
 
@@ -221,18 +221,18 @@ class Predictions(HandRows[HandPrediction], row=HandPrediction):
 
 @dataclass(frozen=True, eq=False)
 class ManoParameters:
-    """The numbers N hands are posed with, and where each is in front of the camera of its crop.
+    """MANO parameters of N hands, and where each is in front of the camera of its crop.
 
-    They pose a right MANO hand. A left hand is the mirror image of what they pose: x of its vertices, joints and
-    ``cam_t`` is to be negated. Rotations are absolute: MANO's mean pose is not to be added (``flat_hand_mean=True``).
-    Each is relative to its parent, the wrist's to the camera.
+    They pose a right MANO hand. A left hand is its mirror image: negate x of vertices, joints and ``cam_t``. Rotations
+    are absolute: do not add MANO's mean pose (``flat_hand_mean=True``). Each is relative to its parent, the wrist's to
+    the camera.
 
     Attributes:
         global_orient: (N,1,3,3) rotation of the wrist.
         hand_pose: (N,15,3,3) rotations of the finger joints, in MANO's order: index, middle, little, ring, thumb.
         betas: (N,10) shape.
-        cam: (N,3) scale, x, y of a weak camera, as the network says them.
-        cam_t: (N,3) metres in front of the crop's camera, to be added to vertices.
+        cam: (N,3) scale, x, y of a weak-perspective camera, as the network outputs them.
+        cam_t: (N,3) metres in front of the crop's camera, added to vertices.
         focal_length: (N,) of the crop's camera, px of the picture.
         square: (N,3) centre x, y and side of what the crop shows, px of the picture; not mirrored.
 
@@ -276,15 +276,15 @@ class MethodCard:
         name: Name on the command line.
         title: Name in tables.
         summary: One sentence.
-        paper: Citation or URL, "" where there is none.
+        paper: Citation or URL, "" if there is none.
         code_licence: Licence of the implementation that runs here.
-        weights_licence: Licence of the weights, "" where there are none.
-        training_data: Names of the datasets the weights saw.
+        weights_licence: Licence of the weights, "" if there are none.
+        training_data: Names of the datasets the weights were trained on.
         trained_on_hint: Whether HInt was among them.
-        reads_images: Whether pixels are looked at.
-        needs_labels: Whether ground truth is looked at (controls only).
-        parameters: Number of learned numbers, where known.
-        note: What a table must say beside the name, such as "random weights".
+        reads_images: Whether it uses pixels.
+        needs_labels: Whether it uses the ground truth (controls only).
+        parameters: Number of learned parameters, if known.
+        note: What tables must show beside the name, such as "random weights".
     """
 
     name: str
@@ -303,15 +303,15 @@ class MethodCard:
 
 @runtime_checkable
 class Method(Protocol):
-    """A way to get from a picture and a box to 21 keypoints.
+    """Something that turns a picture and a box into 21 keypoints.
 
     The engine calls ``prepare`` in worker threads, one hand at a time, and ``infer`` with a batch of what it returned.
-    A method that computes elsewhere than on the CPU may say where in an attribute ``device``, for the record.
+    A method that does not run on the CPU may have an attribute ``device`` that names its device, for the record.
     """
 
     @property
     def card(self) -> MethodCard:
-        """Describe the method as it is set up now."""
+        """Description of the method as it is set up."""
         ...
 
     @property
@@ -330,7 +330,7 @@ class Method(Protocol):
 
 @runtime_checkable
 class ManoMethod(Method, Protocol):
-    """A method that says what it poses a MANO hand with; evaluation does not ask, ``hint predict`` does."""
+    """A method that also returns MANO parameters; ``hint predict`` uses them, evaluation does not."""
 
     @property
     def faces(self) -> NDArray[np.int64]:
@@ -338,7 +338,7 @@ class ManoMethod(Method, Protocol):
         ...
 
     def infer_hands(self, hands: Sequence[Hand], prepared: Sequence[Any]) -> tuple[Predictions, ManoParameters]:
-        """Predict a batch as ``infer`` does, and say with what."""
+        """Predict a batch as ``infer`` does, and return its MANO parameters."""
         ...
 
     def pose(self, parameters: ManoParameters) -> tuple[Float, Float]:
@@ -348,13 +348,13 @@ class ManoMethod(Method, Protocol):
 
 @dataclass(frozen=True)
 class MethodOptions:
-    """What the command line can say to a method.
+    """How a method is set up.
 
     Attributes:
         device: "auto", "cpu" or "cuda".
-        precision: "fp32", "bf16", ... as the method understands it.
+        precision: "fp32", "bf16", ... as the method offers.
         weights: File, or a name the method documents; None for its default.
-        mano: MANO file, "procedural", or None for the default places.
+        mano: MANO file, "procedural", or None for the installed one.
         labels: Ground truth, for controls that need it.
         train_labels: Labels a control is fitted on.
         seed: Seed of methods that draw random numbers.

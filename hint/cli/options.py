@@ -95,7 +95,7 @@ class RunFlags:
 def with_bundles(command: Callable[..., None]) -> Callable[..., None]:
     """Make an option of each field of a command's dataclass parameters, such as :class:`MethodFlags`."""
     parameters = inspect.signature(command, eval_str=True).parameters
-    bundles = {name: p.annotation for name, p in parameters.items() if is_dataclass(p.annotation)}
+    bundles: dict[str, Any] = {name: p.annotation for name, p in parameters.items() if is_dataclass(p.annotation)}
     flat: list[inspect.Parameter] = []
     for name, parameter in parameters.items():
         flat += _options(bundles[name]) if name in bundles else [parameter.replace(kind=parameter.KEYWORD_ONLY)]

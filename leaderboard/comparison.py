@@ -108,7 +108,7 @@ def _entry(given: Evaluation | Path | str) -> Entry:
     if isinstance(given, Path | str):
         entry = read_entries([Path(given).expanduser()])[0]
         if entry.errors is None and entry.mesh_errors is None:
-            raise InputError(f"{given}: {entry.lacks}, so it cannot be compared")
+            raise InputError(f"{given}: {entry.problem}, so it cannot be compared")
         return entry
     title, table = given.record.method.title, given.table
     if isinstance(table, ErrorTable):

@@ -34,7 +34,7 @@ class Entry:
         record: What was scored.
         path: File of the record.
         errors: The table its scores follow from, None if it is absent, does not match, or is of a 3D protocol.
-        lacks: Why there is no table, "" if there is one.
+        problem: Why there is no table, "" if there is one.
         mesh_errors: The table of a 3D protocol, None if it is absent or does not match.
     """
 
@@ -43,7 +43,7 @@ class Entry:
     record: Record
     path: Path
     errors: ErrorTable | None
-    lacks: str = ""
+    problem: str = ""
     mesh_errors: MeshErrors | None = None
 
     @property

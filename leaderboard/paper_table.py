@@ -82,31 +82,31 @@ class Table:
     sources: tuple[str, ...]
 
 
-def build_tables(sections: Sequence[Section], source: Source, wanted: Sequence[str] = ()) -> list[Table]:
+def build_tables(sections: Sequence[Section], source: Source, names: Sequence[str] = ()) -> list[Table]:
     """Put records into tables.
 
     Args:
         sections: Subsets with their records.
         source: The paper.
-        wanted: Numbers of the paper's tables or names of subsets; none = every table with one of the records.
+        names: Numbers of the paper's tables or names of subsets; none = every table with one of the records.
 
     Raises:
         InputError: If the paper has no such table.
     """
     others = {s.subset: s for s in sections if s.subset not in _paper_subsets()}
-    if wanted:
-        _check_names(wanted, [*(str(table.number) for table in source.tables), *others])
+    if names:
+        _check_names(names, [*(str(table.number) for table in source.tables), *others])
         return [
             _other_table(others[name]) if name in others else _paper_table(source, int(name), sections)
-            for name in wanted
+            for name in names
         ]
     tables = [_paper_table(source, table.number, sections) for table in source.tables]
     with_ours = [t for t in tables if any(line.source == "" for _, lines in t.blocks for line in lines)]
     return [*with_ours, *(_other_table(section) for section in others.values())]
 
 
-def _check_names(wanted: Sequence[str], known: Sequence[str]) -> None:
-    unknown = [name for name in wanted if name not in known]
+def _check_names(names: Sequence[str], known: Sequence[str]) -> None:
+    unknown = [name for name in names if name not in known]
     if unknown:
         raise InputError(f"there is no table {unknown[0]}; known: {', '.join(known)}")
 

@@ -157,8 +157,8 @@ def _reasons(entry: Entry, sha256: str, rules: Rules | None, data: SubsetEntry) 
             f"the others {data.n_hands:,} hands, {data.labels_sha256[:_SHORT]}"
         )
     yield from _incomplete(record)
-    if entry.lacks:
-        yield f"{entry.lacks}, so ties cannot be determined"
+    if entry.problem:
+        yield f"{entry.problem}, so ties cannot be determined"
 
 
 def _incomplete(record: Record) -> Iterator[str]:

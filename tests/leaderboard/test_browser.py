@@ -151,7 +151,7 @@ def test_compare_any_two(browser: webdriver.Chrome, site: Path) -> None:
     assert len(browser.find_elements(By.CSS_SELECTOR, "figure img")) == 18, "six hands: labels and both methods"
 
 
-def test_no_page_is_wider_than_its_window_or_lacks_a_file(browser: webdriver.Chrome, site: Path) -> None:
+def test_pages_fit_their_window_and_miss_no_file(browser: webdriver.Chrome, site: Path) -> None:
     pages = sorted(site.rglob("*.html"))
     assert len(pages) == 18
     for page in pages:

@@ -59,11 +59,11 @@ def test_they_are_ranked_by_small_errors_and_large_shares(runs: Path) -> None:
 
 def test_a_table_of_other_scores_is_noticed(runs: Path) -> None:
     (runs / "first-freihand" / "errors.npz").write_bytes((runs / "worse-freihand" / "errors.npz").read_bytes())
-    lacks = {entry.name: entry.lacks for entry in read_entries([runs])}
-    assert lacks == {"first": "the errors.npz beside the record gives other scores", "second": "", "worse": ""}
+    problems = {entry.name: entry.problem for entry in read_entries([runs])}
+    assert problems == {"first": "the errors.npz beside the record gives other scores", "second": "", "worse": ""}
 
 
-def test_they_stand_in_the_papers_table_and_on_the_site(runs: Path, tmp_path: Path) -> None:
+def test_they_are_in_the_papers_table_and_on_the_site(runs: Path, tmp_path: Path) -> None:
     entries = read_entries([runs])
     (table,) = build_tables(find_sections(entries, known_protocols(entries)), load_source())
     assert table.name == "1"

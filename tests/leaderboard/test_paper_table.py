@@ -115,7 +115,7 @@ def test_markup_in_names_stays_text(hint_runs: Path) -> None:
     assert {len(re.findall(r"(?<!\\)&", line)) for line in body} == {9}
 
 
-def test_csv_gives_the_numbers_of_records_back(hint_runs: Path) -> None:
+def test_csv_has_the_numbers_of_the_records(hint_runs: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(to_csv(tables_of(hint_runs)))))
     record = read_record(hint_runs / "hamer" / "record.json")
     own = [row for row in rows if row["source"] == "record" and row["table"] == "3" and row["method"] == "HaMeR"]

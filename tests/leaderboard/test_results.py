@@ -25,7 +25,7 @@ def test_they_are_small() -> None:
 
 def test_scores_follow_from_the_error_tables() -> None:
     entries = read_entries([RESULTS / "demo"])
-    assert [entry.lacks for entry in entries] == [""] * len(entries)
+    assert [entry.problem for entry in entries] == [""] * len(entries)
     for entry in entries:
         assert entry.errors is not None
         again = score_table(entry.errors, load_protocol(), seed=entry.record.seed)

@@ -15,10 +15,12 @@ TYPE_CHECKING = False  # type checkers take it for True; typing itself is slow t
 if TYPE_CHECKING:
     from annotation.agreement.run import agreement as agreement
     from annotation.check.run import check as check
+    from annotation.export import export as export
     from annotation.prelabel.run import prelabel as prelabel
     from annotation.sample.run import sample as sample
     from benchmark.evaluate import Evaluation as Evaluation
     from benchmark.evaluate import evaluate as evaluate
+    from benchmark.protocol import list_protocols as list_protocols
     from benchmark.record import Record as Record
     from benchmark.record import load_record as load_record
     from hint.errors import HintError as HintError
@@ -64,7 +66,9 @@ _PUBLIC = {
     "compare": "leaderboard.comparison:compare",
     "draw": "hint.render.draw:draw",
     "evaluate": "benchmark.evaluate:evaluate",
+    "export": "annotation.export:export",
     "list_methods": "hint.methods.table:list_methods",
+    "list_protocols": "benchmark.protocol:list_protocols",
     "load_labels": "hint.files.load:load_labels",
     "load_method": "hint.methods.table:load_method",
     "load_predictions": "hint.files.load:load_predictions",

@@ -17,10 +17,10 @@ from hint.files import read_npz, write_npz
 from hint.skeleton import N_JOINTS
 from hint.types import Double, HandLabels, Predictions, Strings
 
-#: Stored in every file, so that a file of another kind is recognised.
+#: Stored in every file, so that other files are recognised.
 FORMAT = "hint-error-table-2"
 
-#: Hands per step; bounds the memory of intermediate arrays to some 20 MB.
+#: Hands per step; bounds the memory of intermediate arrays to about 20 MB.
 _BLOCK = 1 << 15
 
 
@@ -126,15 +126,15 @@ def compute_errors(
     return table, coverage
 
 
-def rows_of(wanted: Strings, given: Strings) -> NDArray[np.int64]:
-    """Return where in ``given`` each wanted id is, -1 if nowhere."""
+def rows_of(ids: Strings, given: Strings) -> NDArray[np.int64]:
+    """Return where in ``given`` each id is, -1 where it is not."""
     place = {hand: i for i, hand in enumerate(given.tolist())}
-    return np.fromiter((place.get(hand, -1) for hand in wanted.tolist()), np.int64, len(wanted))
+    return np.fromiter((place.get(hand, -1) for hand in ids.tolist()), np.int64, len(ids))
 
 
-def _rows(wanted: Strings, given: Strings, known: Collection[str] | None) -> NDArray[np.int64]:
-    """Return :func:`rows_of`; refuse ids that are neither wanted nor known."""
-    row = rows_of(wanted, given)
+def _rows(ids: Strings, given: Strings, known: Collection[str] | None) -> NDArray[np.int64]:
+    """Return :func:`rows_of`; refuse given ids that are neither among ``ids`` nor known."""
+    row = rows_of(ids, given)
     unused = np.ones(len(given), bool)
     unused[row[row >= 0]] = False
     allowed = frozenset(known or ())
@@ -153,7 +153,7 @@ def read_error_table(path: Path) -> ErrorTable:
     """Read what :func:`write_error_table` wrote.
 
     Raises:
-        InputError: If the file is missing, is something else, or holds an id twice.
+        InputError: If the file is missing, is not an error table of this version, or holds an id twice.
     """
     names = [f.name for f in fields(ErrorTable)]
     arrays = read_npz(path, ["format"])

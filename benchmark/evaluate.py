@@ -17,7 +17,7 @@ from benchmark.keypoints import KeypointTask
 from benchmark.protocol import MESH, Protocol, load_protocol, protocol_kind
 from benchmark.record import ProtocolEntry, Record, write_record
 from benchmark.results import ERRORS, RECORD, folder_name, open_results
-from benchmark.source import Run, Source, find_source
+from benchmark.source import PredictedHands, Run, Source, find_source
 from benchmark.task import Outcome, Scored, Task
 from hint.errors import InputError
 from hint.provenance import collect
@@ -81,7 +81,7 @@ class Evaluation:
 
 def evaluate(
     labels: HandLabels | str | Path,
-    method_or_predictions: Method | Predictions | str | Path,
+    method_or_predictions: Method | Predictions | PredictedHands | str | Path,
     protocol: str | Path | Protocol | MeshProtocol = "hint-v1",
     *,
     out: str | Path | None = None,
@@ -97,8 +97,8 @@ def evaluate(
     train_labels: HandLabels | str | Path | None = None,
     device: str = "auto",
     precision: str = "fp32",
-    weights: str | None = None,
-    mano: str | None = None,
+    weights: str | Path | None = None,
+    mano: str | Path | None = None,
     **settings: Any,
 ) -> Evaluation:
     """Evaluate a method, or predictions, on labelled hands.
@@ -106,7 +106,8 @@ def evaluate(
     Args:
         labels: Labels, or where they are: whatever :func:`hint.load_labels` reads. Of 3D protocols the folder of the
             dataset.
-        method_or_predictions: A method, the name of one, predictions, or the path of their file.
+        method_or_predictions: A method, the name of one, predictions, what :func:`hint.predict` returned, or the path
+            of a file.
         protocol: Rules of scoring: a name, or the path of a TOML file.
         out: Folder for results; each gets a folder of its own in it. None writes nothing.
         name: Name of that folder, and of predictions that were given. By default the name of the method, or what the
@@ -135,7 +136,7 @@ def evaluate(
     """
     rules = _load_rules(protocol)
     extra = {key: str(value) for key, value in settings.items()}
-    options = MethodOptions(device, precision, weights, mano, seed=seed, extra=extra)
+    options = MethodOptions(device, precision, _text(weights), _text(mano), seed=seed, extra=extra)
     is_mesh = not isinstance(rules, Protocol)
     source = find_source(
         method_or_predictions, options, train_labels=train_labels, name=name, match_boxes=match_boxes, is_mesh=is_mesh
@@ -150,6 +151,10 @@ def evaluate(
         task = _mesh_task(labels, rules, limit, unused)
     run = Run(results, limit, seed, batch_size, workers)
     return _finish(task, source.outcome(task, run), run)
+
+
+def _text(path: str | Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 def _load_rules(protocol: str | Path | Protocol | MeshProtocol) -> Protocol | MeshProtocol:

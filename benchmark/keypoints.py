@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchmark.error_table import compute_errors, write_error_table
-from benchmark.matching import MINIMUM_IOU, match_boxes
+from benchmark.matching import MINIMUM_IOU, BoxedHand, match_boxes
 from benchmark.protocol import Protocol
 from benchmark.record import SubsetEntry, labels_sha256
 from benchmark.scores import score_table
@@ -60,7 +60,7 @@ class KeypointTask(Task[Predictions]):
         """Return the predictions."""
         return predictions
 
-    def given(self, predictions: Predictions | Path, boxes: Path | None) -> Given[Predictions]:
+    def given(self, predictions: Predictions | Path, boxes: Path | Sequence[BoxedHand] | None) -> Given[Predictions]:
         """Check predictions.
 
         Raises:

@@ -5,22 +5,50 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
 from hint.errors import InputError
 from hint.types import Double, HandLabels, Predictions
 
-if TYPE_CHECKING:
-    from hint.prediction import BoxLine
-
 #: Intersection over union from which two boxes may be of one hand. Detectors frame hands more or less tightly than
-#: annotators do, and the same side in the same picture says most already.
+#: annotators do, and picture and side already settle most of it.
 MINIMUM_IOU = 0.3
 
 
-def match_boxes(labels: HandLabels, predictions: Predictions, boxes: Path) -> tuple[Predictions, str]:
+class BoxedHand(Protocol):
+    """Where a hand was found: a line of ``hands.jsonl``, or a hand that ``hint.predict`` returned."""
+
+    @property
+    def hand_id(self) -> str | None:
+        """Name of the hand."""
+        ...
+
+    @property
+    def image(self) -> str | Path | None:
+        """The picture."""
+        ...
+
+    @property
+    def frame(self) -> int | None:
+        """Frame of a video, None for pictures."""
+        ...
+
+    @property
+    def box_xyxy(self) -> tuple[float, float, float, float] | None:
+        """Box, px."""
+        ...
+
+    @property
+    def is_right(self) -> bool | None:
+        """Side."""
+        ...
+
+
+def match_boxes(
+    labels: HandLabels, predictions: Predictions, boxes: Path | Sequence[BoxedHand]
+) -> tuple[Predictions, str]:
     """Give predictions the ids of the labels they match, and leave out the others.
 
     A hand matches in the same picture, on the same side, with a box that overlaps by at least :data:`MINIMUM_IOU`. The
@@ -29,7 +57,7 @@ def match_boxes(labels: HandLabels, predictions: Predictions, boxes: Path) -> tu
     Args:
         labels: Hands to score.
         predictions: Rows in any order.
-        boxes: The ``hands.jsonl`` that ``hint predict`` wrote beside them.
+        boxes: The ``hands.jsonl`` that ``hint predict`` wrote beside them, or what it holds.
 
     Returns:
         Predictions with the ids of labels, and a sentence with the counts.
@@ -37,9 +65,10 @@ def match_boxes(labels: HandLabels, predictions: Predictions, boxes: Path) -> tu
     Raises:
         InputError: If there is no list of boxes, or nothing matches.
     """
-    if not boxes.is_file():
-        raise InputError(f"{boxes}: no such file; boxes are matched with the hands.jsonl that hint predict writes")
-    found = _match(labels, _lines(boxes, predictions), boxes.parent)
+    folder = boxes.parent if isinstance(boxes, Path) else Path.cwd()
+    known = set(predictions.hand_id.tolist())
+    hands = [hand for hand in _read(boxes) if hand.hand_id in known and hand.box_xyxy is not None]
+    found = _match(labels, hands, folder)
     if not found:
         raise InputError(
             f"none of {len(predictions)} predicted hands matches one of {len(labels)} labelled ones by picture, side "
@@ -54,19 +83,22 @@ def match_boxes(labels: HandLabels, predictions: Predictions, boxes: Path) -> tu
     return replace(matched, hand_id=np.array(list(found.values()))), remark
 
 
-def _lines(boxes: Path, predictions: Predictions) -> list[BoxLine]:
+def _read(boxes: Path | Sequence[BoxedHand]) -> Sequence[BoxedHand]:
     from hint.prediction.boxes import read_boxes
 
-    known = set(predictions.hand_id.tolist())
-    return [line for line in read_boxes(boxes).lines if line.hand_id in known and line.box_xyxy is not None]
+    if not isinstance(boxes, Path):
+        return boxes
+    if not boxes.is_file():
+        raise InputError(f"{boxes}: no such file; boxes are matched with the hands.jsonl that hint predict writes")
+    return read_boxes(boxes).lines
 
 
-def _match(labels: HandLabels, lines: Sequence[BoxLine], folder: Path) -> dict[str, str]:
+def _match(labels: HandLabels, hands: Sequence[BoxedHand], folder: Path) -> dict[str, str]:
     """Return predicted id -> labelled id."""
-    pictures: dict[Path, list[BoxLine]] = {}
-    for line in lines:
-        if line.image is not None and line.frame is None:
-            pictures.setdefault((folder / line.image).resolve(), []).append(line)
+    pictures: dict[Path, list[BoxedHand]] = {}
+    for hand in hands:
+        if hand.image is not None and hand.frame is None:
+            pictures.setdefault((folder / hand.image).resolve(), []).append(hand)
     found: dict[str, str] = {}
     taken: set[str] = set()
     for _, predicted, labelled in sorted(_pairs(labels, pictures), key=lambda pair: -pair[0]):
@@ -76,7 +108,7 @@ def _match(labels: HandLabels, lines: Sequence[BoxLine], folder: Path) -> dict[s
     return found
 
 
-def _pairs(labels: HandLabels, pictures: dict[Path, list[BoxLine]]) -> Iterator[tuple[float, str, str]]:
+def _pairs(labels: HandLabels, pictures: dict[Path, list[BoxedHand]]) -> Iterator[tuple[float, str, str]]:
     """Yield (overlap, predicted id, labelled id) of hands that may be the same."""
     known_as: dict[str, list[Path]] = {}
     for place in pictures:
@@ -85,10 +117,10 @@ def _pairs(labels: HandLabels, pictures: dict[Path, list[BoxLine]]) -> Iterator[
     rows = zip(labels.hand_id.tolist(), labels.image.tolist(), labels.box_xyxy, labels.is_right.tolist(), strict=True)
     for hand_id, image, box, is_right in rows:
         picture = _find_picture(Path(image or hand_id), pictures, known_as)
-        for line in pictures[picture] if picture else ():
-            overlap = _iou(box, np.asarray(line.box_xyxy, np.float64))
-            if line.is_right == is_right and overlap >= MINIMUM_IOU:
-                yield overlap, str(line.hand_id), hand_id
+        for hand in pictures[picture] if picture else ():
+            overlap = _iou(box, np.asarray(hand.box_xyxy, np.float64))
+            if hand.is_right == is_right and overlap >= MINIMUM_IOU:
+                yield overlap, str(hand.hand_id), hand_id
 
 
 def _find_picture(image: Path, pictures: Collection[Path], known_as: Mapping[str, list[Path]]) -> Path | None:

@@ -1,7 +1,7 @@
 """PCK, area under its curve and end-point error, as pure functions of an error table.
 
 Every mean here is a ratio of two sums over keypoints, taken joint by joint. The sums are kept per clip, because that is
-all an interval needs (:mod:`benchmark.intervals`); the ratio of their totals is the metric itself.
+all that an interval needs (:mod:`benchmark.intervals`); the ratio of their totals is the metric itself.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HOLDS = {
     "occluded": np.array([False, True, False]),
 }
 
-#: Metrics with an interval. The median has none: it is no ratio of sums.
+#: Metrics with an interval. The median has none: it is not a ratio of sums.
 METRICS = ("pck", "auc", "epe_mean_px")
 
 #: Hands per step of a sum; 4 thousand rows of 21 doubles fit in the cache of a core.
@@ -35,7 +35,7 @@ _BLOCK = 1 << 12
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """The keypoints of one subset and one visibility; hands of one clip stand together.
+    """The keypoints of one subset and one visibility; hands of one clip are adjacent.
 
     Attributes:
         subset: Part of the dataset.
@@ -94,7 +94,7 @@ def cells(table: ErrorTable, subset: str, visibilities: Iterable[str]) -> Iterat
 
 
 def clip_numbers(names: list[str]) -> NDArray[np.int64]:
-    """Number clips by their sorted names, so that the order of the hands changes nothing."""
+    """Number clips by their sorted names, so that the order of the hands does not matter."""
     number = {name: i for i, name in enumerate(sorted(set(names)))}
     return np.fromiter((number[name] for name in names), np.int64, len(names))
 
@@ -247,7 +247,7 @@ def pck_curve(cell: Cell, thresholds: Double) -> Double:
 def _first_threshold(distance: Double, side: Double, thresholds: Double) -> NDArray[np.int64]:
     """Return which of K ascending thresholds is the first with distance <= side * threshold, K where none is.
 
-    A quotient finds it but for its own rounding, which the comparison itself then mends.
+    The quotient may be off by its rounding; the comparison itself then corrects the result by one.
     """
     first = np.searchsorted(thresholds, distance / side)
     limits = np.concatenate([[-np.inf], thresholds, [np.inf]])

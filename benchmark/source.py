@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
+from benchmark.matching import BoxedHand
 from benchmark.results import PREDICTIONS, Results, name_of_file
 from benchmark.task import Outcome, Task
 from hint.engine import RunResult, run
@@ -40,6 +42,20 @@ class Run:
     def folder(self) -> Path | None:
         """Folder of the results."""
         return self.results.folder if self.results else None
+
+
+@runtime_checkable
+class PredictedHands(Protocol):
+    """What ``hint.predict`` returns: hands with their boxes, and all of them as arrays."""
+
+    @property
+    def predictions(self) -> Predictions:
+        """A row for every hand."""
+        ...
+
+    def __iter__(self) -> Iterator[BoxedHand]:
+        """Yield the hands."""
+        ...
 
 
 class Source(ABC):
@@ -166,15 +182,24 @@ class PredictionSource(Source):
         name: What to call it, None to go by the predictions.
         match_boxes: Whether hands are matched by box instead of by id.
         is_mesh: Whether the file is the ``pred.json`` of a competition.
+        boxes: Where the hands were found, if that is not in a file beside the predictions.
     """
 
-    def __init__(self, predictions: Predictions | Path, name: str | None, match_boxes: bool, is_mesh: bool) -> None:
+    def __init__(
+        self,
+        predictions: Predictions | Path,
+        name: str | None,
+        match_boxes: bool,
+        is_mesh: bool,
+        boxes: Sequence[BoxedHand] | None = None,
+    ) -> None:
         path = predictions if isinstance(predictions, Path) else None
         if path is not None and path.is_dir():
             path = path / ("pred.json" if is_mesh else PREDICTIONS)
-        if match_boxes and path is None:
-            raise InputError("match_boxes needs the file that hint predict wrote, with hands.jsonl beside it")
-        self._boxes = path.with_name("hands.jsonl") if path and match_boxes else None
+        places = path.with_name("hands.jsonl") if path else boxes
+        if match_boxes and places is None:
+            raise InputError("match_boxes needs what hint.predict returned, or its file with hands.jsonl beside it")
+        self._boxes = places if match_boxes else None
         self._given = path if path and is_mesh else read_predictions(path) if path else predictions
         meta = {} if isinstance(self._given, Path) else self._given.meta
         made_by = meta.get("method")
@@ -195,7 +220,7 @@ class PredictionSource(Source):
 
 
 def find_source(
-    given: Method | Predictions | str | Path,
+    given: Method | Predictions | PredictedHands | str | Path,
     options: MethodOptions,
     *,
     train_labels: HandLabels | str | Path | None,
@@ -213,6 +238,8 @@ def find_source(
     if isinstance(given, Path | Predictions):
         path = given.expanduser() if isinstance(given, Path) else given
         return PredictionSource(path, name, match_boxes, is_mesh)
+    if isinstance(given, PredictedHands):
+        return PredictionSource(given.predictions, name, match_boxes, is_mesh, list(given))
     if match_boxes:
         raise InputError("--match-boxes matches predictions; give --predictions FILE.npz")
     return MethodSource(given, options, train_labels)

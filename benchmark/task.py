@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.error_table import Coverage, ErrorTable
+from benchmark.matching import BoxedHand
 from benchmark.record import SubsetEntry, TimingEntry
 from benchmark.scores import Scores
 from hint.errors import InputError
@@ -129,12 +131,12 @@ class Task(ABC, Generic[Answers]):
         """Turn what a method returned for :meth:`hands` into what is scored."""
 
     @abstractmethod
-    def given(self, predictions: Predictions | Path, boxes: Path | None) -> Given[Answers]:
+    def given(self, predictions: Predictions | Path, boxes: Path | Sequence[BoxedHand] | None) -> Given[Answers]:
         """Check predictions that somebody made, or read them.
 
         Args:
             predictions: What was predicted, or its file.
-            boxes: ``hands.jsonl`` of ``hint predict``, to match hands by box; None: they go by their ids.
+            boxes: ``hands.jsonl`` of ``hint predict``, or what it holds, to match hands by box; None: by their ids.
         """
 
     @abstractmethod

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmark.matching import BoxedHand
 from benchmark.mesh.error_table import compute_mesh_errors, write_mesh_errors
 from benchmark.mesh.protocol import MeshProtocol
 from benchmark.mesh.scores import score_mesh_errors
@@ -84,7 +85,7 @@ class MeshTask(Task[Meshes]):
         """Return the hands that are scored.
 
         Raises:
-            MissingRequirementError: If pictures are absent.
+            MissingRequirementError: If pictures are missing.
         """
         self._views = self._layout.views(self._folder, self._labels.hand_id.tolist())
         return self._views.hands
@@ -105,7 +106,7 @@ class MeshTask(Task[Meshes]):
             whole[rows] = part
         return Meshes(full[0], full[1])
 
-    def given(self, predictions: Predictions | Path, boxes: Path | None) -> Given[Meshes]:
+    def given(self, predictions: Predictions | Path, boxes: Path | Sequence[BoxedHand] | None) -> Given[Meshes]:
         """Read a ``pred.json`` as the competitions take it.
 
         Raises:

@@ -1,7 +1,7 @@
 """The official evaluation npz: three files per subset that differ only in the third keypoint column.
 
 ``_all`` marks joints that exist, ``_vis`` those that are also visible, ``_occ`` those that are occluded.
-Two keys more than the official ones (``box_xyxy``, ``occlusion``) make our own files exact; official readers skip them.
+Our own files have two more keys (``box_xyxy``, ``occlusion``), which make them exact; official readers ignore them.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ def read_evaluation_npz(folder: Path, stem: str, images: Path | None = None) -> 
     """Merge ``<stem>_all.npz``, ``_vis`` and ``_occ`` into one label set.
 
     Args:
-        folder: Where the three files lie.
+        folder: Folder of the three files.
         stem: Their common name, such as "TEST_newdays_img".
         images: Folder of the pictures, or a HInt root that holds a folder named ``stem``.
 
     Raises:
-        InputError: If one of the three is absent or they contradict each other.
+        InputError: If one of the three is missing or they contradict each other.
     """
-    absent = [f"{stem}_{part}.npz" for part in PARTS if not (folder / f"{stem}_{part}.npz").is_file()]
-    if absent:
-        raise InputError(f"{folder} lacks {', '.join(absent)}: the all, vis and occ files are needed together")
+    missing = [f"{stem}_{part}.npz" for part in PARTS if not (folder / f"{stem}_{part}.npz").is_file()]
+    if missing:
+        raise InputError(f"{folder} lacks {', '.join(missing)}: the all, vis and occ files are needed together")
     keys = ("imgname", "center", "scale", "hand_keypoints_2d")
     parts = {part: read_npz(folder / f"{stem}_{part}.npz", keys) for part in PARTS}
     everything = parts["all"]

@@ -131,14 +131,14 @@ def test_a_record_refuses_unknown_keys_nan_and_other_versions(labels: HandLabels
     }
     for where, change in broken.items():
         path.write_text(json.dumps(change))
-        with pytest.raises(InputError, match=f"is no record of this version: {where}"):
+        with pytest.raises(InputError, match=f"is not a record of this version: {where}"):
             read_record(path)
     path.write_text("{")
     with pytest.raises(InputError, match="not readable as a record"):
         read_record(path)
 
 
-def test_the_record_says_how_it_came_about(labels: HandLabels, tmp_path: Path) -> None:
+def test_the_record_holds_its_provenance(labels: HandLabels, tmp_path: Path) -> None:
     folder = evaluate(labels, perfect(labels), out=tmp_path).folder
     assert folder is not None
     record = json.loads((folder / "record.json").read_text())

@@ -101,7 +101,7 @@ def test_one_clip_gives_no_interval() -> None:
     assert {s.ci for s in score_table(table, FEWER).scores} == {None}
 
 
-def test_intervals_are_left_out_where_they_are_not_wanted() -> None:
+def test_intervals_are_optional() -> None:
     table = table_of(np.full((5, 21), 0.04), list(range(5)))
     assert {s.ci for s in score_table(table, FEWER, with_intervals=False).scores} == {None}
 
@@ -121,7 +121,7 @@ def test_a_joint_that_few_clips_have_is_left_out_of_the_draws_without_it() -> No
     assert (drawn == 100).mean() == pytest.approx(0.75**4, abs=0.03)
 
 
-def test_draws_without_a_keypoint_are_ignored() -> None:
+def test_resamples_without_a_keypoint_are_ignored() -> None:
     errors = np.full((3, 21), np.nan)
     errors[:2] = [[0.0], [1.0]]
     drawn = replicates([pck_sums(select(table_of(errors, range(3)), "newdays", "all"), 0.05)], 4000, 0)[0]

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -120,7 +121,7 @@ def test_what_does_not_go_together_is_refused(labels: HandLabels, hint_root: Pat
         ((labels, perfect(labels)), {"match_boxes": True}, "hands.jsonl"),
         ((labels, method), {"match_boxes": True}, "--predictions"),
         ((labels, method), {"subsets": ["newdays"]}, "given as a path"),
-        ((hint_root, method, "freihand"), {"match_boxes": True, "subsets": ["x"]}, "--subset and --match-boxes"),
+        ((hint_root, method, "freihand"), {"images": "x", "subsets": ["x"]}, "--subset and --images"),
         ((labels, method, "freihand"), {}, "the path of its folder"),
     ):
         with pytest.raises(InputError, match=message):
@@ -172,6 +173,22 @@ def test_hands_are_matched_by_picture_side_and_box(hint_root: Path, tmp_path: Pa
     assert "12 predicted hands match none" in result.remarks[0]
     assert {s.value for s in result.record.scores if s.metric == "pck"} == {100.0}
     assert result.record.status == "complete"
+
+
+def test_hands_in_memory_are_matched_too(hint_root: Path) -> None:
+    labels = read_labels(hint_root)
+    ids = np.char.add(labels.hand_id, "_0")
+
+    class Result(list):  # type: ignore[type-arg]
+        predictions = Predictions(ids, labels.keypoints_2d)
+
+    found = [
+        SimpleNamespace(hand_id=f"{h.hand_id}_0", image=h.image, frame=None, box_xyxy=h.box_xyxy, is_right=h.is_right)
+        for h in labels.hands()
+    ]
+    assert evaluate(labels, Result(found), match_boxes=True).record.status == "complete"
+    with pytest.raises(InputError, match="12 in all"):
+        evaluate(labels, Result(found))
 
 
 def test_boxes_that_hardly_overlap_do_not_match(hint_root: Path, tmp_path: Path) -> None:

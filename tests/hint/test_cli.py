@@ -148,10 +148,10 @@ USAGE = {
     "unknown method": (["--method", "box-center", "--data", "ROOT"], "did you mean box-centre"),
     "unknown subset": (["--method", "box-centre", "--data", "ROOT", "--subset", "epic"], "unknown subset here 'epic'"),
     "unknown protocol": (["--method", "box-centre", "--data", "ROOT", "--protocol", "hint-v2"], "did you mean hint-v1"),
-    "absent data": (["--method", "box-centre", "--data", "nowhere"], "nowhere: no such file or folder"),
+    "missing data": (["--method", "box-centre", "--data", "nowhere"], "nowhere: no such file or folder"),
     "empty folder": (["--method", "box-centre", "--data", "."], "holds no labels: expected HInt folders"),
-    "absent predictions": (["--predictions", "no.npz", "--data", "ROOT"], "no.npz: no such file"),
-    "absent images": (["--method", "box-centre", "--data", "ROOT", "--images", "no"], "no such folder of pictures"),
+    "missing predictions": (["--predictions", "no.npz", "--data", "ROOT"], "no.npz: no such file"),
+    "missing images": (["--method", "box-centre", "--data", "ROOT", "--images", "no"], "no such folder of pictures"),
     "setting of the command": (["--method", "oracle-noise", "--data", "ROOT", "--set", "seed=1"], "--set seed"),
     "setting": (["--method", "oracle-noise", "--data", "ROOT", "--set", "sigma"], "--set sigma: write key=value"),
     "setting name": (["--method", "oracle-noise", "--data", "ROOT", "--set", "sigmma=1"], "did you mean sigma"),
@@ -175,7 +175,7 @@ def test_missing_weights_are_exit_3_and_say_what_to_type(hint_root: Path) -> Non
     assert "hint fetch hamer" in only_line(done)
 
 
-def test_absent_pictures_are_exit_3(hint_root: Path, tmp_path: Path) -> None:
+def test_missing_pictures_are_exit_3(hint_root: Path, tmp_path: Path) -> None:
     write_evaluation_npz(tmp_path / "npz", read_labels(hint_root))
     run = ("eval", "--data", tmp_path / "npz", "--method", "hamer", "--weights", "tiny-random", "--out", tmp_path / "o")
     assert "give their folder: --images DIR" in only_line(hint(*run))
@@ -202,7 +202,7 @@ def test_broken_pictures_are_listed_and_the_rest_is_scored(hint_root: Path, tmp_
     assert "outside" in record["failures"][pictures[1].stem]
 
 
-def test_a_label_file_that_is_no_hint_is_exit_2(hint_root: Path) -> None:
+def test_a_malformed_label_file_is_exit_2(hint_root: Path) -> None:
     label = sorted((hint_root / "TEST_newdays_img").glob("*.json"))[0]
     label.write_text("{}")
     done = hint("eval", "--data", hint_root, "--method", "box-centre")
@@ -236,7 +236,7 @@ def test_results_that_cannot_be_saved_are_one_line(options: str, message: str, h
     assert [p for p in mount.rglob("*") if p.is_file() and p.name.startswith(".")] == [], "no partial file"
 
 
-def test_ctrl_c_keeps_what_is_done_and_the_next_run_goes_on(hint_root: Path, tmp_path: Path) -> None:
+def test_ctrl_c_keeps_what_is_done_and_the_next_run_continues(hint_root: Path, tmp_path: Path) -> None:
     folder = hint_root / "TEST_newdays_img"
     stems = sorted(p.stem for p in folder.glob("*.json"))
     for copy in range(80):
@@ -246,17 +246,17 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_run_goes_on(hint_root: Path, tmp
             shutil.copy(folder / f"{stem}.jpg", folder / f"{name}.jpg")
     run = ["eval", "--data", hint_root, "--method", "hamer", "--weights", "tiny-random", "--batch-size", 1]
     run = [*map(str, run), "--out", str(tmp_path / "out")]
-    says_every_hand = "import hint.progress; hint.progress.PLAIN_EVERY = 0; from hint.cli import main; main()"
-    process = subprocess.Popen([sys.executable, "-c", says_every_hand, *run], stderr=subprocess.PIPE, text=True)
+    prints_every_hand = "import hint.progress; hint.progress.PLAIN_EVERY = 0; from hint.cli import main; main()"
+    process = subprocess.Popen([sys.executable, "-c", prints_every_hand, *run], stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     for line in process.stderr:
         if "hands: 20/972" in line:
             break
     process.send_signal(signal.SIGINT)
-    said = process.stderr.read()
-    assert process.wait(timeout=60) == 130, said
-    assert "Traceback" not in said
-    assert "the same command continues" in said
+    output = process.stderr.read()
+    assert process.wait(timeout=60) == 130, output
+    assert "Traceback" not in output
+    assert "the same command continues" in output
     path = tmp_path / "out" / "hamer" / "predictions.npz"
     done = len(read_predictions(path))
     assert 20 <= done < 81 * 12

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hint.errors import InputError, UnknownNameError, some_ids
+from hint.errors import InputError, some_ids
 from hint.imports import load
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ class HandRows(Generic[Row]):
         return len(self.hand_id)
 
     def __iter__(self) -> Iterator[Row]:
-        return (self._row(k) for k in range(len(self)))
+        columns = self._columns_of_a_row()
+        return (self._row(k, columns) for k in range(len(self)))
 
     @overload
     def __getitem__(self, key: int | np.integer[Any] | str) -> Row: ...
@@ -45,11 +47,11 @@ class HandRows(Generic[Row]):
 
     def __getitem__(self, key: Any) -> Row | Self:
         if isinstance(key, str):
-            return self._row(self._rows_of([key])[0])
+            return self._row(self._rows_of([key])[0], self._columns_of_a_row())
         if isinstance(key, int | np.integer):
             if not -len(self) <= key < len(self):
                 raise IndexError(f"row {key} of {len(self)} hands")
-            return self._row(int(key) % len(self))
+            return self._row(int(key) % len(self), self._columns_of_a_row())
         if not isinstance(key, slice):
             key = np.asarray(key)
             key = self._rows_of(key.tolist()) if key.dtype.kind == "U" else key if key.size else key.astype(int)
@@ -60,7 +62,10 @@ class HandRows(Generic[Row]):
         row = {name: k for k, name in enumerate(self.hand_id.tolist())}
         for name in ids:
             if name not in row:
-                raise UnknownNameError("hand", name, row)
+                close = get_close_matches(name, row, n=3)
+                raise InputError(
+                    f"no hand {name!r}; {'did you mean' if close else 'there are'} {some_ids(close or row)}"
+                )
         return [row[name] for name in ids]
 
     def __repr__(self) -> str:
@@ -82,12 +87,11 @@ class HandRows(Generic[Row]):
         """Return the rows an index array or a mask picks."""
         raise NotImplementedError
 
-    def _row(self, place: int) -> Row:
-        columns = {f.name: getattr(self, f.name) for f in fields(self._row_class)}
-        cells = {name: None if column is None else column[place] for name, column in columns.items()}
-        row: Row = self._row_class(
-            **{n: cell.item() if isinstance(cell, np.generic) else cell for n, cell in cells.items()}
-        )
+    def _columns_of_a_row(self) -> dict[str, NDArray[Any] | None]:
+        return {f.name: getattr(self, f.name) for f in fields(self._row_class)}
+
+    def _row(self, place: int, columns: Mapping[str, NDArray[Any] | None]) -> Row:
+        row: Row = self._row_class(**{name: _cell(column, place) for name, column in columns.items()})
         return row
 
     def _summary(self) -> list[str]:

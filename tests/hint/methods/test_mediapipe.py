@@ -84,7 +84,7 @@ def test_a_blank_picture_is_a_row_of_nan(method: MediaPipeMethod) -> None:
 
 
 @needs_mediapipe
-def test_a_hand_off_the_box_is_not_taken_for_the_one_asked_for(method: MediaPipeMethod, drawn: list[SyntheticHand]) -> None:
+def test_a_hand_outside_the_box_is_not_returned(method: MediaPipeMethod, drawn: list[SyntheticHand]) -> None:
     big = drawn[4]
     x1, y1, x2, y2 = big.hand.box_xyxy
     beside = Hand("beside", (x1 - 0.9 * (x2 - x1), y1 - 0.9 * (y2 - y1), x1, y1), big.hand.is_right)

@@ -85,7 +85,7 @@ def decided(method: Any, hands: list[tuple[Hand, np.ndarray]]) -> np.ndarray:
     """(N,21): whether a joint has one place that is clearly the likeliest.
 
     Under random weights some have two, and then rounding, which differs between processors, decides. A thousandth of a
-    grey level is far more than rounding, so joints that stay where they are under such noise are decided by the picture.
+    grey level is far more than rounding, so a joint that stays under such noise is decided by the picture.
     """
     noise = torch.Generator().manual_seed(0)
     prepared = [method.prepare(hand, picture) for hand, picture in hands]

@@ -41,11 +41,11 @@ def only_line(done: subprocess.CompletedProcess[str]) -> str:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_imports_nothing_heavy(command: str) -> None:
-    code = "import sys; sys.argv = ['hint', *sys.argv[1:]]; import atexit; from hint.cli import app\n"
+    code = "import sys; sys.argv = ['hint', *sys.argv[1:]]; import atexit; from hint.cli import main\n"
     code += (
         "atexit.register(lambda: print('HEAVY', [m for m in ('torch', 'cv2', 'matplotlib', 'pandas', 'scipy', 'av') "
     )
-    code += "if m in sys.modules]))\napp()"
+    code += "if m in sys.modules]))\nmain()"
     done = subprocess.run(
         [sys.executable, "-c", code, *command.split(), "--help"], capture_output=True, text=True, check=True
     )

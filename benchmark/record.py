@@ -1,6 +1,6 @@
-"""The result record: what was asked, what happened, what was scored, and how to get it again.
+"""The result record: what was asked for, what happened, what was scored, and how to reproduce it.
 
-Records are files people send each other, so they are checked on the way in and on the way out: no unknown key, no NaN.
+People send records to each other, so they are checked when read and when written: no unknown key, no NaN.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Record(_Model):
     """One method on one label set under one protocol.
 
     ``status`` is "complete", "partial" (rows are missing or ``limit`` was given) or "reference" (taken from a paper).
-    ``failures`` says of each picture that could not be used why.
+    ``failures`` gives the reason for each picture that could not be used.
     """
 
     schema_version: Literal["hint-record-1"] = Field(default="hint-record-1", alias="schema")
@@ -105,7 +105,7 @@ def read_record(path: Path) -> Record:
     """Read and check a record.
 
     Raises:
-        InputError: If the file is absent, no JSON, or not of this schema.
+        InputError: If the file is missing, is not JSON, or does not follow this schema.
     """
     try:
         return Record.model_validate(json.loads(path.read_bytes()))
@@ -117,7 +117,7 @@ def read_record(path: Path) -> Record:
 
 
 def labels_sha256(labels: HandLabels) -> str:
-    """Digest the ground truth, whatever format and order it came in.
+    """Digest the ground truth, independent of its format and order.
 
     Coordinates count to a thousandth of a pixel, so that boxes stored as centre and size agree with corners.
     """

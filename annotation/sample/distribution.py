@@ -14,6 +14,8 @@ from hint.names import FRAME_TYPES
 #: Edges between the bins of the box size, longest side in px.
 SIZE_EDGES = (32, 64, 96, 128, 192, 256, 384, 512, 768)
 SIZES = (f"<{SIZE_EDGES[0]}", *(f"{a}-{b}" for a, b in pairwise(SIZE_EDGES)), "768+")
+#: Smallest expected count of a cell of the chi-square test.
+_LEAST = 5.0
 #: Columns and rows of the grid of hand positions.
 COLUMNS, ROWS = 4, 3
 POSITIONS = tuple(f"{column + 1},{row + 1}" for row in range(ROWS) for column in range(COLUMNS))
@@ -127,13 +129,13 @@ def _compare(feature: str, pool: Mapping[str, float], sample: Mapping[str, float
     return Comparison(feature, statistic, len(cells) - 1, float(chi2.sf(statistic, len(cells) - 1)))
 
 
-def _merged(cells: Sequence[tuple[float, float]], least: float = 5.0) -> list[tuple[float, float]]:
-    """Merge the rarest cells, given in ascending order, until each expects at least ``least``."""
+def _merged(cells: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Merge the rarest cells, given in ascending order, until each expects at least :data:`_LEAST`."""
     merged: list[tuple[float, float]] = []
     expected = seen = 0.0
     for cell in cells:
         expected, seen = expected + cell[0], seen + cell[1]
-        if expected >= least:
+        if expected >= _LEAST:
             merged.append((expected, seen))
             expected = seen = 0.0
     if merged and (expected or seen):

@@ -17,6 +17,8 @@ from hint.images import encode_image, read_image
 #: Side of an example, px, and of the square it shows, in longest sides of the box.
 SIDE = 208
 _MARGIN = 2.2
+#: Hands shown per sample.
+_EXAMPLES = 12
 _BOX_COLOUR = (230, 159, 0)
 
 
@@ -28,9 +30,9 @@ class Example:
     caption: str
 
 
-def examples(manifest: Path, hands: Sequence[SampledHand], n: int = 12) -> list[Example]:
-    """Return up to n hands, spread evenly over a manifest; hands without a readable picture are left out."""
-    places = np.unique(np.linspace(0, len(hands) - 1, min(n, len(hands))).round().astype(int))
+def examples(manifest: Path, hands: Sequence[SampledHand]) -> list[Example]:
+    """Return up to :data:`_EXAMPLES` hands, spread evenly over a manifest, without those whose picture is unreadable."""
+    places = np.unique(np.linspace(0, len(hands) - 1, min(_EXAMPLES, len(hands))).round().astype(int))
     found = (_example(manifest.parent, hands[place]) for place in places.tolist())
     return [example for example in found if example is not None]
 

@@ -29,9 +29,7 @@ def read_npz(path: Path, required: Collection[str] = ()) -> dict[str, NDArray[An
     except (zipfile.BadZipFile, EOFError, OSError) as error:
         raise InputError(f"{path} is not a readable .npz: {error}") from error
     except ValueError as error:
-        raise InputError(
-            f"{path} is not a plain .npz ({error}); save ids with .astype(str) and arrays as numbers"
-        ) from error
+        raise InputError(f"{path} is not a plain .npz ({error}); save ids with .astype(str)") from error
     missing = [key for key in required if key not in arrays]
     if missing:
         raise InputError(f"{path} lacks {', '.join(missing)}; it holds {', '.join(arrays) or 'nothing'}")

@@ -115,9 +115,7 @@ def test_odd_json_is_refused_with_a_reason(text: str, tmp_path: Path) -> None:
 def test_a_number_beyond_floats_is_not_finite(hand: HandFiles) -> None:
     path = hand.folder / f"{hand.stem}.json"
     path.write_text(path.read_text().replace("31.25", "9" * 400))
-    assert [(f.kind, f.reason) for f in check_hand(hand)] == [
-        ("label", "bbox has a value that is not a finite number")
-    ]
+    assert [(f.kind, f.reason) for f in check_hand(hand)] == [("label", "bbox has a value that is not a finite number")]
 
 
 def test_files_that_disappear_are_named(hand: HandFiles) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from hint.errors import InputError, some_ids
+from hint.errors import InputError, first_problem, some_ids
 from hint.files.labels import read_labels
 from hint.files.manifest import read_manifest
 from hint.names import parse_name
@@ -189,7 +189,7 @@ def read_lines(content: Sequence[Any], path: Path) -> list[BoxLine]:
         try:
             lines.append(BoxLine.model_validate(value))
         except ValidationError as error:
-            problems.append(f"entry {number} ({_reason(error)})")
+            problems.append(f"entry {number} ({first_problem(error)})")
     if problems:
         raise InputError(
             f"{path}: {len(problems)} of {len(content)} entries are not boxes: {some_ids(problems)}; write "
@@ -202,7 +202,7 @@ def _coco(content: dict[str, Any], path: Path) -> list[BoxLine]:
     try:
         file = _CocoFile.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{path} is neither a list of boxes nor a COCO file ({_reason(error)})") from error
+        raise InputError(f"{path} is neither a list of boxes nor a COCO file ({first_problem(error)})") from error
     names = {image.id: image.file_name for image in file.images}
     lost = [str(a.image_id) for a in file.annotations if a.image_id not in names]
     if lost:
@@ -220,10 +220,3 @@ def _coco_line(hand: _CocoHand, image: str) -> dict[str, Any]:
         "box_xyxy": hand.box_xyxy or (x, y, x + width, y + height),
         "is_right": _SIDES.get(side or ""),
     }
-
-
-def _reason(error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = ".".join(map(str, first["loc"]))
-    reason = str(first["msg"]).removeprefix("Value error, ")
-    return f"{where}: {reason}" if where else reason

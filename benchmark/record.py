@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmark.error_table import Coverage
 from benchmark.scores import Curve, EmptyJoints, JointScore, Score
-from hint.errors import InputError
+from hint.errors import InputError, first_problem
 from hint.files import write_bytes
 from hint.types import HandLabels, MethodCard
 
@@ -112,11 +112,8 @@ def read_record(path: Path) -> Record:
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InputError(f"{path} is not readable as a record: {error}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            f"{path} is not a record of this version: {where}: {first['msg']} ({error.error_count()} in all)"
-        ) from error
+        problems = f"{first_problem(error)} ({error.error_count()} in all)"
+        raise InputError(f"{path} is not a record of this version: {problems}") from error
 
 
 def labels_sha256(labels: HandLabels) -> str:

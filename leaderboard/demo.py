@@ -9,9 +9,10 @@ from pathlib import Path
 from benchmark.evaluate import Evaluation, evaluate
 from benchmark.record import Record
 from hint.demo import render_demo_set
-from hint.errors import MissingRequirementError
+from hint.errors import InputError, MissingRequirementError
 from hint.files import read_labels, read_predictions
 from hint.progress import progress
+from hint.types import HandLabels
 from leaderboard.gallery import sheet
 
 METHODS = ("hamer-tiny", "mediapipe", "mean-pose", "box-centre", "oracle-noise")
@@ -50,13 +51,21 @@ def run_demo(out: Path, n: int, seed: int) -> DemoResult:
     skipped: dict[str, str] = {}
     for name in METHODS:
         try:
-            evaluations[name] = evaluate(labels, name, out=out, seed=seed, overwrite="always")
+            evaluations[name] = _evaluate(labels, name, out, seed)
         except MissingRequirementError as error:
             skipped[name] = str(error)
     picture = out / "demo.png"
     columns = {_heading(evaluations[name]): out / name / "predictions.npz" for name in SHOWN if name in evaluations}
     sheet(picture, labels, {heading: read_predictions(path) for heading, path in columns.items()})
     return DemoResult([e.record for e in evaluations.values()], skipped, data, picture)
+
+
+def _evaluate(labels: HandLabels, name: str, out: Path, seed: int) -> Evaluation:
+    """Evaluate a method, continuing from what an earlier run left; results of anything else are replaced."""
+    try:
+        return evaluate(labels, name, out=out, seed=seed)
+    except InputError:
+        return evaluate(labels, name, out=out, seed=seed, overwrite="always")
 
 
 def _heading(evaluation: Evaluation) -> str:

@@ -56,7 +56,9 @@ def random_case(seed: int, n: int = 40) -> tuple[HandLabels, Predictions]:
     return labels, Predictions(labels.hand_id[kept], keypoints[kept])
 
 
-def slow_errors(labels: HandLabels, predictions: Predictions, subset: str, visibility: str) -> dict[int, list[float]]:
+def slow_errors(
+    labels: HandLabels, predictions: Predictions, subset: str, visibility: str
+) -> dict[int, list[tuple[float, float]]]:
     """Collect (error, px) of each joint, hand by hand."""
     guess = {str(i): xy for i, xy in zip(predictions.hand_id, predictions.keypoints_2d.tolist(), strict=True)}
     found: dict[int, list[tuple[float, float]]] = {j: [] for j in range(21)}

@@ -66,9 +66,9 @@ class Server:
                 command, env=self.environment, stdout=subprocess.PIPE, stderr=remarks, text=True
             )
         assert self.process.stdout is not None
-        said = [self.process.stdout.readline().strip() for _ in range(2)]
-        assert said[0].startswith("address"), (self.home / "serve.err").read_text()
-        return said
+        lines = [self.process.stdout.readline().strip() for _ in range(2)]
+        assert lines[0].startswith("address"), (self.home / "serve.err").read_text()
+        return lines
 
     def kill(self) -> None:
         """kill -9 of the server itself, as if the machine had taken it."""
@@ -129,7 +129,9 @@ def free_port() -> int:
 def label_studio() -> Path:
     """The environment with Label Studio."""
     if not (LABEL_STUDIO / ".ready").is_file():
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("Label Studio is not installed: make .label-studio/.ready")
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(
+            "Label Studio is not installed: make .label-studio/.ready"
+        )
     return LABEL_STUDIO
 
 

@@ -133,8 +133,7 @@ def test_the_released_size_looks_at_real_photographs(shared, reference, draw_wei
     options = MethodOptions(weights=str(tmp_path / "hamer.ckpt"), mano=str(tmp_path / "MANO_RIGHT.pkl"), device="cpu")
     method = HamerMethod.create(options)
     records = [
-        evaluate(part, method, out=tmp_path, name=name).record
-        for name, part in (("seen", seen), ("flipped", flipped))
+        evaluate(part, method, out=tmp_path, name=name).record for name, part in (("seen", seen), ("flipped", flipped))
     ]
     assert [record.coverage.complete for record in records] == [True, True]
     straight, mirrored = (read_predictions(tmp_path / name / "predictions.npz") for name in ("seen", "flipped"))

@@ -101,7 +101,7 @@ def test_npz_comes_back(hand, tmp_path):
 
 def test_the_reference_hand_is_read(reference, tmp_path):
     reference.write_mano(tmp_path / "m.pkl")
-    model, expected = read_mano(tmp_path / "m.pkl"), reference.mano_dict(sparse=False)
+    model, expected = read_mano(tmp_path / "m.pkl"), reference.mano_arrays()
     assert_array_equal(model.j_regressor, expected["J_regressor"])
     assert_array_equal(model.shapedirs, expected["shapedirs"])
     assert model.parents.tolist() == reference.PARENTS
@@ -242,11 +242,11 @@ def test_the_layer_adds_no_mean_pose_and_ends_fingers_in_their_tips(hand):
 
 
 @pytest.mark.parametrize("size", ["tiny_forward.npz", "hamer_forward.npz"])
-def test_the_layer_gives_the_reference_hands(shared, reference, tmp_path, size):
+def test_the_layer_gives_the_reference_hands(golden, reference, tmp_path, size):
     reference.write_mano(tmp_path / "m.pkl")
     layer = ManoLayer(read_mano(tmp_path / "m.pkl"))
     prefix = "hamer/" if size.startswith("tiny") else ""
-    with np.load(shared / "golden" / size) as arrays:
+    with np.load(golden / size) as arrays:
         values = {
             name: torch.from_numpy(arrays[prefix + name])
             for name in ("global_orient", "hand_pose", "betas", "keypoints_3d", "vertices")

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from hint.errors import InputError
 from hint.types import Double
@@ -57,6 +57,23 @@ class Camera:
     def mirrored(self) -> Camera:
         """Return the camera that sees a world of negated x as this picture turned over."""
         return replace(self, centre=(self.width - 1 - self.centre[0], self.centre[1]))
+
+    def contains(self, pixels: ArrayLike) -> NDArray[np.bool_]:
+        """Return (...,) whether (...,2) px lie in [0,W) x [0,H)."""
+        places = np.asarray(pixels)
+        inside = (places >= 0) & (places < (self.width, self.height))
+        return np.asarray(inside.all(-1))
+
+    def rays(self, pixels: Double) -> Double:
+        """Return (P,3) unit directions through (P,2) px."""
+        flat = (pixels - np.array(self.centre)) / self.focal
+        directions = np.concatenate([flat, np.ones((len(pixels), 1))], 1)
+        unit: Double = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+        return unit
+
+    def place(self, pixel: Double, depth: float) -> Double:
+        """Return the (3,) point at a depth, metres, that projects to a pixel (2,)."""
+        return np.append((pixel - np.array(self.centre)) / self.focal * depth, depth)
 
     def window(self, corner: ArrayLike, scale: float, width: int, height: int) -> Camera:
         """Return the camera of a cut-out.

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hint.errors import InputError, some_ids
+from hint.normals import vertex_normals
 from hint.render.camera import Camera
 from hint.render.raster import Projected, Raster, principal_point, project, rasterise
 from hint.types import Double, Float, Image
@@ -160,15 +161,6 @@ def _nearest(inverse_depth: Float, samples: int) -> Float:
     for _ in range(2):
         inverse_depth = reduce(np.maximum, [inverse_depth[k::samples] for k in range(samples)]).T
     return inverse_depth
-
-
-def vertex_normals(vertices: Double, faces: NDArray[np.int64]) -> Double:
-    """Return (V,3) unit normals: those of the faces around each vertex, weighted by their areas."""
-    a, b, c = vertices[faces].transpose(1, 0, 2)
-    face = np.cross(b - a, c - a).repeat(3, 0)
-    normals = np.stack([np.bincount(faces.ravel(), face[:, k], len(vertices)) for k in range(3)], 1)
-    unit: Double = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-30)
-    return unit
 
 
 def brightness(normals: Float) -> Float:

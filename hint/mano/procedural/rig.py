@@ -9,7 +9,8 @@ from scipy.spatial.transform import Rotation
 
 from hint.mano.poses import LIMITS_DEGREES, finger_frame, grasp, pose_from_angles, sample_poses
 from hint.mano.procedural.anatomy import DIGITS, Finger
-from hint.mano.procedural.surface import Surface, neighbour_mean, vertex_normals
+from hint.mano.procedural.surface import Surface, neighbour_mean
+from hint.normals import vertex_normals
 from hint.skeleton import FINGERS, MANO_JOINT_NAMES, MANO_PARENTS
 
 Array = NDArray[np.float64]

@@ -206,17 +206,6 @@ def neighbour_mean(faces: Index, n: int) -> sparse.csr_matrix:
     return sparse.diags(1.0 / np.asarray(graph.sum(1)).ravel()) @ graph
 
 
-def vertex_normals(points: Array, faces: Index) -> Array:
-    """Return (V,3) unit normals, faces weighted by area."""
-    a, b, c = points[faces].transpose(1, 0, 2)
-    face = np.cross(b - a, c - a)
-    normals = np.zeros_like(points)
-    for corner in faces.T:
-        np.add.at(normals, corner, face)
-    unit: Array = normals / np.linalg.norm(normals, axis=1, keepdims=True)
-    return unit
-
-
 def _even_out(points: Array, faces: Index, free: Index, steps: int = 30) -> Array:
     """Slide free vertices along the surface to the middle of their neighbours."""
     average = neighbour_mean(faces, len(points))[free]

@@ -5,8 +5,9 @@ import pytest
 
 from hint.errors import InputError
 from hint.mano.procedural import procedural_hand
+from hint.normals import vertex_normals
 from hint.render import LEFT_COLOUR, RIGHT_COLOUR, Camera, Mesh, hand_mesh, render_mesh
-from hint.render.mesh import brightness, vertex_normals
+from hint.render.mesh import brightness
 from hint.render.raster import project, rasterise
 
 CAMERA = Camera(160, 120, 300.0, (83.25, 57.5))

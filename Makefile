@@ -23,10 +23,10 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-$(READY): pyproject.toml requirements-nodeps.txt
+$(READY): pyproject.toml hint/requirements-nodeps.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "hint needs Python 3.10 or newer; name one with make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
-	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements-nodeps.txt
+	$(BIN)/python -m pip install --quiet --no-deps --requirement hint/requirements-nodeps.txt
 	@touch $@

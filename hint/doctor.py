@@ -28,8 +28,8 @@ from hint.fetch import receipt, receipt_path
 from hint.mano.read import installed_mano, missing_mano
 from hint.methods import mediapipe
 from hint.methods.mmpose import card as mmpose
-from hint.methods.requirements import pip_command
 from hint.provenance import PACKAGES, installed_version
+from hint.requirements import pip_command
 
 State = Literal["ok", "missing", "problem"]
 

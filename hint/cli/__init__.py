@@ -71,7 +71,7 @@ def main() -> NoReturn:
 
 def _advise(error: ModuleNotFoundError) -> NoReturn:
     """Say which extra brings an absent package; anything else that cannot be imported is a defect."""
-    from hint.methods.requirements import EXTRA_OF, pip_command
+    from hint.requirements import EXTRA_OF, pip_command
 
     package = (error.name or "").split(".")[0]
     if package not in EXTRA_OF:

@@ -58,7 +58,7 @@ def demo_data(out: Out = Path("demo-data"), seed: Seed = 0, n: Number = 120, lay
 
 def _require(*packages: str) -> None:
     """Raise before any work if something the renderer needs is absent."""
-    from hint.methods.requirements import missing_packages
+    from hint.requirements import missing_packages
 
     if lacking := missing_packages(packages, "demo"):
         raise MissingRequirementError(f"the demo {lacking}")

@@ -100,7 +100,7 @@ def _say_unranked(sections: Sequence[Section]) -> None:
 
 
 def _require(package: str, extra: str) -> None:
-    from hint.methods.requirements import missing_packages
+    from hint.requirements import missing_packages
 
     if lacking := missing_packages([package], extra):
         raise MissingRequirementError(f"the site {lacking}")

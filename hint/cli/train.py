@@ -120,7 +120,7 @@ def _say_how_to_go_on(request: Request) -> None:
 
 
 def _require() -> None:
-    from hint.methods.requirements import missing_packages
+    from hint.requirements import missing_packages
 
     if lacking := missing_packages(
         ("torch", "timm", "smplx", "safetensors", "scipy", "cv2", "accelerate", "tensorboard"), "train"

@@ -20,8 +20,8 @@ import numpy as np
 
 from hint.errors import InputError, MissingRequirementError
 from hint.methods.extra import read_numbers
-from hint.methods.requirements import missing_packages, pip_command
 from hint.provenance import installed_version
+from hint.requirements import missing_packages, pip_command, wheels_command
 from hint.skeleton import N_JOINTS
 from hint.types import Double, Hand, Image, MethodCard, MethodOptions, Predictions
 
@@ -48,18 +48,18 @@ _DEFAULTS = {"box_factor": 2.0, "min_detection_confidence": 0.5}
 _CHATTER = re.compile(rb"INFO: Created TensorFlow Lite|WARNING: All log messages before absl|[IW]\d{4} .*\.cc:\d+\]")
 
 
-def missing() -> str:
+def missing(options: MethodOptions | None = None) -> str:
     """Tell what must be installed first, then ": " and what to type; "" where MediaPipe can run."""
+    del options  # nothing depends on them
     if sys.version_info >= (3, 13):
         return f"needs Python 3.10 to 3.12, since MediaPipe {VERSION} has no wheel for newer ones"
     version = installed_version("mediapipe")
-    wheel = "pip install --no-deps -r requirements-nodeps.txt"
     if version is None:
-        return f"needs mediapipe {VERSION}: {pip_command('mediapipe')} && {wheel}"
+        return f"needs mediapipe {VERSION}: {pip_command('mediapipe')}"
     if version != VERSION:
         return (
             f"needs mediapipe {VERSION}, not {version} (from 0.10.35 on it sends usage metrics, and wheels after "
-            f"{VERSION} carry no model): {wheel}"
+            f"{VERSION} carry no model): {wheels_command()}"
         )
     return missing_packages(["cv2", "absl", "attr", "flatbuffers", "google.protobuf", "matplotlib"], "mediapipe")
 

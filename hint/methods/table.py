@@ -15,18 +15,49 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 from hint.errors import InputError, MissingRequirementError, UnknownNameError
-from hint.methods.requirements import pip_command
-from hint.types import Method, MethodCard, MethodOptions
+from hint.requirements import DISTRIBUTION, pip_command
+from hint.types import HandLabels, Method, MethodCard, MethodOptions
 
 GROUP = "hint.methods"
 READY = "ready"
 
-#: A line of the list of methods: name, title, summary, status ("ready", or what is missing and what to type), licence
-#: of code and weights, and the distribution that brings the method.
-Row = dict[str, str]
+
+@dataclass(frozen=True)
+class MethodEntry:
+    """A line of the list of methods.
+
+    Attributes:
+        name: What ``--method`` and :func:`load_method` take.
+        title: Name in tables.
+        summary: One sentence.
+        status: "ready", or what is missing and what to type.
+        licence: Of code and weights.
+        origin: Distribution that brings the method.
+    """
+
+    name: str
+    title: str
+    summary: str
+    status: str
+    licence: str
+    origin: str
+
+    @property
+    def ready(self) -> bool:
+        """Whether the method runs as it is."""
+        return self.status == READY
+
+    @property
+    def missing(self) -> str:
+        """What is missing and what to type, "" where nothing is."""
+        return "" if self.ready else self.status
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {self.status}>"
 
 
 @dataclass(frozen=True)
@@ -36,7 +67,7 @@ class BuiltIn:
     Attributes:
         target: "module:Class".
         about: Module cheap to import, or "module:Class" of one, with its ``CARD`` and, where something may be missing,
-            ``missing() -> str``.
+            ``missing(options: MethodOptions) -> str``.
         extra: Extra of the distribution that brings its packages, "" where the core is enough.
     """
 
@@ -72,23 +103,66 @@ BUILT_IN = {
 }
 
 
-def create(name: str, options: MethodOptions) -> Method:
-    """Set up a method.
+def load_method(
+    name: str,
+    *,
+    device: str = "auto",
+    precision: str = "fp32",
+    weights: Path | str | None = None,
+    mano: Path | str | None = None,
+    seed: int = 0,
+    labels: HandLabels | Path | str | None = None,
+    train_labels: HandLabels | Path | str | None = None,
+    **settings: object,
+) -> Method:
+    """Load a method once, to use it many times.
 
     Args:
-        name: A name of :func:`names`.
-        options: What the command line says to it.
+        name: A name of :func:`list_methods`.
+        device: "auto", "cpu" or "cuda".
+        precision: "fp32", "bf16", ...: what the method offers.
+        weights: File, or a name the method documents, such as "random"; None for the usual places.
+        mano: MANO file, "procedural" for the hand that needs no licence, or None for the usual places.
+        seed: Of methods that draw random numbers.
+        labels: Ground truth, for controls that need it.
+        train_labels: Labels a control is fitted on.
+        settings: The method's own settings, as ``--set`` takes them; underscores stand for hyphens.
+
+    Raises:
+        UnknownNameError: If no method or setting has this name.
+        MissingRequirementError: If packages, weights or a licence are missing, or a plug-in cannot be loaded.
+        InputError: If a file or a setting cannot be used.
+    """
+    options = MethodOptions(
+        device=device,
+        precision=precision,
+        weights=None if weights is None else str(weights),
+        mano=None if mano is None else str(mano),
+        labels=_labels(labels),
+        train_labels=_labels(train_labels, split="train"),
+        seed=seed,
+        extra={_setting(name, key): str(value) for key, value in settings.items()},
+    )
+    return create(name, options)
+
+
+def create(name: str, options: MethodOptions) -> Method:
+    """Load a method from options that are gathered already; see :func:`load_method`."""
+    check(name, options)
+    return _create_built_in(name, options) if name in BUILT_IN else _create_plugin(_plugins()[name][0], options)
+
+
+def check(name: str, options: MethodOptions) -> None:
+    """Refuse a method that cannot be loaded because something is missing; imports nothing heavy.
 
     Raises:
         UnknownNameError: If no method has this name.
-        MissingRequirementError: If packages, weights or a licence are missing, or a plug-in cannot be loaded.
+        MissingRequirementError: If packages or files are missing; the message names all of them.
     """
-    plugins = _plugins()
-    if name in BUILT_IN:
-        return _create_built_in(name, BUILT_IN[name], options)
-    if name not in plugins:
+    if name not in BUILT_IN and name not in _plugins():
         raise UnknownNameError("method", name, names())
-    return _create_plugin(plugins[name][0], options)
+    if name in BUILT_IN and (lacking := _missing(BUILT_IN[name], options)):
+        raise MissingRequirementError(f"{name} {lacking}")
 
 
 def names() -> list[str]:
@@ -96,10 +170,10 @@ def names() -> list[str]:
     return [*BUILT_IN, *(name for name in sorted(_plugins()) if name not in BUILT_IN)]
 
 
-def list_methods() -> list[Row]:
+def list_methods() -> list[MethodEntry]:
     """Describe all methods, without importing torch for those of the toolkit.
 
-    A plug-in that cannot be loaded, or whose name is taken, has a row that says so.
+    The entry of a plug-in that cannot be loaded, or whose name is taken, says so in its status.
     """
     rows = [_built_in_row(name, entry) for name, entry in BUILT_IN.items()]
     for name, found in sorted(_plugins().items()):
@@ -110,7 +184,26 @@ def list_methods() -> list[Row]:
     return rows
 
 
-def _create_built_in(name: str, entry: BuiltIn, options: MethodOptions) -> Method:
+def _labels(given: HandLabels | Path | str | None, **reading: str) -> HandLabels | None:
+    if given is None or isinstance(given, HandLabels):
+        return given
+    from hint.files import read_labels
+
+    return read_labels(given, **reading)
+
+
+def _setting(method: str, key: str) -> str:
+    """Return a setting as the method knows it: those of the toolkit are spelled as on the command line."""
+    return key.replace("_", "-") if method in BUILT_IN else key
+
+
+def _missing(entry: BuiltIn, options: MethodOptions) -> str:
+    missing: Callable[[MethodOptions], str] | None = getattr(_load(entry.about), "missing", None)
+    return missing(options) if missing else ""
+
+
+def _create_built_in(name: str, options: MethodOptions) -> Method:
+    entry = BUILT_IN[name]
     try:
         method: Method = _load(entry.target).create(options)
     except ImportError as error:
@@ -135,13 +228,11 @@ def _create_plugin(entry_point: EntryPoint, options: MethodOptions) -> Method:
     return method
 
 
-def _built_in_row(name: str, entry: BuiltIn) -> Row:
-    about = _load(entry.about)
-    missing: Callable[[], str] | None = getattr(about, "missing", None)
-    return _row(name, about.CARD, (missing() if missing else "") or READY, "hint-toolkit")
+def _built_in_row(name: str, entry: BuiltIn) -> MethodEntry:
+    return _row(name, _load(entry.about).CARD, _missing(entry, MethodOptions()) or READY, DISTRIBUTION)
 
 
-def _plugin_row(entry_point: EntryPoint) -> Row:
+def _plugin_row(entry_point: EntryPoint) -> MethodEntry:
     try:
         loaded: Any = entry_point.load()
     except Exception as error:
@@ -152,25 +243,18 @@ def _plugin_row(entry_point: EntryPoint) -> Row:
     return _bare_row(entry_point, READY, summary=(loaded.__doc__ or "").strip().partition("\n")[0])
 
 
-def _taken_row(entry_point: EntryPoint, holder: str) -> Row:
+def _taken_row(entry_point: EntryPoint, holder: str) -> MethodEntry:
     return _bare_row(entry_point, f"not used: the name belongs to {holder}")
 
 
-def _bare_row(entry_point: EntryPoint, status: str, summary: str = "") -> Row:
+def _bare_row(entry_point: EntryPoint, status: str, summary: str = "") -> MethodEntry:
     card = MethodCard(entry_point.name, title=entry_point.name, summary=summary, code_licence="unknown")
     return _row(entry_point.name, card, status, _origin(entry_point))
 
 
-def _row(name: str, card: MethodCard, status: str, origin: str) -> Row:
+def _row(name: str, card: MethodCard, status: str, origin: str) -> MethodEntry:
     licence = f"{card.code_licence}; weights {card.weights_licence}" if card.weights_licence else card.code_licence
-    return {
-        "name": name,
-        "title": card.title,
-        "summary": card.summary,
-        "status": status,
-        "licence": licence,
-        "origin": origin,
-    }
+    return MethodEntry(name, card.title, card.summary, status, licence, origin)
 
 
 def _plugins() -> dict[str, list[EntryPoint]]:
@@ -187,10 +271,10 @@ def _origin(entry_point: EntryPoint) -> str:
 
 def _cannot_load(entry_point: EntryPoint, error: Exception) -> str:
     origin = _origin(entry_point)
-    said = " ".join(str(error).split()) or "no message"
+    message = " ".join(str(error).split()) or "no message"
     return (
-        f"{entry_point.value} of {origin} cannot be loaded ({type(error).__name__}: {said}); "
-        f"mend {origin} or type: pip uninstall {origin}"
+        f"{entry_point.value} of {origin} cannot be loaded ({type(error).__name__}: {message}); "
+        f"repair {origin} or type: pip uninstall {origin}"
     )
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hint.errors import MissingRequirementError
 from hint.fetch import ASSETS
@@ -13,7 +11,9 @@ from hint.mano.model import ManoModel
 from hint.mano.read import find_mano, from_embedded, installed_mano, missing_mano
 from hint.methods.hamer.config import HamerConfig
 from hint.methods.hamer.network import Hamer
-from hint.weights import Checkpoint, matching
+from hint.methods.official_weights import fill
+from hint.methods.random_weights import draw_weights
+from hint.weights import Checkpoint
 
 #: Keys of the released file that are not part of the network.
 BESIDE = ("discriminator.", "mano.", "initialized")
@@ -24,7 +24,7 @@ RELEASED_SHA256 = next(m.sha256 for m in ASSETS["hamer"].members if m.keep_as ==
 MANO_KEY = "mano"
 
 #: How far random weights move pose, shape and camera.
-_GAINS = {"mano_head.decpose": 0.1, "mano_head.decshape": 0.1, "mano_head.deccam": 0.01}
+_GAINS = {"mano_head.decpose.*": 0.1, "mano_head.decshape.*": 0.1, "mano_head.deccam.*": 0.01}
 
 
 def build(checkpoint: Checkpoint) -> Hamer:
@@ -34,11 +34,8 @@ def build(checkpoint: Checkpoint) -> Hamer:
         InputError: If they are not the weights of such a network.
     """
     shapes = {key: tuple(value.shape) for key, value in checkpoint.state.items()}
-    with torch.device("meta"):
-        network = Hamer(HamerConfig.from_weights(shapes, checkpoint.metadata, checkpoint.path))
-    expected = {key: value.shape for key, value in network.state_dict().items()}
-    network.load_state_dict(matching(checkpoint, expected, BESIDE), assign=True)
-    return network.eval().requires_grad_(False)
+    config = HamerConfig.from_weights(shapes, checkpoint.metadata, checkpoint.path)
+    return fill(lambda: Hamer(config), checkpoint, method="hamer", ignore=BESIDE).eval().requires_grad_(False)
 
 
 def choose_mano(option: str | None, checkpoint: Checkpoint) -> ManoModel:
@@ -59,9 +56,7 @@ def choose_mano(option: str | None, checkpoint: Checkpoint) -> ManoModel:
 def random_network(seed: int, config: HamerConfig) -> Hamer:
     """Make a network with random weights whose answer to any crop is roughly an upright hand in its middle."""
     network = Hamer(config)
-    generator = torch.Generator().manual_seed(seed)
-    for name, parameter in network.named_parameters():
-        _fill(name, parameter, generator)
+    draw_weights(network, seed, _GAINS)
     network.mano_head.init_hand_pose, network.mano_head.init_cam = upright_hand()
     return network.eval().requires_grad_(False)
 
@@ -73,16 +68,6 @@ def upright_hand() -> tuple[Tensor, Tensor]:
     upright = torch.tensor([0.0, 1, 0, 0, 0, 1])
     pose = torch.cat([upright, identity.repeat(15)])[None]
     return pose, torch.tensor([[5.0, -0.095, 0.09]])  # a hand of 19 cm over half the crop, its middle in the middle
-
-
-def _fill(name: str, parameter: nn.Parameter, generator: torch.Generator) -> None:
-    with torch.no_grad():
-        if parameter.ndim == 1:
-            parameter.fill_(1.0 if name.endswith("weight") else 0.0)
-            return
-        gain = _GAINS.get(name.rpartition(".")[0], 1.0)
-        fan_in = math.prod(parameter.shape[1:])
-        parameter.normal_(0, gain / math.sqrt(fan_in), generator=generator)
 
 
 def is_released(checkpoint: Checkpoint, sha256: str) -> bool:

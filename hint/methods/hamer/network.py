@@ -96,6 +96,21 @@ class HandDecoder(nn.Module):
         )
 
 
+class HandInCrop(nn.Module):
+    """A network together with its hand: crops in, hands out."""
+
+    def __init__(self, network: Hamer, model: ManoModel) -> None:
+        super().__init__()
+        self.network = network
+        self.decoder = HandDecoder(model, network.config.crop_size)
+        self.faces = model.faces
+
+    def forward(self, crops: Tensor) -> HamerOutput:
+        """Look at crops (N,S,S,3), RGB in 0..255."""
+        output: HamerOutput = self.decoder(*self.network(normalise(crops)))
+        return output
+
+
 def normalise(crops: Tensor) -> Tensor:
     """Turn crops (N,S,S,3) in 0..255 into network input (N,3,S,S): ImageNet mean 0 and deviation 1."""
     mean, std = crops.new_tensor(MEAN, dtype=torch.float32), crops.new_tensor(STD, dtype=torch.float32)

@@ -286,7 +286,7 @@ def named(folder, weights="zip.pth", **extra):
 @pytest.mark.parametrize("name", ["legacy.pth", "parallel.pth"])
 def test_old_and_new_files_with_and_without_prefix_are_the_same_network(weights, name):
     one, two = (FrankMocapMethod.create(named(weights, file)) for file in ("zip.pth", name))
-    for (key, a), b in zip(one._network.state_dict().items(), two._network.state_dict().values(), strict=True):
+    for (key, a), b in zip(one.network.state_dict().items(), two.network.state_dict().values(), strict=True):
         assert torch.equal(a, b), key
     assert one.fingerprint["hand_sha256"] == two.fingerprint["hand_sha256"]
     assert one.fingerprint["weights_sha256"] != two.fingerprint["weights_sha256"]
@@ -307,11 +307,11 @@ def test_files_are_found_where_users_have_them(weights, tmp_path, monkeypatch, h
         ("mean_mano_params.pkl", hint_home / "frankmocap" / "mean_mano_params.pkl"),
     ):
         target.symlink_to(weights / source)
-    assert missing().startswith("needs SMPLX_NEUTRAL.pkl: register at https://smpl-x.is.tue.mpg.de")
+    assert missing(MethodOptions()).startswith("needs SMPLX_NEUTRAL.pkl: register at https://smpl-x.is.tue.mpg.de")
     with pytest.raises(MissingRequirementError, match=r"put SMPLX_NEUTRAL.pkl .* into .*/frankmocap/ \(or name it"):
         FrankMocapMethod.create(MethodOptions(device="cpu"))
     (tmp_path / "extra_data" / "smpl" / "SMPLX_NEUTRAL.pkl").symlink_to(weights / "SMPLX_NEUTRAL.pkl")
-    assert missing() == ""
+    assert missing(MethodOptions()) == ""
     predictions = predict(
         FrankMocapMethod.create(MethodOptions(device="cpu")), [Hand("a", (9, 9, 90, 80), True)], image
     )
@@ -322,7 +322,7 @@ def test_without_any_file_the_first_one_is_named_with_what_to_type(tmp_path, mon
     monkeypatch.chdir(tmp_path)
     with pytest.raises(MissingRequirementError, match=r"needs pose_shape_best.pth: type hint fetch frankmocap"):
         FrankMocapMethod.create(MethodOptions(device="cpu"))
-    assert missing().endswith("SMPLX_NEUTRAL.pkl; --weights random needs none")
+    assert missing(MethodOptions()).endswith("SMPLX_NEUTRAL.pkl; --weights random needs none")
 
 
 def test_weights_that_do_not_fit_say_what_does_not(weights, tmp_path):

@@ -223,7 +223,7 @@ def options(path, **others):
 def test_both_formats_are_the_same_network(released, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     one, two = (HandOccNetNoParam.create(options(released / name)) for name in ("legacy.pth.tar", "zip.pth.tar"))
-    for (key, a), b in zip(one._network.state_dict().items(), two._network.state_dict().values(), strict=True):
+    for (key, a), b in zip(one.network.state_dict().items(), two.network.state_dict().values(), strict=True):
         assert torch.equal(a, b), key
     assert one.fingerprint["mano_sha256"] == two.fingerprint["mano_sha256"]
     assert one.card.parameters == 39_319_352
@@ -268,10 +268,10 @@ def test_weights_are_found_where_users_have_them(released, tmp_path, monkeypatch
     said = r"needs its weights: download snapshot_demo.pth.tar from https://drive.google.com/\S+ and put it into \S+"
     with pytest.raises(MissingRequirementError, match=f"handoccnet-noparam {said}"):
         HandOccNetNoParam.create(MethodOptions(device="cpu"))
-    assert missing()
+    assert missing(MethodOptions())
     (tmp_path / "demo").mkdir()
     (tmp_path / "demo" / "snapshot_demo.pth.tar").symlink_to(released / "zip.pth.tar")
-    assert missing() == ""
+    assert missing(MethodOptions()) == ""
     assert HandOccNetNoParam.create(MethodOptions(device="cpu")).card.note == ""
 
 

@@ -219,7 +219,7 @@ def test_the_demonstrations_move_the_wrist_to_the_origin_first(rest):
     training, demo = (HandReader(net, rest, kind).eval()(crops) for kind in ("training", "demo"))
     cam = net.eval()(torch.zeros(2, 3, 224, 224), rest.template).cam
     assert torch.equal(training.keypoints_3d, demo.keypoints_3d)
-    moved = training.points - demo.points
+    moved = training.keypoints_2d - demo.keypoints_2d
     torch.testing.assert_close(moved, moved[:, :1].expand_as(moved))
     # The camera is nearly the same for any picture.
     torch.testing.assert_close(moved[:, 0], cam[:, :1] * training.keypoints_3d[:, 0, :2] / 2, rtol=0.1, atol=1e-3)
@@ -360,7 +360,7 @@ def test_released_files_load_with_or_without_what_is_not_used(name, with_unused,
     crops = torch.randint(0, 256, (1, 224, 224, 3), generator=torch.Generator().manual_seed(0)).float()
     ours = parts.network.eval()(crops)
     expected = HandReader(network(rest, name), rest).eval()(crops)
-    assert torch.equal(ours.points, expected.points)
+    assert torch.equal(ours.keypoints_2d, expected.keypoints_2d)
     assert not any("embeddings.word" in key or "classifier" in key for key, _ in parts.network.named_parameters())
 
 
@@ -390,7 +390,7 @@ def test_what_is_missing_is_said_one_after_the_other(name, nowhere, hint_home, r
     options, about = MethodOptions(device="cpu"), Metro if name == "metro" else MeshGraphormer
     with pytest.raises(MissingRequirementError, match=f"type hint fetch {name}, or put https://datarelease"):
         create(name, options)
-    assert "mano.is.tue.mpg.de" in about.missing()
+    assert "mano.is.tue.mpg.de" in about.missing(MethodOptions())
     released_file(hint_home / name / about.WEIGHTS.names[0], rest, name)
     with pytest.raises(MissingRequirementError, match=r"mano_downsampling\.npz: type hint fetch metro-downsampling"):
         create(name, options)
@@ -399,7 +399,7 @@ def test_what_is_missing_is_said_one_after_the_other(name, nowhere, hint_home, r
         create(name, options)
     (hint_home / "mano").mkdir()
     write_mano_npz(procedural_hand(), hint_home / "mano" / "MANO_RIGHT.pkl")
-    assert about.missing() == ""
+    assert about.missing(MethodOptions()) == ""
 
 
 def refused(nowhere, topology, name, path):

@@ -28,12 +28,12 @@ from hint.fetch import receipt, receipt_path
 from hint.mano.read import installed_mano, missing_mano
 from hint.methods import mediapipe
 from hint.methods.mmpose import card as mmpose
+from hint.methods.table import official_files
 from hint.provenance import PACKAGES, installed_version
-from hint.requirements import pip_command
+from hint.requirements import DISTRIBUTION, pip_command
 
 State = Literal["ok", "missing", "problem"]
 
-DISTRIBUTION = "hint-toolkit"
 #: Names a folder of HInt data besides ``<home>/data``.
 DATA_VARIABLE = "HINT_DATA"
 
@@ -143,7 +143,7 @@ def _packages() -> Iterator[Finding]:
         wanted = requirements()
     except metadata.PackageNotFoundError:
         detail = "the packages are here, the distribution is not installed: versions cannot be checked"
-        yield Finding("packages", DISTRIBUTION, "problem", detail, "pip install -e . in the folder of the toolkit")
+        yield Finding("packages", DISTRIBUTION, "problem", detail, pip_command())
         return
     absent = {extra for extra, name in _WITHOUT_DEPENDENCIES.items() if installed_version(name) is None}
     for requirement in wanted:
@@ -158,7 +158,7 @@ def _packages() -> Iterator[Finding]:
 def _package(declared: Declared) -> Finding:
     version = installed_version(declared.name)
     if version is None:
-        command = pip_command(declared.extra) if declared.extra else f"pip install {DISTRIBUTION}"
+        command = pip_command(declared.extra) if declared.extra else f"pip install '{declared.requirement}'"
         state: State = "missing" if declared.extra else "problem"
         return Finding("packages", declared.name, state, "not installed", command)
     return _checked(declared.requirement, declared.name, version)
@@ -249,8 +249,19 @@ def _files() -> Iterator[Finding]:
     yield _hamer()
     for path in sorted((settings.home() / "weights").glob("*.safetensors")):
         yield Finding("files", path.name, "ok", f"{path}, {_size(path.stat().st_size)}")
+    for file in official_files():
+        yield _file(file.names[0], file.installed(), file.folder, file.advice())
+    for preset in mmpose.PRESETS:
+        path = mmpose.weights_path(preset)
+        yield _file(path.name, path if path.is_file() else None, "weights", f"hint fetch {preset}")
     yield _mano()
     yield _data()
+
+
+def _file(name: str, path: Path | None, folder: str, advice: str) -> Finding:
+    if path is None:
+        return Finding("files", name, "missing", f"not in {settings.home() / folder}", advice)
+    return Finding("files", name, "ok", f"{path}, {_size(path.stat().st_size)}")
 
 
 def _hamer() -> Finding:

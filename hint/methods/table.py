@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from hint.errors import InputError, MissingRequirementError, UnknownNameError
+from hint.methods.official_file import OfficialFile
 from hint.requirements import DISTRIBUTION, pip_command
 from hint.types import HandLabels, Method, MethodCard, MethodOptions
 
@@ -182,6 +183,12 @@ def list_methods() -> list[MethodEntry]:
             is_taken = name in BUILT_IN or place > 0
             rows.append(_taken_row(entry_point, holder) if is_taken else _plugin_row(entry_point))
     return rows
+
+
+def official_files() -> list[OfficialFile]:
+    """Return the files that methods of the toolkit read as their authors distribute them, each once."""
+    files = [file for entry in BUILT_IN.values() for file in getattr(_load(entry.about), "FILES", ())]
+    return list(dict.fromkeys(files))
 
 
 def _labels(given: HandLabels | Path | str | None, **reading: str) -> HandLabels | None:

@@ -318,11 +318,13 @@ def test_files_are_found_where_users_have_them(weights, tmp_path, monkeypatch, h
     assert np.isfinite(predictions.keypoints_2d).all()
 
 
-def test_without_any_file_the_first_one_is_named_with_what_to_type(tmp_path, monkeypatch):
+def test_without_any_file_all_are_named_with_what_to_type(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(MissingRequirementError, match=r"needs pose_shape_best.pth: type hint fetch frankmocap"):
+    with pytest.raises(MissingRequirementError, match=r"needs pose_shape_best.pth: hint fetch frankmocap"):
         FrankMocapMethod.create(MethodOptions(device="cpu"))
-    assert missing(MethodOptions()).endswith("SMPLX_NEUTRAL.pkl; --weights random needs none")
+    lacking = missing(MethodOptions())
+    assert all(name in lacking for name in ("SMPLX_HAND_INFO.pkl", "mean_mano_params.pkl", "SMPLX_NEUTRAL.pkl"))
+    assert missing(MethodOptions(weights="random")) == ""
 
 
 def test_weights_that_do_not_fit_say_what_does_not(weights, tmp_path):

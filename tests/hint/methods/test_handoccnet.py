@@ -265,8 +265,8 @@ def test_the_hand_inside_is_the_hand():
 
 def test_weights_are_found_where_users_have_them(released, tmp_path, monkeypatch, hint_home):
     monkeypatch.chdir(tmp_path)
-    said = r"needs its weights: download snapshot_demo.pth.tar from https://drive.google.com/\S+ and put it into \S+"
-    with pytest.raises(MissingRequirementError, match=f"handoccnet-noparam {said}"):
+    advice = r"needs snapshot_demo.pth.tar: download .* from https://drive.google.com/\S+ and put it into \S+"
+    with pytest.raises(MissingRequirementError, match=f"handoccnet-noparam {advice}"):
         HandOccNetNoParam.create(MethodOptions(device="cpu"))
     assert missing(MethodOptions())
     (tmp_path / "demo").mkdir()

@@ -21,6 +21,7 @@ from hint.methods.mmpose import card
 from hint.methods.mmpose.card import DEFAULT_PRESET, PRESETS, missing_parts, weights_path
 from hint.methods.mmpose.checkpoint import read_state
 from hint.methods.selftest import selftest
+from hint.requirements import wheels_command
 from hint.types import Hand, MethodOptions
 
 SEED = 3
@@ -120,7 +121,7 @@ def test_a_batch_over_pictures_is_what_mmpose_says_one_by_one(preset: str, flip_
     keypoints, scores = ours(method, hands)
     expected, expected_scores = one_by_one(theirs(PRESETS[preset].config, flip_test), hands)
     assert np.array_equal(keypoints, expected.astype(np.float32))
-    np.testing.assert_allclose(scores, expected_scores, atol=2e-5)
+    np.testing.assert_allclose(scores, expected_scores, atol=2e-5, rtol=1e-5)
     assert np.ptp(keypoints, axis=(0, 1)).min() > 50, "points that are all the same would prove nothing"
 
 
@@ -309,7 +310,7 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_missing_weights_are_named_with_what_to_type(preset: str) -> None:
-    with pytest.raises(MissingRequirementError, match=rf"{weights_path(preset)}: hint fetch {preset} ") as raised:
+    with pytest.raises(MissingRequirementError, match=rf"mmpose needs its weights: hint fetch {preset} ") as raised:
         create(preset, weights=None)
     assert raised.value.exit_code == 3
 
@@ -320,7 +321,7 @@ def test_missing_weights_are_named_with_what_to_type(preset: str) -> None:
 @pytest.mark.parametrize(
     ("versions", "words"),
     [
-        ({}, r"needs mmpose 1\.3\.2, mmcv-lite 2\.1\.0, mmengine 0\.10\.7: pip install 'hint-toolkit\[prelabel\]' && "),
+        ({}, r"needs mmpose 1\.3\.2, mmcv-lite 2\.1\.0, mmengine 0\.10\.7: pip install .*\[prelabel\]' && "),
         ({"mmpose": "1.3.2", "mmcv": "2.1.0"}, r"needs mmengine 0\.10\.7: pip install"),
         ({"mmpose": "0.29.0", "mmcv": "2.1.0", "mmengine": "0.10.7"}, r"needs mmpose 1\.3\.2, not 0\.29\.0: pip"),
     ],
@@ -329,14 +330,14 @@ def test_missing_packages_are_one_line(versions: dict[str, str], words: str, mon
     monkeypatch.setattr(card, "installed_version", versions.get)
     with pytest.raises(MissingRequirementError, match=words) as raised:
         create()
-    assert "pip install --no-deps -r requirements-nodeps.txt" in str(raised.value)
+    assert wheels_command() in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
 def test_a_part_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "munkres", None)
     monkeypatch.setattr(card, "_PACKAGES", ("munkres_is_not_there", "numpy"))
-    with pytest.raises(MissingRequirementError, match=r"needs munkres_is_not_there: pip install 'hint-toolkit\[prel"):
+    with pytest.raises(MissingRequirementError, match=r"needs munkres_is_not_there: pip install .*\[prelabel\]"):
         create()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hint.errors import InputError, MissingRequirementError, UnknownNameError
-from hint.methods.table import BUILT_IN, MethodEntry, create, list_methods, names
+from hint.methods.table import BUILT_IN, MethodEntry, create, list_methods, load_method, names
 from hint.types import Method, MethodOptions
 
 PLUGIN = """
@@ -151,3 +151,48 @@ def test_a_plug_in_that_makes_no_method_says_what_it_lacks(install) -> None:
     install("someone", nothing="hint_plugin_of_a_test:NoMethod")
     with pytest.raises(InputError, match="someone makes no method: it needs create"):
         create("nothing", MethodOptions())
+
+
+def test_a_method_is_loaded_by_name_with_settings_as_keywords(make) -> None:
+    method = load_method("oracle-noise", labels=make(), sigma=0.1, seed=3)
+    assert (method.fingerprint["sigma"], method.fingerprint["seed"]) == (0.1, 3)
+    with pytest.raises(UnknownNameError, match="setting of oracle-noise 'sigmaa'"):
+        load_method("oracle-noise", sigmaa=1)
+
+
+def test_labels_may_be_named_by_their_folder(hint_root: Path) -> None:
+    assert load_method("oracle-noise", labels=str(hint_root)).card.needs_labels
+
+
+def test_missing_files_are_reported_before_torch_is_imported(hint_home: Path, tmp_path: Path) -> None:
+    for name, file in (
+        ("hamer", "hint fetch hamer"),
+        ("frankmocap", "pose_shape_best.pth"),
+        ("metro", "MANO_RIGHT.pkl"),
+    ):
+        code = (
+            "import sys\nfrom hint.errors import MissingRequirementError\nfrom hint.methods.table import load_method\n"
+            f"try:\n    load_method({name!r})\nexcept MissingRequirementError as error:\n"
+            "    print('torch' in sys.modules, error)"
+        )
+        shown = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert shown.stdout.startswith("False ")
+        assert file in shown.stdout
+
+
+def test_entries_print_short() -> None:
+    assert repr(row_of("mean-pose")) == "<mean-pose: ready>"
+    assert (row_of("mean-pose").ready, row_of("mean-pose").missing) == (True, "")
+    assert not row_of("hamer").ready
+    assert "hint fetch hamer" in row_of("hamer").missing
+
+
+def test_lists_fit_eighty_columns_and_the_long_one_keeps_commands_whole() -> None:
+    def lines(*options: str) -> list[str]:
+        command = [sys.executable, "-c", "from hint.cli import main; main()", "list", "methods", *options]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+
+    short = lines()
+    assert [line.split()[0] for line in short][: len(BUILT_IN)] == list(BUILT_IN)
+    assert max(map(len, short)) <= 80
+    assert any("hint fetch frankmocap (" in line for line in lines("--verbose"))

@@ -386,13 +386,13 @@ def test_neighbours_come_from_their_folder_where_the_file_lacks_them(nowhere, re
 
 
 @every_method
-def test_what_is_missing_is_said_one_after_the_other(name, nowhere, hint_home, rest, topology):
+def test_what_is_missing_is_named_until_nothing_is(name, nowhere, hint_home, rest, topology):
     options, about = MethodOptions(device="cpu"), Metro if name == "metro" else MeshGraphormer
-    with pytest.raises(MissingRequirementError, match=f"type hint fetch {name}, or put https://datarelease"):
+    with pytest.raises(MissingRequirementError, match=f"hint fetch {name}, or put https://datarelease"):
         create(name, options)
     assert "mano.is.tue.mpg.de" in about.missing(MethodOptions())
-    released_file(hint_home / name / about.WEIGHTS.names[0], rest, name)
-    with pytest.raises(MissingRequirementError, match=r"mano_downsampling\.npz: type hint fetch metro-downsampling"):
+    released_file(hint_home / name / about.FILES[0].names[0], rest, name)
+    with pytest.raises(MissingRequirementError, match=r"mano_downsampling\.npz: hint fetch metro-downsampling"):
         create(name, options)
     official_npz(hint_home / "metro/mano_downsampling.npz", topology)
     with pytest.raises(MissingRequirementError, match=r"MANO_RIGHT\.pkl not found"):

@@ -20,7 +20,7 @@ def doctor(
     deep: Annotated[bool, typer.Option("--deep", help="Also load OpenCV and PyTorch, and look for a GPU.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Say what is installed and found where, what is missing, and what to type."""
+    """Show what is installed, what is missing, and what to type."""
     from dataclasses import asdict
 
     from hint.doctor import examine, has_problem

@@ -33,7 +33,7 @@ class Crop(NamedTuple):
 
     Attributes:
         pixels: (S,S,3) RGB in 0..255, uint8 or float32; left hands mirrored.
-        square: The part of the picture it shows, not mirrored; :func:`hint.crop.to_image` leads back.
+        square: The part of the picture it shows, not mirrored; :func:`hint.crop.to_image` maps back.
     """
 
     pixels: Image | Float
@@ -77,7 +77,7 @@ class Parts:
     Attributes:
         network: Maps crops (N,S,S,3), float32 RGB in 0..255, to a :class:`CropOutput`.
         card: What a reader must know.
-        identity: What tells these weights and auxiliary files from others, for the fingerprint.
+        identity: What identifies the weights and auxiliary files, for the fingerprint.
     """
 
     network: nn.Module
@@ -125,7 +125,7 @@ class CropMethod(ABC, Generic[Output]):
         """Load the method.
 
         Raises:
-            MissingRequirementError: If a file or a GPU that was asked for is missing.
+            MissingRequirementError: If a file or the requested GPU is missing.
             InputError: If a file or a setting cannot be used.
         """
         cls._check(options)

@@ -1,4 +1,4 @@
-"""A file a method reads as its authors distribute it: what it is called, where it may lie, how to get it."""
+"""A file a method reads as its authors distribute it: its name, where it is looked for, how to get it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class OfficialFile:
     Attributes:
         option: What names it: :data:`WEIGHTS`, or a setting of the method.
         names: What it is called, the usual name first.
-        folder: Where it lies below the home folder.
+        folder: Its folder below the home folder.
         official: Where the official repositories keep it, below the working folder.
         get: How to get it; ``{home}`` stands for the home folder.
     """

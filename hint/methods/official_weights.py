@@ -35,10 +35,10 @@ def load_network(
             persistent must not be made here, since it is built without memory.
         path: Weights as released; keys may carry the ``module.`` of DataParallel.
         method: Name of the method, for messages.
-        ignore: Beginnings of keys that may be in the file and are not needed.
+        ignore: Prefixes of keys that may be in the file but are not needed.
 
     Returns:
-        The network, and what tells its weights from others.
+        The network, and what identifies its weights.
 
     Raises:
         InputError: If the file is damaged, or holds the weights of something else.

@@ -1,6 +1,6 @@
 """Twelve drawn hands, made in memory, for the self-test of methods.
 
-Flat drawings are enough to check a contract, and MediaPipe finds a hand in most of them; they say nothing about
+Flat drawings are enough to check a contract, and MediaPipe finds a hand in most of them; they show nothing about
 accuracy.
 """
 
@@ -33,7 +33,7 @@ _SHIFT = 4
 
 @dataclass(frozen=True)
 class SyntheticHand:
-    """A hand, its picture in memory, and where its joints were drawn.
+    """A hand, its picture in memory, and its joints.
 
     Attributes:
         hand: Box, side and id; ``image`` is None.
@@ -93,7 +93,7 @@ def synthetic_hands(*, painted: bool = True) -> list[SyntheticHand]:
 
 
 def synthetic_labels(hands: list[SyntheticHand]) -> HandLabels:
-    """Return the labels of drawn hands, for methods that look at the ground truth."""
+    """Return the labels of drawn hands, for methods that need the ground truth."""
     keypoints = np.stack([drawn.keypoints_2d for drawn in hands])
     sizes = np.array([drawn.picture.shape[1::-1] for drawn in hands])[:, None]
     return HandLabels(

@@ -1,6 +1,6 @@
 """The table of methods: name -> where its class is. Nothing heavy is imported until a method is created.
 
-A package can bring methods of its own through entry points of the group ``hint.methods``:
+A package can add methods through entry points of the group ``hint.methods``:
 
     [project.entry-points."hint.methods"]
     my-method = "my_package.module:MyMethod"
@@ -174,7 +174,7 @@ def names() -> list[str]:
 def list_methods() -> list[MethodEntry]:
     """Describe all methods, without importing torch for those of the toolkit.
 
-    The entry of a plug-in that cannot be loaded, or whose name is taken, says so in its status.
+    A plug-in that cannot be loaded, or whose name is taken, has an entry that says so in its status.
     """
     rows = [_built_in_row(name, entry) for name, entry in BUILT_IN.items()]
     for name, found in sorted(_plugins().items()):

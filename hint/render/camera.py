@@ -1,7 +1,7 @@
-"""The pinhole camera of a picture, and the two cameras that methods which look at crops are drawn with.
+"""The pinhole camera of a picture, and the two cameras for drawing the hands of methods that work on crops.
 
 Pixel (i, j) of a picture is the colour at coordinates x = j, y = i. Points are in metres in camera axes: x right,
-y down, z forward. Methods say where a hand is relative to the camera by ``cam_t``; it is to be added to their vertices.
+y down, z forward. Methods place a hand in front of the camera by ``cam_t``, which is added to its vertices.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Camera:
         return projected
 
     def mirrored(self) -> Camera:
-        """Return the camera that sees a world of negated x as this picture turned over."""
+        """Return the camera that sees a world of negated x as this picture mirrored."""
         return replace(self, centre=(self.width - 1 - self.centre[0], self.centre[1]))
 
     def contains(self, pixels: ArrayLike) -> NDArray[np.bool_]:
@@ -90,9 +90,9 @@ class Camera:
 
 
 def crop_camera(square: Square, width: int, height: int, focal_length: float = FOCAL_LENGTH) -> Camera:
-    """Return the camera of a crop, seen in the whole picture: pixels are those the method's keypoints are scored at.
+    """Return the camera of a crop in the whole picture: it projects to the keypoints that are scored.
 
-    Depths of two hands that were looked at in two crops do not compare; :func:`full_frame_translation` makes them.
+    Depths of hands from different crops are not comparable; :func:`full_frame_translation` makes them so.
 
     Args:
         square: Centre and side of what the crop shows, px of the picture.
@@ -120,7 +120,7 @@ def full_frame_translation(
     """Return where a hand is in front of the whole picture's camera, from where it is in front of its crop's.
 
     Args:
-        cam_t: (3,) metres; for left hands x is negated already, as their vertices are.
+        cam_t: (3,) metres; for left hands x is negated already, like that of their vertices.
         square: Centre and side of what the crop shows, px of the picture.
         camera: The whole picture's camera.
         focal_length: Of the crop's camera, px of a crop of 256.

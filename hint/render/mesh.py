@@ -23,7 +23,7 @@ RIGHT_COLOUR, LEFT_COLOUR = (110, 182, 255), (255, 205, 60)
 #: Samples of a pixel along each axis.
 SAMPLES = 2
 
-#: Samples that are shaded at a time: what is needed for that stays in the cache.
+#: Samples that are shaded at a time, so that the data stays in the cache.
 _BATCH = 1 << 14
 
 #: Light from the camera, a little from above, and what reaches surfaces that are turned away from it.
@@ -43,7 +43,7 @@ class Mesh:
         colour: RGB.
 
     Raises:
-        InputError: If shapes are wrong, vertices are not finite, or faces name vertices that are not there.
+        InputError: If shapes are wrong, vertices are not finite, or faces refer to vertices that do not exist.
     """
 
     vertices: Double
@@ -57,7 +57,7 @@ class Mesh:
         if len(lost):
             raise InputError(f"vertices of a mesh are not finite: {some_ids(map(str, lost))}")
         if self.faces.size and not (self.faces.min() >= 0 and self.faces.max() < len(self.vertices)):
-            raise InputError(f"faces of a mesh name vertices beyond its {len(self.vertices)}")
+            raise InputError(f"faces of a mesh refer to vertices beyond its {len(self.vertices)}")
 
 
 def _rows_of_three(values: ArrayLike, dtype: Any, name: str) -> Any:
@@ -74,7 +74,7 @@ def hand_mesh(
 
     Args:
         vertices: (V,3) metres, camera axes: ``cam_t`` is added, and x of left hands is negated.
-        faces: (F,3) triangles of the right hand; those of a left hand are turned over here.
+        faces: (F,3) triangles of the right hand; those of a left hand are reversed here.
         is_right: Side.
         colour: RGB; None for that of its side.
     """
@@ -98,7 +98,7 @@ class MeshPicture(NamedTuple):
     def over(self, image: Image, opacity: float = 1.0) -> Image:
         """Return a copy of a picture (H,W,3) with the mesh laid over it; opacity 0..1."""
         if image.shape != (*self.rgba.shape[:2], 3):
-            raise InputError(f"a picture of shape {image.shape} under a mesh drawn for {self.rgba.shape[:2]}")
+            raise InputError(f"the picture has shape {image.shape}, the mesh was drawn for {self.rgba.shape[:2]}")
         laid = image.copy()
         y, x = np.nonzero(self.rgba[..., 3])
         above = self.rgba[y, x].astype(np.float32)
@@ -108,7 +108,7 @@ class MeshPicture(NamedTuple):
 
 
 def render_mesh(meshes: Mesh | Sequence[Mesh], camera: Camera, samples: int = SAMPLES) -> MeshPicture:
-    """Draw meshes; of several the nearest is seen, pixel by pixel.
+    """Draw meshes, nearer ones in front.
 
     Triangles that reach behind the camera are left out. Triangles are lit on both sides.
 

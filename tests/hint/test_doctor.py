@@ -152,7 +152,7 @@ def test_version_outside_its_bounds(distributions: Path) -> None:
     install(distributions, "numpy", "1.26.4")
     opencv, numpy = named("opencv-python-headless"), named("numpy")
     assert (opencv.state, numpy.state) == ("problem", "problem")
-    assert numpy.detail == "1.26.4, the toolkit asks for numpy>=2.2"
+    assert numpy.detail == "1.26.4, the toolkit needs numpy>=2.2"
     assert numpy.advice == "pip install 'numpy>=2.2'"
 
 

@@ -116,7 +116,7 @@ def test_a_left_hand_is_refused(hand, pickled):
 def test_missing_and_misshaped_arrays_are_named(hand, pickled):
     content = official(hand)
     del content["posedirs"], content["f"]
-    with pytest.raises(InputError, match="lacks f, posedirs"):
+    with pytest.raises(InputError, match="has no f, posedirs"):
         read_mano(pickled(content))
     with pytest.raises(InputError, match=r"v_template has shape \(777, 3\)"):
         read_mano(pickled(official(hand) | {"v_template": hand.v_template[:777]}))
@@ -191,7 +191,7 @@ def test_a_hand_comes_out_of_a_checkpoint(hand):
 def test_an_incomplete_hand_in_a_checkpoint_is_refused(hand):
     stored = embedded(hand)
     del stored["lbs_weights"]
-    with pytest.raises(InputError, match=r"lack 'lbs_weights'; name MANO_RIGHT\.pkl with --mano"):
+    with pytest.raises(InputError, match=r"have no 'lbs_weights'; name MANO_RIGHT\.pkl with --mano"):
         from_embedded(stored, "weights")
 
 

@@ -167,7 +167,7 @@ def test_half_of_safetensors_is_one_line(tmp_path, kept):
         (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         (b"\x1f\x8b\x08\x00" + bytes(300), "unpack it"),
         (b"hello", "no PyTorch or safetensors file"),
-        (b"PK\x03\x04" + bytes(300), "cut short at 304 bytes"),
+        (b"PK\x03\x04" + bytes(300), "truncated at 304 bytes"),
     ],
 )
 def test_what_is_no_checkpoint_is_one_line(tmp_path, content, said):
@@ -181,7 +181,7 @@ def test_what_is_no_checkpoint_is_one_line(tmp_path, content, said):
 def test_other_zip_files_are_one_line(tmp_path):
     with zipfile.ZipFile(tmp_path / "w.zip", "w") as archive:
         archive.writestr("a.txt", "a")
-    with pytest.raises(InputError, match="no PyTorch file"):
+    with pytest.raises(InputError, match="not a PyTorch file"):
         read_checkpoint(tmp_path / "w.zip")
 
 

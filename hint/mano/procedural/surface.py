@@ -2,7 +2,7 @@
 
 The palm is a tube of 13 rings of 20 vertices. It ends in four openings of 8 vertices that share their sides (the webs),
 and has one opening of 10 on the thumb's side; every digit is a tube closed by one tip vertex. Sixteen vertices at the
-wrist stay open. That makes 778 vertices and 1538 triangles whatever the hand's proportions.
+wrist stay open. That makes 778 vertices and 1538 triangles for any proportions.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What FrankMocap's hand module is and where its files lie; cheap to import."""
+"""Card and files of FrankMocap's hand module; cheap to import."""
 
 from __future__ import annotations
 

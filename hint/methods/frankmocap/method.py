@@ -49,7 +49,7 @@ class FrankMocap(nn.Module):
         self.register_buffer("start", start, persistent=False)
 
     def forward(self, crops: Tensor) -> HandOutput:
-        """Look at crops (N,224,224,3), RGB in 0..255."""
+        """Map crops (N,224,224,3), RGB in 0..255, to hands."""
         cam, pose, betas = self.encoder(normalise(crops), self.start).split((CAM, POSE, N_PARAMS - CAM - POSE), 1)
         posed = self.hand(pose, betas)
         return HandOutput(project(posed.joints, cam), posed.joints, posed.vertices)

@@ -1,4 +1,4 @@
-"""What HaMeR is and where its weights lie; cheap to import."""
+"""HaMeR's card and weights; cheap to import."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def installed_weights() -> Path | None:
 
 
 def missing_weights() -> str:
-    """Tell that the released weights are missing and what to type, "" where they are there."""
+    """Return what to type to get the released weights, "" if they are installed."""
     if installed_weights():
         return ""
     return "needs its weights: hint fetch hamer (or name them with --weights; hamer-tiny comes with the toolkit)"

@@ -1,4 +1,4 @@
-"""Get a network and a hand: from files, or random ones that look like a hand."""
+"""Load a network and a hand from files, or make random ones that look like a hand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BESIDE = ("discriminator.", "mano.", "initialized")
 
 RELEASED_SHA256 = next(m.sha256 for m in ASSETS["hamer"].members if m.keep_as == "weights/hamer.ckpt")
 
-#: Metadata of weights that were trained with the hand without licence: "procedural".
+#: Metadata of weights that were trained with the licence-free hand: "procedural".
 MANO_KEY = "mano"
 
 #: How far random weights move pose, shape and camera.
@@ -39,7 +39,7 @@ def build(checkpoint: Checkpoint) -> Hamer:
 
 
 def choose_mano(option: str | None, checkpoint: Checkpoint) -> ManoModel:
-    """Return the hand asked for, else that the weights were trained with, an installed one, or that in their file.
+    """Return the requested hand, else the one of training, an installed one, or the one inside the weights file.
 
     Raises:
         MissingRequirementError: If there is none of them.
@@ -54,7 +54,7 @@ def choose_mano(option: str | None, checkpoint: Checkpoint) -> ManoModel:
 
 
 def random_network(seed: int, config: HamerConfig) -> Hamer:
-    """Make a network with random weights whose answer to any crop is roughly an upright hand in its middle."""
+    """Make a network with random weights whose output for any crop is roughly an upright hand in its middle."""
     network = Hamer(config)
     draw_weights(network, seed, _GAINS)
     network.mano_head.init_hand_pose, network.mano_head.init_cam = upright_hand()
@@ -71,7 +71,7 @@ def upright_hand() -> tuple[Tensor, Tensor]:
 
 
 def is_released(checkpoint: Checkpoint, sha256: str) -> bool:
-    """Tell whether weights are the released ones, as they are or converted; a file name proves nothing.
+    """Return whether weights are the released ones, as they are or converted; a file name proves nothing.
 
     Args:
         checkpoint: Weights read from a file.

@@ -1,4 +1,4 @@
-"""Numbers of fewer bits: faster, and by how much the keypoints move is measured in ``perf/vit_precision.py``."""
+"""Lower precision: faster; ``perf/vit_precision.py`` measures how far the keypoints move."""
 
 from __future__ import annotations
 

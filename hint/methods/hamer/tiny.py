@@ -1,4 +1,4 @@
-"""HaMeR-tiny: what it is and where its weights lie; cheap to import."""
+"""HaMeR-tiny's card and weights; cheap to import."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What HandOccNet is and where its weights lie; cheap to import."""
+"""HandOccNet's cards and files; cheap to import."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def missing(options: MethodOptions) -> str:
 
 
 class Param:
-    """The method that shows its MANO hand."""
+    """The method that returns its MANO joints."""
 
     CARD = _card(
         "handoccnet-param", "param", "Feature pyramid and transformers; MANO joints, laid onto its own 2D joints."
@@ -51,7 +51,7 @@ class Param:
 
 
 class NoParam:
-    """The method that shows the joints of its heat maps."""
+    """The method that returns the joints of its heat maps."""
 
     CARD = _card("handoccnet-noparam", "no param", "Feature pyramid and transformers; the 2D joints of its heat maps.")
     FILES = FILES

@@ -1,4 +1,4 @@
-"""HandOccNet as two methods: one shows the joints of its MANO hand, one those of its heat maps."""
+"""HandOccNet as two methods: one returns the joints of its MANO hand, one those of its heat maps."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _UPRIGHT, _STRAIGHT = (0.0, 1, 0, 0, 0, 1), (1.0, 0, 0, 0, 1, 0)
 
 
 class HandOccNetMethod(CropMethod[HandOutput]):
-    """HandOccNet with its weights loaded; the two methods differ in which points they show."""
+    """HandOccNet with its weights loaded; the two methods differ in the points they return."""
 
     crop_size = CROP_SIZE
     shows_mano: ClassVar[bool]
@@ -64,14 +64,14 @@ class HandOccNetMethod(CropMethod[HandOutput]):
 
 
 class HandOccNetParam(HandOccNetMethod):
-    """HandOccNet that shows the joints of its MANO hand."""
+    """HandOccNet that returns the joints of its MANO hand."""
 
     shows_mano = True
     CARD = Param.CARD
 
 
 class HandOccNetNoParam(HandOccNetMethod):
-    """HandOccNet that shows the joints of its heat maps."""
+    """HandOccNet that returns the joints of its heat maps."""
 
     shows_mano = False
     CARD = NoParam.CARD
@@ -88,7 +88,7 @@ def random_network(seed: int) -> HandOccNet:
 
 
 def _choose_mano(option: str | None, checkpoint: Checkpoint) -> ManoModel:
-    """Return the hand that was asked for, else an installed MANO file, else the arrays in the weights file."""
+    """Return the requested hand, else an installed MANO file, else the arrays in the weights file."""
     if option is not None or installed_mano():
         return find_mano(option)
     stored = checkpoint.under(MANO_PREFIX)

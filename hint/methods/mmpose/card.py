@@ -1,4 +1,4 @@
-"""What the models of MMPose are and where their weights lie; cheap to import."""
+"""Card, presets and weights of MMPose's models; cheap to import."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CARD = MethodCard(
     weights_licence="Apache-2.0; the training pictures keep their own terms",
 )
 
-#: Distributions that are installed without what they declare, and the versions the toolkit was tried with.
+#: Distributions that are installed without their dependencies, and the versions the toolkit is tested with.
 PARTS = {"mmpose": "1.3.2", "mmcv-lite": "2.1.0", "mmengine": "0.10.7"}
 
 #: What they need at run time, as import names; the extra ``prelabel`` brings it.
@@ -67,7 +67,7 @@ DEFAULT_PRESET = "rtmpose-m-hand5"
 
 
 def weights_path(preset: str) -> Path:
-    """Return where the published weights of a model lie once they were fetched."""
+    """Return where the published weights of a model are once fetched."""
     return settings.home() / "weights" / f"{preset}.pth"
 
 

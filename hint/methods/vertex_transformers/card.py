@@ -1,4 +1,4 @@
-"""What METRO and Mesh Graphormer are and where their files lie; cheap to import."""
+"""Cards and files of METRO and Mesh Graphormer; cheap to import."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hint.methods.official_file import WEIGHTS, OfficialFile, missing_files
 from hint.requirements import missing_packages
 from hint.types import MethodCard, MethodOptions
 
-#: Settings of both: the sampled vertices, what is projected. Only Mesh Graphormer looks at neighbours.
+#: Settings of both: the sampled vertices, what is projected. Only Mesh Graphormer uses neighbours.
 DOWNSAMPLING, PROJECTION, ADJACENCY = "downsampling", "projection", "adjacency"
 
 _LICENCE = "MIT, that of the official repository, which names no others; MANO, which both need, is non-commercial"

@@ -1,4 +1,4 @@
-"""Get a network and its hand: from files, or random ones that look like a hand."""
+"""Load a network and its hand from files, or make random ones that look like a hand."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Release:
 
 
 def from_files(release: Release, options: MethodOptions) -> Parts:
-    """Load the released weights; small files first, so that a missing one shows at once.
+    """Load the released weights; small files first, so that a missing one is reported at once.
 
     Raises:
         MissingRequirementError: If weights, MANO or the choice of vertices is missing.
@@ -66,9 +66,9 @@ def from_files(release: Release, options: MethodOptions) -> Parts:
 
 
 def random(release: Release, options: MethodOptions) -> Parts:
-    """Make a small network whose answer to any crop is roughly an upright hand in its middle.
+    """Make a small network whose output for any crop is roughly an upright hand in its middle.
 
-    Any hand will do, and any vertices of it that lie far apart; nothing official is needed.
+    Any hand works, with any vertices that are far apart; nothing official is needed.
     """
     sizes = tiny(is_graph=release.sizes.is_graph)
     mano = find_mano(options.mano or "procedural")
@@ -118,7 +118,7 @@ def _nearest(vertices: Tensor, sampled: Tensor) -> Tensor:
 
 
 def _official_topology(options: MethodOptions, name: str, sizes: Sizes) -> Topology:
-    """Return the vertices the released weights know, and their neighbours where they are looked at."""
+    """Return the vertices of the released weights, and their neighbours where the network uses them."""
     path = SAMPLING.find(options, name)
     topology = read_topology(path)
     if not sizes.is_graph:
@@ -127,7 +127,7 @@ def _official_topology(options: MethodOptions, name: str, sizes: Sizes) -> Topol
         return replace(topology, adjacency=read_adjacency(Path(options.extra[ADJACENCY]).expanduser()))
     if topology.adjacency is None:
         raise InputError(
-            f"{path}: lacks A, the neighbours of the vertices; name their folder with --set {ADJACENCY}=DIR"
+            f"{path}: has no A, the neighbours of the vertices; name their folder with --set {ADJACENCY}=DIR"
         )
     return topology
 

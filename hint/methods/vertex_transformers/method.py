@@ -22,15 +22,15 @@ from hint.methods.vertex_transformers.load import Release, from_files, random
 from hint.methods.vertex_transformers.sizes import MESH_GRAPHORMER, METRO
 from hint.types import Hand, Image, MethodOptions
 
-#: How much larger than the longest side of the box the native crop is. Our definition: the authors take pictures that
-#: are cropped already, and say no factor; in those of FreiHAND, which they trained on, a hand covers two thirds.
+#: How much larger than the longest side of the box the native crop is. Our definition: the authors start from
+#: cropped pictures and give no factor; in those of FreiHAND, their training data, a hand covers two thirds.
 BOX_FACTOR = 1.5
 
 CROP_SIZE = 224
 
 
 class _VertexTransformerMethod(CropMethod[HandOutput]):
-    """What both do."""
+    """What both share."""
 
     crop_size = CROP_SIZE
     settings: ClassVar[tuple[str, ...]] = (DOWNSAMPLING, PROJECTION)
@@ -45,10 +45,10 @@ class _VertexTransformerMethod(CropMethod[HandOutput]):
         return (random if options.weights == RANDOM else from_files)(cls.release, options)
 
     def own_crop(self, hand: Hand, image: Image) -> Crop:
-        """Cut a square out that a hand covers as in the training pictures, see :data:`BOX_FACTOR`.
+        """Cut a square that a hand fills as in the training pictures, see :data:`BOX_FACTOR`.
 
-        Pictures that shrink to less than half are blurred before, in place of the anti-aliased resize of the released
-        demonstrations; less of it changes little, and in theirs, which have the right size already, nothing.
+        Pictures that shrink to less than half are blurred first, in place of the anti-aliased resize of the released
+        demonstrations.
         """
         square = box_to_square(hand.box_xyxy, BOX_FACTOR)
         return Crop(crop_blurred(image, square, mirror=not hand.is_right, crop_size=CROP_SIZE), square)

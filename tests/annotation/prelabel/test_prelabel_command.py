@@ -303,7 +303,7 @@ ERRORS = {
     "unknown method": (["--method", "mmpos"], 2, "did you mean mmpose"),
     "shard": (["--method", "box-centre", "--shard", "3/2"], 2, "write number/count"),
     "setting": (["--method", "mmpose", "--set", "flip"], 2, "write key=value"),
-    "control": (["--method", "oracle-noise"], 2, "looks at the ground truth"),
+    "control": (["--method", "oracle-noise"], 2, "needs the ground truth"),
     "calibration": (["--method", "box-centre", "--calibration", "no.toml"], 2, "no.toml: No such file"),
     "weights": (["--method", "mmpose"], 3, "hint fetch rtmpose-m-hand5"),
 }

@@ -337,7 +337,7 @@ def test_weights_that_do_not_fit_say_what_does_not(weights, tmp_path):
     assert "missing: feat_encoder.1.bias" in str(caught.value)
     assert "regressor.0.weight (61, 100) for (61, 1085)" in str(caught.value)
     (tmp_path / "half.pth").write_bytes((weights / "zip.pth").read_bytes()[:1_000_000])
-    with pytest.raises(InputError, match="cut short at 1000000 bytes; download or copy it again"):
+    with pytest.raises(InputError, match="truncated at 1000000 bytes; download or copy it again"):
         FrankMocapMethod.create(replace(named(weights), weights=str(tmp_path / "half.pth")))
     torch.save({"module.regressor.hand_regHead.betas": torch.ones(21, 1)}, tmp_path / "handoccnet.pth")
     with pytest.raises(InputError, match=r"weights of handoccnet-param or .*, not of frankmocap; type: --method"):

@@ -255,7 +255,7 @@ def test_the_hand_inside_is_the_hand():
             atol=1e-6,
             err_msg=name,
         )
-    with pytest.raises(InputError, match=r"MANO arrays lack 'lbs_weights'; name MANO_RIGHT.pkl with --mano"):
+    with pytest.raises(InputError, match=r"MANO arrays have no 'lbs_weights'; name MANO_RIGHT.pkl with --mano"):
         embedded_mano({k: v for k, v in manopth_arrays(model).items() if k != "th_weights"}, "w")
     left = manopth_arrays(model)
     left["th_v_template"] = left["th_v_template"] * torch.tensor([-1.0, 1, 1])

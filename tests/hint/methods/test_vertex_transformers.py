@@ -322,7 +322,7 @@ def broken(kind, path, topology):
     [
         ("half", "not a whole mano_downsampling.npz"),
         ("text", "not a whole mano_downsampling.npz"),
-        ("lacks", "lacks D; the file is called mano_downsampling.npz"),
+        ("lacks", "has no D; the file is called mano_downsampling.npz"),
         ("shape", r"D has shape \(195, 431\), that of a hand \(195, 778\)"),
         ("member", "not a whole mano_downsampling.npz"),
         ("values", "not a whole mano_downsampling.npz"),
@@ -343,7 +343,7 @@ def test_damaged_adjacencies_are_refused(tmp_path, topology):
     with pytest.raises(InputError, match="not the adjacency of 195 vertices"):
         read_adjacency(folder)
     (folder / "mano_195_adjmat_values.pt").write_bytes(b"PK\x03\x04half")
-    with pytest.raises(InputError, match="damaged or no tensor"):
+    with pytest.raises(InputError, match="damaged or not a tensor"):
         read_adjacency(folder)
 
 
@@ -438,6 +438,6 @@ def test_half_a_download_is_refused(nowhere, rest, topology):
     whole = released_file(nowhere / "whole.bin", rest).read_bytes()
     (nowhere / "half.bin").write_bytes(whole[: len(whole) // 2])
     said = refused(nowhere, topology, "metro", nowhere / "half.bin")
-    assert "cut short at" in said
+    assert "truncated at" in said
     assert "download or copy it again" in said
     assert "no such file" in refused(nowhere, topology, "metro", nowhere / "absent.bin")

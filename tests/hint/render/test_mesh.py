@@ -209,7 +209,7 @@ def test_what_cannot_be_drawn_is_refused() -> None:
         Mesh(mesh.vertices[:700], mesh.faces, WHITE)
     with pytest.raises(InputError, match=r"shape \(778, 2\)"):
         Mesh(mesh.vertices[:, :2], mesh.faces, WHITE)
-    with pytest.raises(InputError, match="under a mesh"):
+    with pytest.raises(InputError, match="the mesh was drawn for"):
         render_mesh(mesh, CAMERA).over(np.zeros((10, 10, 3), np.uint8))
 
 

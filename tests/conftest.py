@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Generator
 from pathlib import Path
 from types import ModuleType
@@ -46,6 +47,21 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"a parity test may not skip in CI: {call.excinfo.value if call.excinfo else ''}"
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was skipped and why, a line per reason."""
+    skipped = Counter(_reason(report) for report in terminalreporter.stats.get("skipped", ()))
+    terminalreporter.section("skipped")
+    for reason, count in sorted(skipped.items()):
+        terminalreporter.line(f"{count:5}  {reason}")
+    if not skipped:
+        terminalreporter.line("    0  every test ran")
+
+
+def _reason(report: pytest.TestReport) -> str:
+    text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return text.removeprefix("Skipped: ")
 
 
 @pytest.fixture(scope="session")

@@ -166,7 +166,7 @@ def test_half_of_safetensors_is_one_line(tmp_path, kept):
         (b"<!DOCTYPE html><html>", "web page"),
         (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         (b"\x1f\x8b\x08\x00" + bytes(300), "unpack it"),
-        (b"hello", "no PyTorch or safetensors file"),
+        (b"hello", "not a PyTorch or safetensors file"),
         (b"PK\x03\x04" + bytes(300), "truncated at 304 bytes"),
     ],
 )

@@ -90,7 +90,16 @@ def test_damaged_files_are_faults_and_never_stop_the_check(hand: HandFiles) -> N
     assert kinds >= {"label", "picture", "cut picture"}
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, f'[{{"bbox": [[1, 2, {"9" * 400}, 4]]}}]', "\xff", "null", "[{}]"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("[" * 100_000, id="100,000 brackets"),
+        pytest.param(f'[{{"bbox": [[1, 2, {"9" * 400}, 4]]}}]', id="number beyond floats"),
+        pytest.param("\xff", id="not JSON"),
+        pytest.param("null", id="null"),
+        pytest.param("[{}]", id="no keys"),
+    ],
+)
 def test_odd_json_is_refused_with_a_reason(text: str, tmp_path: Path) -> None:
     path = tmp_path / "a_l.json"
     path.write_bytes(text.encode("latin-1"))

@@ -176,10 +176,10 @@ def test_broken_hands_are_left_out_and_named(tmp_path: Path, reason: str, capsys
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"garbage", "not a whole pickle"),
-        (pickle.dumps([hand()])[:-9], "not a whole pickle"),
-        (pickle.dumps({"no": "list"}), "no list of hands"),
-        (pickle.dumps([Evil()]), "never needs"),
+        pytest.param(b"garbage", "not a whole pickle", id="garbage"),
+        pytest.param(pickle.dumps([hand()])[:-9], "not a whole pickle", id="cut short"),
+        pytest.param(pickle.dumps({"no": "list"}), "no list of hands", id="not a list"),
+        pytest.param(pickle.dumps([Evil()]), "never needs", id="code"),
     ],
 )
 def test_broken_truth_is_left_out_and_named(tmp_path: Path, content: bytes, reason: str) -> None:

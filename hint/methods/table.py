@@ -176,13 +176,13 @@ def list_methods() -> list[MethodEntry]:
 
     A plug-in that cannot be loaded, or whose name is taken, has an entry that says so in its status.
     """
-    rows = [_built_in_row(name, entry) for name, entry in BUILT_IN.items()]
+    entries = [_built_in_entry(name, built_in) for name, built_in in BUILT_IN.items()]
     for name, found in sorted(_plugins().items()):
         holder = "the toolkit" if name in BUILT_IN else _origin(found[0])
         for place, entry_point in enumerate(found):
             is_taken = name in BUILT_IN or place > 0
-            rows.append(_taken_row(entry_point, holder) if is_taken else _plugin_row(entry_point))
-    return rows
+            entries.append(_taken_entry(entry_point, holder) if is_taken else _plugin_entry(entry_point))
+    return entries
 
 
 def official_files() -> list[OfficialFile]:
@@ -235,31 +235,31 @@ def _create_plugin(entry_point: EntryPoint, options: MethodOptions) -> Method:
     return method
 
 
-def _built_in_row(name: str, entry: BuiltIn) -> MethodEntry:
-    return _row(name, _load(entry.about).CARD, _missing(entry, MethodOptions()) or READY, DISTRIBUTION)
+def _built_in_entry(name: str, entry: BuiltIn) -> MethodEntry:
+    return _entry(name, _load(entry.about).CARD, _missing(entry, MethodOptions()) or READY, DISTRIBUTION)
 
 
-def _plugin_row(entry_point: EntryPoint) -> MethodEntry:
+def _plugin_entry(entry_point: EntryPoint) -> MethodEntry:
     try:
         loaded: Any = entry_point.load()
     except Exception as error:
-        return _bare_row(entry_point, _cannot_load(entry_point, error))
+        return _bare_entry(entry_point, _cannot_load(entry_point, error))
     card = getattr(loaded, "CARD", None)
     if isinstance(card, MethodCard):
-        return _row(entry_point.name, card, READY, _origin(entry_point))
-    return _bare_row(entry_point, READY, summary=(loaded.__doc__ or "").strip().partition("\n")[0])
+        return _entry(entry_point.name, card, READY, _origin(entry_point))
+    return _bare_entry(entry_point, READY, summary=(loaded.__doc__ or "").strip().partition("\n")[0])
 
 
-def _taken_row(entry_point: EntryPoint, holder: str) -> MethodEntry:
-    return _bare_row(entry_point, f"not used: the name belongs to {holder}")
+def _taken_entry(entry_point: EntryPoint, holder: str) -> MethodEntry:
+    return _bare_entry(entry_point, f"not used: the name belongs to {holder}")
 
 
-def _bare_row(entry_point: EntryPoint, status: str, summary: str = "") -> MethodEntry:
+def _bare_entry(entry_point: EntryPoint, status: str, summary: str = "") -> MethodEntry:
     card = MethodCard(entry_point.name, title=entry_point.name, summary=summary, code_licence="unknown")
-    return _row(entry_point.name, card, status, _origin(entry_point))
+    return _entry(entry_point.name, card, status, _origin(entry_point))
 
 
-def _row(name: str, card: MethodCard, status: str, origin: str) -> MethodEntry:
+def _entry(name: str, card: MethodCard, status: str, origin: str) -> MethodEntry:
     licence = f"{card.code_licence}; weights {card.weights_licence}" if card.weights_licence else card.code_licence
     return MethodEntry(name, card.title, card.summary, status, licence, origin)
 

@@ -372,14 +372,14 @@ def test_a_left_hand_is_a_right_hand_in_a_mirror(image):
 
 
 @pytest.mark.parametrize(
-    ("extra", "error", "said"),
+    ("extra", "error", "message"),
     [
         ({"crop": "haMer"}, UnknownNameError, "unknown crop of frankmocap 'haMer'; did you mean hamer"),
         ({"smplex": "x"}, UnknownNameError, "unknown setting of frankmocap 'smplex'; did you mean smplx"),
     ],
 )
-def test_settings_that_do_not_exist(extra, error, said):
-    with pytest.raises(error, match=said):
+def test_settings_that_do_not_exist(extra, error, message):
+    with pytest.raises(error, match=message):
         FrankMocapMethod.create(replace(RANDOM, extra=extra))
 
 

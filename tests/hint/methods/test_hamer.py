@@ -166,7 +166,7 @@ def test_the_precision_of_the_rest_of_the_program_is_left_alone():
 
 
 @pytest.mark.parametrize(
-    ("options", "error", "said"),
+    ("options", "error", "message"),
     [
         ({"precision": "int4"}, UnknownNameError, "unknown precision 'int4'"),
         ({"precision": "fp16"}, InputError, "fp16 needs a GPU.*fp32, bf16, bf16-autocast"),
@@ -177,8 +177,8 @@ def test_the_precision_of_the_rest_of_the_program_is_left_alone():
         ({"weights": "nowhere.ckpt"}, InputError, "No such file"),
     ],
 )
-def test_settings_that_do_not_exist(options, error, said):
-    with pytest.raises(error, match=said):
+def test_settings_that_do_not_exist(options, error, message):
+    with pytest.raises(error, match=message):
         HamerMethod.create(MethodOptions(**({"weights": "tiny-random", "device": "cpu"} | options)))
 
 

@@ -328,9 +328,9 @@ def test_a_smaller_crop_is_a_smaller_picture_of_the_same_camera():
     torch.testing.assert_close(px / 128, small.keypoints_2d)
 
 
-@pytest.mark.parametrize(("name", "says"), [("resnet5", "did you mean resnet"), ("vit_tiny_patch16_224", "resnet50")])
-def test_networks_without_feature_maps_are_refused(name, says):
-    with pytest.raises(InputError, match=says):
+@pytest.mark.parametrize(("name", "message"), [("resnet5", "did you mean resnet"), ("vit_tiny_patch16_224", "resnet50")])
+def test_networks_without_feature_maps_are_refused(name, message):
+    with pytest.raises(InputError, match=message):
         backbone_width(name)
 
 

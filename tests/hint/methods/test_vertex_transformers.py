@@ -161,10 +161,10 @@ def test_pairs_on_disk_become_a_record(name, kind, hint_root, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("extra", "says"), [({"projetion": "demo"}, "did you mean projection"), ({"projection": "x"}, "demo")]
+    ("extra", "message"), [({"projetion": "demo"}, "did you mean projection"), ({"projection": "x"}, "demo")]
 )
-def test_unknown_settings_are_refused(extra, says):
-    with pytest.raises(UnknownNameError, match=says):
+def test_unknown_settings_are_refused(extra, message):
+    with pytest.raises(UnknownNameError, match=message):
         MetroMethod.create(replace(RANDOM, extra=extra))
 
 
@@ -318,7 +318,7 @@ def broken(kind, path, topology):
 
 
 @pytest.mark.parametrize(
-    ("kind", "says"),
+    ("kind", "message"),
     [
         ("half", "not a whole mano_downsampling.npz"),
         ("text", "not a whole mano_downsampling.npz"),
@@ -328,8 +328,8 @@ def broken(kind, path, topology):
         ("values", "not a whole mano_downsampling.npz"),
     ],
 )
-def test_damaged_choices_of_vertices_are_refused(kind, says, tmp_path, topology):
-    with pytest.raises(InputError, match=says):
+def test_damaged_choices_of_vertices_are_refused(kind, message, tmp_path, topology):
+    with pytest.raises(InputError, match=message):
         read_topology(broken(kind, tmp_path / "mano_downsampling.npz", topology))
 
 
@@ -421,23 +421,23 @@ def test_weights_of_another_method_or_size_are_refused(nowhere, rest, topology):
         nowhere, topology, "metro", graph
     )
     assert "weights of metro, not of mesh-graphormer" in refused(nowhere, topology, "mesh-graphormer", plain)
-    said = refused(nowhere, topology, "metro", plain)
-    assert "of another shape: backbone.layer1.0.conv1.weight (16, 64, 1, 1) for (64, 64, 1, 1)" in said
-    assert "in all" in said
+    message = refused(nowhere, topology, "metro", plain)
+    assert "of another shape: backbone.layer1.0.conv1.weight (16, 64, 1, 1) for (64, 64, 1, 1)" in message
+    assert "in all" in message
 
 
 def test_other_files_of_the_training_are_refused(nowhere, rest, topology):
     torch.save(network(rest), nowhere / "model.bin")
     torch.save(argparse.Namespace(lr=1e-4), nowhere / "training_args.bin")
     assert "a whole pickled model" in refused(nowhere, topology, "metro", nowhere / "model.bin")
-    said = refused(nowhere, topology, "metro", nowhere / "training_args.bin")
-    assert "holds settings of a training program, not weights" in said
+    message = refused(nowhere, topology, "metro", nowhere / "training_args.bin")
+    assert "holds settings of a training program, not weights" in message
 
 
 def test_half_a_download_is_refused(nowhere, rest, topology):
     whole = released_file(nowhere / "whole.bin", rest).read_bytes()
     (nowhere / "half.bin").write_bytes(whole[: len(whole) // 2])
-    said = refused(nowhere, topology, "metro", nowhere / "half.bin")
-    assert "truncated at" in said
-    assert "download or copy it again" in said
+    message = refused(nowhere, topology, "metro", nowhere / "half.bin")
+    assert "truncated at" in message
+    assert "download or copy it again" in message
     assert "no such file" in refused(nowhere, topology, "metro", nowhere / "absent.bin")

@@ -1,6 +1,6 @@
-"""The result record: what was asked, what happened, what was scored, and how to get it again.
+"""The result record: what was asked for, what happened, what was scored, and how to reproduce it.
 
-Records are files people send each other, so they are checked on the way in and on the way out: no unknown key, no NaN.
+People send records to each other, so they are checked when read and when written: no unknown key, no NaN.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -18,6 +18,9 @@ from benchmark.scores import Curve, EmptyJoints, JointScore, Score
 from hint.errors import InputError
 from hint.files import write_bytes
 from hint.types import HandLabels, MethodCard
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class _Model(BaseModel):
@@ -66,7 +69,7 @@ class Record(_Model):
     """One method on one label set under one protocol.
 
     ``status`` is "complete", "partial" (rows are missing or ``limit`` was given) or "reference" (taken from a paper).
-    ``failures`` says of each picture that could not be used why.
+    ``failures`` gives the reason for each picture that could not be used.
     """
 
     schema_version: Literal["hint-record-1"] = Field(default="hint-record-1", alias="schema")
@@ -95,17 +98,42 @@ class Record(_Model):
         wanted = (subset, visibility, metric, threshold)
         return next((s for s in self.scores if (s.subset, s.visibility, s.metric, s.threshold) == wanted), None)
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return a data frame with a row for each score.
+
+        Raises:
+            MissingRequirementError: If pandas is not installed.
+        """
+        from benchmark.frames import scores_frame
+
+        return scores_frame(self)
+
+    def _repr_html_(self) -> str:
+        from benchmark.notebook import record_html
+
+        return record_html(self)
+
 
 def write_record(path: Path, record: Record) -> None:
     """Write a record atomically."""
     write_bytes(path, record.to_json().encode())
 
 
+def load_record(path: Path | str) -> Record:
+    """Read a record: a record.json, or the folder that holds it.
+
+    Raises:
+        InputError: If the file is absent, not JSON, or not of this schema.
+    """
+    place = Path(path).expanduser()
+    return read_record(place / "record.json" if place.is_dir() else place)
+
+
 def read_record(path: Path) -> Record:
     """Read and check a record.
 
     Raises:
-        InputError: If the file is absent, no JSON, or not of this schema.
+        InputError: If the file is missing, is not JSON, or does not follow this schema.
     """
     try:
         return Record.model_validate(json.loads(path.read_bytes()))
@@ -115,12 +143,12 @@ def read_record(path: Path) -> Record:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise InputError(
-            f"{path} is no record of this version: {where}: {first['msg']} ({error.error_count()} in all)"
+            f"{path} is not a record of this version: {where}: {first['msg']} ({error.error_count()} in all)"
         ) from error
 
 
 def labels_sha256(labels: HandLabels) -> str:
-    """Digest the ground truth, whatever format and order it came in.
+    """Digest the ground truth, independent of its format and order.
 
     Coordinates count to a thousandth of a pixel, so that boxes stored as centre and size agree with corners.
     """

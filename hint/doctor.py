@@ -21,7 +21,6 @@ from typing import Literal
 
 from packaging.requirements import Requirement
 
-import hint
 from hint import settings
 from hint.errors import InputError
 from hint.fetch import receipt, receipt_path
@@ -31,6 +30,7 @@ from hint.methods.mmpose import card as mmpose
 from hint.methods.table import official_files
 from hint.provenance import PACKAGES, installed_version
 from hint.requirements import DISTRIBUTION, pip_command
+from hint.version import __version__
 
 State = Literal["ok", "missing", "problem"]
 
@@ -82,8 +82,8 @@ def has_problem(findings: list[Finding]) -> bool:
 
 def _python() -> Iterator[Finding]:
     yield Finding("python", "python", "ok", f"{platform.python_version()}, {platform.platform()}")
-    base = Path(hint.__file__).resolve().parent.parent
-    yield Finding("python", DISTRIBUTION, "ok", f"{hint.__version__} in {base}")
+    base = Path(__file__).resolve().parent.parent
+    yield Finding("python", DISTRIBUTION, "ok", f"{__version__} in {base}")
     for name in PACKAGES[1:]:
         place = _place(name)
         if place == base:

@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import hint
+from hint.version import __version__
 
 #: The import packages of the toolkit.
 PACKAGES = ("hint", "annotation", "benchmark", "leaderboard")
@@ -35,8 +35,8 @@ def collect(packages: Sequence[str]) -> dict[str, Any]:
         command, utc.
     """
     return {
-        "hint": hint.__version__,
-        "git": git_state(Path(hint.__file__).parent),
+        "hint": __version__,
+        "git": git_state(Path(__file__).parent),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpu": _cpu(),

@@ -26,6 +26,7 @@ EXTRA_OF = {
     **dict.fromkeys(("torch", "torchvision", "timm", "smplx", "safetensors", "scipy"), "models"),
     "embreex": "demo",
     "jinja2": "site",
+    **dict.fromkeys(("pandas", "pyarrow"), "pandas"),
     **dict.fromkeys(("accelerate", "tensorboard"), "train"),
     **dict.fromkeys(("addict", "json_tricks", "munkres", "termcolor", "yapf"), "prelabel"),
     **dict.fromkeys(("httpx", "label_studio_sdk"), "annotate"),

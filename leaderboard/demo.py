@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.evaluate import Evaluation, Settings, evaluate_method
-from benchmark.protocol import load_protocol
+from benchmark.evaluate import Evaluation, evaluate
 from benchmark.record import Record
 from hint.demo import render_demo_set
 from hint.errors import MissingRequirementError
 from hint.files import read_labels, read_predictions
-from hint.methods.table import create
 from hint.progress import progress
-from hint.types import HandLabels, MethodOptions
 from leaderboard.gallery import sheet
 
 METHODS = ("hamer-tiny", "mediapipe", "mean-pose", "box-centre", "oracle-noise")
@@ -25,11 +21,11 @@ SHOWN = ("hamer-tiny", "mediapipe", "mean-pose")
 
 @dataclass(frozen=True)
 class DemoResult:
-    """Where the demo put what.
+    """What the demo made, and where.
 
     Attributes:
         records: One per method that ran.
-        skipped: Method -> what it lacks on this machine.
+        skipped: Method -> what is missing on this machine.
         data: Rendered set.
         sheet: Picture of labels and predictions.
     """
@@ -54,21 +50,13 @@ def run_demo(out: Path, n: int, seed: int) -> DemoResult:
     skipped: dict[str, str] = {}
     for name in METHODS:
         try:
-            evaluations[name] = _evaluate(name, labels, out, seed)
+            evaluations[name] = evaluate(labels, name, out=out, seed=seed, overwrite="always")
         except MissingRequirementError as error:
             skipped[name] = str(error)
     picture = out / "demo.png"
     columns = {_heading(evaluations[name]): out / name / "predictions.npz" for name in SHOWN if name in evaluations}
     sheet(picture, labels, {heading: read_predictions(path) for heading, path in columns.items()})
     return DemoResult([e.record for e in evaluations.values()], skipped, data, picture)
-
-
-def _evaluate(name: str, labels: HandLabels, out: Path, seed: int) -> Evaluation:
-    started = time.perf_counter()
-    method = create(name, MethodOptions(labels=labels, seed=seed))
-    seconds = time.perf_counter() - started
-    settings = Settings(load_protocol(), out / name, seed=seed, overwrite="always")
-    return evaluate_method(labels, method, settings, seconds)
 
 
 def _heading(evaluation: Evaluation) -> str:

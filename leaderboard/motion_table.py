@@ -14,7 +14,7 @@ from leaderboard.table import VISIBILITIES
 
 #: Box sides per second squared, and cubed; shares are percentages.
 _COLUMNS = (
-    ("accel_error", "acceleration\nerror, /s²"),
+    ("accel_error", "accel.\nerror, /s²"),
     ("accel_coverage", "computed\n%"),
     ("jitter", "jitter\n/s³"),
     ("jitter_ground_truth", "of labels\n/s³"),
@@ -24,7 +24,7 @@ _COLUMNS = (
 
 def motion_table(record: Record) -> Table:
     """Show acceleration error and jitter of one record: a block per subset, a line per visibility."""
-    table = Table(title="motion, in box sides", title_justify="left", box=SIMPLE_HEAD, collapse_padding=True)
+    table = Table(title="motion, in box sides", title_justify="left", box=SIMPLE_HEAD, padding=0)
     table.add_column("subset")
     table.add_column("joints")
     table.add_column("joints of\nwindows", justify="right")
@@ -40,11 +40,11 @@ def motion_table(record: Record) -> Table:
 
 
 def motion_remarks(record: Record) -> Iterator[str]:
-    """Say what a reader must know beside the numbers."""
+    """Yield what a reader must know besides the numbers."""
     for subset in record.data:
         coverage = record.value(subset.name, "all", "accel_coverage")
         if coverage is None:
-            yield f"{subset.name}: no sequence, so nothing is said about motion"
+            yield f"{subset.name}: no sequence, so motion is not scored"
         elif coverage.value < 100:
             yield (
                 f"{subset.name}: acceleration could be computed at {coverage.value:.1f}% of the joints, so compare it "

@@ -64,7 +64,7 @@ def _show_methods(verbose: bool, as_json: bool) -> None:
     elif verbose:
         typer.echo("\n\n".join("\n".join(_paragraph(entry)) for entry in entries))
     else:
-        _show_lines([[entry.name, entry.title, entry.status.partition(":")[0]] for entry in entries])
+        _show_lines([[entry.name, entry.title, entry.state] for entry in entries])
         if not all(entry.ready for entry in entries):
             remark("what to type to get the others: hint list methods --verbose")
 

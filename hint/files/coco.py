@@ -110,11 +110,13 @@ def _row(annotation: Mapping[str, Any], files: Mapping[int, str], folder: Path, 
     parsed = parse_name(name)
     x, y, w, h = annotation["bbox"]
     occluded = annotation.get("occlusion", points[:, 2] == 1)
+    exact = annotation.get("box_xyxy")
     return {
         "hand_id": name,
         "clip_id": annotation.get("clip_id") or (parsed.clip_id if parsed else name),
         "subset": annotation.get("subset", default),
-        "box_xyxy": annotation.get("box_xyxy", [x, y, x + w, y + h]),
+        "box_xyxy": [x, y, x + w, y + h] if exact is None else exact,
+        "box_side": max(w, h) if exact is None else np.subtract(exact[2:], exact[:2]).max(),
         "is_right": _side(annotation, name) == "right",
         "keypoints_2d": points[:, :2],
         "existence": points[:, 2] > 0,

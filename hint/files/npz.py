@@ -17,7 +17,7 @@ def read_npz(path: Path, required: Collection[str] = ()) -> dict[str, NDArray[An
     """Read every array of an npz.
 
     Raises:
-        InputError: If the file is absent, no npz, holds Python objects, or lacks a required key.
+        InputError: If the file is missing, is not an npz, holds Python objects, or lacks a required key.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file")
@@ -27,9 +27,9 @@ def read_npz(path: Path, required: Collection[str] = ()) -> dict[str, NDArray[An
                 raise InputError(f"{path} is a single array, expected an npz with {', '.join(required)}")
             arrays = {key: file[key] for key in file.files}
     except (zipfile.BadZipFile, EOFError, OSError) as error:
-        raise InputError(f"{path} is no readable npz: {error}") from error
+        raise InputError(f"{path} is not a readable .npz: {error}") from error
     except ValueError as error:
-        raise InputError(f"{path} is no plain npz ({error}); save ids with .astype(str), arrays as numbers") from error
+        raise InputError(f"{path} is not a plain .npz ({error}); save ids with .astype(str), arrays as numbers") from error
     missing = [key for key in required if key not in arrays]
     if missing:
         raise InputError(f"{path} lacks {', '.join(missing)}; it holds {', '.join(arrays) or 'nothing'}")

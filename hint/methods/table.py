@@ -57,8 +57,13 @@ class MethodEntry:
         """What is missing and what to type, "" where nothing is."""
         return "" if self.ready else self.status
 
+    @property
+    def state(self) -> str:
+        """What is missing in a few words, "ready" where nothing is."""
+        return self.status.partition(":")[0]
+
     def __repr__(self) -> str:
-        return f"<{self.name}: {self.status}>"
+        return f"<{self.name}: {self.state}>"
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ def decided(method: Any, hands: list[tuple[Hand, np.ndarray]]) -> np.ndarray:
     """(N,21): whether a joint has one place that is clearly the likeliest.
 
     Under random weights some have two, and then rounding, which differs between processors, decides. A thousandth of a
-    grey level is far more than rounding, so joints that stay where they are under such noise are decided by the picture.
+    grey level is far more than rounding, so joints that stay in place under such noise are decided by the picture.
     """
     noise = torch.Generator().manual_seed(0)
     prepared = [method.prepare(hand, picture) for hand, picture in hands]
@@ -424,16 +424,15 @@ def test_rtmpose_is_the_preset_under_its_own_name() -> None:
 
 @pytest.mark.parametrize("name", ["mmpose", "rtmpose", "mediapipe"])
 def test_detectors_of_points_are_evaluated_like_any_method(name: str, hint_root: Path, tmp_path: Path) -> None:
-    from benchmark.evaluate import Settings, evaluate_method
-    from benchmark.protocol import load_protocol
+    from benchmark.evaluate import evaluate
     from hint.methods.table import create as create_by_name
 
     labels = read_labels(hint_root)
     method = create_by_name(name, MethodOptions(device="cpu", weights=None if name == "mediapipe" else "random"))
-    record = evaluate_method(labels, method, Settings(load_protocol("hint-v1"), tmp_path)).record
+    record = evaluate(labels, method, out=tmp_path).record
     assert record.method.name == name
     assert {score.metric for score in record.scores} >= {"pck", "auc"}
-    assert (tmp_path / "predictions.npz").is_file()
+    assert (tmp_path / name / "predictions.npz").is_file()
 
 
 def test_a_hand_without_a_picture_is_refused() -> None:

@@ -182,6 +182,7 @@ def test_missing_files_are_reported_before_torch_is_imported(hint_home: Path, tm
 
 def test_entries_print_short() -> None:
     assert repr(row_of("mean-pose")) == "<mean-pose: ready>"
+    assert repr(row_of("hamer")) == "<hamer: needs its weights>"
     assert (row_of("mean-pose").ready, row_of("mean-pose").missing) == (True, "")
     assert not row_of("hamer").ready
     assert "hint fetch hamer" in row_of("hamer").missing

@@ -201,7 +201,7 @@ def _labels(given: HandLabels | Path | str | None, **reading: str) -> HandLabels
         return given
     from hint.files import read_labels
 
-    return read_labels(given, **reading)
+    return read_labels(Path(given), **reading)
 
 
 def _setting(method: str, key: str) -> str:

@@ -13,10 +13,11 @@ import torch
 
 from hint.errors import InputError, MissingRequirementError
 from hint.methods.device import choose_device, device_name, float32_math, memory_for
-from hint.methods.mmpose.card import CARD, PARTS, PRESETS, RANDOM, missing_parts, missing_weights, weights_path
+from hint.methods.mmpose.card import CARD, PARTS, PRESETS, missing_parts, missing_weights, weights_path
 from hint.methods.mmpose.checkpoint import load_state, read_state
 from hint.methods.mmpose.model import BuiltModel, build, crop_input
 from hint.methods.mmpose.settings import ModelSettings, read_settings
+from hint.methods.official_file import RANDOM
 from hint.types import Float, Hand, Image, MethodCard, MethodOptions, Predictions
 from hint.weights import file_sha256
 

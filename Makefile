@@ -31,13 +31,13 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-$(READY): pyproject.toml requirements-nodeps.txt
+$(READY): pyproject.toml hint/requirements-nodeps.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "hint needs Python 3.10 or newer; name one with make PYTHON=python3.11")'
 	@echo 'Creating .venv with PyTorch and the other packages (about 6 GB, a few minutes; once)'
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --progress-bar off --upgrade pip | $(SHOW)
 	@$(BIN)/python -m pip install --progress-bar off --editable '.[dev]' | $(SHOW)
-	@$(BIN)/python -m pip install --progress-bar off --no-deps --requirement requirements-nodeps.txt | $(SHOW)
+	@$(BIN)/python -m pip install --progress-bar off --no-deps --requirement hint/requirements-nodeps.txt | $(SHOW)
 	@touch $@
 
 # The server that the annotation tests talk to, in an environment of its own as `hint studio serve` makes it.

@@ -30,7 +30,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return markdown
     entries: dict[str, list[str]] = {kind: [] for kind in PLACES}
     for name, found in public_objects():
-        entries[kind(found)].append(f"::: {found.path}\n    options:\n      heading: hint.{name}")
+        entries[kind(found)].append(f"::: hint.{name}\n    options:\n      show_root_full_path: true")
         for path in undocumented(found):
             _log.warning("hint.%s: %s has no docstring", name, path)
     for each, place in PLACES.items():
@@ -49,9 +49,12 @@ def public_objects() -> Iterator[tuple[str, griffe.Object]]:
     for package in PACKAGES:
         loader.load(package)
     loader.resolve_aliases(implicit=True)
-    for name in hint.__all__:
-        member = loader.modules_collection["hint"][name]
-        yield name, member.final_target if isinstance(member, griffe.Alias) else member
+    for name in (name for name in hint.__all__ if not name.startswith("_")):
+        try:
+            member = loader.modules_collection["hint"][name]
+            yield name, member.final_target if isinstance(member, griffe.Alias) else member
+        except (KeyError, griffe.AliasResolutionError) as error:
+            _log.warning("hint.%s cannot be found: %s", name, error)
 
 
 def kind(found: griffe.Object) -> str:
@@ -63,5 +66,6 @@ def kind(found: griffe.Object) -> str:
 
 def undocumented(found: griffe.Object) -> list[str]:
     """Return the paths of an object and its public methods that have no docstring."""
-    methods = [m for m in found.members.values() if m.is_function and m.is_public] if found.is_class else []
+    members = found.members.values() if found.is_class else ()
+    methods = [m for m in members if m.is_function and not m.name.startswith("_")]
     return [each.path for each in (found, *methods) if not each.has_docstring]

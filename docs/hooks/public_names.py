@@ -52,9 +52,13 @@ def public_objects() -> Iterator[tuple[str, griffe.Object]]:
     for name in (name for name in hint.__all__ if not name.startswith("_")):
         try:
             member = loader.modules_collection["hint"][name]
-            yield name, member.final_target if isinstance(member, griffe.Alias) else member
+            found = member.final_target if isinstance(member, griffe.Alias) else member
         except (KeyError, griffe.AliasResolutionError) as error:
             _log.warning("hint.%s cannot be found: %s", name, error)
+            continue
+        if found.is_module:
+            _log.warning("hint.%s is the module %s, not what is in it", name, found.path)
+        yield name, found
 
 
 def kind(found: griffe.Object) -> str:

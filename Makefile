@@ -1,23 +1,31 @@
-# make demo    render a demo set, evaluate HaMeR and the controls on it, show where the report is
-# make test    run the tests
-# make check   lint, types, import contract
-# make docs    build the documentation site in build/docs; a dead link or an undocumented public name fails
-# make release build sdist and wheel, install the wheel in an empty environment, run the demo there
+# make demo        render a demo set, evaluate HaMeR and the controls on it, show where the report is
+# make test        run the tests
+# make test-full   run the slow tests too: networks at their released size, long searches for rare faults
+# make check       lint, types, import contract
+# make docs        build the documentation site in build/docs; a dead link or an undocumented public name fails
+# make release     build sdist and wheel, install the wheel in an empty environment, run the demo there
 
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+STUDIO := .label-studio/.ready
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+# What pip does, a line per package, cut to the width of a terminal.
+SHOW := sed -u -n -E 's/^ *((Downloading|Using cached|Building|Installing) .{0,60}).*/  \1/p'
 
 .PHONY: demo test test-full check docs release
 
 demo: $(READY)
 	$(BIN)/hint demo
 
-test: $(READY)
+test: $(READY) $(STUDIO)
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
-test-full: $(READY)
-	$(BIN)/python -m pytest -m full_size
+test-full: $(READY) $(STUDIO)
+	$(BIN)/python -m pytest -m 'full_size or slow'
 
 check: $(READY)
 	$(BIN)/ruff check .
@@ -33,8 +41,14 @@ release: $(READY)
 
 $(READY): pyproject.toml requirements-nodeps.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "hint needs Python 3.10 or newer; name one with make PYTHON=python3.11")'
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
-	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements-nodeps.txt
+	@echo 'Creating .venv with PyTorch and the other packages (about 6 GB, a few minutes; once)'
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --progress-bar off --upgrade pip | $(SHOW)
+	@$(BIN)/python -m pip install --progress-bar off --editable '.[dev]' | $(SHOW)
+	@$(BIN)/python -m pip install --progress-bar off --no-deps --requirement requirements-nodeps.txt | $(SHOW)
 	@touch $@
+
+# The server that the annotation tests talk to, in an environment of its own as `hint studio serve` makes it.
+$(STUDIO): annotation/studio/install.py | $(READY)
+	@echo 'Installing Label Studio into .label-studio for the tests (about 1 GB, one to three minutes; once)'
+	@$(BIN)/python -c 'from pathlib import Path; from annotation.studio.install import install; install(Path(".label-studio"))'

@@ -23,11 +23,11 @@ PROVENANCE = "provenance.json"
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written.
+    """The written labels.
 
     Attributes:
         out: Folder or file.
-        provenance: Where its provenance lies.
+        provenance: File with their provenance.
         hands: Labels written.
         taken_from: Annotator -> labels taken, "" for a plain HInt root.
     """
@@ -38,20 +38,23 @@ class Exported:
     taken_from: dict[str, int]
 
 
-def export(source: Path, fmt: str, out: Path, annotator: str | None = None, prefer: Sequence[str] = ()) -> Exported:
+def export(
+    source: str | Path, fmt: str, out: str | Path, annotator: str | None = None, prefer: Sequence[str] = ()
+) -> Exported:
     """Write labels in a format.
 
     Args:
-        source: What ``hint studio pull`` wrote, or any HInt root.
+        source: Folder from ``hint studio pull``, or any HInt root.
         fmt: "hint", "npz" or "coco".
         out: Folder; for COCO a .json file, or a folder that gets ``labels.json``.
-        annotator: Take the work of one person only.
-        prefer: Take everybody's work; of hands with several labels that of the person named first.
+        annotator: Take the labels of this person only.
+        prefer: Take everybody's labels; for hands with several labels, the first person listed here decides.
 
     Raises:
-        InputError: If there are no labels, or it is open whose to take, or ``out`` is not empty.
-        UnknownNameError: If a person is not there.
+        InputError: If there are no labels, the choice of annotator is ambiguous, or ``out`` is not empty.
+        UnknownNameError: If there is no such annotator.
     """
+    source, out = Path(source), Path(out)
     people = _people(source)
     chosen = _chosen(people, annotator, prefer)
     labels, taken = _merge({name: _read(people[name]) for name in chosen}, prefer)
@@ -64,14 +67,14 @@ def export(source: Path, fmt: str, out: Path, annotator: str | None = None, pref
 
 
 def _people(source: Path) -> dict[str, Path]:
-    """Return annotator -> HInt root; "" for a plain one."""
+    """Return annotator -> HInt root; the annotator is "" for a plain root."""
     if not source.is_dir():
         raise InputError(f"{source}: no such folder")
     if not (source / RECORD).is_file():
         return {"": source}
     emails = read_record(source / RECORD).labels
     if not emails:
-        raise InputError(f"{source} holds no labels: nothing was submitted that could be used")
+        raise InputError(f"{source} contains no labels: nothing usable was submitted")
     return {email: source / annotator_folder(email) for email in emails}
 
 
@@ -83,8 +86,8 @@ def _chosen(people: Mapping[str, Path], annotator: str | None, prefer: Sequence[
         return [annotator]
     if len(people) > 1 and not prefer:
         raise InputError(
-            f"labels of {len(people)} people: {', '.join(people)}; take one's with --annotator NAME, or everybody's "
-            "with --prefer NAME, who decides hands that several have labelled"
+            f"{len(people)} people labelled this: {', '.join(people)}; take one with --annotator NAME, or all with "
+            "--prefer NAME, who decides for hands with several labels"
         )
     return list(people)
 
@@ -94,14 +97,14 @@ def _read(root: Path) -> HandLabels:
     if not folders and any(root.glob("*.json")):
         folders = [root]
     if not folders:
-        raise InputError(f"{root} holds no labels: expected folders of <stem>.json beside <stem>.jpg")
+        raise InputError(f"{root} contains no labels: expected folders of <stem>.json and <stem>.jpg")
     labels = HandLabels.concatenate([read_pairs(folder) for folder in folders])
-    there = np.array([image if Path(image).is_file() else "" for image in labels.image.tolist()])
-    return HandLabels(**{**vars(labels), "image": there})
+    existing = np.array([image if Path(image).is_file() else "" for image in labels.image.tolist()])
+    return HandLabels(**{**vars(labels), "image": existing})
 
 
 def _merge(labels: Mapping[str, HandLabels], prefer: Sequence[str]) -> tuple[HandLabels, dict[str, int]]:
-    """Take every hand once, from the people in order of preference."""
+    """Take every hand once, from annotators in order of preference."""
     counts = Counter(hand_id for one in labels.values() for hand_id in one.hand_id.tolist())
     order = [*prefer, *(name for name in labels if name not in prefer)]
     taken: dict[str, str] = {}
@@ -111,8 +114,8 @@ def _merge(labels: Mapping[str, HandLabels], prefer: Sequence[str]) -> tuple[Han
     open_ids = sorted(hand_id for hand_id, times in counts.items() if times > 1 and taken[hand_id] not in prefer)
     if open_ids:
         raise InputError(
-            f"{len(open_ids)} hands have several labels and none by {', '.join(prefer)}: {some_ids(open_ids)}; "
-            "name more people with --prefer"
+            f"{len(open_ids)} hands have several labels but none by {', '.join(prefer)}: {some_ids(open_ids)}; "
+            "repeat --prefer for more people"
         )
     parts = [one.select([taken[hand_id] == name for hand_id in one.hand_id.tolist()]) for name, one in labels.items()]
     joined = HandLabels.concatenate(parts)
@@ -122,7 +125,7 @@ def _merge(labels: Mapping[str, HandLabels], prefer: Sequence[str]) -> tuple[Han
 
 def _require_new(target: Path) -> None:
     if target.is_file() or (target.is_dir() and any(target.iterdir())):
-        raise InputError(f"{target} is there already; give another --out")
+        raise InputError(f"{target} already exists; use another --out")
 
 
 def _write_hint(out: Path, labels: HandLabels) -> None:

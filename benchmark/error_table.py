@@ -1,4 +1,4 @@
-"""The error table: how far every predicted keypoint is from its label, in box sizes.
+"""The error table: how far every predicted keypoint is from its label, and how large the box is.
 
 Every score is a pure function of this table, so a model runs once and any threshold, curve or interval comes after.
 """
@@ -17,10 +17,10 @@ from hint.files import read_npz, write_npz
 from hint.skeleton import N_JOINTS
 from hint.types import Double, HandLabels, Predictions, Strings
 
-#: Stored in every file, so that a file of another kind is recognised.
-FORMAT = "hint-error-table-1"
+#: Stored in every file, so that other files are recognised.
+FORMAT = "hint-error-table-2"
 
-#: Hands per step; bounds the memory of intermediate arrays to some 20 MB.
+#: Hands per step; bounds the memory of intermediate arrays to about 20 MB.
 _BLOCK = 1 << 15
 
 
@@ -33,35 +33,40 @@ class ErrorTable:
         clip_id: (N,) video or clip of each hand.
         subset: (N,) part of the dataset.
         box_side: (N,) px, longest side of the annotated box.
-        error: (N,21) distance / box_side; NaN where the joint is not in the frame, inf where the hand or the keypoint
+        distance_px: (N,21) from the label; NaN where the joint is not in the frame, inf where the hand or the keypoint
             was not predicted.
         visibility: (N,21) 0 not in the frame, 1 occluded, 2 visible.
 
     Raises:
-        InputError: If shapes disagree, or errors are NaN elsewhere than at joints out of the frame.
+        InputError: If shapes disagree, or distances are NaN elsewhere than at joints out of the frame.
     """
 
     hand_id: Strings
     clip_id: Strings
     subset: Strings
     box_side: Double
-    error: Double
+    distance_px: Double
     visibility: NDArray[np.uint8]
 
     def __post_init__(self) -> None:
         n = len(self.hand_id)
-        shapes = {"error": (n, N_JOINTS), "visibility": (n, N_JOINTS)}
+        shapes = {"distance_px": (n, N_JOINTS), "visibility": (n, N_JOINTS)}
         for f in fields(self):
             shape = np.shape(getattr(self, f.name))
             if shape != shapes.get(f.name, (n,)):
                 raise InputError(f"error table: {f.name} has shape {shape}, expected {shapes.get(f.name, (n,))}")
-        wrong = (np.isnan(self.error) != (self.visibility == 0)).any(1)
+        wrong = (np.isnan(self.distance_px) != (self.visibility == 0)).any(1)
         if wrong.any():
             ids = some_ids(self.hand_id[wrong].tolist())
-            raise InputError(f"error table: errors must be NaN exactly where visibility is 0: {ids}")
+            raise InputError(f"error table: distances must be NaN exactly where visibility is 0: {ids}")
 
     def __len__(self) -> int:
         return len(self.hand_id)
+
+    @property
+    def error(self) -> Double:
+        """(N,21) distance / box side; NaN and inf as in ``distance_px``."""
+        return self.distance_px / self.box_side[:, None]
 
     @property
     def subsets(self) -> list[str]:
@@ -94,6 +99,9 @@ def compute_errors(
 ) -> tuple[ErrorTable, Coverage]:
     """Compare predictions with labels, hand by hand in the order of the labels.
 
+    Distances are the square root of a sum of squares, as in the evaluation released with HaMeR: ``hypot`` may differ in
+    the last digit, and a keypoint exactly at a threshold then changes sides.
+
     Args:
         labels: Hands to score.
         predictions: Rows in any order.
@@ -103,30 +111,30 @@ def compute_errors(
         InputError: If a predicted id is neither labelled nor known.
     """
     row = _rows(labels.hand_id, predictions.hand_id, known)
-    side = (labels.box_xyxy[:, 2:] - labels.box_xyxy[:, :2]).max(1, initial=0)
-    error = np.full((len(labels), N_JOINTS), np.inf)
+    distance = np.full((len(labels), N_JOINTS), np.inf)
     found = np.flatnonzero(row >= 0)
     for start in range(0, len(found), _BLOCK):
         hands = found[start : start + _BLOCK]
         offset = predictions.keypoints_2d[row[hands]] - labels.keypoints_2d[hands]
-        error[hands] = np.hypot(offset[..., 0], offset[..., 1]) / side[hands, None]
+        distance[hands] = np.sqrt(np.square(offset).sum(-1))
     visibility = labels.visibility
-    error[np.isnan(error)] = np.inf
-    error[visibility == 0] = np.nan
-    partial = np.isinf(error).any(1) & (row >= 0)
+    distance[np.isnan(distance)] = np.inf
+    distance[visibility == 0] = np.nan
+    partial = np.isinf(distance).any(1) & (row >= 0)
     coverage = Coverage(tuple(labels.hand_id[row < 0].tolist()), tuple(labels.hand_id[partial].tolist()), len(labels))
-    return ErrorTable(labels.hand_id, labels.clip_id, labels.subset, side, error, visibility), coverage
+    table = ErrorTable(labels.hand_id, labels.clip_id, labels.subset, labels.longest_side, distance, visibility)
+    return table, coverage
 
 
-def rows_of(wanted: Strings, given: Strings) -> NDArray[np.int64]:
-    """Return where in ``given`` each wanted id is, -1 if nowhere."""
+def rows_of(ids: Strings, given: Strings) -> NDArray[np.int64]:
+    """Return where in ``given`` each id is, -1 where it is not."""
     place = {hand: i for i, hand in enumerate(given.tolist())}
-    return np.fromiter((place.get(hand, -1) for hand in wanted.tolist()), np.int64, len(wanted))
+    return np.fromiter((place.get(hand, -1) for hand in ids.tolist()), np.int64, len(ids))
 
 
-def _rows(wanted: Strings, given: Strings, known: Collection[str] | None) -> NDArray[np.int64]:
-    """Return :func:`rows_of`; refuse ids that are neither wanted nor known."""
-    row = rows_of(wanted, given)
+def _rows(ids: Strings, given: Strings, known: Collection[str] | None) -> NDArray[np.int64]:
+    """Return :func:`rows_of`; refuse given ids that are neither among ``ids`` nor known."""
+    row = rows_of(ids, given)
     unused = np.ones(len(given), bool)
     unused[row[row >= 0]] = False
     allowed = frozenset(known or ())
@@ -145,12 +153,17 @@ def read_error_table(path: Path) -> ErrorTable:
     """Read what :func:`write_error_table` wrote.
 
     Raises:
-        InputError: If the file is missing, is something else, or holds an id twice.
+        InputError: If the file is missing, is not an error table of this version, or holds an id twice.
     """
     names = [f.name for f in fields(ErrorTable)]
-    arrays = read_npz(path, ["format", *names])
-    if str(arrays["format"]) != FORMAT:
-        raise InputError(f"{path}: format {arrays['format']}, this version reads {FORMAT}; score the predictions again")
+    arrays = read_npz(path, ["format"])
+    if (found := str(arrays["format"])) != FORMAT:
+        raise InputError(
+            f"{path}: format {found}, this version reads {FORMAT}; score the predictions again: "
+            "repeat the hint eval command, which reuses the predictions it finds"
+        )
+    if missing := [name for name in names if name not in arrays]:
+        raise InputError(f"{path} lacks {', '.join(missing)}; score the predictions again")
     table = ErrorTable(**{name: arrays[name] for name in names})
     if len(set(table.hand_id.tolist())) != len(table):
         raise InputError(f"{path}: a hand id occurs twice; score the predictions again")

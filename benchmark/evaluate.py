@@ -1,39 +1,31 @@
-"""Labels and a method, or a file of predictions, to a result record and the files behind it.
+"""Labels and a method, or predictions, to a result record and the files behind it.
 
-A run leaves three files in its folder: ``predictions.npz``, ``errors.npz`` (the error table) and ``record.json``.
+A run leaves up to three files in its folder: ``predictions.npz`` (of a method), ``errors.npz`` (the error table) and
+``record.json``; 3D protocols add the files their competitions take.
 """
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from benchmark.error_table import ErrorTable, compute_errors, write_error_table
-from benchmark.protocol import Protocol
-from benchmark.record import (
-    ProtocolEntry,
-    Record,
-    SubsetEntry,
-    TimingEntry,
-    labels_sha256,
-    write_record,
-)
-from benchmark.scores import score_table
-from benchmark.temporal.motion import score_motion
-from benchmark.temporal.sequences import labels_in_scope, whole_tracks
-from hint.engine import RunResult, run
+from benchmark.error_table import ErrorTable
+from benchmark.keypoints import KeypointTask
+from benchmark.protocol import MESH, Protocol, load_protocol, protocol_kind
+from benchmark.record import ProtocolEntry, Record, write_record
+from benchmark.results import ERRORS, RECORD, folder_name, open_results
+from benchmark.source import PredictedHands, Run, Source, find_source
+from benchmark.task import Outcome, Scored, Task
 from hint.errors import InputError
-from hint.files import read_labels
-from hint.progress import progress
-from hint.provenance import collect, peak_gpu_memory_bytes, peak_memory_bytes
-from hint.types import HandLabels, Method, MethodCard, Predictions
+from hint.provenance import collect
+from hint.types import HandLabels, Method, MethodOptions, Predictions
+
+if TYPE_CHECKING:
+    from benchmark.mesh.error_table import MeshErrors
+    from benchmark.mesh.protocol import MeshProtocol
 
 #: Packages whose versions can change a number.
 RECORDED_PACKAGES = (
@@ -44,229 +36,170 @@ RECORDED_PACKAGES = (
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A record and the error table it was computed from."""
+    """What :func:`evaluate` returns.
+
+    Attributes:
+        record: All numbers, and how they came about.
+        table: The error table they follow from.
+        folder: Where the files are, None where none were written.
+        remarks: What a reader must know beside the numbers.
+    """
 
     record: Record
-    table: ErrorTable
+    table: ErrorTable | MeshErrors
+    folder: Path | None = None
+    remarks: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How to run and score.
+def evaluate(
+    labels: HandLabels | str | Path,
+    method_or_predictions: Method | Predictions | PredictedHands | str | Path,
+    protocol: str | Path | Protocol | MeshProtocol = "hint-v1",
+    *,
+    out: str | Path | None = None,
+    name: str | None = None,
+    subsets: Sequence[str] | None = None,
+    images: str | Path | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    batch_size: int = 16,
+    workers: int = 2,
+    overwrite: str = "missing",
+    match_boxes: bool = False,
+    train_labels: HandLabels | str | Path | None = None,
+    device: str = "auto",
+    precision: str = "fp32",
+    weights: str | Path | None = None,
+    mano: str | Path | None = None,
+    **settings: Any,
+) -> Evaluation:
+    """Evaluate a method, or predictions, on labelled hands.
 
-    Attributes:
-        protocol: Rules of scoring.
-        out: Folder for the three files; None keeps none.
-        limit: Number of hands to evaluate, spread evenly over the labels; None = all. Of sequences, whole tracks that
-            hold about as many.
-        seed: Of the intervals.
+    Args:
+        labels: Labels, or where they are: whatever :func:`hint.load_labels` reads. Of 3D protocols the folder of the
+            dataset.
+        method_or_predictions: A method, the name of one, predictions, what :func:`hint.predict` returned, or the path
+            of a file.
+        protocol: Rules of scoring: a name, or the path of a TOML file.
+        out: Folder for results; each gets a folder of its own in it. None writes nothing.
+        name: Name of that folder, and of predictions that were given. By default the name of the method, or what the
+            file of predictions says, or its own name.
+        subsets: Subsets to read ("newdays", "val_ego4d"); None = the test ones.
+        images: Folder of the pictures, where they are not beside the labels.
+        limit: Number of hands to evaluate, spread evenly; None = all. Of sequences, whole tracks with about as many.
+        seed: Of the intervals, and of methods that draw random numbers.
         batch_size: Hands per forward pass.
         workers: Threads that read and crop pictures.
-        overwrite: "missing" goes on from what an earlier run left, "never" refuses to touch it, "always" starts anew.
-    """
-
-    protocol: Protocol
-    out: Path | None = None
-    limit: int | None = None
-    seed: int = 0
-    batch_size: int = 16
-    workers: int = 2
-    overwrite: str = "missing"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How predictions came about.
-
-    Attributes:
-        n_hands: How many there are.
-        card: What made them.
-        fingerprint: What could change them.
-        device: Where they were computed, "" where that is not known.
-        failures: hand_id -> why its picture could not be used.
-        reused: How many an earlier run had made.
-        load_seconds: What loading the method took.
-        predict_seconds: What predicting took.
-    """
-
-    n_hands: int
-    card: MethodCard
-    fingerprint: dict[str, Any]
-    device: str = ""
-    failures: dict[str, str] = field(default_factory=dict)
-    reused: int = 0
-    load_seconds: float = 0.0
-    predict_seconds: float = 0.0
-
-    def timing(self, score_seconds: float) -> TimingEntry:
-        """Return the entry of the record."""
-        computed = self.n_hands - self.reused
-        return TimingEntry(
-            load_seconds=round(self.load_seconds, 3),
-            predict_seconds=round(self.predict_seconds, 3),
-            score_seconds=round(score_seconds, 3),
-            hands_per_second=round(computed / self.predict_seconds, 3) if computed and self.predict_seconds else None,
-            reused=self.reused,
-            device=self.device,
-            peak_memory_bytes=peak_memory_bytes(),
-            peak_gpu_memory_bytes=peak_gpu_memory_bytes(),
-        )
-
-
-def evaluate_method(labels: HandLabels, method: Method, settings: Settings, load_seconds: float = 0.0) -> Evaluation:
-    """Predict every labelled hand (or go on from an earlier run), score, and write the files.
-
-    Args:
-        labels: Hands to evaluate.
-        method: What to run.
-        settings: How.
-        load_seconds: What loading the method took, for the record.
+        overwrite: "missing" continues from what an earlier run left, "never" refuses, "always" starts over.
+        match_boxes: Match predictions of ``hint predict`` with labels by picture, side and box instead of by id.
+        train_labels: Labels a control is fitted on, or where they are.
+        device: "auto", "cpu" or "cuda".
+        precision: "fp32", "bf16", ... as the method understands it.
+        weights: File, or a name the method documents; None for its default.
+        mano: MANO file, "procedural", or None for the default places.
+        **settings: Settings of the method, such as ``crop="hamer"``.
 
     Raises:
-        InputError: If pictures are absent or ``settings.out`` holds results of other settings.
+        UnknownNameError: If a protocol, method, subset or setting has no such name.
+        InputError: If labels or predictions cannot be used, or results that are there must stay.
+        MissingRequirementError: If weights, packages or pictures are missing.
+        WriteError: If results cannot be saved.
+        KeyboardInterrupt: On Ctrl-C, after saving what is done.
     """
-    wanted = _chosen(labels, settings)
-    refuse_to_overwrite(settings.out, settings.overwrite)
-    with progress(f"{method.card.title}: hands", len(wanted)) as advance:
-        result: RunResult = run(
-            method,
-            wanted.hands(),
-            save_to=settings.out / "predictions.npz" if settings.out else None,
-            overwrite=settings.overwrite == "always",
-            batch_size=settings.batch_size,
-            workers=settings.workers,
-            advance=advance,
-        )
-    outcome = Outcome(
-        len(result.predictions),
-        method.card,
-        method.fingerprint,
-        str(getattr(method, "device", "cpu")),
-        result.failures,
-        result.reused,
-        load_seconds,
-        result.seconds,
+    rules = _load_rules(protocol)
+    extra = {key: str(value) for key, value in settings.items()}
+    options = MethodOptions(device, precision, _text(weights), _text(mano), seed=seed, extra=extra)
+    is_mesh = not isinstance(rules, Protocol)
+    source = find_source(
+        method_or_predictions, options, train_labels=train_labels, name=name, match_boxes=match_boxes, is_mesh=is_mesh
     )
-    return _score(wanted, result.predictions, outcome, settings, labels.hand_id.tolist())
+    results = None
+    if out is not None:
+        results = open_results(Path(out).expanduser() / _folder(source, rules, name), limit, overwrite)
+    if isinstance(rules, Protocol):
+        task: Task[Any] = _keypoint_task(labels, rules, limit, subsets, images)
+    else:
+        unused = {"--subset": subsets, "--images": images, "--train-data": train_labels, "--match-boxes": match_boxes}
+        task = _mesh_task(labels, rules, limit, unused)
+    run = Run(results, limit, seed, batch_size, workers)
+    return _finish(task, source.outcome(task, run), run)
 
 
-def evaluate_predictions(
-    labels: HandLabels, predictions: Predictions, name: str, settings: Settings, known: Collection[str] = ()
-) -> Evaluation:
-    """Score predictions somebody made.
-
-    Args:
-        labels: Hands to evaluate.
-        predictions: Rows in any order.
-        name: What to call them.
-        settings: How.
-        known: Ids that may be predicted without being in ``labels``.
-
-    Raises:
-        InputError: If a predicted id is neither labelled nor known.
-    """
-    refuse_to_overwrite(settings.out, settings.overwrite)
-    card = MethodCard(name, name, "Predictions given as a file.", code_licence="")
-    outcome = Outcome(len(predictions), card, {"predictions_sha256": _digest(predictions)})
-    wanted = _chosen(labels, settings)
-    return _score(wanted, predictions, outcome, settings, {*labels.hand_id.tolist(), *known})
+def _text(path: str | Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
-def _digest(predictions: Predictions) -> str:
-    """Digest what is scored of predictions, whatever the order of the rows."""
-    order = np.argsort(predictions.hand_id)
-    digest = hashlib.sha256("\n".join(predictions.hand_id[order].tolist()).encode())
-    digest.update(predictions.keypoints_2d[order].tobytes())
-    return digest.hexdigest()
+def _load_rules(protocol: str | Path | Protocol | MeshProtocol) -> Protocol | MeshProtocol:
+    if not isinstance(protocol, str | Path):
+        return protocol
+    if protocol_kind(str(protocol)) != MESH:
+        return load_protocol(str(protocol))
+    from benchmark.mesh.protocol import load_mesh_protocol
+
+    return load_mesh_protocol(str(protocol))
 
 
-def known_ids(path: Path, labels: HandLabels, predictions: Predictions) -> Collection[str]:
-    """Return ids of every subset at ``path`` if the predictions hold more than ``labels``; they may lie in others."""
-    inside = set(labels.hand_id.tolist())
-    return () if inside.issuperset(predictions.hand_id.tolist()) else read_labels(path).hand_id.tolist()
+def _folder(source: Source, rules: Protocol | MeshProtocol, name: str | None) -> str:
+    """Name the folder of the results; those of single hands, the usual ones, do not name the protocol."""
+    is_usual = isinstance(rules, Protocol) and rules.motion is None
+    return folder_name(name or source.name, "" if name else source.variant, "" if is_usual else rules.id)
 
 
-def limited(labels: HandLabels, limit: int | None) -> HandLabels:
-    """Return ``limit`` hands spread evenly over the labels.
-
-    Raises:
-        InputError: If the limit is below 1.
-    """
-    return labels if limit is None or limit >= len(labels) else labels.select(spread(len(labels), limit))
-
-
-def spread(n_hands: int, limit: int | None) -> NDArray[np.int64]:
-    """Return the rows of ``limit`` hands spread evenly over all, or all rows.
-
-    Raises:
-        InputError: If the limit is below 1.
-    """
-    if limit is None or limit >= n_hands:
-        return np.arange(n_hands)
-    if limit < 1:
-        raise InputError(f"--limit {limit}: evaluate at least one hand")
-    return np.linspace(0, n_hands - 1, limit).round().astype(np.int64)
+def _keypoint_task(
+    labels: HandLabels | str | Path,
+    rules: Protocol,
+    limit: int | None,
+    subsets: Sequence[str] | None,
+    images: str | Path | None,
+) -> KeypointTask:
+    if isinstance(labels, HandLabels):
+        if subsets or images:
+            raise InputError("subsets and images are for labels given as a path")
+        return KeypointTask(labels, rules, limit)
+    folder = Path(images).expanduser() if images else None
+    return KeypointTask(Path(labels).expanduser(), rules, limit, subsets or (), folder)
 
 
-def refuse_to_overwrite(out: Path | None, overwrite: str) -> None:
-    """Raise if a folder holds results and ``overwrite`` is "never"."""
-    if overwrite != "never" or out is None:
-        return
-    if any((out / name).exists() for name in ("predictions.npz", "errors.npz", "record.json")):
-        raise InputError(f"{out} holds results already; choose another --out, or --overwrite missing|always")
+def _mesh_task(
+    labels: HandLabels | str | Path, rules: MeshProtocol, limit: int | None, unused: Mapping[str, object]
+) -> Task[Any]:
+    from benchmark.mesh.task import MeshTask
+
+    wrong = [option for option, value in unused.items() if value]
+    if wrong:
+        raise InputError(f"protocol {rules.id} scores one whole evaluation set; leave out {' and '.join(wrong)}")
+    if isinstance(labels, HandLabels):
+        raise InputError(f"protocol {rules.id} scores a dataset in 3D; give the path of its folder")
+    return MeshTask(Path(labels).expanduser(), rules, limit)
 
 
-def _chosen(labels: HandLabels, settings: Settings) -> HandLabels:
-    if settings.protocol.motion is None:
-        return limited(labels, settings.limit)
-    return whole_tracks(labels_in_scope(labels, settings.protocol), settings.limit)
-
-
-def _score(
-    labels: HandLabels, predictions: Predictions, outcome: Outcome, settings: Settings, known: Collection[str]
-) -> Evaluation:
+def _finish(task: Task[Any], outcome: Outcome[Any], run: Run) -> Evaluation:
+    """Score, and write the error table and the record."""
     started = time.perf_counter()
-    table, coverage = compute_errors(labels, predictions, known)
-    scores = score_table(table, settings.protocol, seed=settings.seed)
-    parts = [(name, labels.select(labels.subset == name)) for name in _in_table_order(labels, settings.protocol)]
-    motion = [row for _, part in parts for row in score_motion(part, predictions, settings.protocol, settings.seed)]
-    partial = bool(coverage.missing) or settings.limit is not None
-    record = Record(
+    scored = task.score(outcome.answers, run.seed)
+    record = _record(task, outcome, scored, run, time.perf_counter() - started)
+    if run.folder is not None:
+        task.write_errors(scored.table, run.folder / ERRORS)
+        write_record(run.folder / RECORD, record)
+    return Evaluation(record, scored.table, run.folder, (*outcome.remarks, *scored.remarks))
+
+
+def _record(task: Task[Any], outcome: Outcome[Any], scored: Scored, run: Run, seconds: float) -> Record:
+    partial = bool(scored.coverage.missing) or run.limit is not None
+    return Record(
         status="partial" if partial else "complete",
         method=outcome.card,
         fingerprint=outcome.fingerprint,
-        protocol=ProtocolEntry(id=settings.protocol.id, sha256=settings.protocol.sha256),
-        data=tuple(_subset_entry(part, name, settings.protocol) for name, part in parts),
-        limit=settings.limit,
-        seed=settings.seed,
-        scores=(*scores.scores, *motion),
-        per_joint=scores.per_joint,
-        curve=scores.curves,
-        empty_joints=scores.empty_joints,
-        coverage=coverage,
+        protocol=ProtocolEntry(id=task.protocol.id, sha256=task.protocol.sha256),
+        data=scored.data,
+        limit=run.limit,
+        seed=run.seed,
+        scores=scored.scores.scores,
+        per_joint=scored.scores.per_joint,
+        curve=scored.scores.curves,
+        empty_joints=scored.scores.empty_joints,
+        coverage=scored.coverage,
         failures=outcome.failures,
-        timing=outcome.timing(time.perf_counter() - started),
+        timing=outcome.timing(seconds),
         provenance=collect(RECORDED_PACKAGES),
     )
-    if settings.out is not None:
-        write_error_table(table, settings.out / "errors.npz")
-        write_record(settings.out / "record.json", record)
-    return Evaluation(record, table)
-
-
-def _subset_entry(part: HandLabels, name: str, protocol: Protocol) -> SubsetEntry:
-    official = next((s for s in protocol.subsets if s.name == name), None)
-    expected = official.hands if official else None
-    return SubsetEntry(
-        name=name,
-        n_hands=len(part),
-        n_clips=len(set(part.clip_id.tolist())),
-        expected_hands=len(part) if official and len(part) == official.hands_npz else expected,
-        labels_sha256=labels_sha256(part),
-    )
-
-
-def _in_table_order(labels: HandLabels, protocol: Protocol) -> list[str]:
-    """Return the subsets of the labels: the protocol's first and in its order, then any others."""
-    official = [s.name for s in protocol.subsets]
-    return sorted(labels.subsets, key=lambda name: official.index(name) if name in official else len(official))

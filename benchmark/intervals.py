@@ -1,11 +1,11 @@
 """How sure a score is: bootstrap intervals over clips, for one method and for the difference of two.
 
-Hands of one clip resemble each other, so drawing hands would make every interval too narrow. Whole clips are drawn
+Hands of one clip resemble each other, so resampling hands would make every interval too narrow. Whole clips are drawn
 instead, with replacement, as many as the subset has. All metrics are ratios of sums over clips, so a replicate is one
 product of a row of clip weights with the table of per-clip sums.
 
-A percentile interval is somewhat too narrow where few clips hold most of the hands, as in VISOR. There is none for the
-median, which is no ratio of sums.
+A percentile interval is slightly too narrow where a few clips hold most of the hands, as in VISOR. The median has none:
+it is not a ratio of sums.
 
 Source: the percentile cluster bootstrap, e.g. Davison and Hinkley, Bootstrap Methods and their Application, 1997,
 sections 2.4 and 3.8.
@@ -35,7 +35,7 @@ __all__ = [
     "replicates",
 ]
 
-#: Clip weights held at a time.
+#: Clip weights in memory at a time.
 _WEIGHTS = WEIGHTS
 
 
@@ -58,7 +58,7 @@ class Difference:
 
 
 def replicates(sums: Sequence[ClipSums], count: int, seed: int) -> Double:
-    """Draw the clips anew, many times, and compute every metric from the same draws.
+    """Resample the clips many times, and compute every metric from the same draws.
 
     A joint without data in a draw is left out of that draw's mean.
 
@@ -101,7 +101,8 @@ def paired_difference(
 ) -> Difference:
     """Compare two methods on the same hands, drawing the same clips for both.
 
-    What is hard or easy in a clip is so for both methods and cancels, so this interval is narrower than the two apart.
+    What is hard or easy in a clip is so for both methods and cancels out, so this interval is narrower than the two
+    separate ones.
 
     Args:
         a: Errors of the first method.
@@ -142,7 +143,7 @@ def check_same(a: ErrorTable, b: ErrorTable, subset: str) -> None:
             f"{subset}: hands scored for one method only: {some_ids(alone)}; score both on the same labels"
         )
     i, j = (np.array([rows[hand] for hand in rows_a], dtype=np.int64) for rows in (rows_a, rows_b))
-    same = (a.visibility[i] == b.visibility[j]).all(1) & (a.box_side[i] == b.box_side[j])
+    same = (a.visibility[i] == b.visibility[j]).all(1) & np.isclose(a.box_side[i], b.box_side[j], rtol=1e-9)
     same &= a.clip_id[i] == b.clip_id[j]
     if not same.all():
         ids = a.hand_id[i[~same]].tolist()

@@ -1,7 +1,7 @@
 """PCK, area under its curve and end-point error, as pure functions of an error table.
 
 Every mean here is a ratio of two sums over keypoints, taken joint by joint. The sums are kept per clip, because that is
-all an interval needs (:mod:`benchmark.intervals`); the ratio of their totals is the metric itself.
+all that an interval needs (:mod:`benchmark.intervals`); the ratio of their totals is the metric itself.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HOLDS = {
     "occluded": np.array([False, True, False]),
 }
 
-#: Metrics with an interval. The median has none: it is no ratio of sums.
+#: Metrics with an interval. The median has none: it is not a ratio of sums.
 METRICS = ("pck", "auc", "epe_mean_px")
 
 #: Hands per step of a sum; 4 thousand rows of 21 doubles fit in the cache of a core.
@@ -35,26 +35,26 @@ _BLOCK = 1 << 12
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """The keypoints of one subset and one visibility; hands of one clip stand together.
+    """The keypoints of one subset and one visibility; hands of one clip are adjacent.
 
     Attributes:
         subset: Part of the dataset.
         visibility: "all", "visible" or "occluded".
-        error: (n,21) distance / box side; NaN where the keypoint is not in the cell, inf where it was not predicted.
+        distance_px: (n,21); NaN where the keypoint is not in the cell, inf where it was not predicted.
         box_side: (n,) px.
         first: (C,) row of the first hand of each clip, over all clips of the subset.
     """
 
     subset: str
     visibility: str
-    error: Double
+    distance_px: Double
     box_side: Double
     first: NDArray[np.int64]
 
     @cached_property
     def annotated(self) -> Double:
         """(C,21) annotated keypoints of each clip and joint."""
-        return _per_clip(self, lambda error, _: ~np.isnan(error))
+        return _per_clip(self, lambda distance, _: ~np.isnan(distance))
 
     @property
     def n_keypoints(self) -> NDArray[np.int64]:
@@ -65,14 +65,7 @@ class Cell:
     @cached_property
     def n_hands(self) -> int:
         """Hands with at least one annotated keypoint."""
-        return int((~np.isnan(self.error)).any(1).sum())
-
-    @property
-    def error_px(self) -> Double:
-        """(n,21) distance in px; NaN where the keypoint is not in the cell or was not predicted."""
-        distance = self.error * self.box_side[:, None]
-        distance[np.isinf(distance)] = np.nan
-        return distance
+        return int((~np.isnan(self.distance_px)).any(1).sum())
 
 
 def select(table: ErrorTable, subset: str, visibility: str) -> Cell:
@@ -93,15 +86,15 @@ def cells(table: ErrorTable, subset: str, visibilities: Iterable[str]) -> Iterat
     order = np.argsort(clip, kind="stable")
     first = np.flatnonzero(np.diff(clip[order], prepend=-1))
     hands = hands[order]
-    error, box_side, state = table.error[hands], table.box_side[hands], table.visibility[hands]
+    distance, box_side, state = table.distance_px[hands], table.box_side[hands], table.visibility[hands]
     for visibility in visibilities:
         if visibility not in HOLDS:
             raise UnknownNameError("visibility", visibility, HOLDS)
-        yield Cell(subset, visibility, np.where(HOLDS[visibility][state], error, np.nan), box_side, first)
+        yield Cell(subset, visibility, np.where(HOLDS[visibility][state], distance, np.nan), box_side, first)
 
 
 def clip_numbers(names: list[str]) -> NDArray[np.int64]:
-    """Number clips by their sorted names, so that the order of the hands changes nothing."""
+    """Number clips by their sorted names, so that the order of the hands does not matter."""
     number = {name: i for i, name in enumerate(sorted(set(names)))}
     return np.fromiter((number[name] for name in names), np.int64, len(names))
 
@@ -160,11 +153,15 @@ def mean_of_ratios(numerator: Double, denominator: Double) -> Double:
 
 
 def pck_sums(cell: Cell, threshold: float) -> ClipSums:
-    """Percentage of correct keypoints: error <= threshold.
+    """Percentage of correct keypoints: distance <= box side * threshold.
+
+    Keypoints exactly at the threshold are correct, so the comparison rounds as the official one does: the side is
+    multiplied, the distance is not divided.
 
     Source: the evaluation released with HaMeR (github.com/geopavlakos/hamer), per joint over the subset, then the mean.
     """
-    return ClipSums(100 * _per_clip(cell, lambda error, _: error <= threshold), cell.annotated, cell.n_hands)
+    correct = _per_clip(cell, lambda distance, side: distance <= side * threshold)
+    return ClipSums(100 * correct, cell.annotated, cell.n_hands)
 
 
 def auc_sums(cell: Cell, maximum: float) -> ClipSums:
@@ -173,7 +170,7 @@ def auc_sums(cell: Cell, maximum: float) -> ClipSums:
     A keypoint with error e is correct from e on, so it adds a step of length ``maximum`` - e. The mean of
     clip(1 - e / maximum, 0, 1) is therefore the exact integral of the step curve; no thresholds are sampled.
     """
-    share = _per_clip(cell, lambda error, _: np.fmax(1 - error / maximum, 0))
+    share = _per_clip(cell, lambda distance, side: np.fmax(1 - distance / side / maximum, 0))
     return ClipSums(100 * share, cell.annotated, cell.n_hands)
 
 
@@ -183,9 +180,9 @@ def epe_sums(cell: Cell) -> ClipSums:
     Keypoints that were not predicted have no distance and are left out, so a low value means little without the
     number of keypoints beside it.
     """
-    count = _per_clip(cell, lambda error, _: np.isfinite(error))
-    total = _per_clip(cell, lambda error, side: np.where(np.isfinite(error), error * side, 0))
-    n_hands = int(np.isfinite(cell.error).any(1).sum())
+    count = _per_clip(cell, lambda distance, _: np.isfinite(distance))
+    total = _per_clip(cell, lambda distance, _: np.where(np.isfinite(distance), distance, 0))
+    n_hands = int(np.isfinite(cell.distance_px).any(1).sum())
     return ClipSums(total.sum(1, keepdims=True), count.sum(1, keepdims=True), n_hands)
 
 
@@ -203,21 +200,20 @@ def metric_sums(cell: Cell, metric: str, threshold: float, auc_maximum: float) -
 
 
 def _per_clip(cell: Cell, measure: Callable[[Double, Double], NDArray[Any]]) -> Double:
-    """Sum a function of (error, box side) over the hands of each clip, some hands at a time to stay in the cache."""
-    sums = np.empty((len(cell.first), cell.error.shape[1]))
-    starts = np.append(cell.first, len(cell.error))
-    steps = np.searchsorted(cell.first, np.arange(0, len(cell.error), _BLOCK))
+    """Sum a function of (distance, box side) over the hands of each clip, some hands at a time to stay in the cache."""
+    sums = np.empty((len(cell.first), cell.distance_px.shape[1]))
+    starts = np.append(cell.first, len(cell.distance_px))
+    steps = np.searchsorted(cell.first, np.arange(0, len(cell.distance_px), _BLOCK))
     for a, b in pairwise(sorted({*steps.tolist(), len(cell.first)})):
         rows = slice(starts[a], starts[b])
-        values = measure(cell.error[rows], cell.box_side[rows, None]).astype(np.float64, copy=False)
+        values = measure(cell.distance_px[rows], cell.box_side[rows, None]).astype(np.float64, copy=False)
         sums[a:b] = np.add.reduceat(values, starts[a:b] - starts[a], axis=0)
     return sums
 
 
 def epe_median_px(cell: Cell) -> float:
     """Median distance in px over predicted keypoints; NaN without any."""
-    distance = cell.error_px
-    distance = distance[~np.isnan(distance)]
+    distance = cell.distance_px[np.isfinite(cell.distance_px)]
     return float(np.median(distance)) if len(distance) else float("nan")
 
 
@@ -230,8 +226,31 @@ def curve_thresholds(maximum: float, points: int) -> Double:
 
 
 def pck_curve(cell: Cell, thresholds: Double) -> Double:
-    """Return the PCK (percent, mean over joints with data) at each of many thresholds, in one sort per joint."""
-    ordered = np.sort(cell.error, axis=0)
-    correct = np.stack([np.searchsorted(joint, thresholds, side="right") for joint in ordered.T], axis=1)
+    """Return the PCK (percent, mean over joints with data) at each of many thresholds.
+
+    Args:
+        cell: Keypoints.
+        thresholds: (K,) ascending.
+    """
+    n_joints = cell.distance_px.shape[1]
+    reached = np.zeros((len(thresholds) + 1, n_joints))
+    for start in range(0, len(cell.distance_px), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        first = _first_threshold(cell.distance_px[rows], cell.box_side[rows, None], thresholds)
+        place = first * n_joints + np.arange(n_joints)
+        reached += np.bincount(place.ravel(), minlength=reached.size).reshape(reached.shape)
+    correct = reached[:-1].cumsum(0)
     annotated = np.broadcast_to(cell.n_keypoints.astype(np.float64), correct.shape)
-    return mean_of_ratios((100 * correct).astype(np.float64), annotated)
+    return mean_of_ratios(100 * correct, annotated)
+
+
+def _first_threshold(distance: Double, side: Double, thresholds: Double) -> NDArray[np.int64]:
+    """Return which of K ascending thresholds is the first with distance <= side * threshold, K where none is.
+
+    The quotient may be off by its rounding; the comparison itself then corrects the result by one.
+    """
+    first = np.searchsorted(thresholds, distance / side)
+    limits = np.concatenate([[-np.inf], thresholds, [np.inf]])
+    first -= distance <= side * limits[first]
+    first += distance > side * limits[first + 1]
+    return first

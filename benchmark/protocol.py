@@ -12,7 +12,7 @@ from hint.files.named_toml import NamedToml
 
 _FILES = NamedToml("protocol", "benchmark", "protocols")
 
-#: What the code computes; a protocol that asks for something else is refused instead of half obeyed.
+#: What the code computes; a protocol that asks for something else is refused, not followed in part.
 _IMPLEMENTED = {
     ("error", "normaliser"): "box_longest_side",
     ("pck", "comparison"): "<=",
@@ -33,7 +33,7 @@ KEYPOINTS, SEQUENCES, MESH = "keypoints-2d", "sequences-2d", "mesh-3d"
 
 @dataclass(frozen=True)
 class Subset:
-    """A part of the dataset that gets a score of its own.
+    """A part of the dataset with its own scores.
 
     Attributes:
         name: Name in labels and records.
@@ -83,10 +83,10 @@ class Protocol:
         thresholds: PCK thresholds, fractions of the normaliser.
         auc_maximum: Upper end of the PCK curve.
         curve_points: Number of tabulated points of that curve.
-        visibilities: Groups of keypoints that are scored apart.
+        visibilities: Groups of keypoints that are scored separately.
         level: Confidence level of the intervals.
         replicates: Bootstrap replicates.
-        unit: What the bootstrap draws.
+        unit: What the bootstrap resamples.
         subsets: Parts of the dataset, in table order.
         sha256: Of the file the protocol came from.
         motion: Rules for sequences, None where only single hands are scored.
@@ -111,16 +111,16 @@ class Protocol:
     def __post_init__(self) -> None:
         wrong = [
             reason
-            for fine, reason in (
+            for holds, reason in (
                 (bool(self.thresholds) and min(self.thresholds) > 0, "thresholds must be positive"),
                 (self.auc_maximum > 0, "the maximum of the curve must be positive"),
-                (self.curve_points >= 2, "a curve needs two points"),
+                (self.curve_points >= 2, "a curve needs at least two points"),
                 (set(self.visibilities) <= set(VISIBILITIES), f"visibilities are {', '.join(VISIBILITIES)}"),
-                (0 < self.level < 1, "the level lies between 0 and 1"),
-                (self.replicates >= 1, "at least one replicate"),
-                (len({s.name for s in self.subsets}) == len(self.subsets), "a subset is named twice"),
+                (0 < self.level < 1, "the level must be between 0 and 1"),
+                (self.replicates >= 1, "at least one replicate is needed"),
+                (len({s.name for s in self.subsets}) == len(self.subsets), "two subsets have the same name"),
             )
-            if not fine
+            if not holds
         ]
         if wrong:
             raise InputError(f"protocol {self.id}: {'; '.join(wrong)}")
@@ -147,7 +147,7 @@ def protocol_kind(name: str) -> str:
 
     Raises:
         UnknownNameError: If there is no protocol of that name.
-        InputError: If the file is missing or no TOML.
+        InputError: If the file is missing or not TOML.
     """
     return str(_FILES.load(name)[0].get("kind", KEYPOINTS))
 
@@ -213,5 +213,5 @@ def _motion(table: dict[str, Any]) -> MotionRules:
 
 
 def explain(error: Exception) -> str:
-    """Say in words what kept a table from being a protocol."""
+    """Say in words why a table is not a protocol."""
     return f"{error} is missing" if isinstance(error, KeyError) else str(error)

@@ -1,6 +1,6 @@
-"""The result record: what was asked, what happened, what was scored, and how to get it again.
+"""The result record: what was asked for, what happened, what was scored, and how to reproduce it.
 
-Records are files people send each other, so they are checked on the way in and on the way out: no unknown key, no NaN.
+People send records to each other, so they are checked when read and when written: no unknown key, no NaN.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmark.error_table import Coverage
 from benchmark.scores import Curve, EmptyJoints, JointScore, Score
-from hint.errors import InputError
+from hint.errors import InputError, first_problem
 from hint.files import write_bytes
 from hint.types import HandLabels, MethodCard
 
@@ -66,7 +66,7 @@ class Record(_Model):
     """One method on one label set under one protocol.
 
     ``status`` is "complete", "partial" (rows are missing or ``limit`` was given) or "reference" (taken from a paper).
-    ``failures`` says of each picture that could not be used why.
+    ``failures`` gives the reason for each picture that could not be used.
     """
 
     schema_version: Literal["hint-record-1"] = Field(default="hint-record-1", alias="schema")
@@ -105,22 +105,19 @@ def read_record(path: Path) -> Record:
     """Read and check a record.
 
     Raises:
-        InputError: If the file is absent, no JSON, or not of this schema.
+        InputError: If the file is missing, is not JSON, or does not follow this schema.
     """
     try:
         return Record.model_validate(json.loads(path.read_bytes()))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InputError(f"{path} is not readable as a record: {error}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            f"{path} is no record of this version: {where}: {first['msg']} ({error.error_count()} in all)"
-        ) from error
+        problems = f"{first_problem(error)} ({error.error_count()} in all)"
+        raise InputError(f"{path} is not a record of this version: {problems}") from error
 
 
 def labels_sha256(labels: HandLabels) -> str:
-    """Digest the ground truth, whatever format and order it came in.
+    """Digest the ground truth, independent of its format and order.
 
     Coordinates count to a thousandth of a pixel, so that boxes stored as centre and size agree with corners.
     """

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields, replace
 from itertools import chain
 
 from benchmark.error_table import ErrorTable
@@ -38,7 +38,7 @@ class Score:
         n_hands: Hands with at least one keypoint in it.
         n_keypoints: Keypoints in it; of sequences, joints of windows.
         n_clips: Clips with at least one keypoint in it.
-        ci: Interval; None for the median, which is no ratio of sums over clips, and where fewer than two clips have
+        ci: Interval; None for the median, which is not a ratio of sums over clips, and where fewer than two clips have
             keypoints.
     """
 
@@ -79,7 +79,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class EmptyJoints:
-    """Joints without a keypoint, which no mean includes; all 21 where a whole cell has none and so no score."""
+    """Joints without a keypoint, which no mean includes; all 21 where a whole cell has none and thus no score."""
 
     subset: str
     visibility: str
@@ -95,6 +95,10 @@ class Scores:
     curves: tuple[Curve, ...]
     empty_joints: tuple[EmptyJoints, ...]
 
+    def plus(self, scores: Iterable[Score]) -> Scores:
+        """Return all of this and more numbers of the main table."""
+        return replace(self, scores=(*self.scores, *scores))
+
 
 def score_table(table: ErrorTable, protocol: Protocol, with_intervals: bool = True, seed: int = 0) -> Scores:
     """Score every subset of a table: the protocol's in its order, then any others.
@@ -104,7 +108,7 @@ def score_table(table: ErrorTable, protocol: Protocol, with_intervals: bool = Tr
     Args:
         table: Errors of one method.
         protocol: Rules.
-        with_intervals: Whether to resample clips (the slower part).
+        with_intervals: Whether to resample clips, which takes longer.
         seed: Of the resampling.
     """
     parts = [_score_cell(cell, protocol, with_intervals, seed) for cell in _cells(table, protocol)]

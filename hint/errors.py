@@ -3,7 +3,11 @@
 The command line prints them as one line and turns them into an exit code; nothing else is caught there.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class HintError(Exception):
@@ -41,6 +45,19 @@ def some_ids(ids: Iterable[str]) -> str:
     listed = list(ids)
     shown = ", ".join(str(i) for i in listed[:5])
     return shown if len(listed) <= 5 else f"{shown}, ... ({len(listed)} in all)"
+
+
+def first_problem(error: "ValidationError", skip: Collection[str] = ()) -> str:
+    """Return the first problem pydantic found in a file as "field: message".
+
+    Args:
+        error: The error.
+        skip: Parts of the path to the field that mean nothing to a user.
+    """
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"] if part not in skip)
+    message = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+    return f"{field}: {message}" if field else message
 
 
 class WriteError(HintError):

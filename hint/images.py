@@ -23,7 +23,8 @@ def read_image(path: Path) -> Image:
         (H,W,3) RGB uint8; grey pictures get three equal channels.
 
     Raises:
-        InputError: If the file is absent, cut short, or no picture. OpenCV alone would fill a cut JPEG with grey.
+        InputError: If the file is missing, truncated, or not a picture. OpenCV alone would fill a truncated JPEG with
+            grey.
     """
     try:
         content = path.read_bytes()
@@ -33,20 +34,20 @@ def read_image(path: Path) -> Image:
 
 
 def decode_image(content: bytes, name: str) -> Image:
-    """Read a picture out of memory as :func:`read_image` does; ``name`` stands for the file in messages."""
+    """Read a picture from memory as :func:`read_image` does; messages call it ``name``."""
     if _is_cut(content):
         raise InputError(f"{name}: the picture is cut short ({len(content)} bytes)")
     image = cv2.imdecode(np.frombuffer(content, np.uint8), _FLAGS) if content else None
     if image is None:
-        raise InputError(f"{name}: not a picture OpenCV can read")
+        raise InputError(f"{name}: not a picture that OpenCV can read; convert it to JPEG or PNG")
     rgb: Image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     return rgb
 
 
 def is_cut(stream: IO[bytes]) -> bool:
-    """Tell whether a picture with a whole header ends before its end marker.
+    """Return whether a picture with a complete header ends before its end marker.
 
-    Its last bytes are read; all of it only where they lack the marker, which other data may follow.
+    Reads its last bytes, and the rest only if they lack the marker, since other data may follow it.
 
     Args:
         stream: The file; its position changes.
@@ -62,14 +63,14 @@ def is_cut(stream: IO[bytes]) -> bool:
 
 
 def _is_cut(content: bytes) -> bool:
-    """Tell whether the end marker is absent; a JPEG thumbnail's own one lies before the last start of scan."""
+    """Return whether the end marker is missing; that of a JPEG thumbnail lies before the last start of scan."""
     if content.startswith(_JPEG):
         return content.rfind(b"\xff\xd9") <= content.rfind(b"\xff\xda")
     return content.startswith(_PNG) and b"IEND" not in content[-1024:]
 
 
 def write_image(path: Path, image: Image, quality: int = 95) -> None:
-    """Write an RGB picture atomically; the suffix picks the format, ``quality`` counts for JPEG.
+    """Write an RGB picture atomically; the suffix picks the format, ``quality`` applies to JPEG.
 
     Args:
         path: File to write.

@@ -1,4 +1,4 @@
-"""One process at a time."""
+"""A lock between processes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from hint.errors import HintError
 
 @contextmanager
 def file_lock(path: Path, otherwise: HintError) -> Iterator[None]:
-    """Hold a lock that ends with the process, so that none is left behind after a crash.
+    """Hold a lock that the system releases when the process ends, so that a crash leaves none behind.
 
     Args:
-        path: File to lock; it stays.
-        otherwise: What to raise if another process holds it.
+        path: File to lock; it is not deleted.
+        otherwise: The error to raise if another process holds the lock.
 
     Raises:
-        HintError: If another process holds it.
+        HintError: If another process holds the lock.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as handle:
@@ -44,6 +44,6 @@ def _lock(handle: IO[bytes]) -> bool:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError:  # some cluster file systems have no locks: go on without
+    except OSError:  # some cluster file systems have no locks
         return True
     return True

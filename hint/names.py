@@ -18,7 +18,7 @@ NAMELESS_VISOR_VIDEO = "P03_120"
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _PATTERNS = {
     "newdays": re.compile(r"ND_(?P<video>.{11})_frame(?P<frame>\d{6})_(?P<side>[lr])"),
-    # As Hands23 names VISOR's frames, with or without a video, and as VISOR does.
+    # Names of VISOR frames in Hands23, with or without a video, and in VISOR itself.
     "visor": re.compile(
         r"(?:EK_\d{4,5}_(?=P)|EK_(?=frame)|(?=P))(?:(?P<video>P\d\d_\d{2,3})_)?frame_(?P<frame>\d{10})_(?P<side>[lr])"
     ),
@@ -34,11 +34,11 @@ _FOLDER = re.compile(r"(?P<split>TRAIN|VAL|TEST)_(?P<source>.+)_(?P<kind>img|seq
 
 @dataclass(frozen=True)
 class HandName:
-    """What a file stem says about a hand.
+    """A parsed file stem.
 
     Attributes:
         source: "newdays", "visor", "ego4d", "demo", or "other" for names the release does not use.
-        clip_id: Video or clip; for other names the stem without its side, so that every picture is its own clip.
+        clip_id: Video or clip; for other names the stem without its side, so every picture is its own clip.
         is_right: Side, from the suffix.
         frame: Frame number as written, None for other names.
         frame_type: Ego4D's critical frame, "" elsewhere.
@@ -54,7 +54,7 @@ class HandName:
 
 
 def parse_name(stem: str) -> HandName | None:
-    """Read a stem; None if it does not end in ``_l`` or ``_r``."""
+    """Parse a stem; None if it does not end in ``_l`` or ``_r``."""
     for source, pattern in _PATTERNS.items():
         if match := pattern.fullmatch(stem):
             found = match.groupdict()

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 #: Seconds between two plain lines.
 PLAIN_EVERY = 10.0
@@ -35,3 +35,21 @@ def _plain(label: str, total: int) -> Callable[[int], None]:
             sys.stderr.write(f"{label}: {done}/{total}\n")
 
     return advance
+
+
+@contextmanager
+def progress_of_total(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Show progress whose total is known only with the first step; the yielded function takes (done, total)."""
+    with ExitStack() as stack:
+        advance: Callable[[int], None] | None = None
+        shown = 0
+
+        def on_step(done: int, total: int) -> None:
+            nonlocal advance, shown
+            if advance is None:
+                advance = stack.enter_context(progress(label, total))
+            if done > shown:
+                advance(done - shown)
+                shown = done
+
+        yield on_step

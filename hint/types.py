@@ -75,9 +75,12 @@ class HandLabels:
         existence: (N,21) True where the joint lies in the frame.
         occlusion: (N,21) True where the joint is marked occluded.
         image: (N,) path of the picture, "" where there is none.
+        box_side: (N,) px, longest side of the box where the file states it; None: it follows from ``box_xyxy``. Corners
+            computed from a centre and a size lose the last digit of the size, and PCK compares with it.
 
     Raises:
-        InputError: If shapes disagree, ids repeat, or boxes or keypoints are not finite.
+        InputError: If shapes disagree, ids repeat, boxes or keypoints are not finite, or ``box_side`` contradicts the
+            box.
     """
 
     hand_id: Strings
@@ -89,6 +92,7 @@ class HandLabels:
     existence: Bool
     occlusion: Bool
     image: Strings
+    box_side: Double | None = None
 
     def __post_init__(self) -> None:
         n = len(self.hand_id)
@@ -98,10 +102,11 @@ class HandLabels:
             "is_right": (np.bool_,),
             "existence": (np.bool_, 21),
             "occlusion": (np.bool_, 21),
+            "box_side": (np.float64,),
         }
-        for f in fields(self):
-            dtype, *shape = kinds.get(f.name, (np.str_,))
-            object.__setattr__(self, f.name, _shaped(getattr(self, f.name), dtype, (n, *shape), f.name))
+        for name, values in self._columns():
+            dtype, *shape = kinds.get(name, (np.str_,))
+            object.__setattr__(self, name, _shaped(values, dtype, (n, *shape), name))
         _unique(self.hand_id)
         finite = np.isfinite(self.box_xyxy).all(1) & np.isfinite(self.keypoints_2d).all((1, 2))
         if not finite.all():
@@ -109,9 +114,25 @@ class HandLabels:
         flat = (self.box_xyxy[:, 2:] <= self.box_xyxy[:, :2]).any(1)
         if flat.any():
             raise InputError(f"box of zero or negative size: {some_ids(self.hand_id[flat].tolist())}")
+        if self.box_side is not None:
+            other = ~np.isclose(self.box_side, self._side_of_corners(), rtol=1e-6, atol=1e-6)
+            if other.any():
+                raise InputError(f"box_side contradicts box_xyxy: {some_ids(self.hand_id[other].tolist())}")
 
     def __len__(self) -> int:
         return len(self.hand_id)
+
+    def _columns(self) -> list[tuple[str, Any]]:
+        return [(f.name, values) for f in fields(self) if (values := getattr(self, f.name)) is not None]
+
+    def _side_of_corners(self) -> Double:
+        side: Double = (self.box_xyxy[:, 2:] - self.box_xyxy[:, :2]).max(1, initial=0)
+        return side
+
+    @property
+    def longest_side(self) -> Double:
+        """(N,) px, longest side of each box: what distances are divided by."""
+        return self._side_of_corners() if self.box_side is None else self.box_side
 
     @property
     def visibility(self) -> NDArray[np.uint8]:
@@ -125,7 +146,7 @@ class HandLabels:
 
     def select(self, index: Any) -> HandLabels:
         """Return the hands an index array or a mask picks."""
-        return HandLabels(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
+        return HandLabels(**{name: values[index] for name, values in self._columns()})
 
     def hands(self) -> list[Hand]:
         """Return what a method may see of these labels: everything but the keypoints."""
@@ -137,7 +158,11 @@ class HandLabels:
     @staticmethod
     def concatenate(parts: Sequence[HandLabels]) -> HandLabels:
         """Join label sets; ids must stay unique."""
-        return HandLabels(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(HandLabels)})
+        names = [f.name for f in fields(HandLabels) if f.name != "box_side"]
+        joined = {name: np.concatenate([getattr(p, name) for p in parts]) for name in names}
+        if any(p.box_side is not None for p in parts):
+            joined["box_side"] = np.concatenate([p.longest_side for p in parts])
+        return HandLabels(**joined)
 
 
 @dataclass(frozen=True, eq=False)

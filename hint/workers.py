@@ -1,26 +1,39 @@
-"""Several jobs at the same time that Ctrl-C ends in good order."""
+"""Run jobs side by side, in threads or in processes, so that one Ctrl-C ends them all."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, contextmanager
+from itertools import islice
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
 from os import cpu_count
 from threading import Event
-from typing import TypeVar
+from typing import Any, TypeVar, cast
+
+from hint.errors import HintError
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
+
+#: Seconds that processes have to remove their temporary files before they are killed.
+_GRACE = 0.5
 
 
 def in_threads(
     work: Callable[[Job, Event], Result], jobs: Iterable[Job], workers: int | None = None
 ) -> Iterator[tuple[Job, Result]]:
-    """Yield jobs with their results as they get done.
+    """Yield each job with its result as soon as it is done.
 
-    For work that waits for disks, other processes or libraries that let other threads run meanwhile.
+    For work that waits for disks, other processes, or libraries that release Python's lock.
 
     Args:
-        work: Takes a job, and an event that is set once no further step should be begun.
+        work: Takes a job, and an event that is set when no further step should be started.
         jobs: What to do.
         workers: Jobs at the same time, by default one per core.
     """
@@ -33,3 +46,106 @@ def in_threads(
         finally:
             stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def in_processes(
+    work: Callable[[Job], Result], jobs: Iterable[Job], workers: int | None = None
+) -> Generator[tuple[Job, Result], None, None]:
+    """Yield each job with its result as soon as it is done.
+
+    The processes ignore Ctrl-C. Closing the iterator (``with closing(in_processes(...))``), after Ctrl-C in this
+    process for example, ends them within a second in the middle of their jobs, so files must be written atomically.
+
+    Args:
+        work: A function of a module, called in another process.
+        jobs: What to do.
+        workers: Processes, by default one per core.
+
+    Raises:
+        HintError: If a process dies; whatever ``work`` raises is raised here.
+    """
+    waiting = iter(jobs)
+    with _processes(work) as start:
+        busy = {start(job): job for job in islice(waiting, workers or cpu_count() or 1)}
+        while busy:
+            for pipe in cast("list[Connection]", wait(list(busy))):
+                job, result = busy.pop(pipe), _receive(pipe)
+                for following in islice(waiting, 1):
+                    pipe.send(following)
+                    busy[pipe] = following
+                yield job, result
+
+
+@contextmanager
+def _processes(work: Callable[[Any], Any]) -> Iterator[Callable[[Any], Connection]]:
+    """Give a function that starts a process on its first job and returns the pipe to it; end them all afterwards."""
+    context = get_context("spawn")
+    started: list[tuple[SpawnProcess, Connection]] = []
+
+    def start(job: Any) -> Connection:
+        mine, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(work, theirs), daemon=True)
+        with ignore_sigint():
+            process.start()
+            started.append((process, mine))
+        theirs.close()
+        mine.send(job)
+        return mine
+
+    try:
+        yield start
+    finally:
+        _end(started)
+
+
+def _end(started: list[tuple[SpawnProcess, Connection]]) -> None:
+    """End processes and wait for them; a second Ctrl-C only skips the grace they are given."""
+    with ExitStack() as stack:
+        for process, pipe in started:
+            stack.callback(pipe.close)
+            stack.callback(process.kill)
+            process.terminate()
+        for process, _ in started:
+            process.join(_GRACE / len(started))
+
+
+@contextmanager
+def ignore_sigint() -> Iterator[None]:
+    """Make processes that start in this block ignore Ctrl-C; this process hears it when the block ends."""
+    if sys.platform == "win32":  # no such masks; the processes start to ignore it a moment later
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _serve(work: Callable[[Any], Any], pipe: Connection) -> None:
+    """Do one job after the other until the pipe is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # so that "finally" removes temporary files
+    while True:
+        try:
+            job = pipe.recv()
+        except EOFError:  # the other process is gone
+            return
+        try:
+            answer: tuple[Any, Exception | None, str] = work(job), None, ""
+        except Exception as error:
+            answer = None, error, traceback.format_exc()
+        pipe.send(answer)
+
+
+def _receive(pipe: Connection) -> Any:
+    """Return the result of a job, or raise what it raised."""
+    try:
+        result, error, trace = pipe.recv()
+    except (EOFError, ConnectionError) as end:
+        raise HintError(
+            "a worker process was killed, perhaps for lack of memory; run the same command again to go on"
+        ) from end
+    if error is not None:
+        raise error from RuntimeError(trace)
+    return result

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.evaluate import Evaluation, Settings, evaluate_method
-from benchmark.protocol import load_protocol
+from benchmark.evaluate import Evaluation, evaluate
 from benchmark.record import Record
 from hint.demo import render_demo_set
-from hint.errors import MissingRequirementError
+from hint.errors import InputError, MissingRequirementError
 from hint.files import read_labels, read_predictions
-from hint.methods.table import create
 from hint.progress import progress
-from hint.types import HandLabels, MethodOptions
+from hint.types import HandLabels
 from leaderboard.gallery import sheet
 
 METHODS = ("hamer-tiny", "mediapipe", "mean-pose", "box-centre", "oracle-noise")
@@ -54,7 +51,7 @@ def run_demo(out: Path, n: int, seed: int) -> DemoResult:
     skipped: dict[str, str] = {}
     for name in METHODS:
         try:
-            evaluations[name] = _evaluate(name, labels, out, seed)
+            evaluations[name] = _evaluate(labels, name, out, seed)
         except MissingRequirementError as error:
             skipped[name] = str(error)
     picture = out / "demo.png"
@@ -63,12 +60,12 @@ def run_demo(out: Path, n: int, seed: int) -> DemoResult:
     return DemoResult([e.record for e in evaluations.values()], skipped, data, picture)
 
 
-def _evaluate(name: str, labels: HandLabels, out: Path, seed: int) -> Evaluation:
-    started = time.perf_counter()
-    method = create(name, MethodOptions(labels=labels, seed=seed))
-    seconds = time.perf_counter() - started
-    settings = Settings(load_protocol(), out / name, seed=seed, overwrite="always")
-    return evaluate_method(labels, method, settings, seconds)
+def _evaluate(labels: HandLabels, name: str, out: Path, seed: int) -> Evaluation:
+    """Evaluate a method, continuing from what an earlier run left; results of anything else are replaced."""
+    try:
+        return evaluate(labels, name, out=out, seed=seed)
+    except InputError:
+        return evaluate(labels, name, out=out, seed=seed, overwrite="always")
 
 
 def _heading(evaluation: Evaluation) -> str:

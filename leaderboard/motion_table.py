@@ -14,7 +14,7 @@ from leaderboard.table import VISIBILITIES
 
 #: Box sides per second squared, and cubed; shares are percentages.
 _COLUMNS = (
-    ("accel_error", "acceleration\nerror, /s²"),
+    ("accel_error", "accel.\nerror, /s²"),
     ("accel_coverage", "computed\n%"),
     ("jitter", "jitter\n/s³"),
     ("jitter_ground_truth", "of labels\n/s³"),
@@ -24,7 +24,7 @@ _COLUMNS = (
 
 def motion_table(record: Record) -> Table:
     """Show acceleration error and jitter of one record: a block per subset, a line per visibility."""
-    table = Table(title="motion, in box sides", title_justify="left", box=SIMPLE_HEAD, collapse_padding=True)
+    table = Table(title="motion, in box sides", title_justify="left", box=SIMPLE_HEAD, padding=0)
     table.add_column("subset")
     table.add_column("joints")
     table.add_column("joints of\nwindows", justify="right")

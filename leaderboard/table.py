@@ -21,10 +21,10 @@ def score_table(record: Record) -> Table:
     """Show every score of one record: a block per subset, a line per visibility."""
     thresholds = sorted({s.threshold for s in record.scores if s.threshold is not None})
     title = method_name(record.method, " ").append(f" · {record.protocol.id}")
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True)
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0)
     table.add_column("subset")
     table.add_column("joints")
-    for heading in ("hands", "keypoints", *(f"PCK@{t:g}" for t in thresholds), "AUC", "mean\npx", "median\npx"):
+    for heading in ("hands", "key-\npoints", *(f"PCK\n@{t:g}" for t in thresholds), "AUC", "mean\npx", "median\npx"):
         table.add_column(heading, justify="right")
     for subset in record.data:
         for visibility in VISIBILITIES:
@@ -45,7 +45,7 @@ def comparison_table(records: Sequence[Record], subset: str) -> Table:
         title=f"PCK on {subset}, {hands:,} hands, with 95% intervals",
         title_justify="left",
         box=SIMPLE_HEAD,
-        collapse_padding=True,
+        padding=0,
     )
     table.add_column("method", no_wrap=True)
     for visibility in VISIBILITIES:

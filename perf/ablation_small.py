@@ -5,7 +5,7 @@
     python perf/ablation_small.py --data train --test test --out runs/ablation
 
 Four trainings of ``hint train hamer-tiny`` with equal numbers of steps: two networks, each on a small and on a large
-set. A training that is there already is not repeated; the page's last part, written by hand, stays as it is.
+set. Finished trainings are not repeated; the hand-written last part of the page is kept.
 """
 
 from __future__ import annotations
@@ -67,10 +67,10 @@ def train(run: Run, arguments: argparse.Namespace) -> Path:
     weights = out / "weights.safetensors"
     if not weights.is_file():
         common = ["--data", str(arguments.data), "--out", str(out), "--seed", str(arguments.seed), "--resume"]
-        begun = time.monotonic()
+        started = time.monotonic()
         options = ["--batch-size", str(arguments.batch_size), "--device", "cpu", "--processes", "2", "--workers", "0"]
         hint("train", "hamer-tiny", *common, *options, *run.changes(arguments.steps))
-        print(f"{run.name}: {time.monotonic() - begun:.0f} s")
+        print(f"{run.name}: {time.monotonic() - started:.0f} s")
     return weights
 
 
@@ -82,14 +82,14 @@ def evaluate(weights: Path, test: Path) -> Record:
 
 
 def row(run: Run, record: Record, hands: int) -> dict[str, Any]:
-    """Return what is told of one run."""
+    """Return the entry of one run."""
     scores = {
         f"{visibility}@{threshold}": score
         for visibility in ("all", "visible", "occluded")
         for threshold in THRESHOLDS
         if (score := record.value("demo", visibility, threshold=threshold)) is not None
     }
-    told = {
+    pck = {
         key: {"value": score.value, "ci": None if score.ci is None else [score.ci.low, score.ci.high]}
         for key, score in scores.items()
     }
@@ -98,7 +98,7 @@ def row(run: Run, record: Record, hands: int) -> dict[str, Any]:
         "backbone": run.backbone,
         "parameters": record.method.parameters,
         "hands": hands,
-        "pck": told,
+        "pck": pck,
     }
 
 
@@ -112,13 +112,13 @@ def page(result: dict[str, Any]) -> str:
     """Return docs/ablation.md."""
     heads = [f"{visibility} @{threshold}" for visibility in ("all", "visible", "occluded") for threshold in THRESHOLDS]
     lines = ["| run | parameters | hands | " + " | ".join(heads) + " |", "|---" * (3 + len(heads)) + "|"]
-    for told in result["rows"]:
-        cells = [cell(told["pck"][head.replace(" ", "")]) for head in heads]
-        lines.append(f"| {told['run']} | {told['parameters']:,} | {told['hands']:,} | " + " | ".join(cells) + " |")
+    for entry in result["rows"]:
+        cells = [cell(entry["pck"][head.replace(" ", "")]) for head in heads]
+        lines.append(f"| {entry['run']} | {entry['parameters']:,} | {entry['hands']:,} | " + " | ".join(cells) + " |")
     table = "\n".join(lines)
     old = PAGE.read_text(encoding="utf-8") if PAGE.is_file() else ""
-    _, heading, said = old.partition(READING)
-    return TEMPLATE.format(table=table, **result) + (f"\n{heading}{said}" if heading else "")
+    _, heading, reading = old.partition(READING)
+    return TEMPLATE.format(table=table, **result) + (f"\n{heading}{reading}" if heading else "")
 
 
 TEMPLATE = """# Ablation in miniature: data and model size
@@ -129,13 +129,13 @@ Here two networks of a few million parameters learn from {small_hands:,} or {lar
 steps on a CPU. What can be compared is the direction of each change, not its size; and rendered test hands say little
 about photographs.
 
-PCK in percent on {test_hands} rendered hands of {test_clips} clips that no training saw (another seed, full-size
+PCK in percent on {test_hands} rendered hands of {test_clips} clips unseen in training (another seed, full-size
 pictures), with 95 % intervals from resampling clips. Preset (`hamer-tiny`), seed ({seed}), batch ({batch_size}) and
 number of steps are the same for every row.
 
 {table}
 
-The numbers are in [ablation.json](ablation.json). To make them again, with some 25 minutes of rendering on two cores:
+The numbers are in [ablation.json](ablation.json). To reproduce them, with about 25 minutes of rendering on two cores:
 
     hint demo-data --format tars -n {large_hands} --seed 1 --out train/rendered
     hint demo-data -n {test_hands} --seed 777 --out test
@@ -148,22 +148,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with the tars in rendered/")
     parser.add_argument("--test", type=Path, required=True, help="rendered pairs")
-    parser.add_argument("--out", type=Path, default=Path("runs/ablation"))
-    parser.add_argument("--steps", type=int, default=2200)
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
+    parser.add_argument("--out", type=Path, default=Path("runs/ablation"), help="folder for the trainings")
+    parser.add_argument("--steps", type=int, default=2200, help="optimiser steps of each training")
+    parser.add_argument("--batch-size", type=int, default=32, help="hands per step")
+    parser.add_argument("--seed", type=int, default=0, help="random seed")
+    options = parser.parse_args()
     rows, records = [], []
     for run in RUNS:
-        weights = train(run, arguments)
-        said = json.loads((weights.parent / "run.json").read_text(encoding="utf-8"))["training"]
-        records.append(evaluate(weights, arguments.test))
-        rows.append(row(run, records[-1], said["hands"]["rendered"]))
+        weights = train(run, options)
+        description = json.loads((weights.parent / "run.json").read_text(encoding="utf-8"))["training"]
+        records.append(evaluate(weights, options.test))
+        rows.append(row(run, records[-1], description["hands"]["rendered"]))
     subset = records[0].data[0]
     result = {
-        "steps": arguments.steps,
-        "seed": arguments.seed,
-        "batch_size": said["preset"]["batch_size"],
+        "steps": options.steps,
+        "seed": options.seed,
+        "batch_size": description["preset"]["batch_size"],
         "small_hands": min(r["hands"] for r in rows),
         "large_hands": max(r["hands"] for r in rows),
         "test_hands": subset.n_hands,

@@ -1,7 +1,8 @@
 """Time the rules of ``hint check`` on 40,000 hands, and the same rules as a plain loop, hand by hand.
 
-Run ``python perf/check.py``; it prints a Markdown table. The loop is written without numpy and apart from the
-rules' code; the tests use it as their slow reference.
+    python perf/check.py
+
+The loop is written without numpy and independently of the rules; the tests use it as their slow reference.
 """
 
 from __future__ import annotations
@@ -342,7 +343,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-n", type=int, default=40_000, help="hands")
     parser.add_argument("--loop", type=int, default=2_000, help="hands of the loop, whose time is scaled up")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3, help="rounds; medians are printed")
     options = parser.parse_args()
     hands = made_up(options.n)
     slow = plain(made_up(options.loop))

@@ -5,6 +5,8 @@ OpenCV flips the whole picture for a left hand, as the released evaluation does;
     python perf/crops.py
 """
 
+from __future__ import annotations
+
 import argparse
 import time
 from collections.abc import Callable
@@ -47,7 +49,7 @@ def per_second(cut: Callable[..., Any], image: Image, where: list[Square], mirro
 def main() -> None:
     """Print a table of crops per second."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--n", type=int, default=200)
+    parser.add_argument("--n", type=int, default=200, help="crops per round")
     n = parser.parse_args().n
     cv2.setNumThreads(1)
     rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""List the hands of a large made-up fho_main.json, beside loading all of it.
+"""List the hands of a large synthetic fho_main.json, beside loading all of it.
 
     python perf/fho_main.py
     python perf/fho_main.py --gb 0.5 --plain-gb 0.1
@@ -6,6 +6,8 @@
 The plain way is ``json.load`` and loops. It takes turns with ours on a smaller file, since it holds all of a file in
 memory; ours reads the large one as well, to see its memory. Each reading is a process of its own.
 """
+
+from __future__ import annotations
 
 import argparse
 import json

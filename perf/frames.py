@@ -3,9 +3,11 @@
     python perf/frames.py
     python perf/frames.py --clips h264.mp4 vp9.mp4    clips that are there
 
-The official way is ``ffmpeg -i clip -qscale:v 1 DIR/%10d.jpg``, after which the wanted files are taken. The ways take
+The official way is ``ffmpeg -i clip -qscale:v 1 DIR/%10d.jpg``, after which the needed files are kept. The ways take
 turns; in each round the actions lie elsewhere. It needs 1.5 GB of disk and about 20 minutes.
 """
+
+from __future__ import annotations
 
 import argparse
 import os
@@ -62,7 +64,7 @@ def describe(clip: Path) -> tuple[str, int]:
 
 
 def official(clip: Path, frames: list[int]) -> list[tuple[int, bytes]]:
-    """Write all frames, take the wanted ones."""
+    """Write all frames, take the needed ones."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["ffmpeg", "-loglevel", "error", "-i", str(clip), "-qscale:v", "1", f"{folder}/%10d.jpg"]
         subprocess.run(command, check=True)
@@ -121,7 +123,7 @@ def show(title: str, costs: dict[str, list[Cost]]) -> None:
 def main() -> None:
     """Print a table for each clip."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3, help="rounds; medians are printed")
     parser.add_argument("--seconds", type=int, default=300, help="length of the clips that are made")
     parser.add_argument("--cache", type=Path, help="folder for the clips that are made, by default a temporary one")
     parser.add_argument("--clips", type=Path, nargs="+", default=[], help="clips that are there, instead")

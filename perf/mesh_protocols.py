@@ -1,8 +1,10 @@
-"""Time the 3D scorer against the official algorithm written as loops, one hand at a time, on as many made-up hands.
+"""Time the 3D scorer against the official algorithm written as loops, one hand at a time, on as many synthetic hands.
 
-Run ``python perf/mesh_protocols.py``; it takes turns, prints a Markdown table and checks that scores agree to six
-digits. The loops run on ``--slice`` hands and are extrapolated. ``--keep FOLDER`` writes the hands in the layout that
-the official ``eval.py`` reads (``ref/evaluation_*.json``, ``res/pred.json``), to time that as well.
+    python perf/mesh_protocols.py
+
+It takes turns and checks that scores agree to six digits. The loops run on ``--slice`` hands and are extrapolated.
+``--keep FOLDER`` writes the hands in the layout that the official ``eval.py`` reads (``ref/evaluation_*.json``,
+``res/pred.json``), to time that as well.
 """
 
 from __future__ import annotations
@@ -103,10 +105,10 @@ def keep(folder: Path, labels: MeshLabels, given: Pair) -> None:
 
 def main() -> None:
     """Take turns, compare, print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--hands", type=int, default=3960)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--hands", type=int, default=3960, help="number of hands")
     parser.add_argument("--slice", type=int, default=300, help="hands of the loops")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3, help="rounds; medians are printed")
     parser.add_argument("--keep", type=Path, help="folder to write the hands to, for the official script")
     options = parser.parse_args()
     protocol = load_mesh_protocol("freihand")

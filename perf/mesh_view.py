@@ -6,6 +6,8 @@ Processor time, so that a busy machine counts less.
     python perf/mesh_view.py
 """
 
+from __future__ import annotations
+
 import argparse
 import time
 from collections.abc import Callable
@@ -39,7 +41,7 @@ def fitting(mesh: Mesh, size: int) -> Camera:
 
 
 def cast(mesh: Mesh, camera: Camera) -> np.ndarray:
-    """Return the triangle every sample's ray meets first; the scene is built anew, as it is for every hand."""
+    """Return the triangle every sample's ray meets first; the scene is rebuilt for every hand."""
     scene = EmbreeScene()
     TriangleMesh(scene, mesh.vertices.astype(np.float32), mesh.faces.astype(np.int32))
     place = (np.arange(camera.width * SAMPLES, dtype=np.float32) + 0.5) / SAMPLES - 0.5
@@ -63,8 +65,8 @@ def milliseconds(call: Callable[[], object], rounds: int) -> float:
 def main() -> None:
     """Print a table of milliseconds."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--hands", type=int, default=5)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--hands", type=int, default=5, help="hands per picture size")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds; the best counts")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     rng = np.random.default_rng(0)

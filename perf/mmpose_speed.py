@@ -8,6 +8,8 @@ files is left out: pictures are in memory.
     OMP_WAIT_POLICY=PASSIVE python perf/mmpose_speed.py --rounds 5
 """
 
+from __future__ import annotations
+
 import argparse
 import time
 from collections.abc import Callable, Sequence
@@ -113,19 +115,19 @@ def report(preset: str, flip_test: bool, arguments: argparse.Namespace) -> None:
 def main() -> None:
     """Print a table of crops per second."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--n", type=int, default=16)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--batches", type=int, nargs="+", default=[1, 8, 16])
-    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
-    parser.add_argument("--presets", nargs="+", default=list(PRESETS), choices=list(PRESETS))
-    arguments = parser.parse_args()
+    parser.add_argument("--n", type=int, default=16, help="number of hands")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds; the best counts")
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 8, 16], help="batch sizes")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="where the models run")
+    parser.add_argument("--presets", nargs="+", default=list(PRESETS), choices=list(PRESETS), help="models")
+    options = parser.parse_args()
     versions = f"mmpose {PARTS['mmpose']}, torch {torch.__version__}"
-    print(f"{versions}, {torch.get_num_threads()} threads, {arguments.n} pictures\n")
+    print(f"{versions}, {torch.get_num_threads()} threads, {options.n} pictures\n")
     print("| model | flip test | way | crops/s | ratio | ratio of processor time | largest difference, px |")
     print("|---|---|---|---:|---:|---:|---:|")
-    for preset in arguments.presets:
+    for preset in options.presets:
         for flip_test in (True, False):
-            report(preset, flip_test, arguments)
+            report(preset, flip_test, options)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
-"""Sample Ego4D and list New Days, beside a straightforward script on the same made-up data.
+"""Sample Ego4D and list New Days, beside a straightforward script on the same synthetic data.
 
     python perf/sampling.py
 
 Ego4D: ``fho_main.json`` and a few 5-minute clips of 540p that it names. The script loads the file, loops over videos,
-actions, frames and boxes, draws with ``random.sample``, decodes each clip it needs to files and copies the wanted ones.
+actions, frames and boxes, draws with ``random.sample``, decodes each clip it needs to files and copies the needed ones.
 New Days: a tree of Hands23, listed by a loop over its texts. The ways take turns. It takes about 10 minutes.
 """
+
+from __future__ import annotations
 
 import argparse
 import json
@@ -25,7 +27,7 @@ from statistics import median
 from PIL import Image
 
 from annotation.sample.policy import load_policy
-from annotation.sample.run import Request, candidates, make_sample
+from annotation.sample.write import SampleOptions, candidates, write_sample
 from hint.sources import read_source
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -68,10 +70,10 @@ def shrink(path: Path) -> None:
     path.write_text(json.dumps(content))
 
 
-def request(root: Path, out: Path) -> Request:
+def request(root: Path, out: Path) -> SampleOptions:
     """Ask for training pictures from the clips that are there."""
     is_there = any((root / "clips").iterdir())
-    return Request("ego4d", "train", False, 0, load_policy(), out, available=is_there)
+    return SampleOptions("ego4d", "train", False, 0, load_policy(), out, available=is_there)
 
 
 def ours(root: Path, n: int, out: Path) -> Times:
@@ -80,7 +82,7 @@ def ours(root: Path, n: int, out: Path) -> Times:
     pool = read_source("ego4d", root)
     listed = time.perf_counter()
     asked = request(root, out)
-    make_sample(asked, pool, candidates(asked, pool), n)
+    write_sample(asked, pool, candidates(asked, pool), n)
     end = time.perf_counter()
     return {"listing": listed - start, "drawing and pictures": end - listed, "total": end - start}
 
@@ -91,10 +93,10 @@ def script(root: Path, n: int, out: Path) -> Times:
     hands = load_and_loop(root / "annotations" / "fho_main.json")
     listed = time.perf_counter()
     there = {path.stem for path in (root / "clips").glob("*.mp4")}
-    wanted: dict[str, list[Hand]] = defaultdict(list)
+    needed: dict[str, list[Hand]] = defaultdict(list)
     for hand in random.Random(0).sample([hand for hand in hands if hand[0] in there], n):
-        wanted[hand[0]].append(hand)
-    for clip, group in wanted.items():
+        needed[hand[0]].append(hand)
+    for clip, group in needed.items():
         decode_and_copy(root / "clips" / f"{clip}.mp4", group, out)
     end = time.perf_counter()
     return {"listing": listed - start, "drawing and pictures": end - listed, "total": end - start}
@@ -174,10 +176,10 @@ def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-n", type=int, default=30, help="pictures to draw")
-    parser.add_argument("--clips", type=int, default=3)
+    parser.add_argument("--clips", type=int, default=3, help="clips to sample from")
     parser.add_argument("--gb", type=float, default=0.1, help="size of fho_main.json, 10^9 bytes")
-    parser.add_argument("--newdays-hands", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--newdays-hands", type=int, default=100_000, help="hands of New Days to list")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds; medians are printed")
     parser.add_argument("--cache", type=Path, help="folder to write the data below, by default the system's")
     options = parser.parse_args()
     print("| source, stage | ours, s | script, s | times faster |\n|---|---:|---:|---:|")

@@ -1,6 +1,8 @@
 """Time the scoring of a million hands, and of the same work hand by hand.
 
-Run ``python perf/score_million.py``; it prints a Markdown table and needs about 2 GB of memory.
+    python perf/score_million.py
+
+It needs about 2 GB of memory.
 """
 
 from __future__ import annotations
@@ -78,9 +80,9 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
 
 def main() -> None:
     """Time, compare with the loop, print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--hands", type=int, default=1_000_000)
-    parser.add_argument("--clips", type=int, default=20_000)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--hands", type=int, default=1_000_000, help="number of hands")
+    parser.add_argument("--clips", type=int, default=20_000, help="clips they come from")
     parser.add_argument("--slice", type=int, default=5_000, help="hands of the plain loop")
     options = parser.parse_args()
     protocol = load_protocol()

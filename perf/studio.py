@@ -48,12 +48,12 @@ def annotated(rows: list[dict[str, object]]) -> list[dict[str, object]]:
 
 def main() -> None:
     """Run it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--hands", type=int, default=5000)
-    parser.add_argument("--out", type=Path, required=True)
-    given = parser.parse_args()
-    manifest, predictions, ids = write_hands(given.out / "frames", given.hands)
-    server = Server(given.out / "home")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--hands", type=int, default=5000, help="number of hands")
+    parser.add_argument("--out", type=Path, required=True, help="folder for pictures and the server")
+    options = parser.parse_args()
+    manifest, predictions, ids = write_hands(options.out / "frames", options.hands)
+    server = Server(options.out / "home")
     server.start()
     try:
         push = ("studio", "push", manifest, "--predictions", predictions, "--project", "pushed")
@@ -68,7 +68,7 @@ def main() -> None:
         bulk_import(studio, "labelled", annotated(rows))
         number = studio.find("labelled").id
         took["server's own export"] = seconds(lambda: studio.export(number))
-        pull = ("studio", "pull", "--project", "labelled", "--out", given.out / "pulled", "--manifest", manifest)
+        pull = ("studio", "pull", "--project", "labelled", "--out", options.out / "pulled", "--manifest", manifest)
         took["pull"] = seconds(lambda: server.run(*pull))
         took["pull again"] = seconds(lambda: server.run(*pull))
         took["status"] = seconds(lambda: server.run("studio", "status", "--project", "labelled"))
@@ -78,7 +78,7 @@ def main() -> None:
         "push / import": round(took["push"] / took["server's own import"], 2),
         "pull / export": round(took["pull"] / took["server's own export"], 2),
     }
-    print(json.dumps({"hands": given.hands, "seconds": took, "ratios": ratios}, indent=2))
+    print(json.dumps({"hands": options.hands, "seconds": took, "ratios": ratios}, indent=2))
 
 
 if __name__ == "__main__":

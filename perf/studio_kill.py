@@ -72,15 +72,15 @@ def count(server: Server, ids: list[str], saved: list[int]) -> dict[str, int]:
 
 def main() -> None:
     """Run it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--hands", type=int, default=3000)
-    parser.add_argument("--kills", type=int, default=16)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, required=True)
-    given = parser.parse_args()
-    rng = np.random.default_rng(given.seed)
-    manifest, predictions, ids = write_hands(given.out / "frames", given.hands)
-    server = Server(given.out / "home")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--hands", type=int, default=3000, help="number of hands")
+    parser.add_argument("--kills", type=int, default=16, help="times the server is killed")
+    parser.add_argument("--seed", type=int, default=0, help="random seed")
+    parser.add_argument("--out", type=Path, required=True, help="folder for pictures and the server")
+    options = parser.parse_args()
+    rng = np.random.default_rng(options.seed)
+    manifest, predictions, ids = write_hands(options.out / "frames", options.hands)
+    server = Server(options.out / "home")
     server.start()
     stop, saved, failed = threading.Event(), [], []
     people = [server.sign_up(f"{name}@example.com") for name in ("ann", "ben")]
@@ -88,9 +88,12 @@ def main() -> None:
     for worker in workers:
         worker.start()
     push = ("studio", "push", manifest, "--predictions", predictions, "--project", TITLE, "--patience", 300)
-    pull = ("studio", "pull", "--project", TITLE, "--out", given.out / "pulled", "--patience", 300)
+    pull = ("studio", "pull", "--project", TITLE, "--out", options.out / "pulled", "--patience", 300)
     started, killed = time.monotonic(), Counter()
-    for name, command, kills in (("push", push, given.kills - given.kills // 4), ("pull", pull, given.kills // 4)):
+    for name, command, kills in (
+        ("push", push, options.kills - options.kills // 4),
+        ("pull", pull, options.kills // 4),
+    ):
         before = server.arrivals()
         process = server.begin(*command)
         while process.poll() is None and server.arrivals() == before:
@@ -109,10 +112,10 @@ def main() -> None:
     seconds = round(time.monotonic() - started)
     found = count(server, ids, saved)
     server.stop()
-    print(json.dumps({"hands": given.hands, "kills": dict(killed), "seconds": seconds, **found}, indent=2))
+    print(json.dumps({"hands": options.hands, "kills": dict(killed), "seconds": seconds, **found}, indent=2))
     print("failures annotators saw:", dict(Counter(failed)))
     wrong = ("missing", "doubled", "without_prediction", "predicted_twice", "lost")
-    sys.exit(int(any(found[key] for key in wrong) or found["predictions"] != given.hands))
+    sys.exit(int(any(found[key] for key in wrong) or found["predictions"] != options.hands))
 
 
 if __name__ == "__main__":

@@ -123,11 +123,11 @@ def per_second(batches: Iterator[Batch], steps: int, finish: bool) -> tuple[floa
 def main() -> None:
     """Print a table of hands per second."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tars", type=Path, help="folder of tars; without it some are made up at 224 px")
-    parser.add_argument("--n", type=int, default=2000, help="pictures to make up")
+    parser.add_argument("--tars", type=Path, help="folder of tars; without it some are generated at 224 px")
+    parser.add_argument("--n", type=int, default=2000, help="pictures to generate")
     parser.add_argument("--steps", type=int, default=50, help="batches to time")
     parser.add_argument("--rounds", type=int, default=3, help="times everything is timed; the best counts")
-    parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2, 4])
+    parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2, 4], help="numbers of worker processes")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["HINT_HOME"] = folder

@@ -138,10 +138,10 @@ def on_gpu(network: Hamer, rounds: int, batches: list[int]) -> None:
 def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--weights", type=Path)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--batches", type=int, nargs="+")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the network runs")
+    parser.add_argument("--weights", type=Path, help="checkpoint, by default random weights")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds; the best counts")
+    parser.add_argument("--batches", type=int, nargs="+", help="batch sizes")
     parser.add_argument("--compile", action="store_true", help="on the CPU: try torch.compile too (needs a compiler)")
     options = parser.parse_args()
     network = make_network(options.weights)

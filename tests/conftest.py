@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -29,6 +30,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.parent
         has_fixtures = (folder / "conftest.py").is_file() and folder.name not in ("tests", "hint")
         item.add_marker(pytest.mark.xdist_group(str(folder if has_fixtures else item.path)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was skipped and why, a line per reason."""
+    skipped = Counter(_reason(report) for report in terminalreporter.stats.get("skipped", ()))
+    terminalreporter.section("skipped")
+    for reason, count in sorted(skipped.items()):
+        terminalreporter.line(f"{count:5}  {reason}")
+    if not skipped:
+        terminalreporter.line("    0  every test ran")
+
+
+def _reason(report: pytest.TestReport) -> str:
+    text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return text.removeprefix("Skipped: ")
 
 
 @pytest.fixture(scope="session")

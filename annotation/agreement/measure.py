@@ -1,7 +1,7 @@
-"""Numbers of agreement as functions of sums over clips, so that every one of them has an interval.
+"""Measures of agreement as functions of sums over clips, so that each of them has an interval.
 
-Definitions: a flag agrees where both annotators set it alike. Existence is compared at all 21 joints, occlusion where
-the joint exists for both. Distances are compared where a joint is visible for both.
+Definitions: a flag agrees if both annotators set it the same way. Existence is compared at all 21 joints, occlusion at
+joints that exist for both, distances at joints that are visible for both.
 
 Source of kappa: Cohen, A coefficient of agreement for nominal scales, 1960.
 """
@@ -18,10 +18,10 @@ from hint.bootstrap import Interval, clip_weights, percentile_interval
 from hint.types import Bool, Double
 
 LEVEL, REPLICATES = 0.95, 2000
-#: Distance, in palm lengths, up to which the paper counts two points as the same.
+#: Distance up to which the paper counts two points as the same, palm lengths.
 WITHIN = 0.25
 
-#: Turns (...,K) sums into (...,) a number.
+#: Computes (...,M) numbers from (...,K) sums.
 Statistic = Callable[[Double], Double]
 
 
@@ -30,9 +30,9 @@ class Estimate:
     """A number with its interval.
 
     Attributes:
-        value: None where there is nothing to divide by.
-        n: Joints it is over.
-        ci: None where there are fewer than two clips, or no value.
+        value: The number; None if the denominator is 0.
+        n: Number of joints.
+        ci: None with fewer than two clips, or without a value.
     """
 
     value: float | None
@@ -48,13 +48,13 @@ def clip_sums(values: Double, clip: list[int], n_clips: int) -> Double:
 
 
 def estimates(sums: Double, counts: Double, statistic: Statistic, seed: int) -> list[Estimate]:
-    """Return M numbers with the intervals that drawing clips anew gives, all from the same draws.
+    """Return M numbers with bootstrap intervals over clips, all from the same resamples.
 
     Args:
-        sums: (C,K) what the numbers are made of.
-        counts: (C,M) joints each number is over.
-        statistic: Turns (...,K) totals into (...,M) numbers.
-        seed: Of the draws.
+        sums: (C,K) sums per clip.
+        counts: (C,M) joints per clip and number.
+        statistic: Computes (...,M) numbers from (...,K) totals.
+        seed: Seed of the resampling.
     """
     values = statistic(sums.sum(0))
     drawn = replicate(sums, statistic, seed) if len(sums) > 1 else np.full((1, len(values)), np.nan)
@@ -68,7 +68,7 @@ def estimates(sums: Double, counts: Double, statistic: Statistic, seed: int) -> 
 
 
 def replicate(sums: Double, statistic: Statistic, seed: int, count: int = REPLICATES) -> Double:
-    """Return (count,M) values of a statistic for clips drawn anew."""
+    """Return (count,M) values of a statistic for resampled clips."""
     return np.concatenate([statistic(weights @ sums) for _, weights in clip_weights(len(sums), count, seed)])
 
 
@@ -95,7 +95,7 @@ def kappas(cells: Double, seed: int) -> list[Estimate]:
 def kappa(totals: Double) -> Double:
     """Return Cohen's kappa of (...,4) counts: set by both, by the first, by the second, by neither.
 
-    NaN where both annotators set the flag always or never: agreement by chance is then certain.
+    NaN if both annotators always or never set the flag: agreement by chance is then certain.
     """
     total = totals.sum(-1)
     observed = divide(totals[..., 0] + totals[..., 3], total)
@@ -105,9 +105,9 @@ def kappa(totals: Double) -> Double:
 
 
 def joint_means(totals: Double) -> Double:
-    """Return (...,T) means over joints of per-joint shares, as PCK is taken, of (...,(T+1)*21) totals.
+    """Return (...,T) means over joints of per-joint shares, like PCK, from (...,(T+1)*21) totals.
 
-    The last 21 are the numbers of joints compared; a joint that was never compared is left out of the mean.
+    The last 21 totals are the numbers of compared joints; joints that were never compared are left out of the mean.
     """
     counts = totals[..., -21:]
     hits = totals[..., :-21].reshape(*totals.shape[:-1], -1, 21)
@@ -117,7 +117,7 @@ def joint_means(totals: Double) -> Double:
 
 
 def divide(a: Double, b: Double) -> Double:
-    """Return a / b, NaN where b is 0."""
+    """Return a / b, or NaN where b is 0."""
     quotient: Double = np.divide(a, b, out=np.full(np.broadcast(a, b).shape, np.nan), where=np.asarray(b) != 0)
     return quotient
 

@@ -1,4 +1,4 @@
-"""Hands that were annotated twice, side by side."""
+"""Hands that were annotated twice."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from annotation.agreement.palm import Palm
 from hint.errors import InputError, some_ids
 from hint.types import Bool, Double, HandLabels
 
-#: Most the corners of the two boxes of a hand may differ, px: what tools lose on the way.
+#: Largest difference between the corners of a hand's two boxes, px: rounding by annotation tools.
 BOX_SLACK = 1.0
-#: Points closer than this, in px, are the same: neither annotator moved what both started from.
+#: Points closer than this are identical, px: neither annotator moved the common pre-label.
 SAME = 0.01
 
 
@@ -24,8 +24,8 @@ class Pairs:
 
     Attributes:
         a: The first annotations.
-        b: The second ones, same hands in the same order.
-        palm: What a palm length is.
+        b: The second annotations, same hands in the same order.
+        palm: Definition of the palm length.
         only_a: Hands without a second annotation.
         only_b: Hands without a first one.
     """
@@ -54,7 +54,7 @@ class Pairs:
 
     @cached_property
     def palm_length(self) -> Double:
-        """(N,) px; NaN where it is nothing."""
+        """(N,) px; NaN if it is zero."""
         length = self.palm.lengths(self.a.keypoints_2d, self.b.keypoints_2d, self.box_side)
         return np.where(length > 0, length, np.nan)
 
@@ -69,14 +69,14 @@ class Pairs:
         return self.a.existence & self.b.existence
 
     def both(self, state: str) -> Bool:
-        """Return (N,21) joints that are in one state for both: "all" that exist, "visible", "occluded"."""
+        """Return (N,21) joints that have a state for both: "all" (that exist), "visible" or "occluded"."""
         if state == "all":
             return self.exists
         value = {"visible": 2, "occluded": 1}[state]
         return np.asarray((self.a.visibility == value) & (self.b.visibility == value))
 
     def clips(self) -> tuple[list[str], list[int]]:
-        """Return the names of the C clips, and for each hand the number of its clip."""
+        """Return the names of the C clips, and the clip number of each hand."""
         names = sorted(set(self.a.clip_id.tolist()))
         number = {name: k for k, name in enumerate(names)}
         return names, [number[name] for name in self.a.clip_id.tolist()]
@@ -86,17 +86,17 @@ def pair(a: Sequence[HandLabels], b: Sequence[HandLabels], palm: Palm) -> Pairs:
     """Match two annotations by hand.
 
     Raises:
-        InputError: If a hand is twice in one of them, fewer than two are in both, or side or box of a hand differ.
+        InputError: If a hand is in one of them twice, fewer than two hands are in both, or sides or boxes differ.
     """
     first, second = _rows(a, "first"), _rows(b, "second")
     shared = sorted(first.keys() & second.keys())
     if not shared:
         raise InputError(
-            f"the two have no hand in common, hands are matched by their file names: {next(iter(first))} in the first, "
-            f"{next(iter(second))} in the second, for example"
+            "the two have no hand in common; hands are matched by file name, such as "
+            f"{next(iter(first))} in the first and {next(iter(second))} in the second"
         )
     if len(shared) < 2:
-        raise InputError(f"the two have only one hand in common, {shared[0]}; agreement needs two at least")
+        raise InputError(f"the two have only one hand in common, {shared[0]}; agreement needs at least two")
     pairs = Pairs(
         _gather(a, [first[i] for i in shared]),
         _gather(b, [second[i] for i in shared]),
@@ -120,7 +120,7 @@ def _rows(parts: Sequence[HandLabels], which: str) -> dict[str, Row]:
                 twice.append(hand_id)
             rows[hand_id] = (p, k)
     if twice:
-        raise InputError(f"hands that are in several subsets of the {which} annotation: {some_ids(twice)}")
+        raise InputError(f"hands in several subsets of the {which} annotation: {some_ids(twice)}")
     return rows
 
 

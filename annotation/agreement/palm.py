@@ -1,6 +1,6 @@
-"""The length of a palm, the unit in which the paper measures how far two annotators are apart.
+"""The palm length, the unit of distances between two annotators in the paper.
 
-The paper does not define it. The default is the distance from the wrist to the middle finger's knuckle.
+The paper does not define it; the default is the distance from the wrist to the middle finger's knuckle.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hint.types import Double
 
 Whose = Literal["mean", "a", "b"]
 
-#: What can be asked for.
+#: Name of a definition -> its meaning.
 PALMS = {
     "wrist-middle": "from the wrist to the middle finger's knuckle",
     "wrist-knuckles": "from the wrist to the mean of the four knuckles",
@@ -28,12 +28,12 @@ _KNUCKLES = (5, 9, 13, 17)
 
 @dataclass(frozen=True)
 class Palm:
-    """A definition.
+    """A definition of the palm length.
 
     Attributes:
         name: Key of :data:`PALMS`.
-        whose: Annotator whose points are measured, or the mean of both lengths.
-        factor: Of the box.
+        whose: Annotator whose points are measured, or "mean" for the mean of both lengths.
+        factor: Palm length in box sides, for "box".
     """
 
     name: str = "wrist-middle"
@@ -63,11 +63,11 @@ class Palm:
 
 
 def parse_palm(text: str, whose: str = "mean") -> Palm:
-    """Read a definition as the command line has it: "wrist-middle", "wrist-knuckles", "box", "box:0.6".
+    """Parse a definition: "wrist-middle", "wrist-knuckles", "box" or "box:0.6".
 
     Raises:
         UnknownNameError: If there is no such definition.
-        InputError: If the factor is no positive number.
+        InputError: If the factor is not a positive number.
     """
     name, _, factor = text.partition(":")
     if name not in PALMS or (factor and name != "box"):
@@ -79,6 +79,6 @@ def parse_palm(text: str, whose: str = "mean") -> Palm:
     except ValueError:
         number = math.nan
     if not 0 < number < math.inf:
-        raise InputError(f"--palm {text}: write box:FACTOR with a positive number")
+        raise InputError(f"--palm {text}: use box:FACTOR with a positive number")
     chosen: Whose = "a" if whose == "a" else "b" if whose == "b" else "mean"
     return Palm(name, chosen, number)

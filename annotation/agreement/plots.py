@@ -1,4 +1,4 @@
-"""Pictures of agreement: curves and bars, and the hands two annotators disagree on most."""
+"""Plots of agreement: curves, bars, and the hands with the largest disagreement."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class _Style(NamedTuple):
     marker: str
 
 
-#: The first annotator is drawn solid with discs, the second dashed with squares: no colour is needed to tell them.
+#: The first annotator is solid with discs, the second dashed with squares: they differ without colour, too.
 _FIRST, _SECOND = _Style(_BLUE, "-", "o"), _Style(_ORANGE, "--", "s")
 
 
@@ -113,7 +113,7 @@ def _draw_bars(axes: Axes, result: Agreement) -> None:
 
 
 def draw_worst(path: Path, pairs: Pairs, result: Agreement) -> None:
-    """Write the hands the two disagree on most, both annotations drawn, as one PNG."""
+    """Write the hands with the largest disagreement, with both annotations, as one PNG."""
     rows = {str(hand_id): k for k, hand_id in enumerate(pairs.a.hand_id.tolist())}
     lines = -(-len(result.worst) // _COLUMNS)
     figure = Figure(figsize=(2.6 * _COLUMNS, 3.0 * lines + 0.5), dpi=110, layout="constrained")

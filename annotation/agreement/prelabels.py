@@ -1,7 +1,7 @@
-"""What annotators did with the points they started from, and what that does to their agreement.
+"""How annotators changed their pre-labels, and how that affects their agreement.
 
-Two annotators who are shown the same pre-label agree wherever both leave it alone, right or wrong. What can be seen in
-the labels is how much was left alone, and how well they agree where both did move the point.
+Two annotators with the same pre-label agree wherever both leave it unchanged, right or wrong. The labels show how much
+was left unchanged, and how well annotators agree where both moved the point.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ def audit(pairs: Pairs, path: Path, predictions: Predictions, seed: int = 0) -> 
 
     Args:
         pairs: Hands annotated twice.
-        path: File of the pre-labels, as a name.
+        path: File of the pre-labels, for the result.
         predictions: The pre-labels.
-        seed: Of the intervals.
+        seed: Seed of the intervals.
 
     Raises:
         InputError: If none of the hands was pre-labelled.
@@ -40,7 +40,7 @@ def audit(pairs: Pairs, path: Path, predictions: Predictions, seed: int = 0) -> 
     start = aligned(pairs.a, predictions)
     known = np.asarray(np.isfinite(start).all((1, 2)))
     if not known.any():
-        raise InputError(f"{path} holds no pre-label of these {len(pairs)} hands")
+        raise InputError(f"{path} contains no pre-label of these {len(pairs)} hands")
     moved = {who: _moved(getattr(pairs, who), start) for who in _BOTH}
     method = str(predictions.meta.get("method", path.stem))
     audits = [_audit(pairs, who, start, moved[who], known, str(path), method, seed) for who in _BOTH]
@@ -73,16 +73,16 @@ def _audit(
 
 
 def displacement(labels: HandLabels, start: Double, palm_length: Double) -> Double:
-    """Return (N,21,2) how far points were moved from where they started, in palm lengths and axes of the hand.
+    """Return (N,21,2) displacements of points, in palm lengths and axes of the hand.
 
     Args:
-        labels: Where they are now.
-        start: (N,21,2) px where they were.
+        labels: The current points.
+        start: (N,21,2) px, the initial points.
         palm_length: (N,) px.
 
     Returns:
-        Along the line wrist - middle knuckle, positive towards the fingers; across it, positive to the thumb's side,
-        which is where the index knuckle lies of the little one. NaN where that line has no length.
+        Along the line wrist - middle knuckle, positive towards the fingers; across it, positive towards the thumb's
+        side (from the little to the index knuckle). NaN if that line has zero length.
     """
     points = labels.keypoints_2d
     axis = points[:, 9] - points[:, 0]

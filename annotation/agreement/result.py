@@ -1,4 +1,4 @@
-"""agreement.json: what two annotators agree on, in a form other programs can rely on."""
+"""agreement.json: the agreement of two annotations, in a stable format."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from hint.errors import InputError
+from hint.errors import InputError, first_problem
 from hint.files import write_bytes
 
 
@@ -24,7 +24,7 @@ class IntervalEntry(_Model):
 
 
 class Score(_Model):
-    """A number: shares in percent, kappa as it is; null where nothing could be compared."""
+    """A number: percent for shares, unscaled for kappa; null if nothing could be compared."""
 
     value: float | None
     n: int
@@ -32,16 +32,16 @@ class Score(_Model):
 
 
 class JointRow(_Model):
-    """Agreement at a joint, or at all joints of a finger.
+    """Agreement at one joint, or at the joints of one finger.
 
     Attributes:
         name: Joint or finger.
         existence: Percent of all hands.
         occlusion: Percent of the joints that exist for both.
-        occlusion_kappa: Cohen's kappa of the same.
+        occlusion_kappa: Cohen's kappa of occlusion.
         within: Percent of the joints visible for both that are within 0.25 palm lengths.
-        visible: Joints that are visible for both.
-        median_distance: Of those, palm lengths.
+        visible: Number of joints visible for both.
+        median_distance: Median distance of those, palm lengths.
     """
 
     name: str
@@ -54,17 +54,17 @@ class JointRow(_Model):
 
 
 class AgreementCurve(_Model):
-    """Percent of joints on which two annotators lie no farther apart than a threshold.
+    """Percent of joints whose two points are within a threshold.
 
     Attributes:
         normaliser: "palm", or "box_longest_side": the unit of the error in protocol hint-v1.
-        aggregation: "joints" (all joints alike) or "mean_over_joints_of_subset_ratio" (as hint-v1 does).
+        aggregation: "joints" (all joints pooled) or "mean_over_joints_of_subset_ratio" (as in hint-v1).
         visibility: "all" that exist for both, "visible" or "occluded" for both.
-        n: Joints.
-        thresholds: In units of the normaliser.
+        n: Number of joints.
+        thresholds: Thresholds in units of the normaliser.
         values: Percent.
         low: Lower ends of the intervals, null without intervals.
-        high: Upper ends.
+        high: Upper ends of the intervals.
     """
 
     normaliser: Literal["palm", "box_longest_side"]
@@ -78,10 +78,10 @@ class AgreementCurve(_Model):
 
 
 class BiasRow(_Model):
-    """By how much an annotator moved a joint of the pre-label on average, palm lengths.
+    """Mean displacement of a pre-labelled joint by an annotator, palm lengths.
 
     Attributes:
-        joint: Name.
+        joint: Name of the joint.
         along: Towards the fingers, along the line wrist - middle knuckle.
         across: Towards the thumb's side.
     """
@@ -92,16 +92,16 @@ class BiasRow(_Model):
 
 
 class Audit(_Model):
-    """What one annotator did with the pre-labels of one method.
+    """How one annotator changed the pre-labels of one method.
 
     Attributes:
         annotator: "a" or "b".
         prelabels: File of the pre-labels.
-        method: Its name, as the file says, else the file's.
-        hands: Hands that were pre-labelled by it.
+        method: Name of the method; of the file if unknown.
+        hands: Hands it pre-labelled.
         untouched_hands: Percent of hands none of whose points was moved.
         untouched_points: Percent of points that were not moved.
-        moved_median: Median distance of the points that were moved, palm lengths.
+        moved_median: Median displacement of moved points, palm lengths.
         bias: Mean displacement of each joint.
     """
 
@@ -116,12 +116,12 @@ class Audit(_Model):
 
 
 class Anchoring(_Model):
-    """Agreement by what both did with the pre-label of a joint: within 0.25 palm lengths, percent.
+    """Agreement depending on the pre-labels: percent of joints within 0.25 palm lengths.
 
     Attributes:
         prelabels: File of the pre-labels.
-        both_moved: Where both moved the point.
-        otherwise: Where at least one left it.
+        both_moved: For joints that both annotators moved.
+        otherwise: For the other joints.
     """
 
     prelabels: str
@@ -138,7 +138,7 @@ class PalmEntry(_Model):
 
 
 class Paper(_Model):
-    """What the HaMeR paper reports of HInt, percent."""
+    """The numbers the HaMeR paper reports for HInt, percent."""
 
     hands: int = 90
     occlusion: float = 90.5
@@ -147,7 +147,7 @@ class Paper(_Model):
 
 
 class Disagreement(_Model):
-    """A hand: mean distance over joints that exist for both, palm lengths; joints whose flags differ."""
+    """A hand: mean distance of joints that exist for both, palm lengths; number of joints whose flags differ."""
 
     hand_id: str
     distance: float
@@ -155,31 +155,31 @@ class Disagreement(_Model):
 
 
 class Agreement(_Model):
-    """The whole result; docs/check.md describes it.
+    """The complete result; see docs/check.md.
 
     Attributes:
         a: Path of the first annotation.
-        b: Path of the second one.
+        b: Path of the second annotation.
         hands: Hands in both.
-        clips: Clips of those; intervals draw clips.
+        clips: Clips of those hands; intervals resample clips.
         only_a: Hands without a second annotation.
         only_b: Hands without a first one.
         palm: The unit of distances.
-        within_palms: Distance up to which points count as the same.
+        within_palms: Distance up to which points count as the same, palm lengths.
         existence: Agreement on existence flags, percent of all joints.
-        existence_kappa: Cohen's kappa of the same.
+        existence_kappa: Cohen's kappa of existence.
         occlusion: Agreement on occlusion flags, percent of joints that exist for both.
-        occlusion_kappa: Cohen's kappa of the same.
-        within: Percent of joints visible for both that are close enough.
-        same_points: Percent of the joints that exist for both whose points are the same to 0.01 px.
-        paper: What the paper reports.
-        per_joint: The 21 joints.
-        per_finger: Wrist and fingers.
+        occlusion_kappa: Cohen's kappa of occlusion.
+        within: Percent of the joints visible for both that are within that distance.
+        same_points: Percent of the joints that exist for both whose points are identical to 0.01 px.
+        paper: The numbers of the paper.
+        per_joint: Agreement at the 21 joints.
+        per_finger: Agreement at wrist and fingers.
         curves: Agreement by distance.
-        prelabels: What annotators did with pre-labels.
-        anchoring: What that did to agreement.
-        worst: Hands they disagree on most.
-        remarks: What a reader should know.
+        prelabels: How annotators changed the pre-labels.
+        anchoring: How that affects agreement.
+        worst: Hands with the largest disagreement.
+        remarks: Notes for the reader.
     """
 
     schema_version: Literal["hint-agreement-1"] = Field(default="hint-agreement-1", alias="schema")
@@ -217,16 +217,14 @@ def write_agreement(path: Path, agreement: Agreement) -> None:
 
 
 def read_agreement(path: Path) -> Agreement:
-    """Read what :func:`write_agreement` wrote.
+    """Read agreement.json.
 
     Raises:
-        InputError: If it is absent or something else.
+        InputError: If it is missing or invalid.
     """
     try:
         return Agreement.model_validate_json(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise InputError(f"{path} is no result of hint agreement: {where} {first['msg']}") from error
+        raise InputError(f"{path} is not a result of hint agreement: {first_problem(error)}") from error

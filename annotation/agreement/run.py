@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,7 @@ from annotation.agreement.measure import (
     replicate,
 )
 from annotation.agreement.pairs import SAME, Pairs, pair
-from annotation.agreement.palm import Palm
+from annotation.agreement.palm import Palm, parse_palm
 from annotation.agreement.prelabels import audit
 from annotation.agreement.result import (
     Agreement,
@@ -34,6 +33,7 @@ from annotation.agreement.result import (
     JointRow,
     PalmEntry,
     Paper,
+    write_agreement,
 )
 from annotation.agreement.scores import percent, score
 from annotation.check.run import read_sets
@@ -43,74 +43,105 @@ from hint.files import read_predictions
 from hint.skeleton import FINGER_OF_JOINT, FINGERS, JOINT_NAMES
 from hint.types import Bool, Double, HandLabels
 
-#: Thresholds of the curves: those hint-v1 tabulates, and twice the paper's distance.
+#: Thresholds of the curves: those of hint-v1, and up to twice the paper's distance.
 _BOX_THRESHOLDS = np.linspace(0, 0.3, 61)
 _PALM_THRESHOLDS = np.linspace(0, 0.5, 51)
 #: Hands listed as the worst.
 _WORST = 10
-#: Percent of identical points from which two annotations are said to be anchored.
+#: Percent of identical points from which two annotations count as anchored.
 _ANCHORED = 1.0
 
 
-@dataclass(frozen=True)
-class Request:
-    """What is asked for.
+def agreement(
+    first: HandLabels | str | Path,
+    second: HandLabels | str | Path,
+    *,
+    palm: str = "wrist-middle",
+    palm_of: str = "mean",
+    prelabels: Sequence[str | Path] = (),
+    images: str | Path | None = None,
+    out: str | Path | None = None,
+    seed: int = 0,
+) -> Agreement:
+    """Measure how well two annotations of the same hands agree.
 
-    Attributes:
-        a: First annotations.
-        b: Second ones.
-        palm: Unit of distances.
+    Args:
+        first: First annotations, or where they are.
+        second: Second ones.
+        palm: Palm length, the unit of distances: "wrist-middle", "wrist-knuckles", "box" or "box:FACTOR".
+        palm_of: Whose points it is measured on: "a", "b", or the "mean" of both.
         prelabels: Predictions both annotators started from, one file per method.
-        images: Folder of the pictures, where they are not beside the labels.
-        seed: Of the intervals.
-    """
-
-    a: Path
-    b: Path
-    palm: Palm
-    prelabels: tuple[Path, ...] = ()
-    images: Path | None = None
-    seed: int = 0
-
-
-def measure_agreement(request: Request) -> tuple[Agreement, Pairs]:
-    """Compare two annotations of the same hands.
-
-    Returns:
-        The result, and the hands, for pictures.
+        images: Folder of the pictures, if they are not beside the labels.
+        out: Folder for agreement.json, agreement.png and worst.png; None writes nothing.
+        seed: Seed of the intervals.
 
     Raises:
         InputError: If something cannot be read or the two cannot be compared.
+        UnknownNameError: If there is no such palm length.
+        WriteError: If something cannot be saved.
     """
-    predictions = [(path, read_predictions(path)) for path in request.prelabels]
-    first, second = (_labels(read_sets(path, request.images)) for path in (request.a, request.b))
-    pairs = pair(first, second, request.palm)
+    result, pairs = measure_agreement(first, second, parse_palm(palm, palm_of), prelabels, images, seed)
+    if out is not None:
+        from annotation.agreement.plots import draw_agreement, draw_worst
+
+        draw_agreement(Path(out) / "agreement.png", result)
+        draw_worst(Path(out) / "worst.png", pairs, result)
+        write_agreement(Path(out) / "agreement.json", result)
+    return result
+
+
+def measure_agreement(
+    first: HandLabels | str | Path,
+    second: HandLabels | str | Path,
+    palm: Palm,
+    prelabels: Sequence[str | Path] = (),
+    images: str | Path | None = None,
+    seed: int = 0,
+) -> tuple[Agreement, Pairs]:
+    """Compare two annotations of the same hands.
+
+    Args:
+        first: As for :func:`agreement`, like the others.
+        second: Second annotations.
+        palm: Unit of distances.
+        prelabels: Predictions files.
+        images: Folder of the pictures.
+        seed: Seed of the intervals.
+
+    Returns:
+        The result, and the hands, for pictures.
+    """
+    predictions = [(Path(path), read_predictions(Path(path))) for path in prelabels]
+    sets = [read_sets(labels, images, name) for labels, name in ((first, "first"), (second, "second"))]
+    pairs = pair(_labels(sets[0]), _labels(sets[1]), palm)
     audits: list[Audit] = []
     anchoring: list[Anchoring] = []
     for path, guesses in predictions:
-        both, anchored = audit(pairs, path, guesses, request.seed)
+        both, anchored = audit(pairs, path, guesses, seed)
         audits += both
         anchoring.append(anchored)
-    return _agreement(request, pairs, audits, anchoring), pairs
+    names = [str(one[0].source) for one in sets]
+    return _agreement(names, pairs, audits, anchoring, seed), pairs
 
 
 def _labels(sets: list[LabelSet]) -> list[HandLabels]:
     return [one.labels for one in sets]
 
 
-def _agreement(request: Request, pairs: Pairs, audits: list[Audit], anchoring: list[Anchoring]) -> Agreement:
-    seed = request.seed
+def _agreement(
+    names: Sequence[str], pairs: Pairs, audits: list[Audit], anchoring: list[Anchoring], seed: int
+) -> Agreement:
     same = pairs.exists & (pairs.distance <= SAME)
     same_points = float(100 * same.sum() / max(1, pairs.exists.sum()))
     *rows, total = _rows(pairs, seed)
-    names, clip = pairs.clips()
-    every = clip_sums(contingency(pairs, "existence").sum(1), clip, len(names))
+    clips, clip = pairs.clips()
+    every = clip_sums(contingency(pairs, "existence").sum(1), clip, len(clips))
     existence_kappa = score(kappas(every[:, None], seed)[0])
     return Agreement(
-        a=str(request.a),
-        b=str(request.b),
+        a=names[0],
+        b=names[1],
         hands=len(pairs),
-        clips=len(pairs.clips()[0]),
+        clips=len(clips),
         only_a=pairs.only_a,
         only_b=pairs.only_b,
         palm=PalmEntry(
@@ -137,7 +168,7 @@ def _agreement(request: Request, pairs: Pairs, audits: list[Audit], anchoring: l
 
 
 def _rows(pairs: Pairs, seed: int) -> list[JointRow]:
-    """Return a row for each joint, for wrist and each finger, and one for all joints."""
+    """Return one row per joint, one for the wrist and each finger, and one for all joints."""
     names, clip = pairs.clips()
     fingers = {name: np.array(FINGER_OF_JOINT) == f for f, name in enumerate(("wrist", *FINGERS), -1)}
     groups = np.vstack([np.eye(21, dtype=bool), *fingers.values(), np.ones(21, bool)])
@@ -227,12 +258,12 @@ def _remarks(pairs: Pairs, same_points: float, audited: bool) -> Iterator[str]:
             yield f"{len(ids)} hands of the {which} annotation are not in the {other} one: {some_ids(ids)}"
     unknown = pairs.a.hand_id[np.isnan(pairs.palm_length)].tolist()
     if unknown:
-        yield f"{len(unknown)} hands have a palm without length, their distances are left out: {some_ids(unknown)}"
+        yield f"{len(unknown)} hands have a palm of zero length; their distances are left out: {some_ids(unknown)}"
     if len(pairs.clips()[0]) < 2:
-        yield "all hands are of one clip: there are no intervals"
+        yield "all hands come from one clip: there are no intervals"
     if same_points >= _ANCHORED:
         yield (
-            f"{same_points:.1f}% of the points are the same to {SAME:g} px in both: there neither annotator moved the "
-            "pre-label, so both were anchored by it and agree on its mistakes too; blind annotators would agree less"
+            f"{same_points:.1f}% of the points are identical to {SAME:g} px: neither annotator moved the pre-label, so "
+            "both were anchored by it and share its mistakes; blind annotators would agree less"
             + ("" if audited else " (--prelabels FILE.npz shows how much)")
         )

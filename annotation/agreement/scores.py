@@ -1,4 +1,4 @@
-"""Estimates as entries of agreement.json."""
+"""Convert estimates to entries of agreement.json."""
 
 from __future__ import annotations
 

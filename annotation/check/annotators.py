@@ -1,4 +1,4 @@
-"""Compare several annotators: whose flags, corrections or findings are unlike everybody else's."""
+"""Compare annotators: whose flags, corrections or findings differ from the others."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ OUTLIER = Criterion(
     "outlier-annotator", "warning", "annotator unlike the others", 5, "robust z", needs="four annotators (--against)"
 )
 
-#: Fewest annotators among whom one can be unlike the others.
+#: Fewest annotators for which an outlier is defined.
 FEWEST = 4
 
 
 @dataclass(frozen=True)
 class Habit:
-    """One number about one annotator.
+    """One statistic of one annotator.
 
     Attributes:
         value: The mean over the annotator's hands.
@@ -34,14 +34,14 @@ class Habit:
 
 
 def habits(hands: Sequence[Hands], found: Mapping[str, Double]) -> dict[str, Habit]:
-    """Measure an annotator.
+    """Compute the statistics of an annotator.
 
     Args:
-        hands: The annotator's sets.
-        found: Rule -> (N,) 1.0 where it found something, over all the annotator's hands.
+        hands: The sets of the annotator.
+        found: Rule -> (N,) 1.0 for findings, over all hands of the annotator.
 
     Returns:
-        Shares of flags, the displacement of pre-labels in sizes of the hand, and the rate of findings by rule.
+        Shares of flags, displacement of pre-labels in hand sizes, and rate of findings per rule.
     """
     exists = np.concatenate([h.labels.existence for h in hands])
     occluded = np.concatenate([h.labels.occlusion for h in hands]) & exists
@@ -70,10 +70,10 @@ def _habit(values: Double) -> Habit:
 
 
 def robust_z(mine: Sequence[Habit]) -> Double:
-    """Return (A,) how far each of A annotators is from their median, in robust standard deviations.
+    """Return (A,) deviations of A annotators from their median, in robust standard deviations.
 
-    The spread among the annotators (MAD) is not taken to be smaller than what the numbers of hands alone would give, so
-    that three who agree by chance make no outlier of the fourth.
+    The spread among annotators (MAD) is increased by their sampling error, so that three who agree by chance do not
+    make the fourth an outlier.
     """
     value, error = np.array([[habit.value, habit.error] for habit in mine]).T
     if np.isfinite(value).sum() < FEWEST:

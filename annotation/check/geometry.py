@@ -1,6 +1,6 @@
-"""What can be measured of 21 points in a picture: bones, turns, the palm and its order.
+"""Measurements on 21 points in a picture: bones, turns, the palm and the order of the knuckles.
 
-Points that do not exist are NaN, and so is everything that needs them: it is not judged.
+Points that do not exist are NaN, and so is everything computed from them, which is then not judged.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def cross(a: Double, b: Double) -> Double:
 
 
 def upper_quartile(values: Double) -> Double:
-    """Return (N,) the upper quartile of each row (N,K), NaN left out: the value below which three quarters lie."""
-    ordered = np.sort(values, axis=1)  # NaN go last
+    """Return (N,) the upper quartile of each row (N,K), ignoring NaN."""
+    ordered = np.sort(values, axis=1)  # NaN last
     count = np.isfinite(values).sum(1)
     place = np.maximum(np.ceil(0.75 * count).astype(np.int64) - 1, 0)
     quartile: Double = np.take_along_axis(ordered, place[:, None], axis=1)[:, 0]
@@ -44,10 +44,10 @@ def upper_quartile(values: Double) -> Double:
 
 
 def turns(bones: Double) -> Double:
-    """Return (N,5,3) by how much a finger turns at its three inner joints, radians, positive clockwise in the picture.
+    """Return (N,5,3) turns of the fingers at their three inner joints, radians, positive clockwise in the picture.
 
     Args:
-        bones: (N,20,2) of :func:`bone_vectors`.
+        bones: (N,20,2) from :func:`bone_vectors`.
     """
     chains = bones.reshape(-1, 5, 4, 2)
     before, after = chains[:, :, :-1], chains[:, :, 1:]
@@ -58,11 +58,11 @@ def turns(bones: Double) -> Double:
 def opposite_turns(turn: Double, is_long: Bool) -> Double:
     """Return (N,5) how far a finger bends forwards at one of its two outer joints and backwards at the other, radians.
 
-    Fingers bend to one side only, in the picture too, whatever the view: one that zigzags has a wrong joint.
+    In any view fingers bend to one side only; a zigzag means that a joint is wrong.
 
     Args:
-        turn: (N,5,3) of :func:`turns`.
-        is_long: (N,5,3) whether both bones at the joint are long enough for their direction to mean something.
+        turn: (N,5,3) from :func:`turns`.
+        is_long: (N,5,3) whether both bones at the joint are long enough to have a reliable direction.
     """
     first, second = turn[:, :, 1], turn[:, :, 2]
     judged = is_long[:, :, 1] & is_long[:, :, 2]
@@ -71,9 +71,9 @@ def opposite_turns(turn: Double, is_long: Bool) -> Double:
 
 
 def palm_spread(points: Double) -> Double:
-    """Return (N,) how broad the palm is seen, -1..1: 0 edge-on; the sign tells which way round its knuckles go.
+    """Return (N,) the apparent width of the palm, -1..1: 0 edge-on; the sign is the rotation sense of the knuckles.
 
-    Twice the area of wrist, index and little knuckle over the square of the longest distance wrist-knuckle.
+    Twice the area of wrist, index and little knuckle over the square of the longest distance wrist - knuckle.
     """
     rays = points[:, KNUCKLES] - points[:, [WRIST]]
     longest = np.square(rays).sum(2).max(1)
@@ -81,10 +81,10 @@ def palm_spread(points: Double) -> Double:
 
 
 def knuckle_disorder(points: Double) -> Double:
-    """Return (N,) how far the knuckles are out of their order around the wrist, radians; 0 for any hand in order.
+    """Return (N,) how far the knuckles are out of order around the wrist, radians; 0 if they are in order.
 
-    From index to little finger the direction from the wrist turns one way. The turns the other way are summed, for the
-    sense of rotation in which they are less.
+    From index to little finger the direction from the wrist turns one way. Turns the other way are summed, for the
+    sense of rotation in which they are smaller.
     """
     rays = points[:, KNUCKLES] - points[:, [WRIST]]
     before, after = rays[:, :-1], rays[:, 1:]
@@ -95,9 +95,9 @@ def knuckle_disorder(points: Double) -> Double:
 
 
 def deepest_crossing(points: Double) -> Double:
-    """Return (N,) how far from their ends the first bones of two neighbouring fingers cross, in bone lengths, 0..0.5.
+    """Return (N,) how far from their ends the first bones of neighbouring fingers cross, in bone lengths, 0..0.5.
 
-    Of the three pairs from index to little finger the deepest; 0 where none cross.
+    The deepest crossing of the three pairs from index to little finger; 0 if none cross.
     """
     start, end = points[:, KNUCKLES], points[:, [k + 1 for k in KNUCKLES]]
     a, b = (end - start)[:, :-1], (end - start)[:, 1:]
@@ -111,7 +111,7 @@ def deepest_crossing(points: Double) -> Double:
 
 
 def beside_axis(points: Double, joints: tuple[int, ...]) -> tuple[Double, Double]:
-    """Return how far joints lie beside the line wrist - middle knuckle, and how broad the knuckles are seen.
+    """Return the offsets of joints from the line wrist - middle knuckle, and the apparent width of the knuckles.
 
     Args:
         points: (N,21,2) px.
@@ -119,7 +119,7 @@ def beside_axis(points: Double, joints: tuple[int, ...]) -> tuple[Double, Double
 
     Returns:
         (N,K) positive on the index finger's side; (N,) the width index - little knuckle across that line. Both in
-        lengths of it.
+        lengths of that line.
     """
     axis = points[:, MIDDLE] - points[:, WRIST]
     square = np.square(axis).sum(1)
@@ -130,7 +130,7 @@ def beside_axis(points: Double, joints: tuple[int, ...]) -> tuple[Double, Double
 
 
 def in_palm(points: Double, joints: tuple[int, ...]) -> Bool:
-    """Return (N,K) whether joints lie within the palm, where its outline is convex; False where it is not."""
+    """Return (N,K) whether joints are inside the palm; False if its outline is not convex."""
     outline = points[:, PALM]
     edge = np.roll(outline, -1, axis=1) - outline
     side = cross(edge[:, None], points[:, list(joints), None] - outline[:, None])
@@ -138,7 +138,7 @@ def in_palm(points: Double, joints: tuple[int, ...]) -> Bool:
 
 
 def by_joint(points: Double) -> Double:
-    """Return (2,K,N) a copy of (N,K,2) points in which what is alike stands together: much faster to go through."""
+    """Return (2,K,N) a contiguous copy of (N,K,2) points, which is much faster to traverse."""
     copy: Double = np.ascontiguousarray(points.transpose(2, 1, 0))
     return copy
 
@@ -151,7 +151,7 @@ def extent(points: Double) -> Double:
 
 
 def nearest_pair(points: Double) -> tuple[Double, NDArray[np.int64]]:
-    """Return (N,) the least distance of two points, px, inf where there are no two, and (N,) the first of the two."""
+    """Return (N,) the smallest distance of two points, px (inf without two points), and (N,) the first of the two."""
     x, y = by_joint(points)
     nearest, joint = np.full(len(points), np.inf), np.zeros(len(points), np.int64)
     for k in range(points.shape[1] - 1):
@@ -163,6 +163,6 @@ def nearest_pair(points: Double) -> tuple[Double, NDArray[np.int64]]:
 
 
 def _divide(a: Any, b: Any) -> Double:
-    """Divide, NaN where the divisor is 0."""
+    """Divide; NaN where the divisor is 0."""
     quotient: Double = a / np.where(b == 0, np.nan, b)
     return quotient

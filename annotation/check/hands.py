@@ -1,4 +1,4 @@
-"""What the rules look at: one set of hands, with everything measured of them that several rules need."""
+"""The input of the rules: one set of hands, with the measurements that several rules share."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Hands:
 
     Attributes:
         labels: The annotations.
-        population: What hands usually look like.
-        picture: (N,2) width and height of the pictures, px; NaN where there is none.
-        prelabels: (N,21,2) px the annotators started from; NaN where that is not known.
+        population: Usual bone lengths and bends.
+        picture: (N,2) width and height of the pictures, px; NaN without a picture.
+        prelabels: (N,21,2) px, the points the annotators started from; NaN if unknown.
     """
 
     labels: HandLabels
@@ -33,7 +33,7 @@ class Hands:
 
     @cached_property
     def points(self) -> Double:
-        """(N,21,2) px, NaN where the joint does not exist."""
+        """(N,21,2) px, NaN for joints that do not exist."""
         return existing_points(self.labels)
 
     @cached_property
@@ -54,19 +54,19 @@ class Hands:
 
     @property
     def relative_bones(self) -> Double:
-        """(N,20) bones in units of the hand's size and of what is typical."""
+        """(N,20) bone lengths relative to the hand's size and to typical lengths."""
         return self._relative[0]
 
     @property
     def size(self) -> Double:
-        """(N,) size of the hand from its bones, px: about the mean length of a bone seen from the side."""
+        """(N,) size of the hand from its bones, px: about the mean length of an unforeshortened bone."""
         return self._relative[1]
 
     @cached_property
     def in_picture(self) -> Bool:
-        """(N,21) whether a joint certainly lies in the picture, whatever its flag says.
+        """(N,21) whether a joint is certainly inside the picture, regardless of its flag.
 
-        Where no picture tells, the joints that exist do: what lies in the rectangle around them is in the picture too.
+        Without a picture, the rectangle around the existing joints is used, which is a part of the picture.
         """
         x, y = by_joint(self.labels.keypoints_2d)
         known = np.asarray(np.isfinite(self.picture).all(1))
@@ -80,7 +80,7 @@ class Hands:
 
 
 def aligned(labels: HandLabels, predictions: Predictions | None) -> Double:
-    """Return (N,21,2) predictions of labelled hands, NaN where there are none."""
+    """Return (N,21,2) predictions of labelled hands, NaN for hands without one."""
     found = np.full(labels.keypoints_2d.shape, np.nan)
     if predictions is None:
         return found

@@ -1,8 +1,8 @@
-"""Measure the population table on hands of the toolkit's own: ``python -m annotation.check.make_population``.
+"""Measure the population table on procedural hands: ``python -m annotation.check.make_population [FILE]``.
 
 20,000 hands of :func:`hint.mano.procedural.procedural_hand` in poses of :func:`hint.mano.poses.sample_poses`, shapes
-drawn as in ``hint demo-data``, seen from any direction, 25 to 90 cm away. The same seed writes the same table; it goes
-to the file named, by default ``population.json`` beside this module.
+as in ``hint demo-data``, seen from any direction at 25 to 90 cm. The same seed gives the same table; the default file
+is ``population.json`` beside this module.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _THUMB_BASE = (0,)
 
 
 def projected_hands(n: int, seed: int) -> tuple[Double, Bool]:
-    """Project hands that nothing is wrong with.
+    """Project correct hands.
 
     Args:
-        n: How many.
-        seed: Of everything.
+        n: Number of hands.
+        seed: Seed of poses, shapes and views.
 
     Returns:
-        (n,21,2) px, and (n,) whether it is a right hand.
+        (n,21,2) px, and (n,) whether they are right hands.
     """
     from scipy.spatial.transform import Rotation
 

@@ -1,9 +1,9 @@
-"""What bones and bends of hands look like in pictures: medians and spreads (MAD) over many hands.
+"""Usual bone lengths and bends of hands in pictures: medians and spreads (MAD) over many hands.
 
-The table that comes with the toolkit (``population.json``) was measured on projections of its own hand, made by
-``python -m annotation.check.make_population``: nothing in it stems from a licensed dataset. Annotators place the base
-of the thumb elsewhere than that hand has it, so the bone from the wrist to it is not judged by the table; a population
-measured on labels judges it.
+The built-in table (``population.json``) was measured on projections of the procedural hand, by
+``python -m annotation.check.make_population``: nothing in it comes from a licensed dataset. Annotators place the base
+of the thumb differently from that hand, so the table does not judge the bone from the wrist to it; a population
+measured on labels does.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from hint.errors import InputError
 from hint.files import read_labels
 from hint.types import Double, HandLabels
 
-#: Shortest bone whose direction means something, in units of the hand's size.
+#: Shortest bone with a reliable direction, in units of the hand's size.
 LONG = 0.35
 #: MAD of a normal distribution over its standard deviation.
 MAD = 1.4826
-#: Hands below which no population is measured.
+#: Fewest hands to measure a population on.
 _FEWEST = 200
 
 _Twenty = Annotated[list[float | None], Field(min_length=20, max_length=20)]
@@ -50,16 +50,16 @@ class _Stored(BaseModel):
 
 @dataclass(frozen=True, eq=False)
 class Population:
-    """What is usual.
+    """Usual bone lengths and bends.
 
     Attributes:
         made: How it was measured.
-        hands: On how many hands.
-        reference: (20,) typical bone lengths relative to each other; makes one size out of all bones.
-        bone_median: (20,) bone over reference over size; NaN for bones that are not judged.
-        bone_spread: (20,) its robust standard deviation.
-        turn_median: (5,3) size of the turn at the inner joints, radians.
-        turn_spread: (5,3) its robust standard deviation.
+        hands: Number of hands.
+        reference: (20,) typical relative bone lengths, from which the size of a hand follows.
+        bone_median: (20,) median of bone over reference over size; NaN for bones that are not judged.
+        bone_spread: (20,) robust standard deviation of the same.
+        turn_median: (5,3) median turn at the inner joints, absolute, radians.
+        turn_spread: (5,3) robust standard deviation of the same.
     """
 
     made: str
@@ -71,10 +71,10 @@ class Population:
     turn_spread: Double
 
     def relative(self, lengths: Double) -> tuple[Double, Double]:
-        """Return (N,20) bones in units of the hand's size and what is typical, and (N,) sizes, px.
+        """Return (N,20) bone lengths relative to the hand's size and to typical lengths, and (N,) sizes, px.
 
-        The size is the upper quartile of the bones, each over what is typical for it: foreshortening makes bones
-        shorter, never longer, and one joint out of place changes it little.
+        The size is the upper quartile of all bones, each divided by its typical length: foreshortening makes bones
+        shorter, never longer, and a single misplaced joint hardly changes it.
         """
         judged = np.where(np.isnan(self.bone_median), np.nan, lengths / self.reference)
         size = upper_quartile(judged)
@@ -82,7 +82,7 @@ class Population:
         return lengths / self.reference / safe[:, None], safe
 
     def to_json(self) -> str:
-        """Return the file's text."""
+        """Return the content of the file."""
         numbers = {
             name: [None if np.isnan(v) else round(float(v), 4) for v in np.ravel(getattr(self, name))]
             for name in ("reference", "bone_median", "bone_spread", "turn_median", "turn_spread")
@@ -94,8 +94,8 @@ def measure_population(points: Double, made: str, unjudged: tuple[int, ...] = ()
     """Measure a population.
 
     Args:
-        points: (N,21,2) px, NaN where a joint does not exist.
-        made: Where they come from.
+        points: (N,21,2) px, NaN for joints that do not exist.
+        made: Origin of the points.
         unjudged: Bones to leave out.
     """
     bones = bone_vectors(points)
@@ -123,7 +123,7 @@ def _centre(values: Double) -> tuple[Double, Double]:
 
 @lru_cache(maxsize=1)
 def rendered_population() -> Population:
-    """Return the table that comes with the toolkit."""
+    """Return the built-in table."""
     return _parse(files("annotation.check").joinpath("population.json").read_text(encoding="utf-8"))
 
 
@@ -138,10 +138,10 @@ def load_population(path: Path | None) -> Population:
     """Read a population, or measure it on labels.
 
     Args:
-        path: A file :meth:`Population.to_json` wrote, labels in any format, or None for the toolkit's own.
+        path: A file from :meth:`Population.to_json`, labels in any format, or None for the built-in table.
 
     Raises:
-        InputError: If it is neither, or labels of too few hands.
+        InputError: If it cannot be read, or has too few hands.
     """
     if path is None:
         return rendered_population()
@@ -149,13 +149,15 @@ def load_population(path: Path | None) -> Population:
         try:
             return _parse(path.read_bytes())
         except ValidationError:
-            pass  # a COCO file, perhaps
+            pass  # may be a COCO file
     labels = read_labels(path)
     if len(labels) < _FEWEST:
-        raise InputError(f"--population {path}: {len(labels)} hands are too few to measure one; {_FEWEST} at least")
+        raise InputError(
+            f"--population {path}: {len(labels)} hands are too few to measure one; it needs at least {_FEWEST}"
+        )
     return measure_population(existing_points(labels), str(path))
 
 
 def existing_points(labels: HandLabels) -> Double:
-    """Return (N,21,2) px, NaN where the joint does not exist: such points are guesses."""
+    """Return (N,21,2) px, NaN for joints that do not exist, whose points are guesses."""
     return np.where(labels.existence[..., None], labels.keypoints_2d, np.nan)

@@ -1,4 +1,4 @@
-"""What a check found, as values, as JSON and as lines of findings.jsonl."""
+"""The result of a check, as values, as JSON and as lines of findings.jsonl."""
 
 from __future__ import annotations
 
@@ -9,23 +9,27 @@ from pathlib import Path
 from typing import Any
 
 from annotation.check.rules import Criterion, Level
-from hint.files import write_bytes
+from annotation.check.splits import LabelSet
+from hint.files import write_bytes, write_json
+
+#: Hands on the contact sheet.
+_SHOWN = 24
 
 
 @dataclass(frozen=True)
-class Found:
+class Finding:
     """One finding.
 
     Attributes:
-        hand_id: The hand, "" where an annotator is meant.
-        set: Subset the hand is in, or path of the annotator.
+        hand_id: The hand, "" for findings about an annotator.
+        set: Subset of the hand, or path of the annotator.
         rule: Id of the criterion.
         level: "error" or "warning".
-        joint: Joint, bone or finger, "" where the whole hand is meant.
-        value: What was measured.
-        threshold: What it was compared with.
-        message: What was found, for people.
-        excess: How far beyond the threshold, from 1 on; what the worst are chosen by.
+        joint: Joint, bone or finger, "" for the whole hand.
+        value: The measured value.
+        threshold: The limit it was compared with.
+        message: Text for people.
+        excess: Ratio of value and threshold, at least 1; ranks the worst findings.
     """
 
     hand_id: str
@@ -47,12 +51,12 @@ class Found:
 
 @dataclass(frozen=True)
 class RuleCount:
-    """How often a criterion was met.
+    """How often a criterion found something.
 
     Attributes:
         criterion: The criterion.
-        judged: Hands it could tell something of; None where what it needs was not given.
-        found: Findings.
+        judged: Hands it could be applied to; None if its inputs were not given.
+        found: Number of findings.
     """
 
     criterion: Criterion
@@ -61,31 +65,22 @@ class RuleCount:
 
     def as_json(self) -> dict[str, Any]:
         """Return JSON values."""
-        rule = self.criterion
-        return {
-            "rule": rule.id,
-            "level": rule.level,
-            "says": rule.says,
-            "threshold": rule.threshold,
-            "unit": rule.unit,
-            "judged": self.judged,
-            "found": self.found,
-        }
+        return {**self.criterion.as_json(), "judged": self.judged, "found": self.found}
 
 
 @dataclass(frozen=True)
 class SetCount:
-    """One set in numbers.
+    """Statistics of one set.
 
     Attributes:
         source: Path it was read from.
         subset: Its name.
-        hands: Hands.
-        occluded: Share of existing joints that are marked occluded.
+        hands: Number of hands.
+        occluded: Share of existing joints that are marked as occluded.
         absent: Share of joints that are marked as not existing.
-        untouched: Share of hands whose points all are as pre-labelled; None without pre-labels.
-        displacement: Median distance of a point from its pre-label in hand sizes; None without pre-labels.
-        with_findings: Share of hands with a finding; None for sets that were only compared with.
+        untouched: Share of hands whose points are all as pre-labelled; None without pre-labels.
+        displacement: Median distance of points from their pre-labels, in hand sizes; None without pre-labels.
+        with_findings: Share of hands with a finding; None for sets that only serve for comparison.
     """
 
     source: str
@@ -99,35 +94,37 @@ class SetCount:
 
 
 @dataclass(frozen=True)
-class Report:
-    """Everything a check found.
+class CheckReport:
+    """Result of a check.
 
     Attributes:
-        sets: The sets in numbers.
-        rules: The criteria in numbers.
+        sets: Statistics of the sets.
+        rules: Counts of each criterion.
         findings: Sorted by hand, then rule.
-        population: How the population was measured.
-        remarks: What a reader should know.
+        population: Origin of the population statistics.
+        remarks: Notes for the reader.
+        label_sets: The labels that were checked, for pictures.
     """
 
     sets: tuple[SetCount, ...]
     rules: tuple[RuleCount, ...]
-    findings: tuple[Found, ...]
+    findings: tuple[Finding, ...]
     population: str
     remarks: tuple[str, ...]
+    label_sets: tuple[LabelSet, ...] = ()
 
-    def worst(self, n: int) -> list[Found]:
-        """Return up to n findings: of each rule the worst, then of each the second worst, and so on; errors first."""
-        by_rule: dict[str, list[Found]] = {count.criterion.id: [] for count in self.rules}
-        for found in sorted(self.findings, key=lambda f: -f.excess):
-            if found.hand_id:
-                by_rule[found.rule].append(found)
-        ranked = [(place, found) for group in by_rule.values() for place, found in enumerate(group)]
+    def worst(self, n: int) -> list[Finding]:
+        """Return up to n findings: the worst of each rule, then the second worst of each, and so on; errors first."""
+        by_rule: dict[str, list[Finding]] = {count.criterion.id: [] for count in self.rules}
+        for finding in sorted(self.findings, key=lambda f: -f.excess):
+            if finding.hand_id:
+                by_rule[finding.rule].append(finding)
+        ranked = [(rank, finding) for group in by_rule.values() for rank, finding in enumerate(group)]
         ranked.sort(key=lambda pair: (pair[0], pair[1].level))
-        return [found for _, found in ranked[:n]]
+        return [finding for _, finding in ranked[:n]]
 
     def fails(self, at: str) -> bool:
-        """Tell whether there are findings of a level ("warning" includes errors), or of a rule; "never" is False."""
+        """Return whether there are findings of a level ("warning" includes errors) or of a rule; "never" is False."""
         levels = {"error": ("error",), "warning": ("error", "warning"), "never": ()}
         return any(f.level in levels[at] if at in levels else f.rule == at for f in self.findings)
 
@@ -145,7 +142,24 @@ class Report:
         }
 
 
-def write_findings(path: Path, findings: Sequence[Found]) -> None:
+def write_findings(path: Path, findings: Sequence[Finding]) -> None:
     """Write JSON Lines atomically, sorted by hand and rule."""
-    lines = [json.dumps(found.as_json(), allow_nan=False, ensure_ascii=False) for found in findings]
+    lines = [json.dumps(finding.as_json(), allow_nan=False, ensure_ascii=False) for finding in findings]
     write_bytes(path, "".join(f"{line}\n" for line in lines).encode())
+
+
+def write_report(folder: Path, report: CheckReport) -> None:
+    """Write findings.jsonl, check.json and, if there are findings, worst.png.
+
+    Raises:
+        WriteError: If something cannot be saved.
+    """
+    from annotation.check.sheet import write_sheet
+
+    write_findings(folder / "findings.jsonl", report.findings)
+    write_json(folder / "check.json", {**report.as_json(), "findings": len(report.findings)}, indent=2)
+    worst, picture = report.worst(_SHOWN), folder / "worst.png"
+    if worst:
+        write_sheet(picture, worst, report.label_sets)
+    else:
+        picture.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
-"""The rules that look at one hand at a time, for all hands at once.
+"""The rules for single hands, vectorised over hands.
 
-A rule measures a number per hand and names a joint; what lies beyond its threshold is a finding. NaN = cannot be told.
-Thresholds were set so that hands nothing is wrong with are hardly ever reported; docs/check.md has the rates.
+A rule measures a number per hand and names a joint; values beyond its threshold are findings, NaN is undecided.
+Thresholds are set so that correct hands are hardly ever reported; docs/check.md lists the rates.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ Level = Literal["error", "warning"]
 
 #: Keeps ratios of small numbers finite.
 _SMALL = 1e-3
-#: Narrowest palm whose order can be read, see :func:`geometry.palm_spread`.
+#: Narrowest palm whose orientation is reliable, see :func:`geometry.palm_spread`.
 _BROAD = 0.3
-#: Narrowest knuckles, in lengths of the line wrist - middle knuckle, for telling on which side of it the thumb is.
+#: Narrowest knuckles for judging the side of the thumb, in lengths of the line wrist - middle knuckle.
 _WIDE = 0.5
-#: Shortest such line, in sizes of the hand, for the same: a third of what it is when seen from the front.
+#: Shortest such line for the same, in hand sizes: a third of its length in a frontal view.
 _DEEP = 0.8
 
 
@@ -36,9 +36,9 @@ class Measured:
     """A number for each hand.
 
     Attributes:
-        value: (N,) NaN where it cannot be told.
-        where: (N,) index into ``names`` of what the number is of.
-        names: Joints or fingers, () where the number is of the whole hand.
+        value: (N,) NaN for undecided.
+        where: (N,) index into ``names``: the joint or finger with this number.
+        names: Joints or fingers, () if the number is about the whole hand.
     """
 
     value: Double
@@ -46,7 +46,7 @@ class Measured:
     names: tuple[str, ...] = ()
 
     def name(self, k: int) -> str:
-        """Return what the number of hand k is of, "" for the whole hand."""
+        """Return the joint or finger of hand k's number, "" for the whole hand."""
         return "" if self.where is None else self.names[int(self.where[k])]
 
 
@@ -56,59 +56,69 @@ class Criterion:
 
     Attributes:
         id: Name on the command line and in files.
-        level: An error cannot be meant so; a warning is worth a look.
-        says: One line.
-        threshold: Largest value that is in order.
-        unit: Of the value.
-        low: Whether values up to the threshold are the findings, instead of those above it.
-        needs: What must be given for it to say anything, "" where labels are enough.
+        level: An error is certainly wrong; a warning deserves a look.
+        description: One line.
+        threshold: Limit of the value.
+        unit: Unit of the value.
+        low: Whether values up to the threshold are the findings, instead of values above it.
+        needs: Input it needs besides labels, "" for none.
     """
 
     id: str
     level: Level
-    says: str
+    description: str
     threshold: float
     unit: str
     low: bool = field(default=False, kw_only=True)
     needs: str = field(default="", kw_only=True)
 
+    def as_json(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {
+            "rule": self.id,
+            "level": self.level,
+            "says": self.description,
+            "threshold": self.threshold,
+            "unit": self.unit,
+        }
+
     def found(self, value: Double) -> Bool:
-        """Return (N,) whether values are findings; NaN is none."""
+        """Return (N,) whether values are findings; NaN is not."""
         return np.asarray(value <= self.threshold if self.low else value > self.threshold)
 
     def excess(self, value: float) -> float:
-        """Return how grave a finding is, from 1 on."""
+        """Return the severity of a finding, at least 1."""
         more, less = (self.threshold, value) if self.low else (value, self.threshold)
         return (abs(more) + _SMALL) / (abs(less) + _SMALL)
 
     def message(self, value: float, name: str = "") -> str:
-        """Say what was found."""
-        what = f"{self.says}: {name}, " if name else f"{self.says}: "
+        """Describe a finding."""
+        what = f"{self.description}: {name}, " if name else f"{self.description}: "
         return f"{what}{value:.4g} {self.unit} (limit {self.threshold:g})"
 
 
 @dataclass(frozen=True)
 class Rule(Criterion):
-    """A criterion of single hands.
+    """A criterion for single hands.
 
     Attributes:
-        measure: What is compared with the threshold.
+        measure: Computes the values that are compared with the threshold.
     """
 
     measure: Callable[[Hands], Measured]
 
 
 def outside_picture(hands: Hands) -> Measured:
-    """Count joints that are marked as existing but lie outside the picture."""
+    """Count joints that are marked as existing but are outside the picture."""
     wrong = hands.labels.existence & ~hands.in_picture
     count = np.where(np.isfinite(hands.picture).all(1), wrong.sum(1), np.nan)
     return Measured(count, wrong.argmax(1), JOINT_NAMES)
 
 
 def existence_flag(hands: Hands) -> Measured:
-    """Count joints that are marked as not existing although they lie in the picture.
+    """Count joints that are marked as not existing but are inside the picture.
 
-    Without a picture those within the rectangle around the joints that exist are counted: it is part of the picture.
+    Without a picture, joints inside the rectangle around the existing joints count: it is part of the picture.
     """
     wrong = ~hands.labels.existence & hands.in_picture
     return Measured(wrong.sum(1).astype(np.float64), wrong.argmax(1), JOINT_NAMES)
@@ -123,7 +133,7 @@ def no_visible(hands: Hands) -> Measured:
 
 
 def outside_box(hands: Hands) -> Measured:
-    """Measure how far the farthest existing joint lies outside the box, in longest sides of it."""
+    """Measure how far the farthest existing joint is outside the box, in longest sides of the box."""
     box = hands.labels.box_xyxy[:, None]
     beyond = np.maximum(np.maximum(box[..., :2] - hands.points, hands.points - box[..., 2:]), 0)
     distance = np.sqrt(np.square(beyond).sum(2)) / hands.box_side[:, None]
@@ -131,9 +141,9 @@ def outside_box(hands: Hands) -> Measured:
 
 
 def bone_length(hands: Hands) -> Measured:
-    """Measure by how many robust standard deviations the longest bone is too long for the size of the hand.
+    """Measure by how many robust standard deviations the longest bone is too long for the hand.
 
-    Short bones are not reported: foreshortening makes them, down to nothing.
+    Short bones are not reported: foreshortening can shrink them to nothing.
     """
     population = hands.population
     return _largest((hands.relative_bones - population.bone_median) / population.bone_spread, _BONE_NAMES)
@@ -142,8 +152,8 @@ def bone_length(hands: Hands) -> Measured:
 def joint_angle(hands: Hands) -> Measured:
     """Measure by how many robust standard deviations a finger turns too sharply at a joint.
 
-    In a picture a bent finger may turn by nearly any angle, so this finds mostly thumbs and palms bent as none can be.
-    Bones that are seen from their end have no direction and are left out.
+    In a picture a bent finger may turn by nearly any angle, so this mostly finds impossible bends of thumb and palm.
+    Bones seen end-on have no reliable direction and are left out.
     """
     population = hands.population
     score = (abs(geometry.turns(hands.bones)) - population.turn_median) / population.turn_spread
@@ -153,21 +163,21 @@ def joint_angle(hands: Hands) -> Measured:
 def zigzag(hands: Hands) -> Measured:
     """Measure how far a finger bends forwards at one outer joint and backwards at the next, degrees.
 
-    A finger bends to one side only, in any view; some bend back a little.
+    In any view a finger bends to one side only; some bend back a little.
     """
     turn = geometry.opposite_turns(geometry.turns(hands.bones), _long(hands))
     return _largest(np.degrees(turn), FINGERS)
 
 
 def thumb_side(hands: Hands) -> Measured:
-    """Measure how far the thumb begins on the little finger's side of the hand, in lengths wrist - middle knuckle.
+    """Measure how far the thumb starts on the little finger's side of the hand, in lengths wrist - middle knuckle.
 
-    Whether palm or back of a hand is seen, a picture does not tell by its points alone: a left palm and a right back
-    look the same, so the side of the hand cannot be judged by the sense in which its knuckles follow each other. But
-    from either side of the hand the thumb begins where the index finger is. What is reported is a thumb whose three
-    inner joints all lie beyond the line wrist - middle knuckle, on the little finger's side. Where the knuckles are
-    seen too narrow to say what that side is, or the palm too short, nothing is. It finds thumbs drawn on the wrong side
-    and fingers labelled from little to index; a hand that is wholly the other one it does not (see :func:`hand_side`).
+    Points alone do not show whether the palm or the back of a hand is seen: a left palm and a right back look the same,
+    so the order of the knuckles does not determine the side of the hand. But in both views the thumb starts on the
+    index finger's side. A thumb is reported if its three inner joints are all beyond the line wrist - middle knuckle,
+    on the little finger's side; hands with too narrow knuckles or a too short palm are undecided. This finds thumbs on
+    the wrong side and fingers labelled from little to index, but not a hand that is entirely the other one (see
+    :func:`hand_side`).
     """
     offset, width = geometry.beside_axis(hands.points, (1, 2, 3))
     beyond = (-offset).min(1)
@@ -177,12 +187,12 @@ def thumb_side(hands: Hands) -> Measured:
 
 
 def hand_side(hands: Hands) -> Measured:
-    """Count fingertips that can be seen lying on the palm of a hand that is named as the other one.
+    """Count visible fingertips on the palm of a hand whose name gives the other side.
 
-    Which way round knuckles go tells the side of a hand only if one knows whether palm or back is seen. That is known
-    where visible fingertips lie within the outline of the palm: seen from the back, the palm would hide them. Two
-    tips are asked for, as one may be flagged visible by mistake. All other hands are undecided, and so are those
-    without an occluded joint: a hand that closed hides some, so nobody looked at its flags.
+    The order of the knuckles determines the side of a hand only if it is known whether palm or back is seen. It is
+    known if visible fingertips are inside the outline of the palm: seen from the back, the palm would hide them. Two
+    tips are required, as one may be flagged visible by mistake. All other hands are undecided, and so are hands without
+    an occluded joint: so closed a hand occludes some, so its flags were not set carefully.
     """
     tips = geometry.in_palm(hands.points, geometry.TIPS) & (hands.labels.visibility[:, geometry.TIPS] == 2)
     spread = geometry.palm_spread(hands.points)
@@ -194,34 +204,34 @@ def hand_side(hands: Hands) -> Measured:
 
 
 def knuckle_order(hands: Hands) -> Measured:
-    """Measure how far the four knuckles are out of their order around the wrist, degrees."""
+    """Measure how far the four knuckles are out of order around the wrist, degrees."""
     return Measured(np.degrees(geometry.knuckle_disorder(hands.points)))
 
 
 def crossed_fingers(hands: Hands) -> Measured:
     """Measure how far from their ends the first bones of neighbouring fingers cross, in bone lengths.
 
-    Only in palms seen broad: from the side, fingers one behind the other cross in the picture.
+    Only for palms in frontal view: seen from the side, fingers behind each other cross in the picture.
     """
     broad = abs(geometry.palm_spread(hands.points)) > _BROAD
     return Measured(np.where(broad, geometry.deepest_crossing(hands.points), np.nan))
 
 
 def same_point(hands: Hands) -> Measured:
-    """Measure the least distance of two existing joints, px."""
+    """Measure the smallest distance of two existing joints, px."""
     distance, joint = geometry.nearest_pair(hands.points)
     return Measured(np.where(np.isfinite(distance), distance, np.nan), joint, JOINT_NAMES)
 
 
 def collapsed_finger(hands: Hands) -> Measured:
-    """Measure the longer side of the box around the four joints of a finger, in sizes of the hand."""
+    """Measure the longer side of the box around the four joints of a finger, in hand sizes."""
     extent = -geometry.extent(hands.points) / hands.size[:, None]
     found = _largest(extent, FINGERS)
     return Measured(-found.value, found.where, found.names)
 
 
 def untouched(hands: Hands) -> Measured:
-    """Measure by how much the point that was moved most lies away from its pre-label, px."""
+    """Measure the largest distance of a point from its pre-label, px."""
     moved = np.sqrt(np.square(hands.labels.keypoints_2d - hands.prelabels).sum(2))
     return Measured(moved.max(1))
 

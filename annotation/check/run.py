@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from annotation.check.annotators import FEWEST, OUTLIER, habits, robust_z
 from annotation.check.hands import Hands, aligned
 from annotation.check.population import load_population
-from annotation.check.report import Found, Report, RuleCount, SetCount
+from annotation.check.report import CheckReport, Finding, RuleCount, SetCount, write_report
 from annotation.check.rules import RULES, Criterion, Measured, Rule
 from annotation.check.splits import NEAR_DUPLICATE, SHARED_CLIP, LabelSet, near_duplicates, shared_clips
 from hint.errors import InputError, UnknownNameError
@@ -23,34 +24,13 @@ from hint.types import Double, HandLabels, Predictions
 #: Everything that is checked, in the order of the tables.
 CRITERIA: tuple[Criterion, ...] = (*RULES, SHARED_CLIP, NEAR_DUPLICATE, OUTLIER)
 
-#: Most a point may lie from its pre-label to count as untouched, px.
+#: Largest distance of an untouched point from its pre-label, px.
 _UNTOUCHED = next(rule.threshold for rule in RULES if rule.id == "untouched")
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked for.
-
-    Attributes:
-        labels: Annotations to check.
-        against: Annotations to compare with: other splits, other annotators.
-        images: Folder of the pictures, where they are not beside the labels.
-        prelabels: Predictions the annotators started from.
-        population: File or labels that say what is usual; None for the toolkit's table.
-        rules: Ids to apply; none = all.
-    """
-
-    labels: Path
-    against: tuple[Path, ...] = ()
-    images: Path | None = None
-    prelabels: Path | None = None
-    population: Path | None = None
-    rules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class _Checked:
-    """One set, and what the rules measured of its hands."""
+    """One set, and what the rules measured on its hands."""
 
     labels: LabelSet
     hands: Hands
@@ -61,7 +41,7 @@ class _Checked:
 
 
 def choose(ids: Sequence[str]) -> tuple[Criterion, ...]:
-    """Return the criteria of these ids, all without any.
+    """Return the criteria with these ids; all if none are given.
 
     Raises:
         UnknownNameError: If there is no such rule.
@@ -73,53 +53,91 @@ def choose(ids: Sequence[str]) -> tuple[Criterion, ...]:
     return tuple(criterion for criterion in CRITERIA if not ids or criterion.id in ids)
 
 
-def check(request: Request) -> tuple[Report, list[LabelSet]]:
-    """Check annotations.
+def check(
+    labels: HandLabels | str | Path,
+    *,
+    against: Sequence[HandLabels | str | Path] = (),
+    images: str | Path | None = None,
+    prelabels: Predictions | str | Path | None = None,
+    population: str | Path | None = None,
+    rules: Sequence[str] = (),
+    out: str | Path | None = None,
+) -> CheckReport:
+    """Check the consistency of annotations; nothing in them is changed.
 
-    Returns:
-        The report, and the sets that were checked, for pictures.
+    Args:
+        labels: Annotations to check, or where they are.
+        against: Annotations to compare with: other splits, other annotators.
+        images: Folder of the pictures, if they are not beside the labels.
+        prelabels: Predictions the annotators started from.
+        population: File or labels with the usual bone lengths and bends; None for the built-in table.
+        rules: Ids of the rules to apply; none for all.
+        out: Folder for findings.jsonl, check.json and worst.png; None writes nothing.
 
     Raises:
-        InputError: If something cannot be read, or labels hold nothing to check.
+        InputError: If something cannot be read, or there are no labels.
         UnknownNameError: If there is no such rule.
+        WriteError: If something cannot be saved.
     """
-    chosen = choose(request.rules)
-    population = load_population(request.population)
-    predictions = read_predictions(request.prelabels) if request.prelabels else None
-    mine = read_sets(request.labels, request.images)
-    others = [one for path in request.against for one in read_sets(path, request.images)]
+    chosen = choose(rules)
+    usual = load_population(Path(population) if population is not None else None)
+    predictions = prelabels if isinstance(prelabels, Predictions | None) else read_predictions(Path(prelabels))
+    mine = read_sets(labels, images)
+    others = [one for k, given in enumerate(against, 1) for one in read_sets(given, images, f"against {k}")]
     sizes = _picture_sizes(mine) if any(rule.needs == "pictures" for rule in chosen) else [_unknown(s) for s in mine]
-    rules = [rule for rule in chosen if isinstance(rule, Rule)]
+    hand_rules = [rule for rule in chosen if isinstance(rule, Rule)]
     done = []
     for one, size in zip([*mine, *others], [*sizes, *map(_unknown, others)], strict=True):
-        hands = Hands(one.labels, population, size, aligned(one.labels, predictions))
-        done.append(_Checked(one, hands, {rule.id: rule.measure(hands) for rule in rules}))
+        hands = Hands(one.labels, usual, size, aligned(one.labels, predictions))
+        done.append(_Checked(one, hands, {rule.id: rule.measure(hands) for rule in hand_rules}))
     checked = done[: len(mine)]
-    found = [f for one in checked for rule in rules for f in _findings(one, rule)]
-    counts = {rule.id: _judged(rule, checked, predictions) for rule in rules}
-    for criterion, judged, more in _across(chosen, mine, others, done, rules):
+    found = [f for one in checked for rule in hand_rules for f in _findings(one, rule)]
+    counts = {rule.id: _judged(rule, checked, predictions) for rule in hand_rules}
+    for criterion, judged, more in _across(chosen, mine, others, done, hand_rules):
         counts[criterion.id] = judged
         found += more
     found.sort(key=lambda f: (f.hand_id, f.rule))
-    return _report(request, chosen, done, len(mine), counts, found), mine
+    name = "the predictions" if isinstance(prelabels, Predictions) else str(prelabels or "")
+    remarks = (*_remarks_on_prelabels(name, checked), *_remarks_on_pictures(checked))
+    report = _report(chosen, done, mine, counts, found, remarks)
+    if out is not None:
+        write_report(Path(out), report)
+    return report
 
 
-def read_sets(path: Path, images: Path | None = None) -> list[LabelSet]:
-    """Read every subset at a path, whatever its split.
+def read_sets(
+    labels: HandLabels | str | Path, images: str | Path | None = None, name: str = "labels"
+) -> list[LabelSet]:
+    """Read every subset of some labels, whatever its split.
+
+    Args:
+        labels: Labels, or where they are.
+        images: Folder of the pictures, if they are not beside the labels.
+        name: Source of labels that were not read from a path.
 
     Raises:
-        InputError: If nothing readable is there.
+        InputError: If there are no labels.
     """
-    names: list[str] = []
-    if path.is_dir():
-        npz = [part[0] for file in sorted(path.glob("*.npz")) if (part := part_of(file))]
-        folders = [f.name for f in sorted(path.iterdir()) if f.is_dir() and subset_of_folder(f.name) != f.name]
-        names = list(dict.fromkeys(npz or folders))
-    parts = [read_labels(path, [name], images) for name in names] if names else [read_labels(path, (), images)]
-    sets = [LabelSet(path, labels.select(labels.subset == s)) for labels in parts for s in labels.subsets]
+    if isinstance(labels, HandLabels):
+        source, parts = Path(name), [labels]
+    else:
+        source, folder = Path(labels), Path(images) if images is not None else None
+        parts = [read_labels(source, [subset], folder) for subset in _subsets(source)] or [
+            read_labels(source, (), folder)
+        ]
+    sets = [LabelSet(source, part.select(part.subset == s)) for part in parts for s in part.subsets]
     if not sets:
-        raise InputError(f"{path} holds no hands")
+        raise InputError(f"{source} contains no hands")
     return sets
+
+
+def _subsets(path: Path) -> list[str]:
+    """Return the subsets of a folder by the names of its files or folders; none for anything else."""
+    if not path.is_dir():
+        return []
+    npz = [part[0] for file in sorted(path.glob("*.npz")) if (part := part_of(file))]
+    folders = [f.name for f in sorted(path.iterdir()) if f.is_dir() and subset_of_folder(f.name) != f.name]
+    return list(dict.fromkeys(npz or folders))
 
 
 def _unknown(one: LabelSet) -> Double:
@@ -127,28 +145,30 @@ def _unknown(one: LabelSet) -> Double:
 
 
 def _picture_sizes(sets: Sequence[LabelSet]) -> list[Double]:
-    """Return (N,2) sizes of each set's pictures from their headers; NaN where there is none that can be read."""
+    """Return (N,2) sizes of each set's pictures from their headers; NaN where a picture is missing or unreadable."""
     if not any(Path(image).is_file() for one in sets for image in one.labels.image.tolist() if image):
         return [_unknown(one) for one in sets]
-    from annotation.prepare.hand_files import look_at
+    from annotation.prepare.hand_files import inspect_picture
     from annotation.prepare.reading import in_parallel
 
     paths = [Path(image) for one in sets for image in one.labels.image.tolist()]
-    pictures = in_parallel(lambda path: look_at(path) if path.is_file() else None, paths, "looking at pictures")
+    pictures = in_parallel(
+        lambda path: inspect_picture(path) if path.is_file() else None, paths, "reading picture sizes"
+    )
     sizes = np.array([p.size if p and p.size and not p.wrong else (np.nan, np.nan) for p in pictures], np.float64)
     ends = np.cumsum([len(one.labels) for one in sets])
     return np.split(sizes, ends[:-1])
 
 
-def _findings(one: _Checked, rule: Rule) -> Iterator[Found]:
+def _findings(one: _Checked, rule: Rule) -> Iterator[Finding]:
     measured = one.measured[rule.id]
     for k in np.flatnonzero(rule.found(measured.value)).tolist():
         value, name = float(measured.value[k]), measured.name(k)
         yield _found(rule, str(one.labels.labels.hand_id[k]), one.labels.subset, value, rule.message(value, name), name)
 
 
-def _found(rule: Criterion, hand_id: str, part: str, value: float, message: str, joint: str = "") -> Found:
-    return Found(hand_id, part, rule.id, rule.level, joint, value, rule.threshold, message, rule.excess(value))
+def _found(rule: Criterion, hand_id: str, part: str, value: float, message: str, joint: str = "") -> Finding:
+    return Finding(hand_id, part, rule.id, rule.level, joint, value, rule.threshold, message, rule.excess(value))
 
 
 def _judged(rule: Rule, checked: Sequence[_Checked], predictions: Predictions | None) -> int | None:
@@ -157,7 +177,7 @@ def _judged(rule: Rule, checked: Sequence[_Checked], predictions: Predictions | 
     return None if absent else judged
 
 
-Across = tuple[Criterion, int | None, list[Found]]
+Across = tuple[Criterion, int | None, list[Finding]]
 
 
 def _across(
@@ -167,7 +187,7 @@ def _across(
     done: Sequence[_Checked],
     rules: Sequence[Rule],
 ) -> Iterator[Across]:
-    """Yield what was found by comparing sets: criterion, hands judged, findings."""
+    """Yield the results of comparing sets: criterion, hands judged, findings."""
     sets = [*mine, *others]
     several = len({one.split for one in sets}) > 1
     if SHARED_CLIP in chosen:
@@ -180,7 +200,9 @@ def _across(
 
 def _shared(sets: Sequence[LabelSet], mine: int) -> Across:
     found = [
-        _found(SHARED_CLIP, str(sets[s].labels.hand_id[k]), sets[s].subset, number, f"{SHARED_CLIP.says}: {names}")
+        _found(
+            SHARED_CLIP, str(sets[s].labels.hand_id[k]), sets[s].subset, number, f"{SHARED_CLIP.description}: {names}"
+        )
         for (s, k), (number, names) in shared_clips(sets).items()
         if s < mine
     ]
@@ -212,29 +234,28 @@ def _outliers(done: Sequence[_Checked], rules: Sequence[Rule]) -> Across:
         for path, habit, score in zip(paths, mine, scores.tolist(), strict=True):
             if abs(score) > OUTLIER.threshold:
                 message = f"{name} {habit[name].value:.3g}, others {np.median([h[name].value for h in mine]):.3g}"
-                message = f"{OUTLIER.says}: {message} (robust z {score:.1f}, limit {OUTLIER.threshold:g})"
+                message = f"{OUTLIER.description}: {message} (robust z {score:.1f}, limit {OUTLIER.threshold:g})"
                 found.append(_found(OUTLIER, "", str(path), abs(score), message, name))
     return OUTLIER, len(paths), found
 
 
 def _report(
-    request: Request,
     chosen: Sequence[Criterion],
     done: Sequence[_Checked],
-    mine: int,
+    mine: Sequence[LabelSet],
     counts: dict[str, int | None],
-    found: list[Found],
-) -> Report:
-    number = {criterion.id: 0 for criterion in chosen}
-    for one in found:
-        number[one.rule] += 1
-    hands = {(one.set, one.hand_id) for one in found}
-    return Report(
-        tuple(_set_count(one, hands if s < mine else None) for s, one in enumerate(done)),
-        tuple(RuleCount(criterion, counts[criterion.id], number[criterion.id]) for criterion in chosen),
-        tuple(found),
-        done[0].hands.population.made,
-        tuple(_remarks(request, done[:mine])),
+    found: list[Finding],
+    remarks: tuple[str, ...],
+) -> CheckReport:
+    number = Counter(finding.rule for finding in found)
+    hands = {(finding.set, finding.hand_id) for finding in found}
+    return CheckReport(
+        sets=tuple(_set_count(one, hands if s < len(mine) else None) for s, one in enumerate(done)),
+        rules=tuple(RuleCount(criterion, counts[criterion.id], number[criterion.id]) for criterion in chosen),
+        findings=tuple(found),
+        population=done[0].hands.population.made,
+        remarks=remarks,
+        label_sets=tuple(mine),
     )
 
 
@@ -259,21 +280,25 @@ def _set_count(one: _Checked, found: set[tuple[str, str]] | None) -> SetCount:
     )
 
 
-def _remarks(request: Request, checked: Sequence[_Checked]) -> Iterator[str]:
+def _remarks_on_prelabels(name: str, checked: Sequence[_Checked]) -> Iterator[str]:
+    if not name:
+        return
     hands = sum(len(one.hands) for one in checked)
-    if request.prelabels is not None:
-        known = sum(int(np.isfinite(one.hands.prelabels).all((1, 2)).sum()) for one in checked)
-        if not known:
-            raise InputError(f"{request.prelabels} holds none of these {hands} hands; were they pre-labelled by it?")
-        if known < hands:
-            yield f"{hands - known} of {hands} hands have no pre-label in {request.prelabels}"
+    known = sum(int(np.isfinite(one.hands.prelabels).all((1, 2)).sum()) for one in checked)
+    if not known:
+        raise InputError(f"{name} contains none of these {hands} hands; is it the right file of pre-labels?")
+    if known < hands:
+        yield f"{hands - known} of {hands} hands have no pre-label in {name}"
+
+
+def _remarks_on_pictures(checked: Sequence[_Checked]) -> Iterator[str]:
     unread = sum(_unread(one.labels.labels, one.hands.picture) for one in checked)
     if unread:
         yield f"{unread} pictures cannot be read; their hands were checked without (see: hint prepare verify)"
 
 
 def _unread(labels: HandLabels, size: Double) -> int:
-    """Count pictures that are there but whose size was asked for in vain."""
+    """Count pictures that exist but whose size could not be read."""
     if np.isnan(size).all():
         return 0
     rows = np.flatnonzero(np.isnan(size).any(1)).tolist()

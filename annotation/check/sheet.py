@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from annotation.check.report import Found
+from annotation.check.report import Finding
 from annotation.check.splits import LabelSet
 from hint.errors import InputError
 from hint.files import write_bytes
@@ -21,20 +21,20 @@ from hint.types import HandLabels, Image
 
 #: Tiles of a line, their size in inches, and their side in px.
 _COLUMNS, _INCHES, _SIDE = 6, 2.1, 320
-#: Columns below which the caption would be wider than the sheet.
+#: Fewest columns; below, the caption would be wider than the sheet.
 _FEWEST = 4
 #: Characters of a line above a tile.
 _WIDTH = 30
-_CAPTION = "white joint: visible · black joint: occluded · red cross: marked as not in the picture"
+_CAPTION = "white joint: visible · black joint: occluded · red cross: marked as outside the picture"
 _COLOUR = {"error": "#b00020", "warning": "#8a5a00"}
 
 
-def write_sheet(path: Path, findings: Sequence[Found], sets: Sequence[LabelSet]) -> None:
-    """Write a PNG with one hand per finding; hands without a picture are drawn on paper.
+def write_sheet(path: Path, findings: Sequence[Finding], sets: Sequence[LabelSet]) -> None:
+    """Write a PNG with one hand per finding; hands without a picture are drawn on a blank tile.
 
     Args:
         path: PNG to write.
-        findings: What to show, in this order.
+        findings: What to show, in order.
         sets: The sets that were checked.
     """
     rows = {(one.subset, str(i)): (one.labels, k) for one in sets for k, i in enumerate(one.labels.hand_id.tolist())}
@@ -45,19 +45,23 @@ def write_sheet(path: Path, findings: Sequence[Found], sets: Sequence[LabelSet])
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
     for panel in panels:
         panel.set_axis_off()
-    for panel, found in zip(panels, findings, strict=False):
-        panel.imshow(_tile(*rows[found.set, found.hand_id]))
-        panel.set_title("\n".join(_title(found)), fontsize=7, loc="left", color=_COLOUR[found.level])
+    for panel, finding in zip(panels, findings, strict=False):
+        panel.imshow(_tile(*rows[finding.set, finding.hand_id]))
+        panel.set_title("\n".join(_title(finding)), fontsize=7, loc="left", color=_COLOUR[finding.level])
     figure.supxlabel(_CAPTION, fontsize=9)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     write_bytes(path, buffer.getvalue())
 
 
-def _title(found: Found) -> Iterator[str]:
-    yield f"{found.rule}  {found.value:.3g}"
-    yield found.joint or " "
-    yield found.hand_id if len(found.hand_id) <= _WIDTH else f"{found.hand_id[:9]}…{found.hand_id[-(_WIDTH - 10) :]}"
+def _title(finding: Finding) -> Iterator[str]:
+    yield f"{finding.rule}  {finding.value:.3g}"
+    yield finding.joint or " "
+    yield (
+        finding.hand_id
+        if len(finding.hand_id) <= _WIDTH
+        else f"{finding.hand_id[:9]}…{finding.hand_id[-(_WIDTH - 10) :]}"
+    )
 
 
 def _tile(labels: HandLabels, k: int) -> Image:

@@ -1,4 +1,4 @@
-"""What several splits share: videos, and pictures that look the same."""
+"""What splits share: videos, and pictures that look the same."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hint.types import HandLabels
 _SHARED = KINDS["shared clip"]
 
 SHARED_CLIP = Criterion(
-    "shared-clip", "warning" if _SHARED.level == "warning" else "error", _SHARED.says, 1, "splits",
+    "shared-clip", "warning" if _SHARED.level == "warning" else "error", _SHARED.description, 1, "splits",
     needs="several splits",
 )  # fmt: skip
 NEAR_DUPLICATE = Criterion(
@@ -27,9 +27,9 @@ NEAR_DUPLICATE = Criterion(
     needs="pictures of several splits",
 )  # fmt: skip
 
-#: Side of the picture that is transformed, and of the part of the transform that is kept.
+#: Side of the transformed picture, and of the part of the transform that is kept.
 _SIDE, _KEPT = 32, 8
-#: Pictures with less contrast than this, in grey levels, look like each other and are not compared.
+#: Pictures with less contrast than this (grey levels) all look alike and are not compared.
 _FLAT = 3.0
 #: Hashes compared at a time.
 _BLOCK = 1 << 22
@@ -39,10 +39,10 @@ Hashes = NDArray[np.uint64]
 
 @dataclass(frozen=True, eq=False)
 class LabelSet:
-    """Annotations that were given together.
+    """The labels of one subset from one source.
 
     Attributes:
-        source: Path they were read from: one annotator, where several annotated the same.
+        source: Path they were read from; tells annotators apart if several annotated the same hands.
         labels: Hands of one subset.
     """
 
@@ -85,10 +85,10 @@ def _listing(one: LabelSet) -> Listing:
 
 
 def picture_hash(path: Path) -> int | None:
-    """Return 63 bits that nearly equal pictures share, whatever their size and compression.
+    """Return a 63-bit hash that is similar for similar pictures, regardless of size and compression.
 
-    The signs of the lowest frequencies of the grey picture against their median (pHash). None where there is no
-    readable picture, or nothing on it.
+    The signs of the lowest frequencies of the grey picture relative to their median (pHash). None if the picture is
+    missing, unreadable or blank.
     """
     import cv2
 
@@ -96,7 +96,7 @@ def picture_hash(path: Path) -> int | None:
         content = np.frombuffer(path.read_bytes(), np.uint8)
     except OSError:
         return None
-    # A quarter of the size is enough and four times quicker to decode; tiny pictures are enlarged again.
+    # A quarter of the size is enough and decodes four times faster; tiny pictures are enlarged again.
     grey = (
         cv2.imdecode(content, cv2.IMREAD_REDUCED_GRAYSCALE_4 | cv2.IMREAD_IGNORE_ORIENTATION) if len(content) else None
     )
@@ -111,7 +111,7 @@ def picture_hash(path: Path) -> int | None:
 
 
 def hash_pictures(sets: Sequence[LabelSet]) -> list[tuple[Hashes, NDArray[np.int64]]]:
-    """Return the hashes of each set's pictures, and the rows they belong to."""
+    """Return the picture hashes of each set, and their rows."""
     paths = [Path(image) for one in sets for image in one.labels.image.tolist()]
     found = in_parallel(picture_hash, paths, "comparing pictures")
     hashes: list[tuple[Hashes, NDArray[np.int64]]] = []
@@ -125,7 +125,7 @@ def hash_pictures(sets: Sequence[LabelSet]) -> list[tuple[Hashes, NDArray[np.int
 
 
 def nearest_in(mine: Hashes, others: Hashes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return (N,) in how many bits each hash differs from the nearest of others, and (N,) which one that is."""
+    """Return (N,) the bit distance of each hash to its nearest other hash, and (N,) the index of that hash."""
     distance, place = np.empty(len(mine), np.int64), np.empty(len(mine), np.int64)
     step = max(1, _BLOCK // max(1, len(others)))
     for start in range(0, len(mine), step):
@@ -137,7 +137,7 @@ def nearest_in(mine: Hashes, others: Hashes) -> tuple[NDArray[np.int64], NDArray
 
 
 def near_duplicates(sets: Sequence[LabelSet]) -> Iterator[tuple[int, int, int, str]]:
-    """Yield set, row, distance in bits and nearest hand of another split, of every picture that could be compared."""
+    """Yield set, row, bit distance and nearest hand of another split for every comparable picture."""
     if not any((one.labels.image != "").any() for one in sets):
         return
     hashes = hash_pictures(sets)

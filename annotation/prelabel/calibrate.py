@@ -1,7 +1,8 @@
-"""Choose the thresholds of the guess on hands that people labelled."""
+"""Choose the thresholds of existence and occlusion on labelled hands."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,38 +10,24 @@ import numpy as np
 
 from annotation.prelabel.calibration import CalibrationFile, fingerprint_sha256, write_calibration
 from annotation.prelabel.guess import inside_frame, joint_scores
+from annotation.prelabel.joints import Joints
+from annotation.prelabel.plots import draw_calibration
 from annotation.prelabel.separation import best_threshold, is_informative, roc_auc, separation
 from hint.errors import InputError, some_ids
+from hint.files import read_labels, read_predictions
 from hint.files.atomic import atomic_write
-from hint.types import Bool, Double, HandLabels, Predictions
-
-
-@dataclass(frozen=True, eq=False)
-class Joints:
-    """Every joint of the hands that are both labelled and predicted, in one row each.
-
-    Attributes:
-        score: (M,) what the method says of it.
-        inside: (M,) whether the method puts it inside the frame.
-        exists: (M,) whether the labels have it in the frame.
-        occluded: (M,) whether they mark it occluded.
-    """
-
-    score: Double
-    inside: Bool
-    exists: Bool
-    occluded: Bool
+from hint.types import Double, HandLabels, Predictions
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a calibration gave.
+    """Result of a calibration.
 
     Attributes:
-        content: What was written.
-        joints: What it was computed from.
+        content: Content of the calibration file.
+        joints: The joints it was computed from.
         unlabelled: Ids of predicted hands without labels.
-        unpredicted: Ids of labelled hands that were not predicted, or not found.
+        unpredicted: Ids of labelled hands that were without a prediction, or not found by the method.
     """
 
     content: CalibrationFile
@@ -49,22 +36,40 @@ class Outcome:
     unpredicted: list[str]
 
 
-def calibrate(labels: HandLabels, predictions: Predictions, out: Path) -> Outcome:
+def calibrate(
+    labels: HandLabels | str | Path,
+    predictions: Predictions | str | Path,
+    out: str | Path,
+    *,
+    images: str | Path | None = None,
+    subsets: Sequence[str] = (),
+    overwrite: str = "always",
+) -> Outcome:
     """Choose thresholds on labelled hands; write them as TOML, and a plot beside them.
 
     Args:
-        labels: Reviewed labels with their pictures, whose sizes are looked at.
-        predictions: Of some of these hands, with scores.
+        labels: Reviewed labels, or where they are; their pictures are needed for their sizes.
+        predictions: Predictions of some of these hands, with scores, or their npz.
         out: The TOML; the plot is the PNG of the same name.
+        images: Folder of the pictures, if they are not beside the labels.
+        subsets: Subsets to read; none for all.
+        overwrite: "never" refuses if ``out`` exists.
 
     Raises:
-        InputError: If there are no scores, no common hands, or no pictures.
+        InputError: If there are no scores, no common hands or no pictures, or ``out`` cannot be used.
         WriteError: If something cannot be saved.
     """
+    out = Path(out)
+    if out.suffix != ".toml":
+        raise InputError(f"--out {out}: use the suffix .toml")
+    if overwrite == "never" and out.exists():
+        raise InputError(f"{out} already exists; use --overwrite always")
+    if not isinstance(labels, HandLabels):
+        labels = read_labels(Path(labels), subsets, Path(images) if images is not None else None)
+    if not isinstance(predictions, Predictions):
+        predictions = read_predictions(Path(predictions))
     joints, unlabelled, unpredicted = gather(labels, predictions)
     content = choose_thresholds(joints, predictions)
-    from annotation.prelabel.plots import draw_calibration
-
     with atomic_write(out.with_suffix(".png")) as stream:
         draw_calibration(stream, joints, content)
     write_calibration(out, content)
@@ -72,10 +77,10 @@ def calibrate(labels: HandLabels, predictions: Predictions, out: Path) -> Outcom
 
 
 def gather(labels: HandLabels, predictions: Predictions) -> tuple[Joints, list[str], list[str]]:
-    """Return the joints to learn from, the ids without labels, and those without prediction.
+    """Return the joints to calibrate on, the ids without labels, and the ids without a prediction.
 
     Raises:
-        InputError: If predictions hold no scores, or there are no common hands.
+        InputError: If the predictions have no scores, or no hand is both labelled and predicted.
     """
     score = joint_scores(predictions)
     if score is None:
@@ -97,7 +102,7 @@ def gather(labels: HandLabels, predictions: Predictions) -> tuple[Joints, list[s
 
 
 def _sizes(labels: HandLabels) -> Double:
-    """Read the sizes of pictures (N,2) from their headers."""
+    """Read picture sizes (N,2) from file headers."""
     from PIL import Image, UnidentifiedImageError
 
     pictures = labels.image.tolist()
@@ -105,7 +110,7 @@ def _sizes(labels: HandLabels) -> Double:
         i for i, path in zip(labels.hand_id.tolist(), pictures, strict=True) if not path or not Path(path).is_file()
     ]
     if absent:
-        raise InputError(f"the pictures of these labels are not there: {some_ids(absent)}; give --images DIR")
+        raise InputError(f"the pictures of these labels are missing: {some_ids(absent)}; pass --images DIR")
     sizes: dict[str, tuple[int, int]] = {}
     for path in set(pictures):
         try:
@@ -117,18 +122,18 @@ def _sizes(labels: HandLabels) -> Double:
 
 
 def choose_thresholds(joints: Joints, predictions: Predictions) -> CalibrationFile:
-    """Return the thresholds of the highest balanced accuracy; 0, which guesses nothing, where scores say nothing.
+    """Return the thresholds with the highest balanced accuracy, or 0 where the scores are not informative.
 
     Args:
-        joints: What to learn from.
-        predictions: Where the scores come from, for the note of whom they hold for.
+        joints: The joints to calibrate on.
+        predictions: Where the scores come from; the file records their method and settings.
     """
     existence_at = occlusion_below = min(0.0, float(joints.score.min()))
     exists, inside = joints.exists, joints.inside
     existence_auc = roc_auc(joints.score[inside], exists[inside])
     if is_informative(existence_auc, int(exists[inside].sum()), int((~exists)[inside].sum())):
         existence_at = best_threshold(np.where(inside, joints.score, -np.inf), exists)
-    # Only what exists can be occluded; the visible ones are those of high score.
+    # Only joints that exist can be occluded; visible ones score higher.
     visible, score = ~joints.occluded[exists], joints.score[exists]
     occlusion_auc = roc_auc(score, visible)
     if is_informative(occlusion_auc, int(visible.sum()), int((~visible).sum())):

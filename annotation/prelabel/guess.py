@@ -1,4 +1,4 @@
-"""Guess existence and occlusion of joints from where a method puts them and how sure it is."""
+"""Guess the existence and occlusion of joints from their predicted positions and scores."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Thresholds:
     """How scores become flags.
 
     Attributes:
-        existence_at: A joint inside the frame exists from this score on; 0 goes by the frame alone, as HInt does.
-        occlusion_below: An existing joint of a lower score is occluded; 0 takes none to be.
+        existence_at: Lowest score of an existing joint inside the frame; 0 uses the frame alone, as HInt does.
+        occlusion_below: An existing joint with a lower score is occluded; 0 marks none.
         calibration_sha256: Digest of the file they come from, "" for the defaults.
     """
 
@@ -29,7 +29,7 @@ class Thresholds:
 
 
 def joint_scores(predictions: Predictions) -> Double | None:
-    """Return the score of each joint (N,21), float64; that of the hand where joints have none; None without any."""
+    """Return joint scores (N,21), float64; the score of the hand if joints have none; None without scores."""
     if predictions.score is None:
         return None
     score = np.asarray(predictions.score, np.float64)
@@ -38,7 +38,7 @@ def joint_scores(predictions: Predictions) -> Double | None:
 
 
 def inside_frame(keypoints: NDArray[Any], sizes: NDArray[Any]) -> Bool:
-    """Tell which joints lie in the frame (N,21); a joint that was not predicted does not.
+    """Return which joints are inside the frame (N,21); False for joints that were not predicted.
 
     Args:
         keypoints: (N,21,2) px.
@@ -49,15 +49,15 @@ def inside_frame(keypoints: NDArray[Any], sizes: NDArray[Any]) -> Bool:
 
 
 def guess(predictions: Predictions, sizes: Mapping[str, tuple[int, int]], thresholds: Thresholds) -> Predictions:
-    """Add existence and occlusion (N,21) to predictions; what the method says of them itself is kept.
+    """Add existence and occlusion (N,21) to predictions; flags from the method itself are kept.
 
     Args:
-        predictions: Any method's, with scores or without.
-        sizes: Width and height of the frame of each hand; hands that are not in it have no edge.
+        predictions: Predictions of any method, with or without scores.
+        sizes: Hand id -> (width, height) of its frame, px; hands that are missing here have an unbounded frame.
         thresholds: How scores become flags.
 
     Returns:
-        The predictions; ``meta["prelabel"]`` says what the flags come from.
+        The predictions; ``meta["prelabel"]`` records where the flags come from.
     """
     frames = np.array([sizes.get(i, (np.inf, np.inf)) for i in predictions.hand_id.tolist()], np.float64).reshape(-1, 2)
     score = joint_scores(predictions)

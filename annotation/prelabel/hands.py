@@ -1,4 +1,4 @@
-"""The hands of a manifest, as a method is asked about them."""
+"""The hands of a manifest as inputs of a method."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from hint.types import Hand
 
 @dataclass(frozen=True)
 class Shard:
-    """One of several parts of a manifest that machines work on side by side.
+    """One of several parts of a manifest, for several machines.
 
     Attributes:
-        number: Which one, from 1.
-        count: How many there are.
+        number: Number of the part, from 1.
+        count: Number of parts.
     """
 
     number: int = 1
@@ -32,7 +32,7 @@ class Shard:
         """Read "2/8".
 
         Raises:
-            InputError: If it is anything else.
+            InputError: If it is malformed.
         """
         match = re.fullmatch(r"(\d{1,4})/(\d{1,4})", text)
         if match is None or not 1 <= int(match[1]) <= int(match[2]):
@@ -40,33 +40,29 @@ class Shard:
         return Shard(int(match[1]), int(match[2]))
 
     def holds(self, hand_id: str) -> bool:
-        """Tell whether a hand belongs to this part; its id alone decides."""
+        """Return whether a hand belongs to this part; only its id matters."""
         return int(hashlib.sha256(hand_id.encode()).hexdigest()[:15], 16) % self.count == self.number - 1
 
 
-#: All hands.
-WHOLE = Shard()
-
-
 def output_path(manifest: Path, method: str, shard: Shard) -> Path:
-    """Return where predictions go: beside the manifest, under the name of the method."""
+    """Return the default predictions file: beside the manifest, named after the method."""
     part = f".{shard.number}of{shard.count}" if shard.count > 1 else ""
     return manifest.with_name(f"{manifest.stem}.{method}{part}.npz")
 
 
 def choose(lines: Sequence[SampledHand], shard: Shard, limit: int | None) -> list[SampledHand]:
-    """Return the lines of a shard; with a limit, of so many spread evenly over the manifest."""
+    """Return the lines of a shard; a limit first picks that many lines, spread evenly over the manifest."""
     if limit is not None and limit < len(lines):
         lines = [lines[k] for k in np.linspace(0, len(lines) - 1, limit).round().astype(int)]
     return [line for line in lines if shard.holds(line.hand_id)]
 
 
 def to_hands(lines: Sequence[SampledHand], folder: Path, box_px: float | None) -> tuple[list[Hand], list[str]]:
-    """Return the hands that can be asked about, and the ids of those without a box.
+    """Return the hands to predict, and the ids of hands without a box.
 
     Args:
         lines: Hands of a manifest.
-        folder: The manifest's; pictures lie below it.
+        folder: Folder of the manifest, which picture paths are relative to.
         box_px: Side of the square put around the centre of a hand without a box; None leaves such hands out.
     """
     hands: list[Hand] = []
@@ -84,10 +80,10 @@ def to_hands(lines: Sequence[SampledHand], folder: Path, box_px: float | None) -
 
 
 def require_pictures(hands: Sequence[Hand], manifest: Path) -> None:
-    """Raise before any work if pictures of a manifest are absent."""
-    absent = [str(hand.image) for hand in hands if not (hand.image and hand.image.is_file())]
-    if absent:
+    """Raise if pictures of a manifest are missing."""
+    missing = [str(hand.image) for hand in hands if not (hand.image and hand.image.is_file())]
+    if missing:
         raise MissingRequirementError(
-            f"{len(absent)} of {len(hands)} pictures of {manifest} are absent: {some_ids(absent)}; repeat the "
-            "hint sample command that made it, or copy them back"
+            f"{len(missing)} of {len(hands)} pictures of {manifest} are missing: {some_ids(missing)}; rerun the "
+            "hint sample command that created it, or copy them back"
         )

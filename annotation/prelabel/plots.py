@@ -1,4 +1,4 @@
-"""Plots of a calibration: how far scores can be trusted, and how well they separate."""
+"""Plots of a calibration: reliability and separation of the scores."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from annotation.prelabel.calibration import CalibrationFile, Separation
+from annotation.prelabel.joints import Joints
 from hint.types import Bool, Double
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from annotation.prelabel.calibrate import Joints
-
 _VISIBLE, _EXISTS, _OTHER = "#0072b2", "#009e73", "#d55e00"
-#: Points of a reliability curve, with equally many joints each.
+#: Points of a reliability curve; each covers the same number of joints.
 _BINS = 10
 
 
@@ -45,7 +44,7 @@ def draw_calibration(target: IO[bytes], joints: Joints, content: CalibrationFile
 
 
 def reliability(score: Double, positive: Bool, bins: int = _BINS) -> tuple[Double, Double]:
-    """Return mean score and share of positives of bins with equally many joints, in order of the score."""
+    """Return the mean score and share of positives of equally filled bins, in ascending order of score."""
     order = np.argsort(score, kind="stable")
     parts = [part for part in np.array_split(order, bins) if len(part)]
     return np.array([score[part].mean() for part in parts]), np.array([positive[part].mean() for part in parts])
@@ -60,7 +59,7 @@ def _roc(axes: Axes, label: str, score: Double, positive: Bool, found: Separatio
     if found.auc is None:
         return
     order = np.argsort(-score, kind="stable")
-    # Joints of equal score come at once.
+    # Joints with equal scores form one step.
     last = np.append(np.flatnonzero(np.diff(score[order])), len(order) - 1)
     true = np.cumsum(positive[order])[last] / max(positive.sum(), 1)
     false = np.cumsum(~positive[order])[last] / max((~positive).sum(), 1)

@@ -2,49 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from annotation.prelabel.calibration import Calibration
+import numpy as np
+
+from annotation.prelabel.calibration import Calibration, read_calibration
 from annotation.prelabel.guess import Thresholds, guess
-from annotation.prelabel.hands import WHOLE, Shard, choose, output_path, require_pictures, to_hands
+from annotation.prelabel.hands import Shard, choose, output_path, require_pictures, to_hands
 from hint.engine import run
 from hint.errors import InputError
 from hint.files.manifest import read_manifest
-from hint.types import Method, Predictions
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked for.
-
-    Attributes:
-        manifest: Written by ``hint sample``.
-        name: Name of the method, which the file is called after.
-        shard: Which part of the manifest.
-        limit: Number of hands, spread evenly over the manifest; None for all.
-        box_px: Side of the square put around the centre of a hand without a box; None leaves such hands out.
-        calibration: Thresholds chosen on labels; None for the defaults.
-        batch_size: Hands per forward pass.
-        workers: Threads that read and crop pictures.
-        overwrite: "missing" goes on from what an earlier run left, "never" refuses to touch it, "always" starts anew.
-    """
-
-    manifest: Path
-    name: str
-    shard: Shard = WHOLE
-    limit: int | None = None
-    box_px: float | None = None
-    calibration: Calibration | None = None
-    batch_size: int = 16
-    workers: int = 2
-    overwrite: str = "missing"
-
-    @property
-    def path(self) -> Path:
-        """Where predictions go."""
-        return output_path(self.manifest, self.name, self.shard)
+from hint.methods.table import create
+from hint.progress import progress
+from hint.types import Method, MethodOptions, Predictions
 
 
 @dataclass(frozen=True)
@@ -52,12 +26,14 @@ class Prelabels:
     """What a run left.
 
     Attributes:
-        path: The file.
-        predictions: Rows of the hands asked for, with existence and occlusion.
+        path: The predictions file.
+        predictions: Rows of the requested hands, with existence and occlusion.
         without_box: Ids of hands that were left out because they have no box.
         failures: Id -> why its picture could not be used.
-        reused: Rows an earlier run had made.
+        reused: Rows taken from an earlier run.
         seconds: Time spent in this run.
+        note: Caveat of the method's card, "" for none.
+        calibrated: Whether the thresholds come from a calibration.
     """
 
     path: Path
@@ -66,53 +42,111 @@ class Prelabels:
     failures: dict[str, str]
     reused: int
     seconds: float
+    note: str = ""
+    calibrated: bool = False
 
     @property
     def is_complete(self) -> bool:
-        """Whether every hand asked for has a row."""
+        """Whether every requested hand has a row."""
         return not self.without_box and not self.failures
 
+    def as_json(self) -> dict[str, Any]:
+        """Return counts, paths and problems as JSON values."""
+        rows = self.predictions
+        exist = rows.existence if rows.existence is not None else np.empty((0, 21), bool)
+        occluded = rows.occlusion if rows.occlusion is not None else exist
+        return {
+            "predictions": str(self.path),
+            "hands": len(rows),
+            "found": int(np.isfinite(rows.keypoints_2d).all((1, 2)).sum()),
+            "reused": self.reused,
+            "existing": int(exist.sum()),
+            "occluded": int((exist & occluded).sum()),
+            "occlusion_from": rows.meta.get("prelabel", {}).get("occlusion_from", "nothing"),
+            "without_box": self.without_box,
+            "failures": self.failures,
+            "seconds": round(self.seconds, 3),
+        }
 
-def prelabel(request: Request, method: Method, advance: Callable[[int], None] = lambda steps: None) -> Prelabels:
-    """Predict the hands of a manifest, or go on from an earlier run, and save them beside it.
+
+def prelabel(
+    manifest: str | Path,
+    method: str | Method,
+    *,
+    out: str | Path | None = None,
+    shard: str = "1/1",
+    limit: int | None = None,
+    box_px: float | None = None,
+    calibration: str | Path | Calibration | None = None,
+    batch_size: int = 16,
+    workers: int = 2,
+    overwrite: str = "missing",
+    device: str = "auto",
+    precision: str = "fp32",
+    weights: str | None = None,
+    mano: str | None = None,
+    seed: int = 0,
+    settings: Mapping[str, str] | None = None,
+) -> Prelabels:
+    """Predict the hands of a manifest, or continue an earlier run, and save them.
 
     Args:
-        request: What is asked for.
-        method: What to run.
-        advance: Told how many hands were done.
+        manifest: Written by ``hint sample``.
+        method: Name of a method, or a loaded one; the options after ``overwrite`` apply to a name only.
+        out: Predictions npz; None for ``<FOLDER>.<method>.npz`` beside the manifest.
+        shard: Which part of the manifest to run, such as "2/8".
+        limit: Number of hands, spread evenly over the manifest; None for all.
+        box_px: Side of the square put around the centre of a hand without a box; None leaves such hands out.
+        calibration: Thresholds chosen on labels; None for the defaults.
+        batch_size: Hands per forward pass.
+        workers: Threads that read and crop pictures.
+        overwrite: "missing" continues an earlier run, "never" refuses to touch it, "always" starts over.
+        device: "auto", "cpu" or "cuda".
+        precision: "fp32", "bf16", ... as the method supports it.
+        weights: Weights file, or a name the method documents.
+        mano: MANO file, or "procedural".
+        seed: Seed of methods that draw random numbers.
+        settings: The method's own settings.
 
     Raises:
-        InputError: If the manifest cannot be read, the method needs labels, the calibration is another method's, or the
-            file holds predictions of other settings.
-        MissingRequirementError: If pictures are absent.
+        InputError: If the manifest cannot be read, the method needs labels, the calibration is for another method, or
+            the file holds predictions made with other settings.
+        MissingRequirementError: If pictures, packages or weights are missing.
         KeyboardInterrupt: On Ctrl-C, after saving.
     """
-    lines = read_manifest(request.manifest)
-    if method.card.needs_labels:
-        raise InputError(f"{method.card.name} looks at the ground truth, which these hands do not have yet")
-    if request.overwrite == "never" and request.path.exists():
-        raise InputError(f"{request.path} is there already; say --overwrite missing or always")
-    thresholds = request.calibration.thresholds(method) if request.calibration else Thresholds()
-    hands, without = to_hands(
-        choose(lines, request.shard, request.limit), request.manifest.absolute().parent, request.box_px
-    )
+    manifest, part = Path(manifest), Shard.parse(shard)
+    lines = read_manifest(manifest)
+    if isinstance(calibration, str | Path):
+        calibration = read_calibration(Path(calibration))
+    name = method if isinstance(method, str) else method.card.name
+    path = Path(out) if out is not None else output_path(manifest, name, part)
+    if overwrite == "never" and path.exists():
+        raise InputError(f"{path} already exists; use --overwrite missing or always")
+    if isinstance(method, str):
+        method = create(method, MethodOptions(device, precision, weights, mano, seed=seed, extra=dict(settings or {})))
+    _require_no_labels(method)
+    thresholds = calibration.thresholds(method) if calibration else Thresholds()
+    hands, without_box = to_hands(choose(lines, part, limit), manifest.absolute().parent, box_px)
     if method.card.reads_images:
-        require_pictures(hands, request.manifest)
+        require_pictures(hands, manifest)
     sizes = {line.hand_id: line.size for line in lines}
-    result = run(
-        method,
-        hands,
-        save_to=request.path,
-        overwrite=request.overwrite == "always",
-        batch_size=request.batch_size,
-        workers=request.workers,
-        complete=lambda rows: guess(rows, sizes, thresholds),
-        advance=advance,
+    with progress(f"{method.card.title}: hands", len(hands)) as advance:
+        result = run(
+            method,
+            hands,
+            save_to=path,
+            overwrite=overwrite == "always",
+            batch_size=batch_size,
+            workers=workers,
+            complete=partial(guess, sizes=sizes, thresholds=thresholds),
+            advance=advance,
+        )
+    calibrated, note = calibration is not None, method.card.note
+    return Prelabels(
+        path, result.predictions, without_box, result.failures, result.reused, result.seconds, note, calibrated
     )
-    return Prelabels(request.path, result.predictions, without, result.failures, result.reused, result.seconds)
 
 
-def count_hands(request: Request) -> int:
-    """Return how many hands a request is about, for a progress bar."""
-    lines = choose(read_manifest(request.manifest), request.shard, request.limit)
-    return len(to_hands(lines, request.manifest.parent, request.box_px)[0])
+def _require_no_labels(method: Method) -> None:
+    if method.card.needs_labels:
+        raise InputError(f"{method.card.name} uses the ground truth, which these hands do not have yet")

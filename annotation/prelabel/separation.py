@@ -1,4 +1,4 @@
-"""How well scores tell two kinds of joints apart, and where to cut: pure functions on arrays."""
+"""How well scores separate two kinds of joints, and the best threshold: pure functions on arrays."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import numpy as np
 from annotation.prelabel.calibration import Separation
 from hint.types import Bool, Double
 
-#: An area under the ROC curve within this of 0.5 is of no use, however many joints say so.
+#: An area under the ROC curve this close to 0.5 is not useful, however significant.
 _MARGIN = 0.05
 
 
 def roc_auc(score: Double, positive: Bool) -> float | None:
-    """Return the area under the ROC curve: how often a positive scores higher than a negative, ties counting half.
+    """Return the area under the ROC curve: how often a positive scores higher than a negative; ties count half.
 
     Args:
-        score: (N,) higher for positives; may hold -inf.
+        score: (N,) higher for positives; may contain -inf.
         positive: (N,).
 
     Returns:
-        0 to 1; None where positives or negatives are absent.
+        0 to 1; None without positives or without negatives.
 
     Source: Hanley and McNeil, The Meaning and Use of the Area under a ROC Curve, Radiology 143, 1982.
     """
@@ -32,7 +32,7 @@ def roc_auc(score: Double, positive: Bool) -> float | None:
 
 
 def is_informative(auc: float | None, positives: int, negatives: int) -> bool:
-    """Tell whether an AUC is above chance: by a margin, and by two deviations of what chance gives (no ties)."""
+    """Return whether an AUC exceeds chance by a margin and by two standard deviations under chance (no ties)."""
     if auc is None:
         return False
     deviation = np.sqrt((positives + negatives + 1) / (12 * positives * negatives))
@@ -40,13 +40,13 @@ def is_informative(auc: float | None, positives: int, negatives: int) -> bool:
 
 
 def best_threshold(score: Double, positive: Bool) -> float:
-    """Return the lowest of the thresholds t for which ``score >= t`` has the highest balanced accuracy.
+    """Return the lowest threshold t for which ``score >= t`` has the highest balanced accuracy.
 
-    Thresholds lie half-way between neighbouring scores; the lowest one, at most 0, takes every finite score for
-    positive and is returned where one of the two kinds is absent.
+    Thresholds lie half-way between neighbouring scores; the lowest, at most 0, accepts every finite score and is
+    returned if one of the two kinds is missing.
 
     Args:
-        score: (N,); -inf is always taken for negative.
+        score: (N,); -inf always counts as negative.
         positive: (N,).
     """
     values, place = np.unique(score, return_inverse=True)
@@ -57,12 +57,12 @@ def best_threshold(score: Double, positive: Bool) -> float:
     cuts = _cuts(values[finite])
     kept_up, kept_down = (np.cumsum(counts[::-1])[::-1][finite] for counts in (ups, downs))
     balanced = (kept_up / ups.sum() + 1 - kept_down / downs.sum()) / 2
-    # Sums of shares differ in their last digits where they are equal; such thresholds shall tie.
+    # Rounded, because equal sums of shares differ in their last digits; such thresholds must tie.
     return float(cuts[np.argmax(np.round(balanced, 12))])
 
 
 def _cuts(values: Double) -> Double:
-    """Return for each of the ascending values a threshold that keeps it and drops the one before."""
+    """Return for each of the ascending values a threshold that keeps it and drops the previous one."""
     cuts = values.copy()
     half_way = values[:-1] + (values[1:] - values[:-1]) / 2
     cuts[1:] = np.where(half_way > values[:-1], half_way, values[1:])
@@ -71,12 +71,12 @@ def _cuts(values: Double) -> Double:
 
 
 def separation(auc: float | None, guessed: Bool, positive: Bool) -> Separation:
-    """Count what a guess gets right.
+    """Count how often a guess is right.
 
     Args:
-        auc: Of the scores behind the guess.
-        guessed: (N,) taken for positive.
-        positive: (N,) what the labels say.
+        auc: Area under the ROC curve of the scores behind the guess.
+        guessed: (N,) guessed positive.
+        positive: (N,) positive according to the labels.
     """
     hit, miss = int((guessed & positive).sum()), int((~guessed & positive).sum())
     alarm, rest = int((guessed & ~positive).sum()), int((~guessed & ~positive).sum())

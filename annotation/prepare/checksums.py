@@ -27,7 +27,7 @@ def sha256_of(root: Path, names: Sequence[str]) -> dict[str, str]:
         names: Files.
 
     Returns:
-        Digest of each file that can be read, in the order of the names; "" where reading failed.
+        Digest of each file, in the order of the names; "" if it cannot be read.
     """
     digests = in_parallel(lambda name: _digest(root / name), names, "computing sha256", batch=8)
     return dict(zip(names, digests, strict=True))
@@ -39,7 +39,7 @@ def _digest(path: Path) -> str:
         with path.open("rb") as stream:
             while block := stream.read(_BLOCK):
                 digest.update(block)
-    except OSError:  # a disk that fails is what checksums are there to find
+    except OSError:  # reported by the caller
         return ""
     return digest.hexdigest()
 
@@ -48,7 +48,7 @@ def write_checksums(path: Path, root: Path, names: Sequence[str]) -> dict[str, s
     """Write the checksums of files for ``sha256sum -c``, sorted by name.
 
     Args:
-        path: File to write; it is opened first, so that a place that cannot be written to is known before the work.
+        path: File to write; it is opened first, so that an unwritable path fails before the work.
         root: What the names are relative to.
         names: Files.
 
@@ -59,7 +59,7 @@ def write_checksums(path: Path, root: Path, names: Sequence[str]) -> dict[str, s
         InputError: If a file cannot be read, or path is a folder.
     """
     if path.is_dir():
-        raise InputError(f"{path} is a folder; give a file for the checksums")
+        raise InputError(f"{path} is a folder; use a file for the checksums")
     with atomic_write(path) as stream:
         digests = sha256_of(root, names)
         if unread := [name for name, digest in digests.items() if not digest]:
@@ -69,7 +69,7 @@ def write_checksums(path: Path, root: Path, names: Sequence[str]) -> dict[str, s
 
 
 def _line(name: bytes, digest: str) -> bytes:
-    """Write one line; a name that would break it is escaped, as sha256sum does."""
+    """Return one line; special characters in the name are escaped as in sha256sum."""
     escaped = name
     for code, character in _ESCAPES.items():
         escaped = escaped.replace(character, code)
@@ -77,13 +77,13 @@ def _line(name: bytes, digest: str) -> bytes:
 
 
 def read_checksums(path: Path) -> dict[str, str]:
-    """Read a file ``sha256sum`` or :func:`write_checksums` wrote.
+    """Read a file written by ``sha256sum`` or :func:`write_checksums`.
 
     Returns:
         Digest of each name.
 
     Raises:
-        InputError: If there is no such file, or a line is no checksum.
+        InputError: If there is no such file, or a line is malformed.
     """
     try:
         lines = path.read_bytes().split(b"\n")
@@ -107,7 +107,7 @@ def _entries(path: Path, lines: Sequence[bytes]) -> Iterator[tuple[str, str]]:
 
 
 def compare_checksums(listed: Mapping[str, str], found: Mapping[str, str]) -> Iterator[Fault]:
-    """Yield files that differ from a list, are absent, or are not in it."""
+    """Yield files that differ from a list, are missing, or are not in it."""
     for name in sorted({*listed, *found}):
         folder = name.partition("/")[0]
         if name not in found:
@@ -119,15 +119,15 @@ def compare_checksums(listed: Mapping[str, str], found: Mapping[str, str]) -> It
 
 
 def listed_in(listed: Mapping[str, str], folders: Collection[str], path: Path) -> dict[str, str]:
-    """Return the part of a list that is about some folders.
+    """Return the entries of a list for some folders.
 
     Raises:
-        InputError: If there is none: the names are relative to somewhere else.
+        InputError: If there are none, because the names are relative to another folder.
     """
     part = {name: digest for name, digest in listed.items() if name.partition("/")[0] in folders}
     if not part:
         raise InputError(
-            f"{path} lists no file of {some_ids(sorted(folders))}; names must be relative to the root of HInt, "
+            f"{path} lists no file of {some_ids(sorted(folders))}; names must be relative to the HInt root, "
             "as --write-checksums writes them"
         )
     return part

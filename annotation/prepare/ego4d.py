@@ -1,7 +1,7 @@
-"""Cut the Ego4D pictures of the released dataset out of the clips, decoding only what is needed.
+"""Cut the Ego4D pictures of the released dataset out of the clips, decoding only the needed frames.
 
-The pictures are the bytes that the official way writes: decode every clip to files with ``ffmpeg -qscale:v 1``, keep
-file number ``clip_frame + 1`` (github.com/ddshan/hint, prep_HInt).
+The pictures equal those of the official script byte for byte: it decodes every clip to files with
+``ffmpeg -qscale:v 1`` and keeps file number ``clip_frame + 1`` (github.com/ddshan/hint, prep_HInt).
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ Frames = dict[int, list[Path]]
 
 @dataclass
 class Cut:
-    """What was done.
+    """Result of cutting.
 
     Attributes:
         written: Pictures written.
-        present: Pictures that were there already.
-        missing: Clip that is not there -> pictures it would give.
-        failed: Clip -> why (some of) its pictures could not be cut.
+        present: Pictures that already existed.
+        missing: Missing clip -> number of its pictures.
+        failed: Clip -> why some of its pictures could not be cut.
     """
 
     written: int = 0
@@ -47,12 +47,12 @@ class Cut:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every picture is there now."""
+        """Whether every picture exists now."""
         return not self.missing and not self.failed
 
 
 def frame_names(root: Path, frames: Path | None = None) -> dict[str, list[str]]:
-    """Return the pictures each Ego4D folder of a HInt root should hold.
+    """Return the pictures that each Ego4D folder of a HInt root needs.
 
     Args:
         root: The HInt folder.
@@ -62,7 +62,7 @@ def frame_names(root: Path, frames: Path | None = None) -> dict[str, list[str]]:
         Folder -> stems, sorted.
 
     Raises:
-        InputError: If there is no label to go by, or the file is not as described.
+        InputError: If there are no Ego4D labels, or the file is malformed.
     """
     if frames is not None:
         return _read_names(frames)
@@ -71,7 +71,9 @@ def frame_names(root: Path, frames: Path | None = None) -> dict[str, list[str]]:
     folders = [folder for folder in sorted(root.iterdir()) if folder.is_dir() and _FOLDER.fullmatch(folder.name)]
     names = {folder.name: sorted(path.stem for path in folder.glob("*.json")) for folder in folders}
     if not any(names.values()):
-        raise InputError(f"{root} holds no Ego4D labels (TEST_ego4d_img/*.json, ...): hint fetch hint brings them")
+        raise InputError(
+            f"{root} contains no Ego4D labels (TEST_ego4d_img/*.json, ...); get them with: hint fetch hint"
+        )
     return _checked(names, root)
 
 
@@ -82,10 +84,10 @@ def _read_names(frames: Path) -> dict[str, list[str]]:
     except OSError as error:
         raise InputError(f"{frames}: {error.strerror}") from error
     except (ValueError, AttributeError, TypeError) as error:
-        raise InputError(f"{frames} is no list of frame names (folder -> names): {error}") from error
-    strangers = [folder for folder in names if not _FOLDER.fullmatch(folder)]
-    if strangers:
-        raise InputError(f"{frames}: no Ego4D folders of HInt: {some_ids(strangers)}")
+        raise InputError(f"{frames} is not a list of frame names (folder -> names): {error}") from error
+    unknown = [folder for folder in names if not _FOLDER.fullmatch(folder)]
+    if unknown:
+        raise InputError(f"{frames}: not Ego4D folders of HInt: {some_ids(unknown)}")
     return _checked(names, frames)
 
 
@@ -110,36 +112,36 @@ def cut_frames(
     workers: int | None = None,
     on_done: Callable[[int], None] | None = None,
 ) -> Cut:
-    """Cut pictures out of clips into the folders of a HInt root; what is there already stays.
+    """Cut pictures out of clips into the folders of a HInt root; existing pictures stay.
 
     Args:
         names: Folder -> stems, from :func:`frame_names`.
         clips: Folder of ``<clip>.mp4``.
         root: The HInt folder.
-        overwrite: "missing": cut what is not there; "never": refuse if any is; "always": cut all anew.
-        workers: ffmpeg processes at the same time, by default one per core.
-        on_done: Called with the number of pictures that were just dealt with.
+        overwrite: "missing" cuts missing pictures, "never" refuses if any exists, "always" cuts all again.
+        workers: Parallel ffmpeg processes, by default one per core.
+        on_done: Called with the number of pictures just finished.
 
     Raises:
-        MissingRequirementError: If ffmpeg is absent.
-        InputError: If there is no folder of clips, or pictures are there that may not be.
+        MissingRequirementError: If ffmpeg is not installed.
+        InputError: If there is no folder of clips, or pictures exist that must not.
         WriteError: If a picture cannot be saved.
     """
     require_ffmpeg()
     if not clips.is_dir():
         raise InputError(f"{clips}: no such folder of clips")
-    wanted, present = _wanted(names, root, overwrite == "always")
+    needed, present = _needed(names, root, overwrite == "always")
     if present and overwrite == "never":
-        raise InputError(f"{present} of the pictures are in {root} already; go on with --overwrite missing")
+        raise InputError(f"{present} of the pictures already exist in {root}; continue with --overwrite missing")
     cut = Cut(present=present)
     advance = on_done or (lambda _: None)
     advance(present)
-    for clip in [clip for clip in wanted if not (clips / f"{clip}.mp4").is_file()]:
-        cut.missing[clip] = _count(wanted.pop(clip))
+    for clip in [clip for clip in needed if not (clips / f"{clip}.mp4").is_file()]:
+        cut.missing[clip] = _count(needed.pop(clip))
         advance(cut.missing[clip])
     workers = workers or cpu_count() or 1
-    work = partial(_cut_clip, clips, max(1, workers // max(1, len(wanted))))
-    for (clip, frames), (written, failure) in in_threads(work, wanted.items(), workers):
+    work = partial(_cut_clip, clips, max(1, workers // max(1, len(needed))))
+    for (clip, frames), (written, failure) in in_threads(work, needed.items(), workers):
         cut.written += written
         if failure:
             cut.failed[clip] = failure
@@ -151,24 +153,24 @@ def _count(frames: Frames) -> int:
     return sum(len(paths) for paths in frames.values())
 
 
-def _wanted(names: dict[str, list[str]], root: Path, overwrite: bool) -> tuple[dict[str, Frames], int]:
-    """Return what is to be cut, and how many pictures are there."""
-    wanted: dict[str, Frames] = defaultdict(lambda: defaultdict(list))
+def _needed(names: dict[str, list[str]], root: Path, overwrite: bool) -> tuple[dict[str, Frames], int]:
+    """Return clip -> frame -> files to cut, and the number of pictures that exist."""
+    needed: dict[str, Frames] = defaultdict(lambda: defaultdict(list))
     present = 0
     for folder, stems in names.items():
-        here = set() if overwrite else {path.name for path in (root / folder).glob("*.jpg") if path.stat().st_size}
+        existing = set() if overwrite else {path.name for path in (root / folder).glob("*.jpg") if path.stat().st_size}
         for stem in stems:
-            if f"{stem}.jpg" in here:
+            if f"{stem}.jpg" in existing:
                 present += 1
                 continue
             name = parse_name(stem)
             if name is not None and name.frame is not None:
-                wanted[name.clip_id][name.frame].append(root / folder / f"{stem}.jpg")
-    return wanted, present
+                needed[name.clip_id][name.frame].append(root / folder / f"{stem}.jpg")
+    return needed, present
 
 
 def _cut_clip(clips: Path, workers: int, job: tuple[str, Frames], stop: Event) -> tuple[int, str]:
-    """Return how many pictures were written, and why not all."""
+    """Return the number of pictures written, and why others were not."""
     clip, frames = job
     written = 0
     try:

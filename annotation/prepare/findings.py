@@ -1,4 +1,4 @@
-"""What can be wrong with a released folder, how grave it is, and what to do about it."""
+"""What can be wrong with a released folder, how severe it is, and how to fix it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ class Kind:
     """One way in which a folder can differ from the release.
 
     Attributes:
-        level: A problem makes results wrong or commands fail; a warning is worth a look.
-        says: What is meant, as a heading of the ids.
-        advice: What to do; ``{root}`` stands for the folder, quoted for a shell.
-        by_folder: Whether to name folders instead of ids, where there are thousands of ids.
-        can_cut: Whether cutting Ego4D's frames mends those of Ego4D.
+        level: A problem makes results wrong or commands fail; a warning deserves a look.
+        description: What is wrong, as a heading for the ids.
+        advice: How to fix it; ``{root}`` stands for the folder, quoted for a shell.
+        by_folder: Whether to list folders instead of ids, if there are thousands of ids.
+        can_cut: Whether cutting the Ego4D pictures again fixes those of Ego4D.
     """
 
     level: Level
-    says: str
+    description: str
     advice: str
     by_folder: bool = False
     can_cut: bool = False
@@ -31,37 +31,41 @@ class Kind:
 _UNPACK = "unpack these again from the released zip"
 _CUT = "hint prepare ego4d --hint {root} --clips DIR"
 _REPLACE = "delete these and unpack them again from the released zip"
-_LOOK = "look at a few; where there are many, the pictures have another size than the labelled ones"
+_LOOK = "look at a few; if there are many, the pictures differ in size from the labelled ones"
 
 KINDS = {
-    "missing folder": Kind("problem", "folders that are missing", f"{_UNPACK}; to check a part only: --only FOLDER"),
-    "hand count": Kind("problem", "folders with another number of labels than released", _UNPACK),
+    "missing folder": Kind("problem", "missing folders", f"{_UNPACK}; to check a part only: --only FOLDER"),
+    "hand count": Kind("problem", "folders whose number of labels differs from the release", _UNPACK),
     "label without picture": Kind("problem", "labels without a picture", _UNPACK),
     "frames absent": Kind("problem", "Ego4D pictures that were not cut while others were", _CUT),
     "picture without label": Kind("problem", "pictures without a label", f"{_UNPACK}, or remove them"),
-    "name": Kind("problem", "names that are no hand of their folder", "move them to where they belong, or remove them"),
+    "name": Kind("problem", "names that are not hands of their folder", "move them to their folder, or remove them"),
     "empty file": Kind("problem", "files of zero bytes", _REPLACE, can_cut=True),
-    "label": Kind("problem", "labels that are no HInt label", _UNPACK),
+    "label": Kind("problem", "invalid labels", _UNPACK),
     "picture": Kind("problem", "pictures that cannot be read", _REPLACE, can_cut=True),
-    "cut picture": Kind("problem", "pictures that are cut short", _REPLACE, can_cut=True),
+    "cut picture": Kind("problem", "truncated pictures", _REPLACE, can_cut=True),
     "channels": Kind("problem", "pictures that do not have three channels", _REPLACE, can_cut=True),
-    "duplicate hand": Kind("problem", "hands that are in several folders", "remove the ones that are out of place"),
-    "checksum changed": Kind("problem", "files that differ from their checksum", "bring back the files of the list"),
-    "checksum missing": Kind("problem", "files of the checksum list that are absent", "bring them back"),
+    "duplicate hand": Kind("problem", "hands that are in several folders", "remove the misplaced ones"),
+    "checksum changed": Kind("problem", "files that differ from their checksum", "restore the original files"),
+    "checksum missing": Kind("problem", "files of the checksum list that are missing", "restore them"),
     "zip md5": Kind(
         "problem",
-        "another MD5 of the official zip than released",
-        "mend what is listed above first; stray files count, and so do the versions of ffmpeg and zlib, "
-        "so that a folder without other problems may still differ",
+        "the MD5 of the official zip differs from the release",
+        "fix the findings above first; stray files and the versions of ffmpeg and zlib count too, so a folder without "
+        "other problems may still differ",
     ),
-    "frames not cut": Kind("warning", "Ego4D pictures that are still to be cut", _CUT, by_folder=True),
-    "unexpected folder": Kind("warning", "folders the release does not have", "move them out of the root"),
-    "stray file": Kind("warning", "files the release does not have", "remove them, they change the official zip"),
-    "checksum extra": Kind("warning", "files that are not in the checksum list", "write the list anew if they belong"),
+    "frames not cut": Kind("warning", "Ego4D pictures not cut yet", _CUT, by_folder=True),
+    "unexpected folder": Kind("warning", "folders that are not in the release", "move them out of the root"),
+    "stray file": Kind("warning", "files that are not in the release", "remove them; they change the official zip"),
+    "checksum extra": Kind(
+        "warning", "files that are not in the checksum list", "update the list if they belong to it"
+    ),
     "existence": Kind("warning", "hands whose existence flags disagree with the size of the picture", _LOOK),
-    "box": Kind("warning", "boxes that lie outside their picture", "methods that look at pictures skip these hands"),
+    "box": Kind("warning", "boxes outside their picture", "methods that read pictures skip these hands"),
     "shared clip": Kind(
-        "warning", "videos or clips that are in several splits", "do not call a test on these a test on unseen videos"
+        "warning",
+        "videos or clips that are in several splits",
+        "do not report results on these as results on unseen videos",
     ),
 }
 
@@ -72,9 +76,9 @@ class Fault:
 
     Attributes:
         kind: Key of :data:`KINDS`.
-        folder: Released folder it is in, "" for the root and what concerns several.
+        folder: Released folder it is in, "" for the root or several folders.
         id: File or folder, relative to the root; or the id of a clip.
-        reason: What exactly, "" where the kind says it all.
+        reason: Details, "" for none.
     """
 
     kind: str
@@ -84,19 +88,19 @@ class Fault:
 
     @property
     def level(self) -> Level:
-        """How grave it is."""
+        """The severity."""
         return KINDS[self.kind].level
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Everything of one kind that is wrong.
+    """All faults of one kind.
 
     Attributes:
         kind: Key of :data:`KINDS`.
-        level: How grave it is.
-        ids: What is concerned, sorted.
-        reasons: What exactly, for the ids where there is more to say.
+        level: The severity.
+        ids: Ids of the faults, sorted.
+        reasons: Id -> details, for ids that have any.
     """
 
     kind: str
@@ -105,7 +109,7 @@ class Finding:
     reasons: Mapping[str, str] = field(default_factory=dict)
 
     def advice(self, root: str) -> str:
-        """Return what to do about it, with commands for a root that is quoted for a shell."""
+        """Return how to fix it; ``root`` is quoted for a shell."""
         kind = KINDS[self.kind]
         cut = f"; those of Ego4D can be cut again: {_CUT}" if kind.can_cut and self._concerns_ego4d() else ""
         return (kind.advice + cut).replace("{root}", root)
@@ -114,7 +118,7 @@ class Finding:
         return any("_ego4d_" in i.partition("/")[0] for i in self.ids)
 
     def shown(self) -> list[str]:
-        """Return the ids as a message shows them: with reasons, or as their folders with numbers."""
+        """Return the ids for a message: with reasons, or as folders with counts."""
         if not KINDS[self.kind].by_folder:
             return [printable(f"{i} ({self.reasons[i]})" if i in self.reasons else i) for i in self.ids]
         folders = [i.partition("/")[0] for i in self.ids]
@@ -122,7 +126,7 @@ class Finding:
 
 
 def printable(text: str) -> str:
-    """Escape what a terminal cannot show or would obey: names of files may be any bytes."""
+    """Escape characters that a terminal cannot show or would interpret; file names may contain any bytes."""
     return text if text.isprintable() else repr(text)[1:-1]
 
 

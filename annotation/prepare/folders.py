@@ -1,4 +1,4 @@
-"""The folders of a release as lists of names: numbers, pairs, names, and what several folders share."""
+"""The folders of a release as lists of names: counts, pairs, names, and what folders share."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Listing:
         labels: Stems of the json files.
         pictures: Stems of the jpg files.
         strays: Names of everything else.
-        hands: What the stems say, for those that are hands of the folder.
+        hands: Parsed stems, for those that are hands of the folder.
     """
 
     folder: str
@@ -53,7 +53,7 @@ class Listing:
 
 
 def list_folder(root: Path, folder: str) -> Listing:
-    """Sort the names in a released folder; hidden files are strays, as the official count skips them."""
+    """Sort the names in a released folder; hidden files are strays, because the official count skips them."""
     stems: dict[str, set[str]] = {".jpg": set(), ".json": set()}
     strays = []
     for path in _children(root / folder):
@@ -78,7 +78,7 @@ def _belongs(hand: HandName, folder: str) -> bool:
 
 
 def check_listing(listing: Listing) -> Iterator[Fault]:
-    """Yield what the names in one folder tell: numbers, pairs, names, strays."""
+    """Yield the faults visible in the names of one folder: counts, pairs, names, strays."""
     folder, expected = listing.folder, HANDS[listing.folder]
     if len(listing.labels) != expected:
         yield Fault("hand count", folder, folder, f"{len(listing.labels)} labels, released {expected}")
@@ -96,22 +96,22 @@ def check_listing(listing: Listing) -> Iterator[Fault]:
 def _why(stem: str, folder: str) -> str:
     hand = parse_name(stem)
     source = source_of(folder)
-    return f"a name of {hand.source}, not {source}" if hand and hand.source != "other" else f"no name of {source}"
+    return f"a name of {hand.source}, not {source}" if hand and hand.source != "other" else f"not a name of {source}"
 
 
 def _absent_picture(listing: Listing) -> str:
-    """Tell a download whose frames were never cut from frames that are lacking."""
+    """Return the kind of fault: missing frames, or a download whose frames were never cut."""
     if listing.is_uncut:
         return "frames not cut"
     return "frames absent" if source_of(listing.folder) == "ego4d" else "label without picture"
 
 
 def check_root_names(root: Path, ours: Collection[Path]) -> Iterator[Fault]:
-    """Yield what lies in the root besides the released folders.
+    """Yield what is in the root besides the released folders.
 
     Args:
         root: Root of the release.
-        ours: Files the user writes or reads there now; they are no strays.
+        ours: Files this check reads or writes; they are not strays.
     """
     here = {os.path.realpath(path) for path in ours}
     for path in _children(root):
@@ -131,7 +131,7 @@ def check_across(listings: Sequence[Listing]) -> Iterator[Fault]:
 
 
 def _holders(pairs: Iterable[tuple[Key, str]]) -> Iterator[tuple[Key, list[str]]]:
-    """Yield the keys that come with several holders."""
+    """Yield the keys with several holders."""
     holders: dict[Key, set[str]] = defaultdict(set)
     for key, holder in pairs:
         holders[key].add(holder)

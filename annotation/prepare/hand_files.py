@@ -1,4 +1,4 @@
-"""Look into the label and the picture of one hand."""
+"""Check the label and the picture of one hand."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from annotation.prepare.findings import Fault
 from hint.files.pairs import HandRecord, read_record
 from hint.images import is_cut
 
-# After hint.images: without the extra, OpenCV is what the user is told to install, and Pillow comes with it.
+# After hint.images: without the extra, the error names OpenCV, and Pillow is installed with it.
 from PIL import Image  # isort: skip
 
-#: What hint.images reads as well; asking Pillow for no more keeps it from trying fifty formats.
+#: The formats hint.images reads; without this list Pillow would try fifty.
 _FORMATS = ("JPEG", "PNG")
 
 
 @dataclass(frozen=True)
 class HandFiles:
-    """Where the files of one hand are.
+    """The files of one hand.
 
     Attributes:
         folder: Released folder.
@@ -33,18 +33,18 @@ class HandFiles:
     has_picture: bool
 
     def fault(self, kind: str, suffix: str, reason: str = "") -> Fault:
-        """Return a fault of one of the files, or with suffix "" of the hand."""
+        """Return a fault of one of the files; with suffix "", of the hand."""
         return Fault(kind, self.folder.name, f"{self.folder.name}/{self.stem}{suffix}", reason)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """What the first and the last bytes of a picture tell.
+    """The header and the end of a picture.
 
     Attributes:
-        size: Width and height in px, None where they cannot be read.
-        wrong: Kind of fault, "" where there is none.
-        reason: What exactly.
+        size: Width and height in px, None if they cannot be read.
+        wrong: Kind of fault, "" for none.
+        reason: Details.
     """
 
     size: tuple[int, int] | None
@@ -53,7 +53,7 @@ class Picture:
 
 
 def check_hand(hand: HandFiles) -> list[Fault]:
-    """Check label, picture, and whether they agree."""
+    """Check the label, the picture, and whether they agree."""
     faults: list[Fault] = []
     record = picture = None
     if hand.has_label:
@@ -64,7 +64,7 @@ def check_hand(hand: HandFiles) -> list[Fault]:
             empty = _is_empty(path)
             faults.append(hand.fault("empty file" if empty else "label", ".json", "" if empty else str(error)))
     if hand.has_picture:
-        picture = look_at(hand.folder / f"{hand.stem}.jpg")
+        picture = inspect_picture(hand.folder / f"{hand.stem}.jpg")
         if picture.wrong:
             faults.append(hand.fault(picture.wrong, ".jpg", picture.reason))
     if record and picture and picture.size:
@@ -72,8 +72,8 @@ def check_hand(hand: HandFiles) -> list[Fault]:
     return faults
 
 
-def look_at(path: Path) -> Picture:
-    """Read the header of a picture and find its end; the pixels are not decoded."""
+def inspect_picture(path: Path) -> Picture:
+    """Read the header of a picture and find its end; pixels are not decoded."""
     try:
         with path.open("rb") as stream:
             image = Image.open(stream, formats=_FORMATS)
@@ -90,18 +90,18 @@ def look_at(path: Path) -> Picture:
 def _is_empty(path: Path) -> bool:
     try:
         return path.stat().st_size == 0
-    except OSError:  # gone since the folder was listed
+    except OSError:  # deleted since the folder was listed
         return False
 
 
 def check_geometry(record: HandRecord, width: int, height: int) -> list[tuple[str, str]]:
     """Compare existence flags and box with the size of the picture.
 
-    A joint exists exactly where it lies in the picture: so for all of TEST_epick_img. Occlusion flags of joints that
-    do not exist mean nothing, and a quarter of the released boxes leave their picture: neither is looked at.
+    A joint exists exactly if it is inside the picture, as in all of TEST_epick_img. Not checked: occlusion flags of
+    joints that do not exist, which are meaningless, and boxes that partly leave the picture, as a quarter do.
 
     Returns:
-        Kind and reason of what does not agree.
+        Kind and reason of each disagreement.
     """
     inside = [0 <= x < width and 0 <= y < height for x, y in record.keypoints]
     joints = [k for k, (lies, exists) in enumerate(zip(inside, record.existence, strict=True)) if lies != exists]

@@ -1,8 +1,8 @@
-"""The MD5 of the zip by which HInt is checked officially, without the zip.
+"""The MD5 of the official HInt zip, computed without writing the zip.
 
-The official script sets the mode and the time of every file, packs all into a zip and takes its MD5. Here the same
-bytes go to the digest as they arise: nothing is written, no file is changed, and no member is ever kept but the
-current one. Source of the recipe: ``prep_HInt/prep_ego4d.py`` of github.com/ddshan/hint.
+The official script sets the mode and the time of every file, packs all of them into a zip and takes its MD5. Here the
+same bytes go straight to the digest: nothing is written or changed, and only the current member is kept in memory.
+Source of the recipe: ``prep_HInt/prep_ego4d.py`` of github.com/ddshan/hint.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _TOP = "HInt_annotation"
 _TIME = (2024, 4, 24, 10, 10, 10)
 _MODE = stat.S_IFREG | 0o644
 _UNIX = 3
-#: The size of the blocks ZipFile.write compresses, kept because another may give other bytes.
+#: The block size of ZipFile.write; another size may compress to other bytes.
 _BLOCK = 8192
 
 
 class _Digest:
-    """A file that only knows its MD5.
+    """A file that only keeps its MD5.
 
-    ZipFile returns to the header of a member once it knows the size, so that what was written since the last call of
-    :meth:`settle` is kept.
+    ZipFile seeks back to the header of a member once it knows its size, so the bytes since the last :meth:`settle`
+    are kept.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class _Digest:
         return self._settled + self._open.tell()
 
     def settle(self) -> None:
-        """Take what was written into the digest, for good."""
+        """Add the bytes written so far to the digest."""
         self._md5.update(self._open.getbuffer())
         self._settled += self._open.getbuffer().nbytes
         self._open = io.BytesIO()
@@ -71,9 +71,9 @@ class _Digest:
 
 
 def official_md5(root: Path) -> str:
-    """Return the MD5 the official zip of a folder would have.
+    """Return the MD5 of the official zip of a folder.
 
-    Every file below the folder is part of it, strays too; folders that are links are followed.
+    It includes every file below the folder, strays too; links to folders are followed.
 
     Raises:
         InputError: If a file cannot be read.
@@ -106,4 +106,4 @@ def _add(archive: ZipFile, path: Path, name: str) -> None:
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
     except UnicodeEncodeError as error:
-        raise InputError(f"{str(path)!a}: a zip cannot hold this name; remove the file") from error
+        raise InputError(f"{str(path)!a}: a zip cannot contain this name; remove the file") from error

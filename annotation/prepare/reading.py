@@ -1,4 +1,4 @@
-"""Look at many files at once, in an order that does not change."""
+"""Read many files in parallel, with results in a fixed order."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from hint.workers import in_threads
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-#: More than cores, because most of the time of a cold or a distant disk is waiting.
+#: More than cores, because cold or remote disks mostly wait.
 THREADS = 8
 
 
 def in_parallel(function: Callable[[Item], Result], items: Sequence[Item], label: str, batch: int = 64) -> list[Result]:
-    """Call a function for every item in threads, showing progress.
+    """Call a function for every item in threads and show progress.
 
     Args:
-        function: What to call; it reads files and changes nothing.
-        items: What to call it with.
-        label: What the progress is of.
-        batch: Items a thread takes at a time.
+        function: Reads files and changes nothing.
+        items: Its arguments.
+        label: Label of the progress.
+        batch: Items per thread and turn.
 
     Returns:
         The results, in the order of the items.

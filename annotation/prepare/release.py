@@ -1,4 +1,4 @@
-"""What the released HInt consists of, and how to recognise a folder that holds it.
+"""The folders of the released HInt, and how to recognise its root.
 
 Source: README and ``check_number_of_files`` of github.com/ddshan/hint, which count jpg and json together.
 """
@@ -27,12 +27,12 @@ HANDS = {
     "TEST_ego4d_seq": 6953,
 }
 
-#: Folders call VISOR by its videos; :mod:`hint.names` by its name.
+#: Folders name VISOR after its videos (EPIC-KITCHENS).
 _SOURCES = {"newdays": "newdays", "epick": "visor", "ego4d": "ego4d"}
 
 
 def source_of(folder: str) -> str:
-    """Return whose frames a released folder holds, as :func:`hint.names.parse_name` calls it."""
+    """Return the source of a released folder, as :func:`hint.names.parse_name` names it."""
     return _SOURCES[folder.split("_")[1]]
 
 
@@ -42,35 +42,35 @@ def split_of(folder: str) -> str:
 
 
 def choose_folders(only: Sequence[str]) -> tuple[str, ...]:
-    """Return the released folders to look at, in the order of the release.
+    """Return the released folders to check, in the order of the release.
 
     Args:
-        only: Names of folders ("TEST_newdays_img") or subsets ("newdays", "val_ego4d"); none = all eleven.
+        only: Names of folders ("TEST_newdays_img") or subsets ("newdays", "val_ego4d"); none for all eleven.
 
     Raises:
         UnknownNameError: If the release has no such folder.
     """
-    wanted = {folder_of_subset(subset_of_folder(name)): name for name in only}
-    for folder, name in wanted.items():
+    chosen = {folder_of_subset(subset_of_folder(name)): name for name in only}
+    for folder, name in chosen.items():
         if folder not in HANDS:
             raise UnknownNameError("folder of HInt", name, HANDS)
-    return tuple(folder for folder in HANDS if not wanted or folder in wanted)
+    return tuple(folder for folder in HANDS if not chosen or folder in chosen)
 
 
 def check_root(root: Path) -> None:
-    """Raise unless a path is a folder that holds released folders.
+    """Require a HInt root: a folder with released folders in it.
 
     Raises:
-        InputError: If it is not; the message says what is expected, and what to type if the root is near.
+        InputError: If it is not; the message shows the right command if the root is nearby.
     """
     if not root.exists():
         raise InputError(f"{root}: no such folder; expected the unpacked HInt_annotation_partial or HInt_annotation")
     if not root.is_dir():
-        first = "unpack it and give the folder" if root.suffix == ".zip" else "expected the folder HInt was unpacked to"
-        raise InputError(f"{root} is a file; {first}")
+        advice = "unpack it and pass the folder" if root.suffix == ".zip" else "pass the unpacked HInt folder"
+        raise InputError(f"{root} is a file; {advice}")
     if _is_root(root):
         return
-    raise InputError(f"{root} is no HInt root: it holds none of {', '.join(list(HANDS)[:3])}, ...; {_advice(root)}")
+    raise InputError(f"{root} is not a HInt root: it has none of {', '.join(list(HANDS)[:3])}, ...; {_advice(root)}")
 
 
 def _is_root(folder: Path) -> bool:
@@ -78,14 +78,14 @@ def _is_root(folder: Path) -> bool:
 
 
 def _advice(wrong: Path) -> str:
-    """Say what to type instead: people name the folder above the root, or one of those in it."""
+    """Return what to type instead; people often pass the parent of the root, or one of its folders."""
     whole = wrong.resolve()
     if whole.name in HANDS:
         return f"it is one of them: {_command(whole.parent)} --only {whole.name}"
     below = sorted(child for child in wrong.iterdir() if child.is_dir() and _is_root(child))
     if below:
         return f"the root is in it: {_command(below[0])}"
-    return "give the unpacked HInt_annotation_partial or HInt_annotation" + ("" if any(wrong.iterdir()) else " (empty)")
+    return "pass the unpacked HInt_annotation_partial or HInt_annotation" + ("" if any(wrong.iterdir()) else " (empty)")
 
 
 def _command(root: Path) -> str:

@@ -1,4 +1,4 @@
-"""Check a released HInt folder, complete or before the Ego4D frames were cut."""
+"""Check a released HInt folder, with or without its Ego4D pictures."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from hint.errors import InputError
 
 @dataclass(frozen=True)
 class FolderCount:
-    """The numbers of one released folder.
+    """Counts of one released folder.
 
     Attributes:
         folder: Its name.
         labels: json files in it.
         pictures: jpg files in it.
-        released: Hands the release has there.
-        problems: Things that are wrong there.
-        warnings: Things worth a look there.
+        released: Hands it has in the release.
+        problems: Number of problems in it.
+        warnings: Number of warnings in it.
     """
 
     folder: str
@@ -46,14 +46,14 @@ class FolderCount:
 
 
 @dataclass(frozen=True)
-class Report:
-    """What a check found.
+class ReleaseReport:
+    """Result of a check.
 
     Attributes:
-        root: The folder that was checked.
-        folders: Numbers of each released folder that was asked for.
-        findings: Everything that is wrong, by kind.
-        zip_md5: MD5 of the official zip, None if it was not asked for.
+        root: The checked folder.
+        folders: Counts of each checked folder.
+        findings: All findings, by kind.
+        zip_md5: MD5 of the official zip, None if it was not requested.
     """
 
     root: str
@@ -62,11 +62,11 @@ class Report:
     zip_md5: str | None
 
     def total(self, level: str) -> int:
-        """Return how many things of a level were found."""
+        """Return the number of faults of a level."""
         return sum(len(finding.ids) for finding in self.findings if finding.level == level)
 
     def advice(self, finding: Finding) -> str:
-        """Return what to do about a finding."""
+        """Return how to fix a finding."""
         return finding.advice(shlex.quote(self.root))
 
     def as_json(self) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class Report:
             {
                 "kind": finding.kind,
                 "level": finding.level,
-                "says": KINDS[finding.kind].says,
+                "says": KINDS[finding.kind].description,
                 "advice": self.advice(finding),
                 "total": len(finding.ids),
                 "ids": list(finding.ids),
@@ -95,7 +95,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Extras:
-    """What to check besides names, labels and pictures; all of it reads every byte.
+    """Checks besides names, labels and pictures; all of them read every byte.
 
     Attributes:
         zip_md5: Whether to compute the MD5 of the official zip.
@@ -108,26 +108,26 @@ class Extras:
     against: Path | None = None
 
     def own_files(self) -> list[Path]:
-        """Return the files that may lie in the root without being strays; in the official zip nothing may."""
+        """Return files that may be in the root without being strays; none may if the official zip is checked."""
         return [path for path in (self.write, self.against) if path and not self.zip_md5]
 
 
-def verify(root: Path, only: Sequence[str] = (), extras: Extras | None = None) -> Report:
+def verify(root: Path, only: Sequence[str] = (), extras: Extras | None = None) -> ReleaseReport:
     """Check a HInt root against the release.
 
     Args:
         root: Folder of the eleven released folders.
-        only: Released folders or subsets to check; the rest of the root is then not looked at.
+        only: Released folders or subsets to check; the rest of the root is ignored.
         extras: Checks that read every byte.
 
     Raises:
-        InputError: If root is no HInt root, or a checksum file cannot be used.
-        UnknownNameError: If ``only`` names no released folder.
+        InputError: If root is not a HInt root, or a checksum file cannot be used.
+        UnknownNameError: If ``only`` contains something other than released folders.
     """
     extras = extras or Extras()
     check_root(root)
     if only and extras.zip_md5:
-        raise InputError("--zip-md5 is about the whole release; leave out --only")
+        raise InputError("--zip-md5 needs the whole release; remove --only")
     folders = choose_folders(only)
     listed = listed_in(read_checksums(extras.against), folders, extras.against) if extras.against else None
     listings = [list_folder(root, folder) for folder in folders if (root / folder).is_dir()]
@@ -140,7 +140,7 @@ def verify(root: Path, only: Sequence[str] = (), extras: Extras | None = None) -
     md5 = official_md5(root) if extras.zip_md5 else None
     if md5 not in (None, RELEASED_MD5):
         faults.append(Fault("zip md5", "", str(md5), f"released {RELEASED_MD5}"))
-    return Report(str(root), tuple(_count(f, listings, faults) for f in folders), group(faults), md5)
+    return ReleaseReport(str(root), tuple(_count(f, listings, faults) for f in folders), group(faults), md5)
 
 
 def _check_hands(root: Path, listings: Sequence[Listing]) -> Iterator[Fault]:

@@ -1,4 +1,4 @@
-"""How hands are distributed, in the pool and in a sample, and whether the sample keeps the pool's distribution."""
+"""Distributions of hands in a pool and in a sample, and whether the sample keeps that of its pool."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from hint.names import FRAME_TYPES
 #: Edges between the bins of the box size, longest side in px.
 SIZE_EDGES = (32, 64, 96, 128, 192, 256, 384, 512, 768)
 SIZES = (f"<{SIZE_EDGES[0]}", *(f"{a}-{b}" for a, b in pairwise(SIZE_EDGES)), "768+")
-#: Columns and rows of the grid that hand positions are counted in.
+#: Smallest expected count of a cell of the chi-square test.
+_LEAST = 5.0
+#: Columns and rows of the grid of hand positions.
 COLUMNS, ROWS = 4, 3
 POSITIONS = tuple(f"{column + 1},{row + 1}" for row in range(ROWS) for column in range(COLUMNS))
 
-#: Feature -> its values in the order they are shown; other values follow.
+#: Feature -> its values in display order; other values follow.
 FEATURES: dict[str, tuple[str, ...]] = {
     "source": (),
     "frame type": FRAME_TYPES,
@@ -29,13 +31,13 @@ FEATURES: dict[str, tuple[str, ...]] = {
     "hand position": POSITIONS,
 }
 
-#: Feature -> value -> how many units have it; units whose hands differ count in parts.
+#: Feature -> value -> number of units; units whose hands differ count fractionally.
 Distribution = dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True)
 class Described:
-    """What is counted of one hand."""
+    """The features of one hand."""
 
     source: str
     source_split: str
@@ -48,7 +50,7 @@ class Described:
     size: tuple[int, int]
 
     def values(self) -> dict[str, str]:
-        """Return its value of every feature; features the source does not have are left out."""
+        """Return its value for every feature that the source provides."""
         found = {"source": f"{self.source} {self.source_split}".rstrip(), "side": self.side}
         found |= {"contact": self.contact, "interaction": self.interaction}
         if self.frame_type:
@@ -68,7 +70,7 @@ class Described:
 
 
 def distribution(units: Iterable[Sequence[Described]]) -> Distribution:
-    """Count units by the values of their hands; every unit counts 1, shared evenly among its hands."""
+    """Count units by the values of their hands; every unit counts 1, divided evenly among its hands."""
     counts: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for unit in units:
         for hand in unit:
@@ -84,13 +86,13 @@ def _ordered(counts: Mapping[str, float], order: Sequence[str]) -> dict[str, flo
 
 @dataclass(frozen=True)
 class Comparison:
-    """Pearson's chi-square of a sample against the pool it was drawn from.
+    """Pearson's chi-square of a sample against its pool.
 
     Attributes:
-        feature: What was compared.
+        feature: The compared feature.
         statistic: Chi-square, corrected for drawing without replacement.
-        degrees: Of freedom; 0 where there is nothing to compare.
-        p_value: Chance of a random sample that is at least this far off.
+        degrees: Degrees of freedom; 0 if there is nothing to compare.
+        p_value: Probability that a random sample deviates at least this much.
     """
 
     feature: str
@@ -100,10 +102,10 @@ class Comparison:
 
 
 def compare(pool: Distribution, sample: Distribution, n_pool: int) -> list[Comparison]:
-    """Test, feature by feature, whether a sample could be a random one.
+    """Test for each feature whether a sample could be random.
 
-    Drawing without replacement leaves less room for chance, so the statistic is divided by (N-n)/(N-1). Values that
-    would be expected fewer than five times are taken together.
+    Drawing without replacement reduces the variance, so the statistic is divided by (N-n)/(N-1). Values with
+    an expected count below five are merged.
 
     Args:
         pool: Counts of the pool.
@@ -118,8 +120,8 @@ def _compare(feature: str, pool: Mapping[str, float], sample: Mapping[str, float
 
     total, n = sum(pool.values()), sum(sample.values())
     cells = sorted((count * n / total, sample.get(value, 0.0)) for value, count in pool.items())
-    strangers = sum(count for value, count in sample.items() if value not in pool)
-    cells = _merged([(0.0, strangers), *cells] if strangers else cells)
+    unexpected = sum(count for value, count in sample.items() if value not in pool)
+    cells = _merged([(0.0, unexpected), *cells] if unexpected else cells)
     room = (n_pool - n) / (n_pool - 1) if n_pool > 1 else 0.0
     if len(cells) < 2 or room <= 0:
         return Comparison(feature, 0.0, 0, 1.0)
@@ -127,13 +129,13 @@ def _compare(feature: str, pool: Mapping[str, float], sample: Mapping[str, float
     return Comparison(feature, statistic, len(cells) - 1, float(chi2.sf(statistic, len(cells) - 1)))
 
 
-def _merged(cells: Sequence[tuple[float, float]], least: float = 5.0) -> list[tuple[float, float]]:
-    """Join the rarest cells, given in ascending order, until each expects at least ``least``."""
+def _merged(cells: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Merge the rarest cells, given in ascending order, until each expects at least :data:`_LEAST`."""
     merged: list[tuple[float, float]] = []
     expected = seen = 0.0
     for cell in cells:
         expected, seen = expected + cell[0], seen + cell[1]
-        if expected >= least:
+        if expected >= _LEAST:
             merged.append((expected, seen))
             expected = seen = 0.0
     if merged and (expected or seen):
@@ -142,7 +144,7 @@ def _merged(cells: Sequence[tuple[float, float]], least: float = 5.0) -> list[tu
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p values corrected for testing several features at once (Holm 1979), in the same order."""
+    """Return p values corrected for testing several features (Holm 1979), in the same order."""
     order = sorted(range(len(p_values)), key=p_values.__getitem__)
     corrected, largest = [math.nan] * len(p_values), 0.0
     for rank, place in enumerate(order):

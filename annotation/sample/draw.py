@@ -1,4 +1,4 @@
-"""The seeded draw: hands that may be drawn -> units -> strata of the asked size."""
+"""The seeded draw: candidate hands -> units -> strata of the requested size."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from annotation.sample.policy import Draw, Policy, Stratum
 from hint.errors import InputError
 from hint.sources import LeftOut, SourceHand, in_order
 
-#: A video that the source lists in several splits stays in the one that comes first here.
+#: A video that the source lists in several splits belongs to the first of them here.
 _PRECEDENCE = ("test", "val", "train", "")
 
-#: Hands that are drawn together: those of a frame, a single one, or those of a sequence.
+#: Hands that are drawn together: those of a frame, a single hand, or those of a sequence.
 Unit = list[SourceHand]
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """A hand of a sample and the stratum that chose it."""
+    """A sampled hand and its stratum."""
 
     hand: SourceHand
     stratum: str
@@ -31,13 +31,13 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Candidates:
-    """What a draw can take from.
+    """The units a draw chooses from.
 
     Attributes:
         policy: The policy.
-        folder: Folder the sample is for.
-        draw: Its rules.
-        units: Sorted by clip, hands of a unit by id.
+        folder: HInt folder of the sample.
+        draw: The rules of that folder.
+        units: Units sorted by clip, hands of a unit by id.
     """
 
     policy: Policy
@@ -46,7 +46,7 @@ class Candidates:
     units: list[Unit]
 
     def available(self, stratum: Stratum) -> list[Unit]:
-        """Return the units a stratum can take, their hands reduced to those it holds."""
+        """Return the units of a stratum, reduced to the hands that belong to it."""
         if not stratum.where:
             return self.units
         reduced = ([hand for hand in unit if stratum.holds(self.policy.fields(hand))] for unit in self.units)
@@ -66,10 +66,10 @@ def gather(
     Args:
         hands: All hands of the source.
         policy: The policy.
-        folder: Folder the sample is for.
-        draw: Its rules.
-        left_out: Where to note hands that are passed over.
-        exclude: Clips or videos that are used elsewhere; every video they belong to is passed over.
+        folder: HInt folder of the sample.
+        draw: The rules of that folder.
+        left_out: Collects the hands that are left out.
+        exclude: Clips or videos that are used elsewhere; their whole videos are left out.
     """
     everything = list(hands)
     splits = _split_of_video(everything)
@@ -81,7 +81,7 @@ def gather(
         if hand.source_split != splits[hand.video_id]:
             left_out.add(f"the video is also in the source's {splits[hand.video_id]} split", hand.hand_id)
         elif hand.video_id in used:
-            left_out.add("the video is in what was excluded", hand.hand_id)
+            left_out.add("the video was excluded", hand.hand_id)
         elif hand.box_xyxy and hand.longest_side < policy.min_box_px:
             left_out.add(f"the box is smaller than {policy.min_box_px:g} px", hand.hand_id)
         else:
@@ -115,19 +115,19 @@ def _key(hand: SourceHand, unit: str) -> Hashable:
     return hand.hand_id if unit == "hand" else (hand.clip_id, hand.action, hand.is_right)
 
 
-def sample(candidates: Candidates, n: int, seed: int) -> list[Chosen]:
-    """Draw n units: of a frame one hand, of a sequence all.
+def draw_sample(candidates: Candidates, n: int, seed: int) -> list[Chosen]:
+    """Draw n units: one hand of each frame, all hands of a sequence.
 
-    Every stratum walks its units in an order of its own, which depends on the seed, the folder and the stratum alone,
+    Every stratum goes through its units in a random order that depends only on the seed, the folder and the stratum,
     and takes those that no earlier stratum took and whose video is not full.
 
     Args:
-        candidates: What can be drawn.
+        candidates: What to draw from.
         n: Units to draw.
         seed: Seed of the draw; the same candidates and seed give the same hands.
 
     Raises:
-        InputError: If a stratum asks for more than there is; the counts are named.
+        InputError: If a stratum has too few units; the message has the counts.
     """
     picker = _Picker(candidates, seed)
     chosen: list[Chosen] = []
@@ -136,19 +136,19 @@ def sample(candidates: Candidates, n: int, seed: int) -> list[Chosen]:
         units = list(picker.pick(stratum, quota))
         chosen += [Chosen(hand, stratum.name) for unit in units for hand in unit]
         if len(units) < quota:
-            there = len(candidates.available(stratum))
-            short.append(f"{quota} of stratum {stratum.name}, {len(units)} were free of {there}")
+            available = len(candidates.available(stratum))
+            short.append(f"{quota} of stratum {stratum.name}, which has {len(units)} free of {available}")
     if short:
-        cap = f", at most {candidates.draw.max_per_video} of a video" if candidates.draw.max_per_video else ""
+        cap = f", at most {candidates.draw.max_per_video} per video" if candidates.draw.max_per_video else ""
         raise InputError(
             f"{candidates.folder}: asked for {' and '.join(short)} ({len(candidates.units)} {candidates.draw.unit}s in "
-            f"all{cap}); ask for fewer with -n, or see what there is with --dry-run"
+            f"all{cap}); use a smaller -n, or see what is available with --dry-run"
         )
     return sorted(chosen, key=lambda one: one.hand.hand_id)
 
 
 class _Picker:
-    """What earlier strata took, and the walk of the next one."""
+    """Draws the strata one after another and remembers what is taken."""
 
     def __init__(self, candidates: Candidates, seed: int) -> None:
         self.candidates, self.draw, self.seed = candidates, candidates.draw, seed

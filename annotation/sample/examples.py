@@ -1,4 +1,4 @@
-"""A few hands of a sample as small pictures, to see what was drawn."""
+"""A few hands of a sample as small pictures."""
 
 from __future__ import annotations
 
@@ -14,23 +14,25 @@ from hint.errors import InputError
 from hint.files.manifest import SampledHand
 from hint.images import encode_image, read_image
 
-#: Side of an example, px, and the square it shows in longest sides of the box.
+#: Side of an example, px, and of the square it shows, in longest sides of the box.
 SIDE = 208
 _MARGIN = 2.2
+#: Hands shown per sample.
+_EXAMPLES = 12
 _BOX_COLOUR = (230, 159, 0)
 
 
 @dataclass(frozen=True)
 class Example:
-    """A hand as a JPEG, with the words that go below it."""
+    """A hand as a JPEG with its caption."""
 
     jpeg: bytes
     caption: str
 
 
-def examples(manifest: Path, hands: Sequence[SampledHand], n: int = 12) -> list[Example]:
-    """Return up to n hands, spread evenly over a manifest; pictures that are not there are left out."""
-    places = np.unique(np.linspace(0, len(hands) - 1, min(n, len(hands))).round().astype(int))
+def examples(manifest: Path, hands: Sequence[SampledHand]) -> list[Example]:
+    """Return up to :data:`_EXAMPLES` hands, spread evenly over a manifest, without those whose picture is unreadable."""
+    places = np.unique(np.linspace(0, len(hands) - 1, min(_EXAMPLES, len(hands))).round().astype(int))
     found = (_example(manifest.parent, hands[place]) for place in places.tolist())
     return [example for example in found if example is not None]
 

@@ -15,7 +15,7 @@ def used_clips(paths: Iterable[Path]) -> frozenset[str]:
     """Return the clips and videos of manifests (.jsonl), HInt roots or folders, evaluation npz or COCO files.
 
     Raises:
-        InputError: If one of them cannot be read or names no clip.
+        InputError: If one of them cannot be read.
     """
     return frozenset(clip for path in paths for clip in _clips(path))
 
@@ -30,7 +30,7 @@ def _clips(path: Path) -> set[str]:
 
 
 def _clips_of_names(folder: Path) -> set[str]:
-    """Return the clips that file names in a HInt root, or in one of its folders, tell; the files are not opened."""
+    """Return the clips in the file names of a HInt root, or of one of its folders; no file is opened."""
     parts = [part for part in folder.iterdir() if part.is_dir() and subset_of_folder(part.name) != part.name]
     stems = {path.stem for part in parts or [folder] for path in part.iterdir() if path.suffix in (".jpg", ".json")}
     names = (parse_name(stem) for stem in stems)

@@ -1,4 +1,4 @@
-"""Write the pictures of a sample: copied, taken out of a .zip, or cut out of a clip at the exact frame."""
+"""Write the pictures of a sample: copied, extracted from a .zip, or decoded from a clip at the exact frame."""
 
 from __future__ import annotations
 
@@ -17,47 +17,47 @@ from hint.files import write_bytes
 from hint.sources.hand import SourceHand
 from hint.workers import in_threads
 
-#: Hands whose pictures lie in one file: a picture, a .zip or a clip.
+#: Hands whose pictures come from one file: a picture, a .zip or a clip.
 Group = list[SourceHand]
 
 
 def picture_path(folder: Path, hand: SourceHand) -> Path:
-    """Return where the picture of a hand goes: clips give JPEG, pictures keep their kind.
+    """Return the path of a hand's picture: JPEG for clips, the original format for pictures.
 
     Raises:
-        InputError: If an id of the source is no file name.
+        InputError: If an id of the source is not a file name.
     """
     suffix = Path(hand.member or hand.file).suffix.lower()
     name = f"{hand.hand_id}{'.jpg' if suffix == '.mp4' else suffix}"
-    if PureWindowsPath(name).name != name:  # knows both kinds of slash, and drives
-        raise InputError(f"{name!r} is no file name; the ids of its source are broken")
+    if PureWindowsPath(name).name != name:  # handles both slashes, and drives
+        raise InputError(f"{name!r} is not a file name; the ids of its source are broken")
     return folder / name
 
 
 def require_files(hands: Sequence[SourceHand], base: Path, listing: Path) -> None:
-    """Raise if files the pictures are in are not there; clips are listed in a file for the downloader.
+    """Raise if files with pictures are missing; missing clips are listed in a file for the downloader.
 
     Args:
         hands: The hands of a sample.
-        base: Folder their ``file`` is below.
-        listing: Where to write the names of absent clips, one per line.
+        base: Folder that their ``file`` is relative to.
+        listing: File for the names of missing clips, one per line.
 
     Raises:
-        MissingRequirementError: If clips or pictures are absent.
+        MissingRequirementError: If clips or pictures are missing.
     """
-    absent = sorted({hand.file for hand in hands if not (base / hand.file).is_file()})
-    clips = [Path(file).stem for file in absent if file.endswith(".mp4")]
+    missing = sorted({hand.file for hand in hands if not (base / hand.file).is_file()})
+    clips = [Path(file).stem for file in missing if file.endswith(".mp4")]
     if clips:
         write_bytes(listing, "".join(f"{clip}\n" for clip in clips).encode())
         raise MissingRequirementError(
-            f"{len(clips)} clips are not below {base}: {some_ids(clips)}; download them (ego4d "
-            f"--datasets clips --video_uid_file {listing}) and type the same command again, or draw from what is there "
-            "with --available"
+            f"{len(clips)} clips are missing below {base}: {some_ids(clips)}; download them (ego4d "
+            f"--datasets clips --video_uid_file {listing}) and run the same command again, or draw from the existing "
+            "ones with --available"
         )
-    if absent:
+    if missing:
         raise MissingRequirementError(
-            f"{len(absent)} files of pictures are not below {base}: {some_ids(absent)}; download them, or draw from "
-            "what is there with --available"
+            f"{len(missing)} picture files are missing below {base}: {some_ids(missing)}; download them, or draw from "
+            "the existing ones with --available"
         )
 
 
@@ -70,25 +70,25 @@ def write_pictures(
     workers: int | None = None,
     on_done: Callable[[int], None] | None = None,
 ) -> None:
-    """Write one picture per hand; those that are there stay.
+    """Write one picture per hand; existing pictures stay.
 
     Args:
         hands: The hands of a sample.
-        base: Folder their ``file`` is below.
-        folder: Where the pictures go.
-        overwrite: Write anew what is there.
-        workers: Files read at the same time, by default one per core.
+        base: Folder that their ``file`` is relative to.
+        folder: Folder for the pictures.
+        overwrite: Write existing pictures again.
+        workers: Files read in parallel, by default one per core.
         on_done: Called with the number of pictures just dealt with.
 
     Raises:
-        InputError: If pictures could not be made: why, and which; the others are written.
+        InputError: If some pictures could not be written; the message says which and why.
         WriteError: If a picture cannot be saved.
     """
     advance = on_done or (lambda _: None)
-    wanted = [hand for hand in hands if overwrite or not picture_path(folder, hand).is_file()]
-    advance(len(hands) - len(wanted))
+    todo = [hand for hand in hands if overwrite or not picture_path(folder, hand).is_file()]
+    advance(len(hands) - len(todo))
     groups: dict[str, Group] = defaultdict(list)
-    for hand in wanted:
+    for hand in todo:
         groups[hand.file].append(hand)
     problems: list[str] = []
     for group, problem in in_threads(partial(_write, base, folder), groups.values(), workers):
@@ -96,8 +96,8 @@ def write_pictures(
         problems += [problem] if problem else []
     if problems:
         raise InputError(
-            f"{len(problems)} files gave no pictures: {some_ids(sorted(problems))}; "
-            "mend them and type the same command again, it goes on from there"
+            f"{len(problems)} files could not be used: {some_ids(sorted(problems))}; "
+            "fix them and run the same command to continue"
         )
 
 
@@ -117,11 +117,11 @@ def _write(base: Path, folder: Path, group: Group, stop: Event) -> str:
 
 
 def _check_size(content: bytes, hand: SourceHand) -> None:
-    """Refuse a picture that the box does not fit: clips and frames exist in smaller versions under the same names."""
+    """Refuse a picture of another size than the boxes: smaller versions of clips and frames have the same names."""
     size = Image.open(io.BytesIO(content)).size
     if size != hand.size:
-        wanted, found = ("x".join(map(str, pair)) for pair in (hand.size, size))
-        raise InputError(f"{hand.stem} has {found} px, its boxes are for {wanted}; get the full size")
+        expected, found = ("x".join(map(str, pair)) for pair in (hand.size, size))
+        raise InputError(f"{hand.stem} is {found} px, but its boxes are for {expected}; get the full size")
 
 
 def _copied(source: Path, group: Group) -> Iterator[tuple[SourceHand, bytes]]:

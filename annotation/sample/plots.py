@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 POOL, SAMPLE = "#9aa5b1", "#0072b2"
 _PER_ROW = 4
 _POSITION = "hand position"
-#: Bars have the height they would have among this many, however few there are.
+#: Bars are as high as if there were at least this many.
 _SLOTS = 5
 
 
 class Drawn(NamedTuple):
-    """What is drawn of a sample: its name, and how its pool and the sample are distributed."""
+    """The name of a sample, and the distributions of its pool and of itself."""
 
     name: str
     pool: Distribution
@@ -32,8 +32,8 @@ class Drawn(NamedTuple):
 
 
 def draw_distributions(target: IO[bytes], samples: Sequence[Drawn]) -> None:
-    """Draw shares of pool and sample by every feature, and where hands are, as PNG; one block of plots per sample."""
-    bars = [feature for feature in FEATURES if feature != _POSITION and _is_told(feature, samples)]
+    """Draw shares of pool and sample for every feature, and hand positions, as PNG; one block per sample."""
+    bars = [feature for feature in FEATURES if feature != _POSITION and _varies(feature, samples)]
     rows = math.ceil((len(bars) + 2) / _PER_ROW)
     figure = Figure(figsize=(3.2 * _PER_ROW, (2.4 * rows + 0.5) * len(samples)), layout="constrained")
     FigureCanvasAgg(figure)
@@ -50,8 +50,8 @@ def draw_distributions(target: IO[bytes], samples: Sequence[Drawn]) -> None:
     figure.savefig(target, format="png", dpi=110)
 
 
-def _is_told(feature: str, samples: Sequence[Drawn]) -> bool:
-    """Tell whether there is anything to see: more than one value, in whatever sample."""
+def _varies(feature: str, samples: Sequence[Drawn]) -> bool:
+    """Return whether a feature varies: it has several values in some sample."""
     return len({value for drawn in samples for value in drawn.pool.get(feature, {})}) > 1
 
 

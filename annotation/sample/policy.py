@@ -1,4 +1,4 @@
-"""Policies: named, versioned files that say which hands a sample may hold and in which shares."""
+"""Policies: named, versioned files that define which hands a sample may contain, and in which shares."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from hint.errors import InputError
+from hint.errors import InputError, first_problem
 from hint.files.named_toml import NamedToml
 from hint.names import FRAME_TYPES
 from hint.sources.hand import SourceHand
 
 _FILES = NamedToml("policy", "annotation.sample", "policies")
 
-#: How the folders of HInt call the sources.
+#: Source -> its name in HInt folders.
 FOLDER_NAMES = {"newdays": "newdays", "visor": "epick", "ego4d": "ego4d"}
 INTERACTIONS = ("hand_object", "hand_hand", "none", "unknown")
 
@@ -41,7 +41,7 @@ class Stratum(_Strict):
     Attributes:
         name: Name in the manifest.
         share: Its share of the sample.
-        where: Field -> the values, or the range, a hand of it must have.
+        where: Field -> the values, or the range, of its hands.
     """
 
     name: str = Field(min_length=1)
@@ -49,7 +49,7 @@ class Stratum(_Strict):
     where: dict[_Field, tuple[str, ...] | Range] = {}
 
     def holds(self, fields: Mapping[str, Any]) -> bool:
-        """Tell whether a hand with these fields belongs to it."""
+        """Return whether a hand with these fields belongs to it."""
         return all(
             rule.min <= fields[name] <= rule.max if isinstance(rule, Range) else fields[name] in rule
             for name, rule in self.where.items()
@@ -72,17 +72,17 @@ class Draw(_Strict):
     def _consistent(self) -> Draw:
         names = [stratum.name for stratum in self.strata]
         if len(set(names)) != len(names):
-            raise ValueError("a stratum is named twice")
+            raise ValueError("two strata have the same name")
         if abs(sum(stratum.share for stratum in self.strata) - 1) > 1e-9:
             raise ValueError("the shares of the strata do not add up to 1")
-        if strangers := set(self.frame_types) - set(FRAME_TYPES):
-            raise ValueError(f"no frame type is called {' or '.join(sorted(strangers))}")
+        if unknown := set(self.frame_types) - set(FRAME_TYPES):
+            raise ValueError(f"unknown frame types: {', '.join(sorted(unknown))}")
         if self.unit == "sequence" and any(stratum.where for stratum in self.strata):
-            raise ValueError("a sequence is drawn whole: its strata take no where")
+            raise ValueError("sequences are drawn whole: their strata cannot have a where")
         return self
 
     def admits(self, hand: SourceHand) -> bool:
-        """Tell whether a hand may be drawn at all."""
+        """Return whether a hand may be drawn."""
         return (
             (not self.source_splits or hand.source_split in self.source_splits)
             and (not self.frame_types or hand.frame_type in self.frame_types)
@@ -91,10 +91,10 @@ class Draw(_Strict):
         )
 
     def quotas(self, n: int) -> list[int]:
-        """Share out n units over the strata; they add up to n, what does not divide goes to the first.
+        """Divide n units among the strata; the first gets the remainder.
 
         Args:
-            n: Units in all.
+            n: Total number of units.
         """
         rest = [int(n * stratum.share + 1e-9) for stratum in self.strata[1:]]
         return [n - sum(rest), *rest]
@@ -106,10 +106,10 @@ class Policy(_Strict):
     Attributes:
         id: Name and version.
         title: Name for people.
-        hand_hand_gap: How near another hand's box makes contact with a body contact with a hand.
-        min_box_px: Smallest longest side of a box.
+        hand_hand_gap: Contact with a body counts as contact with a hand up to this gap between boxes, in box sides.
+        min_box_px: Lower limit of a box's longest side, px.
         draws: Folder -> its rules.
-        sha256: Of the file it came from.
+        sha256: Digest of its file.
     """
 
     id: str
@@ -131,7 +131,7 @@ class Policy(_Strict):
         return folder, self.draws[folder]
 
     def fields(self, hand: SourceHand) -> dict[str, Any]:
-        """Return what a stratum can ask of a hand."""
+        """Return the fields of a hand that strata can use."""
         return {
             "side": "right" if hand.is_right else "left",
             "contact": hand.contact,
@@ -154,7 +154,7 @@ def _within(name: str, share: tuple[float, float]) -> bool:
 
 @lru_cache(1 << 20)
 def _place(name: str) -> float:
-    """Return the hash of a name as a number, spread evenly over 0..1."""
+    """Return the hash of a name as a number, uniform on 0..1."""
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big") / 2**64
 
 
@@ -179,6 +179,5 @@ def load_policy(name: str = "paper-v1") -> Policy:
     try:
         return Policy.model_validate({**settings, "draws": draws, "sha256": sha256})
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if part != "draws")
-        raise InputError(f"policy {name}: {where}: {first['msg']}; compare it with paper-v1") from error
+        problem = first_problem(error, skip=("draws",))
+        raise InputError(f"policy {name}: {problem}; compare it with paper-v1") from error

@@ -16,27 +16,27 @@ from typing import Any
 from annotation.sample.distribution import Comparison, Described, Distribution, compare, distribution, holm
 from annotation.sample.examples import Example, examples
 from annotation.sample.plots import Drawn, draw_distributions
-from annotation.sample.run import Summary, read_summary, summary_path
+from annotation.sample.summary import Summary, read_summary, summary_path
 from hint.errors import InputError
 from hint.files import write_bytes
 from hint.files.manifest import SampledHand, read_manifest
 
-#: Below this corrected p value a sample is said to differ from its pool.
+#: Corrected p value below which a sample differs from its pool.
 LEVEL = 0.01
 
 
 @dataclass(frozen=True)
 class SampleReport:
-    """One manifest against its pool.
+    """One sample compared with its pool.
 
     Attributes:
         manifest: The manifest.
-        summary: What lies beside it.
+        summary: Its summary.
         hands: Hands in the sample.
         videos: Videos in the sample.
         sample: Distribution of the whole sample.
-        tested: Stratum the comparisons are of: the one without conditions, which should keep the distribution; "" if
-            every stratum has conditions.
+        tested: Stratum that is compared: the one without conditions, which should keep the distribution; "" if every
+            stratum has conditions.
         comparisons: One per feature.
         examples: A few of its hands.
     """
@@ -52,7 +52,7 @@ class SampleReport:
 
     @property
     def title(self) -> str:
-        """One line that says what was compared."""
+        """A one-line description."""
         what = f"stratum {self.tested}" if self.tested else "no random stratum"
         return f"{self.summary.folder}, {self.hands:,} hands of {self.videos:,} videos, {what}"
 
@@ -89,17 +89,17 @@ class SampleReport:
 
 
 def compare_manifest(manifest: Path) -> SampleReport:
-    """Compare a sample with the pool its summary describes.
+    """Compare a sample with its pool, as described in its summary.
 
     Raises:
-        InputError: If manifest or summary cannot be read or do not belong together.
+        InputError: If manifest or summary cannot be read, or do not belong together.
     """
     hands = read_manifest(manifest)
     summary = read_summary(summary_path(manifest))
     if {(hand.folder, hand.policy_sha256, hand.seed) for hand in hands} != {
         (summary.folder, summary.policy_sha256, summary.seed)
     }:
-        raise InputError(f"{manifest} and {summary_path(manifest)} are of different samples; draw it again")
+        raise InputError(f"{manifest} and {summary_path(manifest)} belong to different samples; draw the sample again")
     tested = next((s.name for s in summary.strata if s.available == summary.units), "")
     drawn = distribution(_units([hand for hand in hands if hand.stratum == tested], summary.unit))
     return SampleReport(
@@ -138,7 +138,7 @@ def _describe(hand: SampledHand) -> Described:
 
 
 def write_report(page: Path, reports: Sequence[SampleReport]) -> None:
-    """Write the page, which needs no other file, and its picture beside it."""
+    """Write the self-contained page, and its picture beside it."""
     picture = io.BytesIO()
     draw_distributions(picture, [Drawn(one.summary.folder, one.summary.pool, one.sample) for one in reports])
     write_bytes(page.with_suffix(".png"), picture.getvalue())
@@ -169,7 +169,7 @@ def _section(report: SampleReport) -> str:
             _table(["left out of the pool", "count"], left_out) if left_out else "",
             _table(["feature", "chi-square", "degrees", "p", "p, corrected", "verdict"], report.rows())
             if report.tested
-            else "<p>Every stratum has conditions: nothing here is meant to keep the distribution.</p>",
+            else "<p>Every stratum has conditions, so no part of the sample is meant to keep the distribution.</p>",
         )
     )
 

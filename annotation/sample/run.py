@@ -1,281 +1,209 @@
-"""One sample from source to manifest: gather, draw, check, write the pictures, then manifest and summary."""
+"""Sample frames to annotate: read a source, draw by a policy, write pictures and manifest."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
-from annotation.sample.distribution import Described, Distribution, distribution
-from annotation.sample.draw import Candidates, Chosen, gather, sample
-from annotation.sample.exclude import used_clips
-from annotation.sample.pictures import picture_path, require_files, write_pictures
-from annotation.sample.policy import Policy
-from hint.errors import InputError, some_ids
-from hint.files import write_bytes
-from hint.files.manifest import SampledHand, read_manifest, write_manifest
-from hint.provenance import sha256_file
-from hint.sources import Pool, SourceHand
-from hint.workers import in_threads
+from annotation.sample.draw import Candidates
+from annotation.sample.policy import Stratum, load_policy
+from annotation.sample.summary import Summary, read_summary, summary_path
+from annotation.sample.write import SampleOptions, Split, candidates, write_sample
+from hint.errors import InputError, UnknownNameError
+from hint.progress import progress, progress_of_total
+from hint.sources import SOURCES, Pool, read_source
 
 
 @dataclass(frozen=True)
-class Request:
-    """What is asked for.
+class Sample:
+    """A sample on disk.
 
     Attributes:
-        source: "newdays", "visor" or "ego4d".
-        split: "train", "val" or "test".
-        sequences: Sequences of Ego4D instead of single frames.
-        seed: Seed of the draw.
-        policy: The rules.
-        out: Folder for pictures, manifest and summary.
-        exclude: Manifests, HInt roots or label files whose videos must not be used.
-        available: Draw only from hands whose picture or clip is there.
-        overwrite: "missing", "never" or "always".
-        workers: Files read at the same time; None for one per core.
+        manifest: Its manifest; the summary is beside it.
+        pictures: Folder of its pictures.
+        summary: How it was drawn.
+        left_out: Reason -> ids of hands, frames or actions that could not be drawn.
     """
 
-    source: str
-    split: Literal["train", "val", "test"]
-    sequences: bool
-    seed: int
-    policy: Policy
-    out: Path
-    exclude: tuple[Path, ...] = ()
-    available: bool = False
-    overwrite: str = "missing"
-    workers: int | None = None
-
-    @property
-    def folder(self) -> str:
-        """HInt folder the sample is for."""
-        return self.policy.draw(self.source, self.split, sequences=self.sequences)[0]
-
-    @property
-    def manifest(self) -> Path:
-        """Where the manifest goes."""
-        return self.out / f"{self.folder}.jsonl"
+    manifest: Path
+    pictures: Path
+    summary: Summary
+    left_out: Mapping[str, Sequence[str]]
 
 
-class StratumCount(BaseModel):
-    """Units of a stratum: in the sample, and that it could take from."""
+@dataclass(frozen=True)
+class StratumSurvey:
+    """What a stratum can be drawn from.
 
-    model_config = ConfigDict(extra="forbid")
+    Attributes:
+        name: The stratum.
+        asked: Units a sample of the given size takes from it, None without a size.
+        units: Units available.
+        hands: Hands in those units.
+        videos: Videos those hands come from.
+    """
+
     name: str
-    drawn: int
-    available: int
-
-
-class Summary(BaseModel):
-    """What a manifest does not say by itself; lies beside it.
-
-    Attributes:
-        folder: HInt folder of the sample.
-        unit: What was drawn: "frame", "hand" or "sequence".
-        policy: Its name.
-        policy_sha256: Digest of its file.
-        seed: Seed of the draw.
-        units: Units that could be drawn.
-        hands: Hands of those units.
-        videos: Videos of those hands.
-        strata: Units by stratum.
-        left_out: Reason -> hands, frames or actions that were passed over.
-        read: File name -> bytes of what was read.
-        pool: Distribution of the units that could be drawn.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-    schema_version: Literal[1] = 1
-    folder: str
-    unit: str
-    policy: str
-    policy_sha256: str
-    seed: int
+    asked: int | None
     units: int
     hands: int
     videos: int
-    strata: list[StratumCount]
-    left_out: dict[str, int]
-    read: dict[str, int]
-    pool: Distribution
 
 
-def summary_path(manifest: Path) -> Path:
-    """Return where the summary of a manifest lies."""
-    return manifest.with_suffix(".summary.json")
+@dataclass(frozen=True)
+class Survey:
+    """What a sample can be drawn from.
 
-
-def candidates(request: Request, pool: Pool) -> Candidates:
-    """Gather what may be drawn; what may not is noted in ``pool.left_out``.
-
-    Raises:
-        InputError: If the policy has no rules for the folder, or something to exclude cannot be read.
+    Attributes:
+        folder: HInt folder of the sample.
+        policy: Name of the policy.
+        unit: "frame", "hand" or "sequence".
+        strata: One entry per stratum.
+        left_out: Reason -> ids of hands, frames or actions that cannot be drawn.
     """
-    folder, draw = request.policy.draw(request.source, request.split, sequences=request.sequences)
-    hands: Iterable[SourceHand] = pool.hands
-    if request.available:
-        hands = _available(pool)
-    return gather(hands, request.policy, folder, draw, pool.left_out, used_clips(request.exclude))
+
+    folder: str
+    policy: str
+    unit: str
+    strata: tuple[StratumSurvey, ...]
+    left_out: Mapping[str, Sequence[str]]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return folder, policy and strata as JSON values."""
+        rows = [
+            {"stratum": s.name, "asked": s.asked, f"{self.unit}s": s.units, "hands": s.hands, "videos": s.videos}
+            for s in self.strata
+        ]
+        return {"folder": self.folder, "policy": self.policy, "strata": rows}
 
 
-def _available(pool: Pool) -> list[SourceHand]:
-    there = {file: (pool.pictures / file).is_file() for file in {hand.file for hand in pool.hands}}
-    for hand in pool.hands:
-        if not there[hand.file]:
-            pool.left_out.add("its picture or clip is not there", hand.hand_id)
-    return [hand for hand in pool.hands if there[hand.file]]
+def sample(
+    source: str,
+    *,
+    root: str | Path,
+    split: Split,
+    n: int,
+    out: str | Path = "hint-frames",
+    policy: str | Path = "paper-v1",
+    seed: int = 0,
+    exclude: Sequence[str | Path] = (),
+    sequences: bool = False,
+    clips: str | Path | None = None,
+    available: bool = False,
+    skip_broken: bool = False,
+    overwrite: str = "missing",
+    workers: int | None = None,
+) -> Sample:
+    """Draw hands by the rules of a policy and write their pictures and a manifest.
 
-
-def make_sample(
-    request: Request, pool: Pool, found: Candidates, n: int, on_done: Callable[[int], None] | None = None
-) -> Path:
-    """Draw n units, write their pictures, then the manifest and its summary.
+    The same seed writes the same bytes, and no video is in two splits.
 
     Args:
-        request: What is asked for.
-        pool: The source.
-        found: What :func:`candidates` found.
-        n: Units to draw.
-        on_done: Called with the number of pictures that were just dealt with.
-
-    Returns:
-        The manifest.
+        source: "newdays", "visor" or "ego4d".
+        root: Folder of the source.
+        split: "train", "val" or "test".
+        n: Frames to draw; with ``sequences``, sequences.
+        out: Folder for pictures, manifest and summary.
+        policy: Name of a policy, or the path of a ``.toml``.
+        seed: Seed of the draw.
+        exclude: Manifests, HInt roots or label files whose videos are not used.
+        sequences: Ego4D: draw whole actions instead of frames.
+        clips: Ego4D: folder of the clips, if they are not below the root.
+        available: Draw only hands whose picture or clip exists.
+        skip_broken: Leave out entries that cannot be read instead of failing.
+        overwrite: "missing" continues the same sample, "never" refuses if one exists, "always" starts over.
+        workers: Files read in parallel; None for one per core.
 
     Raises:
-        InputError: If there are not enough units, another sample lies there, videos are shared with another split's
-            manifest in the same folder, or pictures cannot be made.
-        MissingRequirementError: If clips must be downloaded first.
+        UnknownNameError: If there is no such source or policy.
+        InputError: If the source cannot be read, has too few hands, or ``out`` contains another sample.
+        MissingRequirementError: If clips or pictures are missing.
         WriteError: If something cannot be saved.
     """
-    chosen = sample(found, n, request.seed)
-    hands = [one.hand for one in chosen]
-    _refuse_shared_videos(request, hands)
-    _refuse_other_sample(request, chosen)
-    folder = request.out / request.folder
-    clips = request.out / f"{request.folder}.clips.txt"
-    require_files(hands, pool.pictures, clips)
-    if request.overwrite == "always":
-        _remove_sample(request.manifest)
-    write_pictures(
-        hands,
-        pool.pictures,
-        folder,
-        overwrite=request.overwrite == "always",
-        workers=request.workers,
-        on_done=on_done,
-    )
-    digests = dict(in_threads(lambda hand, _: sha256_file(picture_path(folder, hand)), hands, request.workers))
-    write_summary(summary_path(request.manifest), _summary(request, pool, found, n))
-    write_manifest(request.manifest, [_line(request, one, digests[one.hand]) for one in chosen])
-    clips.unlink(missing_ok=True)
-    return request.manifest
+    options = _options(source, split, out, policy, seed, exclude, sequences, available, overwrite, workers)
+    pool = _read(options, root, clips, skip_broken)
+    found = candidates(options, pool)
+    with progress("writing pictures", n) as advance:
+        manifest = write_sample(options, pool, found, n, on_done=advance)
+    summary = read_summary(summary_path(manifest))
+    return Sample(manifest, options.out / options.folder, summary, dict(pool.left_out.ids))
 
 
-def _refuse_shared_videos(request: Request, hands: Sequence[SourceHand]) -> None:
-    videos = {hand.video_id for hand in hands}
-    for path in sorted(request.out.glob("*.jsonl")):
-        if path == request.manifest:
-            continue
-        others = [line for line in read_manifest(path) if line.source == request.source and line.split != request.split]
-        shared = sorted(videos & {line.video for line in others})
-        if shared:
-            raise InputError(
-                f"{len(shared)} videos are in {path} too, another split: {some_ids(shared)}; add --exclude {path}"
-            )
+def survey(
+    source: str,
+    *,
+    root: str | Path,
+    split: Split,
+    n: int | None = None,
+    policy: str | Path = "paper-v1",
+    exclude: Sequence[str | Path] = (),
+    sequences: bool = False,
+    clips: str | Path | None = None,
+    available: bool = False,
+    skip_broken: bool = False,
+) -> Survey:
+    """Count what :func:`sample` could draw from; nothing is written.
 
-
-def _refuse_other_sample(request: Request, chosen: Sequence[Chosen]) -> None:
-    if request.overwrite == "always" or not request.manifest.is_file():
-        return
-    there = {(line.hand_id, line.stratum, line.policy_sha256) for line in read_manifest(request.manifest)}
-    asked = {(one.hand.hand_id, one.stratum, request.policy.sha256) for one in chosen}
-    if request.overwrite == "never" or there != asked:
-        what = "the same" if there == asked else "another"
-        raise InputError(f"{request.manifest} holds {what} sample; give another --out, or --overwrite always")
-
-
-def _remove_sample(manifest: Path) -> None:
-    """Remove an earlier sample: what its manifest names, nothing else."""
-    if manifest.is_file():
-        pictures = [manifest.parent / line.image for line in read_manifest(manifest)]
-        for path in (manifest, summary_path(manifest), *pictures):
-            path.unlink(missing_ok=True)
-
-
-def _line(request: Request, chosen: Chosen, digest: str) -> SampledHand:
-    hand = chosen.hand
-    return SampledHand(
-        hand_id=hand.hand_id,
-        source=hand.source,
-        source_split=hand.source_split,
-        split=request.split,
-        folder=request.folder,
-        video=hand.video_id,
-        clip=hand.clip_id,
-        frame=hand.frame,
-        frame_type=hand.frame_type,
-        action=hand.action,
-        side="right" if hand.is_right else "left",
-        box_xyxy=hand.box_xyxy,
-        centre=hand.centre,
-        size=hand.size,
-        contact=hand.contact,
-        interaction=request.policy.interaction(hand),
-        stratum=chosen.stratum,
-        policy=request.policy.id,
-        policy_sha256=request.policy.sha256,
-        seed=request.seed,
-        origin=f"{hand.file}/{hand.member}" if hand.member else hand.file,
-        image=f"{request.folder}/{picture_path(Path(), hand).name}",
-        image_sha256=digest,
-    )
-
-
-def _summary(request: Request, pool: Pool, found: Candidates, n: int) -> Summary:
-    quotas = found.draw.quotas(n)
-    hands = [hand for unit in found.units for hand in unit]
-    return Summary(
-        folder=request.folder,
-        unit=found.draw.unit,
-        policy=request.policy.id,
-        policy_sha256=request.policy.sha256,
-        seed=request.seed,
-        units=len(found.units),
-        hands=len(hands),
-        videos=len({hand.video_id for hand in hands}),
-        strata=[
-            StratumCount(name=stratum.name, drawn=drawn, available=len(found.available(stratum)))
-            for stratum, drawn in zip(found.draw.strata, quotas, strict=True)
-        ],
-        left_out=pool.left_out.counts(),
-        read={path.name: size for path, size in pool.files},
-        pool=distribution([describe(request.policy, hand) for hand in unit] for unit in found.units),
-    )
-
-
-def describe(policy: Policy, hand: SourceHand) -> Described:
-    """Return what is counted of a hand of the source."""
-    return Described(source=hand.source, **policy.fields(hand), centre=hand.centre, size=hand.size)
-
-
-def write_summary(path: Path, summary: Summary) -> None:
-    """Write a summary atomically."""
-    write_bytes(path, summary.model_dump_json(indent=2).encode() + b"\n")
-
-
-def read_summary(path: Path) -> Summary:
-    """Read a summary.
+    Args:
+        source: As for :func:`sample`, like the other arguments.
+        root: Folder of the source.
+        split: "train", "val" or "test".
+        n: Size of a sample, to see how many units each stratum would take.
+        policy: Name of a policy, or the path of a ``.toml``.
+        exclude: Manifests, HInt roots or label files whose videos are not used.
+        sequences: Ego4D: whole actions instead of frames.
+        clips: Ego4D: folder of the clips, if they are not below the root.
+        available: Count only hands whose picture or clip exists.
+        skip_broken: Leave out entries that cannot be read instead of failing.
 
     Raises:
-        InputError: If it is absent or no summary.
+        UnknownNameError: If there is no such source or policy.
+        InputError: If the source cannot be read.
     """
-    try:
-        return Summary.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; hint sample writes it beside the manifest") from error
-    except ValueError as error:
-        raise InputError(f"{path} is no summary of a sample: {error}") from error
+    options = _options(source, split, "", policy, 0, exclude, sequences, available)
+    pool = _read(options, root, clips, skip_broken)
+    found = candidates(options, pool)
+    quotas: Sequence[int | None] = found.draw.quotas(n) if n else [None] * len(found.draw.strata)
+    strata = [_survey(found, *pair) for pair in zip(found.draw.strata, quotas, strict=True)]
+    return Survey(options.folder, options.policy.id, found.draw.unit, tuple(strata), dict(pool.left_out.ids))
+
+
+def _options(
+    source: str,
+    split: Split,
+    out: str | Path,
+    policy: str | Path,
+    seed: int,
+    exclude: Sequence[str | Path],
+    sequences: bool,
+    available: bool,
+    overwrite: str = "missing",
+    workers: int | None = None,
+) -> SampleOptions:
+    if source not in SOURCES:
+        raise UnknownNameError("source", source, SOURCES)
+    rules, excluded = load_policy(str(policy)), tuple(map(Path, exclude))
+    options = SampleOptions(source, split, sequences, seed, rules, Path(out), excluded, available, overwrite, workers)
+    _ = options.folder  # raises if the policy has no rules for it, before anything is read
+    return options
+
+
+def _read(options: SampleOptions, root: str | Path, clips: str | Path | None, skip_broken: bool) -> Pool:
+    if options.source != "ego4d" and (options.sequences or clips):
+        raise InputError("--sequences and --clips apply to ego4d only")
+    with progress_of_total(f"reading {options.source}") as on_progress:
+        return read_source(
+            options.source,
+            Path(root),
+            clips=Path(clips) if clips is not None else None,
+            skip_broken=skip_broken,
+            on_progress=on_progress,
+        )
+
+
+def _survey(found: Candidates, stratum: Stratum, asked: int | None) -> StratumSurvey:
+    units = found.available(stratum)
+    hands = [hand for unit in units for hand in unit]
+    return StratumSurvey(stratum.name, asked, len(units), len(hands), len({hand.video_id for hand in hands}))

@@ -1,7 +1,7 @@
 """The labelling configuration: one control for the 21 joints, one for the state of each point.
 
-Both controls label the same region, so that one key flips the state of a point and a rubber band flips many. The joint
-comes first in every region: it decides the colour, and the server lets no joint be used twice.
+Both controls label the same region, so that one key changes the state of a point, and a selection changes many. The
+joint comes first in every region: it determines the colour, and the server allows each joint only once.
 """
 
 from __future__ import annotations
@@ -11,34 +11,35 @@ from xml.etree import ElementTree
 from hint.errors import InputError
 from hint.skeleton import FINGER_COLOURS, FINGER_OF_JOINT, JOINT_NAMES
 
-#: Names of the controls and of the picture, as they come back in every result.
+#: Names of the controls and of the picture, as in every result.
 IMAGE, JOINT, STATE, STATUS, COMMENT = "image", "kp", "state", "hand_status", "comment"
 
 VISIBLE, OCCLUDED, OUT_OF_FRAME = "visible", "occluded", "out_of_frame"
 OK, UNUSABLE = "ok", "unusable"
 
-#: Keys Label Studio keeps for itself: unselect, move tool, hand tool, key point tool, size of the brush.
+#: Keys reserved by Label Studio: unselect, move tool, hand tool, key point tool, size of the brush.
 RESERVED_KEYS = frozenset("uvhk[]")
 JOINT_KEYS = tuple("1234567890qwertyasdfg")
 STATE_KEYS = {VISIBLE: "z", OCCLUDED: "x", OUT_OF_FRAME: "c"}
 STATUS_KEYS = {OK: "n", UNUSABLE: "m"}
 
 _STATE_COLOURS = {VISIBLE: "#00c853", OCCLUDED: "#111111", OUT_OF_FRAME: "#ff00ff"}
-#: The skeleton's near-white wrist would vanish on skin and in the list.
+#: The skeleton's near-white wrist would be invisible on skin and in the list.
 _WRIST_COLOUR = "#8c8c8c"
 
 GUIDELINES = """\
 <h4>One hand, 21 points</h4>
-<p>Label the hand in the middle, the one the dots lie on. The picture may be a part of a larger frame.</p>
-<p>Put each point on the middle of the joint, inside the finger, not on the skin that happens to face the camera. Tips
+<p>Label the hand in the middle, the one with the dots. The picture may be a part of a larger frame.</p>
+<p>Put each point on the middle of the joint, inside the finger, not on the skin that faces the camera. Tips
 are the ends of the fingers.</p>
 <p><b>visible</b> (z): you see the surface of the hand where the joint is.</p>
 <p><b>occluded</b> (x): the joint is in the frame, but an object, another hand or this hand hides it. Put the point
 where it must be.</p>
 <p><b>out_of_frame</b> (c): the joint is beyond the edge of the frame. Leave the point at the edge.</p>
-<p>Click a point and press the key; v and a rubber band select several at once. 1 to 0, q to g add a joint that is
+<p>Click a point and press the key; v and a box drawn around them select several. 1 to 0, q to g add a joint that is
 missing.</p>
-<p><b>unusable</b> (m): no hand, the wrong side, or too blurred or small to place half of the points. Say why.</p>
+<p><b>unusable</b> (m): no hand, the wrong side, or too blurred or small to place half of the points. Say
+why.</p>
 <p>Use "Label All Tasks" only. Never open what somebody else has labelled: you would see and change it.</p>
 """
 
@@ -83,28 +84,28 @@ def _joint_colour(joint: int) -> str:
 
 
 def require_unchanged(config: str, project: str) -> None:
-    """Refuse a project whose configuration is not the one written here.
+    """Refuse a project whose configuration is not the current one.
 
     Raises:
         InputError: If controls, labels or their attributes differ.
     """
     if _canonical(config) != _canonical(label_config()):
         raise InputError(
-            f"project {project!r} has another labelling configuration than hint writes; restore it (hint studio config "
-            "prints it, Settings > Labeling Interface takes it) or choose another project"
+            f"the labelling configuration of project {project!r} was changed; restore it (hint studio config prints "
+            "it, paste it into Settings > Labeling Interface) or use another project"
         )
 
 
 def require_same_meaning(config: str, project: str) -> None:
-    """Refuse a project whose answers cannot be read: colours, keys and layout may differ, names may not.
+    """Refuse a project whose labels cannot be read: colours, keys and layout may differ, names may not.
 
     Raises:
-        InputError: If the joints, the states or the choices have other names.
+        InputError: If joints, states or choices were renamed.
     """
     if _names(config) != _names(label_config()):
         raise InputError(
-            f"project {project!r}: the names of joints, states or choices were changed in its labelling configuration; "
-            "restore them (hint studio config prints it), then pull"
+            f"project {project!r}: joints, states or choices were renamed in its labelling configuration; restore it "
+            "(hint studio config prints it), then pull"
         )
 
 

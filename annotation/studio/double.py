@@ -1,4 +1,4 @@
-"""Tasks that two people are to label without seeing each other's work, so that agreement can be computed."""
+"""Tasks that two people label independently, so that agreement can be computed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from hint.errors import InputError
 
 @dataclass(frozen=True)
 class Doubles:
-    """Doubles of a project.
+    """The double-annotated hands of a project.
 
     Attributes:
         hand_ids: All of them, sorted.
-        new: Those that were chosen now.
-        seed: Seed they were drawn with.
+        new: Hands chosen by this call.
+        seed: Seed of the draw.
     """
 
     hand_ids: list[str]
@@ -27,12 +27,12 @@ class Doubles:
 
 
 def draw(hand_ids: Iterable[str], number: int, seed: int) -> list[str]:
-    """Draw hands at random; what is drawn does not depend on the order of the hands, a larger number adds to it.
+    """Draw hands at random; their order does not matter, and a larger number only adds hands.
 
     Args:
-        hand_ids: What to draw from.
-        number: How many.
-        seed: Seed.
+        hand_ids: Hands to draw from.
+        number: Hands to draw.
+        seed: Seed of the draw.
     """
     return sorted(hand_ids, key=lambda hand_id: hashlib.sha256(f"{seed}:{hand_id}".encode()).digest())[:number]
 
@@ -40,21 +40,21 @@ def draw(hand_ids: Iterable[str], number: int, seed: int) -> list[str]:
 def choose_doubles(
     studio: Studio, title: str, number: int, seed: int, patience: float, on_failure: Callable[[str], None]
 ) -> Doubles:
-    """Have that many tasks of a project labelled by two people; those chosen before stay chosen.
+    """Have this many tasks of a project labelled by two people; earlier choices are kept.
 
-    The choice is written into the tasks, and each task's own ``overlap`` is set: the project's settings would pick
-    tasks by themselves.
+    The choice is stored in the tasks, and the ``overlap`` of each task is set: the project-wide setting would pick its
+    own tasks.
 
     Raises:
-        InputError: If there are not enough tasks, more were chosen before, or with another seed.
+        InputError: If there are not enough tasks, more were chosen before, or they were drawn with another seed.
     """
-    studio.arrive(patience, on_failure)
-    project = int(studio.patiently(lambda: require_project(studio, title), patience, on_failure).id)
-    listing = studio.patiently(lambda: list_tasks(studio, project), patience, on_failure)
+    studio.wait_until_up(patience, on_failure)
+    project = int(studio.retry(lambda: require_project(studio, title), patience, on_failure).id)
+    listing = studio.retry(lambda: list_tasks(studio, project), patience, on_failure)
     chosen = _choose(listing, title, number, seed)
     new = [hand_id for hand_id in chosen if listing.tasks[hand_id].hint.double is None]
 
-    def carry_out() -> None:
+    def apply() -> None:
         now = list_tasks(studio, project)
         for hand_id in chosen:
             task = now.tasks[hand_id]
@@ -62,7 +62,7 @@ def choose_doubles(
                 hint = task.hint.model_copy(update={"double": seed})
                 studio.change_task(task.id, data={**task.data, "hint": hint.model_dump(mode="json")}, overlap=2)
 
-    studio.patiently(carry_out, patience, on_failure)
+    studio.retry(apply, patience, on_failure)
     return Doubles(sorted(chosen), sorted(new), seed)
 
 
@@ -72,10 +72,8 @@ def _choose(listing: Listing, title: str, number: int, seed: int) -> list[str]:
     if others:
         raise InputError(f"{title!r} has {len(before)} doubles drawn with seed {others[0]}; use --seed {others[0]}")
     if len(before) > number:
-        raise InputError(
-            f"{title!r} has {len(before)} doubles already; K is the number in all, and none can be taken back"
-        )
+        raise InputError(f"{title!r} already has {len(before)} doubles; K is the total, and doubles cannot be removed")
     if number > len(listing.tasks):
-        raise InputError(f"{title!r} has {len(listing.tasks)} tasks, fewer than {number}")
+        raise InputError(f"{title!r} has only {len(listing.tasks)} tasks, not {number}")
     rest = [hand_id for hand_id in listing.tasks if hand_id not in before]
     return [*before, *draw(rest, number - len(before), seed)]

@@ -1,4 +1,4 @@
-"""Points put into tasks beforehand, from a file of predictions."""
+"""The initial points of tasks, from a file of predictions."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from hint.types import Predictions
 
 
 def read_guesses(path: Path, hands: Sequence[SampledHand]) -> dict[str, Guess]:
-    """Return hand id -> guess, for hands of a manifest whose 21 points were all predicted.
+    """Return hand id -> guess, for hands of a manifest with 21 predicted points.
 
-    Where the file does not say so, a joint exists if it lies in the frame, and none is occluded.
+    Without flags in the file, joints inside the frame exist and none is occluded.
 
     Raises:
-        InputError: If the file is no predictions npz.
+        InputError: If the file is not a predictions npz.
     """
     return guesses_of(read_predictions(path), hands, path.stem)
 
@@ -30,9 +30,9 @@ def guesses_of(predictions: Predictions, hands: Sequence[SampledHand], name: str
     """Return hand id -> guess.
 
     Args:
-        predictions: What a method said.
+        predictions: Predictions of one method.
         hands: Hands of a manifest.
-        name: Model version where the predictions do not name their method.
+        name: Model version if the predictions do not name their method.
     """
     size = {hand.hand_id: hand.size for hand in hands}
     version = model_version(predictions, name)
@@ -57,7 +57,7 @@ def guesses_of(predictions: Predictions, hands: Sequence[SampledHand], name: str
 
 
 def model_version(predictions: Predictions, name: str) -> str:
-    """Name a method and its settings, such as "hamer-1f0c9a2b"; the file's name for files that do not say."""
+    """Return a name for a method and its settings, such as "hamer-1f0c9a2b"; ``name`` if the method is unknown."""
     method, fingerprint = predictions.meta.get("method"), predictions.meta.get("fingerprint")
     if not isinstance(method, str):
         return _plain(name)
@@ -68,5 +68,5 @@ def model_version(predictions: Predictions, name: str) -> str:
 
 
 def _plain(name: str) -> str:
-    """Keep commas out: the server joins the versions of a task by them."""
+    """Remove commas, which the server uses to join the versions of a task."""
     return name.replace(",", "_")[:80]

@@ -1,4 +1,4 @@
-"""Who may enter the local server: made once, kept in files nobody else may read."""
+"""Login of the local server: created once, kept in files that only their owner can read."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from annotation.studio.client import Address
+from annotation.studio.client import TIMEOUT, Address, Studio
 from annotation.studio.install import home
 from hint.errors import InputError, MissingRequirementError, WriteError
 
-#: Names an address and a token where neither is typed.
+#: Environment variables with the default address and token.
 URL_VARIABLE, TOKEN_VARIABLE = "HINT_STUDIO_URL", "HINT_STUDIO_TOKEN"
 _EMAIL = "hint@localhost.localdomain"
 
@@ -25,11 +25,11 @@ class Login(BaseModel):
 
     Attributes:
         url: Address.
-        email: Name to log in with.
+        email: User name.
         password: Password.
         token: Token for programs.
-        data: Folder of the server's data.
-        pid: Process that serves, 0 where none does.
+        data: Data folder of the server.
+        pid: Process id of the server, 0 if it is not running.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -43,22 +43,22 @@ class Login(BaseModel):
 
     @property
     def pictures(self) -> Path:
-        """The folder whose sub-folders the server may show."""
+        """The folder whose subfolders the server may serve."""
         return Path(self.data) / "pictures"
 
 
 def login_path(data: Path) -> Path:
-    """Return where the login of a data folder is kept."""
+    """Return the path of the login of a data folder."""
     return data / "login.json"
 
 
 def last_path() -> Path:
-    """Return where the login of the server started last is kept."""
+    """Return the path of the login of the server that was started last."""
     return home() / "server.json"
 
 
 def write_login(path: Path, login: Login) -> None:
-    """Write a login atomically; at no moment may anybody else read it.
+    """Write a login atomically; nobody else can read it at any moment.
 
     Raises:
         WriteError: If it cannot be saved.
@@ -77,46 +77,46 @@ def read_login(path: Path) -> Login:
     """Read a login.
 
     Raises:
-        InputError: If the file is not readable or no login.
+        InputError: If the file is unreadable or not a login.
     """
     try:
         return Login.model_validate_json(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
     except (ValidationError, json.JSONDecodeError) as error:
-        raise InputError(f"{path} holds no login; hint studio serve writes it") from error
+        raise InputError(f"{path} is not a login; hint studio serve creates it") from error
 
 
 def login_of(data: Path) -> Login:
-    """Return the login of a data folder, a new one where the server was never started.
+    """Return the login of a data folder; a new one if the server was never started there.
 
     Raises:
-        InputError: If a server that hint did not set up lies there.
+        InputError: If the folder belongs to a server that hint did not set up.
     """
     if login_path(data).is_file():
         return read_login(login_path(data)).model_copy(update={"data": str(data)})
     if (data / "label_studio.sqlite3").is_file():
-        raise InputError(f"{data} holds a Label Studio whose login hint does not know; give another --data")
+        raise InputError(f"{data} contains a Label Studio that hint did not set up; use another --data")
     return Login(password=secrets.token_urlsafe(12), token=secrets.token_hex(20), data=str(data))
 
 
 def find_address(url: str | None, token: str | None) -> tuple[Address, Login | None]:
-    """Return the server to speak to, and its login if it is the local one.
+    """Return the address of the server to use, and its login if it is the local one.
 
     Args:
-        url: As typed; else ``$HINT_STUDIO_URL``, else the server that ``hint studio serve`` started last.
-        token: As typed; else ``$HINT_STUDIO_TOKEN``, else the local server's.
+        url: Address; by default ``$HINT_STUDIO_URL``, else the server that ``hint studio serve`` started last.
+        token: Token; by default ``$HINT_STUDIO_TOKEN``, else that of the local server.
 
     Raises:
-        InputError: If the token is unknown.
-        MissingRequirementError: If there is no server at all.
+        InputError: If the token is missing.
+        MissingRequirementError: If there is no server.
     """
     url = (url or os.environ.get(URL_VARIABLE) or "").rstrip("/")
     token = token or os.environ.get(TOKEN_VARIABLE) or ""
     local = read_login(last_path()) if last_path().is_file() else None
     if not url and local is None:
         raise MissingRequirementError(
-            f"which server? start one with hint studio serve, or give --url and --token (or ${URL_VARIABLE}, "
+            f"no server: start one with hint studio serve, or pass --url and --token (or ${URL_VARIABLE}, "
             f"${TOKEN_VARIABLE})"
         )
     if local is not None and url in ("", local.url):
@@ -124,3 +124,15 @@ def find_address(url: str | None, token: str | None) -> tuple[Address, Login | N
     if not token:
         raise InputError(f"{url} needs --token or ${TOKEN_VARIABLE}: copy it from Account & Settings of Label Studio")
     return Address(url, token), None
+
+
+def connect(url: str | None = None, token: str | None = None, timeout: float = TIMEOUT) -> tuple[Studio, Login | None]:
+    """Return a client of the server at an address, and the server's login if it is the local one.
+
+    Args:
+        url: As for :func:`find_address`, like the token.
+        token: Token of a user.
+        timeout: Seconds a response may take.
+    """
+    address, login = find_address(url, token)
+    return Studio(address, timeout), login

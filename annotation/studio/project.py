@@ -1,4 +1,4 @@
-"""A project on the server: made once, recognised again, and listed as it really is."""
+"""A project on the server: created once, found again, and listed in its real state."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from annotation.studio.config import GUIDELINES, label_config, require_unchanged
 from annotation.studio.task import HandTask, read_task
 from hint.errors import InputError
 
-#: What the server allows.
+#: Lengths of a title that the server accepts.
 _TITLE = range(3, 51)
 
 
 @dataclass(frozen=True)
 class Task:
-    """A task as it is on the server.
+    """A task on the server.
 
     Attributes:
-        id: Its number there.
+        id: Number of the task.
         hand_id: The hand.
-        hint: What was pushed.
+        hint: What hint stored in it.
         data: All of its data.
         versions: Model versions of its predictions.
-        n_predictions: How many predictions it has.
-        overlap: How many people are to label it.
+        n_predictions: Number of its predictions.
+        overlap: Number of people who label it.
     """
 
     id: int
@@ -44,8 +44,8 @@ class Listing:
     """All tasks of a project.
 
     Attributes:
-        tasks: Hand id -> task, the oldest one where there are several.
-        doubled: Hand id -> task numbers, of hands that are there more than once.
+        tasks: Hand id -> task, the oldest if there are several.
+        doubled: Hand id -> task numbers, for hands with several tasks.
         foreign: Task number -> why hint cannot read it.
     """
 
@@ -55,38 +55,38 @@ class Listing:
 
 
 def require_project(studio: Studio, title: str) -> Any:
-    """Return a project that must be there.
+    """Return an existing project.
 
     Raises:
-        InputError: If it is not.
+        InputError: If there is none with this title.
     """
     found = studio.find(title)
     if found is None:
         known = sorted(str(project.title) for project in studio.projects())
-        raise InputError(f"{studio.url} has no project {title!r}; there are: {', '.join(known) or 'none'}")
+        raise InputError(f"{studio.url} has no project {title!r}; it has: {', '.join(known) or 'none'}")
     return found
 
 
 def ensure_project(studio: Studio, title: str) -> Any:
-    """Return the project of a title, made if need be.
+    """Return the project with a title; create it if needed.
 
     Raises:
-        InputError: If the title cannot be one, or the project has another labelling configuration.
+        InputError: If the title is too short or too long, or the project has another labelling configuration.
     """
     if len(title) not in _TITLE:
-        raise InputError(f"--project {title!r}: Label Studio takes names of {_TITLE[0]} to {_TITLE[-1]} characters")
+        raise InputError(f"--project {title!r}: Label Studio accepts names of {_TITLE[0]} to {_TITLE[-1]} characters")
     found = studio.find(title) or studio.create(title, label_config(), GUIDELINES)
     require_unchanged(str(found.label_config), title)
     return found
 
 
 def list_tasks(studio: Studio, project: int) -> Listing:
-    """List what is really there."""
+    """List the tasks of a project."""
     return read_listing(studio.tasks(project))
 
 
 def read_listing(rows: Sequence[Mapping[str, Any]]) -> Listing:
-    """Sort rows of the server's list."""
+    """Sort the rows of the server's task list."""
     by_hand: dict[str, list[Task]] = defaultdict(list)
     foreign: dict[int, str] = {}
     for row in rows:

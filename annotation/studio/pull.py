@@ -1,9 +1,9 @@
-"""Fetch what was labelled: the server's own JSON, and of every annotator HInt pairs with the pictures of the manifest.
+"""Fetch the labels of a project: the server's JSON, and the HInt pairs of every annotator with their pictures.
 
-OUT/raw.json                                  everything, as the server says it
+OUT/raw.json                                  the complete export of the server
 OUT/<annotator>/<FOLDER>/<hand_id>.json .jpg  labels of one person, a HInt root
-OUT/<annotator>/annotations.jsonl             times, comments, what was moved
-OUT/pull.json                                 where from, when, counts, everything that was not right
+OUT/<annotator>/annotations.jsonl             times, comments, moved points
+OUT/pull.json                                 origin, time, counts, problems
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from annotation.studio.client import Studio
 from annotation.studio.config import require_same_meaning
 from annotation.studio.project import require_project
-from annotation.studio.push import pushed_manifests
+from annotation.studio.pushed import pushed_manifests
 from annotation.studio.task import Answer, HandTask, Problems, read_answer
 from annotation.studio.work import Annotation, Work, fetch_work
 from hint.errors import InputError
@@ -38,11 +38,11 @@ RAW, RECORD, NOTES = "raw.json", "pull.json", "annotations.jsonl"
 
 
 class Double(BaseModel):
-    """A hand that two people were to label.
+    """A hand to be labelled by two people.
 
     Attributes:
         hand_id: The hand.
-        annotators: Those whose label is there and was not touched by anybody else.
+        annotators: People whose label exists and was not changed by anybody else.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -51,30 +51,30 @@ class Double(BaseModel):
 
 
 class PullRecord(BaseModel):
-    """Where labels came from, and what was not right.
+    """Origin of the labels, counts and problems.
 
     Attributes:
-        url: Server.
+        url: Address of the server.
         server: Its version.
-        project: Title.
-        project_id: Number.
-        provenance: Program, versions, moment.
+        project: Title of the project.
+        project_id: Its number.
+        provenance: Program, versions, time.
         raw_sha256: Digest of the server's JSON.
         tasks: Hands in the project.
         labelled: Hands with at least one label.
         labels: Annotator -> labels written.
-        pictures: Pictures that lie beside labels.
-        pictures_absent: Hands whose picture was not found, or is another one.
-        unusable: Annotator -> hands called unusable.
-        skipped: Annotator -> hands skipped.
-        drafts: Annotator -> hands begun and not submitted.
+        pictures: Pictures beside the labels.
+        pictures_absent: Hands whose picture is missing or different.
+        unusable: Annotator -> hands marked unusable.
+        skipped: Annotator -> skipped hands.
+        drafts: Annotator -> hands started and not submitted.
         changed_by_others: "hand (annotator, then who)".
-        superseded: Older annotations of the same person that were passed over.
+        superseded: Older annotations of the same person, ignored.
         doubled: Hands with several tasks.
-        foreign: Tasks hint did not push.
+        foreign: Tasks not pushed by hint.
         problems: Kind -> "hand (annotator)".
-        doubles: Hands that two were to label.
-        files: What was written, relative to the folder.
+        doubles: Hands to be labelled by two people.
+        files: Files written, relative to the folder.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -103,30 +103,13 @@ class PullRecord(BaseModel):
 
     @property
     def is_sound(self) -> bool:
-        """Whether nothing needs a person's attention."""
+        """Whether nothing needs attention."""
         return not (self.problems or self.changed_by_others or self.doubled or self.foreign)
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is to be fetched.
-
-    Attributes:
-        project: Title.
-        out: Folder; an earlier pull in it is brought up to date.
-        manifests: Where the pictures are; those pushed from this machine are known.
-        patience: Seconds the server may be away.
-    """
-
-    project: str
-    out: Path
-    manifests: tuple[Path, ...] = ()
-    patience: float = 120.0
 
 
 @dataclass
 class _Sorted:
-    """Answers that can be written, and everything that cannot."""
+    """Answers that can be written, and those that cannot."""
 
     sound: dict[str, list[tuple[Annotation, Answer]]] = field(default_factory=lambda: defaultdict(list))
     unusable: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -134,47 +117,63 @@ class _Sorted:
 
 
 def annotator_folder(email: str) -> str:
-    """Return the name of an annotator's folder."""
+    """Return the folder name of an annotator."""
     return re.sub(r"[^\w.@+-]", "_", email).lstrip(".") or "_"
 
 
-def pull(studio: Studio, request: Request, on_note: Callable[[str], None]) -> PullRecord:
-    """Fetch everything and write it.
+def pull(
+    studio: Studio,
+    project: str,
+    out: Path,
+    *,
+    manifests: Sequence[Path] = (),
+    patience: float = 120.0,
+    on_note: Callable[[str], None] = lambda _line: None,
+) -> PullRecord:
+    """Fetch all work of a project and write it.
+
+    Args:
+        studio: The server.
+        project: Title of the project.
+        out: Folder to write; an earlier pull in it is updated.
+        manifests: Where to find pictures, besides the manifests pushed from this machine.
+        patience: Seconds the server may be away.
+        on_note: Called with messages for the user.
 
     Raises:
-        InputError: If the project is not there or its labels were renamed, or ``out`` holds something else.
-        Unreachable: If the server is not there at the start, or was away for longer than ``patience``.
+        InputError: If the project does not exist or its labels were renamed, or ``out`` contains something else.
+        Unreachable: If the server is not up at the start, or away for longer than ``patience``.
     """
-    before = _earlier(request.out)
-    version = studio.arrive(request.patience, on_note)
-    project = studio.patiently(lambda: require_project(studio, request.project), request.patience, on_note)
-    require_same_meaning(str(project.label_config), request.project)
-    raw, work = studio.patiently(lambda: fetch_work(studio, int(project.id)), request.patience, on_note)
-    write_bytes(request.out / RAW, raw)
+    before = _earlier(out)
+    version = studio.wait_until_up(patience, on_note)
+    found = studio.retry(lambda: require_project(studio, project), patience, on_note)
+    require_same_meaning(str(found.label_config), project)
+    raw, work = studio.retry(lambda: fetch_work(studio, int(found.id)), patience, on_note)
+    write_bytes(out / RAW, raw)
     answers = sort_answers(work)
-    manifests = [*request.manifests, *pushed_manifests(studio.url, int(project.id))]
-    files, pictures, absent = _write(request.out, work, answers, [path.parent for path in manifests])
+    known = [*manifests, *pushed_manifests(studio.url, int(found.id))]
+    files, pictures, absent = _write(out, work, answers, [path.parent for path in known])
     record = PullRecord(
         url=studio.url,
         server=version,
-        project=request.project,
-        project_id=int(project.id),
+        project=project,
+        project_id=int(found.id),
         provenance=collect(["label-studio-sdk", "numpy"]),
         raw_sha256=hashlib.sha256(raw).hexdigest(),
-        labels={email: len(found) for email, found in sorted(answers.sound.items())},
+        labels={email: len(labels) for email, labels in sorted(answers.sound.items())},
         pictures=pictures,
         pictures_absent=absent,
         files=sorted(files),
-        **_said(work, answers),
+        **_work_fields(work, answers),
     )
     for name in sorted(set(before) - set(files)):
-        (request.out / name).unlink(missing_ok=True)
-    write_json(request.out / RECORD, record.model_dump(mode="json"), indent=2)
+        (out / name).unlink(missing_ok=True)
+    write_json(out / RECORD, record.model_dump(mode="json"), indent=2)
     return record
 
 
-def _said(work: Work, answers: _Sorted) -> dict[str, Any]:
-    """Return the fields of the record that follow from the work alone."""
+def _work_fields(work: Work, answers: _Sorted) -> dict[str, Any]:
+    """Return the fields of the record that depend on the work only."""
     return {
         "tasks": work.n_tasks,
         "labelled": len({annotation.hand_id for annotation in work.annotations}),
@@ -196,22 +195,22 @@ def read_record(path: Path) -> PullRecord:
     """Read the record of a pull.
 
     Raises:
-        InputError: If it is absent or none.
+        InputError: If it is missing or invalid.
     """
     try:
         return PullRecord.model_validate_json(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
     except ValidationError as error:
-        raise InputError(f"{path} is no record of a pull") from error
+        raise InputError(f"{path} is not the record of a pull") from error
 
 
 def _earlier(out: Path) -> list[str]:
-    """Return what an earlier pull wrote; refuse a folder that holds something else."""
+    """Return the files of an earlier pull; refuse a folder with other content."""
     if (out / RECORD).is_file():
         return read_record(out / RECORD).files
     if out.exists() and (not out.is_dir() or {path.name for path in out.iterdir()} - {RAW}):
-        raise InputError(f"{out} holds something else than an earlier pull; give another --out")
+        raise InputError(f"{out} contains something other than an earlier pull; use another --out")
     return []
 
 
@@ -232,7 +231,7 @@ def sort_answers(work: Work) -> _Sorted:
 
 
 def doubles_of(work: Work, answers: _Sorted) -> list[Double]:
-    """List the hands that two were to label, with those whose work can be compared."""
+    """List the hands to be labelled by two people, with the annotators whose work can be compared."""
     clean: dict[str, list[str]] = defaultdict(list)
     for email, found in sorted(answers.sound.items()):
         for annotation, _ in found:
@@ -243,7 +242,7 @@ def doubles_of(work: Work, answers: _Sorted) -> list[Double]:
 
 
 def _write(out: Path, work: Work, answers: _Sorted, bases: Sequence[Path]) -> tuple[list[str], int, list[str]]:
-    """Write labels, pictures and notes; return file names, number of pictures, hands without one."""
+    """Write labels, pictures and notes; return file names, number of pictures, hands without a picture."""
     files: list[str] = []
     needed = sorted({annotation.hand_id for found in answers.sound.values() for annotation, _ in found})
     pictures = _find_pictures({hand_id: work.tasks[hand_id] for hand_id in needed}, bases)
@@ -254,7 +253,7 @@ def _write(out: Path, work: Work, answers: _Sorted, bases: Sequence[Path]) -> tu
 
 
 def _find_pictures(tasks: Mapping[str, HandTask], bases: Sequence[Path]) -> dict[str, Path]:
-    """Return hand id -> the very picture that was pushed, where it is still there."""
+    """Return hand id -> the picture that was pushed, if it still exists unchanged."""
 
     def find(hand_id: str, _stop: Event) -> Path | None:
         task = tasks[hand_id]
@@ -297,14 +296,14 @@ def _needed(
     tasks: Mapping[str, HandTask],
     pictures: Mapping[str, Path],
 ) -> dict[str, Path]:
-    """Return the pictures that an earlier pull did not write already."""
+    """Return the pictures that an earlier pull has not written yet."""
 
-    def is_there(hand_id: str) -> bool:
+    def exists(hand_id: str) -> bool:
         path = target / f"{hand_id}{pictures[hand_id].suffix}"
         return path.is_file() and sha256_file(path) == tasks[hand_id].image_sha256
 
     ids = [annotation.hand_id for annotation, _ in part if annotation.hand_id in pictures]
-    return {hand_id: pictures[hand_id] for hand_id in ids if not is_there(hand_id)}
+    return {hand_id: pictures[hand_id] for hand_id in ids if not exists(hand_id)}
 
 
 def labels_of(
@@ -313,7 +312,7 @@ def labels_of(
     tasks: Mapping[str, HandTask],
     pictures: Mapping[str, Path],
 ) -> HandLabels:
-    """Return the labels of one person in one HInt folder; hands without a box get the one around their points."""
+    """Return the labels of one person in one HInt folder; hands without a box get that of their points."""
     names = [(annotation.hand_id, parse_name(annotation.hand_id)) for annotation, _ in part]
     points = [answer.keypoints for _, answer in part if answer.keypoints is not None]
     boxes = [
@@ -336,5 +335,5 @@ def labels_of(
 def _note(annotation: Annotation, answer: Answer, tasks: Mapping[str, HandTask]) -> dict[str, Any]:
     kept = asdict(annotation)
     del kept["result"], kept["annotator"]
-    said = {"comment": answer.comment, "moved": answer.moved, "restated": answer.restated}
-    return {**kept, **said, "double": tasks[annotation.hand_id].double is not None}
+    details = {"comment": answer.comment, "moved": answer.moved, "restated": answer.restated}
+    return {**kept, **details, "double": tasks[annotation.hand_id].double is not None}

@@ -1,7 +1,7 @@
-"""A Label Studio on this machine, for one person or a try-out.
+"""A Label Studio on this machine, for one person or a trial.
 
-It listens on the loopback address only, keeps everything below one folder, tells nobody about itself, and is backed up
-at every start. SQLite takes one writer at a time; teams need PostgreSQL (``--database-url``).
+It listens on the loopback address only, keeps everything in one folder, sends no usage data, and is backed up at every
+start. SQLite allows one writer at a time; teams need PostgreSQL (``--database-url``).
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from hint.lock import file_lock
 
 HOST = "127.0.0.1"
 DATABASE = "label_studio.sqlite3"
-#: Backups that are kept.
+#: Number of backups to keep.
 KEPT = 7
-#: Seconds a start may take: the first one makes the tables.
+#: Seconds a start may take; the first one creates the tables.
 START = 300.0
-#: Seconds between asking the server to stop and making it.
+#: Seconds between asking the server to stop and killing it.
 STOP = 15.0
 _BACKUPS = "backups"
 
@@ -46,32 +46,32 @@ def serve(
     on_note: Callable[[str], None],
     database_url: str | None = None,
 ) -> None:
-    """Run a server until Ctrl-C (or SIGTERM), which stop it in good order.
+    """Run a server until Ctrl-C or SIGTERM, which stop it cleanly.
 
     Args:
-        data: Folder of everything it keeps.
+        data: Data folder.
         port: Port on the loopback address.
-        on_ready: Called once it answers.
-        on_note: Called with lines for the user.
-        database_url: postgresql://user:password@host:port/name; SQLite in ``data`` without.
+        on_ready: Called once it responds.
+        on_note: Called with messages for the user.
+        database_url: postgresql://user:password@host:port/name; None for SQLite in ``data``.
 
     Raises:
-        InputError: If the port is taken, or the database or the folder cannot be used.
+        InputError: If the port is in use, or the database or the folder cannot be used.
         MissingRequirementError: If Label Studio cannot be installed.
-        StudioError: If it does not start, or ends by itself.
+        StudioError: If it does not start, or stops unexpectedly.
     """
     database = database_variables(database_url)
     _require_free(port)
     label_studio = program(on_note)
     data = data.expanduser().resolve()
     _make_private(data)
-    with file_lock(data / "server.lock", StudioError(f"another hint studio serve runs on {data}; stop it first")):
+    with file_lock(data / "server.lock", StudioError(f"another hint studio serve uses {data}; stop it first")):
         login = login_of(data).model_copy(update={"url": f"http://{HOST}:{port}"})
         login.pictures.mkdir(parents=True, exist_ok=True)
         if saved := back_up(data):
-            on_note(f"backup of the last state: {saved}")
+            on_note(f"backup of the previous state: {saved}")
         if not login_path(data).is_file():
-            on_note("the first start makes the tables: half a minute, more on a busy machine")
+            on_note("the first start creates the tables, which takes half a minute or more")
         write_login(login_path(data), login)
         with _running(label_studio, login, port, {**os.environ, **_variables(login), **database}) as process:
             login = login.model_copy(update={"pid": process.pid})
@@ -79,11 +79,11 @@ def serve(
                 write_login(path, login)
             on_ready(login)
             code = process.wait()
-        raise StudioError(f"Label Studio ended by itself ({code}); {data / 'server.log'} may say why")
+        raise StudioError(f"Label Studio stopped unexpectedly ({code}); see {data / 'server.log'}")
 
 
 def _make_private(data: Path) -> None:
-    """Make the folder; the database in it holds tokens, so that nobody else may look into it."""
+    """Create the folder; only its owner may read it, because the database contains tokens."""
     try:
         data.parent.mkdir(parents=True, exist_ok=True)
         data.mkdir(mode=0o700, exist_ok=True)
@@ -92,18 +92,18 @@ def _make_private(data: Path) -> None:
 
 
 def _require_free(port: int) -> None:
-    """Refuse a taken port: the server itself would take the next one without a word."""
+    """Refuse a port in use: the server itself would silently take the next one."""
     with socket.socket() as probe:
-        if sys.platform != "win32":  # there it would mean sharing a port that is in use
+        if sys.platform != "win32":  # there it would share a port that is in use
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except OSError as error:
-            raise InputError(f"port {port} is in use; give another one: hint studio serve --port {port + 1}") from error
+            raise InputError(f"port {port} is in use; choose another: hint studio serve --port {port + 1}") from error
 
 
 def _variables(login: Login) -> dict[str, str]:
-    """Return the environment the server is configured with; everything that calls home is off."""
+    """Return the environment variables that configure the server; telemetry and update checks are off."""
     return {
         "LABEL_STUDIO_BASE_DATA_DIR": login.data,
         "LABEL_STUDIO_USERNAME": login.email,
@@ -122,10 +122,10 @@ def _variables(login: Login) -> dict[str, str]:
 
 
 def database_variables(url: str | None) -> dict[str, str]:
-    """Return the server's environment variables for a PostgreSQL address; none without one.
+    """Return the environment variables for a PostgreSQL address; none without an address.
 
     Raises:
-        InputError: If it is no such address.
+        InputError: If the address is malformed.
     """
     if url is None:
         return {}
@@ -136,7 +136,7 @@ def database_variables(url: str | None) -> dict[str, str]:
         raise InputError(f"--database-url: {error}") from error
     name = parts.path.strip("/")
     if parts.scheme not in ("postgres", "postgresql") or not parts.hostname or not name:
-        raise InputError("--database-url: write postgresql://user:password@host:5432/name")
+        raise InputError("--database-url: use postgresql://user:password@host:5432/name")
     return {
         "DJANGO_DB": "default",
         "POSTGRE_NAME": unquote(name),
@@ -151,7 +151,7 @@ def database_variables(url: str | None) -> dict[str, str]:
 def _running(
     label_studio: Path, login: Login, port: int, environment: Mapping[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Start the server and wait until it answers; leaving stops it. Ctrl-C is not passed on by the terminal."""
+    """Start the server and wait until it responds; stop it on exit. Ctrl-C in the terminal does not reach it."""
     log = Path(login.data) / "server.log"
     arguments = ["start", "--no-browser", "--internal-host", HOST, "--port", str(port), "--log-level", "INFO"]
     with log.open("wb") as stream:
@@ -164,39 +164,39 @@ def _running(
             start_new_session=True,
         )
         try:
-            with _ended_by_sigterm():
-                _await(process, login.url, port, log)
+            with _interrupted_by_sigterm():
+                _wait_until_ready(process, login.url, port, log)
                 yield process
         finally:
             _stop(process)
 
 
 @contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
+def _interrupted_by_sigterm() -> Iterator[None]:
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    previous = signal.signal(signal.SIGTERM, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, previous)
 
 
-def _await(process: subprocess.Popen[bytes], url: str, port: int, log: Path) -> None:
+def _wait_until_ready(process: subprocess.Popen[bytes], url: str, port: int, log: Path) -> None:
     deadline = time.monotonic() + START
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise StudioError(f"Label Studio did not start ({process.returncode}); see {log}")
-        if _answers(url):
+        if _is_up(url):
             if owns_port(process.pid, port) is False:
-                raise StudioError(f"port {port} was taken by another program meanwhile; give another --port")
+                raise StudioError(f"port {port} was taken by another program meanwhile; choose another --port")
             return
         time.sleep(0.3)
-    raise StudioError(f"Label Studio did not answer within {START:.0f} s; see {log}")
+    raise StudioError(f"Label Studio did not respond within {START:.0f} s; see {log}")
 
 
-def _answers(url: str) -> bool:
+def _is_up(url: str) -> bool:
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with direct.open(f"{url}/health", timeout=5) as answer:
@@ -206,7 +206,7 @@ def _answers(url: str) -> bool:
 
 
 def owns_port(pid: int, port: int) -> bool | None:
-    """Tell whether a process listens on a TCP port; None where the system does not say."""
+    """Return whether a process listens on a TCP port; None if the system cannot tell."""
     table = Path("/proc/net/tcp")
     if not table.is_file():
         return None
@@ -222,7 +222,7 @@ def owns_port(pid: int, port: int) -> bool | None:
 def _stop(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is not None:
         return
-    process.terminate()  # not Ctrl-C's signal: shells start background jobs that ignore it, and so would this one
+    process.terminate()  # not SIGINT, which background jobs of a shell ignore
     try:
         process.wait(STOP)
     except subprocess.TimeoutExpired:
@@ -231,13 +231,13 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def back_up(data: Path) -> Path | None:
-    """Copy the database and the key its tokens are signed with; the oldest copies go.
+    """Copy the database and the key that signs its tokens; delete the oldest copies.
 
     Args:
-        data: Folder of a server that does not run.
+        data: Folder of a server that is not running.
 
     Returns:
-        The folder of the copy, None where there is nothing to copy.
+        The folder of the copy, None if there is nothing to copy.
 
     Raises:
         StudioError: If the database cannot be read.
@@ -254,9 +254,9 @@ def back_up(data: Path) -> Path | None:
             shutil.copy2(data / ".env", folder / ".env")
     except (sqlite3.Error, OSError) as error:
         shutil.rmtree(folder)
-        raise StudioError(
-            f"{database} cannot be backed up ({error}); the last good copy lies in {folder.parent}"
-        ) from (error)
+        raise StudioError(f"{database} cannot be backed up ({error}); the last good copy is in {folder.parent}") from (
+            error
+        )
     for old in sorted(folder.parent.iterdir())[:-KEPT]:
         shutil.rmtree(old)
     return folder

@@ -1,4 +1,4 @@
-"""How far a project is."""
+"""Progress of a project."""
 
 from __future__ import annotations
 
@@ -7,20 +7,25 @@ from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
-from annotation.studio.work import Work
+from annotation.studio.client import Studio
+from annotation.studio.project import require_project
+from annotation.studio.work import Work, fetch_work
+
+#: Seconds the server may be away.
+_PATIENCE = 10.0
 
 
 @dataclass(frozen=True)
 class Person:
-    """What one annotator did.
+    """Progress of one annotator.
 
     Attributes:
-        email: Who.
-        labelled: Hands submitted.
-        skipped: Hands skipped and not labelled later.
-        drafts: Hands begun and not submitted.
-        changed_by_others: Own work that somebody else changed.
-        seconds: Median time per hand, None where the server does not know.
+        email: The annotator.
+        labelled: Submitted hands.
+        skipped: Hands skipped and not labelled since.
+        drafts: Hands started and not submitted.
+        changed_by_others: Hands somebody else changed afterwards.
+        seconds: Median time per hand, None if unknown.
     """
 
     email: str
@@ -33,18 +38,18 @@ class Person:
 
 @dataclass(frozen=True)
 class Status:
-    """How far a project is.
+    """Progress of a project.
 
     Attributes:
         tasks: Hands in the project.
         labelled: Hands with at least one label.
-        with_guess: Hands with points put in beforehand.
-        doubles: Hands that two are to label.
-        doubles_done: Those two have labelled.
-        doubles_half: Those one has labelled.
+        with_guess: Hands with initial points.
+        doubles: Hands to be labelled by two people.
+        doubles_done: Doubles labelled by two.
+        doubles_half: Doubles labelled by one.
         people: Annotators.
         repeated: Hands with several tasks.
-        foreign: Tasks hint did not push.
+        foreign: Tasks not pushed by hint.
     """
 
     tasks: int
@@ -62,8 +67,23 @@ class Status:
         return asdict(self)
 
 
+def project_status(studio: Studio, title: str) -> Status:
+    """Fetch the progress of a project.
+
+    Raises:
+        InputError: If there is no such project.
+    """
+    project = int(require_project(studio, title).id)
+    return status_of(studio.retry(lambda: fetch_work(studio, project), _PATIENCE)[1])
+
+
+def list_projects(studio: Studio) -> list[dict[str, Any]]:
+    """Return title, tasks and labelled tasks of every project."""
+    return [{"project": p.title, "tasks": p.task_number, "labelled": p.finished_task_number} for p in studio.projects()]
+
+
 def status_of(work: Work) -> Status:
-    """Count what was done."""
+    """Count the work done."""
     times = Counter(annotation.hand_id for annotation in work.annotations)
     doubles = [hand_id for hand_id, task in work.tasks.items() if task.double is not None]
     emails = sorted({*work.annotators, *work.skipped, *work.drafts})

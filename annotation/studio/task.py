@@ -1,8 +1,8 @@
-"""What one task says, and how points become results of Label Studio and back; nothing here speaks to a server.
+"""The content of one task, and the conversion between points and Label Studio results; no server is involved.
 
-Positions on the server are percent of the shown picture, which is a part of the frame. A point beyond the shown picture
-could be neither seen nor reached there, so it is shown at the edge; as long as nobody moves it, its true position,
-which travels in the task, holds.
+Positions on the server are percent of the shown picture, which is a part of the frame. A point outside the shown
+picture could be neither seen nor dragged, so it is shown at the edge; unless somebody moves it, its true position,
+which is stored in the task, is kept.
 """
 
 from __future__ import annotations
@@ -17,25 +17,26 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from annotation.studio.config import COMMENT, IMAGE, JOINT, OCCLUDED, OK, OUT_OF_FRAME, STATE, STATUS, VISIBLE
+from hint.errors import first_problem
 from hint.skeleton import JOINT_NAMES, N_JOINTS
 
-#: Width of a point, percent. Points without one are not drawn, and none can be dragged closer to the far edges than
-#: twice this.
+#: Width of a point, percent. Points without a width are not drawn, and no point can be dragged closer to the far edges
+#: than twice the width.
 WIDTH = 0.2
-#: Where points beyond the shown picture are shown, percent: as close to the edge as they could be dragged.
+#: Where points outside the shown picture are shown, percent: as close to the edge as they could be dragged.
 EDGE = 2 * WIDTH
-#: Largest difference, in percent, of a point that nobody moved.
+#: Largest difference of a point that was not moved, percent.
 _SAME = 1e-6
 
 Double = NDArray[np.float64]
 
 
 class Guess(BaseModel):
-    """The points a method put into a task beforehand.
+    """The initial points of a task, predicted by a method.
 
     Attributes:
-        version: Name of the method and its settings, the server's "model version".
-        keypoints: 21 times x, y in px of the frame, also where these lie beyond it.
+        version: Name of the method and its settings; the "model version" of the server.
+        keypoints: 21 points (x, y) in px of the frame, which may lie outside it.
         existence: 21 flags, True in the frame.
         occlusion: 21 flags.
     """
@@ -48,18 +49,18 @@ class Guess(BaseModel):
 
 
 class HandTask(BaseModel):
-    """What ``data.hint`` of a task holds.
+    """The ``data.hint`` of a task.
 
     Attributes:
         folder: HInt folder of the hand.
         image: Its picture, relative to the manifest.
         image_sha256: Digest of that picture.
-        frame_size: (width, height) of it, px.
-        box_xyxy: Box in px of the frame, None where the source has none.
+        frame_size: (width, height) of that picture, px.
+        box_xyxy: Box in px of the frame, None if the source has none.
         crop: x, y, width, height of the shown part, px of the frame.
         shown: (width, height) of the picture on the server, px.
-        guess: Points put in beforehand, None where there are none.
-        double: Seed with which the task was drawn to be labelled by two, None where it was not.
+        guess: Initial points, or None.
+        double: Seed with which the task was drawn for double annotation, or None.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -76,16 +77,16 @@ class HandTask(BaseModel):
 
 @dataclass(frozen=True)
 class Answer:
-    """What an annotator said about a hand.
+    """The work of one annotator on one hand.
 
     Attributes:
-        usable: False where the hand was called unusable; the points are then None unless they are complete.
-        comment: What was written, "" for nothing.
+        usable: False if the hand was marked unusable; the points are then None unless they are complete.
+        comment: The comment, "" for none.
         keypoints: (21,2) px of the frame, or None.
         existence: (21,) or None.
         occlusion: (21,) or None.
-        moved: Joints whose position is not the one put in beforehand.
-        restated: Joints whose state is not the one put in beforehand.
+        moved: Joints whose position differs from the initial one.
+        restated: Joints whose state differs from the initial one.
     """
 
     usable: bool
@@ -99,12 +100,12 @@ class Answer:
 
 @dataclass
 class Problems:
-    """Kind of problem -> ids it was found in."""
+    """Kind of problem -> ids it occurs in."""
 
     ids: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, kind: str, hand_id: str) -> None:
-        """Note a problem, once per id."""
+        """Add a problem, once per id."""
         known = self.ids.setdefault(kind, [])
         if hand_id not in known:
             known.append(hand_id)
@@ -114,26 +115,25 @@ def task_data(hand_id: str, address: str, task: HandTask) -> dict[str, Any]:
     """Return the ``data`` of a task.
 
     Args:
-        hand_id: Primary key; the server itself does not keep it unique.
-        address: Where the server finds the picture.
-        task: The rest.
+        hand_id: Primary key; the server does not enforce that it is unique.
+        address: Address of the picture on the server.
+        task: Everything else.
     """
     return {IMAGE: address, "hand_id": hand_id, "hint": task.model_dump(mode="json")}
 
 
 def read_task(data: Mapping[str, Any]) -> tuple[str, HandTask]:
-    """Return hand id and task of a ``data``.
+    """Return the hand id and the task of a ``data``.
 
     Raises:
-        ValueError: If hint did not write it; the message says what is wrong.
+        ValueError: If hint did not write it, or it was changed.
     """
     if not isinstance(data.get("hand_id"), str) or "hint" not in data:
-        raise ValueError("hint did not push it")
+        raise ValueError("not pushed by hint")
     try:
         return data["hand_id"], HandTask.model_validate(data["hint"])
     except ValidationError as error:
-        first = error.errors()[0]
-        raise ValueError(f"its data were changed: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise ValueError(f"its data was changed: {first_problem(error)}") from error
 
 
 def results(task: HandTask) -> list[dict[str, Any]]:
@@ -154,12 +154,12 @@ def results(task: HandTask) -> list[dict[str, Any]]:
 
 def _guess(task: HandTask) -> Guess:
     if task.guess is None:
-        raise ValueError("the task has no points put in beforehand")
+        raise ValueError("the task has no initial points")
     return task.guess
 
 
 def _shown_percent(task: HandTask) -> Double:
-    """Return (21,2) where the points of a guess are shown, percent."""
+    """Return (21,2) positions at which the points of a guess are shown, percent."""
     percent = to_percent(np.array(_guess(task).keypoints), task.crop)
     beyond = (percent < 0) | (percent > 100)
     shown: Double = np.where(beyond, np.clip(percent, EDGE, 100 - EDGE), percent)
@@ -167,13 +167,13 @@ def _shown_percent(task: HandTask) -> Double:
 
 
 def to_percent(points: Double, crop: tuple[int, int, int, int]) -> Double:
-    """Carry (...,2) px of the frame to percent of the shown part."""
+    """Convert (...,2) px of the frame to percent of the shown part."""
     percent: Double = (points - crop[:2]) * 100 / crop[2:]
     return percent
 
 
 def from_percent(percent: Double, crop: tuple[int, int, int, int]) -> Double:
-    """Carry (...,2) percent of the shown part to px of the frame."""
+    """Convert (...,2) percent of the shown part to px of the frame."""
     points: Double = percent * crop[2:] / 100 + crop[:2]
     return points
 
@@ -193,7 +193,7 @@ def _result(task: HandTask, joint: int, x: float, y: float, control: str, label:
 
 @dataclass(frozen=True)
 class _Region:
-    """A point as the server keeps it: one position, labels of two controls, (width, height, rotation) of pictures."""
+    """A point on the server: one position, labels of two controls, (width, height, rotation) of pictures."""
 
     id: str
     x: float
@@ -204,20 +204,20 @@ class _Region:
 
 
 def read_answer(task: HandTask, result: Sequence[Mapping[str, Any]]) -> tuple[Answer, list[str]]:
-    """Turn the results of an annotation into points of the frame.
+    """Convert the results of an annotation to points of the frame.
 
     Args:
-        task: What was asked.
+        task: The annotated task.
         result: The annotation's ``result``.
 
     Returns:
-        The answer, and the kinds of problems that were found: with any, its points are None.
+        The answer, and the kinds of problems found; if there are any, its points are None.
     """
     usable, comment = _whole_hand(result)
     try:
         regions = _regions(result)
     except (KeyError, TypeError, ValueError):
-        return Answer(usable, comment), ["results of another shape"]
+        return Answer(usable, comment), ["malformed results"]
     problems = _check(task, regions)
     if problems:
         return Answer(usable, comment), problems if usable else []
@@ -239,7 +239,7 @@ def _whole_hand(result: Sequence[Mapping[str, Any]]) -> tuple[bool, str]:
 
 
 def _regions(result: Sequence[Mapping[str, Any]]) -> list[_Region]:
-    """Join the results of both controls; a position that differs between them makes two regions."""
+    """Join the results of both controls; different positions give two regions."""
     labels: dict[tuple[str, float, float], dict[str, list[str]]] = {}
     pictures: dict[tuple[str, float, float], set[tuple[Any, Any, Any]]] = {}
     for one in result:
@@ -261,22 +261,20 @@ def _check(task: HandTask, regions: Sequence[_Region]) -> list[str]:
     counts = Counter(joint for region in regions for joint in region.joints)
     tests = {
         "joints are missing": any(counts[name] == 0 for name in JOINT_NAMES),
-        "a joint is there twice": any(times > 1 for times in counts.values()),
-        "a joint that does not exist": any(name not in JOINT_NAMES for name in counts),
-        "a point without a joint, or with two": any(len(region.joints) != 1 for region in regions),
-        "a point without a state, or with two": any(len(region.states) != 1 for region in regions),
-        "a state that does not exist": any({*r.states} - {VISIBLE, OCCLUDED, OUT_OF_FRAME} for r in regions),
-        "a point put in beforehand was given another joint": any(_relabelled(region) for region in regions),
+        "a joint appears twice": any(times > 1 for times in counts.values()),
+        "an unknown joint": any(name not in JOINT_NAMES for name in counts),
+        "a point without a joint, or with several": any(len(region.joints) != 1 for region in regions),
+        "a point without a state, or with several": any(len(region.states) != 1 for region in regions),
+        "an unknown state": any({*r.states} - {VISIBLE, OCCLUDED, OUT_OF_FRAME} for r in regions),
+        "an initial point was assigned to another joint": any(_relabelled(region) for region in regions),
         "a point outside the picture": any(not (0 <= v <= 100) for r in regions for v in (r.x, r.y)),
-        "the picture had another size, or was rotated": any(
-            region.pictures != {(*task.shown, 0)} for region in regions
-        ),
+        "the picture had another size or was rotated": any(region.pictures != {(*task.shown, 0)} for region in regions),
     }
     return [kind for kind, found in tests.items() if found]
 
 
 def _relabelled(region: _Region) -> bool:
-    """Tell whether a region kp00..kp20 carries another joint than the one its id was made for."""
+    """Return whether a region kp00..kp20 has another joint than its id says."""
     number = region.id.removeprefix("kp")
     if len(region.id) != 4 or not number.isdigit() or int(number) >= N_JOINTS or len(region.joints) != 1:
         return False
@@ -284,7 +282,7 @@ def _relabelled(region: _Region) -> bool:
 
 
 def _points(task: HandTask, regions: Sequence[_Region], usable: bool, comment: str) -> Answer:
-    """Turn 21 sound regions, in order, into an answer."""
+    """Convert 21 valid regions, in joint order, to an answer."""
     percent = np.array([[region.x, region.y] for region in regions])
     states = np.array([region.states[0] for region in regions])
     keypoints = from_percent(percent, task.crop)
@@ -294,7 +292,7 @@ def _points(task: HandTask, regions: Sequence[_Region], usable: bool, comment: s
     true, shown = np.array(task.guess.keypoints), _shown_percent(task)
     existed, hidden = np.array(task.guess.existence), np.array(task.guess.occlusion)
     untouched = np.all(np.abs(percent - shown) <= _SAME, axis=1)
-    # Of a point that was beyond the frame and still is, the server cannot keep whether it is occluded.
+    # For a point that was and still is outside the frame, the server cannot store whether it is occluded.
     still_out = untouched & ~existed & ~existence
     restated = (existed != existence) | (existed & existence & (hidden != occlusion))
     names = np.array(JOINT_NAMES)

@@ -1,4 +1,4 @@
-"""What people did in a project: the server's export, sorted by task and annotator."""
+"""The work done in a project: the server's export, sorted by task and annotator."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from typing import Any
 from annotation.studio.client import Studio, StudioError, Unreachable
 from annotation.studio.task import HandTask, read_task
 
-#: Who made an annotation whose user is gone.
+#: Annotator of annotations whose user no longer exists.
 NOBODY = "unknown"
 
 
 @dataclass(frozen=True)
 class Annotation:
-    """One submitted piece of work.
+    """One submitted annotation.
 
     Attributes:
         id: Its number on the server.
         hand_id: The hand.
-        annotator: Email of the person who made it.
-        changed_by: Email of another person who changed it later, "" if nobody did.
-        created: When it was submitted, as the server says.
-        updated: When it was changed last.
-        seconds: How long it took, None where the server does not know.
-        result: What was labelled.
+        annotator: Email of its author.
+        changed_by: Email of another person who changed it later, "" for nobody.
+        created: Time of submission, from the server.
+        updated: Time of the last change.
+        seconds: Time spent, None if unknown.
+        result: The labels.
     """
 
     id: int
@@ -42,17 +42,17 @@ class Annotation:
 
 @dataclass(frozen=True)
 class Work:
-    """Everything people did in a project.
+    """All work done in a project.
 
     Attributes:
-        tasks: Hand id -> what was asked; the oldest task where there are several.
-        annotations: The last one of every annotator for every hand.
-        superseded: How many older ones of the same person there are.
-        skipped: Email -> hands that person skipped and did not label later.
-        drafts: Email -> hands with work that was begun and not submitted.
+        tasks: Hand id -> its task; the oldest if there are several.
+        annotations: The latest annotation of every annotator for every hand.
+        superseded: Number of older annotations by the same person.
+        skipped: Email -> hands that person skipped and has not labelled since.
+        drafts: Email -> hands started and not submitted.
         doubled: Hands with several tasks.
-        foreign: Task numbers hint did not push or cannot read.
-        n_tasks: Tasks in all.
+        foreign: Numbers of tasks that hint did not push or cannot read.
+        n_tasks: Number of tasks.
     """
 
     tasks: dict[str, HandTask]
@@ -66,16 +66,16 @@ class Work:
 
     @property
     def annotators(self) -> list[str]:
-        """Emails of those who submitted something."""
+        """Emails of everybody who submitted something."""
         return sorted({annotation.annotator for annotation in self.annotations})
 
 
 def fetch_work(studio: Studio, project: int) -> tuple[bytes, Work]:
-    """Fetch everything of a project; return the server's bytes and what they say.
+    """Fetch the export of a project; return its bytes and the work in it.
 
     Raises:
-        Unreachable: If the export is cut, or holds another number of tasks than the project.
-        StudioError: If it is no export.
+        Unreachable: If the export is truncated, or its number of tasks differs from that of the project.
+        StudioError: If it is not an export.
     """
     content = studio.export(project)
     rows = _read(studio.url, content)
@@ -90,10 +90,10 @@ def _read(url: str, content: bytes) -> list[Mapping[str, Any]]:
         rows = json.loads(content)
     except ValueError as error:
         if content.lstrip()[:1] == b"[":
-            raise Unreachable(f"{url}: the export broke off after {len(content)} bytes") from error
-        raise StudioError(f"{url} exported something else than JSON; is it Label Studio?") from error
+            raise Unreachable(f"{url}: the export ended after {len(content)} bytes") from error
+        raise StudioError(f"{url} did not export JSON; is it Label Studio?") from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) and "data" in row for row in rows):
-        raise StudioError(f"{url} exported something else than tasks; is it Label Studio 1.23?")
+        raise StudioError(f"{url} did not export tasks; is it Label Studio 1.23?")
     return rows
 
 
@@ -155,7 +155,7 @@ def _annotation(hand_id: str, one: Mapping[str, Any], emails: Mapping[int, str])
 
 
 def _email(user: Any, emails: Mapping[int, str]) -> str:
-    """Name a user the server gives by number, by email or as an object."""
+    """Return the email of a user, which the server gives as a number, an email or an object."""
     if isinstance(user, Mapping):
         user = user.get("email") or user.get("id")
     if isinstance(user, int):

@@ -1,7 +1,7 @@
-"""What a prediction is moved by before it is compared: nothing, a similarity, or scale and translation alone.
+"""How predictions are aligned with the truth: not at all, by a similarity, or by scale and translation only.
 
-All functions take many hands at once. They compute what the official scripts compute one hand at a time, side effects
-of those scripts included, because published numbers were made with them.
+All functions take many hands at once. They compute what the official scripts compute one hand at a time, including the
+side effects of those scripts, because published numbers were computed with them.
 
 Source: ``eval.py`` of FreiHAND (Zimmermann et al. 2019) and of HO-3D (Hampali et al. 2020).
 """
@@ -19,11 +19,11 @@ _TINY = 1e-8
 
 
 class Similarity(NamedTuple):
-    """How N predictions are laid over the truth.
+    """How N predictions are aligned with the truth.
 
     Attributes:
         rotation: (N,3,3) orthogonal; a reflection where that fits better.
-        scale: (N,) factor of the prediction once its size was divided out.
+        scale: (N,) factor of the prediction after division by its size.
         truth_mean: (N,3) centroid of the truth, metres.
         truth_size: (N,) Frobenius norm of the centred truth, metres.
         mean: (N,3) centroid of the prediction, metres.
@@ -39,7 +39,7 @@ class Similarity(NamedTuple):
 
 
 def fit_similarity(truth: Double, points: Double) -> Similarity:
-    """Find the rotation or reflection, scale and translation that lay points over the truth with least squared error.
+    """Find the rotation or reflection, scale and translation of least squared error from points to the truth.
 
     Args:
         truth: (N,P,3) metres.
@@ -55,23 +55,23 @@ def fit_similarity(truth: Double, points: Double) -> Similarity:
 
 
 def procrustes(truth: Double, points: Double) -> Double:
-    """Lay points (N,P,3) over the truth (N,P,3) by the similarity that fits best."""
+    """Align points (N,P,3) with the truth (N,P,3) by the similarity that fits best."""
     fit = fit_similarity(truth, points)
     factor = fit.scale * fit.truth_size / fit.size
-    turned = (points - fit.mean[:, None]) @ fit.rotation.mT
-    moved: Double = turned * factor[:, None, None] + fit.truth_mean[:, None]
+    rotated = (points - fit.mean[:, None]) @ fit.rotation.mT
+    moved: Double = rotated * factor[:, None, None] + fit.truth_mean[:, None]
     return moved
 
 
 def move_other_mesh(vertices: Double, joints_fit: Similarity) -> Double:
-    """Move a mesh that has not the vertices of the truth by the similarity of the joints.
+    """Move a mesh with other vertices than the truth by the similarity of the joints.
 
-    As in the official scripts, the mesh turns about its own centroid and its scale is not divided by the size of the
-    predicted joints, so it shrinks; a fair alignment of such meshes it is not.
+    As in the official scripts, the mesh rotates about its own centroid and its scale is not divided by the size of the
+    predicted joints, so it shrinks; this is not a fair alignment of such meshes.
 
     Args:
         vertices: (N,V,3) metres, any V.
-        joints_fit: What lays the joints over the truth.
+        joints_fit: What aligns the joints with the truth.
     """
     mean = vertices.mean(1, keepdims=True)
     factor = (joints_fit.scale * joints_fit.truth_size)[:, None, None]
@@ -81,13 +81,13 @@ def move_other_mesh(vertices: Double, joints_fit: Similarity) -> Double:
 
 
 def scale_and_translate(truth: Double, joints: Double, root: int, tip: int) -> Double:
-    """Scale joints until one bone is as long as in the truth, then put the root where it is in the truth.
+    """Scale joints until one bone is as long as in the truth, then move the root to its true place.
 
     Args:
         truth: (N,21,3) metres.
         joints: (N,21,3) metres.
-        root: Joint the bone begins at, and that is put in place.
-        tip: Joint the bone ends at.
+        root: First joint of the bone, which is moved to its true place.
+        tip: Last joint of the bone.
     """
     length = np.linalg.norm(joints[:, tip] - joints[:, root], axis=-1)
     truth_length = np.linalg.norm(truth[:, tip] - truth[:, root], axis=-1)

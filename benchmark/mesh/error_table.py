@@ -1,7 +1,7 @@
 """The error table of a 3D protocol: how far every joint and vertex of every hand is from the truth.
 
 Scores are means of the per-hand columns, curves and per-joint numbers follow from the distances, so a model runs once.
-Vertex distances are kept in single precision to halve the file (125 MB for the largest set); no score is made of them.
+Vertex distances are kept in single precision to halve the file (125 MB for the largest set); no score depends on them.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from hint.files.mesh_labels import MeshLabels
 from hint.types import Bool, Double, Float, Strings
 from hint.workers import in_threads
 
-#: Stored in every file, so that a file of another kind is recognised.
+#: Stored in every file, so that other files are recognised.
 FORMAT = "hint-mesh-error-table-1"
 
-#: Alignment -> what its mean errors begin with and its other scores end with. The leaderboards' numbers are those after
-#: Procrustes alignment.
+#: Alignment -> prefix of its mean errors and suffix of its other scores. Leaderboards show the numbers after Procrustes
+#: alignment.
 _AFFIXES = {"none": ("", "_raw"), "procrustes": ("pa_", ""), "scale_translation": ("st_", "_st")}
 
-#: Hands computed at a time by one thread; bounds its memory to some 30 MB.
+#: Hands computed at a time by one thread; bounds its memory to about 30 MB.
 _CHUNK = 64
 
-#: A prediction with a coordinate this far away, metres, is none.
+#: A prediction with a coordinate this far away, metres, does not count as one.
 _FAR = 1e9
 
-#: HO-3D's wrist and base of the middle finger, whose distance scale-translation alignment makes equal.
+#: HO-3D's wrist and base of the middle finger, the bone that scale-translation alignment scales.
 _ROOT, _TIP = 0, 4
 
 Arrays = dict[str, NDArray[Any]]
@@ -53,7 +53,7 @@ class MeshErrors:
         hand_id: (N,) unique ids.
         clip_id: (N,) sequence of each hand.
         joints: Alignment -> (N,21) distance in metres.
-        vertices: Alignment -> (N,V) distance in metres; empty where the mesh has not the vertices of the truth.
+        vertices: Alignment -> (N,V) distance in metres; empty where the mesh has other vertices than the truth.
         values: Metric -> (N,) value of each hand; the score is their mean.
         n_vertices: Vertices of the truth.
     """
@@ -72,12 +72,12 @@ class MeshErrors:
 def compute_mesh_errors(
     labels: MeshLabels, joints: NDArray[np.floating], vertices: NDArray[np.floating], protocol: MeshProtocol
 ) -> tuple[MeshErrors, Coverage]:
-    """Compare predictions with the truth, some hands at a time in every core.
+    """Compare predictions with the truth, some hands at a time on every core.
 
     Args:
         labels: N hands.
         joints: (N,21,3) metres, in the order and axes of the labels; a hand that was not predicted is NaN.
-        vertices: (N,W,3) metres, likewise. Meshes with another number of vertices get F-scores alone.
+        vertices: (N,W,3) metres, likewise. Meshes with another number of vertices get only F-scores.
         protocol: Rules.
 
     Raises:
@@ -93,10 +93,10 @@ def compute_mesh_errors(
 
     parts = dict(in_threads(work, starts))
     columns = {key: np.concatenate([parts[start][key] for start in starts]) for key in parts[0]}
-    absent = np.isnan(joints).all((1, 2)) & np.isnan(vertices).all((1, 2))
+    missing = np.isnan(joints).all((1, 2)) & np.isnan(vertices).all((1, 2))
     unusable = np.isinf(columns["joints.none"]).any(1) | columns.pop("no_mesh")
     ids = labels.hand_id
-    coverage = Coverage(tuple(ids[absent].tolist()), tuple(ids[unusable & ~absent].tolist()), len(labels))
+    coverage = Coverage(tuple(ids[missing].tolist()), tuple(ids[unusable & ~missing].tolist()), len(labels))
     return _from_columns(labels.hand_id, labels.clip_id, columns, labels.vertices.shape[1]), coverage
 
 
@@ -122,7 +122,7 @@ def _chunk(truth: tuple[Double, Double], given: tuple[Double, Double], protocol:
     (joints, has_joints), (vertices, has_mesh) = (_usable(points) for points in given)
     columns: Arrays = {"no_mesh": ~has_mesh}
     for alignment in protocol.alignments:
-        distance = _distances(truth[0], _lay(alignment, truth[0], joints), has_joints)
+        distance = _distances(truth[0], _align(alignment, truth[0], joints), has_joints)
         columns |= {f"joints.{alignment}": distance, **_point_values("j", alignment, distance, thresholds)}
     meshes = {"none": vertices}
     if vertices.shape == truth[1].shape:
@@ -146,12 +146,12 @@ def _distances(truth: Double, points: Double, counts: Bool) -> Double:
 
 
 def _usable(points: Double) -> tuple[Double, Bool]:
-    """Return points with zeros for hands that hold something no distance can be computed of, and which do not."""
-    fine: Bool = np.all(np.abs(points) < _FAR, axis=(1, 2))
-    return np.where(fine[:, None, None], points, 0.0), fine
+    """Return points with zeros for hands without usable coordinates, and which hands are usable."""
+    usable: Bool = np.all(np.abs(points) < _FAR, axis=(1, 2))
+    return np.where(usable[:, None, None], points, 0.0), usable
 
 
-def _lay(alignment: str, truth: Double, points: Double) -> Double:
+def _align(alignment: str, truth: Double, points: Double) -> Double:
     if alignment == "procrustes":
         return procrustes(truth, points)
     if alignment == "scale_translation":
@@ -190,7 +190,7 @@ def read_mesh_errors(path: Path) -> MeshErrors:
     """Read what :func:`write_mesh_errors` wrote.
 
     Raises:
-        InputError: If the file is missing or is something else.
+        InputError: If the file is missing or is not an error table of this version.
     """
     arrays = read_npz(path, ["format", "hand_id", "clip_id", "n_vertices"])
     if str(arrays["format"]) != FORMAT:

@@ -14,8 +14,8 @@ import numpy as np
 
 from hint.types import Double
 
-#: Multiplications in a product of matrices up to which OpenBLAS starts no threads. Hands are spread over the cores
-#: already; threads within threads wait for each other and made this twenty times slower on two cores.
+#: Multiplications in a matrix product up to which OpenBLAS starts no threads. Hands are distributed over the cores
+#: already; nested threads wait for each other and made this twenty times slower on two cores.
 _ONE_THREAD = 1 << 18
 
 #: Squared distances this close to a squared threshold, relatively, are computed again without cancellation.
@@ -55,7 +55,7 @@ def area_under_curve(distance: Double, thresholds: Double) -> Double:
 def f_scores(truth: Double, points: Double, thresholds: Sequence[float]) -> Double:
     """Return the harmonic mean of two shares: points near a true point, and true points near a point.
 
-    Near is a distance to the nearest one that is smaller than the threshold, not equal.
+    A point is near if the distance to its nearest neighbour is below the threshold, not equal to it.
 
     Args:
         truth: (N,V,3) metres.
@@ -78,7 +78,7 @@ def _near_shares(a: Double, b: Double, thresholds: Double) -> Double:
     a, b = np.ascontiguousarray((a - middle).T), np.ascontiguousarray((b - middle).T)
     low, high = a.min(1), a.max(1)
     if (np.maximum(b.min(1) - high, low - b.max(1)) >= thresholds.max()).any():
-        return np.zeros((2, len(thresholds)))  # a wrong place or unit costs no time
+        return np.zeros((2, len(thresholds)))  # no time is lost on a wrong place or unit
     axis = int((high - low).argmax())
     a, b = a[:, a[axis].argsort()], b[:, b[axis].argsort()]
     a_nearest, b_nearest = _nearest_squared(a, b, axis, thresholds.max() * (1 + _DOUBT))
@@ -88,12 +88,12 @@ def _near_shares(a: Double, b: Double, thresholds: Double) -> Double:
 def _nearest_squared(a: Double, b: Double, axis: int, reach: float) -> tuple[Double, Double]:
     """Return squared distances from each point to the nearest of the other set: |a|² - 2ab + |b|² as a product.
 
-    Points further apart than ``reach`` along one axis are not compared; infinite where none is left.
+    Points further apart than ``reach`` along one axis are not compared; the result is infinite where none is left.
 
     Args:
-        a: (3,V) metres, in the order of the axis.
+        a: (3,V) metres, sorted along the axis.
         b: (3,W) metres, likewise.
-        axis: Along which points are in order.
+        axis: Along which points are sorted.
         reach: Metres.
     """
     left = np.stack([*(-2 * a), np.square(a).sum(0), np.ones(a.shape[1])])

@@ -8,7 +8,7 @@ from typing import Any
 from benchmark.protocol import MESH, explain, read_protocol
 from hint.errors import InputError
 
-#: What the code computes; a protocol that asks for something else is refused instead of half obeyed.
+#: What the code computes; a protocol that asks for something else is refused, not followed in part.
 _IMPLEMENTED = {
     ("pck", "comparison"): "<=",
     ("fscore", "comparison"): "<",
@@ -26,9 +26,9 @@ class MeshProtocol:
     Attributes:
         id: Name and version.
         title: Name in tables.
-        layout: How the dataset lies on disk, a name of :data:`LAYOUTS`.
+        layout: How the dataset is stored, one of :data:`LAYOUTS`.
         hands: Hands of the whole evaluation set.
-        alignments: How predictions are laid over the truth, names of :data:`ALIGNMENTS`.
+        alignments: How predictions are aligned with the truth, some of :data:`ALIGNMENTS`.
         curve_maximum: Upper end of the PCK curve, metres.
         curve_points: Number of thresholds on it.
         f_thresholds: Thresholds of the F-score, metres.
@@ -52,18 +52,18 @@ class MeshProtocol:
     def __post_init__(self) -> None:
         wrong = [
             reason
-            for fine, reason in (
+            for holds, reason in (
                 (self.layout in LAYOUTS, f"layouts are {', '.join(LAYOUTS)}"),
-                (self.hands >= 1, "the evaluation set has at least one hand"),
+                (self.hands >= 1, "the evaluation set must have at least one hand"),
                 (set(self.alignments) <= set(ALIGNMENTS), f"alignments are {', '.join(ALIGNMENTS)}"),
-                ("procrustes" in self.alignments, "procrustes is needed, tables show it"),
+                ("procrustes" in self.alignments, "procrustes is needed for the tables"),
                 (self.curve_maximum > 0, "the maximum of the curve must be positive"),
-                (self.curve_points >= 2, "a curve needs two points"),
+                (self.curve_points >= 2, "a curve needs at least two points"),
                 (bool(self.f_thresholds) and min(self.f_thresholds) > 0, "thresholds must be positive"),
-                (0 < self.level < 1, "the level lies between 0 and 1"),
-                (self.replicates >= 1, "at least one replicate"),
+                (0 < self.level < 1, "the level must be between 0 and 1"),
+                (self.replicates >= 1, "at least one replicate is needed"),
             )
-            if not fine
+            if not holds
         ]
         if wrong:
             raise InputError(f"protocol {self.id}: {'; '.join(wrong)}")

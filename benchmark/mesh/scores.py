@@ -15,7 +15,7 @@ from benchmark.pck import ClipSums
 from benchmark.scores import Curve, JointScore, Score, Scores
 from hint.types import Double
 
-#: The only group of points: 3D datasets do not say what is visible.
+#: The only group of points: 3D datasets do not annotate visibility.
 ALL = "all"
 
 #: Hands whose vertices are counted at a time.
@@ -25,7 +25,7 @@ _BLOCK = 1 << 10
 def score_mesh_errors(table: MeshErrors, protocol: MeshProtocol, joint_names: Sequence[str], seed: int = 0) -> Scores:
     """Compute every score of a 3D protocol.
 
-    A mean error is not given where a hand has no finite prediction: leaving the hand out would flatter it.
+    A mean error is left out where a hand has no finite prediction: a mean without that hand would flatter the method.
 
     Args:
         table: Errors of one method.
@@ -57,7 +57,7 @@ def _main_rows(table: MeshErrors, finite: dict[str, Double], protocol: MeshProto
 
 
 def _points_per_hand(table: MeshErrors, metric: str) -> int:
-    """Return how many joints or vertices of a hand's truth a metric looks at."""
+    """Return how many joints or vertices of a hand a metric compares."""
     return 21 if "mpjpe" in metric or metric.startswith("auc_j") else table.n_vertices
 
 

@@ -1,8 +1,8 @@
-"""How a method's hands move: acceleration error and jitter of 2D joints, beside the jitter of the labels.
+"""How predicted hands move: acceleration error and jitter of 2D joints, next to the jitter of the labels.
 
 Derivatives are finite differences of positions in px over successive labels of a sequence, divided by the mean longest
-side of their boxes and by the time step to the power of the order. Dividing every position by its own box would let a
-box that changes size accelerate a hand that rests.
+side of their boxes and by the time step to the power of the order. If every position were divided by its own box, a box
+that changes size would accelerate a hand at rest.
 
 Source: acceleration error as in Kanazawa et al., Learning 3D Human Dynamics from Video, CVPR 2019, there in 3D; jitter
 is the mean norm of the third derivative. Both in 2D and box sides are the toolkit's own, not the HaMeR paper's.
@@ -45,9 +45,9 @@ class Measure:
 def score_motion(labels: HandLabels, predictions: Predictions, protocol: Protocol, seed: int = 0) -> tuple[Score, ...]:
     """Score how the hands of one subset move; nothing if the protocol has no rules for that.
 
-    A joint of a window belongs to a visibility if it has it in every frame of the window. Where a prediction is absent
-    in one of them, nothing can be computed: the joint is left out of the mean and lowers the coverage beside it. The
-    jitter of the labels is that of the very joints and windows the jitter of the predictions is of.
+    A joint of a window has a visibility if it has it in every frame of the window. Where a prediction is missing in one
+    of them, nothing can be computed: the joint is left out of the mean and lowers the coverage. The jitter of labels is
+    computed from the same joints and windows as that of the predictions.
 
     Args:
         labels: Hands of one subset.
@@ -78,7 +78,7 @@ def score_motion(labels: HandLabels, predictions: Predictions, protocol: Protoco
 
 def _measures(labels: HandLabels, predictions: Predictions, rules: MotionRules) -> Iterator[Measure]:
     timeline, predicted = Timeline(labels), _predicted(labels, predictions)
-    side = (labels.box_xyxy[:, 2:] - labels.box_xyxy[:, :2]).max(1, initial=0)
+    side = labels.longest_side
     seconds = rules.step_frames / rules.frames_per_second
 
     triples = timeline.windows(rules.step_frames, 3)
@@ -96,7 +96,7 @@ def _measures(labels: HandLabels, predictions: Predictions, rules: MotionRules) 
 
 
 def _predicted(labels: HandLabels, predictions: Predictions) -> Double:
-    """Return (N,21,2) what was predicted for each label, px; NaN where that is nothing finite."""
+    """Return (N,21,2) what was predicted for each label, px; NaN where that is not finite."""
     row = rows_of(labels.hand_id, predictions.hand_id)
     points = np.full(labels.keypoints_2d.shape, np.nan)
     points[row >= 0] = predictions.keypoints_2d[row[row >= 0]]
@@ -105,7 +105,7 @@ def _predicted(labels: HandLabels, predictions: Predictions) -> Double:
 
 
 def derivative(points: Double, side: Double, rows: NDArray[np.int64], seconds: float) -> Double:
-    """Differentiate positions over windows: once less than a window has frames.
+    """Differentiate positions over windows: one time fewer than a window has frames.
 
     Args:
         points: (N,21,2) px.

@@ -27,16 +27,16 @@ class Timeline:
 
     def __init__(self, labels: HandLabels) -> None:
         names = [parse_name(hand) for hand in labels.hand_id.tolist()]
-        single = [name is None or name.frame is None for name in names]
+        alone = [name is None or name.frame is None for name in names]
         actions = [name.action if name else "" for name in names]
-        apart = np.where(single, labels.hand_id, "").tolist()
-        parts = (labels.subset.tolist(), labels.clip_id.tolist(), actions, labels.is_right.tolist(), apart)
+        own = np.where(alone, labels.hand_id, "").tolist()
+        parts = (labels.subset.tolist(), labels.clip_id.tolist(), actions, labels.is_right.tolist(), own)
         keys = list(zip(*parts, strict=True))
         number = {key: i for i, key in enumerate(sorted(set(keys)))}
         self.track = np.fromiter((number[key] for key in keys), np.int64, len(keys))
         frames = (name.frame if name and name.frame is not None else 0 for name in names)
         self.frame = np.fromiter(frames, np.int64, len(names))
-        # Ids break ties, so that the order of the rows changes nothing.
+        # Ids break ties, so that the order of the rows does not matter.
         by_id = np.argsort(labels.hand_id, kind="stable")
         self._order = by_id[np.lexsort((self.frame[by_id], self.track[by_id]))]
 
@@ -51,7 +51,7 @@ class Timeline:
         """Return every stretch of successive labels of a track that are ``step`` frames apart.
 
         Args:
-            step: Frames from one label to the next; more or less of them end a sequence.
+            step: Frames from one label to the next; any other step ends a sequence.
             length: Labels in a stretch.
 
         Returns:
@@ -65,22 +65,22 @@ class Timeline:
 
 
 def labels_in_scope(labels: HandLabels, protocol: Protocol) -> HandLabels:
-    """Return the subsets that the protocol names, or everything where none of them is there.
+    """Return the subsets that the protocol names, or everything where it names none of them.
 
     Raises:
-        InputError: If nothing in them moves: no three frames of a hand are as far apart as the protocol wants.
+        InputError: If they hold no sequence: no three labels of a hand with the step of the protocol.
     """
     named = np.isin(labels.subset, [s.name for s in protocol.subsets])
-    wanted = labels.select(named) if named.any() else labels
+    scope = labels.select(named) if named.any() else labels
     if protocol.motion is None:
-        return wanted
-    timeline, step = Timeline(wanted), protocol.motion.step_frames
+        return scope
+    timeline, step = Timeline(scope), protocol.motion.step_frames
     if len(timeline.windows(step, 3)) == 0:
         raise InputError(
             f"no three labels of one hand follow each other {step} frames apart, which {protocol.id} needs"
             f"{_usual_step(timeline)}; give sequences such as TEST_ego4d_seq, or score pictures with hint-v1"
         )
-    return wanted
+    return scope
 
 
 def _usual_step(timeline: Timeline) -> str:
@@ -89,7 +89,7 @@ def _usual_step(timeline: Timeline) -> str:
 
 
 def whole_tracks(labels: HandLabels, limit: int | None) -> HandLabels:
-    """Return tracks spread evenly over the labels, as many as hold about ``limit`` hands."""
+    """Return tracks spread evenly over the labels, with about ``limit`` hands in all."""
     if limit is None or limit >= len(labels):
         return labels
     track = Timeline(labels).track

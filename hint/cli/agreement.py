@@ -15,39 +15,39 @@ if TYPE_CHECKING:
 
 
 def agreement(
-    a: Annotated[Path, typer.Argument(help="First annotation: HInt root, folder of pairs, npz or COCO.")],
-    b: Annotated[Path, typer.Argument(help="Second annotation of the same hands.")],
+    a: Annotated[Path, typer.Argument(help="First annotations: HInt root, folder of pairs, npz or COCO.")],
+    b: Annotated[Path, typer.Argument(help="Second annotations of the same hands.")],
     palm: Annotated[
         str, typer.Option(help="Palm length: wrist-middle, wrist-knuckles, box (0.55 of its longest side) or box:F.")
     ] = "wrist-middle",
-    palm_of: Annotated[str, typer.Option(help="Whose points it is measured on: a, b, or mean of both.")] = "mean",
+    palm_of: Annotated[str, typer.Option(help="Whose points it is measured on: a, b, or the mean of both.")] = "mean",
     prelabels: Annotated[
         list[Path] | None,
-        typer.Option(help="Predictions npz both started from; repeat for several methods."),
+        typer.Option(help="Predictions npz both annotators started from; repeat for several methods."),
     ] = None,
     images: Annotated[
-        Path | None, typer.Option(help="Folder of the pictures, where they are not beside the labels.")
+        Path | None, typer.Option(help="Folder of the pictures, if they are not beside the labels.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for agreement.json, agreement.png and worst.png.")] = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Say how far two annotations of the same hands agree, beside what the paper reports.
+    """Measure how well two annotations of the same hands agree, next to the numbers of the paper.
 
-    Flags, distances in palm lengths, Cohen's kappa, tables by joint and finger, all with intervals over clips.
+    Flags, distances in palm lengths, Cohen's kappa, per joint and finger, all with intervals over clips.
     """
-    from annotation.agreement.palm import parse_palm
-    from annotation.agreement.result import write_agreement
-    from annotation.agreement.run import Request, measure_agreement
+    from annotation.agreement.run import agreement as measure
 
-    request = Request(a, b, parse_palm(palm, palm_of), tuple(prelabels or ()), images, seed)
-    result, pairs = measure_agreement(request)
-    if out is not None:
-        from annotation.agreement.plots import draw_agreement, draw_worst
-
-        draw_agreement(out / "agreement.png", result)
-        draw_worst(out / "worst.png", pairs, result)
-        write_agreement(out / "agreement.json", result)
+    result = measure(
+        a,
+        b,
+        palm=palm,
+        palm_of=palm_of,
+        prelabels=prelabels or (),
+        images=images,
+        out=out,
+        seed=seed,
+    )
     for text in result.remarks:
         remark(f"note: {text}", style="yellow")
     if as_json:
@@ -55,7 +55,7 @@ def agreement(
     else:
         _show(result)
     if out is not None:
-        remark(f"agreement.json, agreement.png and worst.png: {out}")
+        remark(f"agreement.json, agreement.png and worst.png are in {out}")
 
 
 def _show(result: Agreement) -> None:
@@ -75,13 +75,13 @@ def _show(result: Agreement) -> None:
         + ("" if result.palm.definition.startswith("box") else f" of {result.palm.whose}")
         + f", median {result.palm.median_px:.0f} px; [95% intervals over clips]",
     )
-    headings = ("existence", "occlusion", "kappa (occlusion)", "within", "visible for both", "median distance, palms")
+    headings = ("existence", "occlusion", "kappa (occlusion)", "within", "both visible", "median, palms")
     show_rows(("finger", *headings), map(_cells, result.per_finger))
     show_rows(("joint", *headings), map(_cells, result.per_joint))
     if result.prelabels:
         _show_prelabels(result)
     worst = [(one.hand_id, f"{one.distance:.3f}", str(one.flags)) for one in result.worst[:5]]
-    show_rows(("most apart", "mean distance, palms", "flags that differ"), worst)
+    show_rows(("largest disagreement", "mean distance, palms", "flags that differ"), worst)
 
 
 def _cells(row: JointRow) -> tuple[str, ...]:

@@ -13,11 +13,10 @@ from hint.cli.options import Json
 from hint.errors import InputError
 
 if TYPE_CHECKING:
-    from annotation.check.report import Report
-    from annotation.check.splits import LabelSet
+    from annotation.check.report import CheckReport
 
-#: Findings that are printed, and hands on the contact sheet.
-_PRINTED, _SHOWN = 12, 24
+#: Findings that are printed.
+_PRINTED = 12
 
 
 def check(
@@ -25,41 +24,47 @@ def check(
         Path | None, typer.Argument(help="HInt root, folder of jpg+json pairs, evaluation npz, or COCO json.")
     ] = None,
     prelabels: Annotated[
-        Path | None, typer.Option(help="Predictions npz the annotators started from: finds untouched hands.")
+        Path | None, typer.Option(help="Predictions npz the annotators started from; finds untouched hands.")
     ] = None,
     against: Annotated[
         list[Path] | None,
         typer.Option(help="Labels of another split or annotator to compare with; repeat for several."),
     ] = None,
     images: Annotated[
-        Path | None, typer.Option(help="Folder of the pictures, where they are not beside the labels.")
+        Path | None, typer.Option(help="Folder of the pictures, if they are not beside the labels.")
     ] = None,
     rule: Annotated[list[str] | None, typer.Option(help="Apply this rule only; repeat for several.")] = None,
     population: Annotated[
-        Path | None, typer.Option(help="What is usual: a population file, or labels to measure it on.")
+        Path | None, typer.Option(help="Usual bone lengths and bends: a population file, or labels to measure them on.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for findings.jsonl, check.json and worst.png.")] = None,
-    fail_on: Annotated[str, typer.Option(help="Exit with 1 on: a rule, error, warning (any), never.")] = "error",
+    fail_on: Annotated[str, typer.Option(help="Exit code 1 for: error, warning (either), never, or a rule.")] = "error",
     list_rules: Annotated[bool, typer.Option("--list", help="List the rules and stop.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Check the consistency of annotations: flags, boxes, the shape of hands, pre-labels, splits, annotators.
+    """Check the consistency of annotations: flags, boxes, hand shapes, pre-labels, splits, annotators.
 
-    Nothing is changed. Rules that lack what they need (pictures, pre-labels, other sets) are left out and say so.
+    Nothing is changed. Rules whose inputs (pictures, pre-labels, other sets) are missing are skipped.
     """
-    from annotation.check.run import Request, choose
     from annotation.check.run import check as run
+    from annotation.check.run import choose
 
     if list_rules:
         _list(rule or [], as_json)
         return
     if labels is None:
-        raise InputError("what should be checked? give LABELS, or --list for the rules")
+        raise InputError("pass LABELS to check, or --list to see the rules")
     if fail_on not in ("error", "warning", "never"):
         choose([fail_on])
-    report, sets = run(Request(labels, tuple(against or ()), images, prelabels, population, tuple(rule or ())))
-    if out is not None:
-        _write(out, report, sets)
+    report = run(
+        labels,
+        against=against or (),
+        images=images,
+        prelabels=prelabels,
+        population=population,
+        rules=rule or (),
+        out=out,
+    )
     for text in report.remarks:
         remark(f"note: {text}", style="yellow")
     if as_json:
@@ -70,40 +75,24 @@ def check(
 
 
 def _list(ids: list[str], as_json: bool) -> None:
-    from annotation.check.report import RuleCount
     from annotation.check.run import choose
 
     chosen = choose(ids)
     if as_json:
-        keys = ("rule", "level", "says", "threshold", "unit")
-        rows = [{key: RuleCount(c, None, 0).as_json()[key] for key in keys} | {"needs": c.needs} for c in chosen]
-        typer.echo(json.dumps(rows, indent=2))
+        typer.echo(json.dumps([c.as_json() | {"needs": c.needs} for c in chosen], indent=2))
         return
     cells = [
-        (c.id, c.level, c.says, f"{'at most' if c.low else 'over'} {c.threshold:g} {c.unit}", c.needs) for c in chosen
+        (c.id, c.level, c.description, f"{'at most' if c.low else 'over'} {c.threshold:g} {c.unit}", c.needs)
+        for c in chosen
     ]
     show_rows(("rule", "level", "finds", "reported if", "needs"), cells)
 
 
-def _write(out: Path, report: Report, sets: list[LabelSet]) -> None:
-    from annotation.check.report import write_findings
-    from annotation.check.sheet import write_sheet
-    from hint.files import write_json
-
-    write_findings(out / "findings.jsonl", report.findings)
-    write_json(out / "check.json", {**report.as_json(), "findings": len(report.findings)}, indent=2)
-    worst, picture = report.worst(_SHOWN), out / "worst.png"
-    if worst:
-        write_sheet(picture, worst, sets)
-    else:
-        picture.unlink(missing_ok=True)
-
-
-def _show(report: Report, out: Path | None) -> None:
+def _show(report: CheckReport, out: Path | None) -> None:
     from annotation.prepare.findings import printable
 
     show_rows(
-        ("set", "hands", "occluded", "not existing", "untouched", "moved by", "with findings"),
+        ("set", "hands", "occluded", "absent", "untouched", "moved by", "flagged"),
         [
             (
                 printable(f"{s.subset} ({s.source})"),
@@ -111,7 +100,7 @@ def _show(report: Report, out: Path | None) -> None:
                 _percent(s.occluded),
                 _percent(s.absent),
                 _percent(s.untouched),
-                "-" if s.displacement is None else f"{s.displacement:.3f} hand sizes",
+                "-" if s.displacement is None else f"{s.displacement:.3f} sizes",
                 _percent(s.with_findings),
             )
             for s in report.sets
@@ -123,7 +112,7 @@ def _show(report: Report, out: Path | None) -> None:
             (
                 count.criterion.id,
                 count.criterion.level,
-                count.criterion.says,
+                count.criterion.description,
                 f"needs {count.criterion.needs}" if count.judged is None else str(count.judged),
                 "-" if count.judged is None else str(count.found),
                 _percent(count.found / count.judged) if count.judged else "-",
@@ -134,11 +123,11 @@ def _show(report: Report, out: Path | None) -> None:
     worst = [f for f in report.findings if not f.hand_id] + report.worst(_PRINTED)
     if worst:
         rows = [(printable(f.hand_id or f.set), f.rule, printable(f.message)) for f in worst]
-        show_rows(("hand", "rule", "the worst"), rows)
+        show_rows(("hand", "rule", "worst findings"), rows)
     totals = report.as_json()
     typer.echo(f"{totals['hands']} hands: {totals['errors']} errors, {totals['warnings']} warnings")
     if out is not None:
-        remark(f"findings.jsonl, check.json and worst.png: {out}")
+        remark(f"findings.jsonl, check.json and worst.png are in {out}")
 
 
 def _percent(share: float | None) -> str:

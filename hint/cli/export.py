@@ -13,7 +13,7 @@ from hint.cli.options import Out
 
 
 class Format(str, Enum):
-    """How labels are written."""
+    """Format of exported labels."""
 
     hint = "hint"
     npz = "npz"
@@ -21,18 +21,20 @@ class Format(str, Enum):
 
 
 def export(
-    source: Annotated[Path, typer.Argument(help="What hint studio pull wrote, or any HInt root.")],
+    source: Annotated[Path, typer.Argument(help="Folder from hint studio pull, or any HInt root.")],
     fmt: Annotated[
         Format, typer.Option("--format", help="HInt jpg+json pairs, evaluation npz, or COCO with v = 0, 1, 2.")
     ] = Format.hint,
     out: Out = Path("hint-labels"),
-    annotator: Annotated[str | None, typer.Option(help="Take the labels of this person only.")] = None,
+    annotator: Annotated[str | None, typer.Option(help="Take the labels of this annotator only.")] = None,
     prefer: Annotated[
         list[str] | None,
-        typer.Option(help="Take everybody's labels; this person decides hands with several. Repeat, best first."),
+        typer.Option(
+            help="Take everybody's labels; this annotator decides for hands with several. Repeat, best first."
+        ),
     ] = None,
 ) -> None:
-    """Write reviewed labels, one per hand, with a note of where they came from."""
+    """Write reviewed labels, one per hand, with their provenance."""
     from annotation.export import export as write
 
     done = write(source, fmt.value, out, annotator, prefer or ())

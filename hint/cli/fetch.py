@@ -20,18 +20,18 @@ def fetch(
             help="hint (the dataset), hamer, frankmocap, metro, rtmpose-m-hand5, ...; a wrong name lists all."
         ),
     ],
-    url: Annotated[str | None, typer.Option(help="Another address, or the path of an archive you have.")] = None,
+    url: Annotated[str | None, typer.Option(help="Another address, or the path of a copy you have.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to unpack to (hint only).")] = None,
     sha256: Annotated[
-        str | None, typer.Option(help="Digest of the archive to accept instead of the known one (hint only).")
+        str | None, typer.Option(help="Accept an archive with this digest instead of the known one (hint only).")
     ] = None,
     insecure: Annotated[
         bool,
-        typer.Option("--insecure", help="Go by the archive's checksum, not by the server's certificate (hint only)."),
+        typer.Option("--insecure", help="Rely on the archive's checksum, not on the server's certificate (hint only)."),
     ] = False,
-    accept: Annotated[bool, typer.Option("--accept-licence", help="Accept the licence without being asked.")] = False,
+    accept: Annotated[bool, typer.Option("--accept-licence", help="Accept the licence without a prompt.")] = False,
 ) -> None:
-    """Download weights or the dataset, after showing the licence; an interrupted fetch goes on where it stopped."""
+    """Download weights or the dataset, after showing the licence; an interrupted fetch resumes."""
     from hint import fetch as downloads
 
     job = downloads.plan(name, url=url, out=out, sha256=sha256, insecure=insecure)
@@ -53,13 +53,13 @@ def _ask(name: str) -> None:
 
 
 def _progress() -> Callable[[str, int, int | None], None]:
-    """Return a callback that says on stderr when another twentieth, or 100 MB of unknown many, is done."""
-    said: dict[str, int] = {}
+    """Return a callback that reports every twentieth of a stage, or every 100 MB if its size is unknown."""
+    reported: dict[str, int] = {}
 
     def advance(stage: str, done: int, total: int | None) -> None:
         step = 20 * done // total if total else done // 100_000_000
-        if said.get(stage) != step:
-            said[stage] = step
+        if reported.get(stage) != step:
+            reported[stage] = step
             remark(f"{stage}: {done / 1e6:,.0f} MB" + (f" of {total / 1e6:,.0f} MB" if total else ""))
 
     return advance

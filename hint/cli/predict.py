@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,7 +31,7 @@ from hint.cli.options import (
 from hint.errors import InputError, some_ids
 
 if TYPE_CHECKING:
-    from hint.prediction import OneEuro, Predicted
+    from hint.prediction import OneEuro, PredictResult
 
 
 class MeshFormat(str, Enum):
@@ -45,13 +48,17 @@ def predict(
     boxes: Annotated[
         Path | None, typer.Option(help="Known hands: manifest, list of boxes (.json, .jsonl), COCO json or labels.")
     ] = None,
-    detector: Annotated[str, typer.Option(help="What finds hands where no boxes are given.")] = "mediapipe",
+    detector: Annotated[
+        str | None, typer.Option(help="Detector, used without --boxes.", show_default="mediapipe")
+    ] = None,
     mesh: Annotated[MeshFormat | None, typer.Option(help="Write a mesh of every hand, in this format.")] = None,
     overlay: Annotated[bool, typer.Option("--overlay", help="Draw the hands on the pictures, or the video.")] = False,
-    focal_length: Annotated[float | None, typer.Option(help="Of the camera, px of the picture, if known.")] = None,
+    focal_length: Annotated[
+        float | None, typer.Option(help="Focal length of the camera in px of the picture, if known.")
+    ] = None,
     smooth: Annotated[bool, typer.Option("--smooth", help="Smooth a video (one-euro filter).")] = False,
     smooth_set: Annotated[
-        str, typer.Option(help="Of --smooth: Hz that pass at rest, and Hz more per unit of speed.")
+        str, typer.Option(help="For --smooth: minimum cutoff (Hz), cutoff slope (Hz per unit of speed).")
     ] = "1.5,1.5",
     out: Out = Path("hint-predictions"),
     seed: Seed = 0,
@@ -66,33 +73,42 @@ def predict(
 ) -> None:
     """Predict the hands of pictures or of a video.
 
-    Keypoints go to OUT/predictions.npz, MANO's parameters and cameras to OUT/mano.npz, boxes to OUT/hands.jsonl. A
-    second run goes on from there. Exit code 1 if no hand is found, or pictures or hands are left out.
+    Writes keypoints to OUT/predictions.npz, MANO parameters and cameras to OUT/mano.npz, boxes to OUT/hands.jsonl. A
+    second run resumes. Exit code 1 if no hand is found, or pictures or hands are left out.
     """
-    from hint.methods.table import create
-    from hint.prediction import Wanted, find_finder, find_source, predict_hands
-    from hint.progress import progress
-    from hint.types import MethodOptions
+    from hint.prediction import predict as run
 
-    if overwrite is Overwrite.never and (out / "predictions.npz").exists():
-        raise InputError(f"{out / 'predictions.npz'} is there already; give another --out, or another --overwrite")
-    setting = _one_euro(smooth_set) if smooth else None
-    source = find_source(list(inputs))
-    finder = find_finder(boxes, detector)
-    options = MethodOptions(device.value, precision, weights, mano, seed=seed, extra=key_values(settings or []))
-    runner = create(method, options)
-    start_over = overwrite is Overwrite.always
-    wanted = Wanted(out, mesh.value if mesh else None, overlay, setting, focal_length, batch_size, start_over)
     try:
-        with progress(f"{runner.card.title}: {'frames' if source.rate else 'pictures'}", source.total) as advance:
-            result = predict_hands(source, runner, finder, wanted, advance)
+        result = run(
+            list(inputs),
+            method,
+            boxes=boxes,
+            detector=detector,
+            device=device.value,
+            precision=precision,
+            weights=weights,
+            mano=mano,
+            seed=seed,
+            settings=key_values(settings or []),
+            out=out,
+            mesh=mesh.value if mesh else None,
+            overlay=overlay,
+            smooth=_one_euro(smooth_set) if smooth else False,
+            focal_length=focal_length,
+            batch_size=batch_size,
+            overwrite=overwrite.value,
+        )
     except KeyboardInterrupt:
-        remark(f"hint: interrupted; what is done lies in {out}, the same command goes on from there")
-        raise
-    if runner.card.note:
-        remark(f"note: {runner.card.note}", style="yellow")
-    _report(result, out, as_json)
-    raise typer.Exit(1 if result.failures or not len(result.predictions) else 0)
+        remark(f"hint: interrupted; the same command resumes from what is saved in {out}")
+        sys.stdout.flush()
+        os._exit(130)  # a regular exit would take seconds to unload torch
+    _remarks(result)
+    if as_json:
+        typer.echo(json.dumps(_summary(result, out), indent=2))
+    else:
+        for line in _lines(result, out):
+            typer.echo(line)
+    raise typer.Exit(1 if result.failures or not len(result) else 0)
 
 
 def _one_euro(text: str) -> OneEuro:
@@ -103,32 +119,66 @@ def _one_euro(text: str) -> OneEuro:
     except ValueError:
         min_cutoff = speed = 0.0
     if not 0 < min_cutoff < float("inf") or not 0 <= speed < float("inf"):
-        raise InputError(f"--smooth-set {text}: write two numbers above 0 with a comma between them, such as 1.5,1.5")
+        raise InputError(f"--smooth-set {text}: write two numbers separated by a comma, such as 1.5,1.5")
     return OneEuro(min_cutoff, speed)
 
 
-def _report(result: Predicted, out: Path, as_json: bool) -> None:
-    import numpy as np
-
+def _remarks(result: PredictResult) -> None:
+    if result.card.note:
+        remark(f"note: {result.card.note}", style="yellow")
     for name, reason in sorted(result.failures.items()):
         remark(reason if name in reason else f"{name}: {reason}", style="yellow")
-    empty = [look.picture.name for look in result.looks if not look.hands]
-    found = int(np.isfinite(result.predictions.keypoints_2d).all((1, 2)).sum())
-    summary = {
-        "pictures": len(result.looks),
-        "without_hands": empty,
-        "hands": len(result.predictions),
-        "predicted": found,
+    empty = _without_hands(result)
+    if empty:
+        remark(f"no hand was found in {len(empty)} of {_pictures(result)}: {some_ids(empty)}")
+    if result.reused:
+        remark(f"{_count(result.reused, 'hand')} reused from an earlier run with the same settings")
+
+
+def _lines(result: PredictResult, out: Path) -> Iterator[str]:
+    """Yield what this run did, which files hold it, and what to open."""
+    yield f"{_count(len(result), 'hand')} in {_pictures(result)}, {_predicted(result)} predicted"
+    if result.stored > len(result):
+        yield f"{out} now holds {result.stored} hands, including those of earlier runs"
+    for folder in dict.fromkeys(file.parent for file in result.files):
+        files = [file for file in result.files if file.parent == folder]
+        few = folder == out or len(files) == 1
+        yield from (f"  {file}" for file in files) if few else [f"  {folder} ({len(files)} files)"]
+    drawn = [file for file in result.files if file.suffix in (".jpg", ".mp4")]
+    if drawn:
+        yield f"open {drawn[0]}"
+    elif len(result):
+        yield "add --overlay to see the hands drawn on their pictures"
+
+
+def _summary(result: PredictResult, out: Path) -> dict[str, Any]:
+    return {
+        "pictures": len(result.frames),
+        "without_hands": _without_hands(result),
+        "hands": len(result),
+        "predicted": _predicted(result),
         "reused": result.reused,
+        "stored": result.stored,
         "failures": result.failures,
         "out": str(out),
+        "files": list(map(str, result.files)),
     }
-    if as_json:
-        typer.echo(json.dumps(summary, indent=2))
-        return
-    if empty:
-        remark(f"no hand was found in {len(empty)} of {len(result.looks)} pictures: {some_ids(empty)}")
-    if result.reused:
-        remark(f"{result.reused} hands reused from an earlier run of the same settings")
-    typer.echo(f"{len(result.predictions)} hands in {len(result.looks)} pictures, {found} predicted")
-    typer.echo(out)
+
+
+def _without_hands(result: PredictResult) -> list[str]:
+    return [frame.picture.name for frame in result.frames if not frame.hands]
+
+
+def _predicted(result: PredictResult) -> int:
+    import numpy as np
+
+    return int(np.isfinite(result.keypoints_2d).all((1, 2)).sum())
+
+
+def _pictures(result: PredictResult) -> str:
+    is_video = any(frame.picture.frame is not None for frame in result.frames)
+    return _count(len(result.frames), "frame" if is_video else "picture")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

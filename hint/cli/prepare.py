@@ -10,23 +10,26 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hint.cli.console import remark, show_rows
+from hint.cli.interrupt import resumable
 from hint.cli.options import Json, Overwrite
 
 if TYPE_CHECKING:
     from annotation.prepare.ego4d import Cut
-    from annotation.prepare.verify import Report
+    from annotation.prepare.verify import ReleaseReport
 
-app = typer.Typer(help="Prepare the released dataset: check it, cut its Ego4D frames.", no_args_is_help=True)
+app = typer.Typer(help="Prepare the released dataset: verify it, cut its Ego4D frames.", no_args_is_help=True)
 
 
 @app.command("verify")
 def verify(
-    root: Annotated[Path, typer.Argument(help="The unpacked HInt_annotation_partial or HInt_annotation.")],
+    root: Annotated[Path, typer.Argument(help="The unpacked HInt_annotation_partial or HInt_annotation folder.")],
     only: Annotated[
         list[str] | None,
-        typer.Option(help="Check this folder only, if you took a part: TEST_newdays_img; repeat for several."),
+        typer.Option(help="Check this folder only, such as TEST_newdays_img; repeat for several."),
     ] = None,
-    checksums: Annotated[Path | None, typer.Option(help="Also compare every file with this list of sha256sum.")] = None,
+    checksums: Annotated[
+        Path | None, typer.Option(help="Also compare every file with this list from sha256sum.")
+    ] = None,
     write: Annotated[
         Path | None, typer.Option("--write-checksums", help="Also write such a list, for sha256sum -c in ROOT.")
     ] = None,
@@ -35,9 +38,9 @@ def verify(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Check a released HInt folder, complete or before its Ego4D frames were cut; nothing in it is changed.
+    """Check a released HInt folder, with or without its Ego4D pictures; nothing in it is changed.
 
-    Without --only all eleven folders are expected. Exit code 1 if there is a problem, 0 if there are warnings at most.
+    Without --only, all eleven folders are expected. Exit code 1 for problems, 0 for warnings only.
     """
     from annotation.prepare.verify import Extras
     from annotation.prepare.verify import verify as check
@@ -50,7 +53,7 @@ def verify(
     raise typer.Exit(1 if report.total("problem") else 0)
 
 
-def _show(report: Report) -> None:
+def _show(report: ReleaseReport) -> None:
     from annotation.prepare.findings import KINDS, printable
 
     headings = ("folder", "json", "jpg", "released", "problems", "warnings")
@@ -59,7 +62,7 @@ def _show(report: Report) -> None:
         shown = finding.shown()
         ids = ", ".join(shown[:5]) + (", ..." if len(shown) > 5 else "")
         typer.secho(finding.level, fg="red" if finding.level == "problem" else "yellow", bold=True, nl=False)
-        typer.echo(f": {KINDS[finding.kind].says} ({len(finding.ids)}): {ids}")
+        typer.echo(f": {KINDS[finding.kind].description} ({len(finding.ids)}): {ids}")
         typer.echo(f"         {printable(report.advice(finding))}")
     if report.zip_md5:
         typer.echo(f"MD5 of the official zip: {report.zip_md5}")
@@ -71,36 +74,36 @@ def _show(report: Report) -> None:
 @app.command("ego4d")
 def ego4d(
     clips: Annotated[Path, typer.Option(help="Folder of Ego4D's canonical clips, <clip>.mp4.")],
-    root: Annotated[Path, typer.Option("--hint", help="HInt root the pictures go into.")],
+    root: Annotated[Path, typer.Option("--hint", help="HInt root to put the pictures into.")],
     frames: Annotated[
-        Path | None, typer.Option(help="Official ego4d_frame_names.json; by default the labels say what is needed.")
+        Path | None, typer.Option(help="Official ego4d_frame_names.json; default: the pictures that the labels need.")
     ] = None,
     missing: Annotated[
-        Path | None, typer.Option(help="File to list clips in that are not there, for ego4d --video_uid_file.")
+        Path | None, typer.Option(help="File for the list of missing clips, for ego4d --video_uid_file.")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(help="ffmpeg processes at the same time; by default one per core.", min=1)
+        int | None, typer.Option(help="Parallel ffmpeg processes; default: one per core.", min=1)
     ] = None,
     overwrite: Annotated[
-        Overwrite, typer.Option(help="missing: cut what is not there; never: refuse if any is; always: cut all anew.")
+        Overwrite,
+        typer.Option(help="missing: cut missing pictures; never: refuse if any exists; always: cut all again."),
     ] = Overwrite.missing,
     as_json: Json = False,
 ) -> None:
-    """Cut the Ego4D pictures of the released dataset out of the clips, byte for byte as the official way does.
+    """Cut the Ego4D pictures of the released dataset out of the clips, byte for byte like the official script.
 
-    Needs ffmpeg on PATH. Only the frames that are needed are decoded; a second run goes on where the first ended.
+    Needs ffmpeg on PATH. Only the needed frames are decoded; a second run continues where the first stopped.
     """
     from annotation.prepare.ego4d import cut_frames, frame_names
     from hint.files import write_bytes
     from hint.progress import progress
 
     names = frame_names(root, frames)
-    try:
-        with progress("cutting pictures", sum(map(len, names.values()))) as advance:
-            cut = cut_frames(names, clips, root, overwrite=overwrite.value, workers=workers, on_done=advance)
-    except KeyboardInterrupt:
-        remark("hint: interrupted; the pictures done are kept, the same command goes on from there")
-        raise
+    with (
+        resumable(root),
+        progress("cutting pictures", sum(map(len, names.values()))) as advance,
+    ):
+        cut = cut_frames(names, clips, root, overwrite=overwrite.value, workers=workers, on_done=advance)
     if missing is not None:
         write_bytes(missing, "".join(f"{clip}\n" for clip in sorted(cut.missing)).encode())
     if as_json:
@@ -115,12 +118,13 @@ def _report_cut(cut: Cut, missing: Path | None) -> None:
         remark(f"{clip}: {reason}", style="yellow")
     for clip, n in sorted(cut.missing.items()):
         typer.echo(f"missing {clip}.mp4 ({n} pictures)")
-    typer.echo(f"{cut.written} pictures cut, {cut.present} were there")
+    typer.echo(f"{cut.written} pictures cut, {cut.present} already existed")
     if cut.missing:
+        listing = "" if missing else " (--missing FILE writes FILE)"
         remark(
-            f"hint: {len(cut.missing)} clips are not there, {sum(cut.missing.values())} pictures are missing: "
+            f"hint: {len(cut.missing)} clips ({sum(cut.missing.values())} pictures) are missing; download them, then "
+            f"run the same command again{listing}:\n"
             f"ego4d --output_directory DIR --version v1 --datasets clips --video_uid_file {missing or 'FILE'}"
-            f"{'' if missing else ' (--missing FILE writes it)'}, then the same command again"
         )
     if cut.failed:
-        remark(f"hint: {len(cut.failed)} clips could not be cut whole: download them again, then the same command")
+        remark(f"hint: {len(cut.failed)} clips are broken or too short; download them again, then rerun this command")

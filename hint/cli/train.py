@@ -5,48 +5,52 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hint.cli.console import remark, show_rows
 from hint.cli.options import Device, Seed, key_values
-from hint.errors import InputError, MissingRequirementError
+from hint.errors import InputError
 
 if TYPE_CHECKING:
+    from hint.training.plan import SourceStatus
     from hint.training.preset import Preset
-    from hint.training.request import Request
 
 
 def train(
     preset: Annotated[str, typer.Argument(help="A preset of --list, or a .toml.")] = "",
-    data: Annotated[Path, typer.Option(help="Folder the sources of the preset lie below.")] = Path(
-        "hamer_training_data"
-    ),
-    out: Annotated[Path | None, typer.Option(help="Folder results go to; by default runs/PRESET.")] = None,
+    data: Annotated[Path, typer.Option(help="Folder that holds the training data.")] = Path("hamer_training_data"),
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for checkpoints, curves and weights; by default runs/PRESET.")
+    ] = None,
     seed: Seed = 0,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps.", min=1)] = None,
     batch_size: Annotated[int | None, typer.Option(help="Hands per step, over all processes.", min=1)] = None,
     device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
     precision: Annotated[str | None, typer.Option(help="fp32, bf16 or fp16 (needs a GPU).")] = None,
     changes: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a setting: key=value; repeat for several.")
+        list[str] | None, typer.Option("--set", help="Change a setting: key=value; may be repeated.")
     ] = None,
-    workers: Annotated[int, typer.Option(help="Processes that prepare batches, for each that trains.", min=0)] = 2,
-    processes: Annotated[int, typer.Option(help="Processes that train together, one per GPU.", min=1)] = 1,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with what is in --out.")] = False,
+    workers: Annotated[int, typer.Option(help="Data-loading processes per training process.", min=0)] = 2,
+    processes: Annotated[int, typer.Option(help="Training processes, one per GPU.", min=1)] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the training in --out.")] = False,
     backbone_weights: Annotated[
         Path | None, typer.Option(help="Start the backbone from these weights, such as vitpose_backbone.pth.")
     ] = None,
     weights: Annotated[Path | None, typer.Option(help="Start from the weights of a whole HaMeR.")] = None,
-    mean_params: Annotated[Path | None, typer.Option(help="Start from the means of mano_mean_params.npz.")] = None,
-    mano: Annotated[str | None, typer.Option(help="MANO file to fit, or procedural.")] = None,
-    save_every: Annotated[int, typer.Option(help="Steps between two checkpoints.", min=1)] = 1000,
-    keep: Annotated[int, typer.Option(help="Checkpoints that stay.", min=1)] = 2,
+    mean_params: Annotated[Path | None, typer.Option(help="Start from the means in mano_mean_params.npz.")] = None,
+    mano: Annotated[str | None, typer.Option(help="MANO file, or procedural.")] = None,
+    save_every: Annotated[int, typer.Option(help="Steps between checkpoints.", min=1)] = 1000,
+    keep: Annotated[int, typer.Option(help="Number of checkpoints to keep.", min=1)] = 2,
     list_them: Annotated[bool, typer.Option("--list", help="List the presets.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what would be done, and how long it takes.")
+        bool, typer.Option("--dry-run", help="Only print what would be done, what is missing, and the time it takes.")
     ] = False,
+    measure: Annotated[
+        bool | None,
+        typer.Option(help="With --dry-run: time some training steps; by default only if no data is missing."),
+    ] = None,
 ) -> None:
     """Train HaMeR, or a smaller relative of it."""
     if list_them:
@@ -54,78 +58,47 @@ def train(
         return
     if not preset:
         raise InputError("which preset? hint train --list shows them")
-    _require()
-    from hint.training.preset import load_preset
-    from hint.training.request import Request, Start
-
-    given = {"steps": steps, "batch_size": batch_size, "precision": precision}
-    own = [(key, value) for key, value in given.items() if value is not None]
-    chosen = load_preset(preset, [*key_values(changes or []).items(), *own])
-    request = Request(
-        preset=chosen,
-        data=data,
-        out=out or Path("runs") / chosen.id,
-        seed=seed,
-        resume=resume,
-        start=Start(weights, backbone_weights, mean_params),
-        mano=mano,
-        device=device.value,
-        processes=processes,
-        workers=workers,
-        save_every=save_every,
-        keep=keep,
-    )
+    options: dict[str, Any] = {
+        "data": data,
+        "out": out,
+        "steps": steps,
+        "batch_size": batch_size,
+        "device": device.value,
+        "precision": precision,
+        "settings": key_values(changes or []),
+        "processes": processes,
+    }
     if dry_run:
-        _plan(request)
-    else:
-        _train(request)
-
-
-def _train(request: Request) -> None:
-    if request.processes > 1:
-        _train_together(request)
+        _plan(preset, measure=measure, **options)
         return
-    from hint.training.run import train as run
+    options |= {"seed": seed, "workers": workers, "resume": resume, "save_every": save_every, "keep": keep}
+    options |= {"weights": weights, "backbone_weights": backbone_weights, "mean_params": mean_params, "mano": mano}
+    _train(preset, **options)
+
+
+def _train(preset: str, **options: Any) -> None:
+    from hint.training.train import train as run
 
     try:
-        outcome = run(request)
+        result = run(preset, **options)
     except KeyboardInterrupt:
-        _say_how_to_go_on(request)
+        _say_how_to_continue(preset, options["out"])
         raise
-    if outcome.hands:
-        remark(f"{outcome.hands / outcome.seconds:.1f} hands/s over {outcome.seconds:.0f} s")
-    typer.echo(f"weights   {outcome.weights}")
+    if result.hands:
+        remark(f"{result.hands / result.seconds:.1f} hands/s over {result.seconds:.0f} s")
+    typer.echo(f"weights   {result.weights}")
 
 
-def _train_together(request: Request) -> None:
-    from hint.training.launch import launch
-
-    code = launch(request)
-    if code == 130:
-        _say_how_to_go_on(request)
-        raise KeyboardInterrupt
-    if code:
-        raise typer.Exit(code)
-
-
-def _say_how_to_go_on(request: Request) -> None:
+def _say_how_to_continue(preset: str, out: Path | None) -> None:
     from hint.training.checkpoints import saved_steps
+    from hint.training.preset import load_preset
 
-    kept = saved_steps(request.out / "checkpoints")[-1:]
+    kept = saved_steps((out or Path("runs") / load_preset(preset).id) / "checkpoints")[-1:]
     if not kept:
         remark("hint: stopped before the first checkpoint")
         return
     arguments = [argument for argument in sys.argv[1:] if argument != "--resume"]
-    remark(f"hint: stopped after {kept[0]} steps; go on with: {shlex.join(['hint', *arguments, '--resume'])}")
-
-
-def _require() -> None:
-    from hint.methods.requirements import missing_packages
-
-    if lacking := missing_packages(
-        ("torch", "timm", "smplx", "safetensors", "scipy", "cv2", "accelerate", "tensorboard"), "train"
-    ):
-        raise MissingRequirementError(f"training {lacking}")
+    remark(f"hint: stopped after {kept[0]} steps; continue with: {shlex.join(['hint', *arguments, '--resume'])}")
 
 
 def _list() -> None:
@@ -151,11 +124,21 @@ def _row(preset: Preset) -> list[str]:
     ]
 
 
-def _plan(request: Request) -> None:
-    from hint.training.plan import summary, survey
+def _plan(preset: str, **options: Any) -> None:
+    from hint.training.train import plan_training
 
-    preset = request.preset
-    rows = [found.row() for found in survey(preset, request.data)]
-    show_rows(["source", "share", "tars", "hands", "expected", "place"], rows, title=f"{preset.id} · {preset.title}")
-    for heading, text in summary(request):
+    plan = plan_training(preset, **options)
+    title = f"{plan.preset.id} · {plan.preset.title}"
+    headings = ["source", "share", "tars", "hands", "expected", "place"]
+    show_rows(headings, [_source_row(source) for source in plan.sources], title=title)
+    for heading, text in plan.facts.items():
         typer.echo(f"{heading:<11}{text}")
+    if plan.missing:
+        remark(f"hint: {plan.missing}")
+
+
+def _source_row(source: SourceStatus) -> list[str]:
+    whole = f" of {source.expected:,}" if source.expected else ""
+    hands = "not counted yet" if source.hands is None else f"{source.hands:,}"
+    expected = f"{source.expected_hands:,}" if source.expected_hands else "-"
+    return [source.name, f"{source.share:.3f}", f"{source.found:,}{whole}", hands, expected, source.place]

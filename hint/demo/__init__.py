@@ -1,7 +1,7 @@
-"""Rendered hands with exact labels: a demonstration set without anyone's licence on it, and training pictures.
+"""Rendered hands with exact labels: a demo set without licence restrictions, and training pictures.
 
-Everything follows from seeds: hands are posed with the procedural MANO model, put into made-up scenes, cast with rays
-and labelled from their own geometry.
+Everything follows from seeds: hands are posed with the procedural MANO model, placed in random scenes, ray-traced, and
+labelled from their geometry.
 """
 
 from hint.demo.dataset import clip_scenes, render_demo_set

@@ -1,4 +1,4 @@
-"""What is behind everything: flat pictures out of colour runs, soft shapes and noise."""
+"""Backdrops: flat pictures of colour gradients, soft shapes and noise."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def backdrop(kind: str, rng: np.random.Generator, width: int, height: int) -> Ar
 
     Args:
         kind: One of ``KINDS``.
-        rng: Source of its shapes and colours.
+        rng: Random shapes and colours.
         width: px.
         height: px.
     """

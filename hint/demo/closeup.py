@@ -1,4 +1,4 @@
-"""Small pictures of one hand, many a second: what training looks at, cut out of a scene before it is rendered."""
+"""Small pictures of one hand for training: only the part of a scene around the hand is rendered, which is fast."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from hint.demo.shade import DRAFT
 #: Side of the picture, px.
 SIZE = 160
 
-#: Side of the picture over the longest side of the hand's box: room for the crop of factor 2 to move and turn.
+#: Side of the picture over the longest side of the hand's box, so that a crop of factor 2 can move and rotate.
 FACTOR = 2.4
 
 
 def close_up(scene: Scene, size: int = SIZE, factor: float = FACTOR) -> Rendered:
     """Render the part of a scene's picture around the target hand.
 
-    A smaller picture is the same world through another pinhole, so labels stay exact. What lies beyond the scene's own
-    picture stays black, as in a crop that leaves it.
+    The same world is seen through another pinhole camera, so labels stay exact. What lies outside the scene's own
+    picture is black, as in a crop beyond the border.
 
     Args:
-        scene: What :func:`hint.demo.scene.sample_scene` drew.
+        scene: A scene of :func:`hint.demo.scene.sample_scene`.
         size: Side of the picture, px.
         factor: Its side over the longest side of the hand's box.
 
     Returns:
-        The picture with labels in its own px; ``existence`` is that in the scene's whole picture.
+        The picture, with labels in its pixels; ``existence`` refers to the scene's whole picture.
     """
     stage = build(scene, COARSE)
     world, target = World(stage.meshes), stage.hands[0]
@@ -61,7 +61,7 @@ def close_up(scene: Scene, size: int = SIZE, factor: float = FACTOR) -> Rendered
 
 
 def _window(camera: Camera, box: Array, size: int, factor: float) -> tuple[Camera, float]:
-    """Return the camera that sees the square around a box, and how much larger its pixels show things."""
+    """Return the camera that sees the square around a box, and its magnification."""
     side = factor * float((box[2:] - box[:2]).max())
     scale = size / side
     corner = (box[:2] + box[2:]) / 2 - side / 2
@@ -70,7 +70,7 @@ def _window(camera: Camera, box: Array, size: int, factor: float) -> tuple[Camer
 
 
 def _corner(camera: Camera, window: Camera, scale: float) -> Array:
-    """Return where the window's px (0,0) lies in the camera's picture."""
+    """Return the position of the window's pixel (0,0) in the camera's picture."""
     corner: Array = np.array(camera.centre) - np.array(window.centre) / scale
     return corner
 
@@ -82,7 +82,7 @@ def _scaled(sensor: Sensor, scale: float) -> Sensor:
 
 
 def _part(camera: Camera, window: Camera, corner: Array, scale: float) -> tuple[int, int, int, int]:
-    """Return left, top, width and height, window px, of what also lies in the camera's picture."""
+    """Return left, top, width and height, window px, of the part inside the camera's picture."""
     low = np.maximum(np.ceil(-corner * scale), 0).astype(int)
     end = np.floor((np.array([camera.width, camera.height]) - 1 - corner) * scale).astype(int) + 1
     high = np.minimum(end, (window.width, window.height))

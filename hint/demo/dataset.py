@@ -1,15 +1,11 @@
-"""A folder of rendered hands in HInt's format, made by several processes and the same for any number of them."""
+"""A folder of rendered hands in HInt's format, with the same bytes from any number of processes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
-from multiprocessing import get_context
-from os import cpu_count
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from signal import SIG_IGN, SIGINT, signal
-from threading import current_thread, main_thread
 
 import cv2
 import numpy as np
@@ -21,6 +17,7 @@ from hint.errors import InputError, some_ids
 from hint.files.pairs import write_pairs
 from hint.images import write_image
 from hint.types import HandLabels
+from hint.workers import in_processes
 
 FOLDER = "TEST_demo_img"
 
@@ -29,7 +26,7 @@ _STRIDE = 15
 
 
 def clip_scenes(seed: int, clip: int) -> Iterator[Scene]:
-    """Yield the one to three moments of a clip.
+    """Yield the one to three frames of a clip.
 
     Args:
         seed: Seed of the whole set.
@@ -45,95 +42,99 @@ def clip_scenes(seed: int, clip: int) -> Iterator[Scene]:
 
 
 def clip_length(seed: int, clip: int) -> int:
-    """Return how many pictures a clip has."""
+    """Return the number of pictures of a clip."""
     return int(np.random.default_rng([seed, clip, 1]).choice([1, 2, 3], p=[0.5, 0.3, 0.2]))
 
 
 def render_demo_set(
     out: Path, n: int = 120, seed: int = 0, workers: int | None = None, on_done: Callable[[int], None] | None = None
 ) -> None:
-    """Render n hands as jpg+json pairs into ``out/TEST_demo_img``.
+    """Render n hands as jpg+json pairs into ``out/TEST_demo_img``, except those that are already there.
 
     Args:
-        out: Folder to write into; files of the same names are replaced.
+        out: Folder to write into.
         n: How many pictures, one labelled hand in each.
-        seed: Seed of everything; the same seed writes the same bytes.
+        seed: Seed of everything; the same seed writes the same bytes, in one go or in several.
         workers: Processes, by default one per core.
-        on_done: Called with the number of pictures that were just finished.
+        on_done: Called with the number of pictures that were just finished, or found finished.
 
     Raises:
         InputError: If n is not positive, or the folder holds labels of another set.
     """
     if n < 1:
-        raise InputError(f"cannot render {n} pictures; ask for one at least")
-    jobs = _split(n, seed)
-    _refuse_other_sets(out / FOLDER, {_clip_id(seed, clip) for clip, _ in jobs})
-    processes = min(workers or cpu_count() or 1, len(jobs))
-    pool = ProcessPoolExecutor(processes, get_context("spawn"), prepare_worker)
-    try:
-        with ignore_sigint():
-            futures = [pool.submit(_render_clip, out / FOLDER, seed, clip, frames) for clip, frames in jobs]
-        for future in as_completed(futures):
-            done = future.result()
-            if on_done is not None:
-                on_done(done)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        raise InputError(f"cannot render {n} pictures; ask for at least one")
+    folder, report = out / FOLDER, on_done or (lambda _: None)
+    clips = [_Clip(folder, seed, clip, frames) for clip, frames in enumerate(_clip_lengths(n, seed))]
+    _refuse_other_sets(folder, clips)
+    left = {clip: missing for clip in clips if (missing := len(clip.missing()))}
+    report(n - sum(left.values()))
+    with closing(in_processes(_render_clip, left, workers)) as results:
+        for clip, _ in results:
+            report(left[clip])
 
 
-def _refuse_other_sets(folder: Path, clips: set[str]) -> None:
-    """Raise if a folder holds labels that would be taken for part of this set."""
-    strangers = sorted(p.stem for p in folder.glob("*.json") if p.stem.partition("_frame")[0] not in clips)
+def _clip_lengths(n: int, seed: int) -> Iterator[int]:
+    """Yield the number of pictures of each clip until there are n."""
+    clip = 0
+    while n > 0:
+        frames = min(n, clip_length(seed, clip))
+        yield frames
+        n, clip = n - frames, clip + 1
+
+
+@dataclass(frozen=True)
+class _Clip:
+    """The first frames of a clip, as files."""
+
+    folder: Path
+    seed: int
+    number: int
+    frames: int
+
+    @property
+    def id(self) -> str:
+        return f"DM_{self.seed:04d}_{self.number:04d}"
+
+    def stem(self, frame: int) -> str:
+        return f"{self.id}_frame{1 + _STRIDE * frame:06d}"
+
+    def missing(self) -> list[int]:
+        """Return the frames whose label or picture is missing."""
+        return [k for k in range(self.frames) if not any(self._is_whole(f"{self.stem(k)}_{side}") for side in "lr")]
+
+    def _is_whole(self, hand_id: str) -> bool:
+        return all((self.folder / f"{hand_id}.{suffix}").is_file() for suffix in ("jpg", "json"))
+
+
+def _refuse_other_sets(folder: Path, clips: list[_Clip]) -> None:
+    """Raise if a folder holds labels that are not part of this set."""
+    expected = {clip.stem(frame) for clip in clips for frame in range(clip.frames)}
+    strangers = sorted(p.stem for p in folder.glob("*.json") if p.stem.rpartition("_")[0] not in expected)
     if strangers:
         raise InputError(f"{folder} holds labels of another set: {some_ids(strangers)}; choose another --out")
 
 
-def _clip_id(seed: int, clip: int) -> str:
-    return f"DM_{seed:04d}_{clip:04d}"
-
-
-@contextmanager
-def ignore_sigint() -> Iterator[None]:
-    """Let processes that start now ignore Ctrl-C from their first moment, and finish their clip; this one hears it."""
-    if current_thread() is not main_thread():  # only the main thread may change how signals are handled
-        yield
-        return
-    earlier = signal(SIGINT, SIG_IGN)
-    try:
-        yield
-    finally:
-        signal(SIGINT, earlier)
-
-
-def _split(n: int, seed: int) -> list[tuple[int, int]]:
-    """Return clips and their numbers of frames that make n pictures."""
-    jobs: list[tuple[int, int]] = []
-    while n > 0:
-        frames = min(n, clip_length(seed, len(jobs)))
-        jobs.append((len(jobs), frames))
-        n -= frames
-    return jobs
-
-
-def prepare_worker() -> None:
-    """Keep a worker to one core, so that results do not depend on how many there are."""
+def use_one_core() -> None:
+    """Limit this process to one core, so that results do not depend on the number of cores."""
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
 
 
-def _render_clip(folder: Path, seed: int, clip: int, frames: int) -> int:
-    for k, (_, scene) in enumerate(zip(range(frames), clip_scenes(seed, clip), strict=False)):
-        _write(folder, _clip_id(seed, clip), 1 + _STRIDE * k, render(scene), scene.sensor.quality)
-    return frames
+def _render_clip(clip: _Clip) -> None:
+    use_one_core()
+    missing = clip.missing()
+    for k, scene in zip(range(clip.frames), clip_scenes(clip.seed, clip.number), strict=False):
+        if k in missing:
+            _write(clip, k, render(scene), scene.sensor.quality)
 
 
-def _write(folder: Path, clip_id: str, frame: int, rendered: Rendered, quality: int) -> None:
-    hand_id = f"{clip_id}_frame{frame:06d}_{'r' if rendered.is_right else 'l'}"
-    path = folder / f"{hand_id}.jpg"
+def _write(clip: _Clip, frame: int, rendered: Rendered, quality: int) -> None:
+    hand_id = f"{clip.stem(frame)}_{'r' if rendered.is_right else 'l'}"
+    path = clip.folder / f"{hand_id}.jpg"
     write_image(path, rendered.image, quality)
     label = HandLabels(
         hand_id=np.array([hand_id]),
-        clip_id=np.array([clip_id]),
+        clip_id=np.array([clip.id]),
         subset=np.array(["demo"]),
         box_xyxy=rendered.box_xyxy[None],
         is_right=np.array([rendered.is_right]),
@@ -142,4 +143,4 @@ def _write(folder: Path, clip_id: str, frame: int, rendered: Rendered, quality: 
         occlusion=rendered.occlusion[None],
         image=np.array([str(path)]),
     )
-    write_pairs(folder, label)
+    write_pairs(clip.folder, label)

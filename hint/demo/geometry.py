@@ -1,4 +1,4 @@
-"""Triangle meshes, the rays cast at them, and smooth surfaces out of coarse ones."""
+"""Triangle meshes, ray casting, and subdivision surfaces."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Mesh:
     Attributes:
         vertices: (V,3) metres, camera axes.
         faces: (F,3) triangles, counter-clockwise seen from outside.
-        coords: (V,3) where a vertex lies on the thing's own pattern.
+        coords: (V,3) position of a vertex in the surface's own pattern.
         coord_normals: (V,3) outward direction in the same frame.
     """
 
@@ -36,7 +36,7 @@ class Mesh:
     coord_normals: Array
 
     def mirrored(self) -> Mesh:
-        """Return the mesh with x negated; its pattern stays on it."""
+        """Return the mesh with x negated, with the same pattern."""
         return Mesh(self.vertices * (-1.0, 1.0, 1.0), self.faces[:, ::-1], self.coords, self.coord_normals)
 
 
@@ -56,7 +56,7 @@ class Hits:
     """Where rays first met a surface.
 
     Attributes:
-        found: (P,) whether they did; the other arrays hold the rays that did, in order.
+        found: (P,) whether they did; the other arrays have one row per ray that did, in order.
         part: (H,) index of the mesh.
         face: (H,) face in the world's list.
         share: (H,3) barycentric weights of the face's corners.
@@ -85,7 +85,7 @@ class World:
         TriangleMesh(self._scene, self.vertices.astype(np.float32), self.faces.astype(np.int32))
 
     def hit(self, origins: Array, directions: Array) -> Hits:
-        """Return what (P,3) rays of unit direction meet first."""
+        """Return the first surface that (P,3) rays of unit direction meet."""
         found = self._scene.run(_single(origins), _single(directions), output=1)
         mask = found["primID"] >= 0
         face = found["primID"][mask].astype(np.int64)
@@ -114,7 +114,7 @@ def _single(values: Array) -> NDArray[np.float32]:
 class Smoother:
     """Rounds of Loop subdivision as one matrix, for every mesh of one connectivity.
 
-    The coarse vertices are moved out beforehand by what the first round would move them in, so the smooth surface
+    Coarse vertices are first moved outwards by what the first round moves them inwards, so that the smooth surface
     passes close to them.
 
     Attributes:
@@ -129,7 +129,7 @@ class Smoother:
 
     @staticmethod
     def of(faces: Index, n: int, rounds: int = 2) -> Smoother:
-        """Prepare a connectivity of n vertices; every round makes four triangles of one."""
+        """Prepare a connectivity of n vertices; each round splits every triangle into four."""
         first, fine = _loop_round(faces, n)
         matrix = first
         for _ in range(rounds - 1):

@@ -1,4 +1,4 @@
-"""Posed hands as meshes: MANO layer, forearm, sleeve, and the coordinates skin is painted in."""
+"""Posed hands as meshes: MANO layer, forearm, sleeve, and texture coordinates of the skin."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _layer() -> ManoLayer:
 
 @lru_cache(maxsize=1)
 def wrist_loop() -> Index:
-    """Return the ids of the open end's vertices in order."""
+    """Return the vertex ids of the open end at the wrist, in order."""
     faces = procedural_hand().faces
     edges = {(int(a), int(b)) for f in faces for a, b in zip(f, np.roll(f, -1), strict=True)}
     follows = {a: b for a, b in edges if (b, a) not in edges}
@@ -87,7 +87,7 @@ def wrist_loop() -> Index:
 
 @lru_cache(maxsize=2)
 def _with_arm(rounds: int) -> tuple[Smoother, Array, Array]:
-    """Return the smoother of hand and forearm, and fine rest coordinates and normals."""
+    """Return the smoother of hand and forearm, and the fine coordinates and normals at rest."""
     model, loop = procedural_hand(), wrist_loop()
     n, faces = len(loop), [model.faces]
     rings = [loop, *(len(model.v_template) + n * k + np.arange(n) for k in range(len(_ARM)))]
@@ -119,7 +119,7 @@ def _relief(rounds: int) -> Array:
 
 
 def _arm_rings(loop: Array, axes: Array, arm: Array, swell: float = 1.0) -> Array:
-    """Return (K*16,3) rings that go on from the wrist and turn towards the elbow.
+    """Return (K*16,3) rings that continue from the wrist and bend towards the elbow.
 
     Args:
         loop: (16,3) open end of the hand.
@@ -156,13 +156,13 @@ def run_layer(poses: list[HandPose]) -> tuple[Array, Array]:
     return (joints.double().numpy() + shift) * side, (vertices.double().numpy() + shift) * side
 
 
-@lru_cache(maxsize=8)  # a scene asks for the same hand when it is laid out and when it is built
+@lru_cache(maxsize=8)  # a scene needs the same hand when it is laid out and when it is built
 def pose_hand(pose: HandPose, rounds: int = FINE) -> PosedHand:
-    """Put one hand into space, with a forearm that continues it and a sleeve over that.
+    """Pose one hand with its forearm and a sleeve over that.
 
     Args:
         pose: Its parameters.
-        rounds: Of subdivision, :data:`FINE` or :data:`COARSE`.
+        rounds: Rounds of subdivision, :data:`FINE` or :data:`COARSE`.
     """
     right = replace(pose, is_right=True)
     joints, vertices = (values[0] for values in run_layer([right]))
@@ -191,7 +191,7 @@ def _sleeve_smoother(rounds: int) -> Smoother:
 
 
 def _sleeve(loop: Array, axes: Array, arm: Array, rounds: int) -> Mesh:
-    """Return a cloth tube from 3 cm beyond the open end; its near rim is folded inwards."""
+    """Return a tube of cloth that starts 3 cm beyond the open end; its near rim is folded inwards."""
     rings = _arm_rings(loop, axes, arm, 1.17).reshape(len(_ARM), -1, 3)[2:]
     inner = _arm_rings(loop, axes, arm, 1.02).reshape(len(_ARM), -1, 3)[2:4]
     smoother = _sleeve_smoother(rounds)
@@ -201,11 +201,11 @@ def _sleeve(loop: Array, axes: Array, arm: Array, rounds: int) -> Mesh:
 
 
 def spread_to_mesh(values: Array, rounds: int) -> tuple[Array, Index]:
-    """Return (W,C) values on the smooth mesh and its faces; the forearm takes the open end's values.
+    """Return (W,C) values on the smooth mesh and its faces; the forearm gets the values of the open end.
 
     Args:
         values: (778,C) per-vertex values.
-        rounds: Of subdivision.
+        rounds: Rounds of subdivision.
     """
     smoother = _with_arm(rounds)[0]
     arm = np.tile(values[wrist_loop()], (len(_ARM), 1))

@@ -1,10 +1,10 @@
-"""What is true about a rendered hand: which joints can be seen, and its box.
+"""Labels of a rendered hand: which joints are occluded, and its box.
 
 A joint is visible if, on the straight line from the camera to it, nothing lies in front of it but its own flesh:
 
-* a surface of anything else (a thing, the other hand, a sleeve, the ground) before the joint occludes it;
-* the hand's own surface before the joint occludes it if it belongs to another digit, or lies further in front of the
-  joint than the flesh is thick there: 1.6 times the joint's distance to the nearest skin plus 4 mm in the fingers,
+* any other surface (a prop, the other hand, a sleeve, the ground) in front of the joint occludes it;
+* the hand's own surface in front of the joint occludes it if it belongs to another digit, or if it is further from the
+  joint than the flesh is thick: 1.6 times the joint's distance to the nearest skin plus 4 mm in the fingers,
   33 mm for the joints in the palm (wrist, thumb base, knuckles), 11 mm for fingertips, which lie on the skin.
 
 So a finger bent behind the palm, or pointing away so that its tip hides behind its own middle part, is occluded.
@@ -33,7 +33,7 @@ _TIPS = np.array([4, 8, 12, 16, 20])
 
 @lru_cache(maxsize=2)
 def face_digits(rounds: int = FINE) -> Index:
-    """Return (G,) the digit each face of a hand's mesh belongs to, -1 for palm and forearm."""
+    """Return (G,) the digit that each face of a hand's mesh belongs to, -1 for palm and forearm."""
     weights = procedural_hand().lbs_weights
     digit = [-1] + [FINGERS.index(name[:-1]) for name in MANO_JOINT_NAMES[1:]]
     share = np.stack([weights[:, [d == f for d in digit]].sum(1) for f in range(-1, 5)], 1)
@@ -55,10 +55,10 @@ def occluded(world: World, target: int, joints: Array, vertices: Array, rounds: 
 
     Args:
         world: Everything in the scene.
-        target: Part of the world that is the hand's mesh.
+        target: Index of the hand's mesh in the world.
         joints: (21,3) metres.
         vertices: (778,3) of the hand, metres.
-        rounds: Of subdivision of its mesh.
+        rounds: Rounds of subdivision of its mesh.
     """
     reach = np.linalg.norm(joints, axis=1)
     hits = world.hit(np.zeros_like(joints), joints / reach[:, None])
@@ -69,7 +69,7 @@ def occluded(world: World, target: int, joints: Array, vertices: Array, rounds: 
     start = int(np.flatnonzero(world.part == target)[0])
     digit = face_digits(rounds)[np.where(own, hits.face - start, 0)]
     mine = np.array(FINGER_OF_JOINT)[row]
-    # The palm is everyone's near knuckle and wrist; further out a joint belongs to its own digit alone.
+    # Palm skin may cover the wrist and near knuckles; further out a joint belongs to its own digit alone.
     near_palm = (row == 0) | (row % 4 == 1) | (row == 2)
     allowed = (digit == mine) | (near_palm & (digit == -1)) | ((row == 0) & (digit == 0))
     knuckle = (row % 4 == 1) & (row > 1) & (digit >= 1) & (np.abs(digit - mine) == 1)
@@ -79,7 +79,7 @@ def occluded(world: World, target: int, joints: Array, vertices: Array, rounds: 
 
 
 def box(camera: Camera, vertices: Array, margin: Array) -> Array:
-    """Return the hand's (4,) xyxy box in px: its extent up to the wrist, leaving the picture by at most 4 %.
+    """Return the hand's (4,) xyxy box in px: its extent up to the wrist, at most 4 % outside the picture.
 
     Args:
         camera: The camera.

@@ -1,4 +1,4 @@
-"""Smooth random patterns in space, the raw material of every texture here."""
+"""Smooth random patterns in space, from which all textures are made."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Noise:
 
     Args:
         rng: Source of the lattice values.
-        channels: Independent patterns made at once.
+        channels: Number of independent patterns.
     """
 
     def __init__(self, rng: np.random.Generator, channels: int = 1) -> None:

@@ -1,4 +1,4 @@
-"""Patterns on things and tables."""
+"""Patterns of props and tables."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ PAINTS = ("plain", "stripes", "label", "checks", "marble", "wood")
 TABLES = ("wood", "tiles", "marble", "cloth", "plain", "boards")
 
 
-def paint_thing(paint: str, colours: Array, gloss: float, coords: Array, pattern: Noise) -> Finish:
-    """Paint a thing at (P,3) points of its own frame in metres."""
+def paint_prop(paint: str, colours: Array, gloss: float, coords: Array, pattern: Noise) -> Finish:
+    """Paint a prop at (P,3) points of its own frame in metres."""
     share = _SHARES[paint](coords, pattern)
     colour = colours[0] + share[:, None] * (colours[1] - colours[0])
     grain = pattern(coords * 400.0)
@@ -44,7 +44,7 @@ def _stripes(p: Array, pattern: Noise) -> Array:
 
 
 def _label(p: Array, pattern: Noise) -> Array:
-    """Return a band around the middle with lines that pass for print."""
+    """Return a band around the middle with lines that look like print."""
     band = ramp(0.026 - np.abs(p[:, 2]), 0.0, 0.001)
     rows = np.abs(((p[:, 2] / 0.006) % 1) - 0.5) < 0.22
     words = pattern(np.stack([np.arctan2(p[:, 1], p[:, 0]) * 9, np.floor(p[:, 2] / 0.006) * 3.7, 0 * p[:, 0]], 1))

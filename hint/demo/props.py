@@ -1,4 +1,4 @@
-"""Where things are: in the hand, on the table, in the way."""
+"""Place props: in the hand, on the table, between camera and hand."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import numpy as np
 from hint.demo import backdrop, paint
 from hint.demo.camera import Camera
 from hint.demo.geometry import Array
-from hint.demo.shapes import Thing
+from hint.demo.shapes import Prop
 from hint.skeleton import JOINT_NAMES
 
-#: Half height over radius of turned things, lowest and highest.
+#: Range of half height over radius of solids of revolution.
 _SLIM: dict[str, tuple[float, float]] = {
     "cylinder": (1.2, 4.0),
     "bottle": (2.6, 3.6),
@@ -30,21 +30,21 @@ def _joint(joints: Array, name: str) -> Array:
 
 
 def _across(axis: Array, hint: Array) -> Array:
-    """Return (3,3) columns of a frame whose z is the axis and whose x leans to the hint."""
+    """Return the (3,3) columns of a frame with z along the axis and x towards the hint."""
     z = axis / np.linalg.norm(axis)
     x = hint - hint @ z * z
     x /= np.linalg.norm(x)
     return np.stack([x, np.cross(z, x), z], 1)
 
 
-def _painted(rng: np.random.Generator, kind: str, size: Array, axes: Array, centre: Array) -> Thing:
+def _painted(rng: np.random.Generator, kind: str, size: Array, axes: Array, centre: Array) -> Prop:
     colours = np.stack([backdrop.colour(rng, 0.05, 0.9, 0.4), backdrop.colour(rng, 0.05, 0.9, 0.4)])
     pattern = str(rng.choice(paint.PAINTS, p=[0.45, 0.1, 0.2, 0.05, 0.1, 0.1]))
-    return Thing(kind, size, axes, centre, pattern, colours, float(rng.beta(1.2, 1.5)))
+    return Prop(kind, size, axes, centre, pattern, colours, float(rng.beta(1.2, 1.5)))
 
 
 def _room(kind: str, local: Array, ratio: float, half: float) -> float:
-    """Return the largest radius at which a thing at the origin touches none of the (P,3) points."""
+    """Return the largest radius at which a prop at the origin touches none of (P,3) points."""
     if kind == "sphere":
         return float(np.linalg.norm(local, axis=1).min())
     near = local[np.abs(local[:, 2]) < half]
@@ -54,17 +54,17 @@ def _room(kind: str, local: Array, ratio: float, half: float) -> float:
     return float((flat.max(1) if kind == "box" else np.linalg.norm(flat, axis=1)).min())
 
 
-def hold(rng: np.random.Generator, kind: str, joints: Array, vertices: Array) -> Thing | None:
-    """Fit a thing into a closed hand: as thick as the fingers leave room for, touching them.
+def hold(rng: np.random.Generator, kind: str, joints: Array, vertices: Array) -> Prop | None:
+    """Fit a prop into a closed hand, as thick as the fingers allow.
 
     Args:
-        rng: Source of its proportions and colours.
-        kind: Kind of thing.
+        rng: Random proportions and colours.
+        kind: One of :data:`hint.demo.shapes.KINDS`.
         joints: (21,3) of the hand.
         vertices: (778,3) of the hand.
 
     Returns:
-        The thing, or None if the hand leaves no room for it.
+        The prop, or None if the hand leaves no room for it.
     """
     fine = kind == "pen" or (kind in ("box", "cylinder") and rng.random() < 0.2)
     knuckles = _joint(joints, "index_mcp") - _joint(joints, "little_mcp")
@@ -101,7 +101,7 @@ def _fit(
     ratio: float,
     limits: tuple[float, float],
     half: float,
-) -> Thing | None:
+) -> Prop | None:
     local = (vertices - middle) @ axes
     reach = 0.032 if limits[1] > 0.01 else 0.012
     steps = np.linspace(-reach, reach, 15)
@@ -112,7 +112,7 @@ def _fit(
             for z in depths:
                 room = _room(kind, local - (x, y, z), ratio, half)
                 radius = min(room, limits[1])
-                # Room beyond the largest size is a gap between hand and thing.
+                # More room than the largest size leaves a gap between hand and prop.
                 value = radius - 0.5 * min(room - radius, 0.1) - 0.15 * float(np.hypot(np.hypot(x, y), z))
                 if value > score:
                     best, score = (np.array([x, y, z]), radius), value
@@ -139,8 +139,8 @@ def _free(rng: np.random.Generator, low: float, high: float) -> tuple[str, Array
     return kind, np.array([radius, wide, tall])
 
 
-def _standing(rng: np.random.Generator, foot: Array, up: Array) -> Thing:
-    """Return a random thing that stands, or as a pen lies, on a point of a plane."""
+def _standing(rng: np.random.Generator, foot: Array, up: Array) -> Prop:
+    """Return a random prop that stands (a pen lies) on a point of a plane."""
     kind, size = _free(rng, 0.02, 0.05)
     axis = np.asarray(np.cross(up, rng.normal(size=3)), dtype=np.float64) if kind == "pen" else up
     lift = size[0] if kind == "pen" else size[2]
@@ -149,23 +149,23 @@ def _standing(rng: np.random.Generator, foot: Array, up: Array) -> Thing:
 
 def on_table(
     rng: np.random.Generator, camera: Camera, centre: Array, up: Array, points: Array, n: int
-) -> tuple[Thing, ...]:
-    """Stand up to n things on a plane where the camera sees it, clear of the (P,3) points and of each other."""
-    things: list[Thing] = []
+) -> tuple[Prop, ...]:
+    """Stand up to n props on a plane where the camera sees it, clear of the (P,3) points and of each other."""
+    props: list[Prop] = []
     for _ in range(3 * n):
         ray = camera.rays(rng.uniform(0, 1, (1, 2)) * (camera.width, camera.height))[0]
         away = float(centre @ up) / float(ray @ up)
-        thing = _standing(rng, ray * away, up)
-        clear = all(np.linalg.norm(t.centre - thing.centre) > _radius(t) + _radius(thing) for t in things)
-        if 0.15 < away < 1.6 and clear and _apart(thing, points) and len(things) < n:
-            things.append(thing)
-    return tuple(things)
+        prop = _standing(rng, ray * away, up)
+        clear = all(np.linalg.norm(t.centre - prop.centre) > _radius(t) + _radius(prop) for t in props)
+        if 0.15 < away < 1.6 and clear and _apart(prop, points) and len(props) < n:
+            props.append(prop)
+    return tuple(props)
 
 
-def in_the_way(rng: np.random.Generator, joints: Array, points: Array) -> tuple[Thing, ...]:
-    """Put one thing between the camera and a random joint, clear of the (P,3) points.
+def in_the_way(rng: np.random.Generator, joints: Array, points: Array) -> tuple[Prop, ...]:
+    """Put one prop between the camera and a random joint, clear of the (P,3) points.
 
-    Mostly it is long and reaches in from the border of the picture, as what lies between a camera and a hand does.
+    Most are long and reach in from the border of the picture, as real occluders do.
     """
     for _ in range(12):
         aim = (joints[rng.integers(len(joints))] + rng.normal(size=3) * 0.015) * rng.uniform(0.55, 0.88)
@@ -178,16 +178,16 @@ def in_the_way(rng: np.random.Generator, joints: Array, points: Array) -> tuple[
             aim = aim + axis / np.linalg.norm(axis) * (half - rng.uniform(0.0, 0.03))
         else:
             kind, size = _free(rng, 0.008, 0.022)
-        thing = _painted(rng, kind, size, _across(axis, rng.normal(size=3)), aim)
-        if thing.mesh().vertices[:, 2].min() > 0.10 and _apart(thing, points):
-            return (thing,)
+        prop = _painted(rng, kind, size, _across(axis, rng.normal(size=3)), aim)
+        if prop.mesh().vertices[:, 2].min() > 0.10 and _apart(prop, points):
+            return (prop,)
     return ()
 
 
-def _radius(thing: Thing) -> float:
-    return float(np.linalg.norm(thing.size))
+def _radius(prop: Prop) -> float:
+    return float(np.linalg.norm(prop.size))
 
 
-def _apart(thing: Thing, points: Array) -> bool:
-    roomy = Thing(thing.kind, thing.size + 0.005, thing.axes, thing.centre, thing.paint, thing.colours, thing.gloss)
+def _apart(prop: Prop, points: Array) -> bool:
+    roomy = Prop(prop.kind, prop.size + 0.005, prop.axes, prop.centre, prop.paint, prop.colours, prop.gloss)
     return bool(roomy.depth_inside(points).max() < 0)

@@ -14,12 +14,12 @@ from hint.demo.camera import Camera, in_frame
 from hint.demo.geometry import Array, Index, Mask, Mesh, World
 from hint.demo.hands import FINE, HandPose, PosedHand, pose_hand
 from hint.demo.noise import Noise
-from hint.demo.paint import paint_table, paint_thing
+from hint.demo.paint import paint_prop, paint_table
 from hint.demo.scene import Ground, Scene
 from hint.demo.sensor import develop, exposure
 from hint.demo.shade import FULL, Detail, Lighting, Material, Shader
-from hint.demo.shapes import Thing, plane
-from hint.demo.skin import Finish, Look, cloth, patterns, skin
+from hint.demo.shapes import Prop, plane
+from hint.demo.skin import Appearance, Finish, cloth, patterns, skin
 from hint.types import Image
 
 #: x negated.
@@ -28,7 +28,7 @@ _FLIP = np.array([-1.0, 1.0, 1.0])
 
 @dataclass(frozen=True, eq=False)
 class Rendered:
-    """A picture and the whole truth about its hand.
+    """A picture and the ground truth of its hand.
 
     Attributes:
         image: (H,W,3) RGB.
@@ -61,11 +61,11 @@ def _mirrored(hand: PosedHand) -> PosedHand:
     )
 
 
-def _hand_material(look: Look, seed: int) -> Material:
+def _hand_material(appearance: Appearance, seed: int) -> Material:
     def paint(coords: Array, normals: Array) -> Finish:
-        if look.glove is not None:
-            return cloth(look.glove, coords, seed, scale=1400.0, wrinkles=0.08)
-        return skin(look, coords, normals, seed)
+        if appearance.glove is not None:
+            return cloth(appearance.glove, coords, seed, scale=1400.0, wrinkles=0.08)
+        return skin(appearance, coords, normals, seed)
 
     return paint
 
@@ -74,8 +74,8 @@ def _cloth_material(colour: Array, seed: int) -> Material:
     return lambda coords, normals: cloth(colour, coords, seed, scale=700.0)
 
 
-def _thing_material(thing: Thing, pattern: Noise) -> Material:
-    return lambda coords, normals: paint_thing(thing.paint, thing.colours, thing.gloss, coords, pattern)
+def _prop_material(prop: Prop, pattern: Noise) -> Material:
+    return lambda coords, normals: paint_prop(prop.paint, prop.colours, prop.gloss, coords, pattern)
 
 
 def _ground_material(ground: Ground, pattern: Noise) -> Material:
@@ -90,7 +90,7 @@ class Stage:
         camera: The camera.
         hands: Target first.
         meshes: Every surface; the target's is the first, other hands follow.
-        materials: What each mesh looks like.
+        materials: Material of each mesh.
     """
 
     camera: Camera
@@ -100,9 +100,10 @@ class Stage:
 
 
 def build(scene: Scene, rounds: int = FINE) -> Stage:
-    """Build everything a scene shows; hands after as many rounds of subdivision."""
+    """Build the meshes of a scene; ``rounds`` is the subdivision of the hands."""
     hands = [pose_hand(h, rounds) for h in scene.hands]
-    parts = [(h.mesh, _hand_material(look, scene.pattern_seed)) for h, look in zip(hands, scene.looks, strict=True)]
+    covered = zip(hands, scene.appearances, strict=True)
+    parts = [(hand.mesh, _hand_material(appearance, scene.pattern_seed)) for hand, appearance in covered]
     parts += _other_parts(scene, hands)
     meshes, materials = [mesh for mesh, _ in parts], [material for _, material in parts]
     if not scene.mirrored:
@@ -111,14 +112,14 @@ def build(scene: Scene, rounds: int = FINE) -> Stage:
 
 
 def _other_parts(scene: Scene, hands: list[PosedHand]) -> list[tuple[Mesh, Material]]:
-    """Return every mesh but the hands' own, and what it looks like."""
+    """Return every mesh but the hands' own, with its material."""
     pattern = patterns(scene.pattern_seed)
     parts = [
-        (hand.sleeve, _cloth_material(look.sleeve, scene.pattern_seed))
-        for hand, look in zip(hands, scene.looks, strict=True)
-        if look.sleeve is not None
+        (hand.sleeve, _cloth_material(appearance.sleeve, scene.pattern_seed))
+        for hand, appearance in zip(hands, scene.appearances, strict=True)
+        if appearance.sleeve is not None
     ]
-    parts += [(thing.mesh(), _thing_material(thing, pattern)) for thing in scene.things]
+    parts += [(prop.mesh(), _prop_material(prop, pattern)) for prop in scene.props]
     if scene.ground is not None:
         table = plane(scene.ground.centre, scene.ground.normal, np.array([0.3, 0.2, 1.0]))
         parts.append((table, _ground_material(scene.ground, pattern)))
@@ -175,7 +176,7 @@ def picture(scene: Scene, camera: Camera, world: World, materials: list[Material
         scene: Its lights, backdrop and sensor.
         camera: What to look through.
         world: The scene's meshes, camera axes.
-        materials: What each mesh looks like.
+        materials: Material of each mesh.
         detail: How much work to put in.
 
     Returns:

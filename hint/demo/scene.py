@@ -1,4 +1,4 @@
-"""What a picture shows: hands, things, a table or wall, light and camera. All of it is drawn here, nothing rendered."""
+"""Random scenes: hands, props, a table or wall, light and camera."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from hint.demo.camera import Camera, in_frame
 from hint.demo.geometry import Array
 from hint.demo.hands import FINE, HandPose, pose_hand, run_layer
 from hint.demo.props import hold, in_the_way, on_table
-from hint.demo.shapes import Thing
-from hint.demo.skin import TONES, Look, linear
+from hint.demo.shapes import Prop
+from hint.demo.skin import TONES, Appearance, linear
 from hint.mano.poses import GRASPS, pose_from_angles, sample_angles
 
 _HELD = {"power": ("cylinder", "bottle", "can", "cup", "mug", "box"), "wide": ("cylinder", "sphere", "box", "can")}
-#: Free hands: mostly open, as hands are between grips.
+#: Free hands are mostly open, as between grips.
 _FREE = (*GRASPS, *("relaxed",) * 6, *("platform", "wide", "pinch", "spread", "claw", "tripod", "flat") * 2)
 _FINE = {"tripod": ("pen", "pen", "cylinder"), "pinch": ("box", "pen", "cylinder")}
 
@@ -59,10 +59,10 @@ class Light:
 
 @dataclass(frozen=True)
 class Sensor:
-    """What happens to light on its way into the file.
+    """Effects of lens, sensor and file format.
 
     Attributes:
-        exposure: Brightness of the hand aimed at, 0..1.
+        exposure: Intended brightness of the hand, 0..1.
         balance: RGB gains.
         blur: Sigma in px.
         motion: (x, y) length of the motion blur in px.
@@ -82,23 +82,23 @@ class Sensor:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """Everything one picture needs.
+    """Everything that defines one picture.
 
-    It is laid out around a right hand; ``mirrored`` turns it over as a whole, so that the target is a left hand.
+    It is laid out around a right hand; ``mirrored`` mirrors it as a whole, so that the target is a left hand.
 
     Attributes:
         camera: The camera.
-        hands: Target first, then perhaps one more.
-        looks: How each hand is covered.
-        held: How many of the first things move with the target.
-        things: Solids.
+        hands: The target, then possibly one more.
+        appearances: Skin, nails, glove and sleeve of each hand.
+        held: Number of props, from the first, that move with the target.
+        props: Solids.
         ground: Table or wall, or None.
-        backdrop: Name of the picture behind everything.
+        backdrop: Kind of the backdrop.
         lights: Key light first.
         sky: (2,3) linear RGB of ambient light from above and below.
-        up: (3,) unit, where the sky is.
+        up: (3,) unit, towards the sky.
         sensor: Camera effects.
-        mirrored: Whether x is negated in the end.
+        mirrored: Whether x is negated at the end.
         margin: (4,) share of the box size added on each side of the box.
         pattern_seed: Seed of textures and backdrop, the same for every frame of a clip.
         grain_seed: Seed of sensor noise and light sampling.
@@ -106,9 +106,9 @@ class Scene:
 
     camera: Camera
     hands: tuple[HandPose, ...]
-    looks: tuple[Look, ...]
+    appearances: tuple[Appearance, ...]
     held: int
-    things: tuple[Thing, ...]
+    props: tuple[Prop, ...]
     ground: Ground | None
     backdrop: str
     lights: tuple[Light, ...]
@@ -127,7 +127,7 @@ def _unit(vector: Array) -> Array:
 
 
 def _frame(x: Array, y: Array) -> Array:
-    """Return (3,3) columns: x, y made orthogonal to it, and z."""
+    """Return the (3,3) columns x, y made orthogonal to x, and z."""
     x = _unit(x)
     y = _unit(y - y @ x * x)
     return np.stack([x, y, np.cross(x, y)], 1)
@@ -143,12 +143,12 @@ def _sample_camera(rng: np.random.Generator) -> Camera:
     return Camera(width, height, float(focal), (float(centre[0]), float(centre[1])))
 
 
-def _sample_look(rng: np.random.Generator) -> Look:
+def _sample_appearance(rng: np.random.Generator) -> Appearance:
     polish = linear(rng.uniform(0.05, 0.85, 3)) if rng.random() < 0.10 else None
     glove = backdrop.colour(rng, 0.05, 0.9, dull=0.3) if rng.random() < 0.07 else None
     sleeve = backdrop.colour(rng) if rng.random() < 0.45 else None
     tone = float(rng.uniform(0, len(TONES) - 1.001))
-    return Look(tone, float(rng.uniform(0.3, 1.0)), float(rng.uniform(0.5, 1.1)), polish, glove, sleeve)
+    return Appearance(tone, float(rng.uniform(0.3, 1.0)), float(rng.uniform(0.5, 1.1)), polish, glove, sleeve)
 
 
 def _sample_orientation(rng: np.random.Generator, egocentric: bool) -> tuple[Array, Array]:
@@ -183,7 +183,7 @@ def _hand_at(rng: np.random.Generator, names: tuple[str, ...], spread: float, is
 
 
 def _place_target(rng: np.random.Generator, hand: HandPose, camera: Camera) -> HandPose:
-    """Put the hand before the camera, its joints centred in or near the middle; at least eight stay in the frame."""
+    """Place the hand near the middle of the picture, with at least eight joints in the frame."""
     size = rng.uniform(0.34, 0.72) * min(camera.width, camera.height)
     depth = max(camera.focal * 0.17 / size, 0.26)
     spread = 0.30 if rng.random() < 0.22 else 0.11
@@ -196,7 +196,7 @@ def _place_target(rng: np.random.Generator, hand: HandPose, camera: Camera) -> H
 
 
 def _second_hand(rng: np.random.Generator, target: HandPose, ego: bool, rounds: int) -> HandPose | None:
-    """Return the other side's hand near the target, clear of it, or None if no place was found."""
+    """Return the other hand near the target without touching it, or None if no place was found."""
     points = pose_hand(target, rounds).mesh.vertices
     joints = run_layer([target])[0][0]
     for _ in range(8):
@@ -212,7 +212,7 @@ def _second_hand(rng: np.random.Generator, target: HandPose, ego: bool, rounds: 
 
 
 def _near_arm(hand: HandPose, rounds: int) -> Array:
-    """Return the points of a hand and the nearer half of its forearm, thinned out."""
+    """Return every second point of a hand and the nearer half of its forearm."""
     posed = pose_hand(hand, rounds)
     return posed.mesh.vertices[posed.mesh.coords[:, 0] < 0.25][::2]
 
@@ -272,18 +272,18 @@ def _sample_sensor(rng: np.random.Generator) -> Sensor:
     )
 
 
-def _sample_held(rng: np.random.Generator, hand: HandPose, kinds: tuple[str, ...]) -> tuple[Thing, ...]:
+def _sample_held(rng: np.random.Generator, hand: HandPose, kinds: tuple[str, ...]) -> tuple[Prop, ...]:
     joints, vertices = (values[0] for values in run_layer([hand]))
-    thing = hold(rng, str(rng.choice(kinds)), joints, vertices)
-    return () if thing is None else (thing,)
+    prop = hold(rng, str(rng.choice(kinds)), joints, vertices)
+    return () if prop is None else (prop,)
 
 
 def sample_scene(rng: np.random.Generator, rounds: int = FINE) -> Scene:
-    """Draw one scene.
+    """Draw one random scene.
 
     Args:
-        rng: Source of every random number in it.
-        rounds: Of subdivision of the hands that are kept clear of each other and of things.
+        rng: Random numbers of the scene.
+        rounds: Rounds of subdivision of the hands, which are kept apart from each other and from props.
     """
     ego, camera = bool(rng.random() < 0.6), _sample_camera(rng)
     holding = rng.random() < 0.42
@@ -291,25 +291,25 @@ def sample_scene(rng: np.random.Generator, rounds: int = FINE) -> Scene:
     grip = str(rng.choice(list(grips)))
     hand = _hand_at(rng, (grip,) if holding else _FREE, 0.5 if holding else 1.0, True, ego)
     target = _place_target(rng, hand, camera)
-    things = _sample_held(rng, target, grips[grip]) if holding else ()
-    held = len(things)
+    props = _sample_held(rng, target, grips[grip]) if holding else ()
+    held = len(props)
     second = _second_hand(rng, target, ego, rounds) if rng.random() < (0.45 if ego else 0.25) else None
     hands = (target,) if second is None else (target, second)
-    points = np.concatenate([*(_near_arm(h, rounds) for h in hands), *(t.mesh().vertices for t in things)])
+    points = np.concatenate([*(_near_arm(h, rounds) for h in hands), *(t.mesh().vertices for t in props)])
     ground, up = _sample_ground(rng, ego, points)
     if ground is not None and abs(ground.normal @ up) > 0.9:
-        things += on_table(rng, camera, ground.centre, ground.normal, points, int(rng.integers(0, 5)))
+        props += on_table(rng, camera, ground.centre, ground.normal, points, int(rng.integers(0, 5)))
     if rng.random() < 0.24:
-        things += in_the_way(rng, run_layer([target])[0][0], points)
+        props += in_the_way(rng, run_layer([target])[0][0], points)
     lights, sky = _sample_lights(rng)
-    look = _sample_look(rng)
+    appearance = _sample_appearance(rng)
     return Scene(
         camera=camera,
         hands=hands,
-        # both hands are one person's in egocentric pictures
-        looks=(look, look if ego else _sample_look(rng))[: len(hands)],
+        # in egocentric pictures both hands belong to one person
+        appearances=(appearance, appearance if ego else _sample_appearance(rng))[: len(hands)],
         held=held,
-        things=things,
+        props=props,
         ground=ground,
         backdrop=str(rng.choice(backdrop.KINDS)),
         lights=lights,
@@ -324,24 +324,24 @@ def sample_scene(rng: np.random.Generator, rounds: int = FINE) -> Scene:
 
 
 def _curled(hand: HandPose, share: float) -> HandPose:
-    """Return the hand with all its joints bent by a share of what they are bent."""
+    """Return the hand with the bend of all joints scaled."""
     bent = share * Rotation.from_matrix(hand.hand_pose).as_rotvec()
     return replace(hand, hand_pose=Rotation.from_rotvec(bent).as_matrix())
 
 
 def _turned(hand: HandPose, turn: Array, pivot: Array, shift: Array) -> HandPose:
-    """Turn a right-handed pose about a pivot, then shift it; joint 0 is the centre the layer rotates about."""
+    """Rotate a right-hand pose about a pivot, then shift it; the layer itself rotates about joint 0."""
     still = run_layer([replace(hand, is_right=True, transl=np.zeros(3))])[0][0, 0]
     wrist = turn @ (still + hand.transl - pivot) + pivot + shift
     return replace(hand, global_orient=turn @ hand.global_orient, transl=wrist - still, arm=turn @ hand.arm)
 
 
 def next_frame(scene: Scene, rng: np.random.Generator) -> Scene:
-    """Return the scene a moment later: the target moves with what it holds, nothing runs into anything.
+    """Return the scene a moment later: the target moves with what it holds, without collisions.
 
     Args:
-        scene: The moment before.
-        rng: Source of the motion.
+        scene: The frame before.
+        rng: Random motion.
     """
     target = scene.hands[0]
     pivot = run_layer([target])[0][0].mean(0)
@@ -351,20 +351,20 @@ def next_frame(scene: Scene, rng: np.random.Generator) -> Scene:
         hand = _turned(target if scene.held else _curled(target, rng.uniform(0.8, 1.2)), turn, pivot, shift)
         held = tuple(
             replace(t, axes=turn @ t.axes, centre=turn @ (t.centre - pivot) + pivot + shift)
-            for t in scene.things[: scene.held]
+            for t in scene.props[: scene.held]
         )
-        later = replace(scene, hands=(hand, *scene.hands[1:]), things=held + scene.things[scene.held :])
+        later = replace(scene, hands=(hand, *scene.hands[1:]), props=held + scene.props[scene.held :])
         if _possible(later):
             return replace(later, grain_seed=int(rng.integers(2**31)))
     return replace(scene, grain_seed=int(rng.integers(2**31)))
 
 
 def _possible(scene: Scene) -> bool:
-    """Tell whether the target is clear of the ground, of things it does not hold and of the other hand."""
+    """Tell whether the target touches neither the ground nor props it does not hold nor the other hand."""
     points = pose_hand(scene.hands[0]).mesh.vertices
-    moved = np.concatenate([points, *(t.mesh().vertices for t in scene.things[: scene.held])])
+    moved = np.concatenate([points, *(t.mesh().vertices for t in scene.props[: scene.held])])
     if scene.ground is not None and ((moved - scene.ground.centre) @ scene.ground.normal).min() < 0:
         return False
-    if any(t.depth_inside(points).max() > 0 for t in scene.things[scene.held :]):
+    if any(t.depth_inside(points).max() > 0 for t in scene.props[scene.held :]):
         return False
     return all(_clear(points, pose_hand(h).mesh.vertices) for h in scene.hands[1:])

@@ -1,4 +1,4 @@
-"""From linear light to the pixels of a photograph."""
+"""Camera effects: from linear light to the pixels of a photograph."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def exposure(light: Array, hand: Mask, aim: float) -> float:
 
 
 def develop(light: Array, sensor: Sensor, rng: np.random.Generator) -> Image:
-    """Return the (H,W,3) picture a sensor makes of exposed linear light."""
+    """Return the (H,W,3) picture that a sensor takes of exposed linear light."""
     height, width = light.shape[:2]
     x, y = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
     light = light * (1 - sensor.vignette * (x**2 + y**2) / 2)[..., None] * np.array(sensor.balance)

@@ -1,4 +1,4 @@
-"""Light on surfaces: a few distant lights with soft shadows, and light from the surroundings."""
+"""Shading: a few distant lights with soft shadows, and ambient light."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from hint.demo.geometry import LIFT, Array, Hits, Index, Mask, World
 from hint.demo.scene import Light
 from hint.demo.skin import Finish
 
-#: From (P,3) pattern points and their outward directions to what the surface looks like there.
+#: From (P,3) pattern points and their outward directions to the finish of the surface there.
 Material = Callable[[Array, Array], Finish]
 
 
 @dataclass(frozen=True)
 class Detail:
-    """How much work goes into a picture.
+    """Quality of a picture.
 
     Attributes:
         shadow_rays: Rays per sample and light for soft shadows.
-        ambient_rays: Rays per sample for light of the surroundings.
-        subpixels: Where in a pixel edges are sampled.
-        contrast: Difference of brightness between neighbours, 0..1, that makes an edge within one surface.
+        ambient_rays: Rays per sample for ambient light.
+        subpixels: Sample positions in pixels on edges.
+        contrast: Difference of brightness between neighbours, 0..1, that counts as an edge.
     """
 
     shadow_rays: int = 3
@@ -34,22 +34,22 @@ class Detail:
 
 
 FULL = Detail()
-#: For pictures that are looked at by the ten thousand.
+#: For training pictures.
 DRAFT = Detail(shadow_rays=1, ambient_rays=2, subpixels=((-0.25, -0.25), (0.25, 0.25)), contrast=0.3)
 
-#: How far away things still darken a corner, in metres.
+#: Reach of ambient occlusion, in metres.
 _AMBIENT_REACH = 0.12
 
-#: Sigma in px the light of the surroundings is smoothed with.
+#: Sigma of the smoothing of ambient light, in px.
 _AMBIENT_BLUR = 2.4
 
-#: How much further red light wraps around skin than green and blue.
+#: How far red, green and blue light wrap around skin.
 _WRAP = np.array([1.0, 0.42, 0.30])
 
 
 @dataclass(frozen=True, eq=False)
 class Lighting:
-    """Every light of a scene.
+    """All lights of a scene.
 
     Attributes:
         lights: Distant lights.
@@ -64,13 +64,13 @@ class Lighting:
 
 @dataclass(frozen=True, eq=False)
 class Shaded:
-    """What rays brought back.
+    """Results of rays.
 
     Attributes:
-        found: (P,) whether a ray met anything.
-        part: (P,) the mesh it met, -1 for none.
-        radiance: (H,3) linear RGB of those that did.
-        seen: (P,1+L) share of the surroundings, and of each light, that reaches the surface.
+        found: (P,) whether a ray hit anything.
+        part: (P,) the mesh it hit, -1 for none.
+        radiance: (H,3) linear RGB of the hits.
+        seen: (P,1+L) share of the ambient light, and of each light, that reaches the surface.
     """
 
     found: Mask
@@ -84,10 +84,10 @@ class Shader:
 
     Args:
         world: The meshes.
-        materials: What each mesh looks like.
+        materials: Material of each mesh.
         lighting: The lights.
-        rng: Source of the sampling directions.
-        detail: How many of them.
+        rng: Random sampling directions.
+        detail: Quality.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Shader:
         self._sphere = ball / np.linalg.norm(ball, axis=1, keepdims=True)
 
     def shade(self, rays: Array, shape: tuple[int, int] | None = None, seen: Array | None = None) -> Shaded:
-        """Return what (P,3) unit rays from the origin see.
+        """Shade (P,3) unit rays from the origin.
 
         Args:
             rays: Directions.
@@ -125,7 +125,7 @@ class Shader:
             points = view[row] * hits.distance[row, None] + LIFT * normals[row]
             seen[hits.found & asked] = self._arriving(points, normals[row])
             if shape is not None:
-                # Wide lamps leave wide, grainy rims of shadow.
+                # Wide lamps give wide, grainy penumbras.
                 sigmas = [_AMBIENT_BLUR, *(1.1 + 9 * light.softness for light in self._lighting.lights)]
                 seen = _smooth(seen, part, asked, shape, sigmas)
         tilted = normals + finish.bump
@@ -137,7 +137,7 @@ class Shader:
         return Shaded(hits.found, part, radiance, seen)
 
     def _arriving(self, points: Array, normals: Array) -> Array:
-        """Return (P,1+L) shares of the surroundings and of each light that reach (P,3) points."""
+        """Return the (P,1+L) shares of the ambient light and of each light that reach (P,3) points."""
         lights = [self._visible(light, points) for light in self._lighting.lights]
         return np.stack([self._openness(points, normals), *lights], 1)
 
@@ -162,7 +162,7 @@ class Shader:
         return normals
 
     def _openness(self, points: Array, normals: Array) -> Array:
-        """Return (P,) share of cosine-weighted directions that meet nothing near."""
+        """Return the (P,) share of cosine-weighted directions without a near surface."""
         share = np.zeros(len(points))
         for _ in range(self._detail.ambient_rays):
             # Not of unit length: rays along the surface reach less far, which darkens nothing by itself.
@@ -191,7 +191,7 @@ class Shader:
 
 
 def _lit(light: Light, seen: Array, normals: Array, view: Array, finish: Finish) -> Array:
-    """Return (P,3) light of one lamp sent to the camera."""
+    """Return the (P,3) light of one lamp reflected to the camera."""
     cosine = normals @ light.direction
     wrap = finish.soft[:, None] * _WRAP
     diffuse = np.clip((cosine[:, None] + wrap) / (1 + wrap), 0, None) / (1 + wrap)

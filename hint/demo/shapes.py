@@ -1,4 +1,4 @@
-"""Things to hold, to stand on a table and to be in the way: boxes, cylinders, spheres, bottles, cups, pens."""
+"""Solids: boxes, cylinders, spheres, bottles, cups, pens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hint.demo.geometry import Array, Index, Mesh, vertex_normals
 
 _SIDES = 40
 
-#: Outlines of turned things: (radius, height) with the widest radius and the half height at one.
+#: Outlines of solids of revolution: (radius, height), scaled to a largest radius and half height of one.
 _OUTLINES: dict[str, tuple[tuple[float, float], ...]] = {
     "cylinder": ((0, -1), (0.96, -1), (1, -0.97), (1, -0.97), (1, 0.97), (1, 0.97), (0.96, 1), (0, 1)),
     "bottle": (
@@ -53,12 +53,12 @@ KINDS = ("box", "sphere", "mug", *_OUTLINES)
 
 
 @dataclass(frozen=True, eq=False)
-class Thing:
+class Prop:
     """A solid in space.
 
     Attributes:
         kind: One of ``KINDS``.
-        size: (3,) half extents in metres; of turned things the first two are the radius, the third half the height.
+        size: (3,) half extents in metres; of solids of revolution: radius, radius, half the height.
         axes: (3,3) columns: its own x, y and z axis in camera axes.
         centre: (3,) metres.
         paint: Name of its pattern.

@@ -1,4 +1,4 @@
-"""Skin, nails and gloves, painted on the rest hand in space and carried along by the pose."""
+"""Skin, nails and gloves, painted on the hand at rest and carried along by the pose."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hint.demo.geometry import Array
 from hint.demo.noise import Noise, ramp
 from hint.mano.procedural.anatomy import DIGITS, Finger
 
-#: sRGB skin tones from light to dark; anything between two neighbours is a tone too.
+#: sRGB skin tones from light to dark; tones between two neighbours are used too.
 TONES = np.array(
     [
         (0.93, 0.78, 0.70),
@@ -27,7 +27,7 @@ TONES = np.array(
 
 @dataclass(frozen=True, eq=False)
 class Finish:
-    """What a surface looks like at some points.
+    """Shading properties of a surface at some points.
 
     Attributes:
         colour: (P,3) linear RGB reflectance.
@@ -45,11 +45,11 @@ class Finish:
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
-    """How one hand is covered.
+class Appearance:
+    """Skin, nails, glove and sleeve of one hand.
 
     Attributes:
-        tone: Place in ``TONES``, 0 to 5.
+        tone: Position in ``TONES``, 0 to 5.
         ruddy: Strength of the reddish regions.
         texture: Strength of creases and pores.
         nails: Linear RGB of nail polish, or None.
@@ -146,33 +146,33 @@ def _palm_lines(points: Array, palmar: Array) -> Array:
     return strength
 
 
-def skin(look: Look, coords: Array, normals: Array, seed: int) -> Finish:
+def skin(appearance: Appearance, coords: Array, normals: Array, seed: int) -> Finish:
     """Paint skin at (P,3) rest points with (P,3) rest normals."""
     pattern = patterns(seed)
     palmar = ramp(-normals[:, 1], -0.25, 0.45)
     crease, red, nail = _finger_marks(coords, palmar)
     crease = crease + 0.75 * _palm_lines(coords, palmar)
     coarse, pores = pattern(coords * 70.0), pattern.layered(coords * 700.0, 2)
-    colour = _skin_colour(look, palmar, red, coarse)
-    shade = 1 - look.texture * (0.40 * np.minimum(crease, 1) + 0.035 * pores[:, 3] - 0.05 * coarse[:, 0])
+    colour = _skin_colour(appearance, palmar, red, coarse)
+    shade = 1 - appearance.texture * (0.40 * np.minimum(crease, 1) + 0.035 * pores[:, 3] - 0.05 * coarse[:, 0])
     colour = colour * shade[:, None]
     gloss = 0.22 + 0.05 * coarse[:, 2]
     rough = np.full(len(coords), 0.62)
-    light = 0.45 - 0.06 * look.tone
-    plate = linear(np.array([0.90, 0.70, 0.65])) * light + (1 - light) * _tone(max(look.tone - 0.8, 0.0))
-    plate = look.nails if look.nails is not None else plate
+    light = 0.45 - 0.06 * appearance.tone
+    plate = linear(np.array([0.90, 0.70, 0.65])) * light + (1 - light) * _tone(max(appearance.tone - 0.8, 0.0))
+    plate = appearance.nails if appearance.nails is not None else plate
     colour = colour + nail[:, None] * (plate - colour)
     rim = nail * (1 - nail) * 4
     colour = colour * (1 - 0.28 * rim[:, None])
-    bump = look.texture * (0.05 * pores[:, :3] + 0.03 * coarse[:, :3]) * (1 - nail[:, None])
+    bump = appearance.texture * (0.05 * pores[:, :3] + 0.03 * coarse[:, :3]) * (1 - nail[:, None])
     return Finish(colour, gloss + 0.4 * nail, rough - 0.36 * nail, bump, np.full(len(coords), 0.28))
 
 
-def _skin_colour(look: Look, palmar: Array, red: Array, coarse: Array) -> Array:
-    back = _tone(look.tone)
-    front = _tone(max(look.tone * 0.55 - 0.1, 0.0)) * (1.0, 0.93, 0.92)
+def _skin_colour(appearance: Appearance, palmar: Array, red: Array, coarse: Array) -> Array:
+    back = _tone(appearance.tone)
+    front = _tone(max(appearance.tone * 0.55 - 0.1, 0.0)) * (1.0, 0.93, 0.92)
     colour = back + 0.85 * palmar[:, None] * (front - back)
-    flush = look.ruddy * np.clip(0.75 * red + 0.25 * palmar + 0.45 * coarse[:, 1], 0, 1.3)
+    flush = appearance.ruddy * np.clip(0.75 * red + 0.25 * palmar + 0.45 * coarse[:, 1], 0, 1.3)
     veins = 0.5 * ramp(coarse[:, 0] - 0.6 * coarse[:, 2], 0.5, 0.9) * (1 - palmar)
     tint = 1 - flush[:, None] * (0.02, 0.26, 0.24) - veins[:, None] * (0.10, 0.02, -0.01)
     painted: Array = colour * tint

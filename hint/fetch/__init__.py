@@ -1,8 +1,8 @@
-"""Downloads: what can be fetched, from where, under which licence, and what is kept of it.
+"""Download weights and the dataset.
 
-``fetch("hamer")`` downloads the official archive, takes out the files the toolkit reads, and writes a receipt with
-their sha256 beside them; ``fetch("hint")`` unpacks a whole dataset; ``fetch("rtmpose-m-hand5")`` keeps one file. An
-interrupted fetch goes on where it stopped.
+``fetch("hamer")`` downloads the official archive, keeps the files the toolkit reads, and writes a receipt with their
+sha256; ``fetch("hint")`` unpacks a whole dataset; ``fetch("rtmpose-m-hand5")`` keeps one file. An interrupted fetch
+resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from pathlib import Path
 
 from hint import settings
 from hint.fetch.archive import Member
-from hint.fetch.assets import ASSETS, Asset, KnownDigest, SingleFile, asset
+from hint.fetch.assets import ASSETS, Asset, KnownDigest, SingleFile, Tree, asset
 from hint.fetch.job import FetchReport, Job, plan
 from hint.fetch.members import fetch_members
 from hint.fetch.receipts import receipt, receipt_path
 from hint.fetch.single import fetch_single
 from hint.fetch.transfer import FetchError, OnProgress
 from hint.fetch.tree import fetch_tree
-from hint.fetch.zipped import Tree
 from hint.lock import file_lock
 
 __all__ = [
@@ -51,30 +50,30 @@ def fetch(
     insecure: bool = False,
     on_progress: OnProgress | None = None,
 ) -> FetchReport:
-    """Bring the files of an asset to their places, or check those that are there already.
+    """Download the missing files of an asset, and check those already in place.
 
     Args:
         name: A name in ``ASSETS``.
-        url: Another address of the archive, a ``file:`` URL or the path of an archive downloaded before; None for
-            the official address.
-        out: The folder to unpack to, for an asset that is a tree; None for its place in the home folder.
-        sha256: Digest of the archive to accept instead of the known one, for a new release.
-        insecure: Do without the server's certificate; for assets whose archive has a known digest.
-        on_progress: Called with the stage ("download", "check", "compare" or "unpack"), the bytes done and the bytes
-            in all, None where the server does not tell.
+        url: Another address of the archive, a ``file:`` URL or the path of a local copy; None for the official
+            address.
+        out: Folder to unpack a dataset to; None for its place in the home folder.
+        sha256: Digest of the dataset's archive to accept instead of the known one, for a new release.
+        insecure: Skip the check of the server's certificate; for datasets, whose archive has a known digest.
+        on_progress: Called with the stage ("download", "check", "compare" or "unpack"), the bytes done and the total,
+            None if the server does not announce it.
 
     Raises:
         UnknownNameError: If there is no such asset.
-        MissingRequirementError: If it must be got by hand.
-        InputError: If ``url`` cannot be used, or an option means nothing for this asset.
-        FetchError: If the download or the unpacking fails, or a file is not the one that was expected.
+        MissingRequirementError: If it must be downloaded by hand.
+        InputError: If ``url`` cannot be used, or an option does not apply to this asset.
+        FetchError: If the download or the unpacking fails, or a file is not the expected one.
     """
     return carry_out(plan(name, url=url, out=out, sha256=sha256, insecure=insecure), on_progress)
 
 
 def carry_out(job: Job, on_progress: OnProgress | None = None) -> FetchReport:
-    """Do what :func:`plan` has checked; the second half of :func:`fetch`."""
-    running = FetchError(f"another `hint fetch {job.name}` is running; wait until it ends")
+    """Carry out what :func:`plan` has validated; the second half of :func:`fetch`."""
+    running = FetchError(f"another `hint fetch {job.name}` is running; wait for it to finish")
     with _disk_errors(job), file_lock(settings.home() / "downloads" / f"{job.name}.lock", running):
         tree, single = job.asset.tree, job.asset.single
         if single:
@@ -87,8 +86,8 @@ def _disk_errors(job: Job) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        otherwise = "set HINT_HOME to another folder" + (", or name one with --out" if job.asset.tree else "")
+        otherwise = "set HINT_HOME to another folder" + (" or choose one with --out" if job.asset.tree else "")
+        where = error.filename or job.folder
         raise FetchError(
-            f"cannot read or write {error.filename or job.folder} ({error.strerror or error}): mend that, or "
-            f"{otherwise}"
+            f"cannot read or write {where} ({error.strerror or error}): fix that, or {otherwise}"
         ) from error

@@ -1,6 +1,6 @@
-"""Take listed files out of a .tar.gz and nothing else.
+"""Extract listed files from a .tar.gz.
 
-No member's name ever becomes a path: each listed member has its place, everything else is passed over.
+Names in the archive never become paths: each listed member has a fixed destination, and all others are ignored.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from hint.fetch.transfer import DamagedArchiveError, OnProgress
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-#: More than this is not read out of an archive, which ends archives made of endless zeros.
+#: Stop after this many unpacked bytes, so that an archive of endless zeros ends.
 MAX_UNPACKED = 20_000_000_000
-#: Largest header extension (long names, PAX records) that is read into memory.
+#: Largest header extension (long names, PAX records) to read into memory.
 MAX_HEADER = 1 << 20
 _BLOCK = 1 << 20
 _EXTENSIONS = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
@@ -30,13 +30,13 @@ _LONG_NAMES = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
 
 @dataclass(frozen=True)
 class Member:
-    """A file of an archive that is kept.
+    """A file to keep from an archive.
 
     Attributes:
         path: Name in the archive.
-        keep_as: Place below the home folder.
-        max_bytes: Larger ones are refused; also what is asked of the disk.
-        sha256: Digest of the released file, "" where releases differ.
+        keep_as: Path below the home folder.
+        max_bytes: Largest accepted size, and the disk space to require.
+        sha256: Digest of the released file, "" if releases differ.
     """
 
     path: str
@@ -51,19 +51,19 @@ def unpack(
     """Write the listed members below a folder.
 
     Args:
-        archive: A .tar.gz file; read once, and only until the last listed member.
-        members: What to take; each goes to ``folder / member.keep_as``.
-        folder: Where to write.
+        archive: A .tar.gz file, read once and only as far as the last listed member.
+        members: What to extract; each goes to ``folder / member.keep_as``.
+        folder: Destination.
         on_progress: Called with "unpack", the bytes of the archive read and its size.
 
     Returns:
         sha256 of each member.
 
     Raises:
-        DamagedArchiveError: If the archive is damaged or cut short, lacks a member, holds absolute or climbing paths,
+        DamagedArchiveError: If the archive is damaged or cut short, lacks a member, holds paths that lead out of it,
             or has a link, a device or too large a file in place of a member.
     """
-    wanted = {member.path: member for member in members}
+    by_path = {member.path: member for member in members}
     digests: dict[Member, str] = {}
     try:
         with (
@@ -72,32 +72,32 @@ def unpack(
             tarfile.open(fileobj=plain, mode="r|", bufsize=_BLOCK, tarinfo=_BoundedHeader) as tar,
         ):
             for info in tar:
-                member = wanted.get(_plain_name(info))
+                member = by_path.get(_plain_name(info))
                 if member and member not in digests:
                     digests[member] = _copy(tar, info, member, folder)
-                if len(digests) == len(wanted):
+                if len(digests) == len(by_path):
                     break
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DamagedArchiveError(f"{archive} is damaged, cut short or no .tar.gz ({error})") from error
-    absent = [member.path for member in members if member not in digests]
-    if absent:
-        raise DamagedArchiveError(f"{archive} does not hold {', '.join(absent)}")
+        raise DamagedArchiveError(f"{archive} is damaged, cut short or not a .tar.gz ({error})") from error
+    missing = [member.path for member in members if member not in digests]
+    if missing:
+        raise DamagedArchiveError(f"{archive} lacks {', '.join(missing)}")
     return digests
 
 
 def _plain_name(info: tarfile.TarInfo) -> str:
     path = PurePosixPath(info.name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts:
-        raise DamagedArchiveError(f"the archive holds the path {info.name!r}, which leads out of it; it is not used")
+        raise DamagedArchiveError(f"the archive is not used: the path {info.name!r} leads out of it")
     return str(path)
 
 
 def _copy(tar: tarfile.TarFile, info: tarfile.TarInfo, member: Member, folder: Path) -> str:
     source = tar.extractfile(info) if info.isreg() else None
     if source is None:
-        raise DamagedArchiveError(f"{member.path} in the archive is no plain file; the archive is not used")
+        raise DamagedArchiveError(f"the archive is not used: {member.path} is not a plain file")
     if info.size > member.max_bytes:
-        raise DamagedArchiveError(f"{member.path} in the archive has {info.size} bytes, more than {member.max_bytes}")
+        raise DamagedArchiveError(f"the archive is not used: {member.path} exceeds {member.max_bytes} bytes")
     place = folder / member.keep_as
     place.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
@@ -109,7 +109,7 @@ def _copy(tar: tarfile.TarFile, info: tarfile.TarInfo, member: Member, folder: P
 
 
 class _Metered(gzip.GzipFile):
-    """The decompressed bytes of an archive, up to a limit."""
+    """Decompress an archive up to a limit, reporting progress."""
 
     def __init__(self, raw: BinaryIO, size: int, on_progress: OnProgress | None) -> None:
         super().__init__(fileobj=raw, mode="rb")
@@ -118,18 +118,18 @@ class _Metered(gzip.GzipFile):
     def read(self, size: int | None = -1) -> bytes:
         block = super().read(size)
         if self.tell() > MAX_UNPACKED:
-            raise DamagedArchiveError(f"the archive unpacks to more than {MAX_UNPACKED} bytes; it is not used")
+            raise DamagedArchiveError(f"the archive is not used: it unpacks to more than {MAX_UNPACKED} bytes")
         if self._on_progress:
             self._on_progress("unpack", self._raw.tell(), self._raw_size)
         return block
 
 
 class _BoundedHeader(tarfile.TarInfo):
-    """A header whose extensions are read only where they are of a sane size."""
+    """A header that refuses oversized extensions before they are read."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         info = super().frombuf(buf, encoding, errors)
         if info.type in _EXTENSIONS + _LONG_NAMES and info.size > MAX_HEADER:
-            raise DamagedArchiveError(f"the archive has a header of {info.size} bytes; it is not used")
+            raise DamagedArchiveError(f"the archive is not used: it has a header of {info.size} bytes")
         return info

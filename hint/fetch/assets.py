@@ -1,4 +1,4 @@
-"""What can be fetched: from where, under which licence, and what is kept of it."""
+"""What can be fetched: its address, its licence, and the files to keep."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from hint import settings
 from hint.errors import MissingRequirementError, UnknownNameError
 from hint.fetch.archive import Member
-from hint.fetch.zipped import Tree
 
 
 @dataclass(frozen=True)
 class KnownDigest:
-    """What is known of a sha256: all of it, or its first and last digits only.
+    """A sha256 of which all digits are known, or only the first and last.
 
     Attributes:
         head: First hexadecimal digits, lower case.
@@ -23,14 +22,14 @@ class KnownDigest:
     tail: str = ""
 
     def fits(self, sha256: str) -> bool:
-        """Tell whether a digest agrees with every digit that is known."""
+        """Tell whether a sha256 agrees with the known digits."""
         return sha256.startswith(self.head) and sha256.endswith(self.tail)
 
     def __str__(self) -> str:
         return self.head if len(self.head) == 64 else f"{self.head}...{self.tail}"
 
 
-#: Fits every file.
+#: Fits any file.
 UNKNOWN = KnownDigest("")
 
 
@@ -39,8 +38,8 @@ class SingleFile:
     """A download that is kept as it is.
 
     Attributes:
-        keep_as: Place below the home folder.
-        digest: What it must be; nothing is known of files that are published without a checksum.
+        keep_as: Path below the home folder.
+        digest: Expected sha256; unknown for files published without a checksum.
     """
 
     keep_as: str
@@ -48,18 +47,42 @@ class SingleFile:
 
 
 @dataclass(frozen=True)
+class Tree:
+    """A folder of many small files, unpacked from a .zip.
+
+    Attributes:
+        folder: Where it goes below the home folder, unless the user names another folder.
+        suffixes: Files to keep; others are left out.
+        digest: Expected sha256 of the archive.
+        expected_bytes: Disk space to require before the archive is here to tell.
+        max_bytes: Largest total size to unpack.
+        max_files: Largest number of files to unpack.
+        next_steps: What to do next, for the user; ``{folder}`` stands for the folder.
+    """
+
+    folder: str
+    suffixes: tuple[str, ...]
+    digest: KnownDigest
+    expected_bytes: int
+    max_bytes: int
+    max_files: int
+    next_steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Asset:
-    """Something the toolkit uses and does not bring along.
+    """Something the toolkit uses but cannot ship.
+
+    An asset with a ``url`` has one of ``members``, ``tree`` and ``single``.
 
     Attributes:
         licence: Its terms, to be shown and accepted before ``fetch``.
-        url: Address of the archive or the file, "" where it must be got by hand.
-        archive: File name of the archive while it is here.
-        members: What is kept of a .tar.gz, each file in its place.
-        tree: The folder that is kept of a .zip; None where ``members`` are.
-        single: The file, where ``url`` is no archive.
-        archive_digest: What the archive of a tree must be; None where the members are compared instead.
-        by_hand: What to do where there is no address; ``{home}`` stands for the home folder.
+        url: Address of the archive or file, "" if it must be downloaded by hand.
+        archive: File name of the archive until it is unpacked.
+        members: Files to keep from a .tar.gz.
+        tree: The folder to unpack from a .zip.
+        single: The file, if ``url`` is not an archive.
+        by_hand: What to do if there is no address; ``{home}`` stands for the home folder.
     """
 
     licence: str
@@ -68,7 +91,6 @@ class Asset:
     members: tuple[Member, ...] = ()
     tree: Tree | None = None
     single: SingleFile | None = None
-    archive_digest: KnownDigest | None = None
     by_hand: str = ""
 
 
@@ -83,7 +105,7 @@ _FRANKMOCAP = "https://dl.fbaipublicfiles.com/eft/fairmocap_data/hand_module/"
 _FRANKMOCAP_LICENCE = (
     "FrankMocap (Rong et al., ICCVW 2021; Facebook, Inc.): CC BY-NC 4.0, for non-commercial use: "
     "https://github.com/facebookresearch/frankmocap/blob/main/LICENSE. Its hand is that of SMPL-X, which has terms of "
-    "its own (hint fetch smplx tells). No checksum is published: what comes first is what is compared with later"
+    "its own (see hint fetch smplx). No checksum is published: later downloads are compared with the first one"
 )
 
 
@@ -93,9 +115,9 @@ def _frankmocap(path: str) -> Asset:
 
 
 _METRO_LICENCE = (
-    "METRO (CVPR 2021) and Mesh Graphormer (ICCV 2021), Lin, Wang, Liu; Microsoft: MIT, no other terms are stated for "
-    "weights and data: https://github.com/microsoft/MeshTransformer/blob/main/LICENSE. They were trained on FreiHAND, "
-    "which is for research only, and belong to the mesh of MANO, which is non-commercial and not included"
+    "METRO (CVPR 2021) and Mesh Graphormer (ICCV 2021), Lin, Wang, Liu; Microsoft: MIT; no separate terms for weights "
+    "and data are stated: https://github.com/microsoft/MeshTransformer/blob/main/LICENSE. They were trained on "
+    "FreiHAND, which is for research only, and predict the mesh of MANO, which is non-commercial and not included"
 )
 
 
@@ -105,7 +127,7 @@ def _metro(place: str) -> Asset:
 
 
 ASSETS: dict[str, Asset] = {
-    # The official archive holds 6 GB, more than half of it a body-pose network that is not used here.
+    # More than half of the 6 GB archive is a body-pose network that is not used here.
     "hamer": Asset(
         licence=(
             "HaMeR (Pavlakos et al., CVPR 2024): the code is MIT. The weights come without terms of their own; the "
@@ -144,6 +166,10 @@ ASSETS: dict[str, Asset] = {
         tree=Tree(
             folder="data/HInt_annotation",
             suffixes=(".jpg", ".json"),
+            # Recorded by a third party in 2026; no checksum is published. These 12 of 64 digits reveal any damage and
+            # any other release. Against deliberate forgery they are 48 bits, so the whole digest is shown after a
+            # fetch, and one from a better source can be given instead.
+            digest=KnownDigest("ac42d9f8", "c7fe"),
             expected_bytes=4_000_000_000,
             max_bytes=12_000_000_000,
             max_files=200_000,
@@ -152,10 +178,6 @@ ASSETS: dict[str, Asset] = {
                 "add the Ego4D frames with `hint prepare ego4d --hint {folder} --clips DIR`",
             ),
         ),
-        # Recorded by a third party in 2026; no checksum is published. These 12 of 64 digits tell every damage and
-        # every other release; against somebody who takes the trouble to forge an archive they are 48 bits, so the
-        # whole digest is shown after a fetch, and one from a better source can be given instead.
-        archive_digest=KnownDigest("ac42d9f8", "c7fe"),
     ),
     "rtmpose-m-hand5": Asset(
         licence=_MMPOSE_LICENCE + "COCO-WholeBody, OneHand10K, FreiHAND, RHD, Halpe",
@@ -173,19 +195,19 @@ ASSETS: dict[str, Asset] = {
     "smplx": Asset(
         licence="SMPL-X: non-commercial research only, no redistribution: https://smpl-x.is.tue.mpg.de/license.html",
         by_hand=(
-            "SMPL-X cannot be fetched for you: register at https://smpl-x.is.tue.mpg.de, accept its licence, download "
-            "the models and put SMPLX_NEUTRAL.pkl (or SMPLX_NEUTRAL.npz) into {home}/frankmocap/"
+            "SMPL-X cannot be downloaded automatically: register at https://smpl-x.is.tue.mpg.de, accept its licence, "
+            "download the models and put SMPLX_NEUTRAL.pkl (or SMPLX_NEUTRAL.npz) into {home}/frankmocap/"
         ),
     ),
     "handoccnet": Asset(
         licence="HandOccNet (Park et al., CVPR 2022): no licence is stated; the file embeds MANO arrays",
         by_hand=(
-            "HandOccNet cannot be fetched for you: download snapshot_demo.pth.tar from "
+            "HandOccNet cannot be downloaded automatically: download snapshot_demo.pth.tar from "
             "https://drive.google.com/drive/folders/1OlyV-qbzOmtQYdzV6dbQX4OtAU5ajBOa and put it into "
             "{home}/handoccnet/"
         ),
     ),
-    # The weights come without a published checksum; that of the small file is of the pinned version of its repository.
+    # No checksum of the weights is published; that of the small file belongs to the pinned commit in its address.
     "metro": _metro("metro/metro_hand_state_dict.bin"),
     "mesh-graphormer": _metro("mesh-graphormer/graphormer_hand_state_dict.bin"),
     "metro-downsampling": Asset(
@@ -202,19 +224,19 @@ ASSETS: dict[str, Asset] = {
     "mano": Asset(
         licence="MANO: non-commercial research only, no redistribution: https://mano.is.tue.mpg.de/license.html",
         by_hand=(
-            "MANO cannot be fetched for you: register at https://mano.is.tue.mpg.de, accept its licence, download "
-            "the models (mano_v1_2.zip) and put its MANO_RIGHT.pkl into {home}/mano/"
+            "MANO cannot be downloaded automatically: register at https://mano.is.tue.mpg.de, accept its licence, "
+            "download the models (mano_v1_2.zip) and put its MANO_RIGHT.pkl into {home}/mano/"
         ),
     ),
 }
 
 
 def asset(name: str) -> Asset:
-    """Return what can be fetched under a name.
+    """Look up an asset by name.
 
     Raises:
         UnknownNameError: If there is no such asset.
-        MissingRequirementError: If it must be got by hand; the message says how.
+        MissingRequirementError: If it must be downloaded by hand; the message says how.
     """
     if name not in ASSETS:
         raise UnknownNameError("download", name, ASSETS)

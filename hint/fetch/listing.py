@@ -1,19 +1,17 @@
-"""Which files a folder should hold: their list on disk, and the folder compared with it."""
+"""The list of the files a folder should hold: written, read, and compared with the folder."""
 
 from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
-from typing import Literal
 
-from hint.fetch.transfer import OnProgress
+from hint.errors import some_ids
+from hint.fetch.transfer import FetchError, OnProgress
 from hint.files.atomic import write_bytes
-
-_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -21,7 +19,7 @@ class ListedFile:
     """A file a folder should hold.
 
     Attributes:
-        path: Place below the folder, with ``/``.
+        path: Path below the folder, with ``/``.
         bytes: Its size.
         crc32: CRC-32 of its content.
     """
@@ -31,67 +29,54 @@ class ListedFile:
     crc32: int
 
 
-@dataclass(frozen=True)
-class Survey:
-    """A folder compared with a list; files that are on no list are nobody's business.
-
-    Attributes:
-        missing: Files that are not there, or empty, as a power cut may leave them: there is nothing in them to lose.
-        different: Files that are something else.
-    """
-
-    missing: tuple[ListedFile, ...]
-    different: tuple[ListedFile, ...]
-
-
-def survey(
-    folder: Path, files: Sequence[ListedFile], *, contents: bool, on_progress: OnProgress | None = None
-) -> Survey:
-    """Compare a folder with the list of its files.
+def missing_files(
+    folder: Path, files: Collection[ListedFile], *, contents: bool, on_progress: OnProgress | None = None
+) -> list[ListedFile]:
+    """Return the listed files that are absent from a folder, or empty; files on no list are ignored.
 
     Args:
         folder: Need not exist.
         files: What it should hold.
-        contents: Whether to read the files and compare their CRC-32 too, or only their sizes.
-        on_progress: Called with "compare", the bytes compared and the bytes in all, where contents are read.
+        contents: Compare CRC-32 as well as size.
+        on_progress: Called with "compare", the bytes compared and the total, if contents are compared.
+
+    Raises:
+        FetchError: If other files lie in their places.
     """
-    if not folder.exists():
-        return Survey(tuple(files), ())
     missing, different = [], []
     done, total = 0, sum(file.bytes for file in files)
     for file in files:
-        state = _state(folder / file.path, file, contents)
-        if state == "missing":
+        if _is_missing(folder / file.path, file):
             missing.append(file)
-        elif state == "different":
-            different.append(file)
+        elif not _is_same(folder / file.path, file, contents):
+            different.append(file.path)
         done += file.bytes
         if contents and on_progress:
             on_progress("compare", done, total)
-    return Survey(tuple(missing), tuple(different))
+    if different:
+        raise FetchError(
+            f"{len(different)} files in {folder} differ from the archive and are not overwritten: "
+            f"{some_ids(different)}; move them away and run the same command again, or choose another folder with --out"
+        )
+    return missing
 
 
-def _state(path: Path, file: ListedFile, contents: bool) -> Literal["missing", "same", "different"]:
+def _is_missing(path: Path, file: ListedFile) -> bool:
+    """Tell whether nothing is lost by writing the file: a power cut may leave an empty one."""
     try:
-        found = path.stat()
+        found = path.lstat()
     except FileNotFoundError:
-        return "different" if path.is_symlink() else "missing"
-    if S_ISREG(found.st_mode) and found.st_size == 0 < file.bytes and not path.is_symlink():
-        return "missing"
-    if not S_ISREG(found.st_mode) or found.st_size != file.bytes:
-        return "different"
-    return "same" if not contents or _crc32(path) == file.crc32 else "different"
+        return True
+    return S_ISREG(found.st_mode) and found.st_size == 0 < file.bytes
 
 
-def _crc32(path: Path) -> int:
-    value = 0
-    with path.open("rb") as stream:
-        while block := stream.read(_BLOCK):
-            value = zlib.crc32(block, value)
-    return value
+def _is_same(path: Path, file: ListedFile, contents: bool) -> bool:
+    if not path.is_file() or path.stat().st_size != file.bytes:
+        return False
+    return not contents or zlib.crc32(path.read_bytes()) == file.crc32
 
 
-def write_list(path: Path, files: Sequence[ListedFile]) -> None:
+def write_list(path: Path, files: Collection[ListedFile]) -> None:
     """Write a list as JSON Lines ({path, bytes, crc32 as 8 hexadecimal digits}), sorted by path."""
     ordered = sorted(files, key=lambda file: file.path)
     lines = (json.dumps({"path": f.path, "bytes": f.bytes, "crc32": f"{f.crc32:08x}"}) + "\n" for f in ordered)
@@ -99,6 +84,6 @@ def write_list(path: Path, files: Sequence[ListedFile]) -> None:
 
 
 def read_list(path: Path) -> list[ListedFile]:
-    """Read what :func:`write_list` wrote; the caller knows its sha256 and has compared it."""
+    """Read a list whose sha256 the caller has verified."""
     entries = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
     return [ListedFile(entry["path"], entry["bytes"], int(entry["crc32"], 16)) for entry in entries]

@@ -1,4 +1,4 @@
-"""Fetch an asset that is a few listed files: bring the missing ones, check those that are there."""
+"""Fetch an asset of a few listed files: extract the missing ones, check those in place."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from hint.provenance import sha256_file
 
 
 def fetch_members(job: Job, on_progress: OnProgress | None) -> FetchReport:
-    """Bring the listed files to the home folder, or check those that are there already."""
+    """Extract the missing files to the home folder, and check those in place."""
     known = _known_digests(job)
     missing = _missing(job, known)
     if missing:
-        _bring(job, missing, known, on_progress)
+        _extract(job, missing, known, on_progress)
         _write_receipt(job)
     files = {member: settings.home() / member.keep_as for member in job.asset.members}
     new = tuple(files[member] for member in missing)
@@ -28,25 +28,25 @@ def fetch_members(job: Job, on_progress: OnProgress | None) -> FetchReport:
 
 
 def _known_digests(job: Job) -> dict[Member, str]:
-    """Return what each member must be: the released file, or else the one that was taken the first time."""
+    """Return the expected digest of each member: of the released file, or else of the first one fetched."""
     recorded: Mapping[str, Any] = (receipt(job.name) or {"files": {}})["files"]
     known = {m: m.sha256 or recorded.get(m.keep_as, {}).get("sha256", "") for m in job.asset.members}
     return {member: digest for member, digest in known.items() if digest}
 
 
 def _missing(job: Job, known: Mapping[Member, str]) -> list[Member]:
-    """Return the members that are not in place; refuse files in their places that are something else."""
+    """Return the members that are not in place; refuse other files in their places."""
     missing = []
     for member in job.asset.members:
         path = settings.home() / member.keep_as
         if not path.exists():
             missing.append(member)
         elif member in known and sha256_file(path) != known[member]:
-            raise FetchError(f"{path} is not the file it should be; move it away and type `hint fetch {job.name}`")
+            raise FetchError(f"{path} is not the expected file; move it away and type `hint fetch {job.name}`")
     return missing
 
 
-def _bring(job: Job, missing: list[Member], known: Mapping[Member, str], on_progress: OnProgress | None) -> None:
+def _extract(job: Job, missing: list[Member], known: Mapping[Member, str], on_progress: OnProgress | None) -> None:
     folder = settings.home() / "downloads"
     need = sum(member.max_bytes for member in missing)
     target = folder / job.asset.archive
@@ -60,7 +60,7 @@ def _bring(job: Job, missing: list[Member], known: Mapping[Member, str], on_prog
             place.parent.mkdir(parents=True, exist_ok=True)
             (unpacked / member.keep_as).replace(place)
     except DamagedArchiveError:
-        if job.local is None:  # kept, it would fail for ever
+        if job.local is None:  # otherwise every later attempt would fail on it
             archive.unlink()
         raise
     finally:
@@ -73,9 +73,9 @@ def _compare(name: str, archive: Path, digests: Mapping[Member, str], known: Map
     for member, digest in digests.items():
         if known.get(member, digest) == digest:
             continue
-        accept = "" if member.sha256 else f"; if the change is meant, remove {receipt_path(name)} first"
+        accept = "" if member.sha256 else f"; to accept the change, remove {receipt_path(name)} first"
         raise DamagedArchiveError(
-            f"{member.path} in {archive} has sha256 {digest}, expected {known[member]}: get the archive again "
+            f"{member.path} in {archive} has sha256 {digest}, expected {known[member]}: download the archive again "
             f"(`hint fetch {name}`){accept}"
         )
 

@@ -1,4 +1,4 @@
-"""Receipts: what was fetched, when, from where, and how to tell that it is still all there."""
+"""Receipts: what was fetched, when, from where, and its digests."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from hint.provenance import utc_now
 
 
 def receipt_path(name: str) -> Path:
-    """Return where the receipt of an asset lies, whether or not there is one."""
+    """Return the path of the receipt of an asset, whether or not it exists."""
     return settings.home() / "weights" / f"{name}.receipt.json"
 
 
 def receipt(name: str) -> dict[str, Any] | None:
-    """Return the receipt of an asset, None without one.
+    """Read the receipt of an asset, None if there is none.
 
-    Every receipt has name, source, utc and licence. Listed files add files: {path: {bytes, sha256}}. A folder adds
-    folder, archive: {bytes, sha256}, folders: {name: {files, bytes}} and list: {files, bytes, sha256}, which is of
-    the list of its files that lies beside the receipt.
+    Every receipt has name, source, utc and licence. Listed files add files: {path: {bytes, sha256}}. A dataset adds
+    folder, archive: {bytes, sha256}, folders: {name: {files, bytes}} and list: {files, bytes, sha256}, where list
+    describes the list of its files beside the receipt.
 
     Raises:
         InputError: If the receipt cannot be read.
@@ -33,23 +33,23 @@ def receipt(name: str) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        read: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        complete = _is_complete(name, read)
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        complete = _is_complete(name, content)
     except (ValueError, KeyError, TypeError, AttributeError):
         complete = False
     if not complete:
-        raise InputError(f"{path} is no receipt; remove it and type `hint fetch {name}`")
-    return read
+        raise InputError(f"{path} is not a receipt; remove it and type `hint fetch {name}`")
+    return content
 
 
-def _is_complete(name: str, read: dict[str, Any]) -> bool:
+def _is_complete(name: str, content: dict[str, Any]) -> bool:
     if name not in ASSETS or ASSETS[name].tree is None:
-        return all({"bytes", "sha256"} <= set(entry) for entry in read["files"].values())
-    texts = (read["folder"], read["archive"]["sha256"], read["list"]["sha256"])
+        return all({"bytes", "sha256"} <= set(entry) for entry in content["files"].values())
+    texts = (content["folder"], content["archive"]["sha256"], content["list"]["sha256"])
     return all(isinstance(text, str) for text in texts)
 
 
 def write_receipt(job: Job, content: dict[str, Any]) -> None:
-    """Write the receipt of what a job brought; ``content`` is what tells one kind of asset from another."""
+    """Write the receipt of a job; ``content`` depends on the kind of asset."""
     about = {"name": job.name, "source": job.public_source, "utc": utc_now(), "licence": job.asset.licence}
     write_json(receipt_path(job.name), about | content, indent=2)

@@ -1,4 +1,4 @@
-"""Fetch an asset that is one file, kept as it is downloaded."""
+"""Fetch an asset that is a single file."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from hint.fetch.transfer import DamagedArchiveError, FetchError, OnProgress, dow
 from hint.provenance import sha256_file
 
 
-def fetch_single(job: Job, wanted: SingleFile, on_progress: OnProgress | None) -> FetchReport:
-    """Bring the file to its place in the home folder, or check the one that is there already."""
-    place = settings.home() / wanted.keep_as
-    digest = _known_digest(job, wanted)
+def fetch_single(job: Job, single: SingleFile, on_progress: OnProgress | None) -> FetchReport:
+    """Put the file in its place in the home folder, or check the one in place."""
+    place = settings.home() / single.keep_as
+    digest = _known_digest(job, single)
     if place.exists():
         if not digest.fits(sha256_file(place)):
-            raise FetchError(f"{place} is not the file it should be; move it away and type `hint fetch {job.name}`")
+            raise FetchError(f"{place} is not the expected file; move it away and type `hint fetch {job.name}`")
         return FetchReport(job.name, (place,), (), "")
-    sha256 = _bring(job, wanted, place, digest, on_progress)
-    write_receipt(job, {"files": {wanted.keep_as: {"bytes": place.stat().st_size, "sha256": sha256}}})
+    sha256 = _install(job, place, digest, on_progress)
+    write_receipt(job, {"files": {single.keep_as: {"bytes": place.stat().st_size, "sha256": sha256}}})
     return FetchReport(job.name, (place,), (place,), job.public_source)
 
 
-def _known_digest(job: Job, wanted: SingleFile) -> KnownDigest:
-    """Return what the file must be: the one that came the first time, or else what is published of it."""
-    recorded = (receipt(job.name) or {"files": {}})["files"].get(wanted.keep_as)
-    return KnownDigest(recorded["sha256"]) if recorded else wanted.digest
+def _known_digest(job: Job, single: SingleFile) -> KnownDigest:
+    """Return the expected digest: of the file fetched first, or else the published one."""
+    recorded = (receipt(job.name) or {"files": {}})["files"].get(single.keep_as)
+    return KnownDigest(recorded["sha256"]) if recorded else single.digest
 
 
-def _bring(job: Job, wanted: SingleFile, place: Path, digest: KnownDigest, on_progress: OnProgress | None) -> str:
-    """Put the file into its place once its digest was compared; return the digest."""
+def _install(job: Job, place: Path, digest: KnownDigest, on_progress: OnProgress | None) -> str:
+    """Put the file in its place if its digest is right; return the digest."""
     folder = settings.home() / "downloads"
     target = folder / place.name
     file = job.local or download(job.source, target, name=job.name, extra=0, on_progress=on_progress)
     sha256 = sha256_file(file)
     if not digest.fits(sha256):
-        if job.local is None:  # kept, it would fail for ever
+        if job.local is None:  # otherwise every later attempt would fail on it
             file.unlink()
         raise DamagedArchiveError(
-            f"{file} has sha256 {sha256}, expected {digest}: it is damaged or another file; type `hint fetch "
-            f"{job.name}` to get it again"
+            f"{file} has sha256 {sha256}, expected {digest}: it is damaged or a different file; type "
+            f"`hint fetch {job.name}` to download it again"
         )
     place.parent.mkdir(parents=True, exist_ok=True)
     if job.local is None:

@@ -1,7 +1,7 @@
-"""Download one file over HTTP, going on where an earlier attempt stopped.
+"""Download one file over HTTP, resuming where an earlier attempt stopped.
 
-The standard library is enough: a request with ``Range`` and ``If-Range``, and a comparison of lengths afterwards, since
-``http.client`` does not complain about a body that ends early when it is read in blocks.
+A request has ``Range`` and ``If-Range``; lengths are compared afterwards, since ``http.client`` does not complain about
+a body that ends early when it is read in blocks.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import ssl
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from http.client import responses
 from pathlib import Path
 from typing import Literal
 from urllib.error import HTTPError, URLError
@@ -24,14 +25,14 @@ from urllib.request import Request, urlopen
 import hint
 from hint.errors import HintError
 
-#: Stage ("download", "check", "compare", "unpack"), bytes done, bytes in all or None.
+#: Stage ("download", "check", "compare", "unpack"), bytes done, total bytes or None.
 OnProgress = Callable[[str, int, "int | None"], None]
-#: Whether a server must prove who it is: yes; yes, and the user may waive it; no, for the user has.
+#: Whether to check the server's certificate: always; unless the user waives it; waived.
 Certificate = Literal["required", "waivable", "waived"]
 
-#: Seconds without a byte until a connection counts as dead.
+#: Seconds without data after which a connection counts as dead.
 TIMEOUT_S = 30.0
-#: Attempts in a row that bring less than ``PROGRESS_BYTES``, and the wait after the first of them.
+#: Give up after this many attempts in a row with less than ``PROGRESS_BYTES`` of progress; the first wait between them.
 ATTEMPTS = 5
 BACKOFF_S = 1.0
 PROGRESS_BYTES = 1 << 20
@@ -44,20 +45,20 @@ class FetchError(HintError):
 
 
 class DamagedArchiveError(FetchError):
-    """What was downloaded is not what it should be; another attempt needs a new download."""
+    """The downloaded file is not the expected one; another attempt needs a new download."""
 
 
-class UnprovenHostError(FetchError):
-    """The server's certificate does not hold."""
+class CertificateError(FetchError):
+    """The server's certificate is not valid."""
 
 
-class _TryAgain(Exception):  # noqa: N818 - it asks for something
-    """An attempt ended early for a reason that may pass."""
+class _TransientError(Exception):
+    """An attempt failed for a reason that may pass."""
 
 
 @dataclass(frozen=True)
 class _Note:
-    """What the server said about the file a ``.part`` belongs to, kept beside it."""
+    """What the server announced about the file of a ``.part``, kept beside it."""
 
     url: str
     validator: str
@@ -73,29 +74,28 @@ def download(
     on_progress: OnProgress | None = None,
     certificate: Certificate = "required",
 ) -> Path:
-    """Download a file unless it is there already.
+    """Download a file unless it exists.
 
-    Until it is complete it is ``<target>.part``, with a note of its size and ETag (or date) in ``<target>.part.json``;
-    a file that changed on the server, or a server that cannot send the rest of a file, makes it start over.
+    Until it is complete it is ``<target>.part``, with its size and ETag (or date) in ``<target>.part.json``. If the
+    file has changed on the server, or the server cannot send part of a file, the download starts over.
 
     Args:
         url: http or https.
-        target: Where to put it.
-        name: What ``hint fetch`` calls it, for messages.
+        target: Destination.
+        name: Name of the asset, for messages.
         extra: Bytes that must stay free on the disk besides the file.
-        on_progress: Called with "download", the bytes here and the bytes in all.
-        certificate: Whether an https server must prove who it is; where that is waived, the caller must compare a
-            digest of what came.
+        on_progress: Called with "download", the bytes downloaded and the total.
+        certificate: Whether to check the certificate of an https server; if waived, the caller must verify a digest.
 
     Raises:
-        FetchError: If it cannot be downloaded; what came is kept.
+        FetchError: If the download fails; the part downloaded is kept.
     """
     attempt = _Attempt(url, target, extra, on_progress, _context() if certificate == "waived" else None)
     failed, most = 0, 0
     while not target.exists():
         try:
             attempt.run()
-        except _TryAgain as reason:
+        except _TransientError as reason:
             here = attempt.part.stat().st_size if attempt.part.exists() else 0
             failed = 1 if here >= most + PROGRESS_BYTES else failed + 1
             most = max(most, here)
@@ -104,13 +104,13 @@ def download(
             time.sleep(BACKOFF_S * 2 ** (failed - 1))
         except FetchError as error:
             here = attempt.part.stat().st_size if attempt.part.exists() else 0
-            may_waive = certificate == "waivable" and isinstance(error, UnprovenHostError)
+            may_waive = certificate == "waivable" and isinstance(error, CertificateError)
             raise FetchError(f"{error}; {_advice(name, here, may_waive=may_waive)}") from error
     return target
 
 
 def _context() -> ssl.SSLContext:
-    """Return a context that encrypts and asks for no proof."""
+    """Return a context that encrypts without checking the certificate."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -118,13 +118,13 @@ def _context() -> ssl.SSLContext:
 
 
 def require_space(folder: Path, need: int, purpose: str, elsewhere: str = "set HINT_HOME to") -> None:
-    """Refuse work the disk has no room for.
+    """Check that the disk has room.
 
     Args:
-        folder: Where it is to be done.
-        need: Bytes.
+        folder: A folder on the disk.
+        need: Bytes needed.
         purpose: What for, in the message.
-        elsewhere: How to name another folder, in the message.
+        elsewhere: How to choose another folder, in the message.
 
     Raises:
         FetchError: If fewer than ``need`` bytes are free.
@@ -132,19 +132,19 @@ def require_space(folder: Path, need: int, purpose: str, elsewhere: str = "set H
     free = shutil.disk_usage(folder).free
     if free < need:
         raise FetchError(
-            f"{folder} has {free / 1e9:.1f} GB free, {need / 1e9:.1f} GB are needed to {purpose}: make room or "
+            f"{folder} has {free / 1e9:.1f} GB free, {need / 1e9:.1f} GB are needed to {purpose}: free some space or "
             f"{elsewhere} a folder on another disk"
         )
 
 
 def _advice(name: str, here: int, *, may_waive: bool = False) -> str:
-    again = f"`hint fetch {name}` to " + (f"go on at {here / 1e6:.0f} MB" if here else "try again")
-    waive = f"`hint fetch {name} --insecure` to go by the archive's checksum alone"
-    return f"type {waive if may_waive else again}, or `hint fetch {name} --url FILE` with an archive you got otherwise"
+    again = f"`hint fetch {name}` to " + (f"resume at {here / 1e6:.0f} MB" if here else "try again")
+    waive = f"`hint fetch {name} --insecure` to rely on the archive's checksum alone"
+    return f"type {waive if may_waive else again}, or `hint fetch {name} --url FILE` with a copy you have"
 
 
 class _Attempt:
-    """One request after another for the same file."""
+    """Repeated requests for the same file."""
 
     def __init__(
         self, url: str, target: Path, extra: int, on_progress: OnProgress | None, context: ssl.SSLContext | None
@@ -156,7 +156,7 @@ class _Attempt:
         self.note_path = target.with_name(target.name + ".part.json")
 
     def run(self) -> None:
-        """Bring the rest of the file, or all of it; keep what came."""
+        """Download the rest of the file, or all of it; keep what arrives."""
         note = self._read_note()
         here = self.part.stat().st_size if note else 0
         if note is None or here != note.size:
@@ -171,7 +171,7 @@ class _Attempt:
         self.note_path.unlink()
 
     def _read_note(self) -> _Note | None:
-        """Return the note of an earlier attempt that can be continued."""
+        """Return the note of an earlier attempt that can be resumed."""
         try:
             note = _Note(**json.loads(self.note_path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
@@ -188,16 +188,16 @@ class _Attempt:
         except HTTPError as error:
             if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and here:
                 self._forget()
-                raise _TryAgain("the file on the server is shorter than before") from error
+                raise _TransientError("the file on the server is shorter than before") from error
             raise _code_failure(self.host, error) from error
         except (OSError, http.client.HTTPException) as error:
             raise _failure(self.host, error) from error
         return response
 
     def _start(self, response: http.client.HTTPResponse, here: int, note: _Note | None) -> int:
-        """Return the place in the file the body of an answer begins at."""
+        """Return the offset in the file at which a response begins."""
         if self.url.startswith("https:") and not response.url.startswith("https:"):
-            raise FetchError(f"{self.host} sends on to {response.url}, which is not encrypted")
+            raise FetchError(f"{self.host} redirects to {response.url}, which is not encrypted")
         if response.headers.get_content_type() == "text/html":
             raise FetchError(f"{self.host} sent a web page instead of a file")
         if response.status != http.HTTPStatus.PARTIAL_CONTENT:
@@ -205,7 +205,7 @@ class _Attempt:
         sent = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
         if note is None or sent is None or (int(sent[1]), int(sent[2])) != (here, note.size):
             self._forget()
-            raise _TryAgain("the server sent another part of the file than was asked for")
+            raise _TransientError("the server sent a different part of the file than requested")
         return here
 
     def _copy(self, response: http.client.HTTPResponse, start: int, size: int | None) -> None:
@@ -218,7 +218,7 @@ class _Attempt:
                 if self.on_progress:
                     self.on_progress("download", done, size)
         if size is not None and done != size:
-            raise _TryAgain(f"the connection ended after {done} of {size} bytes")
+            raise _TransientError(f"the connection ended after {done} of {size} bytes")
 
     def _read(self, response: http.client.HTTPResponse) -> bytes:
         try:
@@ -233,27 +233,27 @@ class _Attempt:
 
 def _note(url: str, response: http.client.HTTPResponse) -> _Note:
     etag, length = response.headers.get("ETag", ""), response.headers.get("Content-Length", "")
-    # A weak ETag vouches for the meaning of a file, not for its bytes: If-Range may not use it.
+    # If-Range must not use a weak ETag, which does not identify the bytes.
     validator = response.headers.get("Last-Modified", "") if not etag or etag.startswith("W/") else etag
     return _Note(url, validator, int(length) if length.isdecimal() else None)
 
 
-def _code_failure(host: str, error: HTTPError) -> FetchError | _TryAgain:
-    text = f"{host} answered {error.code}: {_FINAL_CODES.get(error.code, error.reason)}"
-    passing = error.code >= 500 or error.code in (http.HTTPStatus.REQUEST_TIMEOUT, http.HTTPStatus.TOO_MANY_REQUESTS)
-    return _TryAgain(text) if passing else FetchError(text)
+def _code_failure(host: str, error: HTTPError) -> FetchError | _TransientError:
+    # The server's own words are not repeated: they may hold escape sequences.
+    text = f"{host} answered {error.code}: {_FINAL_CODES.get(error.code) or responses.get(error.code, 'unknown')}"
+    return _TransientError(text) if error.code >= 500 or error.code in (408, 429) else FetchError(text)
 
 
-def _failure(host: str, error: Exception) -> FetchError | _TryAgain:
+def _failure(host: str, error: Exception) -> FetchError | _TransientError:
     reason = error.reason if isinstance(error, URLError) else error
     if isinstance(reason, socket.gaierror):
-        return FetchError(f"cannot find {host}: there is no network, or the address is mistyped")
+        return FetchError(f"cannot find {host}: check the network and the address")
     if isinstance(reason, ConnectionRefusedError):
         return FetchError(f"{host} refuses connections")
     if isinstance(reason, ssl.SSLCertVerificationError):
-        return UnprovenHostError(f"{host} does not prove who it is ({reason.verify_message})")
+        return CertificateError(f"the certificate of {host} is not valid ({reason.verify_message})")
     if isinstance(reason, TimeoutError):
-        return _TryAgain(f"{host} was silent for {TIMEOUT_S:g} s")
+        return _TransientError(f"{host} sent nothing for {TIMEOUT_S:g} s")
     if isinstance(reason, ConnectionError | ssl.SSLError | http.client.IncompleteRead | http.client.BadStatusLine):
-        return _TryAgain(f"the connection to {host} broke ({type(reason).__name__})")
+        return _TransientError(f"the connection to {host} broke ({type(reason).__name__})")
     return FetchError(f"cannot download from {host} ({reason})")

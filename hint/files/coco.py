@@ -1,7 +1,7 @@
 """COCO keypoints with v = 0, 1, 2 for out of frame, occluded, visible.
 
-What plain COCO cannot say travels in extra keys of each annotation (``hand_id``, ``side``, ``subset``, ``box_xyxy``,
-``occlusion``), which COCO tools ignore; files without them are read too, as far as they say the side of a hand.
+What plain COCO has no place for is stored in extra keys of each annotation (``hand_id``, ``side``, ``subset``,
+``box_xyxy``, ``occlusion``), which COCO tools ignore; files without them can be read if they tell the side of a hand.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CATEGORY = {
 
 
 def write_coco(path: Path, labels: HandLabels) -> None:
-    """Write one COCO keypoint file; pictures are named relative to it, hands of one picture share its entry."""
+    """Write a COCO keypoint file; picture paths are relative to it, and hands of one picture share an entry."""
     pairs = zip(labels.hand_id.tolist(), labels.image.tolist(), strict=True)
     names = [os.path.relpath(image, path.parent) if image else f"{hand_id}.jpg" for hand_id, image in pairs]
     image_ids = {name: k for k, name in enumerate(dict.fromkeys(names), start=1)}
@@ -69,7 +69,7 @@ def read_coco(path: Path, images: Path | None = None) -> HandLabels:
         images: Folder the file names are relative to; the file's own folder if None.
 
     Raises:
-        InputError: If the file is no COCO file or annotations lack 21 keypoints, a box or a side.
+        InputError: If the file is not a COCO file, or annotations lack 21 keypoints, a box or a side.
     """
     content = _load(path)
     files = {image["id"]: image["file_name"] for image in content["images"]}
@@ -79,14 +79,14 @@ def read_coco(path: Path, images: Path | None = None) -> HandLabels:
         try:
             rows.append(_row(annotation, files, images or path.parent, path.stem))
         except (KeyError, TypeError, ValueError) as error:
-            problems.append(f"annotation {annotation.get('id')} ({_say(error)})")
+            problems.append(f"annotation {annotation.get('id')} ({_reason(error)})")
     if problems:
         total = len(content["annotations"])
-        raise InputError(f"{len(problems)} of {total} annotations in {path} are no hands: {some_ids(problems)}")
+        raise InputError(f"{len(problems)} of {total} annotations in {path} are not hands: {some_ids(problems)}")
     return HandLabels(**{key: np.array([row[key] for row in rows]) for key in rows[0]})
 
 
-def _say(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return f"lacks {error.args[0]}" if isinstance(error, KeyError) else str(error)
 
 
@@ -96,7 +96,7 @@ def _load(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InputError(f"{path} is not readable as JSON: {error}") from error
     if not isinstance(content, dict) or not content.get("annotations") or not content.get("images"):
-        raise InputError(f"{path} is no COCO keypoint file with images and annotations")
+        raise InputError(f"{path} is not a COCO keypoint file with images and annotations")
     return content
 
 
@@ -110,11 +110,13 @@ def _row(annotation: Mapping[str, Any], files: Mapping[int, str], folder: Path, 
     parsed = parse_name(name)
     x, y, w, h = annotation["bbox"]
     occluded = annotation.get("occlusion", points[:, 2] == 1)
+    exact = annotation.get("box_xyxy")
     return {
         "hand_id": name,
         "clip_id": annotation.get("clip_id") or (parsed.clip_id if parsed else name),
         "subset": annotation.get("subset", default),
-        "box_xyxy": annotation.get("box_xyxy", [x, y, x + w, y + h]),
+        "box_xyxy": [x, y, x + w, y + h] if exact is None else exact,
+        "box_side": max(w, h) if exact is None else np.subtract(exact[2:], exact[:2]).max(),
         "is_right": _side(annotation, name) == "right",
         "keypoints_2d": points[:, :2],
         "existence": points[:, 2] > 0,
@@ -124,7 +126,7 @@ def _row(annotation: Mapping[str, Any], files: Mapping[int, str], folder: Path, 
 
 
 def _hand_id(annotation: Mapping[str, Any], image: str) -> str:
-    """Name a hand by its own id, else by its picture, told apart by the annotation's number."""
+    """Name a hand by its own id, else by its picture and the number of the annotation."""
     if "hand_id" in annotation:
         return str(annotation["hand_id"])
     stem = Path(image).stem

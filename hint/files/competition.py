@@ -1,4 +1,4 @@
-"""The two files a hand competition takes: ``pred.json`` and, for the upload, ``pred.zip`` with it inside."""
+"""The two files for a hand competition: ``pred.json`` and, for the upload, ``pred.zip`` that contains it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 def write_competition_files(folder: Path, joints: NDArray[np.floating], vertices: NDArray[np.floating]) -> None:
     """Write ``pred.json`` as the official ``pred.py`` does and ``pred.zip`` as ``zip -j pred.zip pred.json`` does.
 
-    A hand that is not finite is written as zeros, what the official template predicts: the servers take no NaN, and
+    A hand that is not finite is written as zeros, as the official template predicts: the servers do not accept NaN, and
     every hand must be there.
 
     Args:
-        folder: Where they go.
+        folder: Folder to write to.
         joints: (N,21,3) metres, in the dataset's order and axes.
         vertices: (N,V,3) metres.
     """

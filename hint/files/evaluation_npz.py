@@ -1,7 +1,7 @@
 """The official evaluation npz: three files per subset that differ only in the third keypoint column.
 
 ``_all`` marks joints that exist, ``_vis`` those that are also visible, ``_occ`` those that are occluded.
-Two keys more than the official ones (``box_xyxy``, ``occlusion``) make our own files exact; official readers skip them.
+Our own files have two more keys (``box_xyxy``, ``occlusion``), which make them exact; official readers ignore them.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ def read_evaluation_npz(folder: Path, stem: str, images: Path | None = None) -> 
     """Merge ``<stem>_all.npz``, ``_vis`` and ``_occ`` into one label set.
 
     Args:
-        folder: Where the three files lie.
+        folder: Folder of the three files.
         stem: Their common name, such as "TEST_newdays_img".
         images: Folder of the pictures, or a HInt root that holds a folder named ``stem``.
 
     Raises:
-        InputError: If one of the three is absent or they contradict each other.
+        InputError: If one of the three is missing or they contradict each other.
     """
-    absent = [f"{stem}_{part}.npz" for part in PARTS if not (folder / f"{stem}_{part}.npz").is_file()]
-    if absent:
-        raise InputError(f"{folder} lacks {', '.join(absent)}: the all, vis and occ files are needed together")
+    missing = [f"{stem}_{part}.npz" for part in PARTS if not (folder / f"{stem}_{part}.npz").is_file()]
+    if missing:
+        raise InputError(f"{folder} lacks {', '.join(missing)}: the all, vis and occ files are needed together")
     keys = ("imgname", "center", "scale", "hand_keypoints_2d")
     parts = {part: read_npz(folder / f"{stem}_{part}.npz", keys) for part in PARTS}
     everything = parts["all"]
@@ -55,6 +55,7 @@ def read_evaluation_npz(folder: Path, stem: str, images: Path | None = None) -> 
         clip_id=np.array([name.clip_id if (name := parse_name(i)) else i for i in ids.tolist()], dtype=np.str_),
         subset=np.full(len(ids), subset_of_folder(stem)),
         box_xyxy=_boxes(everything),
+        box_side=_sizes(everything).max(1, initial=0),
         is_right=everything["right"] > 0 if "right" in everything else np.ones(len(ids), bool),
         keypoints_2d=everything["hand_keypoints_2d"][:, :, :2],
         existence=existence,
@@ -83,9 +84,14 @@ def _flags(name: Path, ids: NDArray[np.str_], parts: dict[str, Arrays]) -> tuple
 def _boxes(arrays: Arrays) -> NDArray[np.float64]:
     if "box_xyxy" in arrays:
         return arrays["box_xyxy"].astype(np.float64)
-    scale = arrays["scale"].astype(np.float64).reshape(len(arrays["center"]), -1)
-    size = np.broadcast_to(scale, arrays["center"].shape)
+    size = _sizes(arrays)
     return np.concatenate([arrays["center"] - size / 2, arrays["center"] + size / 2], axis=1)
+
+
+def _sizes(arrays: Arrays) -> NDArray[np.float64]:
+    """Return width and height (N,2); a file may give one number for both."""
+    scale = arrays["scale"].astype(np.float64).reshape(len(arrays["center"]), -1)
+    return np.broadcast_to(scale, arrays["center"].shape)
 
 
 def _images(names: NDArray[np.str_], images: Path | None, stem: str) -> NDArray[np.str_]:
@@ -104,7 +110,7 @@ def write_evaluation_npz(folder: Path, labels: HandLabels) -> None:
         common = {
             "imgname": np.array([_image_name(i, p) for i, p in zip(part.hand_id, part.image, strict=True)], np.str_),
             "center": (box[:, :2] + box[:, 2:]) / 2,
-            "scale": box[:, 2:] - box[:, :2],
+            "scale": _scale(part),
             "right": part.is_right.astype(np.int64),
             "box_xyxy": box,
             "occlusion": part.occlusion,
@@ -113,6 +119,13 @@ def write_evaluation_npz(folder: Path, labels: HandLabels) -> None:
         for name, flag in zip(PARTS, (exists, exists & ~occluded, exists & occluded), strict=True):
             keypoints = np.concatenate([part.keypoints_2d, flag[:, :, None]], axis=2)
             write_npz(folder / f"{folder_of_subset(subset)}_{name}.npz", {**common, "hand_keypoints_2d": keypoints})
+
+
+def _scale(labels: HandLabels) -> NDArray[np.float64]:
+    """Return width and height (N,2); the longer one is exactly the side that PCK compares with."""
+    size = labels.box_xyxy[:, 2:] - labels.box_xyxy[:, :2]
+    size[np.arange(len(size)), size.argmax(1)] = labels.longest_side
+    return size
 
 
 def _image_name(hand_id: str, image: str) -> str:

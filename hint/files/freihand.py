@@ -1,7 +1,7 @@
 """FreiHAND's evaluation set as it is unpacked: ``evaluation_*.json`` and ``evaluation/rgb/00000000.jpg`` ...
 
-Its joints stand in HInt's order and its axes are those of the camera (x right, y down, z ahead), so that what methods
-say needs no change. All hands are right ones.
+Its joints are in HInt's order and its axes are those of the camera (x right, y down, z forward), so methods' output
+needs no change. All hands are right hands.
 
 Source: ``pred.py`` of FreiHAND (Zimmermann et al. 2019); boxes as in HaMeR's evaluation files.
 """
@@ -22,10 +22,10 @@ _SIDE = 224.0
 
 
 def read_freihand(folder: Path) -> MeshLabels:
-    """Read the ground truth; every hand is a clip of its own, because recordings are not named.
+    """Read the ground truth; every hand is its own clip, because recordings are not named.
 
     Raises:
-        InputError: If files are absent, malformed, or contradict each other.
+        InputError: If files are missing, malformed, or contradict each other.
     """
     joints, vertices = read_truth(folder)
     ids = np.array([f"{place:08d}" for place in range(len(joints))])
@@ -36,13 +36,13 @@ def freihand_views(folder: Path, hand_ids: Sequence[str]) -> MeshViews:
     """Return the pictures of some hands; the box follows from the picture, which is cut around the hand.
 
     Raises:
-        MissingRequirementError: If pictures are absent.
+        MissingRequirementError: If pictures are missing.
     """
     pictures = [folder / "evaluation" / "rgb" / f"{hand_id}.jpg" for hand_id in hand_ids]
-    absent = [picture.name for picture in pictures if not picture.is_file()]
-    if absent:
+    missing = [picture.name for picture in pictures if not picture.is_file()]
+    if missing:
         raise MissingRequirementError(
-            f"{folder}/evaluation/rgb lacks {len(absent)} of {len(pictures)} pictures: {some_ids(absent)}; "
+            f"{folder}/evaluation/rgb lacks {len(missing)} of {len(pictures)} pictures: {some_ids(missing)}; "
             "unpack FreiHAND's evaluation set there"
         )
     box = half_of_crop((_SIDE / 2, _SIDE / 2), (_SIDE, _SIDE))

@@ -1,9 +1,9 @@
 """JSON files of hands as FreiHAND and HO-3D keep them: lists of hands, each a list of [x, y, z].
 
-The largest are a gigabyte of text. They are read a piece at a time: the numbers of each piece are parsed apart from its
+The largest are a gigabyte of text. They are read in pieces: the numbers of each piece are parsed separately from its
 brackets, and the brackets of the whole file must be those of equally long lists.
 
-Written numbers are what ``json.dump`` of the official scripts writes.
+Numbers are written as ``json.dump`` of the official scripts writes them.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from hint.errors import InputError
 from hint.files.atomic import atomic_write
 from hint.types import Double
 
-#: Bytes read at a time; their numbers take a few times as much.
+#: Bytes read at a time; their numbers take a few times as much memory.
 _PIECE = 1 << 24
 
 _BRACKETS = b"[]"
-#: What numbers are made of, NaN and Infinity among them, and the blanks between.
+#: The characters of numbers, including NaN and Infinity, and the white space between them.
 _NUMBERS = b"0123456789+-.eENaIinfty \t\r\n"
 _POINT = b"[,,]"
 _WHAT = {
@@ -42,7 +42,7 @@ def read_hands(path: Path) -> Double:
         (N,P,3); NaN and Infinity are kept.
 
     Raises:
-        InputError: If the file is absent, cut short, or not such a list.
+        InputError: If the file is missing, cut short, or not such a list.
     """
     return _read(path, 1)[0]
 
@@ -54,7 +54,7 @@ def read_two_lists(path: Path) -> tuple[Double, Double]:
         (N,P,3) and (M,Q,3); NaN and Infinity are kept.
 
     Raises:
-        InputError: If the file is absent, cut short, or not two such lists.
+        InputError: If the file is missing, cut short, or not two such lists.
     """
     first, second = _read(path, 2)
     return first, second
@@ -80,7 +80,7 @@ def _read(path: Path, count: int) -> list[Double]:
 
 
 def _ends_as_list(file: IO[bytes]) -> bool:
-    """Tell whether the last character is a bracket; the file is then read from its beginning."""
+    """Tell whether the last character is a bracket, and go back to the beginning of the file."""
     size = file.seek(0, io.SEEK_END)
     file.seek(max(0, size - 64))
     end = file.read().rstrip()
@@ -109,14 +109,14 @@ def _numbers(text: bytes) -> Double:
 
 
 def _shapes(brackets: bytes, count: int) -> list[tuple[int, int, int]]:
-    """Return the shapes of the lists; brackets must be exactly theirs."""
+    """Return the shapes of the lists; the brackets must be exactly those of such lists."""
     lists = brackets[1:-1].split(b"]]],[[[") if count > 1 else [brackets]
     shapes = [_shape(part) for part in lists]
     whole = b",".join(_list_of(hands, points) for hands, points, _ in shapes)
     if count > 1:
         whole = b"[" + whole + b"]"
     if len(lists) != count or whole != brackets:
-        raise ValueError("the lists are nested or filled in another way")
+        raise ValueError("the lists are nested differently, or are not equally long")
     return shapes
 
 
@@ -132,7 +132,7 @@ def _list_of(hands: int, points: int) -> bytes:
 
 
 def write_two_lists(path: Path, first: NDArray[np.floating], second: NDArray[np.floating]) -> None:
-    """Write a ``pred.json`` atomically, a hand at a time, with the text ``json.dump`` gives for all of it.
+    """Write a ``pred.json`` atomically, one hand at a time, with the same text as one ``json.dump`` of everything.
 
     Args:
         path: File to write.

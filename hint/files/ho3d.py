@@ -3,8 +3,8 @@
 These are ``evaluation.txt``, ``evaluation/<sequence>/{rgb,meta}/<frame>.*`` and, since the authors published them in
 November 2024, ``evaluation_xyz.json`` and ``evaluation_verts.json``.
 
-Joints stand in the order wrist, index 1-3, middle 1-3, little 1-3, ring 1-3, thumb 1-3, then the tips of thumb, index,
-middle, ring and little finger. Axes are OpenGL's: x right, y up, the camera looks along -z. All hands are right ones.
+The order of joints is wrist, index 1-3, middle 1-3, little 1-3, ring 1-3, thumb 1-3, then the tips of thumb, index,
+middle, ring and little finger. Axes are OpenGL's: x right, y up, the camera looks along -z. All hands are right hands.
 
 Source: ``pred.py``, ``eval.py`` and the read-me of HO-3D (Hampali et al. 2020).
 """
@@ -24,20 +24,20 @@ from hint.files.mesh_labels import MeshLabels, MeshViews, half_of_crop, read_tru
 from hint.files.npz import as_strings, read_npz
 from hint.types import Double, Hand, Predictions
 
-#: Where each of HO-3D's joints stands in HInt's order.
+#: Place of each of HO-3D's joints in HInt's order.
 FROM_HINT = (0, 5, 6, 7, 9, 10, 11, 17, 18, 19, 13, 14, 15, 1, 2, 3, 4, 8, 12, 16, 20)
 
 #: From the camera's axes to OpenGL's and back.
 OPENGL = np.array([1.0, -1.0, -1.0])
 
-#: The boxes HaMeR was evaluated with, where the user put them beside the frames.
+#: The boxes HaMeR was evaluated with, if the user put them beside the frames.
 BOX_FILE = "ho3d_val.npz"
 
 Box = tuple[float, float, float, float]
 
 
 class _Meta(NamedTuple):
-    """What HO-3D gives away about a frame: the wrist, metres in OpenGL axes, and a tight box, px."""
+    """What HO-3D provides for a frame: the wrist, metres in OpenGL axes, and a tight box, px."""
 
     wrist: Double
     box: Box
@@ -47,7 +47,7 @@ def read_ho3d(folder: Path) -> MeshLabels:
     """Read the ground truth; a sequence is a clip.
 
     Raises:
-        InputError: If files are absent, malformed, or contradict each other.
+        InputError: If files are missing, malformed, or contradict each other.
     """
     joints, vertices = read_truth(folder)
     ids = np.array(_frames(folder), dtype=np.str_)
@@ -74,11 +74,11 @@ def _frames(folder: Path) -> list[str]:
 def ho3d_views(folder: Path, hand_ids: Sequence[str]) -> MeshViews:
     """Return the pictures, boxes and wrists of some frames.
 
-    Boxes are those of HaMeR's evaluation where its file :data:`BOX_FILE` lies in the folder, else HO-3D's own.
+    Boxes are those of HaMeR's evaluation if its file :data:`BOX_FILE` is in the folder, else HO-3D's own.
 
     Raises:
-        MissingRequirementError: If pictures or ``meta`` files are absent.
-        InputError: If one of them is damaged or lacks what is needed.
+        MissingRequirementError: If pictures or ``meta`` files are missing.
+        InputError: If one of them is damaged or incomplete.
     """
     metas = [_read_meta(_existing(folder, hand_id, "meta", (".pkl",))) for hand_id in hand_ids]
     pictures = _pictures(folder, hand_ids)
@@ -133,7 +133,7 @@ def _frame_of(image: str) -> str:
 
 
 def to_ho3d(predictions: Predictions, views: MeshViews) -> tuple[Double, Double]:
-    """Turn what a method said into HO-3D's order and axes, with its wrist on the given one.
+    """Convert the output of a method to HO-3D's order and axes, with its wrist on the given one.
 
     Returns:
         Joints (N,21,3) and vertices (N,V,3), metres, one row per prediction.

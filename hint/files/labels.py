@@ -1,4 +1,4 @@
-"""Labels from whatever path a user has: a HInt root, a folder of pairs, evaluation npz files, a COCO file."""
+"""Labels in any format: a HInt root, a folder of pairs, evaluation npz files, a COCO file."""
 
 from __future__ import annotations
 
@@ -16,19 +16,23 @@ from hint.types import HandLabels
 Reader = Callable[[], HandLabels]
 
 
-def read_labels(path: Path, subsets: Sequence[str] = (), images: Path | None = None, split: str = "test") -> HandLabels:
-    """Read labels, finding out the format.
+def read_labels(
+    path: Path | str, subsets: Sequence[str] = (), images: Path | str | None = None, split: str = "test"
+) -> HandLabels:
+    """Read labels of any format.
 
     Args:
         path: HInt root, folder of jpg+json pairs, folder of evaluation npz files, one of these, or a COCO file.
         subsets: Names ("newdays", "val_ego4d") or folder names ("VAL_ego4d_img") to read; none = all of ``split``.
         images: Folder of the pictures, or a HInt root, where they are not beside the labels.
-        split: "test", "val" or "train": what to read of a HInt root; without that split everything there is read.
+        split: "test", "val" or "train": what to read of a HInt root; where it has no such split, all is read.
 
     Raises:
-        InputError: If nothing readable is there.
-        UnknownNameError: If a subset is not there.
+        InputError: If there are no labels, or they cannot be read.
+        UnknownNameError: If there is no such subset.
     """
+    path = Path(path).expanduser()
+    images = None if images is None else Path(images).expanduser()
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
     if images is not None and not images.is_dir():
@@ -60,10 +64,10 @@ def _find(path: Path, images: Path | None) -> dict[str, Reader]:
     )
 
 
-def _choose(found: list[str], wanted: Sequence[str], split: str) -> list[str]:
-    if not wanted:
+def _choose(found: list[str], subsets: Sequence[str], split: str) -> list[str]:
+    if not subsets:
         return [name for name in found if split_of_subset(name) == split] or found
-    names = list(dict.fromkeys(subset_of_folder(name) for name in wanted))
+    names = list(dict.fromkeys(subset_of_folder(name) for name in subsets))
     for name in names:
         if name not in found:
             raise UnknownNameError("subset here", name, found)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from hint.errors import InputError, some_ids
+from hint.errors import InputError, first_problem, some_ids
 from hint.files.atomic import write_bytes
 
 
@@ -18,26 +18,26 @@ class SampledHand(BaseModel):
 
     Attributes:
         hand_id: HInt name of the hand, and of its picture.
-        source: Where it comes from.
-        source_split: Split the source itself has it in, "" where it has none.
+        source: Dataset it comes from.
+        source_split: Split in the source, "" if it has none.
         split: "train", "val" or "test" of the sample.
         folder: HInt folder it belongs to, such as "TRAIN_newdays_img".
         video: Recording; no two splits share one.
-        clip: What HInt names call the video.
-        frame: Frame number as the source counts.
+        clip: Name of the video in HInt file names.
+        frame: Frame number in the source.
         frame_type: Ego4D's critical frame, "" elsewhere.
         action: Ego4D's action, "" elsewhere.
         side: Side of the hand.
-        box_xyxy: Box in px; None where the source gives only a centre.
+        box_xyxy: Box in px; None if the source gives only a centre.
         centre: (x, y) of the hand in px.
         size: (width, height) of the frame in px.
-        contact: What the hand touches, as the source says.
-        interaction: "hand_object", "hand_hand", "none" or "unknown", by the rules of the policy.
+        contact: What the hand touches, according to the source.
+        interaction: "hand_object", "hand_hand", "none" or "unknown", according to the policy.
         stratum: Part of the policy that chose it.
         policy: Name of the policy.
         policy_sha256: Digest of its file.
         seed: Seed of the draw.
-        origin: Where the picture was taken from, below the source's root.
+        origin: Path of the picture or video below the root of the source.
         image: The picture, relative to the manifest.
         image_sha256: Its digest.
     """
@@ -87,7 +87,7 @@ def read_manifest(path: Path) -> list[SampledHand]:
     """Read a manifest.
 
     Raises:
-        InputError: If the file is absent, or lines are no sampled hands (file and lines are named), or ids repeat.
+        InputError: If the file is missing, lines are not sampled hands (file and lines are named), or ids repeat.
     """
     try:
         lines = path.read_bytes().splitlines()
@@ -99,18 +99,12 @@ def read_manifest(path: Path) -> list[SampledHand]:
         try:
             hands.append(SampledHand.model_validate_json(line))
         except ValidationError as error:
-            problems.append(f"line {number} ({_say(error)})")
+            problems.append(f"line {number} ({first_problem(error)})")
     if problems:
-        raise InputError(f"{path}: {len(problems)} of {len(lines)} lines are no sampled hands: {some_ids(problems)}")
-    again = [i for i, times in Counter(hand.hand_id for hand in hands).items() if times > 1]
-    if again:
-        raise InputError(f"{path}: duplicate hand ids: {some_ids(again)}")
+        raise InputError(f"{path}: {len(problems)} of {len(lines)} lines are not sampled hands: {some_ids(problems)}")
+    duplicates = [i for i, n in Counter(hand.hand_id for hand in hands).items() if n > 1]
+    if duplicates:
+        raise InputError(f"{path}: duplicate hand ids: {some_ids(duplicates)}")
     if not hands:
         raise InputError(f"{path} is empty")
     return hands
-
-
-def _say(error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = ".".join(map(str, first["loc"]))
-    return f"{where}: {first['msg']}" if where else str(first["msg"])

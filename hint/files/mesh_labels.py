@@ -1,4 +1,4 @@
-"""Hands whose joints and vertices are known in metres, and what a method may see of them."""
+"""Hands whose joints and vertices are known in metres, and what a method may know of them."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class MeshLabels:
 
 @dataclass(frozen=True, eq=False)
 class MeshViews:
-    """What a method is shown of the hands of a 3D dataset.
+    """What a method may know of the hands of a 3D dataset.
 
     Attributes:
-        hands: N hands; their boxes are about as tight as HInt's, so that methods add their usual margin.
+        hands: N hands; their boxes are about as tight as HInt's, so methods add their usual margin.
         boxes: Where the boxes come from.
-        root: (N,3) wrist the dataset gives away, metres in its own axes; None where it gives none.
+        root: (N,3) wrist that the dataset provides, metres in its own axes; None where it provides none.
     """
 
     hands: list[Hand]
@@ -56,14 +56,14 @@ def read_truth(folder: Path) -> tuple[Double, Double]:
     """Read ``evaluation_xyz.json`` (N,21,3) and ``evaluation_verts.json`` (N,V,3).
 
     Raises:
-        InputError: If one is absent or malformed, or the two contradict each other.
+        InputError: If one is missing or malformed, or the two contradict each other.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
     names = ("evaluation_xyz.json", "evaluation_verts.json")
-    absent = [name for name in names if not (folder / name).is_file()]
-    if absent:
-        raise InputError(f"{folder} lacks {' and '.join(absent)}, the ground truth of the evaluation set")
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise InputError(f"{folder} lacks {' and '.join(missing)}, the ground truth of the evaluation set")
     joints, vertices = (read_hands(folder / name) for name in names)
     if joints.shape[1] != 21 or len(joints) != len(vertices):
         raise InputError(
@@ -79,8 +79,8 @@ def read_truth(folder: Path) -> tuple[Double, Double]:
 def half_of_crop(centre: tuple[float, float], size: tuple[float, float]) -> tuple[float, float, float, float]:
     """Return the square box whose double is the crop HaMeR's evaluation takes of FreiHAND and HO-3D.
 
-    That crop is the square around the given box once grown to 3:4. Methods double a box, or grow it as they are used
-    to, and so are not given a margin twice.
+    That crop is the square around the given box after growing it to 3:4. Methods double a box, or grow it in their own
+    way, so no margin is added twice.
 
     Args:
         centre: Of the given box, px.

@@ -1,4 +1,4 @@
-"""TOML files that come with the toolkit under a name, or are the user's own under a path: protocols, policies."""
+"""TOML files of the toolkit, loaded by name, or of the user, loaded by path: protocols, policies, presets."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ else:
 
 @dataclass(frozen=True)
 class NamedToml:
-    """A kind of file and where those of the toolkit lie.
+    """A kind of file, and the folder of those in the toolkit.
 
     Attributes:
-        kind: What messages call it, such as "protocol".
-        package: Import package that holds the folder.
+        kind: Its name in messages, such as "protocol".
+        package: Import package of the folder.
         folder: Folder of ``<name>.toml``.
     """
 
@@ -32,12 +32,12 @@ class NamedToml:
     folder: str
 
     def names(self) -> list[str]:
-        """Return the names that come with the toolkit."""
+        """Return the names of the files in the toolkit."""
         entries = (entry.name for entry in files(self.package).joinpath(self.folder).iterdir())
         return sorted(name.removesuffix(".toml") for name in entries if name.endswith(".toml"))
 
     def load(self, name: str) -> tuple[dict[str, Any], str]:
-        """Read one.
+        """Read a file.
 
         Args:
             name: One of :meth:`names`, or the path of a ``.toml`` file.
@@ -46,8 +46,8 @@ class NamedToml:
             Its table, and the sha256 of its bytes.
 
         Raises:
-            UnknownNameError: If there is none of that name.
-            InputError: If the file is missing or no TOML.
+            UnknownNameError: If there is no file of that name.
+            InputError: If the file is missing or is not TOML.
         """
         content = self._content(name)
         try:
@@ -66,7 +66,7 @@ class NamedToml:
 
 
 def parse_value(text: str) -> Any:
-    """Read a value as TOML has it: ``3``, ``true``, ``[1, 2]``; anything else is a text."""
+    """Parse a TOML value such as ``3``, ``true`` or ``[1, 2]``; anything else is a string."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

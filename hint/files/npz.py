@@ -1,4 +1,4 @@
-"""Open npz files that may come from anywhere: nothing is unpickled, every failure is one line."""
+"""Read untrusted npz files: nothing is unpickled, and every error is one line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def read_npz(path: Path, required: Collection[str] = ()) -> dict[str, NDArray[An
     """Read every array of an npz.
 
     Raises:
-        InputError: If the file is absent, no npz, holds Python objects, or lacks a required key.
+        InputError: If the file is missing, is not an npz, holds Python objects, or lacks a required key.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file")
@@ -27,9 +27,9 @@ def read_npz(path: Path, required: Collection[str] = ()) -> dict[str, NDArray[An
                 raise InputError(f"{path} is a single array, expected an npz with {', '.join(required)}")
             arrays = {key: file[key] for key in file.files}
     except (zipfile.BadZipFile, EOFError, OSError) as error:
-        raise InputError(f"{path} is no readable npz: {error}") from error
+        raise InputError(f"{path} is not a readable .npz: {error}") from error
     except ValueError as error:
-        raise InputError(f"{path} is no plain npz ({error}); save ids with .astype(str), arrays as numbers") from error
+        raise InputError(f"{path} is not a plain .npz ({error}); save ids with .astype(str)") from error
     missing = [key for key in required if key not in arrays]
     if missing:
         raise InputError(f"{path} lacks {', '.join(missing)}; it holds {', '.join(arrays) or 'nothing'}")
@@ -37,5 +37,5 @@ def read_npz(path: Path, required: Collection[str] = ()) -> dict[str, NDArray[An
 
 
 def as_strings(values: NDArray[Any]) -> NDArray[np.str_]:
-    """Return ids as unicode, whether they were stored as unicode or as bytes."""
+    """Return ids as unicode, whether stored as unicode or bytes."""
     return np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values.astype(np.str_)

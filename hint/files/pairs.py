@@ -1,4 +1,4 @@
-"""HInt as released: ``<stem>.jpg`` and ``<stem>.json`` side by side, the side of the hand in the stem."""
+"""HInt pairs as released: ``<stem>.jpg`` beside ``<stem>.json``, with the side of the hand in the stem."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 @dataclass(frozen=True)
 class HandRecord:
-    """What one json file holds.
+    """The label in one json file.
 
     Attributes:
         box: x1, y1, x2, y2 in px.
@@ -38,25 +38,25 @@ class HandRecord:
 
 
 def picture_folder(images: Path, name: str) -> Path:
-    """Return where the pictures of a HInt folder are: below ``images`` if that is a HInt root, else in it."""
+    """Return the folder with the pictures of a HInt folder: below ``images`` if that is a HInt root, else itself."""
     return images / name if (images / name).is_dir() else images
 
 
 def read_pairs(folder: Path, images: Path | None = None) -> HandLabels:
     """Read one folder of jpg+json pairs.
 
-    The picture of a label may be absent (Ego4D's are not part of the download); its path is kept all the same.
+    The picture of a label may be missing (those of Ego4D are not part of the download); its path is kept anyway.
 
     Args:
         folder: Where the json files are.
         images: Where the pictures are, if not beside them: a folder, or a HInt root.
 
     Raises:
-        InputError: If there is no label, or a file is no HInt label (all of them are named).
+        InputError: If there is no label, or a file is not a HInt label.
     """
     stems = sorted(p.stem for p in folder.glob("*.json"))
     if not stems:
-        raise InputError(f"{folder} holds no HInt labels (<stem>.json beside <stem>.jpg)")
+        raise InputError(f"{folder} has no HInt labels (<stem>.json beside <stem>.jpg)")
     records: list[HandRecord] = []
     problems: list[str] = []
     for stem in stems:
@@ -65,7 +65,7 @@ def read_pairs(folder: Path, images: Path | None = None) -> HandLabels:
         except ValueError as error:
             problems.append(f"{stem}.json ({error})")
     if problems:
-        raise InputError(f"{len(problems)} of {len(stems)} files in {folder} are no HInt labels: {some_ids(problems)}")
+        raise InputError(f"{len(problems)} of {len(stems)} files in {folder} are not HInt labels: {some_ids(problems)}")
     return _assemble(
         folder, stems, records, _pictures(picture_folder(images, folder.name) if images else folder, stems)
     )
@@ -95,7 +95,7 @@ def read_record(path: Path) -> HandRecord:
     """Read the label of one hand.
 
     Raises:
-        ValueError: If the file is no HInt label; the message says why, not which file.
+        ValueError: If the file is not a HInt label; the message gives the reason, not the file.
     """
     if parse_name(path.stem) is None:
         raise ValueError("the name must end in _l or _r")
@@ -118,7 +118,7 @@ def _numbers(values: Any, n: int, what: str) -> list[float]:
     if not isinstance(values, list) or len(values) != n:
         raise ValueError(f"{what} is not {n} numbers")
     if not all(isinstance(v, int | float) and abs(v) <= sys.float_info.max for v in values):
-        raise ValueError(f"{what} holds something that is no finite number")
+        raise ValueError(f"{what} has a value that is not a finite number")
     return [float(v) for v in values]
 
 
@@ -145,7 +145,7 @@ def _flags(hand: dict[str, Any], key: str) -> list[bool]:
 
 
 def write_pairs(folder: Path, labels: HandLabels) -> None:
-    """Write labels as pairs; pictures that exist elsewhere are copied, absent ones are left out."""
+    """Write labels as pairs; pictures that exist are copied, missing ones are left out."""
     for k, stem in enumerate(labels.hand_id.tolist()):
         hand = {
             "bbox": [labels.box_xyxy[k].tolist()],

@@ -1,7 +1,7 @@
 """Predictions npz: ``hand_id`` (N,) and ``keypoints_2d`` (N,21,2) in px of the full image; the rest is optional.
 
-Besides 3D, mesh and score these are ``existence`` and ``occlusion`` (N,21) bool, a first guess for annotators; readers
-that only score keypoints ignore them.
+Besides 3D, mesh and score these are ``existence`` and ``occlusion`` (N,21) bool, a first guess for annotators, which
+scoring ignores.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from hint.types import Predictions
 OPTIONAL = ("keypoints_3d", "vertices", "score", "existence", "occlusion")
 
 
-def write_predictions(path: Path, predictions: Predictions) -> None:
+def write_predictions(path: Path | str, predictions: Predictions) -> None:
     """Write predictions atomically, ids as fixed-width strings and meta as one JSON string."""
     arrays: dict[str, Any] = {"hand_id": predictions.hand_id, "keypoints_2d": predictions.keypoints_2d}
     arrays |= {key: value for key in OPTIONAL if (value := getattr(predictions, key)) is not None}
-    write_npz(path, {**arrays, "meta": np.array(json.dumps(predictions.meta, allow_nan=False))})
+    write_npz(Path(path), {**arrays, "meta": np.array(json.dumps(predictions.meta, allow_nan=False))})
 
 
-def read_predictions(path: Path) -> Predictions:
-    """Read predictions, ours or anybody's.
+def read_predictions(path: Path | str) -> Predictions:
+    """Read predictions, ours or anyone else's.
 
     Raises:
         InputError: If keys, shapes or ids are not as documented.
     """
-    arrays = read_npz(path, ("hand_id", "keypoints_2d"))
+    arrays = read_npz(Path(path), ("hand_id", "keypoints_2d"))
     try:
         meta = json.loads(str(arrays["meta"])) if "meta" in arrays else {}
         optional = {key: arrays[key] for key in OPTIONAL if key in arrays}
@@ -42,4 +42,4 @@ def read_predictions(path: Path) -> Predictions:
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     except (ValueError, TypeError) as error:
-        raise InputError(f"{path} holds something that is no prediction: {error}") from error
+        raise InputError(f"{path} is not a predictions file: {error}") from error

@@ -54,7 +54,7 @@ class SelftestReport:
 
 def selftest_labels() -> HandLabels:
     """Return the labels of the hands drawn, to create a method with that looks at the ground truth."""
-    return synthetic_labels(synthetic_hands())
+    return synthetic_labels(synthetic_hands(painted=False))
 
 
 def selftest(method: Method) -> SelftestReport:
@@ -63,7 +63,7 @@ def selftest(method: Method) -> SelftestReport:
     Args:
         method: As created; one that needs labels must know those of :func:`selftest_labels`.
     """
-    hands = synthetic_hands()
+    hands = synthetic_hands(painted=method.card.reads_images)
     before = [drawn.picture.copy() for drawn in hands]
     checks = [_described(method)]
     try:

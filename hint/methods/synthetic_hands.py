@@ -7,8 +7,8 @@ accuracy.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,7 +50,10 @@ class SyntheticHand:
 
     def shifted(self, dx: int, dy: int) -> SyntheticHand:
         """Return the hand in a picture with ``dx`` more columns on the left and ``dy`` more rows on top."""
-        wider = cv2.copyMakeBorder(self.picture, dy, 0, dx, 0, cv2.BORDER_CONSTANT, value=self.picture[0, 0].tolist())
+        height, width = self.picture.shape[:2]
+        wider = np.empty((height + dy, width + dx, 3), np.uint8)
+        wider[:] = self.picture[0, 0]
+        wider[dy:, dx:] = self.picture
         x1, y1, x2, y2 = self.hand.box_xyxy
         moved = Hand(self.hand.hand_id, (x1 + dx, y1 + dy, x2 + dx, y2 + dy), self.hand.is_right)
         return SyntheticHand(moved, wider, self.keypoints_2d + np.array([dx, dy]), self.is_roomy)
@@ -64,20 +67,25 @@ class SyntheticHand:
         return SyntheticHand(other, np.ascontiguousarray(self.picture[:, ::-1]), keypoints, self.is_roomy)
 
 
-def synthetic_hands() -> list[SyntheticHand]:
-    """Return the twelve hands: eight with room around them, then two cut by the border, one grey, one tiny."""
+def synthetic_hands(painted: bool = True) -> list[SyntheticHand]:
+    """Return the twelve hands: eight with room around them, then two cut by the border, one grey, one tiny.
+
+    Args:
+        painted: Whether the pictures show the hands, which needs OpenCV; they are plain otherwise.
+    """
+    draw = partial(_draw, painted=painted)
     roomy = [
-        _draw(k, length=length, turn=turn, is_right=k % 2 == 0)
+        draw(k, length=length, turn=turn, is_right=k % 2 == 0)
         for k, (length, turn) in enumerate(
             [(60, 0), (90, 20), (120, -30), (150, 45), (180, 90), (220, -90), (260, 180), (300, 10)]
         )
     ]
     return [
         *roomy,
-        _draw(8, length=200, turn=0, is_right=True, cut=(0.3, 0.0)),
-        _draw(9, length=160, turn=30, is_right=False, cut=(0.0, 0.3)),
-        _draw(10, length=140, turn=-20, is_right=True, grey=True),
-        _draw(11, length=6, turn=0, is_right=False),
+        draw(8, length=200, turn=0, is_right=True, cut=(0.3, 0.0)),
+        draw(9, length=160, turn=30, is_right=False, cut=(0.0, 0.3)),
+        draw(10, length=140, turn=-20, is_right=True, grey=True),
+        draw(11, length=6, turn=0, is_right=False),
     ]
 
 
@@ -106,6 +114,7 @@ def _draw(
     is_right: bool,
     cut: tuple[float, float] = (0.0, 0.0),
     grey: bool = False,
+    painted: bool = True,
 ) -> SyntheticHand:
     """Draw one hand; ``cut`` is the share of its length that lies left of and above the picture."""
     local = (_OPEN_HAND - _MIDDLE) * (1 if is_right else -1, 1) @ _rotation(turn).T * length
@@ -115,7 +124,8 @@ def _draw(
     origin = np.where(is_cut, -low - np.array(cut) * length, np.ceil(room - low))
     width, height = np.ceil(origin + high + room).astype(int).tolist()
     picture = np.full((height, width, 3), _BACKGROUND, np.uint8)
-    _paint(picture, local + origin, length)
+    if painted:
+        _paint(picture, local + origin, length)
     if grey:
         picture = np.repeat(picture.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
     x1, y1 = (low + origin).tolist()
@@ -131,6 +141,8 @@ def _rotation(degrees: float) -> Double:
 
 def _paint(picture: Image, joints: Double, length: float) -> None:
     """Paint forearm, palm and fingers, each with a dark rim that sets it off from what lies behind."""
+    import cv2
+
     wrist, elbow = joints[0], joints[0] + (joints[0] - joints[9]) * 0.8
     for rim, colour in _layers():
         _stroke(picture, wrist, elbow, (0.24 + rim) * length, colour)
@@ -151,6 +163,8 @@ def _layers() -> tuple[tuple[float, tuple[int, ...]], ...]:
 
 
 def _stroke(picture: Image, start: Double, end: Double, width: float, colour: tuple[int, ...]) -> None:
+    import cv2
+
     a, b = _fixed_point(np.stack([start, end])).tolist()
     cv2.line(picture, a, b, colour, max(1, round(width)), cv2.LINE_AA, _SHIFT)
 

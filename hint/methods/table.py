@@ -15,11 +15,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 from hint.errors import InputError, MissingRequirementError, UnknownNameError
+from hint.files import read_labels
 from hint.methods.requirements import pip_command
-from hint.types import Method, MethodCard, MethodOptions
+from hint.types import HandLabels, Method, MethodCard, MethodOptions
 
 GROUP = "hint.methods"
 READY = "ready"
@@ -70,6 +72,49 @@ BUILT_IN = {
     "box-centre": BuiltIn("hint.methods.box_centre:BoxCentre", "hint.methods.box_centre"),
     "oracle-noise": BuiltIn("hint.methods.oracle_noise:OracleNoise", "hint.methods.oracle_noise"),
 }
+
+
+def load_method(
+    name: str,
+    *,
+    device: str = "auto",
+    precision: str = "fp32",
+    weights: Path | str | None = None,
+    mano: Path | str | None = None,
+    seed: int = 0,
+    labels: HandLabels | None = None,
+    train_labels: HandLabels | Path | str | None = None,
+    **settings: object,
+) -> Method:
+    """Load a method; see :class:`hint.types.MethodOptions`."""
+    if isinstance(train_labels, str | Path):
+        train_labels = read_labels(Path(train_labels), split="train")
+    options = MethodOptions(
+        device,
+        precision,
+        None if weights is None else str(weights),
+        None if mano is None else str(mano),
+        labels,
+        train_labels,
+        seed,
+        {key: str(value) for key, value in settings.items()},
+    )
+    return create(name, options)
+
+
+def check(name: str, options: MethodOptions) -> None:
+    """Refuse a method that lacks something; imports nothing heavy.
+
+    Raises:
+        UnknownNameError: If no method has this name.
+        MissingRequirementError: If packages or files are missing.
+    """
+    if name not in BUILT_IN and name not in _plugins():
+        raise UnknownNameError("method", name, names())
+    tell: Callable[[], str] | None = getattr(_load(BUILT_IN[name].about), "missing", None) if name in BUILT_IN else None
+    is_default = not (options.weights or options.mano or options.extra)
+    if tell and is_default and (lacking := tell()):
+        raise MissingRequirementError(f"{name} {lacking}")
 
 
 def create(name: str, options: MethodOptions) -> Method:

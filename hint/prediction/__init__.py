@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from hint.errors import InputError
-from hint.prediction.boxes import Boxes, read_boxes, read_lines
-from hint.prediction.detect import Finder, create_detector
+from hint.prediction.boxes import KnownBoxes, boxes_of_pictures, read_boxes, read_lines
+from hint.prediction.detections import BoxLine, Detection, FrameDetections
+from hint.prediction.detector import Detector, create_detector
 from hint.prediction.one_euro import OneEuro
-from hint.prediction.run import Predicted, Wanted, predict_hands
-from hint.prediction.seen import BoxLine, Found
-from hint.prediction.source import Input, Picture, Source, find_source
-from hint.types import Method, MethodOptions, Predictions
+from hint.prediction.options import PredictOptions
+from hint.prediction.result import PredictedHand, PredictResult
+from hint.prediction.run import predict_hands
+from hint.prediction.source import Input, Picture, Source, Stills, find_source
+from hint.progress import progress
+from hint.types import Method, MethodOptions
 
 __all__ = [
     "BoxLine",
-    "Finder",
-    "Found",
+    "Detection",
+    "Detector",
+    "FrameDetections",
     "OneEuro",
     "Picture",
-    "Predicted",
+    "PredictOptions",
+    "PredictResult",
+    "PredictedHand",
     "Source",
-    "Wanted",
-    "find_finder",
+    "find_detector",
     "find_source",
     "predict",
     "predict_hands",
@@ -38,58 +47,122 @@ def predict(
     inputs: Input | Sequence[Input],
     method: str | Method = DEFAULT_METHOD,
     *,
-    boxes: Path | str | Sequence[dict[str, object]] | None = None,
-    detector: str | Finder = DEFAULT_DETECTOR,
-    options: MethodOptions | None = None,
-    out: Path | str | None = None,
+    boxes: Any = None,
+    sides: Any = None,
+    detector: str | Detector | None = None,
+    device: str = "auto",
+    precision: str = "fp32",
+    weights: str | os.PathLike[str] | None = None,
+    mano: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    settings: Mapping[str, str] | None = None,
+    out: str | os.PathLike[str] | None = None,
     mesh: str | None = None,
     overlay: bool = False,
     smooth: bool | OneEuro = False,
     focal_length: float | None = None,
     batch_size: int = 16,
-    overwrite: bool = False,
-) -> Predictions:
+    overwrite: str = "missing",
+) -> PredictResult:
     """Predict the hands of pictures or of a video.
 
+    A picture that cannot be used does not stop the others: see ``failures`` of the result.
+
     Args:
-        inputs: Picture files, folders of pictures, (H,W,3) RGB arrays, or one video.
-        method: Name of a method, or a method.
-        boxes: Known hands: a file, or a list of ``{"image": ..., "box_xyxy": ..., "is_right": ...}``, of a video with
-            ``"frame"``; an array is named ``picture0``, ``picture1``, ... None lets the detector find them.
-        detector: Name of a detector, or an object that finds hands.
-        options: Device, weights and so on, for a method that is named.
-        out: Folder for files; None writes none.
+        inputs: One or several: picture files, folders of pictures, (H,W,3) RGB arrays, PIL images; or one video.
+        method: Name of a method, or a method that was loaded with :func:`hint.load_method`.
+        boxes: Boxes of the hands, if they are known; None runs the detector. Of one picture ``[[x1, y1, x2, y2], ...]``
+            in px, of several pictures a list of such entries, with ``sides``. Or a file, or a list of ``{"image": ...,
+            "box_xyxy": ..., "is_right": ...}``, of a video with ``"frame"``; an array is named ``picture0``,
+            ``picture1``, ...
+        sides: "right" or "left" for every box, arranged like ``boxes``; one word stands for all.
+        detector: Name of a detector, or an object that detects hands; "mediapipe" if neither it nor boxes are given.
+        device: "auto", "cpu" or "cuda", for a method given by name.
+        precision: "fp32", "bf16", ...: what the method offers, likewise.
+        weights: Weights file, or a name that the method documents, likewise.
+        mano: MANO file, or "procedural", likewise.
+        seed: Of methods that draw random numbers, likewise.
+        settings: The method's own settings, as ``--set`` takes them, likewise.
+        out: Folder to write files to; None writes none.
         mesh: "obj", "ply" or "glb" to write a mesh of every hand.
         overlay: Whether to write pictures, or a video, with the hands drawn on them.
         smooth: Whether, or how, to smooth a video.
         focal_length: Of the whole picture, px, if it is known.
         batch_size: Hands per forward pass.
-        overwrite: Whether to begin anew instead of going on from what lies in ``out``.
+        overwrite: "missing" resumes from what ``out`` holds, "never" refuses to touch it, "always" starts over.
 
     Returns:
-        A row for every hand; ``hand_id`` is the picture's name, a number, and the side, unless boxes name hands.
+        A sequence with an entry for every hand. ``hand_id`` is the picture's name, a number and the side, unless boxes
+        name their hands.
 
     Raises:
-        InputError: If something given cannot be used, or a picture or a hand had to be left out.
+        InputError: If an argument cannot be used.
         MissingRequirementError: If something must be installed or downloaded first.
     """
-    from hint.methods.table import create
-
     source = find_source(inputs)
-    runner = create(method, options or MethodOptions()) if isinstance(method, str) else method
-    setting = OneEuro() if smooth is True else smooth or None
-    wanted = Wanted(Path(out) if out is not None else None, mesh, overlay, setting, focal_length, batch_size, overwrite)
-    result = predict_hands(source, runner, find_finder(boxes, detector), wanted)
-    if result.failures:
-        name, reason = next(iter(result.failures.items()))
-        raise InputError(f"{len(result.failures)} pictures or hands could not be used, first {name}: {reason}")
-    return result.predictions
+    folder = Path(out).expanduser() if out is not None else None
+    one_euro = OneEuro() if smooth is True else smooth or None
+    options = PredictOptions(folder, mesh, overlay, one_euro, focal_length, batch_size, overwrite)
+    options.check_folder()
+    own = MethodOptions(device, precision, _text(weights), _text(mano), seed=seed, extra=dict(settings or {}))
+    find = partial(find_detector, boxes, detector, sides=sides, source=source)
+    known = find() if boxes is not None else None  # a wrong file is found before a method is loaded
+    runner = _loaded(method, own)
+    with _progress(runner, source) as advance:
+        return predict_hands(source, runner, known or find(), options, advance)
 
 
-def find_finder(boxes: Path | str | Sequence[dict[str, object]] | None, detector: str | Finder) -> Finder:
-    """Return what says where hands are: known boxes if there are any, else a detector."""
-    if isinstance(boxes, Path | str):
+def find_detector(
+    boxes: Any = None,
+    detector: str | Detector | None = None,
+    *,
+    sides: Any = None,
+    source: Source | None = None,
+) -> Detector:
+    """Return what finds hands: known boxes if there are any, else a detector; arguments as of :func:`predict`.
+
+    Args:
+        boxes: Known boxes.
+        detector: Name of a detector, or a detector.
+        sides: Sides of boxes given as numbers.
+        source: The pictures that boxes given as numbers belong to.
+
+    Raises:
+        InputError: If boxes cannot be used, or a detector is given as well.
+        MissingRequirementError: If the detector must be installed first.
+    """
+    if boxes is None:
+        if sides is not None:
+            raise InputError("sides= goes with boxes=; a detector finds the sides itself")
+        detector = detector or DEFAULT_DETECTOR
+        return create_detector(detector) if isinstance(detector, str) else detector
+    if detector is not None:
+        raise InputError("give boxes or a detector, not both")
+    if isinstance(boxes, str | os.PathLike):
         return read_boxes(Path(boxes).expanduser())
-    if boxes is not None:
-        return Boxes(read_lines(boxes, Path("boxes")), Path.cwd())
-    return create_detector(detector) if isinstance(detector, str) else detector
+    if len(boxes) and all(isinstance(box, Mapping) for box in boxes):
+        return KnownBoxes(read_lines(boxes, Path("boxes")), Path.cwd())
+    if not isinstance(source, Stills):
+        raise InputError('boxes of a video are a list of {"frame": 0, "box_xyxy": [...], "is_right": true}')
+    return boxes_of_pictures(boxes, sides, source.listed)
+
+
+def _progress(method: Method, source: Source) -> AbstractContextManager[Callable[[int], None]]:
+    """Show progress, except for a single picture."""
+    if source.total == 1:
+        return nullcontext(lambda steps: None)
+    return progress(f"{method.card.title}: {'frames' if source.rate else 'pictures'}", source.total)
+
+
+def _text(value: str | os.PathLike[str] | None) -> str | None:
+    return None if value is None else os.fspath(value)
+
+
+def _loaded(method: str | Method, options: MethodOptions) -> Method:
+    if isinstance(method, str):
+        from hint.methods.table import create
+
+        return create(method, options)
+    if options != MethodOptions():
+        raise InputError("device, weights and the like are for a method given by name; this one is loaded already")
+    return method

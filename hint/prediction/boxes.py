@@ -8,31 +8,34 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from hint.errors import InputError, some_ids
+from hint.errors import InputError, first_problem, some_ids
 from hint.files.labels import read_labels
 from hint.files.manifest import read_manifest
 from hint.names import parse_name
-from hint.prediction.seen import BoxLine, Found
+from hint.prediction.detections import BoxLine, Detection
 from hint.prediction.source import Picture
 from hint.types import Image
 
+_SIDES = {"right": True, "left": False}
 
-class Boxes:
-    """Known boxes, by picture.
+
+class KnownBoxes:
+    """A detector that returns boxes which are known already.
 
     A line belongs to a picture if it names its path (relative to the list, or absolute), its file name, or the name
-    of its results; one with a frame and no picture belongs to any video.
+    of its results; one with a frame but no picture belongs to any video.
 
     Args:
-        lines: What is known.
+        lines: The boxes.
         folder: What paths in them are relative to.
     """
 
     def __init__(self, lines: Sequence[BoxLine], folder: Path) -> None:
-        said = "".join(line.model_dump_json() for line in lines)
-        self.identity = f"boxes {hashlib.sha256(said.encode()).hexdigest()[:16]}"
+        text = "".join(line.model_dump_json() for line in lines)
+        self.identity = f"boxes {hashlib.sha256(text.encode()).hexdigest()[:16]}"
         self.lines = lines
         self._lines: dict[tuple[str | None, int | None], list[BoxLine]] = {}
         for line in lines:
@@ -48,13 +51,67 @@ class Boxes:
                 return self._lines[name, picture.frame]
         return None
 
-    def find(self, picture: Picture, image: Image) -> list[Found]:
+    def detect(self, picture: Picture, image: Image) -> list[Detection]:
         """Return the hands of a picture."""
         return [
-            Found(line.box_xyxy, bool(line.is_right), line.score, line.hand_id)
+            Detection(line.box_xyxy, bool(line.is_right), line.score, line.hand_id)
             for line in self.of(picture) or []
             if line.box_xyxy is not None
         ]
+
+
+def boxes_of_pictures(boxes: Any, sides: Any, pictures: Sequence[Picture]) -> KnownBoxes:
+    """Read boxes given as numbers.
+
+    Args:
+        boxes: Of one picture one box or (K,4), x1, y1, x2, y2 in px; of several pictures, a list of such entries.
+        sides: "right" or "left": one for all boxes, or arranged like the boxes.
+        pictures: The pictures, in the order of the boxes.
+
+    Raises:
+        InputError: If shapes or numbers of boxes, sides and pictures disagree.
+    """
+    if sides is None:
+        raise InputError('boxes need sides=, "right" or "left" for each: boxes=[[10, 20, 90, 120]], sides=["right"]')
+    single = len(pictures) == 1
+    entries = boxes if not single or _depth(boxes) == 3 else [boxes]
+    if isinstance(sides, str):
+        sides = [sides] * len(entries)
+    elif single and _depth(sides) < 2:
+        sides = [sides]
+    if not len(pictures) == len(entries) == len(sides):
+        raise InputError(f"boxes of {len(entries)} and sides of {len(sides)} pictures, but {len(pictures)} pictures")
+    lines = [
+        {"image": str(picture.path.resolve()) if picture.path else picture.name, "box_xyxy": box, "is_right": is_right}
+        for picture, entry, names in zip(pictures, entries, sides, strict=True)
+        for box, is_right in _hands(entry, names, picture.name)
+    ]
+    return KnownBoxes(read_lines(lines, Path("boxes")), Path.cwd())
+
+
+def _depth(values: Any) -> int:
+    """Return how deeply lists, tuples or arrays are nested."""
+    if isinstance(values, str) or not hasattr(values, "__len__"):
+        return 0
+    return 1 + max((_depth(value) for value in values), default=0)
+
+
+def _hands(boxes: Any, sides: Any, picture: str) -> list[tuple[list[float], bool]]:
+    """Return the boxes of one picture with their sides."""
+    try:
+        array = np.asarray(boxes, float)
+        rows = array.reshape(0, 4) if array.size == 0 else np.atleast_2d(array)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"boxes of {picture}: expected rows of x1, y1, x2, y2") from error
+    if rows.ndim != 2 or rows.shape[1] != 4:
+        raise InputError(f"boxes of {picture} have shape {array.shape}, expected (K, 4): rows of x1, y1, x2, y2")
+    names = [sides] * len(rows) if isinstance(sides, str) else list(sides)
+    if len(names) != len(rows):
+        raise InputError(f"{picture}: {len(rows)} boxes, but {len(names)} sides")
+    unknown = [str(name) for name in names if name not in _SIDES]
+    if unknown:
+        raise InputError(f'{picture}: a side is "right" or "left", not {unknown[0]!r}')
+    return [(row, _SIDES[name]) for row, name in zip(rows.tolist(), names, strict=True)]
 
 
 class _CocoImage(BaseModel):
@@ -77,29 +134,31 @@ class _CocoFile(BaseModel):
     annotations: list[_CocoHand]
 
 
-def read_boxes(path: Path) -> Boxes:
+def read_boxes(path: Path) -> KnownBoxes:
     """Read boxes.
 
     Args:
         path: Manifest of ``hint sample`` (.jsonl); a list of :class:`BoxLine` as JSON or JSON Lines, such as the
-            ``hands.jsonl`` an earlier prediction wrote; COCO annotations with a side (.json); or labels as ``hint
+            ``hands.jsonl`` that ``hint predict`` writes; COCO annotations with a side (.json); or labels as ``hint
             eval`` reads them (folder of pairs, evaluation npz).
 
     Raises:
-        InputError: If the file is absent or holds something else.
+        InputError: If the file is missing or holds something else.
     """
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
     if path.is_dir() or path.suffix == ".npz":
         hands = read_labels(path).hands()
-        return Boxes([_line(str(h.image), h.hand_id, h.box_xyxy, h.is_right) for h in hands if h.image], Path.cwd())
+        return KnownBoxes(
+            [_line(str(h.image), h.hand_id, h.box_xyxy, h.is_right) for h in hands if h.image], Path.cwd()
+        )
     content = _load(path)
     if isinstance(content, dict):
-        return Boxes(_coco(content, path), path.parent)
+        return KnownBoxes(_coco(content, path), path.parent)
     if content and isinstance(content[0], dict) and "policy_sha256" in content[0]:
         sampled = read_manifest(path)
-        return Boxes([_line(h.image, h.hand_id, h.box_xyxy, h.side == "right") for h in sampled], path.parent)
-    return Boxes(read_lines(content, path), path.parent)
+        return KnownBoxes([_line(h.image, h.hand_id, h.box_xyxy, h.side == "right") for h in sampled], path.parent)
+    return KnownBoxes(read_lines(content, path), path.parent)
 
 
 def _line(image: str, hand_id: str, box: Any, is_right: bool) -> BoxLine:
@@ -114,7 +173,7 @@ def _load(path: Path) -> Any:
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is not readable as JSON: {error}") from error
     if not isinstance(content, list | dict):
-        raise InputError(f"{path} holds a {type(content).__name__}, expected a list of boxes or COCO annotations")
+        raise InputError(f"{path} holds one {type(content).__name__}, expected a list of boxes or COCO annotations")
     return content
 
 
@@ -122,7 +181,7 @@ def read_lines(content: Sequence[Any], path: Path) -> list[BoxLine]:
     """Check a list of boxes.
 
     Raises:
-        InputError: If lines are no :class:`BoxLine`; the first five are named.
+        InputError: If entries are not boxes; the first five are named.
     """
     lines: list[BoxLine] = []
     problems: list[str] = []
@@ -130,11 +189,11 @@ def read_lines(content: Sequence[Any], path: Path) -> list[BoxLine]:
         try:
             lines.append(BoxLine.model_validate(value))
         except ValidationError as error:
-            problems.append(f"entry {number} ({_say(error)})")
+            problems.append(f"entry {number} ({first_problem(error)})")
     if problems:
         raise InputError(
-            f"{path}: {len(problems)} of {len(content)} entries are no boxes: {some_ids(problems)}; one looks like "
-            '{"image": "a.jpg", "box_xyxy": [10, 20, 90, 120], "is_right": true}, of a video with "frame": 0'
+            f"{path}: {len(problems)} of {len(content)} entries are not boxes: {some_ids(problems)}; write "
+            '{"image": "a.jpg", "box_xyxy": [10, 20, 90, 120], "is_right": true}, for a video also "frame": 0'
         )
     return lines
 
@@ -143,11 +202,11 @@ def _coco(content: dict[str, Any], path: Path) -> list[BoxLine]:
     try:
         file = _CocoFile.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{path} is neither a list of boxes nor a COCO file ({_say(error)})") from error
+        raise InputError(f"{path} is neither a list of boxes nor a COCO file ({first_problem(error)})") from error
     names = {image.id: image.file_name for image in file.images}
     lost = [str(a.image_id) for a in file.annotations if a.image_id not in names]
     if lost:
-        raise InputError(f"{path}: annotations of images that are not listed: {some_ids(lost)}")
+        raise InputError(f"{path}: annotations of images that it does not list: {some_ids(lost)}")
     return read_lines([_coco_line(hand, names[hand.image_id]) for hand in file.annotations], path)
 
 
@@ -159,12 +218,5 @@ def _coco_line(hand: _CocoHand, image: str) -> dict[str, Any]:
         "image": image,
         "hand_id": hand.hand_id,
         "box_xyxy": hand.box_xyxy or (x, y, x + width, y + height),
-        "is_right": {"right": True, "left": False}.get(side or ""),
+        "is_right": _SIDES.get(side or ""),
     }
-
-
-def _say(error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = ".".join(map(str, first["loc"]))
-    said = str(first["msg"]).removeprefix("Value error, ")
-    return f"{where}: {said}" if where else said

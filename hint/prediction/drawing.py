@@ -1,4 +1,4 @@
-"""What is drawn over a picture: the meshes of its hands, or keypoints where a method gives no mesh."""
+"""Draw hands over a picture: their meshes, or keypoints for methods without meshes."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hint.prediction.mano_file import translations
-from hint.prediction.rows import Row
+from hint.prediction.store import HandResult
 from hint.render import Camera, Mesh, draw_keypoints, hand_mesh, overlay
 from hint.types import Image
 
-#: A little of the hand shows through its mesh.
+#: Opacity of a mesh: a little of the hand shows through.
 _OPACITY = 0.9
 
 
-def annotated(image: Image, rows: Sequence[Row], camera: Camera, faces: NDArray[np.int64] | None) -> Image:
+def annotated(image: Image, rows: Sequence[HandResult], camera: Camera, faces: NDArray[np.int64] | None) -> Image:
     """Return a copy of a picture with its hands drawn on it.
 
     Args:
         image: (H,W,3) RGB.
-        rows: Its hands; those without a finite answer are left out.
-        camera: Of the whole picture: all its hands are in one space, and the nearer hides the other.
-        faces: Triangles of the right hand, None for methods without them.
+        rows: Its hands; those without finite values are left out.
+        camera: Of the whole picture: its hands share one space, so the nearer hides the farther.
+        faces: Triangles of the right hand, None for methods without meshes.
     """
     meshes = [mesh for row in rows if faces is not None and (mesh := placed_mesh(row, camera, faces)) is not None]
     drawn = overlay(image, meshes, camera, _OPACITY) if meshes else image.copy()
@@ -33,7 +33,7 @@ def annotated(image: Image, rows: Sequence[Row], camera: Camera, faces: NDArray[
     return drawn
 
 
-def local_mesh(row: Row, faces: NDArray[np.int64]) -> Mesh | None:
+def local_mesh(row: HandResult, faces: NDArray[np.int64]) -> Mesh | None:
     """Return the mesh of a hand about its own origin, None where there is none."""
     vertices = row.predictions.vertices
     if vertices is None or not np.isfinite(vertices).all():
@@ -41,7 +41,7 @@ def local_mesh(row: Row, faces: NDArray[np.int64]) -> Mesh | None:
     return hand_mesh(vertices[0], faces, row.hand.is_right)
 
 
-def placed_mesh(row: Row, camera: Camera, faces: NDArray[np.int64]) -> Mesh | None:
+def placed_mesh(row: HandResult, camera: Camera, faces: NDArray[np.int64]) -> Mesh | None:
     """Return the mesh of a hand in front of the picture's camera."""
     mesh = local_mesh(row, faces)
     if mesh is None or row.parameters is None:
@@ -50,7 +50,7 @@ def placed_mesh(row: Row, camera: Camera, faces: NDArray[np.int64]) -> Mesh | No
     return Mesh(mesh.vertices + where, mesh.faces, mesh.colour)
 
 
-def _size(row: Row) -> float:
-    """Return the size of joints and bones that suits a hand."""
+def _size(row: HandResult) -> float:
+    """Return the size of drawn joints and bones for a hand."""
     x1, y1, x2, y2 = row.hand.box_xyxy
     return float(np.clip(max(x2 - x1, y2 - y1) / 150, 0.5, 3))

@@ -1,6 +1,6 @@
-"""``mano.npz``: what MANO was posed with, as rotation matrices and as axis-angle, and both cameras.
+"""``mano.npz``: MANO parameters, as rotation matrices and as axis-angle, and both cameras.
 
-docs/predict.md says what every array means.
+docs/predict.md explains every array.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hint.render import Camera, full_frame_camera, full_frame_translation
 from hint.render.camera import CROP_SIZE
 from hint.types import Double, Float, ManoParameters, Strings
 
-#: What the file itself says about its arrays.
+#: Stored in the file, to explain its arrays.
 CONVENTION = (
     "Poses a right MANO hand with absolute rotations (flat_hand_mean=True, no PCA). Left hands (is_right False) are "
     "the mirror image: negate x of the vertices. cam_t and cam_t_crop are in the picture's camera axes (x right, y "
@@ -33,7 +33,7 @@ def picture_camera(size: tuple[int, int], focal_length: float | None) -> Camera:
 
     Args:
         size: (width, height) of the picture, px.
-        focal_length: px of the picture; None for the crop's angle of view over the longest side.
+        focal_length: px of the picture; None for the crop's angle of view over the longer side.
     """
     width, height = size
     if focal_length is None:
@@ -42,13 +42,13 @@ def picture_camera(size: tuple[int, int], focal_length: float | None) -> Camera:
 
 
 def crop_translations(parameters: ManoParameters, is_right: NDArray[np.bool_]) -> Double:
-    """Return (N,3) where hands are in front of the cameras of their crops, x negated for left hands."""
+    """Return (N,3) translations in front of the cameras of the crops, x negated for left hands."""
     moved: Double = parameters.cam_t * np.where(is_right[:, None], 1.0, (-1.0, 1.0, 1.0))
     return moved
 
 
 def translations(parameters: ManoParameters, is_right: NDArray[np.bool_], cameras: Sequence[Camera]) -> Double:
-    """Return (N,3) where hands are in front of the cameras of their whole pictures."""
+    """Return (N,3) translations in front of the cameras of the whole pictures."""
     rows = zip(
         crop_translations(parameters, is_right), parameters.square, parameters.focal_length, cameras, strict=True
     )
@@ -57,7 +57,7 @@ def translations(parameters: ManoParameters, is_right: NDArray[np.bool_], camera
 
 
 def axis_angle(rotations: Float) -> Double:
-    """Return (...,3) axis times angle, in radians, of (...,3,3) rotation matrices."""
+    """Return (...,3) axis-angle vectors, radians, of (...,3,3) rotation matrices."""
     vectors: Double = Rotation.from_matrix(rotations.reshape(-1, 3, 3)).as_rotvec()
     return vectors.reshape(*rotations.shape[:-2], 3)
 
@@ -88,7 +88,7 @@ def read_mano(path: Path) -> tuple[list[str], ManoParameters]:
     """Return the ids and the parameters of a file that :func:`write_mano` wrote.
 
     Raises:
-        InputError: If it is no such file.
+        InputError: If it is not such a file.
     """
     names = [f.name for f in fields(ManoParameters)]
     stored = read_npz(path, ("hand_id", "is_right", "cam_t_crop", "crop_focal_length", *names))

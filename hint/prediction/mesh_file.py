@@ -1,7 +1,7 @@
 """Write meshes for other programs: Wavefront .obj, .ply, and .glb (binary glTF 2.0).
 
-Such programs have y up and look along -z, cameras here have y down and look along z; so a mesh is turned half round
-about the x axis on its way out (y and z change sign), which is no mirror.
+These programs have y up and look along -z, cameras here have y down and look along z. So a mesh is rotated by half a
+turn about the x axis as it is written (y and z change sign), which does not mirror it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The one-euro filter: smooths much where little moves, and little where much does.
+"""The one-euro filter: smooths strongly at rest and weakly in fast motion.
 
 Source: Casiez, Roussel and Vogel, 1€ Filter, CHI 2012.
 """
@@ -16,12 +16,12 @@ from hint.types import Double
 
 @dataclass(frozen=True)
 class OneEuro:
-    """How much is smoothed.
+    """Strength of the filter.
 
     Attributes:
-        min_cutoff: Hz that pass while nothing moves; less smooths more.
-        speed: Hz that pass more for every unit per second of speed ("beta"); more lags less.
-        speed_cutoff: Hz of the speed that pass.
+        min_cutoff: Cutoff frequency at rest, Hz; lower values remove more jitter.
+        speed: Increase of the cutoff, Hz per unit of speed ("beta"); higher values lag less.
+        speed_cutoff: Cutoff frequency of the speed estimate, Hz.
     """
 
     min_cutoff: float = 1.5
@@ -30,10 +30,10 @@ class OneEuro:
 
 
 class Filter:
-    """Smooths one array that changes over time, every element by itself.
+    """Smooths one array over time, each element by itself.
 
     Args:
-        setting: How much.
+        setting: Strength of the filter.
     """
 
     def __init__(self, setting: OneEuro) -> None:
@@ -43,12 +43,12 @@ class Filter:
         self._rate: Double = np.zeros(1)
 
     def __call__(self, values: ArrayLike, seconds: float, unit: ArrayLike = 1.0) -> Double:
-        """Return the array smoothed.
+        """Return the smoothed array.
 
         Args:
-            values: What was measured.
-            seconds: When; later than the last time.
-            unit: Length that counts as 1 for the speed, so that hands near and far are smoothed alike.
+            values: The measurement.
+            seconds: Its time; later than the last one.
+            unit: Unit of length of the speed, so that near and far hands are smoothed alike.
         """
         now = np.asarray(values, np.float64)
         if self._at is None:
@@ -64,5 +64,5 @@ class Filter:
 
 
 def _share(cutoff: Double | float, passed: float) -> Double | float:
-    """Return how much of a change passes a low-pass filter of first order."""
+    """Return the share of a change that passes a first-order low-pass filter."""
     return 1 / (1 + 1 / (2 * math.pi * cutoff * passed))

@@ -1,4 +1,4 @@
-"""Smooth what a method says about the hands of a video, every track by itself."""
+"""Smooth the hands of a video, each track by itself."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ from dataclasses import replace
 import numpy as np
 
 from hint.prediction.one_euro import Filter, OneEuro
-from hint.prediction.rows import Row
+from hint.prediction.store import HandResult
 from hint.types import Float, ManoMethod, ManoParameters, Method
 
-#: Length that counts as 1 for the speed of a translation across the picture, metres: about a hand.
+#: Unit of length of translations across the picture, metres: about a hand.
 _HAND = 0.2
 
 
 class Smoother:
     """Smooths rows in the order of their frames.
 
-    Rotations (as matrices, led back to the nearest rotation), shape, the crop's camera and 2D keypoints are filtered;
-    joints and vertices are posed anew, so that bones keep their lengths. Without MANO, joints in 3D are filtered.
+    Rotations (as matrices, projected to the nearest rotation), shape, the crop's camera and 2D keypoints are filtered;
+    joints and vertices are posed again, so that bones keep their lengths. Without MANO, 3D joints are filtered.
 
     Args:
-        setting: How much.
-        method: Whose rows they are.
+        setting: Strength of the filter.
+        method: What predicted the rows.
     """
 
     def __init__(self, setting: OneEuro, method: Method) -> None:
         self._setting, self._method = setting, method
         self._filters: dict[tuple[int, str], Filter] = {}
 
-    def smooth(self, row: Row, track: int, seconds: float) -> Row:
-        """Return a row smoothed; one that is not finite is left as it is, and leaves no trace.
+    def smooth(self, row: HandResult, track: int, seconds: float) -> HandResult:
+        """Return a smoothed row; one that is not finite is returned as it is and does not enter the filter.
 
         Args:
             row: One hand of one frame.
-            track: Which hand it is.
-            seconds: When; later than the last row of this track.
+            track: Number of the hand in the video.
+            seconds: Time of the frame; later than the last row of this track.
         """
         predictions = row.predictions
         if not np.isfinite(predictions.keypoints_2d).all():
@@ -44,19 +44,19 @@ class Smoother:
         points = self._filter(track, "points", predictions.keypoints_2d, seconds, max(x2 - x1, y2 - y1))
         if row.parameters is None or not isinstance(self._method, ManoMethod):
             solid = predictions.keypoints_3d
-            moved = None if solid is None else self._filter(track, "joints", solid, seconds, _HAND)
-            return replace(row, predictions=replace(predictions, keypoints_2d=points, keypoints_3d=moved))
+            joints = None if solid is None else self._filter(track, "joints", solid, seconds, _HAND)
+            return replace(row, predictions=replace(predictions, keypoints_2d=points, keypoints_3d=joints))
         parameters = self._parameters(row.parameters, track, seconds)
         joints, vertices = self._method.pose(parameters)
         mirror = np.array((1 if row.hand.is_right else -1, 1, 1), np.float32)
         posed = replace(predictions, keypoints_2d=points, keypoints_3d=joints * mirror, vertices=vertices * mirror)
-        return Row(row.hand, posed, parameters)
+        return HandResult(row.hand, posed, parameters)
 
-    def _parameters(self, said: ManoParameters, track: int, seconds: float) -> ManoParameters:
-        depth = float(said.cam_t[0, 2])
-        units = {"cam_t": (_HAND, _HAND, depth), "square": said.square[0, 2], "focal_length": said.focal_length[0]}
+    def _parameters(self, raw: ManoParameters, track: int, seconds: float) -> ManoParameters:
+        depth = float(raw.cam_t[0, 2])
+        units = {"cam_t": (_HAND, _HAND, depth), "square": raw.square[0, 2], "focal_length": raw.focal_length[0]}
         names = ("global_orient", "hand_pose", "betas", "cam", "cam_t", "square", "focal_length")
-        smooth = {n: self._filter(track, n, getattr(said, n), seconds, units.get(n, 1.0)) for n in names}
+        smooth = {n: self._filter(track, n, getattr(raw, n), seconds, units.get(n, 1.0)) for n in names}
         for name in ("global_orient", "hand_pose"):
             smooth[name] = nearest_rotations(smooth[name])
         return ManoParameters(**smooth)

@@ -1,23 +1,28 @@
-"""What is looked at: pictures in files, in folders or in memory, or the frames of a video."""
+"""What is predicted: pictures in files, in folders or in memory, or the frames of a video."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from hint.errors import InputError, some_ids
 from hint.types import Image
 
+if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
+
 PICTURES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv")
 
-Input = Path | str | Image
+Input: TypeAlias = "str | os.PathLike[str] | Image | PilImage"
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,9 +30,9 @@ class Picture:
     """One picture, or one frame of a video.
 
     Attributes:
-        name: Unique name, for what is written about it.
+        name: Unique name, used in results and messages.
         path: The file, or the video; None for pictures in memory.
-        key: Changes where the file does.
+        key: Changes when the file does.
         frame: Number of the frame, from 0; None for pictures.
         pixels: (H,W,3) RGB where it is in memory already.
     """
@@ -55,11 +60,13 @@ class Source(ABC):
     """Pictures in order.
 
     Attributes:
-        total: How many.
+        total: Number of pictures or frames.
         rate: Frames per second of a video, None for pictures.
+        name: File name of a video.
     """
 
     total: int
+    name: str = ""
     rate: float | None = None
 
     @abstractmethod
@@ -68,25 +75,28 @@ class Source(ABC):
 
 
 class Stills(Source):
-    """Pictures that do not belong together.
+    """Single pictures.
 
     Args:
-        pictures: What they are; names must differ.
+        pictures: The pictures; names must differ.
+
+    Attributes:
+        listed: The pictures.
     """
 
     def __init__(self, pictures: Sequence[Picture]) -> None:
-        again = [name for name, times in Counter(p.name for p in pictures).items() if times > 1]
-        if again:
-            raise InputError(f"pictures of the same name: {some_ids(again)}; predict them folder by folder")
-        self._pictures, self.total = pictures, len(pictures)
+        repeated = [name for name, times in Counter(p.name for p in pictures).items() if times > 1]
+        if repeated:
+            raise InputError(f"pictures of the same name: {some_ids(repeated)}; predict each folder by itself")
+        self.listed, self.total = pictures, len(pictures)
 
     def pictures(self) -> Iterator[Picture]:
         """Yield them."""
-        yield from self._pictures
+        yield from self.listed
 
 
 class Video(Source):
-    """The frames of a video.
+    """The frames of a video, or of an animated GIF.
 
     Args:
         path: The file.
@@ -99,7 +109,8 @@ class Video(Source):
         from hint.video.pixels import timeline
 
         line = timeline(path)
-        self.path, self.total, self.rate = path, len(line.slots), float(line.rate)
+        self.path, self.name = path, path.name
+        self.total, self.rate = len(line.slots), float(line.rate)
         self._key = _key(path)
 
     def pictures(self) -> Iterator[Picture]:
@@ -111,26 +122,56 @@ class Video(Source):
 
 
 def find_source(inputs: Input | Sequence[Input]) -> Source:
-    """Return what paths and arrays name.
+    """Return the pictures or the video that paths, arrays and PIL images stand for.
 
     Args:
-        inputs: Picture files, folders of pictures (not what lies in folders below), (H,W,3) RGB arrays, or one video.
+        inputs: Picture files, folders of pictures (without their subfolders), (H,W,3) RGB arrays, an array (N,H,W,3)
+            of them, PIL images, or one video.
 
     Raises:
         InputError: If a path does not exist, a folder holds no picture, or a video is not alone.
     """
-    given = [inputs] if isinstance(inputs, Path | str | np.ndarray) else list(inputs)
-    paths = [Path(value).expanduser() for value in given if isinstance(value, Path | str)]
-    videos = [path for path in paths if path.suffix.lower() in VIDEOS]
+    given = [_path_or_pixels(value) for value in _listed(inputs)]
+    videos = [path for path in given if isinstance(path, Path) and _is_video(path)]
     if videos:
         if len(given) > 1:
-            raise InputError(f"a video is predicted by itself: {videos[0]} and {len(given) - 1} more were given")
+            raise InputError(f"predict one video at a time: {videos[0]} came with {len(given) - 1} more inputs")
         return Video(videos[0])
-    files = [file for path in paths for file in _files(path)]
-    arrays = [value for value in given if isinstance(value, np.ndarray)]
-    if not files and not arrays:
+    found = [entry for value in given for entry in (_files(value) if isinstance(value, Path) else [value])]
+    if not found:
         raise InputError("no picture was given")
-    return Stills([*_named(files), *(_in_memory(k, array) for k, array in enumerate(arrays))])
+    return Stills(_named(found))
+
+
+def _listed(inputs: Any) -> list[Any]:
+    if isinstance(inputs, np.ndarray) and inputs.ndim == 4:
+        return list(inputs)
+    is_one = isinstance(inputs, str | os.PathLike | np.ndarray) or not hasattr(inputs, "__iter__")
+    return [inputs] if is_one else list(inputs)
+
+
+def _path_or_pixels(value: Any) -> Path | Image:
+    if isinstance(value, str | os.PathLike):
+        return Path(value).expanduser()
+    if isinstance(value, np.ndarray):
+        return value
+    if hasattr(value, "convert") and hasattr(value, "getpixel"):  # a PIL image
+        return np.asarray(value.convert("RGB"))
+    raise InputError(f"cannot read a {type(value).__name__}: give paths, RGB arrays or PIL images")
+
+
+def _is_video(path: Path) -> bool:
+    return path.suffix.lower() in VIDEOS or (path.suffix.lower() == ".gif" and _is_animated(path))
+
+
+def _is_animated(path: Path) -> bool:
+    from PIL import Image as Pil
+
+    try:
+        with Pil.open(path) as image:
+            return bool(getattr(image, "is_animated", False))
+    except OSError:  # reported when it is read
+        return False
 
 
 def _files(path: Path) -> list[Path]:
@@ -138,16 +179,29 @@ def _files(path: Path) -> list[Path]:
         raise InputError(f"{path}: no such file or folder")
     if path.is_file():
         return [path]
-    found = sorted(file for file in path.iterdir() if file.suffix.lower() in PICTURES and not file.name.startswith("."))
+    try:
+        inside = sorted(path.iterdir())
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+    found = [file for file in inside if file.suffix.lower() in PICTURES and not file.name.startswith(".")]
     if not found:
-        raise InputError(f"{path} holds no picture ({', '.join(PICTURES)}); a video is named itself")
+        raise InputError(f"{path} holds no picture ({' '.join(PICTURES)}); name a video or a GIF by its own path")
     return found
 
 
-def _named(files: Sequence[Path]) -> list[Picture]:
-    """Name pictures after their files; with the suffix where a.jpg lies beside a.png."""
-    stems = Counter(file.stem for file in files)
-    return [Picture(f.stem if stems[f.stem] == 1 else f.name.replace(".", "-"), f, _key(f)) for f in files]
+def _named(found: Sequence[Path | Image]) -> list[Picture]:
+    """Name pictures after their files, with the suffix where a.jpg lies beside a.png; arrays are numbered."""
+    stems = Counter(file.stem for file in found if isinstance(file, Path))
+    pictures: list[Picture] = []
+    arrays = 0
+    for entry in found:
+        if isinstance(entry, Path):
+            name = entry.stem if stems[entry.stem] == 1 else entry.name.replace(".", "-")
+            pictures.append(Picture(name, entry, _key(entry)))
+        else:
+            pictures.append(_in_memory(arrays, entry))
+            arrays += 1
+    return pictures
 
 
 def _in_memory(k: int, array: Image) -> Picture:

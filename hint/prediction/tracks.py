@@ -1,4 +1,4 @@
-"""Which hands of successive frames are the same hand: the side must be equal and the boxes must overlap."""
+"""Track hands from frame to frame: a hand keeps its side, and its boxes overlap."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from hint.crop import Box
 
-#: Boxes of two frames that overlap less (intersection over union) are not taken for the same hand.
+#: Minimum overlap (intersection over union) of two boxes of the same hand.
 MIN_OVERLAP = 0.3
-#: A hand that was not seen for longer begins a new track, frames.
+#: Frames without a hand after which its track ends.
 LONGEST_GAP = 10
 
 
@@ -24,8 +24,8 @@ class _Track:
 class Tracker:
     """Numbers hands from frame to frame, from 0 in the order they appear.
 
-    The pair that overlaps most is joined first. Nothing is looked at but side and box, so where two hands of one side
-    cross, their numbers may change places.
+    The pairs that overlap most are joined first. Only side and box count, so two hands of the same side that cross may
+    swap numbers.
     """
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ _CODECS = ("libx264", "mpeg4")
 
 
 class VideoFile:
-    """An .mp4 that appears under its name once it is complete; without sound.
+    """An .mp4 without sound; it appears under its name once it is complete.
 
     Args:
         path: File to write.
@@ -42,7 +42,7 @@ class VideoFile:
         return self
 
     def add(self, image: Image) -> None:
-        """Add a frame (H,W,3) RGB; the first one sets the size, an odd row or column at the end is left out."""
+        """Add a frame (H,W,3) RGB; the first one sets the size, and an odd last row or column is dropped."""
         if self._stream is None:
             self._stream = self._begin(image)
         even = image[: self._stream.height, : self._stream.width]

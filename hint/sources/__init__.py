@@ -1,4 +1,4 @@
-"""What each source says about its hands."""
+"""Readers of the datasets that new frames are sampled from."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _ego4d(root: Path, clips: Path | None, **options: Any) -> Pool:
     return read_ego4d(root, clips=clips, **options)
 
 
-#: Name of a source -> its reader. Readers import Pillow and ijson, the table does not.
+#: Name of a source -> its reader. Readers import Pillow and ijson only when called.
 SOURCES: dict[str, Callable[..., Pool]] = {"newdays": _newdays, "visor": _visor, "ego4d": _ego4d}
 
 
@@ -54,13 +54,13 @@ def read_source(
     Args:
         name: "newdays" (Hands23), "visor" (the VISOR part of Hands23, or VISOR itself) or "ego4d".
         root: Folder of the source.
-        clips: Folder of Ego4D's clips, where they are not below the root.
-        skip_broken: Leave out what cannot be read instead of refusing it all.
-        on_progress: Takes what is done and what there is in all, in files (Hands23) or bytes.
+        clips: Folder of Ego4D's clips, if they are not below the root.
+        skip_broken: Leave out what cannot be read instead of raising an error.
+        on_progress: Called with what is done and the total, in files (Hands23) or bytes.
 
     Raises:
         UnknownNameError: If there is no such source.
-        InputError: If the root is not this source, or what it holds is broken.
+        InputError: If the root is not this source, or files are broken.
         MissingRequirementError: If a package is not installed.
     """
     if name not in SOURCES:
@@ -74,7 +74,7 @@ def read_source(
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """Pause the cycle collector: readers make no cycles, and it would walk a million hands again and again."""
+    """Pause the cycle collector: readers make no cycles, and it would traverse a million hands repeatedly."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""Ego4D: where its FHO files are, read one video at a time."""
+"""Ego4D: find its FHO files and read them one video at a time."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from hint.sources.hand import LeftOut, SourceHand
 from hint.sources.pool import OnProgress, Pool, Problems, make_pool, nothing_there, silent
 from hint.sources.stream import read_entries
 
-#: Folders below the root, as the Ego4D downloader makes them and as people move them.
+#: Folders below the root, as made by the Ego4D downloader or moved by people.
 FOLDERS = ("", "annotations", "v2/annotations", "v1/annotations")
 CLIP_FOLDERS = ("clips", "v2/clips", "v1/clips")
 
-#: Files with boxes and action ids, the better first.
+#: Files with boxes and action ids, in order of preference.
 MAIN = ("fho_main.json", "fho.json")
 #: Files with centres only -> split. A clip in both stays in val.
 CENTRES = {"fho_hands_val.json": "val", "fho_hands_train.json": "train"}
@@ -27,17 +27,17 @@ def read_ego4d(
 ) -> Pool:
     """Read the hands of Ego4D's FHO annotations.
 
-    ``fho_main.json`` is read where it is there, else v1's ``fho.json``, else ``fho_hands_{train,val}.json``. The clips
-    need not be there yet.
+    ``fho_main.json`` is read if it exists, else v1's ``fho.json``, else ``fho_hands_{train,val}.json``. The clips need
+    not exist yet.
 
     Args:
         root: Folder of the downloader, or its ``annotations``.
         clips: Folder of the ``<clip_uid>.mp4``; found below the root if None.
-        skip_broken: Leave out what cannot be read instead of refusing the file.
-        on_progress: Takes bytes done and bytes in all.
+        skip_broken: Leave out what cannot be read instead of raising an error.
+        on_progress: Called with the bytes done and the total.
 
     Raises:
-        InputError: If no file is there, or entries are broken (all are named).
+        InputError: If there is no such file, or entries are broken.
     """
     files = _find(root)
     left_out = LeftOut()

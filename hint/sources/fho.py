@@ -17,7 +17,7 @@ from hint.sources.frame import Drawn, usable
 from hint.sources.hand import Box, LeftOut, SourceHand
 from hint.sources.pool import Problems
 
-#: Frame size where the file gives none.
+#: Frame size if the file gives none.
 USUAL_SIZE = (1920, 1080)
 
 #: Short side of the frames in which ``fho_hands`` gives centres.
@@ -25,13 +25,13 @@ CENTRES_SHORT_SIDE = 256
 
 SIDES = {"left_hand": False, "right_hand": True}
 
-# One string for each type, whatever the parser made: a million hands share them.
+# A million hands share one string for each type.
 _FRAME_TYPE = {name: name for name in FRAME_TYPES}
 _NUMBER = (float, int)
 
 
 class Clip(NamedTuple):
-    """What all hands of a clip share.
+    """What the hands of a clip share.
 
     Attributes:
         video: Video uid.
@@ -51,12 +51,12 @@ class Clip(NamedTuple):
 
 
 class FhoReader:
-    """Turns entries of FHO files into hands.
+    """Converts entries of FHO files to hands.
 
     Args:
-        clips: Folder of the clips, as the hands' ``file`` should name it; "" for none.
-        left_out: Takes what cannot be used.
-        problems: Takes what cannot be read.
+        clips: Folder of the clips, as in ``file`` of the hands; "" for none.
+        left_out: Receives what cannot be used.
+        problems: Receives what cannot be read.
     """
 
     def __init__(self, clips: str, left_out: LeftOut, problems: Problems) -> None:
@@ -132,7 +132,7 @@ class FhoReader:
             yield _hand(clip, number, frame_type, action, hand.is_right, hand.box, distance)
 
     def _name(self, frame_type: Any, number: Any, action: str, clip: Clip) -> tuple[str, int, str] | None:
-        """Return (stem, frame, type); None for frames that cannot have a HInt name."""
+        """Return (stem, frame, type); None if the frame cannot have a HInt name."""
         frame_type = _FRAME_TYPE.get(frame_type) if isinstance(frame_type, str) else None
         if frame_type is None:
             self._left_out.add("frame of an unknown type", action)
@@ -204,7 +204,7 @@ class FhoReader:
 def stand_in_action(clip: str, start: Any, end: Any) -> str:
     """Make the action id that ``fho_hands`` lacks: a version 5 UUID of the clip and the action's frames.
 
-    Ego4D's own ids are version 4, so the two cannot be mistaken for each other.
+    Ego4D's own ids are version 4, so the two cannot be confused.
     """
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"fho_hands/{clip}/{start}/{end}"))
 
@@ -242,7 +242,7 @@ def _side(name: Any) -> bool | None:
 
 
 def _why_no_action(action: dict[str, Any]) -> str:
-    """Return why an action has no usable frames, "" if it has: the filter of Ego4D's own notebook."""
+    """Return why an action has no usable frames, "" if it has; this is the filter of Ego4D's own notebook."""
     if action.get("is_rejected"):
         return "rejected action"
     if action.get("is_invalid_annotation"):
@@ -264,7 +264,7 @@ def _size(holder: Any) -> tuple[int, int]:
 
 
 def _box(bbox: Any) -> Box | None:
-    """Turn x, y, width, height into xyxy."""
+    """Convert x, y, width, height to xyxy."""
     if bbox is None:
         return None
     try:
@@ -293,7 +293,7 @@ def _object(value: Any, what: str) -> dict[str, Any]:
 
 
 def _list(value: Any, what: str) -> list[Any]:
-    """Accept a list; null is an empty one."""
+    """Return a list, empty for null."""
     if value is None:
         return []
     if type(value) is not list:

@@ -1,6 +1,6 @@
-"""Which of the hands drawn in one frame can be used.
+"""Choose the usable hands among those annotated in a frame.
 
-A HInt name has room for one hand of each side, so of several the largest stays; the others still count as neighbours.
+A HInt name has room for one hand of each side, so the largest is kept; the others still count as neighbours.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 from hint.sources.hand import Box, LeftOut, gap
 
-#: Overlap (intersection over union) from which two boxes of one side are one hand drawn twice. Below it they may be two
-#: people's hands, as in a handshake.
+#: Boxes of one side with at least this intersection over union are one hand annotated twice. With less they may be
+#: hands of two people, as in a handshake.
 DRAWN_TWICE = 0.8
 
 
 class Drawn(NamedTuple):
-    """A hand as the annotators drew it.
+    """A hand as annotated in the source.
 
     Attributes:
         is_right: Side.
@@ -35,12 +35,12 @@ def usable(stem: str, drawn: Sequence[Drawn], size: tuple[int, int], left_out: L
 
     Args:
         stem: HInt name of the frame.
-        drawn: All its hands.
+        drawn: All its annotated hands.
         size: (width, height) of the frame in px.
-        left_out: Takes the hands that cannot be used.
+        left_out: Receives the unusable hands.
 
     Returns:
-        Each hand that can be used and its gap to the nearest other hand.
+        Each usable hand and its gap to the nearest other hand.
     """
     inside: list[Drawn] = []
     for hand in drawn:
@@ -85,7 +85,7 @@ def _why_no_box(box: Box) -> str:
 
 
 def clamp(box: Box, size: tuple[int, int]) -> Box | None:
-    """Cut a box to the frame; None if nothing is left. A box that is inside comes back itself."""
+    """Cut a box to the frame; None if nothing is left. A box inside the frame is returned as is."""
     x1, y1, x2, y2 = box
     width, height = size
     if 0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height:

@@ -1,4 +1,4 @@
-"""One hand of a source, whatever the source: what the sampling rules and the picture readers need to know of it."""
+"""A hand of any source, with what the sampling rules and picture readers need."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from math import hypot, inf
 
 Box = tuple[float, float, float, float]
 
-#: What a hand touches. "self" and "person" are the own and another body, hands included; "unknown" covers what the
-#: annotators could not decide and sources that do not say.
+#: What a hand touches. "self" and "person" are one's own and another body, hands included; "unknown" covers what
+#: annotators could not decide and sources without this information.
 CONTACTS = ("none", "object", "hand", "self", "person", "unknown")
 
 
 @dataclass(frozen=True, slots=True)
 class SourceHand:
-    """A hand that can be sampled; there may be millions, so what follows from the rest is not kept.
+    """A hand that can be sampled; there may be millions, so derived values are not stored.
 
     Attributes:
         source: "newdays", "visor" or "ego4d".
-        source_split: "train", "val" or "test" in the source's own division, "" where it has none.
+        source_split: "train", "val" or "test" in the source, "" if it has no splits.
         video_id: Recording the hand comes from; splits never share one. The parent video in Ego4D.
-        clip_id: What HInt names call the video: YouTube id, EPIC video, Ego4D clip.
-        frame: Frame number as the source counts; 0-based within the clip for Ego4D.
+        clip_id: Name of the video in HInt file names: YouTube id, EPIC video, Ego4D clip.
+        frame: Frame number in the source; 0-based within the clip for Ego4D.
         frame_type: Ego4D's critical frame, "" elsewhere.
         action: Ego4D's action id, "" elsewhere.
         is_right: Side.
-        box_xyxy: Box in px of the frame; None where the source gives only a point.
+        box_xyxy: Box in px of the frame; None if the source gives only a point.
         size: (width, height) of the frame in px.
         contact: One of :data:`CONTACTS`.
-        hand_gap: Distance to the nearest other hand box of the frame over the longest side of this one: 0 where they
-            overlap, infinite where there is no other.
-        file: Path below the root: a picture, a .zip that holds one, or a video.
+        hand_gap: Distance to the nearest other hand box of the frame over the longest side of this one: 0 if they
+            overlap, infinite if there is no other.
+        file: Path below the root: a picture, a .zip with pictures, or a video.
         member: Name of the picture in a .zip, "" otherwise.
-        point: (x, y) of the middle of the hand in px, where there is no box.
+        point: (x, y) of the middle of the hand in px, used if there is no box.
     """
 
     source: str
@@ -55,7 +55,7 @@ class SourceHand:
 
     @property
     def stem(self) -> str:
-        """HInt name of the frame, without the side of the hand: its picture's, or made of clip, action and frame."""
+        """HInt name of the frame, without the side of the hand."""
         if self.action:
             return f"{self.clip_id}_{self.action}_{self.frame}_{self.frame_type}"
         return (self.member or self.file).rpartition("/")[2].rpartition(".")[0]
@@ -74,7 +74,7 @@ class SourceHand:
 
     @property
     def side(self) -> str:
-        """Side as names end: "l" or "r"."""
+        """Side as in file names: "l" or "r"."""
         return "r" if self.is_right else "l"
 
     @property
@@ -84,26 +84,26 @@ class SourceHand:
 
     @property
     def frame_id(self) -> tuple[str, int]:
-        """What picture the hand is in; several actions of Ego4D may share one."""
+        """Identify the picture of the hand; several actions of Ego4D may share one."""
         return self.clip_id, self.frame
 
 
 @dataclass
 class LeftOut:
-    """What a reader passed over, and why; nothing disappears silently.
+    """What a reader skipped, and why.
 
     Attributes:
-        ids: Reason -> ids of hands, frames, actions or files, as far as the reason goes.
+        ids: Reason -> ids of hands, frames, actions or files.
     """
 
     ids: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, reason: str, where: str) -> None:
-        """Note one thing that was passed over."""
+        """Record something skipped."""
         self.ids[reason].append(where)
 
     def counts(self) -> dict[str, int]:
-        """Return how many were passed over for each reason."""
+        """Return the number skipped for each reason."""
         return {reason: len(ids) for reason, ids in sorted(self.ids.items())}
 
 

@@ -21,7 +21,7 @@ from hint.sources.pool import OnProgress, Pool, Problems, make_pool, nothing_the
 
 SPLITS, TEXTS, PICTURES = "allMergedSplit", "allMergedTxt", "allMergedBlur"
 
-#: File of each split; a frame that several list stays in the first of them.
+#: File of each split; a frame in several files belongs to the first.
 SPLIT_FILES = {"test": "TEST.txt", "val": "VAL.txt", "train": "TRAIN.txt"}
 
 #: Name prefix -> source.
@@ -29,7 +29,7 @@ SOURCE_OF_PREFIX = {"ND": "newdays", "EK": "visor"}
 
 SIDES = {"left_hand": False, "right_hand": True}
 
-#: Contact as Hands23 writes it, in lower case -> as :data:`hint.sources.hand.CONTACTS` names it.
+#: Contact in Hands23, in lower case -> one of :data:`hint.sources.hand.CONTACTS`.
 CONTACT = {
     "no_contact": "none",
     "object_contact": "object",
@@ -46,7 +46,7 @@ _REPORT_EVERY = 256
 
 
 class Line(NamedTuple):
-    """One hand of a text; ``box`` is None where the annotators drew none."""
+    """One hand of a label file; ``box`` is None if none was annotated."""
 
     is_right: bool
     contact: str
@@ -54,7 +54,7 @@ class Line(NamedTuple):
 
 
 def parse_line(line: str) -> Line:
-    """Read one hand.
+    """Parse one hand.
 
     Raises:
         ValueError: If it is not seven fields with a known side, a known contact and a box.
@@ -71,7 +71,7 @@ def parse_line(line: str) -> Line:
 
 
 def parse_box(text: str) -> Box | None:
-    """Read ``x1,y1,x2,y2``, numbers bare or in single quotes; None for ``None``.
+    """Parse ``x1,y1,x2,y2``, with or without single quotes; None for ``None``.
 
     Raises:
         ValueError: If these are not four finite numbers.
@@ -98,11 +98,11 @@ def read_hands23(root: Path, prefix: str, *, skip_broken: bool = False, on_progr
     Args:
         root: Folder with ``allMergedSplit``, ``allMergedTxt`` and ``allMergedBlur``.
         prefix: "ND" for New Days, "EK" for VISOR.
-        skip_broken: Leave out lines and files that cannot be read instead of refusing them all.
-        on_progress: Takes frames done and frames in all.
+        skip_broken: Leave out lines and files that cannot be read instead of raising an error.
+        on_progress: Called with the frames done and the total.
 
     Raises:
-        InputError: If the root is not Hands23, or files are broken (all are named).
+        InputError: If the root is not Hands23, or files are broken.
     """
     _check_root(root)
     left_out = LeftOut()
@@ -127,7 +127,7 @@ def is_hands23(root: Path) -> bool:
 
 
 def expected() -> list[str]:
-    """Name what lies below a root of Hands23."""
+    """List the paths expected below a root of Hands23."""
     return [f"{SPLITS}/{{{','.join(SPLIT_FILES.values())}}}", f"{TEXTS}/<name>.jpg.txt", f"{PICTURES}/<name>.jpg"]
 
 
@@ -163,7 +163,7 @@ def _note_unlisted(root: Path, prefix: str, listed: Mapping[str, str], left_out:
 
 
 class _Frames:
-    """Reads frame after frame of one part."""
+    """Reads the frames of one part."""
 
     def __init__(self, root: Path, source: str, left_out: LeftOut, problems: Problems) -> None:
         self._texts, self._pictures = root / TEXTS, root / PICTURES
@@ -243,5 +243,5 @@ class _Frames:
         except FileNotFoundError:
             self._left_out.add("picture missing", stem)
         except (UnidentifiedImageError, OSError, SyntaxError) as error:
-            self._problems.add(f"{PICTURES}/{name}", f"no picture: {error}")
+            self._problems.add(f"{PICTURES}/{name}", f"not a picture: {error}")
         return None

@@ -1,4 +1,4 @@
-"""What a reader hands over: the hands of a source, what was left out, what was read."""
+"""The result of a reader: the hands of a source, what was left out, and the files read."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 from hint.errors import InputError, some_ids
 from hint.sources.hand import LeftOut, SourceHand
 
-#: Called with how much is done and how much there is, in files or bytes.
+#: Called with what is done and the total, in files or bytes.
 OnProgress = Callable[[int, int], None]
 
 _CLIP = attrgetter("clip_id")
 
-#: The reason under which broken entries are left out, where they may be.
+#: Reason for leaving out broken entries.
 BROKEN = "broken"
 
 
@@ -30,9 +30,9 @@ class Pool:
 
     Attributes:
         hands: Sorted by clip, then by hand_id, which is unique.
-        left_out: What was passed over, and why.
-        files: (path, bytes) of what was read; a folder of many small files counts as one.
-        pictures: Folder that ``file`` of every hand is below.
+        left_out: What was skipped, and why.
+        files: (path, bytes) of the files read; a folder of many small files counts as one.
+        pictures: Folder to which ``file`` of every hand is relative.
     """
 
     hands: list[SourceHand]
@@ -42,7 +42,7 @@ class Pool:
 
 
 class Problems:
-    """Broken input: collected so that one message names it all, or left out if the caller wants to go on."""
+    """Broken input: collected for one message, or left out if the caller wants to continue."""
 
     def __init__(self, root: Path, left_out: LeftOut, skip: bool) -> None:
         self._root = root
@@ -51,14 +51,14 @@ class Problems:
         self._found: list[str] = []
 
     def add(self, where: str, why: str) -> None:
-        """Note a file, line or entry that cannot be read."""
+        """Record a file, line or entry that cannot be read."""
         if self._skip:
             self._left_out.add(BROKEN, f"{where} ({why})")
         else:
             self._found.append(f"{where} ({why})")
 
     def check(self) -> None:
-        """Stop if anything was noted that may not be left out.
+        """Stop if anything broken must not be left out.
 
         Raises:
             InputError: With the first five and the total.
@@ -66,14 +66,14 @@ class Problems:
         if self._found:
             raise InputError(
                 f"{len(self._found)} broken in {self._root}: {some_ids(self._found)}; "
-                "mend them, or go on without them with --skip-broken"
+                "fix them, or leave them out with --skip-broken"
             )
 
 
 def make_pool(
     hands: Iterable[SourceHand], left_out: LeftOut, files: Iterable[tuple[Path, int]], pictures: Path
 ) -> Pool:
-    """Sort hands; of several with the same id the first given stays."""
+    """Sort hands, keeping the first of several with the same id."""
     unique: list[SourceHand] = []
     last = ""
     for hand in in_order(hands):
@@ -87,13 +87,13 @@ def make_pool(
 
 
 def in_order(hands: Iterable[SourceHand]) -> Iterator[SourceHand]:
-    """Yield hands by clip, those of a clip by id: the ids of one clip are made at a time, not millions."""
+    """Yield hands by clip and id, building the ids of one clip at a time rather than millions."""
     for _, group in groupby(sorted(hands, key=_CLIP), key=_CLIP):
         yield from sorted(group, key=attrgetter("hand_id"))
 
 
 def nothing_there(root: Path, what: str, looked_for: Sequence[str]) -> InputError:
-    """Say what a root lacks.
+    """Describe what a root lacks.
 
     Args:
         root: The folder.
@@ -102,4 +102,4 @@ def nothing_there(root: Path, what: str, looked_for: Sequence[str]) -> InputErro
     """
     if not root.exists():
         return InputError(f"{root}: no such folder")
-    return InputError(f"{root} holds no {what}; looked for {', '.join(looked_for)} below it")
+    return InputError(f"{root} does not contain {what}; looked for {', '.join(looked_for)} below it")

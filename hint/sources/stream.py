@@ -1,4 +1,4 @@
-"""Entries of a JSON file too large to load, one at a time."""
+"""Read the entries of a JSON file that is too large to load, one at a time."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import ijson
 
 from hint.errors import InputError
 
-#: Bytes given to the parser at a time; errors are located this well.
+#: Bytes given to the parser at a time, and so the precision of error locations.
 CHUNK = 1 << 16
 
 
 class _Counted:
-    """A file that says how far it was read."""
+    """A file that reports how much was read."""
 
     def __init__(self, stream: IO[bytes], on_read: Callable[[int], None]) -> None:
         self._stream = stream
@@ -32,21 +32,20 @@ class _Counted:
 def read_entries(
     path: Path, keys: Iterable[str], on_read: Callable[[int], None] = lambda done: None
 ) -> Iterator[tuple[str, Any]]:
-    """Yield the entries of the first top-level key that is there, a list or an object.
+    """Yield the entries of the first top-level key found, a list or an object.
 
     Args:
         path: JSON file whose top level is an object.
         keys: Keys to look for.
-        on_read: Takes the bytes read so far.
+        on_read: Called with the bytes read so far.
 
     Yields:
         (key in the object or "", entry). Numbers are int or float.
 
     Raises:
-        InputError: If the JSON is broken, with the place in bytes; or none of the keys holds a list or an object.
+        InputError: If the JSON is broken, or none of the keys has a list or an object.
     """
-    wanted = tuple(keys)
-    key, is_list = _find(path, wanted)
+    key, is_list = _find(path, tuple(keys))
     with path.open("rb") as stream:
         counted = _Counted(stream, on_read)
         options = {"use_float": True, "buf_size": CHUNK}
@@ -60,7 +59,7 @@ def read_entries(
 
 
 def _find(path: Path, keys: tuple[str, ...]) -> tuple[str, bool]:
-    """Return the first of the keys at the top level, and whether it holds a list."""
+    """Return the first of the keys at the top level, and whether its value is a list."""
     with path.open("rb") as stream:
         counted = _Counted(stream, lambda done: None)
         found, depth = "", 0
@@ -82,6 +81,6 @@ def _find(path: Path, keys: tuple[str, ...]) -> tuple[str, bool]:
 
 
 def _broken(path: Path, error: Exception, done: int) -> InputError:
-    """Say where; the parser's own message shows the text around it."""
+    """Locate an error; the message of the parser shows the text around it."""
     why = " ".join(str(error).replace("(right here) ------^", "").split())
     return InputError(f"{path}: broken JSON between byte {max(0, done - CHUNK)} and byte {done}: {why}")

@@ -14,17 +14,17 @@ from hint.sources.hand import LeftOut, SourceHand
 from hint.sources.pool import OnProgress, Pool, Problems, make_pool, nothing_there, silent
 from hint.sources.visor_frame import hands_of_frame
 
-#: Folder of the release below the root; the root may be this folder itself.
+#: Folder of the release below the root, unless it is the root.
 STORE = "GroundTruth-SparseAnnotations"
 ANNOTATIONS, PICTURES = "annotations", "rgb_frames"
 
-#: Splits that may have annotations; a frame that several hold stays in the first.
+#: Splits that may have annotations; a frame in several belongs to the first.
 SPLITS = ("test", "val", "train")
 
-#: Wrong contacts, as VISOR-HOS lists them: picture name -> name of the hand -> id of what it touches.
+#: Corrections of contacts by VISOR-HOS: picture name -> name of the hand -> id of what it touches.
 ERRATA = "correct.json"
 
-#: Every sparse frame.
+#: (width, height) of every sparse frame in px.
 FRAME_SIZE = (1920, 1080)
 
 
@@ -32,15 +32,15 @@ def read_visor(root: Path, *, skip_broken: bool = False, on_progress: OnProgress
     """Read the hands of VISOR's sparse annotations.
 
     Pictures may be in ``rgb_frames/<split>/<Pxx>/<video>.zip``, unpacked into a folder ``<video>`` there, or in such a
-    folder or .zip beside the annotations. For videos without pictures the hands name the .zip they will be in.
+    folder or .zip beside the annotations. Hands of videos without pictures name the .zip where they are expected.
 
     Args:
         root: Folder with ``GroundTruth-SparseAnnotations``, or with ``annotations`` directly.
-        skip_broken: Leave out files and frames that cannot be read instead of refusing them all.
-        on_progress: Takes bytes done and bytes in all.
+        skip_broken: Leave out files and frames that cannot be read instead of raising an error.
+        on_progress: Called with the bytes done and the total.
 
     Raises:
-        InputError: If the root is not VISOR, or files are broken (all are named).
+        InputError: If the root is not VISOR, or files are broken.
     """
     store = _store(root)
     if store is None:
@@ -68,7 +68,7 @@ def is_visor(root: Path) -> bool:
 
 
 def expected() -> list[str]:
-    """Name what lies below a root of VISOR."""
+    """List the paths expected below a root of VISOR."""
     return [f"{STORE}/{ANNOTATIONS}/{{train,val}}/<video>.json", f"{ANNOTATIONS}/{{train,val}}/<video>.json"]
 
 
@@ -80,11 +80,11 @@ def _store(root: Path) -> Path | None:
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no number")
+    raise ValueError(f"{constant} is not a number")
 
 
 def _load(path: Path) -> Any:
-    """Read JSON; ValueError says where it breaks."""
+    """Read JSON without NaN and infinities."""
     return json.loads(path.read_bytes(), parse_constant=_refuse)
 
 
@@ -113,7 +113,7 @@ class Pictures:
         self._holder: dict[str, Path | None] = {}
 
     def find(self, video: str, split: str, name: str) -> tuple[str, str] | None:
-        """Return (file below the root, member of a .zip); None if the video's pictures lack this one."""
+        """Return (file below the root, member of a .zip); None if it is not among the pictures of the video."""
         if video not in self._holder:
             self._holder[video] = next((path for path in self._places(video, split) if path.exists()), None)
         holder = self._holder[video]
@@ -149,7 +149,7 @@ class Pictures:
 
 
 class _Reader:
-    """Reads video after video."""
+    """Reads the files of videos."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """Hands of one VISOR frame: masks to boxes, gloves to hands, ids to contacts.
 
-Source: the rules of github.com/epic-kitchens/VISOR-HOS (data_preparation). They are departed from in one thing: a glove
-mask that covers both hands is no box of either.
+Source: the rules of github.com/epic-kitchens/VISOR-HOS (data_preparation). The only deviation: a glove mask
+that covers both hands gives no box.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def hands_of_frame(annotations: Any, corrections: Mapping[str, str]) -> tuple[li
         The hands, and (reason, is_right) of those that cannot be used.
 
     Raises:
-        ValueError: If an annotation is not as the schema says.
+        ValueError: If an annotation does not follow the schema.
     """
     parts = read_parts(annotations, corrections)
     hands = [part for part in parts.values() if part and part.is_right is not None]
@@ -76,7 +76,7 @@ def read_parts(annotations: Any, corrections: Mapping[str, str]) -> dict[str, Pa
     """Return the hands and gloves of a frame by id, None for other objects.
 
     Raises:
-        ValueError: If an annotation is not as the schema says.
+        ValueError: If an annotation does not follow the schema.
     """
     if not isinstance(annotations, list):
         raise ValueError("annotations is not a list")
@@ -108,7 +108,7 @@ def _part(key: str, name: str, is_right: bool | None, entry: dict[str, Any], cor
 
 
 def _worn(value: Any) -> frozenset[bool]:
-    """Return the sides a glove is on; the errata spell "right" wrongly where two are named."""
+    """Return the sides a glove is on; if there are two, the errata misspell "right"."""
     if value is None:
         return frozenset()
     if not isinstance(value, list):
@@ -135,7 +135,7 @@ def box_of(segments: Any) -> Box | None:
 
 
 def contact_of(part: Part, is_right: bool, parts: Parts) -> str:
-    """Say what a hand, or the glove it wears, touches.
+    """Return what a hand, or the glove it wears, touches.
 
     Args:
         part: The hand or the glove.
@@ -170,7 +170,7 @@ def _bare(hands: Iterable[Part], gloves: Iterable[Part], parts: Parts) -> Iterat
 
 
 def _gloved(hands: Iterable[Part], gloves: Iterable[Part], parts: Parts) -> Iterator[tuple[bool, Box | None, str]]:
-    """Yield the gloves that stand for hands nobody annotated."""
+    """Yield the gloves of hands that are not annotated themselves."""
     annotated = {hand.is_right for hand in hands}
     for glove in gloves:
         for is_right in sorted(glove.worn - annotated):

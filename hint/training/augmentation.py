@@ -1,7 +1,7 @@
-"""What is drawn anew each time a hand is trained on: place, size, rotation and colours of its crop.
+"""Random augmentation of training crops: position, size, rotation and colour.
 
-Source: HaMeR (Pavlakos et al. 2024), ``datasets/utils.py`` and ``experiment/default.yaml``. Not done there and off by
-default here: blur, noise, brightness, contrast and hidden parts, which make rendered pictures less clean.
+Source: HaMeR (Pavlakos et al. 2024), ``datasets/utils.py`` and ``experiment/default.yaml``. Blur, noise, brightness,
+contrast and hidden parts are not in HaMeR and off by default; they make rendered pictures less clean.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from hint.types import Double, Image
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How much is drawn; N is a standard normal number, U a uniform one. Zero turns a line off.
+    """Strength of each augmentation; N is a standard normal number, U a uniform one. Zero turns one off.
 
     Attributes:
-        scale: The crop's side is multiplied by 1 + scale * N, N held to -1..1.
-        rotation: Degrees: the picture is turned by rotation * N, N held to -2..2 ...
+        scale: The crop's side is multiplied by 1 + scale * N, with N clipped to [-1, 1].
+        rotation: Degrees: the picture is rotated by rotation * N, with N clipped to [-2, 2] ...
         rotation_rate: ... in this share of the crops.
-        translation: The crop moves by translation * N of its side, N held to -1..1, in x and in y.
+        translation: The crop moves by translation * N of its side in x and in y, with N clipped to [-1, 1].
         colour: Each channel is multiplied by 1 + U(-colour, colour).
-        tall_box: Boxes grow to 3:4 before the square around them is taken.
-        blur: Gaussian blur of up to this deviation, px of a 256 px crop.
-        noise: Normal noise of up to this deviation, grey levels.
-        brightness: Grey levels are moved by up to this share of 255.
-        contrast: Distances to the mean grey level are multiplied by 1 + U(-contrast, contrast).
+        tall_box: Extend boxes to 3:4 before taking the square around them.
+        blur: Largest standard deviation of a Gaussian blur, px of a 256 px crop.
+        noise: Largest standard deviation of Gaussian noise, grey levels.
+        brightness: Grey levels are shifted by up to this share of 255.
+        contrast: Differences from the mean grey level are multiplied by 1 + U(-contrast, contrast).
         hide_rate: In this share of the crops a rectangle of one colour hides a part ...
-        hide_size: ... each side of it up to this share of the crop's.
+        hide_size: ... whose sides are up to this share of the crop's.
     """
 
     scale: float = 0.3
@@ -51,11 +51,11 @@ class Augmentation:
 
     @property
     def changes_pixels(self) -> bool:
-        """Whether more than geometry and channel factors is drawn."""
+        """Whether more changes than geometry and channel factors."""
         return any((self.blur, self.noise, self.brightness, self.contrast, self.hide_rate))
 
     def draw(self, rng: np.random.Generator) -> Draw:
-        """Draw the numbers of one crop."""
+        """Draw the random numbers of one crop."""
         x, y, scale, angle = np.clip(rng.standard_normal(4), (-1, -1, -1, -2), (1, 1, 1, 2))
         turned = rng.random() < self.rotation_rate
         return Draw(
@@ -67,24 +67,24 @@ class Augmentation:
         )
 
     def square(self, sample: Sample, draw: Draw) -> Square:
-        """Return the part of the picture a crop shows, before it is turned about its centre."""
+        """Return the part of the picture a crop shows, before rotation about its centre."""
         x1, y1, x2, y2 = sample.box_xyxy.tolist()
         around = (box_to_tall_square if self.tall_box else box_to_square)((x1, y1, x2, y2), 1)
         return Square(around.x + around.size * draw.x, around.y + around.size * draw.y, around.size * draw.scale)
 
 
-#: Nothing is drawn: crops for validation.
+#: No augmentation, for validation.
 OFF = Augmentation(scale=0, rotation=0, translation=0, colour=0)
 
 
 class Draw(NamedTuple):
-    """Numbers drawn for one crop.
+    """The random numbers of one crop.
 
     Attributes:
-        x: Move of the crop to the right in the picture, in sides of the square.
-        y: Move downwards.
+        x: Shift of the crop to the right, in sides of the square.
+        y: Shift downwards, in sides of the square.
         scale: Factor on the side of the square.
-        rotation: Degrees the square turns, clockwise as one sees it; the hand in the crop turns the other way.
+        rotation: Degrees the square turns, clockwise on screen; the hand in the crop turns the other way.
         colour: (3,) factors on red, green and blue.
     """
 
@@ -96,13 +96,13 @@ class Draw(NamedTuple):
 
 
 def to_crop(square: Square, rotation: float, crop_size: int, mirrored_width: int | None = None) -> Double:
-    """Return (2,3) the map from pixels of the picture to pixels of the crop.
+    """Return the (2,3) affine map from pixels of the picture to pixels of the crop.
 
     Args:
-        square: In the picture as it is.
+        square: The crop in the picture, not mirrored.
         rotation: Degrees, as in :class:`Draw`.
         crop_size: Side of the crop, px.
-        mirrored_width: Width of the picture where the hand is looked at in a mirror (left hands).
+        mirrored_width: Width of the picture if the crop is mirrored (left hands).
     """
     centre_x = square.x if mirrored_width is None else mirrored_width - square.x - 1
     cosine, sine = np.cos(np.deg2rad(rotation)), np.sin(np.deg2rad(rotation))
@@ -114,7 +114,7 @@ def to_crop(square: Square, rotation: float, crop_size: int, mirrored_width: int
 
 
 def move(matrix: Double, points: Double) -> Double:
-    """Apply a (2,3) map to (...,2) points."""
+    """Apply a (2,3) affine map to (...,2) points."""
     moved: Double = points @ matrix[:, :2].T + matrix[:, 2]
     return moved
 
@@ -122,19 +122,19 @@ def move(matrix: Double, points: Double) -> Double:
 def warp(image: Image, matrix: Double, crop_size: int) -> Image:
     """Cut a crop, black outside the picture, without anti-aliasing, as in the released training.
 
-    Scores rest on :func:`hint.crop.crop`, which cannot turn; here OpenCV's rounding of positions does no harm.
+    Evaluation uses the more exact :func:`hint.crop.crop`, which cannot rotate; for training OpenCV's rounding is fine.
     """
     crop: Image = cv2.warpAffine(image, matrix, (crop_size, crop_size), flags=cv2.INTER_LINEAR)
     return crop
 
 
 def disturb(crop: Image, augmentation: Augmentation, rng: np.random.Generator) -> Image:
-    """Blur, lighten, hide and roughen a crop as far as the augmentation says.
+    """Blur a crop, change its brightness and contrast, hide a part of it and add noise.
 
     Args:
         crop: (S,S,3) RGB uint8.
-        augmentation: How much.
-        rng: Source of every random number; the same number of draws whatever is turned on.
+        augmentation: Strengths.
+        rng: Random numbers; the number of draws does not depend on what is turned on, except for noise.
     """
     side = crop.shape[0]
     blur, noise, contrast, brightness = rng.uniform((0, 0, -1, -1), 1)

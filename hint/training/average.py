@@ -1,4 +1,4 @@
-"""An average of the weights over the last steps, which is often better than the last weights."""
+"""Averaged weights, which are often better than the last ones."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 
 class Average:
-    """Exponential moving average of a network's weights; numbers that are no floats are copied.
+    """Exponential moving average of a network's weights; integer buffers are copied.
 
     Args:
-        network: The network, at its first weights.
-        decay: Share that stays at a step; less at first, so that the first weights are soon forgotten.
+        network: The network with its initial weights.
+        decay: Share of the average that is kept at each step; smaller at first, to forget the initial weights soon.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
@@ -20,7 +20,7 @@ class Average:
 
     @torch.no_grad()
     def update(self, network: nn.Module, step: int) -> None:
-        """Take in the weights after a step, the first being 0."""
+        """Include the weights after a step; the first step is 0."""
         share = 1 - min(self.decay, (1 + step) / (10 + step))
         for key, value in network.state_dict().items():
             mine = self.state[key]
@@ -30,6 +30,6 @@ class Average:
                 mine.copy_(value)
 
     def load(self, state: dict[str, Tensor]) -> None:
-        """Go on from an average that was kept."""
+        """Restore a saved average."""
         for key, value in self.state.items():
             value.copy_(state[key])

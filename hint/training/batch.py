@@ -1,4 +1,4 @@
-"""What a training step gets: a batch of augmented crops and whatever is known about the hands in them."""
+"""The input of a training step: a batch of augmented crops and what is known about their hands."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ _SHAPES: dict[str, tuple[int | str, ...]] = {
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """B training hands. Left hands are mirrored already: everything but ``is_right`` is that of a right hand.
+    """B training hands. Left hands are already mirrored: everything but ``is_right`` describes a right hand.
 
-    Pictures travel as they are smallest, uint8; :attr:`image` finishes them on whatever device the batch is.
+    Pictures are moved as uint8, the smallest form; :attr:`image` finishes them on the batch's device.
 
     Attributes:
         key: Name of each hand.
-        crops: (B,S,S,3) uint8 RGB. With ``affine``, a larger crop that is not augmented yet.
-        colour: (B,3) factors on red, green and blue that are still to be applied.
+        crops: (B,S,S,3) uint8 RGB. With ``affine``, a larger region that is not augmented yet.
+        colour: (B,3) factors on red, green and blue, not applied yet.
         keypoints_2d: (B,21,3) x and y in crop units (the square crop spans -0.5 to 0.5) and confidence.
-        keypoints_3d: (B,21,4) metres, not root-aligned, turned with the crop, and confidence.
-        global_orient: (B,1,3,3) rotation of the wrist, turned with the crop; absolute.
-        hand_pose: (B,15,3,3) rotations of the finger joints; absolute: the mean pose is in them.
+        keypoints_3d: (B,21,4) metres, not root-aligned, rotated with the crop, and confidence.
+        global_orient: (B,1,3,3) rotation of the wrist, rotated with the crop; absolute.
+        hand_pose: (B,15,3,3) rotations of the finger joints; absolute: they include the mean pose.
         betas: (B,10) shape.
         has_hand_pose: (B,) bool, True where ``global_orient`` and ``hand_pose`` are supervised.
         has_betas: (B,) bool, True where ``betas`` are.
         is_right: (B,) bool, side before mirroring.
-        affine: (B,2,3) None where crops are finished; else where each point of the finished crop lies in the stored
-            one, both spanning -1 to 1.
-        size: Side of the finished crop, px; S where there is no ``affine``.
-        skipped: Broken samples others were taken for, with the reason.
+        affine: None if crops are finished; else (B,2,3) maps from the finished crop to the stored one, both spanning
+            -1 to 1.
+        size: Side of the finished crop, px; S without ``affine``.
+        skipped: Why samples were unreadable and replaced, one entry each.
     """
 
     key: tuple[str, ...]

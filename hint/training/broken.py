@@ -1,4 +1,4 @@
-"""Tell about hands that cannot be read, without ending a training for them."""
+"""Report unreadable hands without ending a training because of them."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from collections.abc import Iterable, Sequence
 
 from hint.errors import some_ids
 
-#: As many are named one by one.
+#: Number of hands that are reported one by one.
 _NAMED = 5
 
 
-def tell_left_out(name: str, broken: Sequence[str]) -> None:
-    """Say on stderr which hands of a source are left out from the start."""
+def report_left_out(name: str, broken: Sequence[str]) -> None:
+    """Write to stderr which hands of a source are left out from the start."""
     if broken:
-        sys.stderr.write(f"{name}: {len(broken)} cannot be read and are left out: {some_ids(broken)}\n")
+        sys.stderr.write(f"{name}: {len(broken)} unreadable hands are left out: {some_ids(broken)}\n")
 
 
 class Skipped:
-    """Broken hands a training came across: the first five are named, then one whenever their number has doubled."""
+    """Unreadable hands met during a training: reports the first five, then one whenever their number has doubled."""
 
     def __init__(self) -> None:
-        self._seen: set[str] = set()
+        self._reasons: set[str] = set()
 
     def add(self, reasons: Iterable[str]) -> None:
-        """Note hands; those met before, in an earlier round, are not told again."""
+        """Report hands that were not reported in an earlier epoch."""
         for reason in reasons:
-            if reason in self._seen:
+            if reason in self._reasons:
                 continue
-            self._seen.add(reason)
-            count = len(self._seen)
+            self._reasons.add(reason)
+            count = len(self._reasons)
             if count <= _NAMED or count & (count - 1) == 0:
                 sys.stderr.write(f"skipped, {count} so far: {reason}\n")

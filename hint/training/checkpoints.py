@@ -1,7 +1,7 @@
-"""Checkpoints: the last few states of a training, each whole or not there, under the released keys.
+"""Checkpoints: the last few states of a training, written atomically under the released keys.
 
-A file is what ``torch.save`` writes of plain tensors, numbers and texts. Its ``state_dict`` is that of a released
-checkpoint without MANO's arrays, so the official code and ``--weights`` read it as one.
+A file is written by ``torch.save`` and holds tensors, numbers and strings. Its ``state_dict`` is that of a released
+checkpoint without MANO's arrays, so the official code and ``--weights`` read it.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _NAME = re.compile(r"step_(\d+)\.ckpt")
 
 @dataclass(frozen=True)
 class State:
-    """All that a training needs to go on as if it had not stopped.
+    """All that a training needs to continue as if it had not stopped.
 
     Attributes:
         step: Steps done.
         weights: State dict under the released keys.
         optimisers: State dicts of the optimisers, network first.
-        average: Averaged weights of the network, empty where there are none.
-        scaler: State of the loss scaling, empty but for fp16.
-        settings: JSON of what the training was started with.
-        metadata: What the weights alone need to be understood.
+        average: Averaged weights of the network, empty without averaging.
+        scaler: State of the loss scaling, empty unless fp16.
+        settings: Settings of the training, as JSON.
+        metadata: Description of the weights.
     """
 
     step: int
@@ -45,21 +45,21 @@ class State:
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:
-    """Return where the state after a number of steps lies."""
+    """Return the path of the state after a number of steps."""
     return folder / f"step_{step:08d}.ckpt"
 
 
 def saved_steps(folder: Path) -> list[int]:
-    """Return after which numbers of steps states were kept, in order."""
+    """Return the steps that have a checkpoint, in order."""
     names = (_NAME.fullmatch(path.name) for path in folder.glob("step_*.ckpt"))
     return sorted(int(name[1]) for name in names if name)
 
 
 def save_state(state: State, folder: Path, keep: int) -> Path:
-    """Write a state, and only then remove all but the last ``keep``.
+    """Write a state, then remove all but the last ``keep``.
 
     Raises:
-        WriteError: If it cannot be written; the earlier ones are left as they are.
+        WriteError: If it cannot be written; earlier checkpoints are kept.
     """
     path = checkpoint_path(folder, state.step)
     content = {
@@ -74,7 +74,7 @@ def save_state(state: State, folder: Path, keep: int) -> Path:
     try:
         with atomic_write(path) as stream:
             torch.save(content, stream)
-    except RuntimeError as error:  # PyTorch's own words for a write that failed
+    except RuntimeError as error:  # how PyTorch reports a failed write
         raise WriteError(f"cannot write {path}: {str(error).splitlines()[0]}") from error
     for step in saved_steps(folder)[:-keep]:
         checkpoint_path(folder, step).unlink(missing_ok=True)
@@ -85,7 +85,7 @@ def load_state(path: Path) -> State:
     """Read a state.
 
     Raises:
-        InputError: If the file is damaged or was not written by :func:`save_state`.
+        InputError: If the file is damaged or not a checkpoint of :func:`save_state`.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
@@ -98,8 +98,8 @@ def load_state(path: Path) -> State:
             settings=content["settings"],
             metadata=content[METADATA],
         )
-    except Exception as error:  # whatever a damaged file makes torch raise
-        said = (str(error) or type(error).__name__).splitlines()[0]
+    except Exception as error:  # torch raises many types for damaged files
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(
-            f"{path}: no checkpoint of a training ({said}); remove it to go on from the one before"
+            f"{path}: not a training checkpoint ({reason}); remove it to continue from the one before"
         ) from error

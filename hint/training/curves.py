@@ -1,4 +1,4 @@
-"""TensorBoard: losses over the steps, and pictures of what is predicted."""
+"""TensorBoard: curves of the losses, and pictures of predictions."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from hint.render import draw_keypoints
 from hint.training.batch import Batch
 from hint.types import Image
 
-#: Hands in a picture, and side of each of its tiles, px.
+#: Hands in a picture, and side of each tile, px.
 _SHOWN, _TILE = 4, 256
 
 
 class Curves:
-    """Writes what TensorBoard reads."""
+    """Writer of a TensorBoard log."""
 
     def __init__(self, folder: Path, step: int = 0) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        # Entries of steps that are to be done again, after a crash, are hidden.
+        # After a crash, hides the entries of steps that will be repeated.
         self._writer: Any = SummaryWriter(str(folder), purge_step=step or None)
 
     def numbers(self, step: int, values: Mapping[str, float]) -> None:
@@ -33,20 +33,20 @@ class Curves:
             self._writer.add_scalar(f"train/{name}", value, step)
 
     def picture(self, step: int, batch: Batch, output: HamerOutput) -> None:
-        """Show some crops with their truth above and what is predicted below."""
+        """Add a picture of some crops: ground truth above, predictions below."""
         self._writer.add_image("train/predictions", sheet(batch, output), step, dataformats="HWC")
 
     def close(self) -> None:
-        """Write what is still to be written."""
+        """Flush and close the log."""
         self._writer.close()
 
 
 def sheet(batch: Batch, output: HamerOutput) -> Image:
-    """Draw the first crops of a batch, truth above, prediction below.
+    """Draw the first crops of a batch: ground truth above, predictions below.
 
     Args:
         batch: Hands.
-        output: What the network said about them, or about more.
+        output: Outputs of the network for these hands, or for more.
 
     Returns:
         (2*256,n*256,3) RGB.
@@ -54,13 +54,13 @@ def sheet(batch: Batch, output: HamerOutput) -> Image:
     n = min(_SHOWN, len(batch))
     crops = batch.select(slice(n)).image.round().byte().cpu().numpy()
     truth = batch.keypoints_2d[:n].float().cpu().numpy()
-    told = output.keypoints_2d[:n].detach().float().cpu().numpy()
+    predicted = output.keypoints_2d[:n].detach().float().cpu().numpy()
     known = truth[..., 2] > 0
-    above = [_draw(crop, points[:, :2], seen) for crop, points, seen in zip(crops, truth, known, strict=True)]
-    below = [_draw(crop, points, np.ones(21, bool)) for crop, points in zip(crops, told, strict=True)]
+    above = [_draw(crop, points[:, :2], visible) for crop, points, visible in zip(crops, truth, known, strict=True)]
+    below = [_draw(crop, points, np.ones(21, bool)) for crop, points in zip(crops, predicted, strict=True)]
     return np.concatenate([np.concatenate(above, 1), np.concatenate(below, 1)])
 
 
-def _draw(crop: Image, points: NDArray[np.float32], seen: NDArray[np.bool_]) -> Image:
+def _draw(crop: Image, points: NDArray[np.float32], visible: NDArray[np.bool_]) -> Image:
     side = np.arange(_TILE) * len(crop) // _TILE
-    return draw_keypoints(crop[side][:, side], (points + 0.5) * _TILE, 2 * seen)
+    return draw_keypoints(crop[side][:, side], (points + 0.5) * _TILE, 2 * visible)

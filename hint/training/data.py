@@ -1,4 +1,4 @@
-"""Hands by number, batches by step: the input of training."""
+"""The input of training: hands by number, batches by step."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from hint.training.mixture import Mixture, numbers
 from hint.training.sample import Sample, Source
 from hint.types import Double, Image
 
-#: Broken hands in a row after which a source is taken to be broken altogether.
+#: Unreadable hands in a row after which a source is given up.
 _TRIES = 100
 
 Where = Literal["worker", "device"]
 
 
 class Example(NamedTuple):
-    """One hand of a batch to be: a sample, mirrored, cut and turned."""
+    """One hand of a batch: a sample with its augmented crop."""
 
     sample: Sample
     draw: Draw
@@ -43,14 +43,14 @@ class Example(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class TrainingData(Dataset["Example | HintError"]):
-    """The endless row of training hands; hand number k is the same whoever asks for it, and when.
+    """The endless sequence of training hands; hand k does not depend on the process or the time it is read.
 
     Attributes:
-        sources: Where hands are read, by name.
-        mixture: Which hand comes when.
-        augmentation: What is drawn.
+        sources: Sources of hands, by name.
+        mixture: Order of the hands.
+        augmentation: Random augmentation.
         crop_size: Side of the crops, px.
-        augment_on: "worker" cuts finished crops. "device" passes on the part of the picture a crop shows, and
+        augment_on: "worker" cuts finished crops. "device" returns the region of the picture that a crop shows, and
             :attr:`hint.training.batch.Batch.image` cuts the crops of a whole batch at once.
     """
 
@@ -74,7 +74,7 @@ class TrainingData(Dataset["Example | HintError"]):
         crop_size: int = CROP_SIZE,
         augment_on: Where = "worker",
     ) -> TrainingData:
-        """Mix sources, by default each as often as it has hands."""
+        """Mix sources, by default in proportion to their numbers of hands."""
         named = {source.name: source for source in sources}
         if len(named) != len(sources):
             raise InputError(f"sources need different names: {', '.join(source.name for source in sources)}")
@@ -83,17 +83,17 @@ class TrainingData(Dataset["Example | HintError"]):
         return cls(named, Mixture(sizes, shares, seed), augmentation or Augmentation(), crop_size, augment_on)
 
     def __getitem__(self, k: int) -> Example | HintError:
-        """Return hand number k, or the error that ends the training: torch would lengthen it by a traceback."""
+        """Return hand k, or the error that ends the training; raised here, torch would add a traceback to it."""
         try:
             return self.example(k)
         except HintError as error:
             return error
 
     def example(self, k: int) -> Example:
-        """Return hand number k; in the place of a broken one, the next of the same source.
+        """Return hand k; an unreadable hand is replaced by the next of the same source.
 
         Raises:
-            InputError: If a source gives only broken hands.
+            InputError: If too many hands of a source in a row are unreadable.
         """
         sample, skipped = self._read(k)
         rng = self.mixture.generator(k)
@@ -118,13 +118,13 @@ class TrainingData(Dataset["Example | HintError"]):
                 return source.read((index + step) % len(source)), tuple(skipped)
             except InputError as error:
                 skipped.append(str(error))
-        raise InputError(f"{name}: {len(skipped)} hands in a row cannot be read; the first: {skipped[0]}")
+        raise InputError(f"{name}: {len(skipped)} hands in a row are unreadable; the first: {skipped[0]}")
 
 
 def _region(image: Image, matrix: Double, crop_size: int) -> tuple[Image, Double]:
-    """Return the part of a picture a crop shows and the map from the crop's pixels to the part's.
+    """Return the region of a picture that a crop shows, and the map from the crop's pixels to the region's.
 
-    A part with many more pixels than the crop is cut here, as it would only be carried around.
+    A region with many more pixels than the crop is cut here, to move less data.
     """
     back = np.linalg.inv(np.vstack([matrix, (0, 0, 1)]))[:2]
     corners = move(back, np.array([(x, y) for x in (0, crop_size) for y in (0, crop_size)], float))
@@ -138,7 +138,7 @@ def _region(image: Image, matrix: Double, crop_size: int) -> tuple[Image, Double
 
 
 def collate(examples: Sequence[Example | HintError], crop_size: int) -> Batch | HintError:
-    """Join hands to a batch."""
+    """Join hands into a batch."""
     good = [example for example in examples if isinstance(example, Example)]
     if len(good) != len(examples):
         return next(example for example in examples if isinstance(example, HintError))
@@ -168,7 +168,7 @@ def _floats(values: Sequence[Double] | Double) -> Tensor:
 
 
 def _stack(examples: Sequence[Example], crop_size: int) -> tuple[Image, Tensor | None]:
-    """Return crops of one size; parts of pictures get black margins, and maps in grid_sample's -1 to 1."""
+    """Return crops of one size; regions are padded with black, and their maps use grid_sample's -1 to 1."""
     maps = [example.affine for example in examples if example.affine is not None]
     if not maps:
         return np.stack([example.crop for example in examples]), None
@@ -178,13 +178,13 @@ def _stack(examples: Sequence[Example], crop_size: int) -> tuple[Image, Tensor |
         crop[: example.crop.shape[0], : example.crop.shape[1]] = example.crop
     pixels = np.stack(maps)
     turn, offset = pixels[:, :, :2], pixels[:, :, 2]
-    # Pixel i of n lies at (2i + 1)/n - 1.
+    # Pixel i of n is at (2i + 1)/n - 1.
     offset = (turn.sum(2) * (crop_size - 1) + 2 * offset + 1) / side - 1
     return crops, _floats(np.concatenate([turn * crop_size / side, offset[:, :, None]], axis=2))
 
 
 def _rotations(examples: Sequence[Example]) -> Double:
-    """Return (B,16,3,3): mirrored where the hand is left, the wrist turned with the picture."""
+    """Return (B,16,3,3) rotations: left hands mirrored, the wrist rotated with the crop."""
     vectors = np.stack([example.sample.hand_pose * _mirror(example, (1, -1, -1)) for example in examples])
     rotations: Double = Rotation.from_rotvec(vectors.reshape(-1, 3)).as_matrix().reshape(-1, 16, 3, 3)
     rotations[:, 0] = np.stack([_turn(example) for example in examples]) @ rotations[:, 0]
@@ -202,7 +202,7 @@ def _mirror(example: Example, signs: tuple[int, int, int]) -> tuple[int, int, in
 
 
 def _turn(example: Example) -> Double:
-    """Return (3,3) the rotation about the line of sight that the crop shows."""
+    """Return the (3,3) rotation about the optical axis that the crop shows."""
     angle = np.deg2rad(-example.draw.rotation)
     cosine, sine = np.cos(angle), np.sin(angle)
     return np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]])
@@ -218,22 +218,22 @@ def loader(
     workers: int = 0,
     pin_memory: bool = False,
 ) -> Iterator[Batch]:
-    """Yield one batch per step, without end; broken hands that were passed over are named on stderr.
+    """Yield one batch per step, endlessly; skipped unreadable hands are reported on stderr.
 
     Args:
-        data: Where hands come from.
+        data: Training hands.
         global_batch: Hands per step over all processes.
-        start_step: Step to begin with; what comes then does not depend on what came before.
-        rank: Number of this process.
-        world: How many processes train together.
-        workers: Processes that prepare batches; their number changes nothing but the speed.
-        pin_memory: Hand out batches in memory a GPU copies from by itself.
+        start_step: First step; batches do not depend on it otherwise.
+        rank: Index of this process.
+        world: Number of training processes.
+        workers: Data-loading processes; their number only affects speed.
+        pin_memory: Put batches into pinned memory.
 
     Raises:
-        InputError: If the processes cannot share the batch evenly, or a source gives only broken hands.
+        InputError: If the processes cannot share the batch evenly, or a source is unreadable.
     """
     steps = numbers(start_step, global_batch, rank, world)
-    # A forked worker waits for ever for OpenCV's threads, which were not forked with it; so there are none.
+    # A forked worker would wait for ever for OpenCV's threads, which are not forked with it.
     cv2.setNumThreads(0)
     batches = DataLoader(
         data,
@@ -253,6 +253,6 @@ def loader(
 
 
 def _begin_worker(_: int) -> None:
-    """One thread per worker; Ctrl-C is for the process that trains, which ends its workers."""
+    """Use one thread, and leave Ctrl-C to the training process, which ends its workers."""
     signal(SIGINT, SIG_IGN)
     cv2.setNumThreads(0)

@@ -1,4 +1,4 @@
-"""The discriminator: does a pose, a joint, a shape look like a real hand's?
+"""The discriminator: tells real hands from predicted ones by joint, pose and shape.
 
 Source: Kanazawa et al. 2018 (HMR), section 3.2; keys, sizes and initialisation of the released weights.
 """
@@ -11,12 +11,12 @@ from torch.nn import functional
 
 JOINTS = 15
 
-#: Answers per hand: one per joint, one about the shape, one about all joints together.
+#: Scores per hand: one per joint, one of the shape, one of the whole pose.
 SCORES = JOINTS + 2
 
 
 class Discriminator(nn.Module):
-    """Score the rotations of the finger joints and the shape; the wrist's rotation is not looked at."""
+    """Score the rotations of the finger joints and the shape; the wrist's rotation is ignored."""
 
     def __init__(self) -> None:
         super().__init__()

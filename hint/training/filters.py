@@ -1,4 +1,4 @@
-"""Which hands are trained on, and what of them is supervised.
+"""Select the training hands, and what of them is supervised.
 
 Source: HaMeR (Pavlakos et al. 2024), ``data_filtering/low1.yaml`` and the order in which its reader applies it.
 """
@@ -16,17 +16,17 @@ from hint.types import Bool, Float
 
 @dataclass(frozen=True)
 class Filters:
-    """The released choice; zero turns a threshold off.
+    """Thresholds, by default the released ones; zero turns one off.
 
     Attributes:
         min_confidence: Keypoints below this confidence are not supervised.
         min_keypoints: Hands need more supervised keypoints than this.
-        max_reprojection: Hands need a smaller reprojection loss of their fit than this, where it is known.
-        min_box: Hands need a longer shortest side of the box than this, px.
-        max_betas: Shapes with a number beyond this are not supervised.
+        max_reprojection: Hands need a smaller reprojection loss of their fit than this, if it is known.
+        min_box: The shorter side of the box must exceed this, px.
+        max_betas: Shapes with a larger absolute coefficient are not supervised.
         pose_with_betas: Supervise pose and shape together or neither.
         need_pose: Leave out hands whose pose is not supervised.
-        pull_betas: Where the shape is not supervised, pull it to the mean shape.
+        pull_betas: Regularise unsupervised shapes towards the mean shape.
     """
 
     min_confidence: float = 0.3
@@ -39,7 +39,7 @@ class Filters:
     pull_betas: bool = True
 
     def keep(self, traits: Traits) -> Bool:
-        """Return (N,) which hands are trained on."""
+        """Return (N,) which hands are used."""
         supervised = np.where(traits.confidence < self.min_confidence, 0, traits.confidence) > 0
         kept: Bool = np.ones(len(traits), bool)
         if self.min_keypoints > 0:
@@ -53,7 +53,7 @@ class Filters:
         return kept
 
     def supervise(self, sample: Sample) -> Sample:
-        """Return the sample with what is not to be learned from marked so."""
+        """Return the sample with unsupervised parts marked."""
         keypoints = sample.keypoints_2d.copy()
         keypoints[keypoints[:, 2] < self.min_confidence, 2] = 0
         largest = np.abs(sample.betas).max(initial=0)
@@ -78,15 +78,15 @@ class Filters:
 
 @dataclass(frozen=True, eq=False)
 class Traits:
-    """What filters look at, of N hands.
+    """The properties of N hands that filters use.
 
     Attributes:
         confidence: (N,21) of the 2D keypoints.
-        reprojection: (N,) loss of the fit, NaN where it is not known.
-        shortest_side: (N,) of the box, px.
+        reprojection: (N,) loss of the fit, NaN if unknown.
+        shortest_side: (N,) shorter side of the box, px.
         has_hand_pose: (N,) whether a pose is given.
         has_betas: (N,) whether a shape is given.
-        largest_beta: (N,) largest absolute number of the shape.
+        largest_beta: (N,) largest absolute shape coefficient.
     """
 
     confidence: Float
@@ -103,5 +103,5 @@ class Traits:
 #: Names of the columns of :class:`Traits`.
 TRAITS = tuple(f.name for f in fields(Traits))
 
-#: Everything that is readable, as it is.
+#: No filter at all.
 NONE = Filters(0.0, 0, 0.0, 0.0, 0.0, pose_with_betas=False, pull_betas=False)

@@ -1,4 +1,4 @@
-"""Labelled pictures as a source of hands: HInt pairs, official npz, COCO keypoints. They know 2D only."""
+"""Labelled pictures as a source of hands with 2D labels only: HInt pairs, official npz, COCO keypoints."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hint.types import HandLabels
 
 
 class LabelSource:
-    """Hands of a label set; whether a joint exists is its confidence.
+    """Hands of a label set; joints that exist have confidence 1, others 0.
 
     Attributes:
         name: Name in messages and in the seed of the order.
@@ -26,23 +26,23 @@ class LabelSource:
     """
 
     def __init__(self, name: str, labels: HandLabels, filters: Filters | None = None) -> None:
-        """Take the hands that pass the filters.
+        """Select the hands that pass the filters.
 
         Raises:
             MissingRequirementError: If pictures are missing.
-            InputError: If no hand is left.
+            InputError: If no hand passes.
         """
         self.name = name
         self.filters = filters or Filters()
         self.total = len(labels)
         self.labels = labels.select(self.filters.keep(_traits(labels)))
         if not len(self):
-            raise InputError(f"{name}: no hand to train on: {self.total} did not pass the filters")
+            raise InputError(f"{name}: no hand to train on: {self.total} fail the filters")
         paths = zip(self.labels.hand_id.tolist(), self.labels.image.tolist(), strict=True)
         missing = [hand_id for hand_id, path in paths if not path or not Path(path).is_file()]
         if missing:
             raise MissingRequirementError(
-                f"{name}: pictures of {some_ids(missing)} are missing; name their folder, "
+                f"{name}: pictures of {some_ids(missing)} are missing; give their folder, "
                 "or for Ego4D run `hint prepare` first"
             )
 
@@ -91,24 +91,24 @@ def open_labels(
     filters: Filters | None = None,
     allow_test: bool = False,
 ) -> LabelSource:
-    """Open labelled pictures to train on, of a HInt root those of the TRAIN folders.
+    """Open labelled pictures to train on; of a HInt root, those of the TRAIN folders.
 
     Args:
         path: HInt root, folder of jpg+json pairs, evaluation npz or COCO file.
-        subsets: Names of the parts to take.
-        images: Folder of the pictures, where they are not beside the labels.
-        filters: By default those of the released training.
-        allow_test: Train on test hands as well; scores on them then mean nothing.
+        subsets: Subsets to use, by default all.
+        images: Folder of the pictures, if they are not beside the labels.
+        filters: By default the released ones.
+        allow_test: Train on test hands as well, which makes scores on them meaningless.
 
     Raises:
-        InputError: If they are test hands, or none is left.
+        InputError: If they are test hands, or none passes the filters.
         MissingRequirementError: If pictures are missing.
     """
     labels = read_labels(path, subsets, images, split="train")
     test = [name for name in labels.subsets if split_of_subset(name) == "test"]
     if test and not allow_test:
         raise InputError(
-            f"{path}: {', '.join(test)} are test hands, which scores are counted on, and are not trained on; "
-            "name other subsets, such as train_newdays, or call a folder of your own TRAIN_<name>_img"
+            f"{path}: {', '.join(test)} are test hands, reserved for evaluation; "
+            "choose other subsets, such as train_newdays, or name a folder of your own TRAIN_<name>_img"
         )
     return LabelSource(path.resolve().name, labels, filters)

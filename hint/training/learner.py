@@ -1,4 +1,4 @@
-"""One step of training: network and discriminator, each with its optimiser, on one process or on many."""
+"""One training step: network and discriminator, each with its optimiser, in one process or several."""
 
 from __future__ import annotations
 
@@ -19,73 +19,73 @@ from hint.training.average import Average
 from hint.training.batch import Batch
 from hint.training.losses import discriminator_loss, generator_loss, supervised_losses, weighted
 from hint.training.mocap import PER_HAND, MocapBatch
-from hint.training.model import Trainee, official_state
+from hint.training.model import TrainingModel, official_state
 from hint.training.precision import AUTOCAST
 from hint.training.preset import Preset
 from hint.training.schedule import learning_rate
 
 
 def make_accelerator(preset: Preset, device: torch.device) -> Accelerator:
-    """Join the other processes, if the environment tells of any, and set up scaled losses for fp16."""
+    """Join the other processes named in the environment, if any, and set up loss scaling for fp16."""
     scaled = "fp16" if preset.precision == "fp16" else "no"
-    # The network casts what shall be cast; an outer autocast would cast its head as well.
+    # The network casts its backbone itself; an outer autocast would cast the head as well.
     return Accelerator(
         cpu=device.type == "cpu", mixed_precision=scaled, kwargs_handlers=[AutocastKwargs(enabled=False)]
     )
 
 
 class Learner:
-    """Everything a step changes.
+    """Everything that a step changes.
 
     Args:
-        preset: What is learned.
-        trainee: Network and discriminator at their first weights; moved to the device.
-        mano: Hand to fit.
+        preset: Losses, optimiser and precision.
+        model: Network and discriminator with initial weights; moved to the device.
+        mano: Hand model.
         accelerator: Device and processes.
-        seed: Seed of what is drawn in the network.
+        seed: Seed of the random numbers in the network.
     """
 
     def __init__(
-        self, preset: Preset, trainee: Trainee, mano: ManoModel, accelerator: Accelerator, seed: int = 0
+        self, preset: Preset, model: TrainingModel, mano: ManoModel, accelerator: Accelerator, seed: int = 0
     ) -> None:
         self.preset, self.accelerator, self.seed = preset, accelerator, seed
-        self.config = trainee.network.config
-        trainee.network.autocast = AUTOCAST[preset.precision]
-        network: nn.Module = trainee.network
+        self.config = model.network.config
+        model.network.autocast = AUTOCAST[preset.precision]
+        network: nn.Module = model.network
         if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
         self.decoder = HandDecoder(mano, preset.crop_size).to(accelerator.device)
-        self.optimisers = [accelerator.prepare(_adamw(module, preset)) for module in (network, trainee.discriminator)]
+        self.optimisers = [accelerator.prepare(_adamw(module, preset)) for module in (network, model.discriminator)]
         self.network: nn.Module = accelerator.prepare(network).train()
-        self.discriminator: nn.Module = accelerator.prepare(trainee.discriminator).train()
+        self.discriminator: nn.Module = accelerator.prepare(model.discriminator).train()
         self.average = Average(self.plain_network, preset.optimiser.ema) if preset.optimiser.ema else None
         self.output: HamerOutput | None = None
 
     @property
     def plain_network(self) -> nn.Module:
-        """The network without what wraps it."""
+        """The unwrapped network."""
         network: nn.Module = self.accelerator.unwrap_model(self.network)
         return network
 
     @property
     def plain_discriminator(self) -> nn.Module:
-        """The discriminator without what wraps it."""
+        """The unwrapped discriminator."""
         discriminator: nn.Module = self.accelerator.unwrap_model(self.discriminator)
         return discriminator
 
     def compute(self, step: int, batch: Batch, real: MocapBatch) -> dict[str, Tensor]:
-        """Compute losses and gradients of a step; weights stay as they are.
+        """Compute losses and gradients of a step without changing weights.
 
         Args:
-            step: Number of the step, from 0.
+            step: Index of the step, from 0.
             batch: This process's share of the hands.
             real: Its share of the real hands.
 
         Returns:
-            Sums over the share, divided by the size of the whole batch, not weighted: added up over the processes
-            they are means per hand. The total is weighted.
+            Unweighted sums over the share, divided by the size of the whole batch: their sum over the processes is
+            the mean per hand. "total" is weighted.
         """
-        # Drawn anew for every step, so that a training goes on as if it had not stopped.
+        # Seeded at every step, so that a resumed training continues as if it had not stopped.
         draws = np.random.SeedSequence((self.seed, step, self.accelerator.process_index))
         torch.manual_seed(int(draws.generate_state(1)[0]))
         for optimiser in self.optimisers:
@@ -102,25 +102,25 @@ class Learner:
         return sums
 
     def apply(self, step: int) -> dict[str, float]:
-        """Change the weights by the gradients; return the learning rate and, where it is clipped, the norm."""
+        """Update the weights; return the learning rate and, with clipping, the gradient norm."""
         rate = learning_rate(self.preset.optimiser, step, self.preset.steps)
-        said = {"learning_rate": rate}
+        outputs = {"learning_rate": rate}
         if self.preset.optimiser.clip:
             norm = self.accelerator.clip_grad_norm_(self.network.parameters(), self.preset.optimiser.clip)
-            said["gradient_norm"] = float(norm)
+            outputs["gradient_norm"] = float(norm)
         for optimiser in self.optimisers[: 2 if self.preset.losses.adversarial else 1]:
             for group in optimiser.param_groups:
                 group["lr"] = rate
-            # Accelerate's own step would change the scale between the two.
+            # Accelerate's own step would change the loss scale between the two optimisers.
             optimiser.step() if self.scaler is None else self.scaler.step(optimiser.optimizer)
         if self.scaler is not None:
             self.scaler.update()
         if self.average is not None:
             self.average.update(self.plain_network, step)
-        return said
+        return outputs
 
     def _parts(self, batch: Batch, real: MocapBatch) -> Iterator[tuple[Batch, MocapBatch]]:
-        """Part the share of a process into those that fit into the memory; the last may be smaller."""
+        """Split the share of a process into parts that fit into memory; the last may be smaller."""
         n = -(-len(batch) // self.preset.accumulate)
         device = self.accelerator.device
         for start in range(0, len(batch), n):
@@ -137,14 +137,14 @@ class Learner:
             losses["adversarial"] = generator_loss(scores)
         losses = {name: loss / whole for name, loss in losses.items()}
         total = weighted(losses, self.preset.losses, self.preset.sum_over)
-        # Gradients are averaged over the processes, whose losses are to be added up.
+        # Gradients are averaged over the processes, but losses must be summed.
         self.accelerator.backward(total * self.accelerator.num_processes)
         if self.preset.losses.adversarial:
             losses["discriminator"] = self._backward_discriminator(output, real)
         return {name: loss.detach() for name, loss in {"total": total, **losses}.items()}
 
     def _frozen_scores(self, output: HamerOutput) -> Tensor:
-        """Score predictions so that gradients reach them and not the discriminator."""
+        """Score predictions with gradients for them but not for the discriminator."""
         plain = self.plain_discriminator
         frozen = {key: value.detach() for key, value in plain.state_dict(keep_vars=True).items()}
         scores: Tensor = functional_call(plain, frozen, (output.hand_pose, output.betas))
@@ -164,7 +164,7 @@ class Learner:
         return official_state(network, self.plain_discriminator.state_dict())
 
     def load_official(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over weights that :meth:`official_state` gave."""
+        """Load weights of :meth:`official_state`."""
         own = self.plain_network.state_dict()
         self.plain_network.load_state_dict({key: weights[key] for key in own})
         scores = self.plain_discriminator.state_dict()
@@ -172,7 +172,7 @@ class Learner:
 
     @property
     def scaler(self) -> Any:
-        """The scaling of fp16's losses, None for other numbers."""
+        """Loss scaling for fp16, otherwise None."""
         return self.accelerator.scaler
 
 

@@ -1,4 +1,4 @@
-"""The losses of HaMeR, all of them sums over the hands of a batch, and how a global batch shares them out.
+"""The losses of HaMeR, summed over the hands of a batch.
 
 Source: Pavlakos et al. 2024 (HaMeR), section 3.4; weights and reductions of the released training code.
 """
@@ -18,7 +18,7 @@ _Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class LossWeights(BaseModel):
-    """Factors of the losses; the defaults are the released ones."""
+    """Factors of the losses, by default the released ones."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -41,7 +41,7 @@ def keypoints_2d_loss(predicted: Tensor, target: Tensor) -> Tensor:
 
 
 def keypoints_3d_loss(predicted: Tensor, target: Tensor) -> Tensor:
-    """Sum |difference| times confidence, after the wrist of both was moved to the origin.
+    """Sum |difference| times confidence, with both wrists at the origin.
 
     Args:
         predicted: (N,21,3) metres.
@@ -52,28 +52,28 @@ def keypoints_3d_loss(predicted: Tensor, target: Tensor) -> Tensor:
 
 
 def parameter_loss(predicted: Tensor, target: Tensor, supervised: Tensor) -> Tensor:
-    """Sum the squared differences of the hands that are supervised.
+    """Sum the squared differences of supervised hands.
 
     Args:
         predicted: (N,...) rotation matrices or shape.
-        target: The same.
-        supervised: (N,) bool or number.
+        target: The same shape.
+        supervised: (N,) bool or weight.
     """
     return (supervised * (predicted - target).square().flatten(1).sum(1)).sum()
 
 
 def generator_loss(scores: Tensor) -> Tensor:
-    """Sum how far the discriminator is from taking predictions for real, scores (N,17)."""
+    """Sum (D - 1)^2 over scores (N,17) of predictions: zero if the discriminator takes them for real."""
     return (scores - 1).square().sum()
 
 
 def discriminator_loss(fake: Tensor, real: Tensor) -> Tensor:
-    """Sum how far the discriminator is from telling predictions from real poses, scores (N,17) and (M,17)."""
+    """Sum D^2 over scores (N,17) of predictions and (D - 1)^2 over scores (M,17) of real hands."""
     return fake.square().sum() + (real - 1).square().sum()
 
 
 def supervised_losses(output: HamerOutput, batch: Batch) -> dict[str, Tensor]:
-    """Return every loss but the adversarial one, not weighted, summed over the hands; named as the weights are."""
+    """Return every loss but the adversarial one, unweighted sums over the hands, named like the weights."""
     pose, betas = batch.has_hand_pose, batch.has_betas
     return {
         "keypoints_3d": keypoints_3d_loss(output.keypoints_3d, batch.keypoints_3d),
@@ -85,15 +85,15 @@ def supervised_losses(output: HamerOutput, batch: Batch) -> dict[str, Tensor]:
 
 
 def weighted(losses: dict[str, Tensor], weights: LossWeights, sum_over: int) -> Tensor:
-    """Put the losses of part of a global batch together so that the parts add up to the released objective.
+    """Combine the losses of a part of a batch so that the parts add up to the released objective.
 
     The released code sums supervised losses over the batch of one GPU but divides the adversarial one by it, so their
     ratio depends on that batch; ``sum_over`` fixes it, however the global batch is spread over GPUs and steps.
 
     Args:
-        losses: Means over the global batch: sums over the part, divided by the size of the whole.
-        weights: Factors.
-        sum_over: Hands the released losses are summed over: the batch of one GPU.
+        losses: Sums over the part, divided by the size of the whole batch.
+        weights: Factors of the losses.
+        sum_over: Number of hands the released losses are summed over: the batch of one GPU.
     """
     factors = {name: getattr(weights, name) * (1 if name == "adversarial" else sum_over) for name in losses}
     return torch.stack([factors[name] * loss for name, loss in losses.items()]).sum()

@@ -1,8 +1,7 @@
-"""Which hand comes when: a pure function of the seed and of the hand's number.
+"""The order of training hands: a pure function of the seed and the hand's number.
 
-Nothing is remembered from hand to hand, so a training goes on exactly where it was interrupted, and any number of
-processes share the same global batches: step t of size G consists of the numbers t*G to (t+1)*G-1, and process r of W
-takes every W-th of them.
+There is no state, so a training resumes exactly where it was interrupted, and any number of processes share the same
+global batches: step t of size G consists of hands t*G to (t+1)*G-1, and process r of W takes every W-th of them.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ from numpy.typing import NDArray
 
 from hint.errors import InputError
 
-#: Hands in which every source has exactly its share.
+#: Number of hands in which every source has exactly its share.
 BLOCK = 1000
 
 
 class Place(NamedTuple):
-    """Where hand number k is read: in which source, which of its hands."""
+    """Source of a hand, and its index there."""
 
     source: str
     hand: int
@@ -31,14 +30,14 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Mixture:
-    """Sources, how often each is drawn, and in which order its hands come.
+    """Sources, their shares, and the order of their hands.
 
-    A source is gone through in a new random order each time; none of its hands comes twice before all came once. The
-    shares are kept to a thousandth in every 1000 hands.
+    Each source is traversed in a new random order per epoch, every hand once. The shares are exact to a thousandth in
+    every 1000 hands.
 
     Attributes:
-        sizes: Hands in each source.
-        weights: Share of each source; they need not add up to 1.
+        sizes: Number of hands of each source.
+        weights: Share of each source; they need not sum to 1.
         seed: Seed of the order.
 
     Raises:
@@ -51,7 +50,7 @@ class Mixture:
 
     def __post_init__(self) -> None:
         if not self.sizes or set(self.sizes) != set(self.weights):
-            raise InputError(f"a mixture of {sorted(self.sizes)} needs one weight for each, not {dict(self.weights)}")
+            raise InputError(f"a mixture of {sorted(self.sizes)} needs one weight per source, not {dict(self.weights)}")
         bad = [name for name in self.sizes if self.sizes[name] < 1 or not 0 < self.weights[name] < np.inf]
         if bad:
             raise InputError(f"sources need hands and positive weights: {', '.join(bad)}")
@@ -59,7 +58,7 @@ class Mixture:
             raise InputError(f"{len(self.sizes)} sources are too many; {BLOCK} at most")
 
     def place(self, k: int) -> Place:
-        """Return where hand number k (from 0) is read."""
+        """Return the source and index of hand k, from 0."""
         block, within = divmod(k, BLOCK)
         quotas = _quotas(self)
         order, before = _block(self.seed, quotas, block)
@@ -70,7 +69,7 @@ class Mixture:
         return Place(name, int(_order(self.seed, name, self.sizes[name], round_)[position]))
 
     def generator(self, k: int) -> np.random.Generator:
-        """Return the source of the random numbers hand number k is augmented with."""
+        """Return the random generator for the augmentation of hand k."""
         return np.random.default_rng((self.seed, _AUGMENTATION, k))
 
 
@@ -78,7 +77,7 @@ _BLOCKS, _ORDERS, _AUGMENTATION = 1, 2, 3
 
 
 def _quotas(mixture: Mixture) -> tuple[int, ...]:
-    """Return how many of each block's hands come from each source: shares rounded so that they add up, 1 at least."""
+    """Return how many hands of a block come from each source: at least 1, rounded so that they add up."""
     weights = np.array([mixture.weights[name] for name in mixture.sizes], float)
     exact = weights / weights.sum() * (BLOCK - len(weights))
     quotas = np.floor(exact).astype(int)
@@ -89,7 +88,7 @@ def _quotas(mixture: Mixture) -> tuple[int, ...]:
 
 @lru_cache(maxsize=8)
 def _block(seed: int, quotas: tuple[int, ...], block: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the source of each hand of a block, and how many hands of it came before in the block."""
+    """Return the source of each hand of a block, and the number of its earlier hands in the block."""
     order = np.repeat(np.arange(len(quotas)), quotas)
     np.random.default_rng((seed, _BLOCKS, block)).shuffle(order)
     before = np.empty(BLOCK, np.int64)
@@ -100,13 +99,13 @@ def _block(seed: int, quotas: tuple[int, ...], block: int) -> tuple[NDArray[np.i
 
 @lru_cache(maxsize=64)
 def _order(seed: int, name: str, size: int, round_: int) -> NDArray[np.int32]:
-    """Return the order in which a source's hands come in one round."""
+    """Return the order of a source's hands in one epoch."""
     rng = np.random.default_rng((seed, _ORDERS, zlib.crc32(name.encode()), round_))
     return rng.permutation(np.arange(size, dtype=np.int32))
 
 
 def numbers(start_step: int, global_batch: int, rank: int = 0, world: int = 1) -> Iterator[list[int]]:
-    """Yield, step by step and without end, the numbers of the hands one process trains on.
+    """Yield the numbers of the hands of one process, step by step, endlessly.
 
     Raises:
         InputError: If the processes cannot share the batch evenly.

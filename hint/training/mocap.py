@@ -18,7 +18,7 @@ from hint.files import read_npz
 from hint.mano.poses import sample_poses
 from hint.types import Double
 
-#: Hands that are drawn where no file is given.
+#: Number of random hands if no file is given.
 _DRAWN = 8192
 
 #: Real hands per hand of a batch, as in the released training.
@@ -26,7 +26,7 @@ PER_HAND = 2
 
 
 class MocapBatch(NamedTuple):
-    """Poses to tell from predicted ones: ``hand_pose`` (N,15,3,3) absolute rotations, ``betas`` (N,10)."""
+    """Real hands: ``hand_pose`` (N,15,3,3) absolute rotations, ``betas`` (N,10)."""
 
     hand_pose: Tensor
     betas: Tensor
@@ -34,12 +34,12 @@ class MocapBatch(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Mocap:
-    """Hands a discriminator takes for real.
+    """Real hands for the discriminator.
 
     Attributes:
-        hand_pose: (N,45) axis-angle radians, the wrist left out.
+        hand_pose: (N,45) axis-angle radians, without the wrist.
         betas: (N,10) shapes.
-        name: Where they come from, for the record.
+        name: Origin, for the record.
     """
 
     hand_pose: Double
@@ -50,13 +50,13 @@ class Mocap:
         return len(self.hand_pose)
 
     def batch(self, step: int, n: int, seed: int = 0) -> MocapBatch:
-        """Return the n hands of a step: a pure function of step and seed, every hand once per round."""
+        """Return the n hands of a step: a pure function of step and seed, every hand once per epoch."""
         chosen = [_place(step * n + i, len(self), seed) for i in range(n)]
         rotations = Rotation.from_rotvec(self.hand_pose[chosen].reshape(-1, 3)).as_matrix()
         return MocapBatch(_tensor(rotations.reshape(n, 15, 3, 3)), _tensor(self.betas[chosen]))
 
     def share(self, step: int, global_batch: int, rank: int = 0, world: int = 1, seed: int = 0) -> MocapBatch:
-        """Return one process's part of a step: twice as many hands as it has crops."""
+        """Return the part of a process in a step: twice as many hands as it has crops."""
         everything = self.batch(step, PER_HAND * global_batch, seed)
         return MocapBatch(everything.hand_pose[rank::world], everything.betas[rank::world])
 
@@ -82,7 +82,7 @@ def read_mocap(path: Path) -> Mocap:
         path: npz with ``hand_pose`` (N,48), the wrist first, and ``betas`` (N,10).
 
     Raises:
-        InputError: If it is absent or holds something else.
+        InputError: If the file is missing or holds something else.
     """
     arrays = read_npz(path, ("hand_pose", "betas"))
     pose, betas = arrays["hand_pose"], arrays["betas"]
@@ -91,17 +91,17 @@ def read_mocap(path: Path) -> Mocap:
         raise InputError(f"{path}: hand_pose {pose.shape} and betas {betas.shape} should be (N,48) and (N,10)")
     good = np.isfinite(pose).all(1) & np.isfinite(betas).all(1)
     if not good.all():
-        raise InputError(f"{path}: {(~good).sum()} of {n} hands are not finite; copy it again")
+        raise InputError(f"{path}: {(~good).sum()} of {n} hands are not finite; download it again")
     return Mocap(pose[:, 3:].astype(np.float64), betas.astype(np.float64), path.name)
 
 
 def drawn_mocap(seed: int = 0) -> Mocap:
-    """Draw plausible hands, for trainings without a file of real ones."""
+    """Draw plausible random hands, for trainings without a file of real ones."""
     rng = np.random.default_rng(seed)
     betas = np.clip(rng.standard_normal((_DRAWN, 10)), -3, 3)
-    return Mocap(sample_poses(rng, _DRAWN), betas, f"{_DRAWN} drawn hands, not measured ones")
+    return Mocap(sample_poses(rng, _DRAWN), betas, f"{_DRAWN} random hands, not measured ones")
 
 
 def open_mocap(path: Path | None, seed: int = 0) -> Mocap:
-    """Read real hands, or draw some where no file is given; ``name`` says which."""
+    """Read real hands, or draw random ones if no file is given."""
     return drawn_mocap(seed) if path is None else read_mocap(path)

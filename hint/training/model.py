@@ -1,4 +1,4 @@
-"""What is trained: the network, its discriminator, their first weights, and how they lie in a checkpoint."""
+"""The trained model: network and discriminator, their initial weights, and their keys in a checkpoint."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from hint.methods.hamer.network import Hamer
 from hint.training.discriminator import Discriminator
 from hint.weights import Checkpoint, matching, read_checkpoint
 
-#: Beginning of the discriminator's keys in a checkpoint; those of the network have none.
+#: Prefix of the discriminator's keys in a checkpoint; those of the network have none.
 DISCRIMINATOR = "discriminator."
 
-#: A flag the official class keeps among its weights; it has no use.
+#: An unused flag that the official class keeps among its weights.
 _FLAG = "initialized"
 
 
-class Trainee(nn.Module):
+class TrainingModel(nn.Module):
     """Network and discriminator."""
 
     def __init__(self, config: HamerConfig, drop_path: float = 0.0) -> None:
@@ -36,7 +36,7 @@ class Trainee(nn.Module):
             _drop_paths(self.network.backbone.blocks, drop_path)  # type: ignore[arg-type]  # which mypy cannot see
 
     def official_state(self) -> dict[str, Tensor]:
-        """Return the weights under the keys of the released file, MANO's arrays left out."""
+        """Return the weights under the keys of the released file, without MANO's arrays."""
         return official_state(self.network.state_dict(), self.discriminator.state_dict())
 
 
@@ -47,9 +47,9 @@ def official_state(network: dict[str, Tensor], discriminator: dict[str, Tensor])
 
 
 def _initialise(network: Hamer) -> None:
-    """Draw the first weights as the released code does; what it leaves to PyTorch is left to PyTorch.
+    """Draw the initial weights as the released code does, which leaves some layers to PyTorch.
 
-    The mean parameters are an upright hand in the middle of the crop, until others are read.
+    The mean parameters are an upright hand in the middle of the crop, unless others are read.
     """
     if network.config.backbone == VIT:
         for module in network.backbone.modules():
@@ -63,7 +63,7 @@ def _initialise(network: Hamer) -> None:
 
 
 def _drop_paths(blocks: nn.ModuleList, last: float) -> None:
-    """Let block k of n drop its branches in a share of the hands that rises to ``last``.
+    """Set stochastic depth: a rate that rises from 0 in the first block to ``last`` in the last.
 
     Source: Huang et al. 2016; Xu et al. 2022 (ViTPose) for the rate.
     """
@@ -75,7 +75,7 @@ def read_mean_parameters(network: Hamer, path: Path) -> None:
     """Start from the mean pose, shape and camera of ``mano_mean_params.npz``.
 
     Raises:
-        InputError: If it holds something else.
+        InputError: If the file holds something else.
     """
     arrays = read_npz(path, ("pose", "shape", "cam"))
     for key, name in (("pose", "init_hand_pose"), ("shape", "init_betas"), ("cam", "init_cam")):
@@ -89,7 +89,7 @@ def read_backbone(network: Hamer, path: Path) -> None:
     """Start from weights of the backbone alone, such as ViTPose's.
 
     Raises:
-        InputError: If they are of another backbone.
+        InputError: If they belong to another backbone.
     """
     checkpoint = read_checkpoint(path)
     state = checkpoint.under("backbone.") or checkpoint.state
@@ -97,15 +97,15 @@ def read_backbone(network: Hamer, path: Path) -> None:
     network.backbone.load_state_dict(matching(Checkpoint(state, {}, path), expected, ("keypoint_head.",)))
 
 
-def read_start(trainee: Trainee, path: Path) -> None:
-    """Start from the weights of a whole HaMeR, such as the released ones, and of its discriminator if they are there.
+def read_network(model: TrainingModel, path: Path) -> None:
+    """Start from the weights of a whole HaMeR, such as the released ones, and of its discriminator if included.
 
     Raises:
-        InputError: If they are of another network.
+        InputError: If they belong to another network.
     """
     checkpoint = read_checkpoint(path)
-    expected = {key: value.shape for key, value in trainee.network.state_dict().items()}
-    trainee.network.load_state_dict(matching(checkpoint, expected, BESIDE))
+    expected = {key: value.shape for key, value in model.network.state_dict().items()}
+    model.network.load_state_dict(matching(checkpoint, expected, BESIDE))
     if scores := checkpoint.under(DISCRIMINATOR):
-        expected = {key: value.shape for key, value in trainee.discriminator.state_dict().items()}
-        trainee.discriminator.load_state_dict(matching(Checkpoint(scores, {}, path), expected))
+        expected = {key: value.shape for key, value in model.discriminator.state_dict().items()}
+        model.discriminator.load_state_dict(matching(Checkpoint(scores, {}, path), expected))

@@ -9,33 +9,37 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from hint.errors import MissingRequirementError
 from hint.methods.device import choose_device, device_name
-from hint.training.feed import place_of
-from hint.training.model import Trainee
+from hint.training.datasets import find_data, place_of
+from hint.training.model import TrainingModel
 from hint.training.precision import check_precision
 from hint.training.preset import DatasetRule, Preset
-from hint.training.request import Request
+from hint.training.request import TrainingRequest
 from hint.training.sources import SETS
 from hint.training.tar_index import index_tar, is_indexed
 from hint.training.tars import expand_braces
 from hint.training.timing import ASSUMED, assumed_hours, flops_per_hand, seconds_per_step
 
-#: Operations of a forward pass that a CPU does in about a second.
-_SOON = 2e10
+#: Operations of a forward pass that a CPU does in about a second; larger ones are not measured on a CPU.
+_MEASURABLE = 2e10
+
+#: Seconds after which measuring ends.
+_PATIENCE = 15.0
 
 
 @dataclass(frozen=True)
-class Found:
-    """What there is of a source.
+class SourceStatus:
+    """What is there of a source.
 
     Attributes:
         name: Source.
         share: Its share of the mixture.
         place: Where it is looked for.
         found: Tars that are there.
-        expected: Tars there should be, 0 where that is not known.
-        hands: Hands in them, before the filters; None where they were not looked through yet.
-        expected_hands: Hands there should be, 0 where that is not known.
+        expected: Tars of the whole source, 0 if unknown.
+        hands: Hands in the tars before filtering; None if they were not counted yet.
+        expected_hands: Hands of the whole source, 0 if unknown.
     """
 
     name: str
@@ -46,55 +50,81 @@ class Found:
     hands: int | None
     expected_hands: int
 
-    def row(self) -> list[str]:
-        """Return it as texts."""
-        of = f" of {self.expected:,}" if self.expected else ""
-        hands = "not counted yet" if self.hands is None else f"{self.hands:,}"
-        expected = f"{self.expected_hands:,}" if self.expected_hands else "-"
-        return [self.name, f"{self.share:.3f}", f"{self.found:,}{of}", hands, expected, self.place]
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What a training would do.
+
+    Attributes:
+        preset: What would be trained.
+        sources: What is there of each source.
+        missing: What must be downloaded or made first, and how; "" if nothing is missing.
+        facts: Heading -> text: steps, losses, optimiser, parameters, time.
+    """
+
+    preset: Preset
+    sources: tuple[SourceStatus, ...]
+    missing: str
+    facts: dict[str, str]
 
 
-def survey(preset: Preset, root: Path) -> list[Found]:
-    """Look for the sources of a preset, without reading pictures."""
-    whole = sum(rule.weight for rule in preset.datasets.values())
-    return [_look(name, rule, root, rule.weight / whole) for name, rule in preset.datasets.items()]
+def make_plan(request: TrainingRequest, measure: bool | None = None) -> TrainingPlan:
+    """Look for the data of a training without reading pictures, and count or measure its cost.
+
+    Args:
+        request: The training.
+        measure: Time some steps; None to do so only if no data is missing.
+    """
+    preset, missing = request.preset, ""
+    try:
+        find_data(preset, request.data)
+    except MissingRequirementError as error:
+        missing = str(error)
+    measure = not missing if measure is None else measure
+    return TrainingPlan(preset, tuple(_sources(preset, request.data)), missing, dict(_facts(request, measure)))
 
 
-def _look(name: str, rule: DatasetRule, root: Path, share: float) -> Found:
+def _sources(preset: Preset, root: Path) -> Iterator[SourceStatus]:
+    total = sum(rule.weight for rule in preset.datasets.values())
+    for name, rule in preset.datasets.items():
+        yield _status(name, rule, root, rule.weight / total)
+
+
+def _status(name: str, rule: DatasetRule, root: Path, share: float) -> SourceStatus:
     place = place_of(name, rule, root)
     if rule.kind == "labels":
-        return Found(name, share, place, int(Path(place).exists()), 1, None, rule.hands)
+        return SourceStatus(name, share, place, int(Path(place).exists()), 1, None, rule.hands)
     folder = Path(place)
     paths = sorted(folder.glob("*.tar")) if folder.is_dir() else [Path(path) for path in expand_braces(place)]
-    there = [path for path in paths if path.is_file()]
-    hands = sum(len(index_tar(path).key) for path in there) if all(map(is_indexed, there)) else None
+    found = [path for path in paths if path.is_file()]
+    hands = sum(len(index_tar(path).key) for path in found) if all(map(is_indexed, found)) else None
     expected = SETS[name].shards if name in SETS else 0
-    return Found(
-        name, share, str(Path(place).parent) if "{" in place else place, len(there), expected, hands, rule.hands
-    )
+    shown = str(folder.parent) if "{" in place else place
+    return SourceStatus(name, share, shown, len(found), expected, hands, rule.hands)
 
 
-def summary(request: Request) -> Iterator[tuple[str, str]]:
-    """Yield what to know about a training besides its data: heading and text."""
-    preset = request.preset
+def _facts(request: TrainingRequest, measure: bool) -> Iterator[tuple[str, str]]:
+    """Yield heading and text of what there is to know besides the data."""
+    preset, rule = request.preset, request.preset.optimiser
     yield "results", str(request.out)
     yield "steps", f"{preset.steps:,} of {preset.batch_size} hands, {_per_process(request)}"
-    yield "losses", f"sums over {preset.sum_over} hands; weights {_weights(preset)}"
-    rule = preset.optimiser
-    yield (
-        "optimiser",
-        f"AdamW, {rule.learning_rate:g}, {rule.schedule}, decay {rule.weight_decay:g}, {preset.precision}",
-    )
+    yield "losses", f"summed over {preset.sum_over} hands; weights {_weights(preset)}"
+    adamw = f"AdamW, {rule.learning_rate:g}, {rule.schedule}, decay {rule.weight_decay:g}, {preset.precision}"
+    yield "optimiser", adamw
+    yield "parameters", _parameters(preset)
+    yield "real hands", preset.mocap or "random plausible poses, not measured ones"
+    yield "time", _time(request, measure)
+
+
+def _parameters(preset: Preset) -> str:
     with torch.device("meta"):
-        trainee = Trainee(preset.config)
-    sizes: dict[str, nn.Module] = {"backbone": trainee.network.backbone, "head": trainee.network.mano_head}
-    sizes["discriminator"] = trainee.discriminator
-    yield "parameters", ", ".join(f"{name} {_millions(part)}" for name, part in sizes.items())
-    yield "real hands", preset.mocap or "drawn, not measured ones"
-    yield "time", _time(request)
+        model = TrainingModel(preset.config)
+    parts: dict[str, nn.Module] = {"backbone": model.network.backbone, "head": model.network.mano_head}
+    parts["discriminator"] = model.discriminator
+    return ", ".join(f"{name} {_millions(part)}" for name, part in parts.items())
 
 
-def _per_process(request: Request) -> str:
+def _per_process(request: TrainingRequest) -> str:
     share = -(-request.preset.batch_size // request.processes)
     parts = f" in {request.preset.accumulate} parts" if request.preset.accumulate > 1 else ""
     return (
@@ -110,15 +140,16 @@ def _millions(module: torch.nn.Module) -> str:
     return f"{sum(p.numel() for p in module.parameters()) / 1e6:.2f} M"
 
 
-def _time(request: Request) -> str:
-    """Measure steps where that takes seconds; count operations where it would not."""
+def _time(request: TrainingRequest, measure: bool) -> str:
+    """Measure steps where that takes seconds; otherwise count operations."""
     preset, flops = request.preset, flops_per_hand(request.preset.config)
     counted = f"{flops / 1e9:.2f} GFLOP per hand forward, three times that with backward; data not counted"
     device, share = choose_device(request.device), -(-preset.batch_size // request.processes)
-    if device.type != "cuda" and flops * share > _SOON:
-        return f"{assumed_hours(preset):,.1f} hours assumed, on {ASSUMED} ({counted})"
+    if not measure or (device.type != "cuda" and flops * share > _MEASURABLE):
+        advice = "" if measure else "; --measure times some steps here"
+        return f"{assumed_hours(preset):,.1f} hours assumed, on {ASSUMED} ({counted}){advice}"
     part = preset.model_copy(update={"batch_size": share, "sum_over": min(preset.sum_over, share)})
     check_precision(part, device)
-    seconds = seconds_per_step(part, device)
+    seconds = seconds_per_step(part, device, limit=_PATIENCE)
     hours = seconds * preset.steps / 3600
     return f"{hours:,.1f} hours at {seconds:.3f} s a step, measured on {device_name(device)} ({counted})"

@@ -1,16 +1,17 @@
-"""Presets: named files that say all that a training depends on but the data's place and the machine."""
+"""Presets: named files with everything a training depends on, except the data folder and the machine."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
 from dataclasses import fields
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from hint.crop import CROP_SIZE
-from hint.errors import InputError, UnknownNameError
+from hint.errors import InputError, UnknownNameError, first_problem
 from hint.files.named_toml import NamedToml, parse_value
 from hint.methods.hamer.config import RELEASED_BOX_FACTOR, VIT, HamerConfig
 from hint.training.augmentation import Augmentation
@@ -30,7 +31,7 @@ class _Strict(BaseModel):
 
 
 class NetworkSizes(_Strict):
-    """Sizes of the network, the released ones by default; of other backbones than the ViT only the name counts."""
+    """Sizes of the network, by default the released ones; backbones other than the ViT need only a name."""
 
     backbone: str = VIT
     width: _Positive = 1280
@@ -62,13 +63,13 @@ class DatasetRule(_Strict):
     """A source of hands.
 
     Attributes:
-        weight: Its share of the mixture, among the weights of all.
-        kind: "tars" in the official layout, or "labels": HInt pairs or whatever else labels are read from.
-        path: Where below the data folder; by default where the release has it, or a folder of the source's name.
-        hands: Hands it should have; 0 where that is not known.
-        subsets: Parts of labels to take, all if none.
-        box_factor: Boxes grow by this before the crop is cut: 1 for the released tars, whose boxes are padded, 2 for
-            tight boxes, as HaMeR's evaluation does.
+        weight: Share of the mixture, relative to the other weights.
+        kind: "tars" in the official layout, or "labels": HInt pairs or any other format of labels.
+        path: Path in the data folder; by default that of the release, or a folder of the source's name.
+        hands: Expected number of hands, 0 if unknown.
+        subsets: Subsets of labels to use; empty for all.
+        box_factor: Factor on the boxes before cropping: 1 for the released tars, whose boxes are padded, 2 for tight
+            boxes, as in HaMeR's evaluation.
     """
 
     weight: Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -80,16 +81,16 @@ class DatasetRule(_Strict):
 
 
 class Optimiser(_Strict):
-    """AdamW of the network and of the discriminator, and what is done to rates and gradients.
+    """AdamW of the network and the discriminator, learning-rate schedule, clipping and averaging.
 
     Attributes:
-        learning_rate: The highest.
-        weight_decay: AdamW's.
+        learning_rate: Highest learning rate.
+        weight_decay: Weight decay of AdamW.
         schedule: "constant"; "cosine" down to ``final`` of it; "one-cycle": up for 30 % of the steps, then down.
-        warmup: Steps in which the rate rises from nothing.
-        final: Share of the rate at the end of a cosine or of one cycle.
-        clip: Largest norm of the network's gradient, 0 for any.
-        ema: Share of the averaged weights that stays at a step, 0 for no average.
+        warmup: Steps of linear warm-up.
+        final: Share of the rate at the end of a cosine or one-cycle schedule.
+        clip: Largest norm of the network's gradient, 0 for no clipping.
+        ema: Decay of the weight average per step, 0 for no average.
     """
 
     learning_rate: Annotated[float, Field(gt=0)] = 1e-5
@@ -102,26 +103,26 @@ class Optimiser(_Strict):
 
 
 class Preset(_Strict):
-    """All that decides what a training learns.
+    """Everything that decides what a training learns.
 
     Attributes:
         id: Name.
-        title: Name for people.
+        title: Display name.
         steps: Optimiser steps.
-        batch_size: Hands per step, over all processes and parts.
-        sum_over: Hands the released losses are summed over: the batch of one GPU; at most ``batch_size``.
-        accumulate: Parts a process takes its share of a batch in, one after the other.
+        batch_size: Hands per step, over all processes.
+        sum_over: Number of hands the released losses are summed over: the batch of one GPU; at most ``batch_size``.
+        accumulate: Number of parts in which a process computes its share of a batch.
         crop_size: Side of the crops, px; a multiple of 32.
         precision: "fp32", "bf16", or "fp16" with scaled losses.
-        augment_on: Where crops are cut: "worker", or "device" for the whole batch at once.
-        drop_path: Share of the paths the last ViT block drops; earlier ones drop less.
-        mano: The hand to fit, "" for the installed MANO.
-        mocap: File of real hands for the discriminator below the data folder, "" to draw plausible ones.
-        network: Sizes.
-        optimiser: AdamW and rates.
-        losses: Factors.
-        augmentation: What is drawn per crop.
-        filters: Which hands are trained on.
+        augment_on: Where crops are cut: "worker", or "device" for a whole batch at once.
+        drop_path: Stochastic depth of the last ViT block; earlier ones have less.
+        mano: Hand model, "" for the installed MANO.
+        mocap: File of real hands for the discriminator in the data folder, "" for random plausible ones.
+        network: Sizes of the network.
+        optimiser: Optimiser and schedule.
+        losses: Factors of the losses.
+        augmentation: Random augmentation of crops.
+        filters: Selection of hands.
         datasets: Name -> source.
     """
 
@@ -150,13 +151,13 @@ class Preset(_Strict):
         kind = {"augmentation": Augmentation, "filters": Filters}[info.field_name]
         known = {f.name for f in fields(kind)}
         if isinstance(value, dict) and (strangers := sorted(set(value) - known)):
-            raise ValueError(f"no key is called {' or '.join(strangers)}; there are {', '.join(sorted(known))}")
+            raise ValueError(f"no key is called {' or '.join(strangers)}; known keys: {', '.join(sorted(known))}")
         return value
 
     @field_validator("datasets")
     @classmethod
     def _expected(cls, value: dict[str, DatasetRule]) -> dict[str, DatasetRule]:
-        """Fill in how many hands the released sets have."""
+        """Fill in the numbers of hands of the released sets."""
         known = {name: SETS[name].samples for name in value if name in SETS}
         return {
             name: rule.model_copy(update={"hands": rule.hands or known.get(name, 0)}) for name, rule in value.items()
@@ -174,7 +175,7 @@ class Preset(_Strict):
         return self.network.config(self.crop_size)
 
     def as_json(self) -> str:
-        """Return it as JSON, for records and comparisons."""
+        """Return the preset as JSON, for records and comparisons."""
         return json.dumps(self.model_dump(mode="json"))
 
 
@@ -183,28 +184,28 @@ def list_presets() -> list[str]:
     return _FILES.names()
 
 
-def load_preset(name: str, changes: Iterable[tuple[str, Any]] = ()) -> Preset:
-    """Read a preset.
+def load_preset(name: str | Path | Preset, changes: Iterable[tuple[str, Any]] = ()) -> Preset:
+    """Read a preset, or change one.
 
     Args:
-        name: A name of :func:`list_presets`, or the path of a ``.toml``.
-        changes: Dotted key -> value, texts being read as TOML, such as ("optimiser.learning_rate", "1e-4").
+        name: A name of :func:`list_presets`, the path of a ``.toml``, or a preset.
+        changes: Dotted key and value, texts being read as TOML, such as ("optimiser.learning_rate", "1e-4").
 
     Raises:
-        UnknownNameError: If there is no such preset, or a change names an unknown key.
-        InputError: If the file is not a preset, or a value cannot be.
+        UnknownNameError: If there is no such preset or setting.
+        InputError: If the file is not a preset, or a value is invalid.
     """
-    table, _ = _FILES.load(name)
+    table = name.model_dump() if isinstance(name, Preset) else _FILES.load(str(name))[0]
     for key, value in changes:
         _set(table, key, parse_value(value) if isinstance(value, str) else value)
     try:
         return Preset.model_validate(table)
     except ValidationError as error:
-        raise InputError(f"preset {name}: {_first(error)}") from error
+        raise InputError(f"preset {name.id if isinstance(name, Preset) else name}: {first_problem(error)}") from error
 
 
 def _set(table: dict[str, Any], key: str, value: Any) -> None:
-    """Change one entry; what is not a known key is refused here, where the closest names can be offered."""
+    """Change one entry; unknown keys are refused here to suggest similar ones."""
     *groups, last = key.split(".")
     if not groups and last not in Preset.model_fields:
         raise UnknownNameError("setting", key, Preset.model_fields)
@@ -215,16 +216,8 @@ def _set(table: dict[str, Any], key: str, value: Any) -> None:
     table[last] = value
 
 
-def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        return f"there is no setting {where}"
-    return f"{where + ': ' if where else ''}{first['msg'].removeprefix('Value error, ')}"
-
-
 def differences(one: Preset, other: Preset) -> list[str]:
-    """Return the dotted keys in which two presets differ."""
+    """Return the dotted keys that differ between two presets."""
     flat, other_flat = _flat(one.model_dump(mode="json")), _flat(other.model_dump(mode="json"))
     return sorted(key for key in flat.keys() | other_flat.keys() if flat.get(key) != other_flat.get(key))
 

@@ -1,4 +1,4 @@
-"""The truth about the hands of one picture, as ``<key>.data.pyd`` holds it."""
+"""Ground truth of the hands of one picture, as stored in ``<key>.data.pyd``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Record:
 
     Attributes:
         values: Arrays by official key, float64, of the official shapes, finite.
-        reprojection: Loss of the fit the truth comes from, NaN where it is not known.
+        reprojection: Loss of the fit that gave the ground truth, NaN if unknown.
     """
 
     values: dict[str, Double]
@@ -34,7 +34,7 @@ class Record:
         return size
 
     def sample(self, key: str, image: Image) -> Sample:
-        """Put the truth together with its picture."""
+        """Join the ground truth with its picture."""
         values, half = self.values, self.size / 2
         return Sample(
             key=key,
@@ -51,14 +51,14 @@ class Record:
 
 
 def unpickle(content: bytes, name: str) -> list[Any]:
-    """Read a ``data.pyd`` without letting it run anything: numbers, texts, arrays and containers only.
+    """Read a ``data.pyd`` safely: numbers, strings, arrays and containers only.
 
     Raises:
-        InputError: If it asks for anything else, is cut short, or is no list of hands.
+        InputError: If it contains anything else, is truncated, or is not a list of hands.
     """
     hands = safepickle.loads(content, safepickle.NUMPY, name)
     if not isinstance(hands, list):
-        raise InputError(f"{name}: holds no list of hands but a {type(hands).__name__}")
+        raise InputError(f"{name}: holds a {type(hands).__name__}, not a list of hands")
     return hands
 
 
@@ -66,13 +66,13 @@ def check(hand: Any, name: str) -> Record:
     """Check one entry of a ``data.pyd``.
 
     Raises:
-        InputError: If a key is absent, a shape is wrong, a number is not finite, or the box has no area.
+        InputError: If a key is missing, a shape is wrong, a number is not finite, or the box has no area.
     """
     if not isinstance(hand, Mapping):
         raise InputError(f"{name}: a hand is a dict, not a {type(hand).__name__}")
     values = {key: _numbers(hand, key, shape, name) for key, shape in SHAPES.items()}
     if not (values["scale"] > 0).all():
-        raise InputError(f"{name}: scale {values['scale'].tolist()} leaves the box no area")
+        raise InputError(f"{name}: the box has no area (scale {values['scale'].tolist()})")
     return Record(values, _reprojection(hand.get("extra_info"), name))
 
 
@@ -82,8 +82,8 @@ def _numbers(hand: Mapping[str, Any], key: str, shape: tuple[int, ...], name: st
     try:
         array = np.asarray(hand[key], np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{name}: {key} is not made of numbers") from error
-    # Flags come as numbers, as arrays without axes, and as arrays of one number.
+        raise InputError(f"{name}: {key} is not numeric") from error
+    # Flags are stored as numbers, as arrays without axes, or as arrays of one number.
     if array.shape != shape and not (shape == () and array.size == 1):
         raise InputError(f"{name}: {key} has shape {array.shape}, expected {shape}")
     if not np.isfinite(array).all():
@@ -92,7 +92,7 @@ def _numbers(hand: Mapping[str, Any], key: str, shape: tuple[int, ...], name: st
 
 
 def _reprojection(extra: Any, name: str) -> float:
-    """Return the loss in ``extra_info['fitting_loss']``, a dict that numpy may have wrapped."""
+    """Return the loss in ``extra_info['fitting_loss']``, a dict that may be wrapped in an array."""
     losses = extra.get("fitting_loss") if isinstance(extra, Mapping) else None
     if isinstance(losses, np.ndarray) and losses.ndim == 0:
         losses = losses.item()

@@ -1,24 +1,21 @@
-"""Training pictures by the ten thousand: close-ups with the whole truth about their hands, as official-layout tars.
+"""Rendered training pictures: close-ups with full ground truth, as tars in the official layout.
 
-The pictures are drawn like those of the demonstration set, but from streams of random numbers of their own: no seed
-gives a picture of one set to the other.
+Scenes are drawn as for the demo set but from separate random streams, so no seed puts a picture into both.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
-from os import cpu_count
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from hint.demo.closeup import FACTOR, SIZE, close_up
-from hint.demo.dataset import ignore_sigint, prepare_worker
+from hint.demo.dataset import use_one_core
 from hint.demo.geometry import Array
 from hint.demo.hands import COARSE
 from hint.demo.renderer import Rendered
@@ -26,18 +23,19 @@ from hint.demo.scene import Scene, sample_scene
 from hint.errors import InputError
 from hint.files import atomic_write
 from hint.training.shards import ShardWriter, official_hand, shard_path
+from hint.workers import in_processes
 
 #: Pictures in a tar.
 PER_SHARD = 250
 
-#: Third number of every seed of this module, so that its streams meet none of the demonstration set's.
+#: Third number of every seed here, which separates the random streams from the demo set's.
 _STREAM = 20_249
 
 _RECEIPT = "set.json"
 
 
 def training_scene(seed: int, number: int) -> Scene:
-    """Return scene ``number`` of the endless training set of a seed."""
+    """Return one scene of the endless training set of a seed."""
     return sample_scene(np.random.default_rng([seed, number, _STREAM]), COARSE)
 
 
@@ -49,7 +47,7 @@ def render_training_tars(
     on_done: Callable[[int], None] | None = None,
     per_shard: int = PER_SHARD,
 ) -> None:
-    """Render n hands into ``out/000000.tar``, ``out/000001.tar`` and so on; tars that are there already are kept.
+    """Render n hands into ``out/000000.tar``, ``out/000001.tar`` and so on; existing tars are kept.
 
     Args:
         out: Folder to write into.
@@ -63,49 +61,51 @@ def render_training_tars(
         InputError: If n is not positive, or the folder holds another set.
     """
     if n < 1:
-        raise InputError(f"cannot render {n} pictures; ask for one at least")
+        raise InputError(f"cannot render {n} pictures; ask for at least one")
     _claim(out, {"n": n, "seed": seed, "size": SIZE, "factor": FACTOR, "per_shard": per_shard})
     shards = [range(start, min(start + per_shard, n)) for start in range(0, n, per_shard)]
-    left = [(k, numbers) for k, numbers in enumerate(shards) if not shard_path(out, k).is_file()]
-    told = on_done or (lambda _: None)
-    told(n - sum(len(numbers) for _, numbers in left))
-    pool = ProcessPoolExecutor(
-        min(workers or cpu_count() or 1, max(len(left), 1)), get_context("spawn"), prepare_worker
-    )
-    try:
-        with ignore_sigint():
-            futures = [pool.submit(_render_shard, shard_path(out, k), seed, numbers) for k, numbers in left]
-        for future in as_completed(futures):
-            told(future.result())
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    left = [_Shard(shard_path(out, k), seed, numbers) for k, numbers in enumerate(shards)]
+    left = [shard for shard in left if not shard.path.is_file()]
+    report = on_done or (lambda _: None)
+    report(n - sum(len(shard.numbers) for shard in left))
+    with closing(in_processes(_render_shard, left, workers)) as results:
+        for shard, _ in results:
+            report(len(shard.numbers))
+
+
+class _Shard(NamedTuple):
+    """Pictures of a set that go into one tar."""
+
+    path: Path
+    seed: int
+    numbers: range
 
 
 def _claim(out: Path, content: dict[str, Any]) -> None:
-    """Say in the folder what is in it, or raise if that is something else."""
-    receipt, said = out / _RECEIPT, json.dumps(content, indent=1) + "\n"
+    """Write the description of a set into its folder, or raise if the folder holds another set."""
+    receipt, text = out / _RECEIPT, json.dumps(content, indent=1) + "\n"
     if not receipt.is_file():
         if strangers := sorted(p.name for p in out.glob("*.tar")):
-            raise InputError(f"{out} holds tars of another set, {strangers[0]} first; choose another --out")
+            raise InputError(f"{out} holds tars of another set, such as {strangers[0]}; choose another --out")
         with atomic_write(receipt) as stream:
-            stream.write(said.encode())
-    elif receipt.read_text(encoding="utf-8") != said:
-        raise InputError(f"{receipt} tells of a set with other numbers (now {content}); choose another --out")
+            stream.write(text.encode())
+    elif receipt.read_text(encoding="utf-8") != text:
+        raise InputError(f"{receipt} describes another set (now {content}); choose another --out")
 
 
-def _render_shard(path: Path, seed: int, numbers: range) -> int:
-    with ShardWriter(path) as shard:
-        for k in numbers:
-            scene = training_scene(seed, k)
+def _render_shard(shard: _Shard) -> None:
+    use_one_core()
+    with ShardWriter(shard.path) as tar:
+        for k in shard.numbers:
+            scene = training_scene(shard.seed, k)
             rendered = close_up(scene)
-            shard.add(f"rendered_{seed}_{k:06d}", rendered.image, [truth(rendered)], quality=scene.sensor.quality)
-    return len(numbers)
+            tar.add(f"rendered_{shard.seed}_{k:06d}", rendered.image, [truth(rendered)], quality=scene.sensor.quality)
 
 
 def truth(rendered: Rendered) -> dict[str, Any]:
-    """Return everything known about a rendered hand in the official layout.
+    """Return the ground truth of a rendered hand in the official layout.
 
-    Every joint has confidence one, hidden or not: rendered labels are exact wherever they are.
+    Every joint has confidence 1, even if occluded: rendered labels are exact.
     """
     sure = np.ones((21, 1))
     return official_hand(
@@ -119,7 +119,7 @@ def truth(rendered: Rendered) -> dict[str, Any]:
 
 
 def _axis_angles(rendered: Rendered) -> Array:
-    """Return (48,) rotations; of a left hand those of the left hand itself, which readers mirror again."""
+    """Return (48,) rotations; those of a left hand are not mirrored, as readers mirror them."""
     pose = rendered.pose
     rotations = np.concatenate([pose.global_orient[None], pose.hand_pose])
     angles = Rotation.from_matrix(rotations).as_rotvec()

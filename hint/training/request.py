@@ -1,4 +1,4 @@
-"""What a training was asked to do, in a form that other processes can be told."""
+"""Everything that defines one training, in a form that can be sent to other processes."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from hint.training.preset import Preset
 
 
 @dataclass(frozen=True)
-class Start:
-    """What weights a training starts from; random ones where nothing is named.
+class InitialWeights:
+    """Files a training starts from; weights are random where none is given.
 
     Attributes:
-        weights: Of a whole HaMeR.
-        backbone: Of the backbone alone.
+        network: Weights of a whole HaMeR.
+        backbone: Weights of the backbone alone.
         mean_parameters: ``mano_mean_params.npz``.
     """
 
-    weights: Path | None = None
+    network: Path | None = None
     backbone: Path | None = None
     mean_parameters: Path | None = None
 
 
 @dataclass(frozen=True)
-class Request:
+class TrainingRequest:
     """A training.
 
     Attributes:
-        preset: What is learned.
-        data: Folder the sources lie below.
-        out: Folder results go to.
-        seed: Seed of everything.
-        resume: Go on with what is in ``out``.
-        start: First weights.
-        mano: Hand to fit, None for what the preset says.
+        preset: Network, data mixture, losses and optimiser.
+        data: Folder that holds the training data.
+        out: Folder for checkpoints, curves and weights.
+        seed: Random seed.
+        resume: Continue the training in ``out``.
+        initial: Initial weights.
+        mano: MANO file or "procedural"; None for the preset's choice.
         device: "auto", "cpu" or "cuda".
-        processes: Processes that train together.
-        workers: Processes that prepare batches, for each of them.
-        save_every: Steps between two checkpoints.
-        keep: Checkpoints that stay.
-        log_every: Steps between two entries of the curves.
-        image_every: Steps between two pictures.
+        processes: Training processes, one per GPU.
+        workers: Data-loading processes per training process.
+        save_every: Steps between checkpoints.
+        keep: Number of checkpoints to keep.
+        log_every: Steps between points of the curves.
+        image_every: Steps between pictures.
     """
 
     preset: Preset
@@ -51,7 +51,7 @@ class Request:
     out: Path
     seed: int = 0
     resume: bool = False
-    start: Start = Start()
+    initial: InitialWeights = InitialWeights()
     mano: str | None = None
     device: str = "auto"
     processes: int = 1
@@ -63,19 +63,19 @@ class Request:
 
     @property
     def hand(self) -> str | None:
-        """The hand to fit: a file, "procedural", or None for the installed one."""
+        """The hand model: a file, "procedural", or None for the installed one."""
         return self.mano or self.preset.mano or None
 
     def as_json(self) -> str:
-        """Return it as text, for another process."""
+        """Return the request as text, for another process."""
         table = asdict(replace(self, preset=None)) | {"preset": self.preset.model_dump(mode="json")}  # type: ignore[arg-type]
         return json.dumps(table, default=str)
 
     @classmethod
-    def from_json(cls, text: str) -> Request:
+    def from_json(cls, text: str) -> TrainingRequest:
         """Read what :meth:`as_json` wrote."""
         table: dict[str, Any] = json.loads(text)
-        start = {name: Path(value) if value else None for name, value in table.pop("start").items()}
+        initial = {name: Path(value) if value else None for name, value in table.pop("initial").items()}
         preset = Preset.model_validate(table.pop("preset"))
         data, out = Path(table.pop("data")), Path(table.pop("out"))
-        return cls(preset, data, out, start=Start(**start), **table)
+        return cls(preset, data, out, initial=InitialWeights(**initial), **table)

@@ -1,4 +1,4 @@
-"""Train: from a request to weights, with checkpoints on the way."""
+"""The training loop: from a request to weights, with checkpoints."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from hint.training.batch import Batch
 from hint.training.checkpoints import State, checkpoint_path, load_state, save_state, saved_steps
 from hint.training.curves import Curves
 from hint.training.data import loader
-from hint.training.feed import Feed, open_feed
+from hint.training.datasets import TrainingDatasets, open_datasets
 from hint.training.learner import Learner, make_accelerator
-from hint.training.model import Trainee, read_backbone, read_mean_parameters, read_start
+from hint.training.model import TrainingModel, read_backbone, read_mean_parameters, read_network
 from hint.training.precision import check_precision
 from hint.training.preset import Preset, differences
-from hint.training.request import Request
+from hint.training.request import TrainingRequest
 from hint.training.stop import Stop, asked_to_stop
 from hint.weights import save
 
@@ -37,28 +37,28 @@ _PACKAGES = ("torch", "timm", "accelerate", "numpy", "smplx", "opencv-python-hea
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How a training ended.
+class TrainingResult:
+    """What a finished training gave.
 
     Attributes:
         step: Steps done.
-        weights: File of the weights, None where it was stopped before the end.
+        weights: File of the weights.
         seconds: Time spent on the steps of this run.
-        hands: Hands seen in them.
+        hands: Hands trained on in this run.
     """
 
     step: int
-    weights: Path | None
+    weights: Path
     seconds: float
     hands: int
 
 
 @dataclass
 class _Training:
-    """A training under way on this process."""
+    """A running training in this process."""
 
-    request: Request
-    feed: Feed
+    request: TrainingRequest
+    datasets: TrainingDatasets
     learner: Learner
     step: int = 0
     pending: dict[str, float] = field(default_factory=dict)
@@ -73,77 +73,77 @@ class _Training:
 
     @property
     def settings(self) -> str:
-        """What must not change when it goes on."""
-        table = {"preset": self.preset.model_dump(mode="json"), "seed": self.request.seed, "hands": self.feed.sizes}
+        """Settings that must not change on resuming."""
+        table = {"preset": self.preset.model_dump(mode="json"), "seed": self.request.seed, "hands": self.datasets.sizes}
         return json.dumps(table, sort_keys=True)
 
     @property
     def metadata(self) -> dict[str, str]:
-        """What is said beside the weights."""
-        said = {
+        """Description stored with the weights."""
+        description = {
             "preset": self.preset.model_dump(mode="json"),
             "step": self.step,
             "seed": self.request.seed,
-            "hands": self.feed.sizes,
-            "mocap": self.feed.mocap.name,
+            "hands": self.datasets.sizes,
+            "mocap": self.datasets.mocap.name,
             "mano": self.request.hand or "installed",
             "provenance": collect(_PACKAGES),
         }
         hand = {MANO_KEY: "procedural"} if self.request.hand == "procedural" else {}
-        return {**self.learner.config.metadata(), **hand, "training": json.dumps(said)}
+        return {**self.learner.config.metadata(), **hand, "training": json.dumps(description)}
 
 
-def train(request: Request) -> Outcome:
-    """Train, or go on training.
+def run_training(request: TrainingRequest) -> TrainingResult:
+    """Train in this process, or continue a training.
 
     Raises:
-        InputError: If the request cannot be done: other settings than before, unreadable data, too little memory.
+        InputError: If settings differ from those of the training to resume, data is unreadable, or memory is too small.
         MissingRequirementError: If data, MANO or a GPU is missing.
         HintError: If a loss is not finite.
         WriteError: If a checkpoint cannot be written.
-        KeyboardInterrupt: If it was asked to stop; a checkpoint was written.
+        KeyboardInterrupt: On Ctrl-C or SIGTERM, after writing a checkpoint.
     """
     _check_folder(request)
     device = choose_device(request.device)
     check_precision(request.preset, device)
-    # What may be missing is looked for before processes join, so that one of them says so.
-    mano, feed = find_mano(request.hand), open_feed(request.preset, request.data, request.seed)
+    # Missing data is found before the processes join, so that the first one reports it.
+    mano, datasets = find_mano(request.hand), open_datasets(request.preset, request.data, request.seed)
     accelerator = make_accelerator(request.preset, device)
     torch.manual_seed(request.seed)
-    trainee = Trainee(request.preset.config, request.preset.drop_path)
+    model = TrainingModel(request.preset.config, request.preset.drop_path)
     latest = saved_steps(request.out / "checkpoints")[-1:]
     if not latest:
-        _read_first_weights(trainee, request)
-    training = _Training(request, feed, Learner(request.preset, trainee, mano, accelerator, request.seed))
+        _read_initial_weights(model, request)
+    training = _Training(request, datasets, Learner(request.preset, model, mano, accelerator, request.seed))
     if latest:
-        _go_on(training, load_state(checkpoint_path(training.checkpoints, latest[0])))
+        _resume(training, load_state(checkpoint_path(training.checkpoints, latest[0])))
     with _limits(request, accelerator.num_processes), asked_to_stop() as stop:
         return _run(training, stop)
 
 
-def _check_folder(request: Request) -> None:
+def _check_folder(request: TrainingRequest) -> None:
     steps = saved_steps(request.out / "checkpoints")
     if steps and not request.resume:
         raise InputError(
-            f"{request.out} holds a training of {steps[-1]} steps; add --resume to go on, or give another --out"
+            f"{request.out} holds a training of {steps[-1]} steps; add --resume to continue it, or choose another --out"
         )
 
 
-def _read_first_weights(trainee: Trainee, request: Request) -> None:
-    start = request.start
-    if start.mean_parameters is not None:
-        read_mean_parameters(trainee.network, start.mean_parameters)
-    if start.backbone is not None:
-        read_backbone(trainee.network, start.backbone)
-    if start.weights is not None:
-        read_start(trainee, start.weights)
+def _read_initial_weights(model: TrainingModel, request: TrainingRequest) -> None:
+    initial = request.initial
+    if initial.mean_parameters is not None:
+        read_mean_parameters(model.network, initial.mean_parameters)
+    if initial.backbone is not None:
+        read_backbone(model.network, initial.backbone)
+    if initial.network is not None:
+        read_network(model, initial.network)
 
 
-def _go_on(training: _Training, state: State) -> None:
-    """Take over the state of an earlier run.
+def _resume(training: _Training, state: State) -> None:
+    """Load the state of an earlier run.
 
     Raises:
-        InputError: If it was made with other settings.
+        InputError: If its settings differ.
     """
     earlier, now = json.loads(state.settings), json.loads(training.settings)
     before = Preset.model_validate(earlier["preset"])
@@ -152,7 +152,7 @@ def _go_on(training: _Training, state: State) -> None:
     if changed:
         raise InputError(
             f"{training.request.out} holds a training with other settings ({some_ids(changed)}); "
-            "leave them as they were, or give another --out"
+            "use the same settings, or choose another --out"
         )
     learner = training.learner
     learner.load_official(state.weights)
@@ -166,16 +166,16 @@ def _go_on(training: _Training, state: State) -> None:
 
 
 def _may_change(key: str, preset: Preset) -> bool:
-    """Tell whether a setting does not change what was learned so far."""
+    """Tell whether a setting may change on resuming."""
     return key in ("title", "accumulate") or (key == "steps" and preset.optimiser.schedule == "constant")
 
 
-def _run(training: _Training, stop: Stop) -> Outcome:
+def _run(training: _Training, stop: Stop) -> TrainingResult:
     request, preset, accelerator = training.request, training.preset, training.learner.accelerator
     main, first, began = accelerator.is_main_process, training.step, time.monotonic()
     curves = _begin(training) if main else None
     batches = loader(
-        training.feed.data,
+        training.datasets.data,
         global_batch=preset.batch_size,
         start_step=first,
         rank=accelerator.process_index,
@@ -199,11 +199,11 @@ def _run(training: _Training, stop: Stop) -> Outcome:
     seconds, weights = time.monotonic() - began, request.out / "weights.safetensors"
     if main:
         save(training.learner.official_state(averaged=True), weights, training.metadata)
-    return Outcome(training.step, weights, seconds, (training.step - first) * preset.batch_size)
+    return TrainingResult(training.step, weights, seconds, (training.step - first) * preset.batch_size)
 
 
 def _begin(training: _Training) -> Curves:
-    """Say in the folder what is trained there, and open the curves."""
+    """Write a description of the training into its folder, and open the curves."""
     out = training.request.out
     write_json(out / "run.json", {**training.metadata, "training": json.loads(training.metadata["training"])}, indent=1)
     return Curves(out / "tensorboard", training.step)
@@ -215,13 +215,13 @@ def _silence() -> Iterator[Callable[[int], None]]:
 
 
 def _step(training: _Training, batch: Batch, stop: Stop) -> bool:
-    """Do a step; tell whether any process was asked to stop.
+    """Do a step; return whether any process was asked to stop.
 
     Raises:
-        HintError: If a loss is not finite; the weights are left as they are.
+        HintError: If a loss is not finite; the weights are not changed.
     """
     learner = training.learner
-    real = training.feed.mocap.share(
+    real = training.datasets.mocap.share(
         training.step,
         training.preset.batch_size,
         learner.accelerator.process_index,
@@ -240,7 +240,7 @@ def _step(training: _Training, batch: Batch, stop: Stop) -> bool:
 
 
 def _refuse(training: _Training, batch: Batch) -> None:
-    """Name the hands of a batch whose loss is not finite, and end."""
+    """Raise for a batch whose loss is not finite, and write the names of its hands."""
     keys = gather_object(list(batch.key))
     path = training.request.out / f"not_finite_step_{training.step:08d}.json"
     losses = {name: str(value) for name, value in training.pending.items()}
@@ -250,8 +250,8 @@ def _refuse(training: _Training, batch: Batch) -> None:
     kept = saved_steps(training.checkpoints)[-1:]
     raise HintError(
         f"step {training.step}: loss {' and '.join(bad) or 'total'} is not finite; the hands of the batch "
-        f"({some_ids(keys)}) are listed in {path}; the last checkpoint, after {kept[0] if kept else 0} steps, is as it "
-        "was. Look at these hands, or take a smaller --set optimiser.learning_rate or --set optimiser.clip"
+        f"({some_ids(keys)}) are listed in {path}; the last checkpoint, after {kept[0] if kept else 0} steps, is "
+        "unchanged. Look at these hands, or use a smaller --set optimiser.learning_rate or --set optimiser.clip"
     )
 
 
@@ -283,11 +283,11 @@ def _save(training: _Training) -> None:
 
 
 @contextmanager
-def _limits(request: Request, processes: int) -> Iterator[None]:
-    """Turn too little memory or disk into one line with what to type.
+def _limits(request: TrainingRequest, processes: int) -> Iterator[None]:
+    """Turn too little memory or disk space into an error that says what to do.
 
     Raises:
-        InputError: If the memory does not suffice.
+        InputError: If memory is too small.
         WriteError: If the curves cannot be written.
     """
     preset = request.preset
@@ -301,7 +301,7 @@ def _limits(request: Request, processes: int) -> Iterator[None]:
         share = preset.batch_size // processes
         part = -(-share // preset.accumulate)
         raise InputError(
-            f"{part} hands at once do not fit into the memory; the same training in smaller parts: "
-            f"--set accumulate={2 * preset.accumulate} ({max(part // 2, 1)} at once); a smaller batch: "
+            f"{part} hands at once do not fit into memory; for the same training in smaller parts: "
+            f"--set accumulate={2 * preset.accumulate} ({max(part // 2, 1)} at once); for a smaller batch: "
             f"--batch-size {max(preset.batch_size // 2, 1)}"
         ) from error

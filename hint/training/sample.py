@@ -1,4 +1,4 @@
-"""A training hand as it lies on the disk, before anything is cut or drawn."""
+"""A training hand as stored on disk, before cropping and augmentation."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from hint.types import Double, Image
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One hand in its picture; a left hand is not mirrored yet.
+    """One hand in its picture; left hands are not mirrored yet.
 
     Attributes:
-        key: Name, for messages.
+        key: Name in messages.
         image: (H,W,3) RGB uint8.
         box_xyxy: (4,) px, not padded.
         keypoints_2d: (21,3) px and confidence.
@@ -38,7 +38,7 @@ class Sample:
 
 
 class Source(Protocol):
-    """Hands that can be read in any order; must survive pickling, for workers."""
+    """Hands that can be read in any order; picklable, for worker processes."""
 
     @property
     def name(self) -> str:
@@ -46,7 +46,7 @@ class Source(Protocol):
         ...
 
     def __len__(self) -> int:
-        """Return how many hands passed the filters."""
+        """Return the number of hands that pass the filters."""
         ...
 
     def key(self, index: int) -> str:
@@ -57,6 +57,6 @@ class Source(Protocol):
         """Read a hand.
 
         Raises:
-            InputError: If this hand's picture or truth is broken; another is taken instead.
+            InputError: If this hand's picture or ground truth is unreadable; another hand replaces it.
         """
         ...

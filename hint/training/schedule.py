@@ -1,4 +1,4 @@
-"""The learning rate as a function of the step, so that nothing of it has to be kept."""
+"""The learning rate as a function of the step, without state."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hint.training.preset import Optimiser
 
-#: Share of one cycle in which the rate rises, and its first rate in parts of the highest.
+#: Share of the cycle in which the rate rises, and its first rate relative to the highest.
 _RISE, _FIRST = 0.3, 1 / 25
 
 
 def learning_rate(rule: Optimiser, step: int, steps: int) -> float:
-    """Return the rate of a step.
+    """Return the learning rate of a step.
 
     Args:
         rule: Schedule and highest rate.
-        step: 0 is the first.
-        steps: How many there are.
+        step: Index of the step, from 0.
+        steps: Number of steps.
 
     Source: Loshchilov and Hutter 2017 (cosine); Smith and Topin 2018 (one cycle).
     """
@@ -37,5 +37,5 @@ def _share(rule: Optimiser, done: float) -> float:
 
 
 def _between(start: float, end: float, done: float) -> float:
-    """Go from one value to another along half a cosine."""
+    """Interpolate between two values along half a cosine."""
     return end + (start - end) * (1 + math.cos(math.pi * min(done, 1.0))) / 2

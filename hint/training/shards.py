@@ -38,12 +38,12 @@ SHAPES: dict[str, tuple[int, ...]] = {
     "has_betas": (),
 }
 
-#: What ``scale`` is measured in, px.
+#: Unit of ``scale``, px.
 SCALE_UNIT = 200.0
 
 
 def shard_path(folder: Path, number: int) -> Path:
-    """Return where the official layout keeps a shard: ``<folder>/000012.tar``."""
+    """Return the path of a shard in the official layout: ``<folder>/000012.tar``."""
     return folder / f"{number:06d}.tar"
 
 
@@ -57,18 +57,18 @@ def official_hand(
     betas: NDArray[Any] | None = None,
     extra_info: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return a hand as ``data.pyd`` holds it; what is not known is zero and not supervised.
+    """Return a hand as stored in ``data.pyd``; unknown values are zero and not supervised.
 
-    Left hands are stored as they are in the picture; readers mirror them.
+    Left hands are not mirrored; readers mirror them.
 
     Args:
         keypoints_2d: (21,3) px and confidence.
         box_xyxy: (4,) px, not padded.
         is_right: Side of the hand.
         keypoints_3d: (21,4) metres in camera axes and confidence.
-        hand_pose: (48,) axis-angle radians: wrist, then 15 finger joints; absolute, the mean pose is not left out.
+        hand_pose: (48,) axis-angle radians: wrist, then 15 finger joints; absolute, including the mean pose.
         betas: (10,) shape.
-        extra_info: Plain values to keep with it.
+        extra_info: Further plain values to store.
 
     Raises:
         InputError: If a shape is not the official one.
@@ -89,7 +89,7 @@ def official_hand(
 
 
 def _checked(hand: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return a copy with fresh float32 arrays in a fixed order: pickles differ where objects are shared."""
+    """Return a copy with new float32 arrays in a fixed order, as pickles of shared objects differ."""
     checked: dict[str, Any] = {}
     for key, shape in SHAPES.items():
         if key not in hand:
@@ -105,7 +105,7 @@ def _checked(hand: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 class ShardWriter:
-    """One tar, written whole or not at all.
+    """A tar that is written atomically.
 
     Example:
         with ShardWriter(shard_path(folder, 0)) as shard:
@@ -138,17 +138,17 @@ class ShardWriter:
         """Add a picture and its hands.
 
         Args:
-            key: Name of the picture, unique in the shard; without dots, which end a name in this layout.
+            key: Name of the picture, unique in the shard and without dots, which separate suffixes.
             image: (H,W,3) RGB uint8, or the bytes of a JPEG.
             hands: One dict per hand, as :func:`official_hand` makes them.
-            masks: (len(hands),H,W) pixels of each hand; stored, although no loss looks at them.
+            masks: (len(hands),H,W) pixels of each hand; stored, but not used in training.
             quality: JPEG quality, 0..100.
 
         Raises:
-            InputError: If the key was used before or has a dot, or a hand is not as the layout asks.
+            InputError: If the key was used before or has a dot, or a hand does not match the layout.
         """
         if key in self._keys or not key or "." in key:
-            raise InputError(f"{self.path}: key {key!r} must be new, not empty and without dots")
+            raise InputError(f"{self.path}: key {key!r} must be unique, not empty and without dots")
         self._keys.add(key)
         records = [_checked(hand, f"{self.path}: {key}: hand {i}") for i, hand in enumerate(hands)]
         self._member(f"{key}.jpg", image if isinstance(image, bytes) else encode_image(image, ".jpg", quality))

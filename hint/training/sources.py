@@ -1,4 +1,4 @@
-"""The ten sets HaMeR was trained on, their shares, and where they lie.
+"""The ten data sets of HaMeR's training, their shares and paths.
 
 Source: HaMeR (Pavlakos et al. 2024), ``data/mix_all.yaml`` and ``configs/datasets_tar.yaml``.
 """
@@ -14,12 +14,12 @@ class NamedSet:
     """One set of tars.
 
     Attributes:
-        name: Folder it lies in, and its name here.
+        name: Its folder, and its name in presets.
         title: Name in the literature.
-        weight: Share of the released training.
-        samples: Hands in it, as the release states.
-        shards: Tars it has.
-        parts: What its hands are annotated with.
+        weight: Share in the released training.
+        samples: Number of hands, as released.
+        shards: Number of tars.
+        parts: Annotations of its hands.
     """
 
     name: str
@@ -30,7 +30,7 @@ class NamedSet:
     parts: str
 
     def pattern(self, root: Path) -> str:
-        """Return where its tars lie below ``hamer_training_data``, with the braces of the release."""
+        """Return the pattern of its tars in ``hamer_training_data``, with braces as in the release."""
         return str(root / "dataset_tars" / self.name / f"{{000000..{self.shards - 1:06d}}}.tar")
 
 

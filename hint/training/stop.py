@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while training: finish the step, so that the state can be kept."""
+"""Ctrl-C and SIGTERM during training: finish the step, so that the state can be saved."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Stop:
     asked = False
 
     def ask(self, number: int, frame: FrameType | None) -> None:
-        """Take note of the first signal; a second one ends the program at once."""
+        """Note the first signal; a second one ends the program at once."""
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
@@ -22,7 +22,7 @@ class Stop:
 
 @contextmanager
 def asked_to_stop() -> Iterator[Stop]:
-    """Listen for signals while the block runs."""
+    """Handle signals while the block runs."""
     stop, numbers = Stop(), (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, stop.ask) for number in numbers]
     try:

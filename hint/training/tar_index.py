@@ -1,8 +1,8 @@
-"""Where the samples of a training tar lie, found once and kept.
+"""Index of the samples of a training tar, made once and cached.
 
-Tars are not streamed with the ``webdataset`` package: a stream cannot be entered in the middle, so a training could not
-go on exactly where it was interrupted, and what a process sees would depend on how many there are. An index of offsets
-gives any sample by its number, at the price of one pass over each tar.
+Tars are not streamed with the ``webdataset`` package: a stream cannot start in the middle, so a training could not
+resume exactly, and its order would depend on the number of processes. An index of offsets gives random access, for one
+pass over each tar.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from hint.files import as_strings, read_npz, write_npz
 from hint.training.filters import TRAITS, Traits
 from hint.training.record import Record, check, unpickle
 
-#: Suffixes of pictures, as the released reader accepts them.
+#: Suffixes of pictures that the released reader accepts.
 PICTURES = ("jpg", "jpeg", "png")
 
 _TRUTH = "data.pyd"
 
-#: Changes with everything that changes what an index says.
+#: Increase with every change of the content of an index.
 _VERSION = 1
 
 Span = tuple[int, int]
@@ -40,11 +40,11 @@ class TarIndex:
 
     Attributes:
         key: (N,) bytes, name of the picture.
-        number: (N,) which hand of the picture.
+        number: (N,) index of the hand in its picture.
         picture: (N,2) offset and length in the tar, bytes.
-        truth: (N,2) the same of ``data.pyd``.
-        traits: What filters look at.
-        broken: What cannot be read, with the reason.
+        truth: (N,2) offset and length of ``data.pyd``, bytes.
+        traits: Properties for the filters.
+        broken: Why samples are unreadable, one entry each.
     """
 
     key: NDArray[np.bytes_]
@@ -56,10 +56,10 @@ class TarIndex:
 
 
 def index_tar(path: Path) -> TarIndex:
-    """Return the index of a tar, from the cache where the file has not changed since.
+    """Return the index of a tar, from the cache if the file has not changed.
 
     Raises:
-        InputError: If it is absent, cut short, or no tar.
+        InputError: If the file is missing, truncated, or not a tar.
     """
     cache = _cache(path)
     if cache.is_file():
@@ -73,7 +73,7 @@ def index_tar(path: Path) -> TarIndex:
 
 
 def is_indexed(path: Path) -> bool:
-    """Tell whether the cache knows a tar."""
+    """Tell whether the index of a tar is cached."""
     return _cache(path).is_file()
 
 
@@ -102,7 +102,7 @@ def _from_arrays(arrays: dict[str, NDArray[Any]]) -> TarIndex:
 
 
 class _Hand(NamedTuple):
-    """A row of an index."""
+    """One row of an index."""
 
     key: str
     number: int
@@ -126,7 +126,7 @@ def _scan(path: Path) -> TarIndex:
 def _scan_picture(
     file: IO[bytes], name: str, key: str, parts: dict[str, Span], hands: list[_Hand], broken: list[str]
 ) -> None:
-    """Add the readable hands of a picture, and what is wrong with the others."""
+    """Append the readable hands of a picture, and the errors of the others."""
     picture = next((parts[suffix] for suffix in PICTURES if suffix in parts), None)
     if picture is None or _TRUTH not in parts:
         broken.append(f"{name}: has no {_TRUTH if picture else 'picture'}")
@@ -137,7 +137,7 @@ def _scan_picture(
 
 
 def _read_hands(content: bytes, name: str) -> tuple[dict[int, Record], list[str]]:
-    """Return the readable hands of a picture by their number, and what is wrong with the others."""
+    """Return the readable hands of a picture by their number, and the errors of the others."""
     records: dict[int, Record] = {}
     broken: list[str] = []
     try:
@@ -178,7 +178,7 @@ def read_span(file: IO[bytes], span: Span | NDArray[np.int64]) -> bytes:
 
 
 def _pictures(file: IO[bytes], path: Path) -> Iterator[tuple[str, dict[str, Span]]]:
-    """Yield each key of a tar with the places of its parts: "jpg", "data.pyd", ..."""
+    """Yield each key of a tar with the spans of its parts: "jpg", "data.pyd", ..."""
     keys: dict[str, dict[str, Span]] = {}
     try:
         with tarfile.open(fileobj=file, mode="r:") as tar:
@@ -190,8 +190,8 @@ def _pictures(file: IO[bytes], path: Path) -> Iterator[tuple[str, dict[str, Span
                     keys.setdefault(key, {})[suffix.lower()] = (member.offset_data, member.size)
             end = tar.offset
     except (tarfile.TarError, EOFError) as error:
-        raise InputError(f"{path}: not a whole tar ({error}); copy it again") from error
-    # Python stops without a word where a header is damaged or the file ends between two members.
+        raise InputError(f"{path}: not a complete tar ({error}); download or copy it again") from error
+    # Python stops silently if a header is damaged or the file ends between two members.
     if read_span(file, (end, tarfile.BLOCKSIZE)) != bytes(tarfile.BLOCKSIZE):
-        raise InputError(f"{path}: not a whole tar (no end mark after byte {end}); copy it again")
+        raise InputError(f"{path}: not a complete tar (no end mark after byte {end}); download or copy it again")
     yield from keys.items()

@@ -3,40 +3,39 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from itertools import product
-from multiprocessing import get_context
 from os import cpu_count
 from pathlib import Path
-from signal import SIG_IGN, SIGINT, signal
 
 import numpy as np
 
 from hint.errors import InputError, MissingRequirementError, some_ids
 from hint.images import decode_image
-from hint.training.broken import tell_left_out
+from hint.training.broken import report_left_out
 from hint.training.filters import Filters
 from hint.training.record import check, unpickle
 from hint.training.sample import Sample
 from hint.training.tar_index import TarIndex, index_tar, is_indexed, read_span
+from hint.workers import in_processes
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
 
-#: As many tars are looked through by one process before others are worth their start.
+#: Fewer new tars than this are indexed by one process; starting more would take longer.
 _FEW = 8
 
 
 def expand_braces(pattern: str) -> list[str]:
-    """Write out ``{000000..000130}`` and ``{a,b}``, as the released lists of tars have them.
+    """Expand ``{000000..000130}`` and ``{a,b}``, as in the released lists of tars.
 
     Raises:
-        InputError: If a range runs backwards or a brace is alone.
+        InputError: If a range runs backwards or a brace is unmatched.
     """
     parts = _BRACES.split(pattern)
     if any("{" in text or "}" in text for text in parts):
-        raise InputError(f"{pattern}: braces inside braces, or one without its partner")
+        raise InputError(f"{pattern}: nested or unmatched braces")
     choices = [[text] if i % 2 == 0 else _choices(text, pattern) for i, text in enumerate(parts)]
     return ["".join(chosen) for chosen in product(*choices)]
 
@@ -58,31 +57,31 @@ def find_tars(where: str | Path) -> list[Path]:
         where: Folder of tars, one tar, or a pattern with braces.
 
     Raises:
-        MissingRequirementError: If some or all are not there.
+        MissingRequirementError: If any are missing.
     """
     folder = Path(where).expanduser()
     if folder.is_dir():
         paths = sorted(folder.glob("*.tar"))
         if not paths:
-            raise MissingRequirementError(f"{folder} holds no .tar; shards are called {folder}/000000.tar, ...")
+            raise MissingRequirementError(f"{folder} has no .tar files; expected {folder}/000000.tar, ...")
         return paths
     paths = [Path(name).expanduser() for name in expand_braces(str(where))]
     missing = [str(path) for path in paths if not path.is_file()]
     if missing:
         raise MissingRequirementError(
             f"{len(missing)} of {len(paths)} tars are missing: {some_ids(missing)}; "
-            f"copy them there, or name a folder of tars to train on what it holds"
+            f"copy them there, or give a folder to train on the tars in it"
         )
     return paths
 
 
 class TarSource:
-    """The hands of some tars that pass the filters, in the order they lie there.
+    """The hands of some tars that pass the filters, in stored order.
 
     Attributes:
         name: Name in messages and in the seed of the order.
-        filters: What is left out and what is supervised.
-        broken: Hands that cannot be read, with the reason.
+        filters: Which hands are used, and what of them is supervised.
+        broken: Why hands cannot be read, one entry each.
         total: Readable hands before the filters.
     """
 
@@ -94,28 +93,23 @@ class TarSource:
         workers: int | None = None,
         on_done: Callable[[int], None] | None = None,
     ) -> None:
-        """Look through the tars, or read what is known about them.
+        """Index the tars, or read the cached indices.
 
         Args:
             name: Name of the source.
             paths: Tars; their order is part of the order of the hands.
             filters: By default those of the released training.
-            workers: Processes that look through tars not seen before; by default one per core.
-            on_done: Called with the number of tars just done.
+            workers: Processes that index new tars; by default one per core.
+            on_done: Called with the number of tars just indexed.
 
         Raises:
-            InputError: If a tar is absent or cut short, or no hand is left.
+            InputError: If a tar is missing or truncated, or no hand passes the filters.
         """
         self.name = name
         self.paths = list(paths)
         self.filters = filters or Filters()
-        indices = []
-        for index in _indices(self.paths, workers or cpu_count() or 1):
-            indices.append(index)
-            if on_done is not None:
-                on_done(1)
-        self._join(indices)
-        tell_left_out(name, self.broken)
+        self._join(_indices(self.paths, workers or cpu_count() or 1, on_done or (lambda _: None)))
+        report_left_out(name, self.broken)
 
     def _join(self, indices: list[TarIndex]) -> None:
         kept = [self.filters.keep(index.traits) for index in indices]
@@ -128,19 +122,19 @@ class TarSource:
         self._picture = np.concatenate([i.picture[mask] for i, mask in zip(indices, kept, strict=True)])
         self._truth = np.concatenate([i.truth[mask] for i, mask in zip(indices, kept, strict=True)])
         if not len(self):
-            why = f"{self.total} did not pass the filters" if self.total else some_ids(self.broken) or "they are empty"
+            why = f"{self.total} fail the filters" if self.total else some_ids(self.broken) or "they are empty"
             raise InputError(f"{self.name}: no hand to train on in {len(self.paths)} tars: {why}")
 
     def __len__(self) -> int:
         return len(self._tar)
 
     def key(self, index: int) -> str:
-        """Return the name of a hand: its key, and its number where the picture has several."""
+        """Return the name of a hand: its key, and its number if the picture has several hands."""
         number = int(self._number[index])
         return bytes(self._key[index]).decode() + (f"#{number}" if number else "")
 
     def read(self, index: int) -> Sample:
-        """Read a hand out of its tar."""
+        """Read a hand from its tar."""
         path = self.paths[self._tar[index]]
         name = f"{path}: {self.key(index)}"
         try:
@@ -152,17 +146,19 @@ class TarSource:
         return self.filters.supervise(record.sample(self.key(index), decode_image(picture, name)))
 
 
-def _indices(paths: Sequence[Path], workers: int) -> Iterator[TarIndex]:
-    """Yield the index of each tar in order, made by several processes where many are new."""
+def _indices(paths: Sequence[Path], workers: int, on_done: Callable[[int], None]) -> list[TarIndex]:
+    """Return the index of each tar; several processes make them if many are new."""
     new = [path for path in paths if not is_indexed(path)]
-    if len(new) < _FEW or workers == 1:
-        yield from map(index_tar, paths)
-        return
-    pool = ProcessPoolExecutor(min(workers, len(new)), get_context("spawn"), signal, (SIGINT, SIG_IGN))
-    try:
-        known = set(paths) - set(new)
-        made = pool.map(index_tar, new)
-        for path in paths:
-            yield index_tar(path) if path in known else next(made)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+    made: dict[Path, TarIndex] = {}
+    if len(new) >= _FEW and workers > 1:
+        with closing(in_processes(index_tar, new, workers)) as results:
+            for path, index in results:
+                made[path] = index
+                on_done(1)
+    indices = []
+    for path in paths:
+        if path not in made:
+            made[path] = index_tar(path)
+            on_done(1)
+        indices.append(made[path])
+    return indices

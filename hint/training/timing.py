@@ -1,7 +1,8 @@
-"""How long a training takes: counted operations, or measured steps on drawn batches."""
+"""How long a training takes: counted operations, or measured steps on random batches."""
 
 from __future__ import annotations
 
+import math
 import time
 
 import numpy as np
@@ -15,35 +16,35 @@ from hint.methods.hamer.network import Hamer
 from hint.training.batch import Batch
 from hint.training.learner import Learner, make_accelerator
 from hint.training.mocap import PER_HAND, drawn_mocap
-from hint.training.model import Trainee
+from hint.training.model import TrainingModel
 from hint.training.preset import Preset
 
-#: Backward costs twice what forward does.
+#: Cost of the backward pass relative to the forward pass.
 _BACKWARD = 2
 
-#: The GPU estimates are for, where none can be measured: an A100 at 40 % of its 312 TFLOP/s in 16 bits.
+#: The GPU that estimates assume if none can be measured.
 ASSUMED = "one A100 at 40 % of its 312 TFLOP/s in 16 bits"
 _ASSUMED_FLOPS = 0.4 * 312e12
 
 
 def flops_per_hand(config: HamerConfig) -> int:
-    """Count the operations of one hand's forward pass; a multiplication and an addition are two."""
+    """Count the operations of one hand's forward pass; a multiply-add counts as two."""
     with torch.device("meta"):
         network = Hamer(config).eval()
-        seen = torch.empty(1, 3, config.crop_size, config.crop_size * 3 // 4)
+        crops = torch.empty(1, 3, config.crop_size, config.crop_size * 3 // 4)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network.mano_head(network.backbone(seen))
+        network.mano_head(network.backbone(crops))
     return int(counter.get_total_flops())
 
 
 def assumed_hours(preset: Preset) -> float:
-    """Return hours on :data:`ASSUMED`, data coming fast enough."""
+    """Return hours on :data:`ASSUMED`, if data loading is fast enough."""
     work = (1 + _BACKWARD) * flops_per_hand(preset.config) * preset.batch_size * preset.steps
     return work / _ASSUMED_FLOPS / 3600
 
 
 def drawn_batch(n: int, crop_size: int, seed: int = 0) -> Batch:
-    """Draw a batch of noise, for timing."""
+    """Draw a random batch, for timing."""
     rng = np.random.default_rng(seed)
     rotations = Rotation.random(n * 16, rng=rng).as_matrix().reshape(n, 16, 3, 3)
 
@@ -65,24 +66,29 @@ def drawn_batch(n: int, crop_size: int, seed: int = 0) -> Batch:
     )
 
 
-def seconds_per_step(preset: Preset, device: torch.device, steps: int = 10, warm_up: int = 3) -> float:
-    """Measure steps on drawn hands, which are ready before the clock starts.
+def seconds_per_step(
+    preset: Preset, device: torch.device, steps: int = 10, warm_up: int = 3, limit: float = math.inf
+) -> float:
+    """Return the median time of training steps on random hands, which are made before the clock starts.
 
     Args:
-        preset: What is learned.
+        preset: What is trained.
         device: Where.
-        steps: How many are timed; the median counts.
-        warm_up: How many go before.
+        steps: Number of timed steps.
+        warm_up: Number of steps before them.
+        limit: Seconds after which no further step is started; two are done at least.
     """
-    learner = Learner(preset, Trainee(preset.config), procedural_hand(), make_accelerator(preset, device))
+    learner = Learner(preset, TrainingModel(preset.config), procedural_hand(), make_accelerator(preset, device))
     batch = drawn_batch(preset.batch_size, preset.crop_size).to(device)
     real = drawn_mocap().batch(0, PER_HAND * preset.batch_size)
-    times = []
+    times: list[float] = []
     for step in range(warm_up + steps):
+        if len(times) > 1 and sum(times) > limit:
+            break
         began = time.perf_counter()
         learner.compute(step, batch, real)
         learner.apply(step)
         if device.type == "cuda":
             torch.cuda.synchronize()
         times.append(time.perf_counter() - began)
-    return float(np.median(times[warm_up:]))
+    return float(np.median(times[min(warm_up, len(times) - 1) :]))

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import os
+import json
 import sys
 
 from hint.errors import HintError
-from hint.training.request import Request
-from hint.training.run import train
 
 
 def main(text: str) -> int:
-    """Train, and return an exit code; only the first process speaks."""
-    request, first = Request.from_json(text), os.environ["RANK"] == "0"
+    """Train, write the result or the error as one line of JSON, and return an exit code."""
     try:
-        outcome = train(request)
+        from hint.training.request import TrainingRequest
+        from hint.training.run import run_training
+
+        report, code = vars(run_training(TrainingRequest.from_json(text))), 0
     except HintError as error:
-        if first:
-            sys.stderr.write(f"hint: {error}\n")
-        return error.exit_code
+        report, code = {"error": str(error)}, error.exit_code
     except KeyboardInterrupt:
         return 130
-    if first:
-        sys.stdout.write(f"weights   {outcome.weights}\n")
-    return 0
+    sys.stdout.write(json.dumps(report, default=str) + "\n")
+    return code
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ def probe(video: Path) -> Timeline:
     """Read the packets of a video's first video stream with ffprobe, decoding nothing.
 
     Raises:
-        VideoError: If the file is absent, damaged, or holds no video.
+        VideoError: If the file is missing, damaged, or has no video.
     """
     if not video.is_file():
         raise VideoError(f"{video}: no such file")
@@ -77,7 +77,7 @@ def probe(video: Path) -> Timeline:
     done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL, start_new_session=True)
     found: dict[str, Any] = json.loads(done.stdout or b"{}")
     if done.returncode or not found.get("streams") or not found.get("packets"):
-        raise VideoError(f"{video} is no readable video: {_reason(done.stderr) or 'it has no video stream'}")
+        raise VideoError(f"{video} is not a readable video: {_reason(done.stderr) or 'it has no video stream'}")
     stream, container = found["streams"][0], found["format"]
     time_base = Fraction(stream["time_base"])
     return Timeline(
@@ -95,7 +95,7 @@ def _packet(entry: dict[str, Any]) -> Packet:
 
 
 def _rate(stream: dict[str, str]) -> Fraction:
-    """Return the rate ffmpeg would choose: the stream's, unless that is only the fineness of its clock."""
+    """Return the rate ffmpeg would choose: the stream's, unless that is only the resolution of its clock."""
     rate, average = (_fraction(stream[key]) for key in ("r_frame_rate", "avg_frame_rate"))
     return average if 0 < average < 70 and rate > 210 else rate or average or Fraction(25)
 
@@ -118,10 +118,10 @@ def _run_ffmpeg(line: Timeline, run: Run, *, seek: bool) -> list[bytes] | None:
     # Half a frame behind the key frame, so that rounding to microseconds cannot fall before it.
     seconds = float((run.start - line.start) * line.time_base + 1 / (2 * line.rate))
     where = ["-noaccurate_seek", "-ss", f"{seconds:.6f}"] if seek and run.start > line.start else []
-    wanted = "+".join(f"eq(pts,{pts})" for pts in run.places)
+    chosen = "+".join(f"eq(pts,{pts})" for pts in run.places)
     command = ["ffmpeg", "-v", "error", "-nostdin", "-threads", "1", "-copyts", *where, "-i", str(line.video)]
     # A fine encoder clock, since frames of a variable rate may be closer than the stream's own.
-    command += ["-map", "0:v:0", "-vf", f"select='{wanted}'", "-fps_mode", "passthrough", "-enc_time_base", "1:1000000"]
+    command += ["-map", "0:v:0", "-vf", f"select='{chosen}'", "-fps_mode", "passthrough", "-enc_time_base", "1:1000000"]
     command += ["-frames:v", str(len(run.places)), "-qscale:v", "1", "-c:v", "mjpeg", "-f", "image2pipe", "-"]
     done = subprocess.run(command, capture_output=True, check=False, start_new_session=True)
     pictures = list(split_jpegs(done.stdout))
@@ -134,7 +134,7 @@ def _reason(stderr: bytes) -> str:
 
 
 def split_jpegs(stream: bytes) -> Iterator[bytes]:
-    """Yield the pictures of a stream of JPEGs; one that is cut short at the end is left out."""
+    """Yield the pictures of a stream of JPEGs; a truncated one at the end is left out."""
     start = 0
     while (end := _jpeg_end(stream, start)) is not None:
         yield stream[start:end]

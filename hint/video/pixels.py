@@ -1,4 +1,4 @@
-"""Frames as pixels, through PyAV, which brings its own decoders: no ffmpeg on PATH is needed."""
+"""Frames as pixels through PyAV, which has its own decoders: no ffmpeg on PATH is needed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def read_frames(video: Path, frames: Iterable[int]) -> Iterator[tuple[int, Image
 
     Raises:
         VideoError: If the video cannot be read.
-        FrameRangeError: If it is shorter than a frame number asks.
+        FrameRangeError: If a frame number is beyond its end.
     """
     _require(video)
     try:
@@ -37,7 +37,7 @@ def read_frames(video: Path, frames: Iterable[int]) -> Iterator[tuple[int, Image
                 raise VideoError(f"{video} cannot be decoded at frame {run.first}")
             yield from ((place, found[pts]) for pts, places in run.places.items() for place in places)
     except av.FFmpegError as error:
-        raise VideoError(f"{video} is no readable video: {error.strerror}") from error
+        raise VideoError(f"{video} is not a readable video: {error.strerror}") from error
 
 
 def timeline(video: Path) -> Timeline:
@@ -50,14 +50,14 @@ def timeline(video: Path) -> Timeline:
     try:
         return _packets(video)
     except av.FFmpegError as error:
-        raise VideoError(f"{video} is no readable video: {error.strerror}") from error
+        raise VideoError(f"{video} is not a readable video: {error.strerror}") from error
 
 
 def all_frames(video: Path) -> Iterator[tuple[int, Image]]:
     """Yield every frame of a video, decoding it once and holding one frame at a time.
 
     Yields:
-        (number, (H,W,3) RGB) as :func:`read_frames` would, but upright where the file says how it was held.
+        (number, (H,W,3) RGB) as :func:`read_frames`, but rotated upright if the file has its orientation.
 
     Raises:
         VideoError: If the video cannot be read to its end.
@@ -94,7 +94,7 @@ def _require(video: Path) -> None:
 def _packets(video: Path) -> Timeline:
     with av.open(str(video)) as container:
         if not container.streams.video:
-            raise VideoError(f"{video} is no readable video: it has no video stream")
+            raise VideoError(f"{video} is not a readable video: it has no video stream")
         stream = container.streams.video[0]
         time_base = stream.time_base or Fraction(1, av.time_base)
         return Timeline(
@@ -112,7 +112,7 @@ def _packets(video: Path) -> Timeline:
 
 
 def _collect(video: Path, run: Run, *, seek: bool) -> dict[int, Image]:
-    """Return the frames of a run by timestamp, nothing unless all are there: not every container seeks exactly."""
+    """Return the frames of a run by timestamp, nothing unless all are found: not every container seeks exactly."""
     found: dict[int, Image] = {}
     last = max(run.places)
     with av.open(str(video)) as container:

@@ -1,4 +1,4 @@
-"""Which frame of a video stands at which place of its constant-rate output, from its packets alone."""
+"""Map the places of a video's constant-rate output to its frames, from its packets alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hint.errors import InputError, some_ids
 
-#: Places before the next key frame that are decoded in passing rather than starting anew there, which costs as much.
+#: Decode on to the next key frame over at most this many places; a new start there costs as much.
 _NEAR = 30
 
 
@@ -23,15 +23,15 @@ class VideoError(InputError):
 
 
 class FrameRangeError(VideoError):
-    """A video is shorter than the frame number asks.
+    """A frame number is beyond the end of the video.
 
     Attributes:
         length: Frames it has.
     """
 
-    def __init__(self, video: Path, length: int, asked: list[int]) -> None:
+    def __init__(self, video: Path, length: int, numbers: list[int]) -> None:
         self.length = length
-        super().__init__(f"{video} has {length} frames, no frame {some_ids(map(str, asked))} (counted from 0)")
+        super().__init__(f"{video} has {length} frames, no frame {some_ids(map(str, numbers))} (counted from 0)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,11 @@ class Packet:
 
 @dataclass(frozen=True)
 class Run:
-    """Frames that are decoded together.
+    """Frames decoded together.
 
     Attributes:
         start: Timestamp of the key frame to start from, in units of the time base.
-        places: Timestamp -> the places of the output it stands at, timestamps ascending.
+        places: Timestamp -> its places in the output, timestamps ascending.
     """
 
     start: int
@@ -76,7 +76,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Timeline:
-    """The packets of a video stream and what places them in time.
+    """The packets of a video stream and their timing.
 
     Attributes:
         video: The file.
@@ -99,7 +99,7 @@ class Timeline:
 
     def __post_init__(self) -> None:
         if not self.packets:
-            raise VideoError(f"{self.video} says no times for its frames; put it into a container such as .mp4")
+            raise VideoError(f"{self.video} has no timestamps; put it into a container such as .mp4")
 
     @cached_property
     def slots(self) -> list[int]:
@@ -107,20 +107,20 @@ class Timeline:
         return list(_slots(self))
 
     def runs(self, frames: Iterable[int], longest: int = sys.maxsize) -> list[Run]:
-        """Group places by the key frame their decoding starts from; near ones are reached by decoding on.
+        """Group places by the key frame their decoding starts from; near ones are decoded together.
 
         Args:
             frames: Places of the output, from 0.
             longest: Timestamps in one run at most.
 
         Raises:
-            FrameRangeError: If a place lies outside.
+            FrameRangeError: If a place is beyond the end.
         """
-        wanted = sorted(set(frames))
-        outside = [n for n in wanted if not 0 <= n < len(self.slots)]
+        numbers = sorted(set(frames))
+        outside = [n for n in numbers if not 0 <= n < len(self.slots)]
         if outside:
             raise FrameRangeError(self.video, len(self.slots), outside)
-        places = {pts: list(part) for pts, part in groupby(wanted, key=self.slots.__getitem__)}
+        places = {pts: list(part) for pts, part in groupby(numbers, key=self.slots.__getitem__)}
         start_of = self._key_frames(set(places))
         parts: list[Run] = []
         for pts, here in places.items():
@@ -132,7 +132,7 @@ class Timeline:
                 parts.append(Run(start_of[pts], {pts: here}))
         return parts
 
-    def _key_frames(self, wanted: set[int]) -> dict[int, int]:
+    def _key_frames(self, timestamps: set[int]) -> dict[int, int]:
         """Return, for each timestamp, the last key frame decoded before it that is not shown after it.
 
         Pictures that follow a key frame in the file but are shown before it may need the group before.
@@ -142,7 +142,7 @@ class Timeline:
         for packet in self.packets:
             if packet.is_key:
                 keys.append(packet.pts)
-            if packet.pts in wanted:
+            if packet.pts in timestamps:
                 earlier = (key for key in reversed(keys) if key <= packet.pts)
                 found[packet.pts] = next(earlier, self.packets[0].pts)
         return found
@@ -151,7 +151,7 @@ class Timeline:
 def _slots(line: Timeline) -> Iterator[int]:
     """Yield the timestamp at each place of the output.
 
-    These are the decisions ffmpeg takes with ``-fps_mode cfr``, its default for pictures: a frame within 1.1 places
+    These are the decisions ffmpeg makes with ``-fps_mode cfr``, its default for pictures: a frame within 1.1 places
     of its turn is written once, later ones are preceded by copies of their predecessor, earlier ones are dropped. A
     frame whose packet is longer than a place is repeated.
     """

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from command import hint
 
 from annotation.studio.pull import PullRecord
 from hint.files import read_coco, read_evaluation_npz, read_labels, write_json, write_pairs
 from hint.images import write_image
 from hint.types import HandLabels
 
-HINT = Path(sys.executable).with_name("hint")
 ANN, BEN, CID = "ann@example.com", "ben@example.com", "cid@example.com"
-
-
-def hint(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([str(HINT), *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
 
 
 def record(labels: dict[str, int]) -> PullRecord:
@@ -79,7 +70,7 @@ def offsets(found: HandLabels, truth: HandLabels) -> list[int]:
     return np.round((found.keypoints_2d - truth.keypoints_2d[order]).mean((1, 2))).astype(int).tolist()
 
 
-def test_the_person_named_first_decides(pulled: tuple[Path, HandLabels], tmp_path: Path) -> None:
+def test_the_preferred_annotator_decides(pulled: tuple[Path, HandLabels], tmp_path: Path) -> None:
     source, truth = pulled
     done = hint("export", source, "--prefer", BEN, "--out", tmp_path / "out")
     assert f"12 hands: 6 by {ANN}, 4 by {BEN}, 2 by {CID}" in done.stderr
@@ -96,13 +87,13 @@ def test_the_person_named_first_decides(pulled: tuple[Path, HandLabels], tmp_pat
     assert (told["hands"], told["pull"]["project"]) == (12, "mine")
 
 
-def test_hands_nobody_decides_are_named(pulled: tuple[Path, HandLabels], tmp_path: Path) -> None:
+def test_undecided_hands_are_named(pulled: tuple[Path, HandLabels], tmp_path: Path) -> None:
     source, _ = pulled
-    said = hint("export", source, "--prefer", ANN, "--out", tmp_path / "out", code=2).stderr
-    assert f"1 hands have several labels and none by {ANN}" in said
+    stderr = hint("export", source, "--prefer", ANN, "--out", tmp_path / "out", code=2).stderr
+    assert f"1 hands have several labels but none by {ANN}" in stderr
     hint("export", source, "--prefer", ANN, "--prefer", CID, "--out", tmp_path / "out")
-    said = hint("export", source, "--out", tmp_path / "x", code=2).stderr
-    assert f"labels of 3 people: {ANN}, {BEN}, {CID}" in said
+    stderr = hint("export", source, "--out", tmp_path / "x", code=2).stderr
+    assert f"3 people labelled this: {ANN}, {BEN}, {CID}" in stderr
     assert "did you mean" in hint("export", source, "--annotator", "an@example.com", "--out", "x", code=2).stderr
     assert not (tmp_path / "x").exists()
 
@@ -128,11 +119,11 @@ def test_every_format_holds_the_same_labels(pulled: tuple[Path, HandLabels], tmp
         content = json.loads((out / "labels.json").read_text())
         assert {v for one in content["annotations"] for v in one["keypoints"][2::3]} == {0, 1, 2}
         assert (out / "labels.provenance.json").is_file()
-    said = hint("export", source, "--annotator", ANN, "--format", fmt, "--out", out, code=2).stderr
-    assert "is there already" in said
+    stderr = hint("export", source, "--annotator", ANN, "--format", fmt, "--out", out, code=2).stderr
+    assert "already exists" in stderr
 
 
-def test_any_hint_root_will_do(hint_root: Path, tmp_path: Path) -> None:
+def test_any_hint_root_can_be_exported(hint_root: Path, tmp_path: Path) -> None:
     hint("export", hint_root, "--format", "coco", "--out", tmp_path / "mine.json")
     found = read_coco(tmp_path / "mine.json")
     np.testing.assert_array_equal(found.keypoints_2d, read_labels(hint_root).keypoints_2d)
@@ -141,5 +132,5 @@ def test_any_hint_root_will_do(hint_root: Path, tmp_path: Path) -> None:
     for path in (hint_root / "TEST_newdays_img").iterdir():
         assert (tmp_path / "one" / "TEST_newdays_img" / path.name).read_bytes() == path.read_bytes()
     (tmp_path / "empty").mkdir()
-    assert "holds no labels" in hint("export", tmp_path / "empty", "--out", tmp_path / "x", code=2).stderr
+    assert "contains no labels" in hint("export", tmp_path / "empty", "--out", tmp_path / "x", code=2).stderr
     assert "no such folder" in hint("export", tmp_path / "no", "--out", tmp_path / "x", code=2).stderr

@@ -78,7 +78,7 @@ def test_missing_hands_and_keypoints_are_infinitely_far_and_named() -> None:
     assert not coverage.complete
 
 
-def test_a_keypoint_nobody_asked_for_may_be_absent() -> None:
+def test_a_keypoint_out_of_the_frame_need_not_be_predicted() -> None:
     labels = some_labels(20)
     keypoints = np.where(labels.existence[..., None], labels.keypoints_2d, np.nan)
     table, coverage = compute_errors(labels, Predictions(labels.hand_id, keypoints))
@@ -109,7 +109,7 @@ def test_ids_of_other_subsets_are_known_and_ignored() -> None:
         compute_errors(few, some_predictions(labels), known=labels.hand_id[:9].tolist())
 
 
-def test_many_hands_go_the_same_way_as_few() -> None:
+def test_many_hands_give_the_same_errors_as_few() -> None:
     labels = some_labels(70_000)
     predictions = some_predictions(labels)
     table, _ = compute_errors(labels, predictions)
@@ -184,18 +184,19 @@ def stored(tmp_path: Path, **changes: Any) -> Path:
     ("changes", "message"),
     [
         ({"format": np.array("something-else")}, "format something-else"),
-        ({"error": None}, "lacks error"),
+        ({"format": np.array("hint-error-table-1"), "distance_px": None}, "format hint-error-table-1"),
+        ({"distance_px": None}, "lacks distance_px"),
         ({"box_side": np.ones(2)}, "box_side has shape"),
         ({"visibility": np.zeros((3, 21), np.uint8)}, "NaN exactly where visibility is 0"),
         ({"hand_id": np.array(["a", "b", "a"])}, "a hand id occurs twice"),
         ({"hand_id": np.array(["a", "b", None], dtype=object)}, "errors.npz"),
     ],
 )
-def test_a_file_that_is_no_error_table_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+def test_a_file_that_is_not_an_error_table_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         read_error_table(stored(tmp_path, **changes))
 
 
-def test_an_absent_file_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
-        read_error_table(tmp_path / "absent.npz")
+        read_error_table(tmp_path / "missing.npz")

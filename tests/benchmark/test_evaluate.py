@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.error_table import read_error_table
-from benchmark.evaluate import Settings, evaluate_method, evaluate_predictions, known_ids, limited
+from benchmark.error_table import ErrorTable, read_error_table
+from benchmark.evaluate import evaluate
 from benchmark.protocol import load_protocol
 from benchmark.record import Record, labels_sha256, read_record
 from hint.errors import InputError
@@ -24,36 +24,36 @@ def perfect(labels: HandLabels) -> Predictions:
 
 def test_a_run_leaves_three_files_that_agree(labels: HandLabels, tmp_path: Path) -> None:
     method = create("box-centre", MethodOptions())
-    result = evaluate_method(labels, method, Settings(PROTOCOL, tmp_path))
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["errors.npz", "predictions.npz", "record.json"]
-    assert read_record(tmp_path / "record.json") == result.record
-    assert np.array_equal(read_error_table(tmp_path / "errors.npz").error, result.table.error, equal_nan=True)
+    result = evaluate(labels, method, out=tmp_path)
+    folder = tmp_path / "box-centre"
+    assert result.folder == folder
+    assert sorted(p.name for p in folder.iterdir()) == ["errors.npz", "predictions.npz", "record.json"]
+    assert read_record(folder / "record.json") == result.record
+    assert isinstance(result.table, ErrorTable)
+    assert np.array_equal(read_error_table(folder / "errors.npz").error, result.table.error, equal_nan=True)
     assert result.record.status == "complete"
     assert result.record.timing.reused == 0
 
 
 def test_running_again_reuses_every_row(labels: HandLabels, tmp_path: Path) -> None:
-    settings = Settings(PROTOCOL, tmp_path)
-    first = evaluate_method(labels, create("box-centre", MethodOptions()), settings).record
-    second = evaluate_method(labels, create("box-centre", MethodOptions()), settings).record
+    first, second = (evaluate(labels, "box-centre", out=tmp_path).record for _ in range(2))
     assert second.timing.reused == 12
     assert second.timing.hands_per_second is None
     assert second.scores == first.scores
 
 
 def test_overwrite_decides_what_happens_to_earlier_results(labels: HandLabels, tmp_path: Path) -> None:
-    evaluate_method(labels, create("oracle-noise", MethodOptions(labels=labels)), Settings(PROTOCOL, tmp_path))
-    other = create("oracle-noise", MethodOptions(labels=labels, seed=7))
+    evaluate(labels, "oracle-noise", out=tmp_path)
     with pytest.raises(InputError, match="holds results already"):
-        evaluate_method(labels, other, Settings(PROTOCOL, tmp_path, overwrite="never"))
+        evaluate(labels, "oracle-noise", out=tmp_path, seed=7, overwrite="never")
     with pytest.raises(InputError, match=r"seed 0 \(now 7\)"):
-        evaluate_method(labels, other, Settings(PROTOCOL, tmp_path))
-    again = evaluate_method(labels, other, Settings(PROTOCOL, tmp_path, overwrite="always"))
+        evaluate(labels, "oracle-noise", out=tmp_path, seed=7)
+    again = evaluate(labels, "oracle-noise", out=tmp_path, seed=7, overwrite="always")
     assert again.record.timing.reused == 0
 
 
 def test_perfect_predictions_score_100_in_every_cell(labels: HandLabels) -> None:
-    record = evaluate_predictions(labels, perfect(labels), "perfect", Settings(PROTOCOL)).record
+    record = evaluate(labels, perfect(labels)).record
     pck = [s for s in record.scores if s.metric == "pck"]
     assert len(pck) == 9
     assert {s.value for s in pck} == {100.0}
@@ -65,7 +65,7 @@ def test_missing_and_non_finite_hands_are_misses_and_listed(labels: HandLabels) 
     points = given.keypoints_2d.copy()
     points[3] = np.nan
     half = replace(given, keypoints_2d=points).select(slice(0, 6))
-    record = evaluate_predictions(labels, half, "half", Settings(PROTOCOL)).record
+    record = evaluate(labels, half).record
     assert record.coverage.missing == tuple(labels.hand_id[6:].tolist())
     assert record.coverage.non_finite == (labels.hand_id[3],)
     assert record.status == "partial"
@@ -79,7 +79,7 @@ def test_missing_and_non_finite_hands_are_misses_and_listed(labels: HandLabels) 
 def test_unknown_ids_are_an_error_that_counts_them(labels: HandLabels) -> None:
     strangers = Predictions(np.array([f"x{k}_l" for k in range(7)]), np.zeros((7, 21, 2)))
     with pytest.raises(InputError, match=r"x0_l, x1_l, x2_l, x3_l, x4_l, \.\.\. \(7 in all\)"):
-        evaluate_predictions(labels, strangers, "strangers", Settings(PROTOCOL))
+        evaluate(labels, strangers)
 
 
 def test_ids_of_other_subsets_may_be_predicted(make: Callable[..., HandLabels], tmp_path: Path) -> None:
@@ -87,17 +87,16 @@ def test_ids_of_other_subsets_may_be_predicted(make: Callable[..., HandLabels], 
     write_pairs(tmp_path / "TEST_newdays_img", parts[0])
     write_pairs(tmp_path / "TEST_ego4d_img", parts[1])
     given = perfect(HandLabels.concatenate(parts))
-    chosen = read_labels(tmp_path, ["ego4d"])
-    record = evaluate_predictions(chosen, given, "p", Settings(PROTOCOL), known_ids(tmp_path, chosen, given)).record
+    record = evaluate(tmp_path, given, subsets=["ego4d"]).record
     assert [entry.name for entry in record.data] == ["ego4d"]
     assert record.status == "complete"
 
 
 def test_a_limit_is_spread_evenly_and_makes_the_record_partial(labels: HandLabels) -> None:
-    assert limited(labels, 3).hand_id.tolist() == labels.hand_id[[0, 6, 11]].tolist()
-    assert len(limited(labels, 100)) == 12
-    record = evaluate_predictions(labels, perfect(labels), "p", Settings(PROTOCOL, limit=3)).record
-    assert (record.status, record.coverage.n_hands) == ("partial", 3)
+    few = evaluate(labels, perfect(labels), limit=3)
+    assert few.table.hand_id.tolist() == labels.hand_id[[0, 6, 11]].tolist()
+    assert (few.record.status, few.record.coverage.n_hands) == ("partial", 3)
+    assert len(evaluate(labels, perfect(labels), limit=100).table) == 12
 
 
 def test_the_ground_truth_has_one_digest_in_every_format_and_order(labels: HandLabels, tmp_path: Path) -> None:
@@ -116,13 +115,13 @@ def test_a_record_of_a_file_tells_which_predictions_it_scored(labels: HandLabels
     given = perfect(labels)
     moved = replace(given, keypoints_2d=given.keypoints_2d + 1)
     sets = (given, given.select(slice(None, None, -1)), moved)
-    records = [evaluate_predictions(labels, p, "p", Settings(PROTOCOL)).record for p in sets]
+    records = [evaluate(labels, p).record for p in sets]
     assert records[0].fingerprint == records[1].fingerprint != records[2].fingerprint
 
 
 def test_a_record_refuses_unknown_keys_nan_and_other_versions(labels: HandLabels, tmp_path: Path) -> None:
-    evaluate_predictions(labels, perfect(labels), "p", Settings(PROTOCOL, tmp_path))
-    path = tmp_path / "record.json"
+    evaluate(labels, perfect(labels), out=tmp_path, name="p")
+    path = tmp_path / "p" / "record.json"
     content = json.loads(path.read_text())
     broken = {
         "scores.0.surprise": {**content, "scores": [{**content["scores"][0], "surprise": 1}]},
@@ -132,27 +131,27 @@ def test_a_record_refuses_unknown_keys_nan_and_other_versions(labels: HandLabels
     }
     for where, change in broken.items():
         path.write_text(json.dumps(change))
-        with pytest.raises(InputError, match=f"is no record of this version: {where}"):
+        with pytest.raises(InputError, match=f"is not a record of this version: {where}"):
             read_record(path)
     path.write_text("{")
     with pytest.raises(InputError, match="not readable as a record"):
         read_record(path)
 
 
-def test_the_record_says_how_it_came_about(labels: HandLabels, tmp_path: Path) -> None:
-    evaluate_predictions(labels, perfect(labels), "p", Settings(PROTOCOL, tmp_path))
-    record = json.loads((tmp_path / "record.json").read_text())
+def test_the_record_holds_its_provenance(labels: HandLabels, tmp_path: Path) -> None:
+    folder = evaluate(labels, perfect(labels), out=tmp_path).folder
+    assert folder is not None
+    record = json.loads((folder / "record.json").read_text())
     assert record["schema"] == "hint-record-1"
     assert record["protocol"]["sha256"] == PROTOCOL.sha256
     assert record["provenance"]["packages"]["numpy"] == np.__version__
-    assert Record.model_validate(record).to_json() == (tmp_path / "record.json").read_text()
+    assert Record.model_validate(record).to_json() == (folder / "record.json").read_text()
 
 
 def test_scores_of_controls_on_the_real_test_hands(shared: Path) -> None:
     """Noise of known size has a known PCK: with sigma 0.05, a distance is within 0.05 in 39.35% of cases."""
     labels = read_labels(shared / "data" / "hint_eval_npz")
-    noisy = create("oracle-noise", MethodOptions(labels=labels))
-    record = evaluate_method(labels, noisy, Settings(PROTOCOL)).record
+    record = evaluate(labels, "oracle-noise").record
     for subset in ("newdays", "epick", "ego4d"):
         for threshold in (0.05, 0.1, 0.15):
             score = record.value(subset, "all", "pck", threshold)
@@ -163,5 +162,5 @@ def test_scores_of_controls_on_the_real_test_hands(shared: Path) -> None:
 def test_a_mean_fitted_on_the_real_hands_has_the_least_squared_error(shared: Path) -> None:
     labels = read_labels(shared / "data" / "hint_eval_npz")
     controls = create("mean-pose", MethodOptions(train_labels=labels)), create("box-centre", MethodOptions())
-    fitted, centre = (evaluate_method(labels, control, Settings(PROTOCOL)).table.error for control in controls)
+    fitted, centre = (evaluate(labels, control).table.error for control in controls)
     assert np.nanmean(fitted**2) < np.nanmean(centre**2)

@@ -28,7 +28,7 @@ def table_of(error: np.ndarray, clip: Any) -> ErrorTable:
         clip_id=np.array([f"c{i}" for i in clip]),
         subset=np.array(["newdays"] * n),
         box_side=np.full(n, 100.0),
-        error=np.asarray(error, dtype=np.float64),
+        distance_px=100.0 * np.asarray(error, dtype=np.float64),
         visibility=np.where(np.isnan(error), 0, 2).astype(np.uint8),
     )
 
@@ -87,7 +87,7 @@ def test_hands_that_resemble_each_other_widen_the_interval() -> None:
 def test_the_value_lies_in_its_interval(seed: int) -> None:
     rng = np.random.default_rng(seed)
     table = hands_in_clips(rng, 30, 3, alike=0.4)
-    table = replace(table, error=np.where(rng.random(table.error.shape) < 0.05, np.inf, table.error))
+    table = replace(table, distance_px=np.where(rng.random(table.error.shape) < 0.05, np.inf, table.distance_px))
     for score in score_table(table, FEWER, seed=seed).scores:
         if score.ci:
             assert score.ci.low <= score.value <= score.ci.high
@@ -101,7 +101,7 @@ def test_one_clip_gives_no_interval() -> None:
     assert {s.ci for s in score_table(table, FEWER).scores} == {None}
 
 
-def test_intervals_are_left_out_where_they_are_not_wanted() -> None:
+def test_intervals_are_optional() -> None:
     table = table_of(np.full((5, 21), 0.04), list(range(5)))
     assert {s.ci for s in score_table(table, FEWER, with_intervals=False).scores} == {None}
 
@@ -121,7 +121,7 @@ def test_a_joint_that_few_clips_have_is_left_out_of_the_draws_without_it() -> No
     assert (drawn == 100).mean() == pytest.approx(0.75**4, abs=0.03)
 
 
-def test_draws_without_a_keypoint_are_ignored() -> None:
+def test_resamples_without_a_keypoint_are_ignored() -> None:
     errors = np.full((3, 21), np.nan)
     errors[:2] = [[0.0], [1.0]]
     drawn = replicates([pck_sums(select(table_of(errors, range(3)), "newdays", "all"), 0.05)], 4000, 0)[0]
@@ -159,7 +159,7 @@ def test_a_method_differs_from_itself_by_exactly_nothing(metric: str) -> None:
 
 def test_a_pair_is_told_apart_where_two_intervals_overlap() -> None:
     table = hands_in_clips(np.random.default_rng(7), 100, 4, alike=0.6)
-    better = replace(table, error=table.error * 0.95)
+    better = replace(table, distance_px=table.distance_px * 0.95)
     alone = [intervals([pck_sums(select(t, "newdays", "all"), 0.05)], PROTOCOL, 0)[0] for t in (better, table)]
     assert alone[0] is not None
     assert alone[1] is not None
@@ -185,7 +185,7 @@ def test_paired_intervals_contain_zero_as_often_as_they_say() -> None:
 
 def test_a_pair_may_list_its_hands_in_any_order() -> None:
     table = hands_in_clips(np.random.default_rng(9), 20, 3, 0.3)
-    other = replace(table, error=table.error * 1.2)
+    other = replace(table, distance_px=table.distance_px * 1.2)
     order = np.random.default_rng(0).permutation(60)
     shuffled = ErrorTable(**{k: v[order] for k, v in vars(other).items()})
     expected = paired_difference(table, other, "newdays", "all", FEWER)
@@ -196,7 +196,7 @@ def test_a_pair_is_compared_on_the_keypoints_asked_for() -> None:
     table = hands_in_clips(np.random.default_rng(12), 30, 2, 0.3)
     occluded = np.arange(21) < 8
     table = replace(table, visibility=np.where(occluded, 1, table.visibility).astype(np.uint8))
-    other = replace(table, error=np.where(occluded, table.error * 2, table.error))
+    other = replace(table, distance_px=np.where(occluded, table.distance_px * 2, table.distance_px))
     found = {v: paired_difference(table, other, "newdays", v, FEWER) for v in PROTOCOL.visibilities}
     assert found["visible"].value == 0
     assert found["occluded"].value == pytest.approx(found["all"].value * 21 / 8)
@@ -205,7 +205,7 @@ def test_a_pair_is_compared_on_the_keypoints_asked_for() -> None:
 
 def test_a_pair_in_one_clip_cannot_be_told_apart() -> None:
     table = table_of(np.full((5, 21), 0.04), [0] * 5)
-    found = paired_difference(table, replace(table, error=table.error * 2), "newdays", "all", FEWER)
+    found = paired_difference(table, replace(table, distance_px=table.distance_px * 2), "newdays", "all", FEWER)
     assert (found.value, found.interval, found.contains_zero) == (100, None, True)
 
 

@@ -56,7 +56,9 @@ def random_case(seed: int, n: int = 40) -> tuple[HandLabels, Predictions]:
     return labels, Predictions(labels.hand_id[kept], keypoints[kept])
 
 
-def slow_errors(labels: HandLabels, predictions: Predictions, subset: str, visibility: str) -> dict[int, list[float]]:
+def slow_errors(
+    labels: HandLabels, predictions: Predictions, subset: str, visibility: str
+) -> dict[int, list[tuple[float, float]]]:
     """Collect (error, px) of each joint, hand by hand."""
     guess = {str(i): xy for i, xy in zip(predictions.hand_id, predictions.keypoints_2d.tolist(), strict=True)}
     found: dict[int, list[tuple[float, float]]] = {j: [] for j in range(21)}
@@ -175,7 +177,7 @@ def table_of(error: np.ndarray, clips: list[str] | None = None, side: float = 10
         clip_id=np.array(clips or [f"c{i}" for i in range(n)]),
         subset=np.array(["newdays"] * n),
         box_side=np.full(n, side),
-        error=np.asarray(error, dtype=np.float64),
+        distance_px=side * np.asarray(error, dtype=np.float64),
         visibility=np.where(np.isnan(error), 0, 2).astype(np.uint8),
     )
 
@@ -183,11 +185,11 @@ def table_of(error: np.ndarray, clips: list[str] | None = None, side: float = 10
 @pytest.mark.parametrize("threshold", [0.05, 0.1, 0.15])
 def test_a_keypoint_exactly_at_the_threshold_is_correct(threshold: float) -> None:
     errors = np.full((1, 21), threshold)
-    cell = select(table_of(errors), "newdays", "all")
+    cell = select(table_of(errors, side=128.0), "newdays", "all")
     assert pck_sums(cell, threshold).value() == 100
     assert pck_curve(cell, np.array([np.nextafter(threshold, 0), threshold])).tolist() == [0, 100]
     beyond = np.nextafter(errors, 1)
-    assert pck_sums(select(table_of(beyond), "newdays", "all"), threshold).value() == 0
+    assert pck_sums(select(table_of(beyond, side=128.0), "newdays", "all"), threshold).value() == 0
 
 
 def test_pixels_that_make_exactly_the_threshold_are_correct() -> None:
@@ -333,7 +335,7 @@ def test_the_order_of_hands_changes_no_score(order: list[int], seed: int) -> Non
 @settings(max_examples=20)
 def test_pixel_errors_grow_with_the_image_and_shares_do_not(seed: int, scale: float) -> None:
     table, _ = compute_errors(*random_case(seed))
-    bigger = replace(table, box_side=table.box_side * scale)
+    bigger = replace(table, box_side=table.box_side * scale, distance_px=table.distance_px * scale)
     cells = [select(t, "newdays", "all") for t in (table, bigger)]
     assert epe_sums(cells[1]).value() == pytest.approx(scale * epe_sums(cells[0]).value())
     assert epe_median_px(cells[1]) == pytest.approx(scale * epe_median_px(cells[0]))

@@ -87,7 +87,7 @@ def test_an_unknown_name_is_refused_with_a_suggestion() -> None:
         load_protocol("hint-v2")
 
 
-def test_a_file_of_ones_own_is_read(tmp_path: Path) -> None:
+def test_a_custom_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(source().replace('"hint-v1"', '"mine"').replace("[0.05, 0.1, 0.15]", "[0.2]"), encoding="utf-8")
     protocol = load_protocol(str(path))
@@ -97,7 +97,7 @@ def test_a_file_of_ones_own_is_read(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no such file.*hint-v1"):
-        load_protocol(str(tmp_path / "absent.toml"))
+        load_protocol(str(tmp_path / "missing.toml"))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.evaluate import Settings, evaluate_predictions
+from benchmark.evaluate import evaluate
 from benchmark.protocol import MotionRules, Protocol, load_protocol
 from benchmark.record import read_record
 from benchmark.scores import Score
@@ -132,7 +132,7 @@ def test_gaps_split_sequences(frames: list[int], windows: list[list[int]]) -> No
     assert timeline.frame[timeline.windows(STEP, 3)].tolist() == windows
 
 
-def test_sides_actions_clips_and_subsets_are_tracks_apart() -> None:
+def test_sides_actions_clips_and_subsets_are_separate_tracks() -> None:
     frames = [100, 115, 130]
     names = [
         hand_name(frame, **key)
@@ -155,11 +155,11 @@ def test_left_and_right_of_the_same_frames_do_not_mix() -> None:
     assert values(labels, predicted(labels))["accel_error"].value == 0
 
 
-def test_hands_whose_names_have_no_frame_follow_nothing() -> None:
+def test_hands_whose_names_have_no_frame_are_their_own_tracks() -> None:
     assert len(Timeline(labels_of(["a_l", "b_l", "c_l"], np.zeros((3, 21, 2)))).windows(STEP, 3)) == 0
 
 
-def test_a_joint_absent_in_the_middle_is_not_looked_at() -> None:
+def test_a_joint_missing_in_the_middle_is_not_counted() -> None:
     labels = labels_of(*track([0, 0, 0, 0, 0]))
     existence = labels.existence.copy()
     existence[2, 7] = False
@@ -196,7 +196,7 @@ def test_missing_predictions_lower_the_coverage_and_stay_misses() -> None:
     assert found["accel_error"].n_keypoints == 3 * 21 - 2
     assert found["jitter_ground_truth"].n_keypoints == found["jitter"].n_keypoints == 2 * 21 - 2
 
-    record = evaluate_predictions(labels, given.select([0, 1, 3, 4]), "gap", Settings(PROTOCOL)).record
+    record = evaluate(labels, given.select([0, 1, 3, 4]), PROTOCOL).record
     assert record.status == "partial"
     assert {s.metric: s.value for s in record.scores if s.metric.endswith("_coverage") and s.visibility == "all"} == {
         "accel_coverage": 0.0,
@@ -242,7 +242,9 @@ def test_it_agrees_with_a_slow_reference(step: int, data: st.DataObject) -> None
 
 def slow_motion(labels: HandLabels, given: Predictions, rules: MotionRules) -> dict[tuple[str, str], tuple[float, int]]:
     """Hand by hand and joint by joint, on names taken apart by hand."""
-    said = {name: points.astype(float) for name, points in zip(given.hand_id.tolist(), given.keypoints_2d, strict=True)}
+    predicted_points = {
+        name: points.astype(float) for name, points in zip(given.hand_id.tolist(), given.keypoints_2d, strict=True)
+    }
     tracks: dict[tuple[str, ...], list[tuple[int, int]]] = {}
     for row, name in enumerate(labels.hand_id.tolist()):
         clip, action, frame, *_, side = name.split("_")
@@ -260,14 +262,14 @@ def slow_motion(labels: HandLabels, given: Predictions, rules: MotionRules) -> d
                 boxes = [labels.box_xyxy[row] for row in rows]
                 side = sum(max(b[2] - b[0], b[3] - b[1]) for b in boxes) / length
                 for joint in range(21):
-                    _one_joint(numbers, labels, said, rows, joint, weights, side * h ** (length - 1))
+                    _one_joint(numbers, labels, predicted_points, rows, joint, weights, side * h ** (length - 1))
     return {key: (math.fsum(v) / len(v), len(v)) for key, v in numbers.items()}
 
 
 def _one_joint(
     numbers: dict[tuple[str, str], list[float]],
     labels: HandLabels,
-    said: dict[str, np.ndarray],
+    predicted_points: dict[str, np.ndarray],
     rows: list[int],
     joint: int,
     weights: tuple[int, ...],
@@ -281,7 +283,7 @@ def _one_joint(
     true, mine = np.zeros(2), np.zeros(2)
     for weight, row in zip(weights, rows, strict=True):
         true = true + weight * labels.keypoints_2d[row, joint]
-        mine = mine + weight * said.get(labels.hand_id[row].item(), nowhere)[joint]
+        mine = mine + weight * predicted_points.get(labels.hand_id[row].item(), nowhere)[joint]
     known = not np.isnan(mine).any()
     is_triple = len(rows) == 3
     found = {("accel" if is_triple else "jitter") + "_coverage": 100.0 * known}
@@ -335,7 +337,7 @@ def test_larger_hands_that_move_alike_score_the_same(moving: HandLabels) -> None
     assert found == pytest.approx([s.value for s in score_motion(moving, given, PROTOCOL)], rel=1e-9)
 
 
-def test_noise_alone_gives_the_errors_theory_says(moving: HandLabels) -> None:
+def test_noise_alone_gives_the_errors_of_the_theory(moving: HandLabels) -> None:
     # Second and third differences of independent noise have 6 and 20 times its variance; a length in the plane has the
     # mean of a Rayleigh distribution. The labels rest, so that nothing but the noise moves.
     rest = replace(moving, keypoints_2d=np.zeros_like(moving.keypoints_2d))
@@ -356,7 +358,7 @@ def test_smoothing_a_noisy_prediction_lowers_jitter_and_acceleration_error(movin
     assert after["jitter_ground_truth"].value == before["jitter_ground_truth"].value < after["jitter"].value
 
 
-def test_intervals_draw_clips(moving: HandLabels) -> None:
+def test_intervals_resample_clips(moving: HandLabels) -> None:
     shaky = np.where(moving.clip_id == CLIPS[0], 20.0, 0.0)[:, None, None]
     change = shaky * np.random.default_rng(0).normal(size=moving.keypoints_2d.shape)
     rules = replace(PROTOCOL, replicates=400)
@@ -371,7 +373,7 @@ def test_intervals_draw_clips(moving: HandLabels) -> None:
 def test_pck_is_that_of_hint_v1(moving: HandLabels) -> None:
     given = noisy(moving, 6)
     flat = replace(load_protocol(), replicates=20)
-    mine, official = (evaluate_predictions(moving, given, "x", Settings(p)).record for p in (PROTOCOL, flat))
+    mine, official = (evaluate(moving, given, p).record for p in (PROTOCOL, flat))
     assert mine.scores[: len(official.scores)] == official.scores
     assert {s.metric for s in mine.scores[len(official.scores) :]} == {
         *("accel_error", "accel_coverage", "jitter", "jitter_ground_truth", "jitter_coverage")
@@ -385,7 +387,7 @@ def test_only_the_sequences_of_a_root_are_scored(moving: HandLabels) -> None:
     both = HandLabels.concatenate([pictures, moving])
     assert labels_in_scope(both, PROTOCOL).subsets == ["ego4d_seq"]
     assert labels_in_scope(pictures, PROTOCOL).subsets == ["ego4d"], "asked for alone, they are scored"
-    record = evaluate_predictions(both, noisy(both, 1), "x", Settings(PROTOCOL)).record
+    record = evaluate(both, noisy(both, 1), PROTOCOL).record
     assert [(part.name, part.n_hands, part.expected_hands) for part in record.data] == [("ego4d_seq", 224, 6953)]
 
 
@@ -424,7 +426,7 @@ def test_rules_that_are_not_implemented_are_refused(old: str, new: str, message:
         load_protocol(str(tmp_path / "mine.toml"))
 
 
-def test_it_differs_from_hint_v1_in_motion_and_subsets_alone() -> None:
+def test_it_differs_from_hint_v1_only_in_motion_and_subsets() -> None:
     mine, official = load_protocol("hint-seq-v1"), load_protocol()
     own = {"id", "title", "subsets", "sha256", "motion"}
     same = [name for name in Protocol.__dataclass_fields__ if name not in own]

@@ -46,7 +46,7 @@ def unknown(words: list[str]) -> str:
     return next((option for option in options if option not in known | {"--help"}), "")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_can_be_typed(page: Path) -> None:
     assert {" ".join(words): word for words in commands(page) if (word := unknown(words))} == {}
 

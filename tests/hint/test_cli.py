@@ -87,7 +87,59 @@ def test_incomplete_predictions_are_exit_1_and_listed(hint_root: Path, tmp_path:
     done = hint("eval", "--data", hint_root, "--predictions", "mine.npz", cwd=tmp_path)
     assert done.returncode == 1
     assert "3 of 12 hands without a full prediction count as misses" in done.stderr
-    assert "PCK@0.05" in done.stdout
+    assert "@0.05" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_the_command_and_the_function_give_equal_records(hint_root: Path, tmp_path: Path) -> None:
+    from benchmark.evaluate import evaluate
+
+    labels = read_labels(hint_root)
+    write_predictions(tmp_path / "mine.npz", Predictions(labels.hand_id, labels.keypoints_2d + 3).select(slice(2, 12)))
+    for given in (("--method", "oracle-noise", "--set", "sigma=0.1"), ("--predictions", tmp_path / "mine.npz")):
+        typed = json.loads(hint("eval", "--data", hint_root, *given, "--seed", 2, "--json", cwd=tmp_path).stdout)
+        called = evaluate(str(hint_root), str(given[1]), seed=2, **({"sigma": 0.1} if len(given) > 2 else {}))
+        for changing in ("timing", "provenance"):
+            typed.pop(changing)
+        assert typed == called.record.model_dump(mode="json", by_alias=True, exclude={"timing", "provenance"})
+
+
+def test_files_of_one_name_get_folders_of_their_own(hint_root: Path, tmp_path: Path) -> None:
+    labels = read_labels(hint_root)
+    for name in "ab":
+        write_predictions(tmp_path / name / "predictions.npz", Predictions(labels.hand_id, labels.keypoints_2d))
+        done = hint("eval", "--data", hint_root, "--predictions", f"{name}/predictions.npz", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    done = hint("eval", "--data", hint_root, "--predictions", "b/predictions.npz", "--name", "c", cwd=tmp_path)
+    assert sorted(path.parent.name for path in tmp_path.glob("hint-results/*/record.json")) == ["a", "b", "c"]
+    done = hint("eval", "--data", hint_root, "--method", "box-centre", "--name", "c", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--name" in only_line(done)
+
+
+def test_predicted_pictures_are_scored_by_their_boxes(hint_root: Path, tmp_path: Path) -> None:
+    pictures, labels = hint_root / "TEST_newdays_img", read_labels(hint_root)
+    lines = [
+        {"image": str(h.image), "box_xyxy": h.box_xyxy, "is_right": h.is_right} for h in labels.select(slice(9)).hands()
+    ]
+    (tmp_path / "boxes.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    command = ("predict", pictures, "--method", "box-centre", "--boxes", "boxes.jsonl", "--out", "found")
+    done = hint(*command, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    score = ("eval", "--data", hint_root, "--predictions", "found/predictions.npz")
+    done = hint(*score, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "hint predict --boxes LABELS" in only_line(done)
+    assert "--match-boxes" in only_line(done)
+    done = hint(*score, "--match-boxes", "--json", cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert "9 of 12 labelled hands matched" in done.stderr
+    record = json.loads(done.stdout)
+    assert (record["method"]["name"], len(record["coverage"]["missing"])) == ("box-centre", 3)
+    done = hint("predict", pictures, "--method", "box-centre", "--boxes", hint_root, "--out", "labelled", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    done = hint("eval", "--data", hint_root, "--predictions", "labelled", "--name", "labelled", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
 
 
 USAGE = {
@@ -96,10 +148,11 @@ USAGE = {
     "unknown method": (["--method", "box-center", "--data", "ROOT"], "did you mean box-centre"),
     "unknown subset": (["--method", "box-centre", "--data", "ROOT", "--subset", "epic"], "unknown subset here 'epic'"),
     "unknown protocol": (["--method", "box-centre", "--data", "ROOT", "--protocol", "hint-v2"], "did you mean hint-v1"),
-    "absent data": (["--method", "box-centre", "--data", "nowhere"], "nowhere: no such file or folder"),
+    "missing data": (["--method", "box-centre", "--data", "nowhere"], "nowhere: no such file or folder"),
     "empty folder": (["--method", "box-centre", "--data", "."], "holds no labels: expected HInt folders"),
-    "absent predictions": (["--predictions", "no.npz", "--data", "ROOT"], "no.npz: no such file"),
-    "absent images": (["--method", "box-centre", "--data", "ROOT", "--images", "no"], "no such folder of pictures"),
+    "missing predictions": (["--predictions", "no.npz", "--data", "ROOT"], "no.npz: no such file"),
+    "missing images": (["--method", "box-centre", "--data", "ROOT", "--images", "no"], "no such folder of pictures"),
+    "setting of the command": (["--method", "oracle-noise", "--data", "ROOT", "--set", "seed=1"], "--set seed"),
     "setting": (["--method", "oracle-noise", "--data", "ROOT", "--set", "sigma"], "--set sigma: write key=value"),
     "setting name": (["--method", "oracle-noise", "--data", "ROOT", "--set", "sigmma=1"], "did you mean sigma"),
 }
@@ -122,7 +175,7 @@ def test_missing_weights_are_exit_3_and_say_what_to_type(hint_root: Path) -> Non
     assert "hint fetch hamer" in only_line(done)
 
 
-def test_absent_pictures_are_exit_3(hint_root: Path, tmp_path: Path) -> None:
+def test_missing_pictures_are_exit_3(hint_root: Path, tmp_path: Path) -> None:
     write_evaluation_npz(tmp_path / "npz", read_labels(hint_root))
     run = ("eval", "--data", tmp_path / "npz", "--method", "hamer", "--weights", "tiny-random", "--out", tmp_path / "o")
     assert "give their folder: --images DIR" in only_line(hint(*run))
@@ -130,7 +183,7 @@ def test_absent_pictures_are_exit_3(hint_root: Path, tmp_path: Path) -> None:
         picture.unlink()
     done = hint(*run, "--images", hint_root)
     assert done.returncode == 3
-    assert "4 of 12 pictures are absent" in only_line(done)
+    assert "4 of 12 pictures" in only_line(done)
 
 
 def test_broken_pictures_are_listed_and_the_rest_is_scored(hint_root: Path, tmp_path: Path) -> None:
@@ -149,7 +202,7 @@ def test_broken_pictures_are_listed_and_the_rest_is_scored(hint_root: Path, tmp_
     assert "outside" in record["failures"][pictures[1].stem]
 
 
-def test_a_label_file_that_is_no_hint_is_exit_2(hint_root: Path) -> None:
+def test_a_malformed_label_file_is_exit_2(hint_root: Path) -> None:
     label = sorted((hint_root / "TEST_newdays_img").glob("*.json"))[0]
     label.write_text("{}")
     done = hint("eval", "--data", hint_root, "--method", "box-centre")
@@ -183,7 +236,7 @@ def test_results_that_cannot_be_saved_are_one_line(options: str, message: str, h
     assert [p for p in mount.rglob("*") if p.is_file() and p.name.startswith(".")] == [], "no partial file"
 
 
-def test_ctrl_c_keeps_what_is_done_and_the_next_run_goes_on(hint_root: Path, tmp_path: Path) -> None:
+def test_ctrl_c_keeps_what_is_done_and_the_next_run_continues(hint_root: Path, tmp_path: Path) -> None:
     folder = hint_root / "TEST_newdays_img"
     stems = sorted(p.stem for p in folder.glob("*.json"))
     for copy in range(80):
@@ -193,17 +246,17 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_run_goes_on(hint_root: Path, tmp
             shutil.copy(folder / f"{stem}.jpg", folder / f"{name}.jpg")
     run = ["eval", "--data", hint_root, "--method", "hamer", "--weights", "tiny-random", "--batch-size", 1]
     run = [*map(str, run), "--out", str(tmp_path / "out")]
-    says_every_hand = "import hint.progress; hint.progress.PLAIN_EVERY = 0; from hint.cli import main; main()"
-    process = subprocess.Popen([sys.executable, "-c", says_every_hand, *run], stderr=subprocess.PIPE, text=True)
+    prints_every_hand = "import hint.progress; hint.progress.PLAIN_EVERY = 0; from hint.cli import main; main()"
+    process = subprocess.Popen([sys.executable, "-c", prints_every_hand, *run], stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     for line in process.stderr:
         if "hands: 20/972" in line:
             break
     process.send_signal(signal.SIGINT)
-    said = process.stderr.read()
-    assert process.wait(timeout=60) == 130, said
-    assert "Traceback" not in said
-    assert "the same command goes on from there" in said
+    output = process.stderr.read()
+    assert process.wait(timeout=60) == 130, output
+    assert "Traceback" not in output
+    assert "the same command continues" in output
     path = tmp_path / "out" / "hamer" / "predictions.npz"
     done = len(read_predictions(path))
     assert 20 <= done < 81 * 12
@@ -283,6 +336,13 @@ def test_the_core_scores_predictions_without_torch_and_opencv(hint_root: Path, t
     command = [*bare, "eval", "--data", str(hint_root), "--predictions", "mine.npz"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
     assert "100.0" in done.stdout
+
+
+def test_a_selftest_needs_no_more_than_its_method() -> None:
+    bare = without("torch", "cv2", "scipy", "matplotlib", "PIL")
+    command = [*bare, "eval", "--method", "box-centre", "--selftest"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "failed" not in done.stdout
 
 
 def test_an_absent_package_is_named_with_its_extra(tmp_path: Path) -> None:

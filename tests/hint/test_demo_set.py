@@ -1,3 +1,9 @@
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
 import cv2
@@ -11,7 +17,7 @@ from hint.demo.geometry import Mesh, Smoother, World
 from hint.demo.labels import box, occluded
 from hint.demo.props import hold
 from hint.demo.renderer import build
-from hint.demo.shapes import KINDS, Thing, plane
+from hint.demo.shapes import KINDS, Prop, plane
 from hint.errors import InputError
 from hint.files.pairs import read_pairs
 from hint.mano.layer import ManoLayer
@@ -38,8 +44,8 @@ def rendered():
     return scene, render(scene)
 
 
-def small_thing(kind, size=(0.03, 0.03, 0.05)):
-    return Thing(kind, np.array(size), np.eye(3), np.array([0.0, 0.0, 0.5]), "plain", np.ones((2, 3)), 0.5)
+def small_prop(kind, size=(0.03, 0.03, 0.05)):
+    return Prop(kind, np.array(size), np.eye(3), np.array([0.0, 0.0, 0.5]), "plain", np.ones((2, 3)), 0.5)
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +63,19 @@ class TestPairs:
         one, two = ({p.name: p.read_bytes() for p in folder.iterdir()} for folder in folders)
         assert len(one) == 6
         assert one == two
+
+    def test_an_interrupted_run_continues_with_the_same_bytes(self, folders, tmp_path):
+        whole = {p.name: p.read_bytes() for p in folders[0].iterdir()}
+        part = tmp_path / "TEST_demo_img"
+        shutil.copytree(folders[0], part)
+        kept, no_label, no_picture = sorted(part.glob("*.json"))
+        no_label.unlink()
+        no_picture.with_suffix(".jpg").unlink()
+        before, done = kept.stat().st_mtime_ns, []
+        render_demo_set(tmp_path, n=3, seed=11, workers=1, on_done=done.append)
+        assert (done[0], sum(done)) == (1, 3)
+        assert kept.stat().st_mtime_ns == before
+        assert {p.name: p.read_bytes() for p in part.iterdir()} == whole
 
     def test_they_read_back_as_labels(self, folders):
         labels = read_pairs(folders[0])
@@ -77,8 +96,32 @@ class TestPairs:
         assert sorted(p.name for p in folders[0].iterdir()) == before
 
     def test_no_pictures_is_refused(self, tmp_path):
-        with pytest.raises(InputError, match="one at least"):
+        with pytest.raises(InputError, match="0 pictures"):
             render_demo_set(tmp_path, n=0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="process groups")
+def test_ctrl_c_twice_ends_hint_demo_data(tmp_path):
+    command = [
+        sys.executable,
+        "-c",
+        "from hint.cli import main; main()",
+        "demo-data",
+        "-n",
+        "500",
+        "--out",
+        str(tmp_path),
+    ]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while not list(tmp_path.glob("*/*.json")):
+        assert running.poll() is None
+        time.sleep(0.05)
+    for _ in range(2):
+        os.killpg(running.pid, signal.SIGINT)  # as a terminal does
+    error = running.communicate(timeout=60)[1]
+    assert running.returncode == 130, error
+    assert "Traceback" not in error
+    assert len(read_pairs(tmp_path / "TEST_demo_img")) < 500
 
 
 class TestTruth:
@@ -118,8 +161,8 @@ class TestTruth:
 
     def test_pictures_show_the_hand_where_the_labels_say(self, rendered):
         scene, _ = rendered
-        pale = replace(scene.looks[0], glove=np.array([4.0, 0.0, 0.0]), nails=None)
-        plain = replace(scene, looks=(pale, *scene.looks[1:]), things=(), ground=None)
+        pale = replace(scene.appearances[0], glove=np.array([4.0, 0.0, 0.0]), nails=None)
+        plain = replace(scene, appearances=(pale, *scene.appearances[1:]), props=(), ground=None)
         shown = render(plain)
         seen = shown.existence & ~shown.occlusion
         x, y = shown.keypoints_2d[seen].round().astype(int).T
@@ -209,27 +252,27 @@ class TestScenes:
     def test_nothing_runs_through_the_target(self, stages):
         for scene, _ in stages:
             vertices = build(replace(scene, mirrored=False)).hands[0].vertices
-            for thing in scene.things:
-                assert thing.depth_inside(vertices).max() < 0.03
+            for prop in scene.props:
+                assert prop.depth_inside(vertices).max() < 0.03
             if scene.ground is not None:
                 assert ((vertices - scene.ground.centre) @ scene.ground.normal).min() > -1e-6
 
-    def test_the_next_frame_is_a_small_step_and_takes_the_held_thing_along(self, stages):
+    def test_the_next_frame_is_a_small_step_and_takes_the_held_prop_along(self, stages):
         scene = next(s for s, _ in stages if s.held)
         later = next_frame(scene, np.random.default_rng(0))
         hands = [build(replace(s, mirrored=False)).hands[0].joints for s in (scene, later)]
         step = np.linalg.norm(hands[1] - hands[0], axis=1)
         assert 0 < step.max() < 0.05
-        gaps = [np.linalg.norm(h - s.things[0].centre, axis=1) for h, s in zip(hands, (scene, later), strict=True)]
+        gaps = [np.linalg.norm(h - s.props[0].centre, axis=1) for h, s in zip(hands, (scene, later), strict=True)]
         np.testing.assert_allclose(gaps[0], gaps[1], atol=1e-5)
 
-    def test_a_held_thing_touches_the_hand(self):
+    def test_a_held_prop_touches_the_hand(self):
         rng = np.random.default_rng(2)
-        held = [(s, s.things[0]) for s in (scene_of(k) for k in range(24)) if s.held]
+        held = [(s, s.props[0]) for s in (scene_of(k) for k in range(24)) if s.held]
         assert len(held) > 3
-        for scene, thing in held:
+        for scene, prop in held:
             vertices = build(replace(scene, mirrored=False)).hands[0].vertices
-            assert thing.depth_inside(vertices).max() > -0.6
+            assert prop.depth_inside(vertices).max() > -0.6
         flat = np.zeros((21, 3)) + rng.normal(size=(21, 3)) * 0.01
         crowded = rng.uniform(-0.05, 0.05, (20000, 3))
         assert hold(rng, "can", flat, crowded) is None
@@ -238,17 +281,17 @@ class TestScenes:
 class TestGeometry:
     @pytest.mark.parametrize("kind", KINDS)
     def test_solids_face_outwards(self, kind):
-        mesh = small_thing(kind).mesh()
+        mesh = small_prop(kind).mesh()
         a, b, c = (mesh.vertices - mesh.vertices.mean(0))[mesh.faces].transpose(1, 0, 2)
         assert np.einsum("ij,ij->", a, np.cross(b, c)) / 6 > 1e-6
 
     def test_depth_inside_is_zero_on_a_box(self):
-        thing = small_thing("box")
-        corner, centre = thing.centre + thing.size, thing.centre
-        np.testing.assert_allclose(thing.depth_inside(np.stack([corner, centre])), [0, 1], atol=1e-12)
+        prop = small_prop("box")
+        corner, centre = prop.centre + prop.size, prop.centre
+        np.testing.assert_allclose(prop.depth_inside(np.stack([corner, centre])), [0, 1], atol=1e-12)
 
     def test_rays_meet_the_nearer_sphere_where_they_should(self):
-        near, far = small_thing("sphere", (0.1,) * 3).mesh(), small_thing("sphere", (0.1,) * 3).mesh()
+        near, far = small_prop("sphere", (0.1,) * 3).mesh(), small_prop("sphere", (0.1,) * 3).mesh()
         far = Mesh(far.vertices + np.array([0.0, 0, 1]), far.faces, far.coords, far.coord_normals)
         directions = np.array([[0.02, 0.01, 1.0], [0, 1.0, 0]])
         hits = World([far, near]).hit(np.zeros((2, 3)), directions)

@@ -58,7 +58,7 @@ def test_wrong_input_is_one_line_and_exit_2(arguments, message, folder):
     assert not (folder / "hint-results").exists()
 
 
-def test_missing_hands_are_exit_1_and_absent_pictures_exit_3(folder):
+def test_missing_hands_are_exit_1_and_missing_pictures_exit_3(folder):
     joints, vertices = json.loads((folder / "pred.json").read_text())
     joints[2], vertices[2] = [[float("nan")] * 3] * 21, [[float("nan")] * 3] * 778
     (folder / "pred.json").write_text(json.dumps([joints, vertices]))

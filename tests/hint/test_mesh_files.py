@@ -21,7 +21,7 @@ def lists(count=3, points=(21, 5), seed=0):
 
 
 @pytest.mark.parametrize("indent", [None, 1])
-def test_lists_are_read_to_the_bit_whatever_the_blanks_and_pieces(indent, tmp_path, monkeypatch):
+def test_lists_are_read_exactly_with_any_white_space_and_pieces(indent, tmp_path, monkeypatch):
     joints, vertices = lists()
     vertices[1, 2] = [np.nan, np.inf, -1e-300]
     (tmp_path / "p.json").write_text(json.dumps([joints.tolist(), vertices.tolist()], indent=indent) + "\n")
@@ -44,7 +44,7 @@ TWO = f"[[{HAND}], [{HAND}]]"
 
 
 @pytest.mark.parametrize("end", [0, 1, 9, 14, -1, -2, -5])
-def test_a_file_that_is_cut_short_is_told_in_a_short_line(end, tmp_path):
+def test_a_truncated_file_gives_a_short_message(end, tmp_path):
     (tmp_path / "p.json").write_text(TWO[:end])
     with pytest.raises(InputError) as caught:
         read_two_lists(tmp_path / "p.json")
@@ -57,10 +57,17 @@ def test_a_file_that_is_cut_short_is_told_in_a_short_line(end, tmp_path):
         *(f"[[{HAND}]]", f"[[{HAND}], [{HAND}], [{HAND}]]", f"[{HAND}, {HAND}]", "[]", "[[], []]", "[[1], 2]"),
         *(TWO.replace("3]", "3, 3]"), TWO.replace("[4, 5, 6]", "[4, 5]"), f"[[{HAND}, [[1, 2, 3]]], [{HAND}]]"),
         *(TWO.replace("4", "null"), TWO.replace("4", '"4"'), TWO.replace("4", "true"), TWO.replace("4", '{"x": 4}')),
-        *(TWO.replace("4, 5", "4 5"), TWO.replace("4", ""), "\x00" + TWO, TWO + TWO, TWO + "]", "nonsense]"),
+        *(
+            TWO.replace("4, 5", "4 5"),
+            TWO.replace("4", ""),
+            pytest.param("\x00" + TWO, id="a zero byte before"),
+            TWO + TWO,
+            TWO + "]",
+            "nonsense]",
+        ),
     ],
 )
-def test_other_nesting_and_other_content_is_refused(text, tmp_path):
+def test_wrong_nesting_and_wrong_content_are_refused(text, tmp_path):
     (tmp_path / "p.json").write_text(text)
     with pytest.raises(InputError, match=r"p\.json: .*expected \[xyz, verts\]"):
         read_two_lists(tmp_path / "p.json")
@@ -71,7 +78,7 @@ def test_one_list_is_not_two(tmp_path):
     with pytest.raises(InputError, match="expected a list of hands"):
         read_hands(tmp_path / "p.json")
     with pytest.raises(InputError, match="no such file"):
-        read_hands(tmp_path / "absent.json")
+        read_hands(tmp_path / "missing.json")
 
 
 def test_freihand_as_it_is_unpacked(synthetic, tmp_path):
@@ -100,7 +107,7 @@ def test_ho3d_as_it_is_unpacked(suffix, synthetic, tmp_path):
     assert [hand.box_xyxy for hand in views.hands] == [(200 + k, 150, 360, 330) for k in range(6)]
 
 
-def test_the_boxes_of_hamers_evaluation_are_taken_where_they_lie(synthetic, tmp_path):
+def test_the_boxes_of_hamers_evaluation_are_used_if_present(synthetic, tmp_path):
     written = synthetic.write_ho3d(tmp_path)
     names = np.array([name.replace("/", "/rgb/") + ".png" for name in written.names])
     boxes = {"imgname": names, "center": np.full((6, 2), 100.0), "scale": np.full((6, 2), 60.0)}
@@ -150,7 +157,7 @@ def test_damaged_ground_truth_is_named(kind, synthetic, tmp_path):
         ("../0000\n", "expected one <sequence>/<frame> per line"),
     ],
 )
-def test_a_wrong_list_of_frames_is_told(text, message, synthetic, tmp_path):
+def test_a_wrong_list_of_frames_is_refused(text, message, synthetic, tmp_path):
     synthetic.write_ho3d(tmp_path, pictures=False)
     (tmp_path / "evaluation.txt").unlink()
     if text is not None:
@@ -159,7 +166,7 @@ def test_a_wrong_list_of_frames_is_told(text, message, synthetic, tmp_path):
         read_ho3d(tmp_path)
 
 
-def test_absent_pictures_and_metas_are_a_missing_requirement(synthetic, tmp_path):
+def test_missing_pictures_and_metas_are_a_missing_requirement(synthetic, tmp_path):
     free, ho = synthetic.write_freihand(tmp_path / "f"), synthetic.write_ho3d(tmp_path / "h")
     (tmp_path / "f/evaluation/rgb/00000001.jpg").unlink()
     with pytest.raises(MissingRequirementError, match=r"lacks 1 of 6 pictures: 00000001\.jpg"):

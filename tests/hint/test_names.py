@@ -45,7 +45,7 @@ def test_frames_may_be_named_as_visor_does(video: str, side: str) -> None:
 
 
 @pytest.mark.parametrize("stem", ["EK_P01_107_frame_0000000249", "EK_0003_frame_0000000249", "frame_0000000249"])
-def test_half_a_visor_name_is_another_name(stem: str) -> None:
+def test_incomplete_visor_names_are_other_names(stem: str) -> None:
     name = parse_name(f"{stem}_r")
     assert name is not None
     assert (name.source, name.clip_id) == ("other", stem)
@@ -84,11 +84,11 @@ def test_other_names_are_clips_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("stem", ["", "hand", "ND_abcdefghijk_frame001201", "x_L"])
-def test_a_name_without_a_side_is_no_hand(stem: str) -> None:
+def test_a_name_without_a_side_is_not_a_hand(stem: str) -> None:
     assert parse_name(stem) is None
 
 
-def test_folders_and_subsets_name_each_other() -> None:
+def test_folders_and_subsets_round_trip() -> None:
     assert len(RELEASED_FOLDERS) == 11
     assert [folder_of_subset(subset_of_folder(f)) for f in RELEASED_FOLDERS] == list(RELEASED_FOLDERS)
     assert Counter(split_of_subset(subset_of_folder(f)) for f in RELEASED_FOLDERS) == {"test": 4, "val": 4, "train": 3}

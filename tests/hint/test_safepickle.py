@@ -86,7 +86,13 @@ def test_a_cut_pickle_is_one_line(tmp_path, kept):
 
 
 @pytest.mark.parametrize(
-    "content", [b"root:x:0:0:root:/root\n", b"\x89PNG\r\n\x1a\n", b"{}", b"cnumpy\ndtype\n(VZ\ntR."]
+    "content",
+    [
+        pytest.param(b"root:x:0:0:root:/root\n", id="text"),
+        pytest.param(b"\x89PNG\r\n\x1a\n", id="PNG"),
+        pytest.param(b"{}", id="JSON"),
+        pytest.param(b"cnumpy\ndtype\n(VZ\ntR.", id="bad argument"),
+    ],
 )
 def test_what_is_no_pickle_is_one_line(tmp_path, content):
     with pytest.raises(InputError, match="not a whole pickle"):

@@ -40,7 +40,7 @@ def test_a_method_sees_no_keypoints(labels: HandLabels) -> None:
         ({"hand_id": np.full(12, "same_l")}, "duplicate hand ids: same_l"),
     ],
 )
-def test_labels_refuse_what_they_cannot_hold(labels: HandLabels, change: dict[str, np.ndarray], message: str) -> None:
+def test_labels_refuse_invalid_values(labels: HandLabels, change: dict[str, np.ndarray], message: str) -> None:
     with pytest.raises(InputError, match=message):
         replace(labels, **change)
 
@@ -55,7 +55,7 @@ def test_predictions_refuse_wrong_shapes_and_repeated_ids() -> None:
         Predictions(np.array(["a_l", "a_l"]), np.zeros((2, 21, 2)))
 
 
-def test_predictions_keep_what_was_not_predicted_absent() -> None:
+def test_missing_predictions_stay_none() -> None:
     predictions = Predictions(np.array(["a_l", "b_l"]), np.zeros((2, 21, 2)), score=np.array([0.1, 0.9]))
     picked = predictions.select([1])
     assert picked.hand_id.tolist() == ["b_l"]

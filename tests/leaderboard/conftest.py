@@ -10,13 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.evaluate import Settings, evaluate_predictions
-from benchmark.protocol import load_protocol
+from benchmark.evaluate import evaluate
 from benchmark.record import Record, read_record, write_record
 from hint.files import write_predictions
 from hint.types import HandLabels, Predictions
-
-PROTOCOL = load_protocol()
 
 
 def noisy(labels: HandLabels, sigma: float, seed: int = 0) -> Predictions:
@@ -32,7 +29,7 @@ def score(
 ) -> Record:
     """Score noise and write what ``hint eval`` leaves; ``card`` says what the method pretends to be."""
     predictions = noisy(labels, sigma, seed)
-    result = evaluate_predictions(labels, predictions, folder.name, Settings(PROTOCOL, folder, limit))
+    result = evaluate(labels, predictions, out=folder.parent, name=folder.name, limit=limit)
     write_predictions(folder / "predictions.npz", predictions)
     changed = change(folder / "record.json", method=replace(result.record.method, **card))
     assert changed.scores == result.record.scores

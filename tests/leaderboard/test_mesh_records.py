@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.mesh.evaluate import MeshSettings, evaluate_mesh_file
+from benchmark.evaluate import evaluate
 from benchmark.mesh.protocol import load_mesh_protocol
 from benchmark.record import write_record
 from leaderboard.compare import draw_mesh
@@ -35,9 +35,10 @@ def runs(tmp_path: Path) -> Path:
     for name, sigma in (("first", 0.004), ("second", 0.004), ("worse", 0.02)):
         given = [(part + rng.normal(0, sigma, part.shape)).tolist() for part in (joints, vertices)]
         (tmp_path / f"{name}.json").write_text(json.dumps(given))
-        out = tmp_path / "runs" / name
-        record = evaluate_mesh_file(data, tmp_path / f"{name}.json", name, MeshSettings(PROTOCOL, out)).record
-        write_record(out / "record.json", record.model_copy(update={"method": replace(record.method, title=name)}))
+        result = evaluate(data, tmp_path / f"{name}.json", PROTOCOL, out=tmp_path / "runs")
+        assert result.folder is not None
+        changed = result.record.model_copy(update={"method": replace(result.record.method, title=name)})
+        write_record(result.folder / "record.json", changed)
     return tmp_path / "runs"
 
 
@@ -57,7 +58,7 @@ def test_they_are_ranked_by_small_errors_and_large_shares(runs: Path) -> None:
 
 
 def test_a_table_of_other_scores_is_noticed(runs: Path) -> None:
-    (runs / "first" / "errors.npz").write_bytes((runs / "worse" / "errors.npz").read_bytes())
+    (runs / "first-freihand" / "errors.npz").write_bytes((runs / "worse-freihand" / "errors.npz").read_bytes())
     lacks = {entry.name: entry.lacks for entry in read_entries([runs])}
     assert lacks == {"first": "the errors.npz beside the record gives other scores", "second": "", "worse": ""}
 

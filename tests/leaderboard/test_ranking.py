@@ -189,7 +189,7 @@ def test_bad_input_is_one_line(three: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"holds no record\.json"):
         read_entries([tmp_path / "empty"])
     (three / "bad" / "record.json").write_text('{"schema": "hint-record-1"}')
-    with pytest.raises(InputError, match="is no record of this version"):
+    with pytest.raises(InputError, match="is not a record of this version"):
         read_entries([three])
     (three / "bad" / "record.json").write_text("{")
     with pytest.raises(InputError, match="not readable as a record"):

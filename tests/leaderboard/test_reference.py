@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,7 @@ def test_numbers_as_printed() -> None:
 def test_all_numbers_are_those_typed_from_the_paper(shared: Path) -> None:
     found = {(r.method, r.subset, r.visibility, r.key): r.text for r in load_source().rows}
     with (shared / "paper" / "hint_pck.csv").open() as file:
-        typed = {
+        typed: dict[tuple[Any, ...], str] = {
             (NAMES.get(r["method"], r["method"]), SUBSETS[r["subset"]], r["joints"], ("pck", float(r["threshold"]))): r[
                 "pck"
             ]

@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from annotation.agreement.palm import parse_palm
 from annotation.agreement.result import write_agreement
-from annotation.agreement.run import Request, measure_agreement
+from annotation.agreement.run import agreement as measure_agreement
 from benchmark.record import Record, read_record
 from hint.cli import app, main
 from hint.files import read_labels, write_pairs
@@ -175,8 +174,7 @@ def test_two_annotators_are_the_ceiling(three: Path, tmp_path: Path, make: Calla
         noise = rng.normal(0, 2, labels.keypoints_2d.shape)
         moved = HandLabels(**{**vars(labels), "keypoints_2d": labels.keypoints_2d + noise})
         write_pairs(tmp_path / name / "TEST_newdays_img", moved)
-    request = Request(tmp_path / "anna", tmp_path / "ben", parse_palm("wrist-middle", "mean"), (), None, 0)
-    agreement, _ = measure_agreement(request)
+    agreement = measure_agreement(tmp_path / "anna", tmp_path / "ben")
     write_agreement(tmp_path / "agreement.json", agreement)
     assert build(three, "--out", tmp_path / "site", "--agreement", tmp_path / "agreement.json").exit_code == 0
     (curve,) = [

@@ -45,7 +45,7 @@ def test_a_part_scores_as_if_it_were_alone(make: Callable[..., HandLabels]) -> N
     table = table_of(labels)
     keep = np.isin(table.hand_id, small.hand_id)
     alone = ErrorTable(
-        *(getattr(table, f)[keep] for f in ("hand_id", "clip_id", "subset", "box_side", "error", "visibility"))
+        *(getattr(table, f)[keep] for f in ("hand_id", "clip_id", "subset", "box_side", "distance_px", "visibility"))
     )
     expected = [pck_sums(select(alone, "newdays", "all"), t).value() for t in PROTOCOL.thresholds]
     assert part.values == pytest.approx(expected)

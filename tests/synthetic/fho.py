@@ -4,6 +4,7 @@ import json
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from .draws import Book, Draws, Truth, Written
 
@@ -49,7 +50,12 @@ def _video(draws: Draws, book: Book, n_hands: int, odd: float) -> Truth:
     intervals = []
     for k in range(draws.between(1, 3)):
         clip = draws.uid()
-        interval = {"clip_id": str(k), "clip_uid": clip, "start_sec": 300.0 * k, "end_sec": 300.0 * (k + 1)}
+        interval: dict[str, Any] = {
+            "clip_id": str(k),
+            "clip_uid": clip,
+            "start_sec": 300.0 * k,
+            "end_sec": 300.0 * (k + 1),
+        }
         interval |= {
             "clip_parent_start_frame": 9000 * k,
             "clip_parent_end_frame": 9000 * k + 9240,
@@ -182,7 +188,7 @@ def write_fho_hands(root: Path, n_hands: int, seed: int = 0, *, odd: float = 0.0
         clips = []
         while book.n_hands < share * n_hands:
             video, clip = draws.uid(), draws.uid()
-            shared = {"source": "ego4d", "source_split": split, "video_id": video, "clip_id": clip}
+            shared: dict[str, Any] = {"source": "ego4d", "source_split": split, "video_id": video, "clip_id": clip}
             shared |= {"size": (1920, 1080), "file": f"clips/{clip}.mp4"}
             frames = [_times(draws, book, shared, 60 + 400 * k, odd) for k in range(draws.between(5, 20))]
             clips.append({"clip_id": len(clips), "clip_uid": clip, "video_uid": video, "frames": frames})

@@ -4,6 +4,7 @@ import json
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from .draws import Book, Box, Draws, Truth, Written, jpeg
 
@@ -55,7 +56,12 @@ def _visor_frame(
     entries, hands, sides = [*things], [], draws.pick(([True], 0.2), ([False], 0.15), ([True, False], 0.65))
     for is_right in sides:
         name, box = ("right hand" if is_right else "left hand"), draws.box((1920, 1080), 120, 500)
-        hand = {"id": f"{name}-{stem}", "name": name, "class_id": 301 if is_right else 300, "exhaustive": "y"}
+        hand: dict[str, Any] = {
+            "id": f"{name}-{stem}",
+            "name": name,
+            "class_id": 301 if is_right else 300,
+            "exhaustive": "y",
+        }
         hand |= {"segments": _polygons(draws, box)}
         value, contact = draws.pick(
             ((things[0]["id"], "object"), 0.6),
@@ -74,9 +80,10 @@ def _visor_frame(
             glove_box = draws.box((1920, 1080))
             entries.append(_glove(draws, stem, name, glove_box, value))
             hand["in_contact_object"] = entries[-1]["id"]
-            box = (*map(min, box[:2], glove_box[:2]), *map(max, box[2:], glove_box[2:]))
+            (x1, y1, x2, y2), (a1, b1, a2, b2) = box, glove_box
+            box = (min(x1, a1), min(y1, b1), max(x2, a2), max(y2, b2))
         elif draws.chance(odd):
-            errata.setdefault(f"{stem}.jpg", {})[name] = things[0]["id"]
+            errata.setdefault(f"{stem}.jpg", {})[name] = str(things[0]["id"])
             contact = "object"
         entries.append(hand)
         hands.append((is_right, box, contact))

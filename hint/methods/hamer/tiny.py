@@ -23,7 +23,7 @@ CARD = replace(
     weights_licence="MIT",
     training_data=("rendered hands",),
     parameters=4_700_717,
-    note="rendered hands",
+    note="trained on rendered hands only",
 )
 
 

@@ -1,8 +1,6 @@
 """``hint agreement`` as a person types it."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,29 +8,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command import error, hint
 
 from annotation.agreement.prelabels import displacement
 from annotation.agreement.result import read_agreement
+from annotation.agreement.run import agreement
 from hint.errors import InputError
 from hint.files import read_labels, write_coco, write_pairs, write_predictions
 from hint.images import read_image
 from hint.types import HandLabels, Predictions
 
-HINT = Path(sys.executable).with_name("hint")
 Annotate = Callable[..., HandLabels]
-
-
-def hint(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([HINT, *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == code, done.stderr + done.stdout
-    assert "Traceback" not in done.stderr
-    return done
-
-
-def error(done: subprocess.CompletedProcess[str]) -> str:
-    lines = [line for line in done.stderr.splitlines() if line.startswith("hint: ")]
-    assert len(lines) == 1, done.stderr
-    return lines[0]
 
 
 @pytest.fixture
@@ -50,7 +36,9 @@ def twice(truth: HandLabels, annotated: Annotate, tmp_path: Path) -> tuple[Path,
     return tmp_path / "anna", tmp_path / "ben.json"
 
 
-def test_a_table_beside_the_paper_and_three_files(twice: tuple[Path, Path], truth: HandLabels, tmp_path: Path) -> None:
+def test_it_prints_a_table_with_the_paper_and_writes_three_files(
+    twice: tuple[Path, Path], truth: HandLabels, tmp_path: Path
+) -> None:
     done = hint("agreement", *twice, "--out", tmp_path / "out")
     for text in (
         "10 hands of 6 clips",
@@ -89,6 +77,15 @@ def test_json_is_the_file_and_nothing_else(twice: tuple[Path, Path], tmp_path: P
     again = hint("agreement", *twice, "--json", "--out", tmp_path / "again")
     assert again.stdout == done.stdout, "the same seed gives the same bytes"
     assert hint("agreement", *twice, "--json", "--seed", 1).stdout != done.stdout
+
+
+def test_python_does_what_the_command_does(twice: tuple[Path, Path], tmp_path: Path) -> None:
+    hint("agreement", *twice, "--out", tmp_path / "a")
+    result = agreement(*map(str, twice), out=str(tmp_path / "b"))
+    assert (tmp_path / "a" / "agreement.json").read_text() == result.to_json()
+    assert {path.name for path in (tmp_path / "b").iterdir()} == {"agreement.json", "agreement.png", "worst.png"}
+    loaded = agreement(*map(read_labels, twice))
+    assert (loaded.within, loaded.per_joint) == (result.within, result.per_joint)
 
 
 def test_the_palm_can_be_chosen(twice: tuple[Path, Path]) -> None:
@@ -130,7 +127,7 @@ def test_pre_labels_are_audited(truth: HandLabels, annotated: Annotate, tmp_path
     assert "largest bias" in shown
 
 
-def test_bias_is_told_in_the_axes_of_the_hand(truth: HandLabels) -> None:
+def test_bias_is_in_the_axes_of_the_hand(truth: HandLabels) -> None:
     """Points moved by a tenth of a palm to the fingers, two tenths to the thumb, whatever the side and direction."""
     rng = np.random.default_rng(3)
     n = 50
@@ -154,7 +151,7 @@ def _labels(truth: HandLabels, index: np.ndarray, points: np.ndarray) -> HandLab
     )
 
 
-def test_a_biased_annotator_is_found_out(truth: HandLabels, annotated: Annotate, tmp_path: Path) -> None:
+def test_a_biased_annotator_is_detected(truth: HandLabels, annotated: Annotate, tmp_path: Path) -> None:
     start = truth.keypoints_2d.astype(np.float32)
     axis = truth.keypoints_2d[:, 9] - truth.keypoints_2d[:, 0]
     points = start.astype(np.float64)
@@ -172,7 +169,9 @@ def test_a_biased_annotator_is_found_out(truth: HandLabels, annotated: Annotate,
     assert audit["method"] == "pre"
 
 
-def test_hands_without_pictures_are_drawn_on_paper(twice: tuple[Path, Path], truth: HandLabels, tmp_path: Path) -> None:
+def test_hands_without_pictures_are_drawn_on_blank_tiles(
+    twice: tuple[Path, Path], truth: HandLabels, tmp_path: Path
+) -> None:
     for picture in {Path(p) for p in truth.image.tolist()} | set(twice[0].glob("*.jpg")):
         picture.unlink()
     hint("agreement", *twice, "--out", tmp_path / "out")
@@ -218,10 +217,11 @@ def test_what_cannot_be_compared_is_one_line(case: str, truth: HandLabels, tmp_p
     [
         (("A", "nowhere"), "nowhere: no such file"),
         (("A", "B", "--palm", "palm"), "unknown palm length 'palm'"),
-        (("A", "B", "--palm", "box:0"), "write box:FACTOR with a positive number"),
+        (("A", "B", "--palm", "box:0"), "use box:FACTOR with a positive number"),
         (("A", "B", "--palm-of", "both"), "unknown annotator 'both'"),
         (("A", "B", "--prelabels", "no.npz"), "no.npz"),
     ],
+    ids=["absent", "palm", "factor", "annotator", "pre-labels"],
 )
 def test_bad_input_is_one_line_and_exit_2(
     arguments: tuple[str, ...], message: str, twice: tuple[Path, Path], tmp_path: Path
@@ -230,7 +230,7 @@ def test_bad_input_is_one_line_and_exit_2(
     assert message in error(hint("agreement", *(places.get(a, a) for a in arguments), code=2))
 
 
-def test_a_little_difference_of_boxes_is_what_tools_lose(truth: HandLabels, tmp_path: Path) -> None:
+def test_boxes_may_differ_by_rounding(truth: HandLabels, tmp_path: Path) -> None:
     write_coco(tmp_path / "a.json", truth)
     write_coco(tmp_path / "b.json", replace(truth, box_xyxy=truth.box_xyxy + 0.5))
     hint("agreement", tmp_path / "a.json", tmp_path / "b.json")
@@ -239,12 +239,12 @@ def test_a_little_difference_of_boxes_is_what_tools_lose(truth: HandLabels, tmp_
 def test_pre_labels_of_other_hands_are_refused(twice: tuple[Path, Path], tmp_path: Path) -> None:
     write_predictions(tmp_path / "o.npz", Predictions(np.array(["x_r"]), np.zeros((1, 21, 2), np.float32)))
     done = hint("agreement", *twice, "--prelabels", tmp_path / "o.npz", code=2)
-    assert "holds no pre-label of these 10 hands" in error(done)
+    assert "contains no pre-label of these 10 hands" in error(done)
 
 
-def test_something_else_is_no_result(tmp_path: Path) -> None:
+def test_other_files_are_refused_as_results(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text('{"schema": "hint-record-1"}')
-    with pytest.raises(InputError, match="is no result of hint agreement"):
+    with pytest.raises(InputError, match="is not a result of hint agreement"):
         read_agreement(tmp_path / "x.json")
     with pytest.raises(InputError, match="No such file"):
         read_agreement(tmp_path / "y.json")

@@ -24,7 +24,7 @@ from annotation.agreement.measure import (
 from annotation.agreement.pairs import pair
 from annotation.agreement.palm import Palm, parse_palm
 from annotation.agreement.result import Agreement
-from annotation.agreement.run import Request, measure_agreement
+from annotation.agreement.run import measure_agreement
 from hint.errors import InputError, UnknownNameError
 from hint.files import write_pairs
 from hint.types import HandLabels
@@ -36,7 +36,7 @@ Make = Callable[..., HandLabels]
 def agreement(a: HandLabels, b: HandLabels, folder: Path, palm: Palm | None = None) -> Agreement:
     write_pairs(folder / "a", a)
     write_pairs(folder / "b", b)
-    return measure_agreement(Request(folder / "a", folder / "b", palm or Palm()))[0]
+    return measure_agreement(folder / "a", folder / "b", palm or Palm())[0]
 
 
 def test_kappa_by_hand() -> None:
@@ -52,14 +52,14 @@ def test_kappa_by_hand() -> None:
 
 
 @given(st.lists(st.integers(0, 60), min_size=4, max_size=4))
-def test_kappa_does_not_mind_who_is_first_or_what_is_called_set(cells: list[int]) -> None:
+def test_kappa_is_symmetric(cells: list[int]) -> None:
     both, first, second, neither = cells
     found = [kappa(np.array(c, float)) for c in (cells, [both, second, first, neither], [neither, second, first, both])]
     np.testing.assert_allclose(found[1:], found[0])
     assert np.isnan(found[0]) or -1 <= found[0] <= 1
 
 
-def test_kappa_of_flags_set_apart_is_near_nothing() -> None:
+def test_kappa_of_independent_flags_is_near_zero() -> None:
     rng = np.random.default_rng(0)
     for share_a, share_b in ((0.5, 0.5), (0.9, 0.2), (0.05, 0.6)):
         a, b = rng.random(200_000) < share_a, rng.random(200_000) < share_b
@@ -140,7 +140,7 @@ def test_an_annotation_agrees_with_itself(make: Make, annotated: Annotate, tmp_p
     assert any("neither annotator moved" in text for text in result.remarks)
 
 
-def test_it_does_not_matter_who_is_first(make: Make, annotated: Annotate, tmp_path: Path) -> None:
+def test_agreement_is_symmetric(make: Make, annotated: Annotate, tmp_path: Path) -> None:
     truth = make(30)
     a, b = annotated(truth, 1), annotated(truth, 2)
     first, second = agreement(a, b, tmp_path / "1"), agreement(b, a, tmp_path / "2")
@@ -270,7 +270,7 @@ def test_palm_lengths_by_hand() -> None:
         parse_palm("box", "c")
 
 
-def test_a_palm_without_length_is_named_and_left_out(make: Make, tmp_path: Path) -> None:
+def test_a_palm_of_zero_length_is_named_and_left_out(make: Make, tmp_path: Path) -> None:
     labels = make(6)
     points = labels.keypoints_2d.copy()
     points[2, 9] = points[2, 0]

@@ -21,7 +21,7 @@ def label(points: np.ndarray, is_right: np.ndarray, subset: str = "newdays", nam
     """Label points, whatever they are, as an honest annotator would: flags and box follow from them."""
     n = len(points)
     sides = np.where(is_right, "r", "l").tolist()
-    exists = ((points >= 0) & (points < SIDE)).all(2)
+    exists = np.all((points >= 0) & (points < SIDE), axis=2)
     known = np.where(exists.any(1)[:, None, None], np.where(exists[..., None], points, np.nan), points)
     return HandLabels(
         hand_id=np.array([f"{name}{k // 100000:02d}_frame{k:06d}_{s}" for k, s in enumerate(sides)]),

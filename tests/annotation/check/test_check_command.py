@@ -1,8 +1,6 @@
 """``hint check`` as a person types it."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,28 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command import error, hint
 
 from annotation.check.geometry import palm_spread
 from annotation.check.hands import Hands
 from annotation.check.rules import RULES
+from annotation.check.run import check
 from hint.files import read_labels, write_coco, write_evaluation_npz, write_pairs, write_predictions
 from hint.images import read_image, write_image
 from hint.types import HandLabels, Predictions
-
-HINT = Path(sys.executable).with_name("hint")
-
-
-def hint(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([HINT, *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == code, done.stderr + done.stdout
-    assert "Traceback" not in done.stderr
-    return done
-
-
-def error(done: subprocess.CompletedProcess[str]) -> str:
-    lines = [line for line in done.stderr.splitlines() if line.startswith("hint: ")]
-    assert len(lines) == 1, done.stderr
-    return lines[0]
 
 
 def report(*arguments: object, code: int = 0) -> dict[str, Any]:
@@ -121,10 +106,21 @@ def test_errors_are_found_reported_and_drawn(folder: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("fail_on", "code"),
     [("error", 1), ("warning", 1), ("never", 0), ("existence-flag", 1), ("collapsed-finger", 0)],
+    ids=["error", "warning", "never", "rule that found", "rule that did not"],
 )
 def test_the_exit_code_is_what_was_asked_for(fail_on: str, code: int, folder: Path) -> None:
     spoilt(folder)
     hint("check", folder, "--fail-on", fail_on, code=code)
+
+
+def test_python_does_what_the_command_does(folder: Path, tmp_path: Path) -> None:
+    spoilt(folder)
+    hint("check", folder, "--out", tmp_path / "a", code=1)
+    found = check(str(folder), out=str(tmp_path / "b"))
+    assert found.fails("error")
+    assert (tmp_path / "a" / "check.json").read_bytes() == (tmp_path / "b" / "check.json").read_bytes()
+    loaded = check(read_labels(folder))
+    assert [one.as_json() for one in loaded.findings] == [one.as_json() for one in found.findings]
 
 
 def test_warnings_alone_do_not_fail(folder: Path) -> None:
@@ -136,7 +132,7 @@ def test_warnings_alone_do_not_fail(folder: Path) -> None:
     report(folder, *only, "--fail-on", "warning", code=1)
 
 
-def test_untouched_hands_are_found_and_their_share_is_told(folder: Path, few: HandLabels, tmp_path: Path) -> None:
+def test_untouched_hands_are_found_and_their_share_is_reported(folder: Path, few: HandLabels, tmp_path: Path) -> None:
     start = few.keypoints_2d.copy()
     start[10:] += 3
     write_predictions(tmp_path / "pre.npz", Predictions(few.hand_id[:25], start[:25].astype(np.float32)))
@@ -147,7 +143,9 @@ def test_untouched_hands_are_found_and_their_share_is_told(folder: Path, few: Ha
     assert "5 of 30 hands have no pre-label" in done.stderr
     other = Predictions(np.array(["nobody_r"]), np.zeros((1, 21, 2), np.float32))
     write_predictions(tmp_path / "other.npz", other)
-    assert "holds none of these 30 hands" in error(hint("check", folder, "--prelabels", tmp_path / "other.npz", code=2))
+    assert "contains none of these 30 hands" in error(
+        hint("check", folder, "--prelabels", tmp_path / "other.npz", code=2)
+    )
 
 
 def test_what_two_splits_share_is_found_in_a_root(folder: Path, tmp_path: Path) -> None:
@@ -170,7 +168,7 @@ def test_what_two_splits_share_is_found_in_a_root(folder: Path, tmp_path: Path) 
     assert report(folder, "--rule", "near-duplicate")["rules"][0]["judged"] is None
 
 
-def test_an_annotator_unlike_the_others_is_named(good: HandLabels, tmp_path: Path) -> None:
+def test_an_outlier_annotator_is_named(good: HandLabels, tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     for k, (name, share) in enumerate((("anna", 0.4), ("ben", 0.42), ("cy", 0.9), ("dora", 0.41), ("eve", 0.4))):
         part = good.select(slice(40 * k, 40 * (k + 1)))
@@ -203,7 +201,7 @@ def test_the_rules_are_listed() -> None:
 
 
 BAD: dict[str, tuple[tuple[str, ...], str]] = {
-    "nothing": ((), "what should be checked? give LABELS"),
+    "nothing": ((), "pass LABELS to check"),
     "absent": (("nowhere",), "nowhere: no such file or folder"),
     "no labels": (("EMPTY",), "holds no labels"),
     "rule": (("FOLDER", "--rule", "zigzak"), "did you mean zigzag"),
@@ -224,7 +222,7 @@ def test_bad_input_is_one_line_and_exit_2(case: str, folder: Path, tmp_path: Pat
     assert message in error(hint("check", *(places.get(a, a) for a in arguments), code=2))
 
 
-def test_labels_that_lie_elsewhere_than_their_pictures(folder: Path, tmp_path: Path) -> None:
+def test_labels_and_pictures_can_be_in_different_folders(folder: Path, tmp_path: Path) -> None:
     write_evaluation_npz(tmp_path / "npz", read_labels(folder))
     assert report(tmp_path / "npz")["rules"][0]["judged"] is None
     assert report(tmp_path / "npz", "--images", folder)["rules"][0]["judged"] == 30

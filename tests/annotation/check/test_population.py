@@ -26,7 +26,7 @@ def test_the_table_is_what_the_script_measures() -> None:
     assert np.flatnonzero(np.isnan(table.bone_median)).tolist() == [0]
 
 
-def test_a_population_survives_its_file(tmp_path: Path) -> None:
+def test_a_population_makes_the_round_trip(tmp_path: Path) -> None:
     points, _ = projected_hands(300, seed=1)
     points[3, 5] = np.nan
     measured = measure_population(points, "three hundred", unjudged=(0, 7))
@@ -51,7 +51,7 @@ def test_labels_may_be_the_population(good: HandLabels, tmp_path: Path) -> None:
         load_population(tmp_path / "nowhere")
 
 
-def test_the_size_of_a_hand_does_not_follow_one_joint(good: HandLabels) -> None:
+def test_the_size_of_a_hand_is_robust_to_one_joint(good: HandLabels) -> None:
     points = good.keypoints_2d[:500]
     far = points.copy()
     far[:, 8] += 500
@@ -60,7 +60,7 @@ def test_the_size_of_a_hand_does_not_follow_one_joint(good: HandLabels) -> None:
     assert np.median(abs(after / before - 1)) < 0.1
 
 
-def test_a_stranger_population_changes_what_is_found(good: HandLabels, hands: object) -> None:
+def test_another_population_changes_the_findings(good: HandLabels, hands: object) -> None:
     rule = next(r for r in RULES if r.id == "bone-length")
     table = rendered_population()
     narrow = replace(table, bone_spread=table.bone_spread / 4)

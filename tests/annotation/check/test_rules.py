@@ -15,6 +15,7 @@ from annotation.check.hands import Hands, aligned
 from annotation.check.population import rendered_population
 from annotation.check.rules import RULES, Rule
 from hint.files import read_labels
+from hint.skeleton import FINGERS
 from hint.types import HandLabels, Predictions
 
 RULE = {rule.id: rule for rule in RULES}
@@ -135,7 +136,7 @@ CASES: dict[str, tuple[Callable[[HandLabels], HandLabels], float, float, float]]
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_rule_finds_its_error_and_next_to_nothing_else(name: str, good: HandLabels, hands: MakeHands) -> None:
+def test_a_rule_finds_its_error_and_hardly_anything_else(name: str, good: HandLabels, hands: MakeHands) -> None:
     put_in, most_false, least_found, least_of_judged = CASES[name]
     false, _ = rates(RULE[name], hands(good))
     found, judged = rates(RULE[name], hands(put_in(good)))
@@ -145,8 +146,10 @@ def test_a_rule_finds_its_error_and_next_to_nothing_else(name: str, good: HandLa
     assert found > 20 * false
 
 
-@pytest.mark.parametrize("pair", [(1, 2), (2, 3), (3, 4), (1, 3), (2, 4), (1, 4)])
-def test_any_two_swapped_fingers_are_found_where_the_palm_is_broad(
+@pytest.mark.parametrize(
+    "pair", [(1, 2), (2, 3), (3, 4), (1, 3), (2, 4), (1, 4)], ids=lambda pair: " and ".join(FINGERS[k] for k in pair)
+)
+def test_any_two_swapped_fingers_are_found_in_frontal_views(
     pair: tuple[int, int], good: HandLabels, hands: MakeHands
 ) -> None:
     rays = good.keypoints_2d[:, [5, 17]] - good.keypoints_2d[:, [0]]
@@ -189,7 +192,7 @@ def closed_hands(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     return 1500 * joints[..., :2] + 320, is_right, depth.mean(1) < 0
 
 
-def test_the_side_is_judged_where_visible_tips_lie_on_the_palm_and_only_there(
+def test_the_side_is_judged_only_with_visible_tips_on_the_palm(
     hands: MakeHands, labelled: Callable[..., HandLabels]
 ) -> None:
     points, is_right, palm_seen = closed_hands(3000, seed=5)
@@ -210,7 +213,7 @@ def test_the_side_is_judged_where_visible_tips_lie_on_the_palm_and_only_there(
     assert not np.isfinite(nobody_looked).any()
 
 
-def test_palm_and_back_of_the_hand_are_not_told_apart(good: HandLabels, hands: MakeHands) -> None:
+def test_palm_and_back_of_the_hand_are_not_distinguished(good: HandLabels, hands: MakeHands) -> None:
     """A mirrored picture is a hand of the other side or the other face: no rule but hand-side may mind."""
     points = good.keypoints_2d * (-1, 1) + (640, 0)
     box = good.box_xyxy[:, [2, 1, 0, 3]] * (-1, 1, -1, 1) + (640, 0, 640, 0)
@@ -221,7 +224,7 @@ def test_palm_and_back_of_the_hand_are_not_told_apart(good: HandLabels, hands: M
             np.testing.assert_allclose(rule.measure(hands(mirrored)).value, expected, atol=1e-6, err_msg=rule.id)
 
 
-def test_untouched_hands_are_those_whose_every_point_is_where_it_was(good: HandLabels, hands: MakeHands) -> None:
+def test_untouched_hands_have_no_moved_point(good: HandLabels, hands: MakeHands) -> None:
     few = good.select(slice(0, 6))
     start = few.keypoints_2d.copy()
     start[1] += 0.005  # rounding of a tool
@@ -326,7 +329,7 @@ def test_hand_worked_numbers() -> None:
     assert measured.name(0) == "little_mcp"
 
 
-def test_a_message_says_what_where_and_how_much() -> None:
+def test_a_message_has_rule_joint_and_value() -> None:
     assert RULE["outside-box"].message(0.25, "wrist") == "joint far outside the box: wrist, 0.25 box sides (limit 0.1)"
     assert RULE["no-visible"].excess(0) == 1
     assert RULE["zigzag"].excess(60) == pytest.approx(2, rel=1e-3)
@@ -351,7 +354,7 @@ def test_a_small_share_of_the_released_labels_is_found(shared: Path, hands: Make
         assert rates(RULE[name], every)[0] <= most, name
 
 
-def test_errors_put_into_released_labels_are_found(shared: Path, hands: MakeHands) -> None:
+def test_injected_errors_in_released_labels_are_found(shared: Path, hands: MakeHands) -> None:
     labels = released(shared)
     wrong: dict[str, Any] = {
         "hand-side": replace(labels, is_right=~labels.is_right),

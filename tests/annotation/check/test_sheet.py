@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotation.check.hands import Hands
-from annotation.check.report import Found, Report
+from annotation.check.report import CheckReport, Finding, RuleCount
 from annotation.check.rules import RULES
-from annotation.check.run import CRITERIA, Request, RuleCount, check
+from annotation.check.run import CRITERIA, check
 from annotation.check.sheet import write_sheet
 from annotation.check.splits import LabelSet
 from annotation.prepare.hand_files import check_geometry
@@ -26,9 +26,7 @@ from hint.types import HandLabels
 RULE = {rule.id: rule for rule in RULES}
 
 
-def test_flags_are_judged_as_the_check_of_the_release_judges_them(
-    good: HandLabels, hands: Callable[..., Hands]
-) -> None:
+def test_flags_are_judged_as_by_hint_prepare_verify(good: HandLabels, hands: Callable[..., Hands]) -> None:
     rng = np.random.default_rng(0)
     some = good.select(slice(0, 300))
     points = some.keypoints_2d + rng.normal(0, 200, (300, 1, 2))
@@ -47,7 +45,7 @@ def test_flags_are_judged_as_the_check_of_the_release_judges_them(
 
 @given(st.integers(0, 1000))
 @settings(max_examples=20)
-def test_a_tile_keeps_what_is_where(seed: int) -> None:
+def test_a_tile_keeps_positions(seed: int) -> None:
     rng = np.random.default_rng(seed)
     image = np.zeros((200, 300, 3), np.uint8)
     x, y = int(rng.integers(40, 260)), int(rng.integers(40, 160))
@@ -59,14 +57,14 @@ def test_a_tile_keeps_what_is_where(seed: int) -> None:
     assert tile.image.shape == (240, 240, 3)
 
 
-def finding(rule: str, hand_id: str, excess: float, level: str = "warning") -> Found:
-    return Found(hand_id, "newdays", rule, "error" if level == "error" else "warning", "", 1.0, 0.0, "x: y", excess)
+def finding(rule: str, hand_id: str, excess: float, level: str = "warning") -> Finding:
+    return Finding(hand_id, "newdays", rule, "error" if level == "error" else "warning", "", 1.0, 0.0, "x: y", excess)
 
 
 def test_the_worst_of_every_rule_come_first() -> None:
     found = [finding("zigzag", f"h{k}", k) for k in range(5)] + [finding("no-visible", "n", 1.0)]
     found += [finding("outside-picture", "o", 2.0, "error"), finding("outlier-annotator", "", 9.0)]
-    report = Report((), tuple(RuleCount(c, 1, 0) for c in CRITERIA), tuple(found), "", ())
+    report = CheckReport((), tuple(RuleCount(c, 1, 0) for c in CRITERIA), tuple(found), "", ())
     assert [f.hand_id for f in report.worst(4)] == ["o", "n", "h4", "h3"]
     assert (report.fails("error"), report.fails("never"), report.fails("collapsed-finger")) == (True, False, False)
 
@@ -84,12 +82,12 @@ def test_a_sheet_holds_as_many_hands_as_there_are(n: int, good: HandLabels, tmp_
 
 def test_nothing_to_check_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
-        check(Request(tmp_path / "nowhere"))
+        check(tmp_path / "nowhere")
 
 
 def test_all_splits_of_a_root_are_checked(good: HandLabels, tmp_path: Path) -> None:
     for k, folder in enumerate(("TRAIN_newdays_img", "VAL_newdays_img", "TEST_newdays_img")):
         write_pairs(tmp_path / folder, good.select(slice(5 * k, 5 * k + 5)))
-    report, sets = check(Request(tmp_path))
-    assert sorted((one.split, len(one.labels)) for one in sets) == [("test", 5), ("train", 5), ("val", 5)]
+    report = check(str(tmp_path))
+    assert sorted((one.split, len(one.labels)) for one in report.label_sets) == [("test", 5), ("train", 5), ("val", 5)]
     assert {one.subset for one in report.sets} == {"newdays", "val_newdays", "train_newdays"}

@@ -33,7 +33,7 @@ def bits_between(a: Path, b: Path) -> int:
     return (first ^ second).bit_count()
 
 
-def test_a_copy_in_another_size_brightness_and_compression_is_nearly_the_same(tmp_path: Path) -> None:
+def test_a_copy_with_another_size_brightness_and_compression_is_similar(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     most = 0
     for _ in range(40):
@@ -58,7 +58,7 @@ def test_other_pictures_are_far(tmp_path: Path) -> None:
     assert distance.min() > NEAR_DUPLICATE.threshold + 3
 
 
-def test_what_shows_nothing_has_no_hash(tmp_path: Path) -> None:
+def test_blank_pictures_have_no_hash(tmp_path: Path) -> None:
     write_image(tmp_path / "grey.png", np.full((64, 64, 3), 90, np.uint8))
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8 not really")
     (tmp_path / "empty.jpg").touch()
@@ -83,7 +83,7 @@ def with_pictures(labels: HandLabels, folder: Path, pictures: list[np.ndarray]) 
     return replace(labels, image=np.array([str(path) for path in paths]))
 
 
-def test_near_duplicates_are_looked_for_between_splits_only(make: Callable[..., HandLabels], tmp_path: Path) -> None:
+def test_near_duplicates_are_searched_between_splits_only(make: Callable[..., HandLabels], tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     pictures = [scene(rng) for _ in range(8)]
     test = with_pictures(make(4, seed=1), tmp_path / "test", [pictures[0], pictures[1], pictures[2], pictures[2]])
@@ -129,11 +129,11 @@ def test_annotators_that_differ_by_chance_do_not_stand_out() -> None:
     odd = 0
     for _ in range(300):
         shares = [rng.random(100) < 0.1 for _ in range(5)]
-        odd += (abs(robust_z([Habit(s.mean(), s.std(ddof=1) / 10) for s in shares])) > 5).any()
+        odd += bool((abs(robust_z([Habit(s.mean(), s.std(ddof=1) / 10) for s in shares])) > 5).any())
     assert odd <= 2
 
 
-def test_three_are_too_few_to_say_who_is_odd() -> None:
+def test_three_annotators_are_too_few_for_outliers() -> None:
     assert np.isnan(robust_z([Habit(0.1, 0.01), Habit(0.1, 0.01), Habit(0.9, 0.01)])).all()
     nothing_known = [Habit(float("nan"), float("nan"))] * 5
     assert np.isnan(robust_z(nothing_known)).all()

@@ -1,8 +1,5 @@
 """A small sample as ``hint sample`` leaves it, and the labels people might give it."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +14,6 @@ from hint.images import write_image
 from hint.types import HandLabels
 
 SIZE = (240, 200)
-HINT = Path(sys.executable).with_name("hint")
 
 
 def line_of(labels: HandLabels, k: int, has_box: bool) -> SampledHand:
@@ -78,26 +74,6 @@ def reviewed(tmp_path: Path) -> Callable[[HandLabels], Path]:
         return folder
 
     return write
-
-
-@pytest.fixture(scope="session")
-def hint() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """The function that starts the real program."""
-    # Threads that wait without spinning: cores may be shared.
-    quiet = {"OMP_WAIT_POLICY": "PASSIVE"}
-
-    def call(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [HINT, *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-            env={**os.environ, **quiet},
-            **options,  # type: ignore[call-overload]
-        )
-
-    return call
 
 
 @pytest.fixture

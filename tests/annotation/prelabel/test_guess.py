@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotation.prelabel.guess import Thresholds, guess, inside_frame, joint_scores
-from annotation.prelabel.hands import WHOLE, Shard
+from annotation.prelabel.hands import Shard
 from hint.errors import InputError
 from hint.files import read_predictions, write_predictions
 from hint.types import Predictions
@@ -25,7 +25,7 @@ def predictions(**columns: object) -> Predictions:
     return Predictions(IDS, points, **columns)
 
 
-def test_flags_come_back_as_written_and_others_can_do_without(tmp_path: Path) -> None:
+def test_flags_make_the_round_trip_and_are_optional(tmp_path: Path) -> None:
     flags = np.arange(63).reshape(3, 21) % 2 == 0
     write_predictions(tmp_path / "p.npz", predictions(existence=flags, occlusion=~flags))
     back = read_predictions(tmp_path / "p.npz")
@@ -71,7 +71,7 @@ def test_one_score_for_a_hand_is_that_of_its_joints() -> None:
     assert joint_scores(predictions()) is None
 
 
-def test_what_the_method_says_itself_is_kept() -> None:
+def test_flags_of_the_method_itself_are_kept() -> None:
     own = np.zeros((3, 21), bool)
     own[1, 4] = True
     guessed = guess(predictions(score=np.zeros((3, 21)), occlusion=own), SIZES, Thresholds())
@@ -80,7 +80,7 @@ def test_what_the_method_says_itself_is_kept() -> None:
     assert guessed.meta["prelabel"]["existence_from"] == "frame and score"
 
 
-def test_a_hand_of_unknown_frame_has_no_far_edge() -> None:
+def test_a_hand_of_an_unknown_frame_has_an_unbounded_one() -> None:
     guessed = guess(replace(predictions(), hand_id=np.array(["x_l", "b_r", "c_r"])), SIZES, Thresholds())
     assert guessed.existence is not None
     assert guessed.existence[0].tolist() == [True, False] + [True] * 19
@@ -93,10 +93,10 @@ def test_inside_is_the_rule_of_the_released_labels(points: list[tuple[float, flo
 
 
 @given(st.lists(st.text(min_size=1), unique=True), st.integers(1, 9))
-def test_shards_share_out_every_hand_once(ids: list[str], count: int) -> None:
+def test_shards_contain_every_hand_once(ids: list[str], count: int) -> None:
     shards = [Shard(number, count) for number in range(1, count + 1)]
     assert all(sum(shard.holds(hand_id) for shard in shards) == 1 for hand_id in ids)
-    assert all(WHOLE.holds(hand_id) for hand_id in ids)
+    assert all(Shard().holds(hand_id) for hand_id in ids)
 
 
 def test_shards_stay_the_same_for_ever() -> None:
@@ -109,6 +109,6 @@ EXPECTED_SHARDS = [2, 2, 1, 3, 1, 2, 2, 3, 2, 3, 3, 2]
 
 
 @pytest.mark.parametrize("text", ["0/3", "4/3", "2", "a/b", "1/0", "-1/2", "1/99999"])
-def test_shards_that_do_not_exist(text: str) -> None:
+def test_malformed_shards_are_refused(text: str) -> None:
     with pytest.raises(InputError, match="write number/count, such as 2/8"):
         Shard.parse(text)

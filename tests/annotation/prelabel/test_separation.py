@@ -81,7 +81,7 @@ def test_a_threshold_between_neighbours_splits_them(case: list[tuple[float, bool
     assert threshold == 0.0 or (score.min() < threshold <= score.max())
 
 
-def test_chance_is_told_from_knowledge() -> None:
+def test_informative_scores_are_distinguished_from_chance() -> None:
     rng = np.random.default_rng(0)
     noise, truth = rng.random(5000), rng.random(5000) < 0.3
     auc = roc_auc(noise, truth)
@@ -93,7 +93,7 @@ def test_chance_is_told_from_knowledge() -> None:
     assert not is_informative(None, 0, 6)
 
 
-def test_reliability_bins_hold_equally_many_joints() -> None:
+def test_reliability_bins_are_equally_filled() -> None:
     score = np.array([0.9, 0.1, 0.5, 0.3])
     mean, share = reliability(score, score > 0.4, bins=2)
     assert mean.tolist() == pytest.approx([0.2, 0.7])

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,13 +17,9 @@ WIDTH, HEIGHT = 64, 48
 SMALL = dict.fromkeys(HANDS, 3)
 _UUID = "00000000-0000-4000-8000-{:012d}"
 
-#: Starts the real command line, for which the release is as small as the folders of these tests.
-_START = f"""
-import annotation.prepare.release as release
-release.HANDS.update({SMALL})
-from hint.cli import main
-main()
-"""
+#: Makes the command line expect a release as small as the folders of these tests.
+_SMALL_RELEASE = f"import annotation.prepare.release as release; release.HANDS.update({SMALL})"
+_MAIN = "from hint.cli import main; main()"
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -39,7 +36,7 @@ def stems_of(folder: str) -> list[str]:
     return [f"{i}_{i}_{k}_pre_frame_{'lr'[k % 2]}" for k, i in enumerate(ids)]
 
 
-def label() -> dict[str, list[object]]:
+def label() -> dict[str, list[Any]]:
     """A hand with one joint outside the picture."""
     keypoints = [[float(2 + k), float(3 + k)] for k in range(20)] + [[-4.5, 10.0]]
     return {
@@ -66,8 +63,10 @@ def root(tmp_path: Path) -> Path:
 def run() -> Run:
     """The function that runs ``hint prepare verify`` in a process of its own."""
 
-    def start(*arguments: object, cwd: Path | None = None, code: str = _START) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", code, "prepare", "verify", *map(str, arguments)]
+    def start(
+        *arguments: object, cwd: Path | None = None, setup: str = _SMALL_RELEASE
+    ) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", f"{setup}\n{_MAIN}", "prepare", "verify", *map(str, arguments)]
         return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=cwd, check=False)
 
     return start
@@ -80,6 +79,6 @@ def stems() -> Callable[[str], list[str]]:
 
 
 @pytest.fixture
-def start_code() -> str:
-    """The program :func:`run` runs."""
-    return _START
+def small_release() -> str:
+    """Code that makes the command line expect a release as small as the folders of these tests."""
+    return _SMALL_RELEASE

@@ -1,14 +1,13 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command import interrupt, start
 
 from annotation.prepare.checksums import read_checksums, write_checksums
 from hint.errors import InputError
@@ -55,7 +54,7 @@ def test_what_differs_from_a_list_is_named(root: Path, run: Run) -> None:
     assert sound == {"checksum changed": [changed], "checksum missing": [missing], "checksum extra": [extra]}
 
 
-def test_a_list_made_by_sha256sum_serves_a_part(root: Path, run: Run) -> None:
+def test_a_list_from_sha256sum_works_for_a_part(root: Path, run: Run) -> None:
     names = sorted(f"./{p.relative_to(root).as_posix()}" for p in root.glob("*/*"))
     (root.parent / "sums").write_bytes(b"# all\n" + sha256sum("--binary", *names, cwd=root).stdout)
     done = run(root, "--checksums", root.parent / "sums", "--only", ND, "--json")
@@ -82,18 +81,13 @@ def test_a_file_that_cannot_be_read_leaves_no_list(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_ctrl_c_is_130_and_leaves_no_list(root: Path, start_code: str, tmp_path: Path) -> None:
+def test_ctrl_c_is_130_and_leaves_no_list(root: Path, small_release: str, tmp_path: Path) -> None:
     for number in range(300):
         with (root / ND / f"ND_{number:011d}_frame000001_l.jpg").open("wb") as stream:
             stream.truncate(1 << 25)  # holes: seconds to digest, no space on the disk
     target = tmp_path / "sums"
-    command = [sys.executable, "-c", start_code, "prepare", "verify", root, "--write-checksums", target / "SHA256SUMS"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-    assert process.stderr is not None
+    process = start("prepare", "verify", root, "--write-checksums", target / "SHA256SUMS", setup=small_release)
     while not (target.is_dir() and list(target.iterdir())) and process.poll() is None:
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    said = process.stderr.read()
-    assert process.wait(timeout=60) == 130, said
-    assert "Traceback" not in said
+    interrupt(process)
     assert list(target.iterdir()) == []

@@ -3,22 +3,20 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command import hint, interrupt, start
 
 from annotation.prepare.ego4d import cut_frames, frame_names
 from hint.errors import InputError
 from hint.files import write_json
 
-HINT = Path(sys.executable).with_name("hint")
 CLIPS = [f"{k:08x}-aaaa-bbbb-cccc-0123456789ab" for k in range(4)]
 ACTION = "f0e1d2c3-9999-8888-7777-666655554444"
 #: Folder -> (clip, frame, type and side).
-WANTED = {
+PICTURES = {
     "TRAIN_ego4d_img": [(0, 0, "pre_45_l"), (0, 17, "pnr_frame_r"), (1, 59, "post_frame_r")],
     "TEST_ego4d_seq": [(1, 17, "pre_15_l"), (1, 32, "pre_frame_l"), (0, 17, "contact_frame_l"), (2, 44, "pre_30_r")],
 }
@@ -45,8 +43,8 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A HInt root as downloaded: labels of Ego4D without pictures, and another source."""
-    for folder, wanted in WANTED.items():
-        for entry in wanted:
+    for folder, entries in PICTURES.items():
+        for entry in entries:
             write_json(tmp_path / "HInt" / folder / f"{stem(*entry)}.json", [{}])
     write_json(tmp_path / "HInt" / "TEST_newdays_img" / "ND_abcdefghijk_frame000001_l.json", [{}])
     return tmp_path / "HInt"
@@ -56,19 +54,15 @@ def root(tmp_path: Path) -> Path:
 def frames(tmp_path: Path) -> Path:
     """The official list of frames."""
     path = tmp_path / "ego4d_frame_names.json"
-    write_json(path, {folder: [f"{stem(*entry)}.jpg" for entry in wanted] for folder, wanted in WANTED.items()})
+    write_json(path, {folder: [f"{stem(*entry)}.jpg" for entry in entries] for folder, entries in PICTURES.items()})
     return path
-
-
-def hint(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([HINT, *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False)
 
 
 def the_official_way(clips: Path, root: Path, scratch: Path) -> dict[str, bytes]:
     """Decode every clip to files and take the one after the number in the name."""
     found = {}
-    for folder, wanted in WANTED.items():
-        for clip, frame, rest in wanted:
+    for folder, entries in PICTURES.items():
+        for clip, frame, rest in entries:
             decoded = scratch / CLIPS[clip]
             if not decoded.is_dir():
                 decoded.mkdir(parents=True)
@@ -84,15 +78,16 @@ def pictures(root: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("by", ["labels", "list"])
-def test_pictures_are_those_of_the_official_way(by: str, clips: Path, root: Path, frames: Path, tmp_path: Path) -> None:
+def test_pictures_equal_those_of_the_official_script(
+    by: str, clips: Path, root: Path, frames: Path, tmp_path: Path
+) -> None:
     listed = ("--frames", frames) if by == "list" else ()
     done = hint("prepare", "ego4d", "--clips", clips, "--hint", root, *listed)
-    assert done.returncode == 0, done.stderr
-    assert "7 pictures cut, 0 were there" in done.stdout
+    assert "7 pictures cut, 0 already existed" in done.stdout
     assert pictures(root) == the_official_way(clips, root, tmp_path / "scratch")
 
 
-def test_a_second_run_cuts_what_is_not_there(clips: Path, root: Path) -> None:
+def test_a_second_run_cuts_missing_pictures(clips: Path, root: Path) -> None:
     command = ("prepare", "ego4d", "--clips", clips, "--hint", root)
     hint(*command)
     whole = pictures(root)
@@ -103,18 +98,16 @@ def test_a_second_run_cuts_what_is_not_there(clips: Path, root: Path) -> None:
     done = hint(*command, "--json")
     assert json.loads(done.stdout) == {"written": 2, "present": 5, "missing": {}, "failed": {}}
     assert pictures(root) == whole
-    refused = hint(*command, "--overwrite", "never")
-    assert refused.returncode == 2
-    assert "7 of the pictures are in" in refused.stderr
-    assert "7 pictures cut, 0 were there" in hint(*command, "--overwrite", "always").stdout
+    refused = hint(*command, "--overwrite", "never", code=2)
+    assert "7 of the pictures already exist in" in refused.stderr
+    assert "7 pictures cut, 0 already existed" in hint(*command, "--overwrite", "always").stdout
 
 
 def test_missing_clips_are_listed_once_at_the_end(clips: Path, root: Path, tmp_path: Path) -> None:
     some = tmp_path / "some"
     some.mkdir()
     shutil.copy(clips / f"{CLIPS[1]}.mp4", some)
-    done = hint("prepare", "ego4d", "--clips", some, "--hint", root, "--missing", tmp_path / "missing.txt")
-    assert done.returncode == 1
+    done = hint("prepare", "ego4d", "--clips", some, "--hint", root, "--missing", tmp_path / "missing.txt", code=1)
     assert [line for line in done.stdout.splitlines() if line.startswith("missing")] == [
         f"missing {CLIPS[0]}.mp4 (3 pictures)",
         f"missing {CLIPS[2]}.mp4 (1 pictures)",
@@ -124,14 +117,12 @@ def test_missing_clips_are_listed_once_at_the_end(clips: Path, root: Path, tmp_p
     assert (tmp_path / "missing.txt").read_text().split() == [CLIPS[0], CLIPS[2]]
     assert len(pictures(root)) == 3
     again = hint("prepare", "ego4d", "--clips", clips, "--hint", root)
-    assert again.returncode == 0
-    assert "4 pictures cut, 3 were there" in again.stdout
+    assert "4 pictures cut, 3 already existed" in again.stdout
 
 
-def test_a_clip_shorter_than_the_number_gives_the_rest(clips: Path, root: Path) -> None:
+def test_a_clip_that_is_too_short_gives_the_other_pictures(clips: Path, root: Path) -> None:
     write_json(root / "TRAIN_ego4d_img" / f"{stem(1, 60, 'pre_45_l')}.json", [{}])
-    done = hint("prepare", "ego4d", "--clips", clips, "--hint", root)
-    assert done.returncode == 1
+    done = hint("prepare", "ego4d", "--clips", clips, "--hint", root, code=1)
     assert f"{CLIPS[1]}.mp4 has 60 frames, no frame 60 (counted from 0)" in done.stderr
     assert "7 pictures cut" in done.stdout
 
@@ -141,9 +132,8 @@ def test_a_broken_clip_does_not_hide_the_others(clips: Path, root: Path, tmp_pat
     shutil.copytree(clips, copies)
     content = (copies / f"{CLIPS[2]}.mp4").read_bytes()
     (copies / f"{CLIPS[2]}.mp4").write_bytes(content[: len(content) // 2])
-    done = hint("prepare", "ego4d", "--clips", copies, "--hint", root)
-    assert done.returncode == 1
-    assert f"{CLIPS[2]}.mp4 is no readable video" in done.stderr
+    done = hint("prepare", "ego4d", "--clips", copies, "--hint", root, code=1)
+    assert f"{CLIPS[2]}.mp4 is not a readable video" in done.stderr
     assert "Traceback" not in done.stderr
     assert len(pictures(root)) == 6
 
@@ -151,10 +141,10 @@ def test_a_broken_clip_does_not_hide_the_others(clips: Path, root: Path, tmp_pat
 USAGE = {
     "no clips folder": (["--clips", "NOWHERE", "--hint", "ROOT"], "no such folder of clips"),
     "no root": (["--clips", "CLIPS", "--hint", "NOWHERE"], "no such folder"),
-    "no labels": (["--clips", "CLIPS", "--hint", "CLIPS"], "holds no Ego4D labels"),
+    "no labels": (["--clips", "CLIPS", "--hint", "CLIPS"], "contains no Ego4D labels"),
     "absent list": (["--clips", "CLIPS", "--hint", "ROOT", "--frames", "NOWHERE"], "No such file"),
-    "no list": (["--clips", "CLIPS", "--hint", "ROOT", "--frames", "TEXT"], "is no list of frame names"),
-    "other folders": (["--clips", "CLIPS", "--hint", "ROOT", "--frames", "ESCAPE"], "no Ego4D folders of HInt: ../x"),
+    "no list": (["--clips", "CLIPS", "--hint", "ROOT", "--frames", "TEXT"], "is not a list of frame names"),
+    "other folders": (["--clips", "CLIPS", "--hint", "ROOT", "--frames", "ESCAPE"], "not Ego4D folders of HInt: ../x"),
     "other names": (["--clips", "CLIPS", "--hint", "ROOT", "--frames", "NAMES"], "1 names are not <clip>_<action>"),
 }
 
@@ -167,44 +157,36 @@ def test_wrong_input_is_one_line_and_exit_2(case: str, clips: Path, root: Path, 
     write_json(tmp_path / "names", {"TEST_ego4d_img": ["../../x_l.jpg"]})
     places = {"CLIPS": clips, "ROOT": root, "NOWHERE": tmp_path / "nowhere", "TEXT": tmp_path / "text"}
     places |= {"ESCAPE": tmp_path / "escape", "NAMES": tmp_path / "names"}
-    done = hint("prepare", "ego4d", *(places.get(argument, argument) for argument in arguments))
-    assert done.returncode == 2, done.stderr
+    done = hint("prepare", "ego4d", *(places.get(argument, argument) for argument in arguments), code=2)
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert pictures(root) == {}
 
 
 def test_without_ffmpeg_it_is_exit_3(clips: Path, root: Path, tmp_path: Path) -> None:
-    command = [str(HINT), "prepare", "ego4d", "--clips", str(clips), "--hint", str(root)]
-    environment = {**os.environ, "PATH": str(tmp_path)}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    assert done.returncode == 3
+    done = hint("prepare", "ego4d", "--clips", clips, "--hint", root, code=3, PATH=str(tmp_path))
     assert "apt install ffmpeg" in done.stderr
 
 
-def test_ctrl_c_leaves_whole_pictures_and_the_next_run_goes_on(clips: Path, root: Path, tmp_path: Path) -> None:
+def test_ctrl_c_leaves_whole_pictures_and_the_next_run_continues(clips: Path, root: Path, tmp_path: Path) -> None:
     for frame in range(60):
         for clip in (0, 1, 2):
             write_json(root / "TEST_ego4d_seq" / f"{stem(clip, frame, 'pre_30_l')}.json", [{}])
-    command = [str(HINT), "prepare", "ego4d", "--clips", str(clips), "--hint", str(root), "--workers", "1"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    arguments = ("prepare", "ego4d", "--clips", clips, "--hint", root, "--workers", 1)
+    process = start(*arguments, new_session=True)
     while len(pictures(root)) < 5 and process.poll() is None:
         pass
-    os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(timeout=60) == 130
-    said = process.stderr.read() if process.stderr else ""
-    assert "Traceback" not in said
-    assert "goes on from there" in said
+    assert "the same command continues from there" in interrupt(process, group=True)
     half = pictures(root)
     assert 5 <= len(half) < 187
     assert not list(root.rglob(".*")), "no temporary file"
-    assert hint(*command[1:]).returncode == 0
+    hint(*arguments)
     whole = pictures(root)
     assert len(whole) == 187
     assert half.items() <= whole.items()
 
 
-def test_names_say_where_a_picture_goes(root: Path, frames: Path) -> None:
+def test_names_determine_where_a_picture_goes(root: Path, frames: Path) -> None:
     assert frame_names(root) == frame_names(root, frames)
     with pytest.raises(InputError, match="no such folder of clips"):
         cut_frames(frame_names(root), root / "nowhere", root)

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from annotation.prepare.hand_files import HandFiles, check_geometry, check_hand, look_at
+from annotation.prepare.hand_files import HandFiles, check_geometry, check_hand, inspect_picture
 from hint.files import read_evaluation_npz
 from hint.files.pairs import HandRecord, read_record
 from hint.images import is_cut, write_image
@@ -26,7 +26,11 @@ def record(points: list[tuple[float, float]], exists: bool, box: tuple[float, ..
     )
 
 
-@pytest.mark.parametrize(("x", "y", "inside"), [(0, 0, True), (63.9, 47.9, True), (64, 9, False), (9, -0.1, False)])
+@pytest.mark.parametrize(
+    ("x", "y", "inside"),
+    [(0, 0, True), (63.9, 47.9, True), (64, 9, False), (9, -0.1, False)],
+    ids=["first corner", "last corner", "right of it", "above it"],
+)
 def test_a_joint_exists_where_it_lies_in_the_picture(x: float, y: float, inside: bool) -> None:
     assert check_geometry(record([(x, y)], inside), 64, 48) == []
     assert check_geometry(record([(x, y)], not inside), 64, 48) == [("existence", "joints 0 of 64x48 px")]
@@ -35,6 +39,7 @@ def test_a_joint_exists_where_it_lies_in_the_picture(x: float, y: float, inside:
 @pytest.mark.parametrize(
     ("box", "outside"),
     [((-9, 1, 0, 9), True), ((-9, 1, 0.1, 9), False), ((3, 48, 9, 50), True), ((3, 47, 9, 50), False)],
+    ids=["left of it", "over the left edge", "below it", "over the lower edge"],
 )
 def test_a_box_may_leave_the_picture_but_not_lie_outside(box: tuple[float, ...], outside: bool) -> None:
     assert [kind for kind, _ in check_geometry(record([], True, box), 64, 48)] == ["box"] * outside
@@ -57,7 +62,7 @@ class Counting(io.BufferedReader):
         return content
 
 
-def test_the_end_of_a_picture_is_found_from_behind(tmp_path: Path) -> None:
+def test_the_end_of_a_picture_is_found_by_reading_backwards(tmp_path: Path) -> None:
     write_image(tmp_path / "a.jpg", np.random.default_rng(0).integers(0, 255, (90, 120, 3), dtype=np.uint8))
     whole = (tmp_path / "a.jpg").read_bytes()
     assert len(whole) > 8192, "the tail must be a part of the file for this test"
@@ -90,7 +95,16 @@ def test_damaged_files_are_faults_and_never_stop_the_check(hand: HandFiles) -> N
     assert kinds >= {"label", "picture", "cut picture"}
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, f'[{{"bbox": [[1, 2, {"9" * 400}, 4]]}}]', "\xff", "null", "[{}]"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("[" * 100_000, id="100,000 brackets"),
+        pytest.param(f'[{{"bbox": [[1, 2, {"9" * 400}, 4]]}}]', id="number beyond floats"),
+        pytest.param("\xff", id="not JSON"),
+        pytest.param("null", id="null"),
+        pytest.param("[{}]", id="no keys"),
+    ],
+)
 def test_odd_json_is_refused_with_a_reason(text: str, tmp_path: Path) -> None:
     path = tmp_path / "a_l.json"
     path.write_bytes(text.encode("latin-1"))
@@ -101,13 +115,11 @@ def test_odd_json_is_refused_with_a_reason(text: str, tmp_path: Path) -> None:
 def test_a_number_beyond_floats_is_not_finite(hand: HandFiles) -> None:
     path = hand.folder / f"{hand.stem}.json"
     path.write_text(path.read_text().replace("31.25", "9" * 400))
-    assert [(f.kind, f.reason) for f in check_hand(hand)] == [
-        ("label", "bbox holds something that is no finite number")
-    ]
+    assert [(f.kind, f.reason) for f in check_hand(hand)] == [("label", "bbox has a value that is not a finite number")]
 
 
-def test_files_that_go_away_are_named(hand: HandFiles) -> None:
+def test_files_that_disappear_are_named(hand: HandFiles) -> None:
     for suffix in (".json", ".jpg"):
         (hand.folder / f"{hand.stem}{suffix}").unlink()
     assert [fault.kind for fault in check_hand(hand)] == ["label", "picture"]
-    assert look_at(hand.folder / "none.jpg").reason == "No such file or directory"
+    assert inspect_picture(hand.folder / "none.jpg").reason == "No such file or directory"

@@ -76,7 +76,7 @@ def test_more_files_than_a_plain_zip_can_count(root: Path, tmp_path: Path, monke
     assert official_md5(root) == zipped(root, tmp_path) != plain
 
 
-def test_a_folder_that_is_a_link_counts_as_a_folder(root: Path, tmp_path: Path) -> None:
+def test_a_link_to_a_folder_counts_as_a_folder(root: Path, tmp_path: Path) -> None:
     plain = official_md5(root)
     shutil.move(root / "TEST_ego4d_img", tmp_path / "elsewhere")
     (root / "TEST_ego4d_img").symlink_to(tmp_path / "elsewhere")
@@ -89,14 +89,14 @@ def test_a_file_that_cannot_be_read_is_named(root: Path) -> None:
         official_md5(root)
 
 
-def test_the_command_compares_with_the_released_digest(root: Path, run: Run, start_code: str) -> None:
+def test_the_command_compares_with_the_released_digest(root: Path, run: Run, small_release: str) -> None:
     done = run(root, "--zip-md5", "--json")
     assert done.returncode == 1
     report = json.loads(done.stdout)
     assert report["zip_md5"] == official_md5(root)
     assert report["findings"][0]["reasons"] == {report["zip_md5"]: f"released {RELEASED_MD5}"}
-    release = f"import annotation.prepare.verify as v; v.RELEASED_MD5 = {report['zip_md5']!r}\n"
-    done = run(root, "--zip-md5", code=release + start_code)
+    release = f"import annotation.prepare.verify as v; v.RELEASED_MD5 = {report['zip_md5']!r}"
+    done = run(root, "--zip-md5", setup=f"{release}; {small_release}")
     assert done.returncode == 0
     assert f"MD5 of the official zip: {report['zip_md5']}" in done.stdout
 

@@ -11,7 +11,7 @@ def test_results_keep_the_order_and_progress_ends(capsys: pytest.CaptureFixture[
     assert in_parallel(str, [], "nothing") == []
 
 
-def test_a_failure_ends_what_was_still_to_come() -> None:
+def test_a_failure_cancels_the_rest() -> None:
     begun = []
 
     def work(k: int) -> None:

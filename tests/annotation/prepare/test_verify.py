@@ -36,7 +36,7 @@ def test_the_release_has_the_published_numbers() -> None:
         assert sum(n for folder, n in HANDS.items() if source in folder) == hands
 
 
-def test_a_whole_release_is_clean(root: Path, run: Run) -> None:
+def test_a_complete_release_is_clean(root: Path, run: Run) -> None:
     before = sorted((str(p), p.stat().st_mtime_ns, p.stat().st_mode) for p in root.rglob("*"))
     done = run(root)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -64,7 +64,7 @@ def test_frames_that_were_never_cut_are_one_line_and_no_problem(root: Path, run:
     assert done.returncode == 0, done.stdout
     lines = [line for line in done.stdout.splitlines() if line.startswith(("problem", "warning"))]
     assert len(lines) == 1
-    assert lines[0].startswith("warning: Ego4D pictures that are still to be cut (15): TEST_ego4d_img 3, ")
+    assert lines[0].startswith("warning: Ego4D pictures not cut yet (15): TEST_ego4d_img 3, ")
     assert f"hint prepare ego4d --hint {root} --clips DIR" in done.stdout
 
 
@@ -157,7 +157,7 @@ def test_pictures_without_labels_lower_the_number_of_hands(root: Path, run: Run,
     assert found(run(root, "--json")) == {"hand count": [EGO], "picture without label": [f"{EGO}/{stem}.jpg"]}
 
 
-def test_hands_of_another_source_are_out_of_place(root: Path, run: Run, stems: Stems) -> None:
+def test_hands_of_another_source_are_misplaced(root: Path, run: Run, stems: Stems) -> None:
     (ours, theirs), draft = (stems(ND)[0], stems(EK)[0]), f"{stems(ND)[1]}.draw"
     for suffix in (".json", ".jpg"):
         (root / EK / (theirs + suffix)).rename(root / ND / (theirs + suffix))
@@ -225,14 +225,14 @@ def test_only_takes_folders_and_subsets() -> None:
 WRONG = {
     "absent": (["nowhere"], "nowhere: no such folder"),
     "file": (["HInt.zip"], "HInt.zip is a file; unpack it"),
-    "empty": (["empty"], "holds none of TRAIN_newdays_img"),
+    "empty": (["empty"], "has none of TRAIN_newdays_img"),
     "parent": (["."], "the root is in it: hint prepare verify HInt"),
     "one of the folders": (["HInt/TEST_newdays_img"], "/HInt --only TEST_newdays_img"),
     "only": (["HInt", "--only", "TEST_newday_img"], "did you mean TEST_newdays_img"),
-    "zip of a part": (["HInt", "--only", "newdays", "--zip-md5"], "leave out --only"),
+    "zip of a part": (["HInt", "--only", "newdays", "--zip-md5"], "remove --only"),
     "absent list": (["HInt", "--checksums", "no.sha256"], "no.sha256: No such file"),
     "no list": (["HInt", "--checksums", "HInt.zip"], "HInt.zip, line 1: expected <sha256>"),
-    "list of elsewhere": (["HInt", "--checksums", "other.sha256"], "relative to the root"),
+    "list of elsewhere": (["HInt", "--checksums", "other.sha256"], "relative to the HInt root"),
     "list into a folder": (["HInt", "--write-checksums", "empty"], "empty is a folder"),
 }
 
@@ -279,10 +279,10 @@ def test_problems_come_before_warnings() -> None:
     assert len(levels) == len(KINDS)
 
 
-def test_neither_torch_nor_anything_for_help_is_loaded(root: Path, run: Run, start_code: str) -> None:
-    block = "import sys; sys.modules.update(dict.fromkeys(('torch', 'scipy', 'pandas')))\n"
-    assert run(root, code=block + start_code).returncode == 0
+def test_neither_torch_nor_anything_for_help_is_loaded(root: Path, run: Run, small_release: str) -> None:
+    block = "import sys; sys.modules.update(dict.fromkeys(('torch', 'scipy', 'pandas')))"
+    assert run(root, setup=f"{block}; {small_release}").returncode == 0
     say = "import atexit, sys; atexit.register(lambda: print('HEAVY', {'cv2', 'PIL', 'annotation.prepare'} & set("
-    done = run("--help", code=say + "sys.modules)))\nfrom hint.cli import main; main()")
+    done = run("--help", setup=say + "sys.modules)))")
     assert "HEAVY set()" in done.stdout
     assert "--write-checksums" in done.stdout

@@ -13,8 +13,8 @@ from annotation.sample.distribution import (
     distribution,
     holm,
 )
-from annotation.sample.draw import Candidates, sample
-from annotation.sample.run import describe
+from annotation.sample.draw import Candidates, draw_sample
+from annotation.sample.write import describe
 from hint.sources import Pool, SourceHand
 
 Found = Callable[..., Candidates]
@@ -37,13 +37,14 @@ def test_counts_worked_out_by_hand() -> None:
 @pytest.mark.parametrize(
     ("centre", "cell"),
     [((0, 0), "1,1"), ((100, 0), "2,1"), ((99, 100), "1,2"), ((400, 300), "4,3"), ((-9, 999), "1,3")],
+    ids=["first corner", "next column", "next row", "last corner", "outside"],
 )
 def test_positions_fall_into_a_grid_of_four_by_three(centre: tuple[float, float], cell: str) -> None:
     assert cell in POSITIONS
     assert described(centre=centre).values()["hand position"] == cell
 
 
-def test_chi_square_is_scipys_where_the_pool_is_endless() -> None:
+def test_chi_square_equals_scipy_for_an_infinite_pool() -> None:
     pool: Distribution = {"side": {"left": 4e8, "right": 6e8}}
     found = compare(pool, {"side": {"left": 55, "right": 45}}, n_pool=10**9)[0]
     truth = stats.chisquare([55, 45], [40, 60])
@@ -51,14 +52,14 @@ def test_chi_square_is_scipys_where_the_pool_is_endless() -> None:
     assert found.degrees == 1
 
 
-def test_the_statistic_grows_where_the_sample_is_much_of_the_pool() -> None:
+def test_the_statistic_grows_if_the_sample_is_most_of_the_pool() -> None:
     pool: Distribution = {"side": {"left": 40, "right": 60}}
     sampled: Distribution = {"side": {"left": 24, "right": 26}}
     endless = stats.chisquare([24, 26], [20, 30]).statistic
     assert compare(pool, sampled, n_pool=100)[0].statistic == pytest.approx(endless * 99 / 50)
 
 
-def test_rare_values_are_taken_together() -> None:
+def test_rare_values_are_merged() -> None:
     pool: Distribution = {"contact": {"none": 500, "object": 480, "self": 12, "person": 8}}
     found = compare(pool, {"contact": {"none": 50, "object": 45, "self": 5}}, n_pool=10**6)[0]
     # self and person together expect 2 of 100: they go to the next rarest, object.
@@ -72,7 +73,9 @@ def test_a_value_the_pool_does_not_have_counts_against_the_sample() -> None:
     assert found.statistic > 3
 
 
-@pytest.mark.parametrize("sampled", [{"side": {"left": 10.0, "right": 10.0}}, {"side": {"left": 5.0}}, {}])
+@pytest.mark.parametrize(
+    "sampled", [{"side": {"left": 10.0, "right": 10.0}}, {"side": {"left": 5.0}}, {}], ids=["all", "few", "none"]
+)
 def test_nothing_to_compare_is_no_verdict(sampled: Distribution) -> None:
     """The whole pool, or too few to expect five of anything but all."""
     pool: Distribution = {"side": {"left": 10, "right": 10}}
@@ -82,7 +85,7 @@ def test_nothing_to_compare_is_no_verdict(sampled: Distribution) -> None:
 
 def p_values(candidates: Candidates, n: int, seeds: range) -> np.ndarray:
     pool = distribution([[describe(candidates.policy, hand) for hand in unit] for unit in candidates.units])
-    drawn = (sample(candidates, n, seed) for seed in seeds)
+    drawn = (draw_sample(candidates, n, seed) for seed in seeds)
     counted = (distribution([[describe(candidates.policy, one.hand)] for one in chosen]) for chosen in drawn)
     return np.array([[c.p_value for c in compare(pool, one, len(candidates.units)) if c.degrees] for one in counted])
 
@@ -106,11 +109,11 @@ def biased(hand: SourceHand) -> bool:
     return hand.is_right or hand.contact != "object"
 
 
-def test_a_biased_sample_is_found_out(newdays: Pool, found: Found) -> None:
+def test_a_biased_sample_is_detected(newdays: Pool, found: Found) -> None:
     """The test can fail: a sample without left hands that hold something differs in side and contact."""
     candidates = found(newdays.hands, "newdays", "test")
     pool = distribution([[describe(candidates.policy, hand) for hand in unit] for unit in candidates.units])
-    chosen = [one.hand for one in sample(candidates, 1754, 0) if biased(one.hand)]
+    chosen = [one.hand for one in draw_sample(candidates, 1754, 0) if biased(one.hand)]
     found_out = compare(pool, distribution([[describe(candidates.policy, hand)] for hand in chosen]), 7000)
     small = {one.feature for one in found_out if one.p_value < 1e-4}
     assert {"side", "contact", "interaction"} <= small

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotation.sample.draw import Candidates, Chosen, gather, sample
+from annotation.sample.draw import Candidates, Chosen, draw_sample, gather
 from annotation.sample.policy import load_policy
 from hint.errors import InputError
 from hint.names import FRAME_TYPES
@@ -27,7 +27,7 @@ def frames(chosen: Iterable[Chosen]) -> list[tuple[str, int]]:
 def test_the_half_forced_rule_is_exact(tree: int, seed: int, share: float, hands: Hands, found: Found) -> None:
     candidates = found(hands(tree), "newdays", "train")
     n = int(share * len(candidates.available(candidates.draw.strata[1])))
-    chosen = sample(candidates, n, seed)
+    chosen = draw_sample(candidates, n, seed)
     assert Counter(one.stratum for one in chosen) == Counter({"random": n - n // 2, "interaction": n // 2})
     assert len(set(frames(chosen))) == n, "a frame is drawn once, with one of its hands"
     policy = load_policy()
@@ -38,31 +38,31 @@ def test_the_half_forced_rule_is_exact(tree: int, seed: int, share: float, hands
 
 
 @given(tree=_seeds, seed=_seeds, shuffler=st.randoms())
-def test_the_same_seed_draws_the_same_hands_in_whatever_order_they_come(
+def test_the_same_seed_draws_the_same_hands_in_any_order(
     tree: int, seed: int, shuffler: object, hands: Hands, found: Found
 ) -> None:
     listed = hands(tree)
     n = len(found(listed, "newdays", "val").units) // 2
-    first = sample(found(listed, "newdays", "val"), n, seed)
+    first = draw_sample(found(listed, "newdays", "val"), n, seed)
     shuffler.shuffle(listed)  # type: ignore[attr-defined]
-    assert sample(found(listed, "newdays", "val"), n, seed) == first
+    assert draw_sample(found(listed, "newdays", "val"), n, seed) == first
 
 
 def test_another_seed_draws_other_hands(newdays: Pool, found: Found) -> None:
     candidates = found(newdays.hands, "newdays", "train")
-    first, second = (set(frames(sample(candidates, 500, seed))) for seed in (1, 2))
+    first, second = (set(frames(draw_sample(candidates, 500, seed))) for seed in (1, 2))
     assert len(first & second) < 50
 
 
 @given(tree=_seeds, seed=_seeds)
-def test_splits_share_no_video_even_if_the_source_s_do(tree: int, seed: int, hands: Hands, found: Found) -> None:
+def test_splits_share_no_video_even_if_those_of_the_source_do(tree: int, seed: int, hands: Hands, found: Found) -> None:
     rng = np.random.default_rng(tree)
     listed = [replace(hand, source_split=str(rng.choice(SPLITS))) for hand in hands(tree)]
     drawn = {}
     for split in SPLITS:
         candidates = found(listed, "newdays", split)
         n = len(candidates.units) if split != "train" else 0
-        drawn[split] = {one.hand.video_id for one in sample(candidates, n, seed)}
+        drawn[split] = {one.hand.video_id for one in draw_sample(candidates, n, seed)}
         drawn[f"{split} pool"] = {unit[0].video_id for unit in candidates.units}
     for a in SPLITS:
         for b in SPLITS:
@@ -81,7 +81,7 @@ def test_a_video_in_two_splits_stays_in_the_one_that_is_scored(hands: Hands) -> 
 
 
 @given(tree=_seeds, n_used=st.integers(0, 25))
-def test_videos_that_are_used_elsewhere_are_passed_over(tree: int, n_used: int, hands: Hands) -> None:
+def test_videos_used_elsewhere_are_left_out(tree: int, n_used: int, hands: Hands) -> None:
     listed = hands(tree)
     used = frozenset(sorted({hand.video_id for hand in listed})[:n_used])
     policy, left_out = load_policy(), LeftOut()
@@ -89,7 +89,7 @@ def test_videos_that_are_used_elsewhere_are_passed_over(tree: int, n_used: int, 
     drawn = {hand.video_id for unit in found.units for hand in unit}
     assert not drawn & used
     there = [hand for hand in listed if hand.source_split == "test"]
-    assert sum(map(len, found.units)) + len(left_out.ids["the video is in what was excluded"]) == len(there)
+    assert sum(map(len, found.units)) + len(left_out.ids["the video was excluded"]) == len(there)
 
 
 def test_excluding_a_clip_excludes_its_whole_video(hands: Hands) -> None:
@@ -102,11 +102,11 @@ def test_excluding_a_clip_excludes_its_whole_video(hands: Hands) -> None:
 def test_too_much_is_refused_with_the_counts(hands: Hands, found: Found) -> None:
     candidates = found(hands(1), "newdays", "val")
     n = len(candidates.units)
-    assert len(sample(candidates, n, 0)) == n
+    assert len(draw_sample(candidates, n, 0)) == n
     with pytest.raises(InputError) as caught:
-        sample(candidates, n + 1, 0)
+        draw_sample(candidates, n + 1, 0)
     assert str(caught.value).startswith(
-        f"VAL_newdays_img: asked for {n + 1} of stratum random, {n} were free of {n} ({n} frames in all)"
+        f"VAL_newdays_img: asked for {n + 1} of stratum random, which has {n} free of {n} ({n} frames in all)"
     )
 
 
@@ -144,7 +144,7 @@ def ego4d_hand(video: str, action: str, frame: int, frame_type: str, is_right: b
 def test_sequences_are_drawn_whole(found: Found) -> None:
     listed = ego4d(400)
     candidates = found(listed, "ego4d", "test", sequences=True)
-    chosen = sample(candidates, 20, 0)
+    chosen = draw_sample(candidates, 20, 0)
     groups = Counter((one.hand.action, one.hand.is_right) for one in chosen)
     assert len(groups) == 20
     for (action, is_right), n in groups.items():
@@ -163,7 +163,7 @@ def test_pictures_and_sequences_share_videos_but_no_action(found: Found) -> None
     assert videos[0] == videos[1] != set()
 
 
-def test_ego4d_splits_share_no_video_and_leave_none_over(found: Found) -> None:
+def test_ego4d_splits_share_no_video_and_cover_all(found: Found) -> None:
     listed = [replace(hand, video_id=f"{hand.video_id}-{hand.action}") for hand in ego4d(800)]
     pools = [{unit[0].video_id for unit in found(listed, "ego4d", split).units} for split in SPLITS]
     assert sum(map(len, pools)) == len(set().union(*pools))
@@ -180,10 +180,10 @@ def test_actions_that_share_a_frame_give_one_picture(found: Found) -> None:
         assert len(units) <= 1
 
 
-def test_the_sample_of_a_big_tree_is_as_asked(newdays: Pool, found: Found) -> None:
+def test_the_sample_of_a_big_tree_has_the_requested_strata(newdays: Pool, found: Found) -> None:
     """Realistic size: 100,000 hands."""
     candidates = found(newdays.hands, "newdays", "train")
-    chosen = sample(candidates, 9666, seed=0)
+    chosen = draw_sample(candidates, 9666, seed=0)
     assert Counter(one.stratum for one in chosen) == {"random": 4833, "interaction": 4833}
     policy = load_policy()
     share = np.mean([policy.interaction(one.hand) in ("hand_object", "hand_hand") for one in chosen])

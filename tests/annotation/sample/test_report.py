@@ -1,8 +1,6 @@
 import base64
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,17 +8,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from command import hint
 
 from annotation.sample.examples import SIDE, examples
 from annotation.sample.policy import load_policy
 from annotation.sample.report import compare_manifest, write_report
-from annotation.sample.run import Request, candidates, make_sample, summary_path
+from annotation.sample.summary import summary_path
+from annotation.sample.write import SampleOptions, candidates, write_sample
 from hint.errors import InputError
 from hint.files.manifest import read_manifest, write_manifest
 from hint.images import read_image, write_image
 from hint.sources import LeftOut, Pool, SourceHand
 
-HINT = Path(sys.executable).with_name("hint")
 Make = Callable[..., Path]
 
 
@@ -32,15 +31,15 @@ def make(hands: Callable[..., list[SourceHand]], tmp_path: Path) -> Make:
     def draw(split: str, n: int, policy: str = "paper-v1", out: str = "out") -> Path:
         listed = hands(11, n_videos=400)
         pool = Pool(listed, LeftOut(), (), root)
-        request = Request("newdays", split, False, 0, load_policy(policy), tmp_path / out)  # type: ignore[arg-type]
-        found = candidates(request, pool)
+        options = SampleOptions("newdays", split, False, 0, load_policy(policy), tmp_path / out)
+        found = candidates(options, pool)
         write_image(root / "one.jpg", read_image(_blank(root)))
         for hand in listed:
             path = root / hand.file
             path.parent.mkdir(exist_ok=True)
             if not path.exists():
                 path.hardlink_to(root / "one.jpg")
-        return make_sample(request, pool, found, n)
+        return write_sample(options, pool, found, n)
 
     return draw
 
@@ -108,7 +107,7 @@ def test_examples_show_the_box_where_it_is(make: Make) -> None:
     assert example.caption.startswith(hand.side)
 
 
-def test_pictures_that_are_gone_are_no_examples(make: Make) -> None:
+def test_missing_pictures_are_not_examples(make: Make) -> None:
     manifest = make("val", 3)
     (manifest.parent / read_manifest(manifest)[1].image).unlink()
     assert len(compare_manifest(manifest).examples) == 2
@@ -121,7 +120,7 @@ def test_the_same_sample_gives_the_same_page(make: Make, tmp_path: Path) -> None
     assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
 
 
-def test_only_the_random_part_is_held_against_the_pool(make: Make) -> None:
+def test_only_the_random_part_is_compared_with_the_pool(make: Make) -> None:
     report = compare_manifest(make("train", 200))
     assert report.tested == "random"
     assert report.sample["interaction"]["hand_object"] > 100 * report.summary.pool["interaction"]["hand_object"] / 1000
@@ -142,7 +141,7 @@ def test_a_sample_of_conditions_alone_gets_no_verdict(make: Make, tmp_path: Path
     assert "&lt;script&gt;" in content
 
 
-def test_a_sample_that_was_tampered_with_differs(make: Make) -> None:
+def test_a_manipulated_sample_differs(make: Make) -> None:
     manifest = make("test", 200)
     write_manifest(manifest, [hand.model_copy(update={"side": "left"}) for hand in read_manifest(manifest)])
     report = compare_manifest(manifest)
@@ -154,25 +153,24 @@ def test_a_sample_that_was_tampered_with_differs(make: Make) -> None:
 def test_manifest_and_summary_must_belong_together(make: Make) -> None:
     manifest, other = make("test", 30), make("val", 30)
     summary_path(manifest).write_bytes(summary_path(other).read_bytes())
-    with pytest.raises(InputError, match="are of different samples"):
+    with pytest.raises(InputError, match="belong to different samples"):
         compare_manifest(manifest)
     summary_path(manifest).write_text("{}")
-    with pytest.raises(InputError, match="is no summary of a sample"):
+    with pytest.raises(InputError, match="is not the summary of a sample"):
         compare_manifest(manifest)
     summary_path(manifest).unlink()
-    with pytest.raises(InputError, match="hint sample writes it beside the manifest"):
+    with pytest.raises(InputError, match="hint sample writes this file beside the manifest"):
         compare_manifest(manifest)
 
 
 def test_the_command_prints_a_table_or_json(make: Make, tmp_path: Path) -> None:
     manifests = [str(make("test", 40)), str(make("train", 40))]
-    command = [str(HINT), "sample", "report", *manifests]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = hint("sample", "report", *manifests)
     assert "TEST_newdays_img, 40 hands of" in done.stdout
     assert "hand position" in done.stdout
     assert (tmp_path / "out" / "TEST_newdays_img.html").is_file()
-    command += ["--json", "--out", str(tmp_path / "elsewhere.html")]
-    found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    options = ("--json", "--out", tmp_path / "elsewhere.html")
+    found = json.loads(hint("sample", "report", *manifests, *options).stdout)
     assert [one["hands"] for one in found] == [40, 40]
     assert (tmp_path / "elsewhere.png").is_file()
 

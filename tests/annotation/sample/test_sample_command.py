@@ -4,9 +4,7 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
-import sys
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -16,30 +14,18 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from command import error, hint, interrupt, start, wait_for
 
+from annotation.sample.run import sample, survey
+from hint.errors import UnknownNameError
 from hint.files import write_json
 from hint.files.manifest import read_manifest
 from hint.images import read_image
 from hint.provenance import sha256_file
 
-HINT = Path(sys.executable).with_name("hint")
 CLIPS = [f"{k:08x}-1111-4222-8333-444455556666" for k in range(12)]
 ACTION = "f0e1d2c3-9999-4888-8777-666655554444"
 SIZE = (160, 128)
-
-
-def hint(*arguments: object, code: int = 0, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [HINT, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=cwd)
-    assert done.returncode == code, done.stderr + done.stdout
-    assert "Traceback" not in done.stderr
-    return done
-
-
-def error(done: subprocess.CompletedProcess[str]) -> str:
-    lines = [line for line in done.stderr.splitlines() if line.startswith("hint: ")]
-    assert len(lines) == 1, done.stderr
-    return lines[0]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -82,6 +68,19 @@ def test_the_same_seed_writes_the_same_bytes(hands23: Path, tmp_path: Path) -> N
     assert contents(tmp_path / "a") == contents(tmp_path / "b") != contents(tmp_path / "c")
 
 
+def test_python_does_what_the_command_does(hands23: Path, tmp_path: Path) -> None:
+    hint("sample", "newdays", "--root", hands23, "--split", "val", "-n", 20, "--out", tmp_path / "a")
+    drawn = sample("newdays", root=str(hands23), split="val", n=20, out=str(tmp_path / "b"))
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+    assert drawn.manifest == tmp_path / "b" / "VAL_newdays_img.jsonl"
+    found = survey("newdays", root=hands23, split="val", n=20)
+    assert [(s.name, s.asked, s.units) for s in found.strata] == [
+        (s.name, s.drawn, s.available) for s in drawn.summary.strata
+    ]
+    with pytest.raises(UnknownNameError, match="unknown source 'newday'"):
+        sample("newday", root=hands23, split="val", n=1)
+
+
 def test_visor_pictures_come_out_of_zips(visor: Path, tmp_path: Path) -> None:
     hint("sample", "visor", "--root", visor, "--split", "train", "-n", 12, "--out", tmp_path)
     lines = read_manifest(tmp_path / "TRAIN_epick_img.jsonl")
@@ -92,7 +91,7 @@ def test_visor_pictures_come_out_of_zips(visor: Path, tmp_path: Path) -> None:
             assert (tmp_path / line.image).read_bytes() == opened.read(member)
 
 
-def test_a_dry_run_says_what_there_is_and_writes_nothing(hands23: Path, tmp_path: Path) -> None:
+def test_a_dry_run_prints_counts_and_writes_nothing(hands23: Path, tmp_path: Path) -> None:
     common = ("sample", "newdays", "--root", hands23, "--split", "train", "--out", tmp_path / "out", "--dry-run")
     done = hint(*common, "--json", "-n", 9)
     rows = json.loads(done.stdout)["strata"]
@@ -103,10 +102,10 @@ def test_a_dry_run_says_what_there_is_and_writes_nothing(hands23: Path, tmp_path
     assert not (tmp_path / "out").exists()
 
 
-def test_more_than_there_is_fails_with_the_counts(hands23: Path, tmp_path: Path) -> None:
+def test_asking_for_too_many_fails_with_the_counts(hands23: Path, tmp_path: Path) -> None:
     arguments = ("sample", "newdays", "--root", hands23, "--split", "test", "--out", tmp_path / "out")
-    said = error(hint(*arguments, "-n", 100_000, code=2))
-    assert re.search(r"asked for 100000 of stratum random, (\d+) were free of \1 \(\1 frames in all\)", said)
+    message = error(hint(*arguments, "-n", 100_000, code=2))
+    assert re.search(r"asked for 100000 of stratum random, which has (\d+) free of \1 \(\1 frames in all\)", message)
     assert not (tmp_path / "out").exists()
 
 
@@ -116,9 +115,9 @@ def test_excluded_videos_are_not_used(hands23: Path, tmp_path: Path) -> None:
     common = ("--root", hands23, "--policy", policy, "--out", tmp_path / "out")
     hint("sample", "newdays", *common, "--split", "test", "-n", 100)
     manifest = tmp_path / "out" / "TEST_newdays_img.jsonl"
-    said = error(hint("sample", "newdays", *common, "--split", "train", "-n", 300, code=2))
-    assert "another split" in said
-    assert f"add --exclude {manifest}" in said
+    message = error(hint("sample", "newdays", *common, "--split", "train", "-n", 300, code=2))
+    assert "another split" in message
+    assert f"add --exclude {manifest}" in message
     hint("sample", "newdays", *common, "--split", "train", "-n", 300, "--exclude", manifest)
     videos = [
         {line.video for line in read_manifest(tmp_path / "out" / f"{s}_newdays_img.jsonl")} for s in ("TEST", "TRAIN")
@@ -136,7 +135,7 @@ def test_the_videos_of_a_hint_folder_can_be_excluded(hands23: Path, tmp_path: Pa
         assert not {line.video for line in lines} & {line.video for line in used}
 
 
-def test_a_run_goes_on_and_never_mixes_samples(hands23: Path, tmp_path: Path) -> None:
+def test_a_run_continues_and_never_mixes_samples(hands23: Path, tmp_path: Path) -> None:
     common = ("sample", "newdays", "--root", hands23, "--split", "val", "--out", tmp_path)
     hint(*common, "-n", 30)
     whole = contents(tmp_path)
@@ -145,8 +144,8 @@ def test_a_run_goes_on_and_never_mixes_samples(hands23: Path, tmp_path: Path) ->
     (tmp_path / "VAL_newdays_img.jsonl").unlink()
     hint(*common, "-n", 30)
     assert contents(tmp_path) == whole
-    assert "holds another sample" in error(hint(*common, "-n", 31, code=2))
-    assert "holds the same sample" in error(hint(*common, "-n", 30, "--overwrite", "never", code=2))
+    assert "contains another sample" in error(hint(*common, "-n", 31, code=2))
+    assert "contains the same sample" in error(hint(*common, "-n", 30, "--overwrite", "never", code=2))
     assert contents(tmp_path) == whole
     own = tmp_path / "VAL_newdays_img" / "mine.jpg"
     own.touch()
@@ -162,24 +161,14 @@ import hint.files.atomic
 import hint.progress
 hint.files.atomic.os.fsync = lambda handle: time.sleep(0.02)
 hint.progress.PLAIN_EVERY = 0
-from hint.cli import main
-main()
 """
 
 
-def test_ctrl_c_keeps_the_pictures_and_the_next_run_goes_on(hands23: Path, tmp_path: Path) -> None:
+def test_ctrl_c_keeps_the_pictures_and_the_next_run_continues(hands23: Path, tmp_path: Path) -> None:
     arguments = ["sample", "newdays", "--root", str(hands23), "--split", "train", "-n", "300", "--out", str(tmp_path)]
-    command = [sys.executable, "-c", SLOW_DISK, *arguments]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith("writing pictures: 5/"):
-            break
-    process.send_signal(signal.SIGINT)
-    said = process.stderr.read()
-    assert process.wait(timeout=60) == 130, said
-    assert "Traceback" not in said
-    assert "the same command goes on from there" in said
+    process = start(*arguments, setup=SLOW_DISK)
+    wait_for(process, "writing pictures: 5/")
+    assert "the same command continues from there" in interrupt(process)
     pictures = {path.name for path in (tmp_path / "TRAIN_newdays_img").iterdir()}
     assert 5 <= len(pictures) < 300
     assert not any(name.startswith(".") for name in pictures), "no partial file"
@@ -287,9 +276,9 @@ def test_missing_clips_are_listed_for_the_downloader(clips: Path, tmp_path: Path
     for clip in CLIPS[::2]:
         shutil.copy(clips / f"{clip}.mp4", some)
     common = ("sample", "ego4d", "--root", tmp_path, "--split", "train", "--out", tmp_path / "out")
-    said = error(hint(*common, "-n", 30, code=3))
+    message = error(hint(*common, "-n", 30, code=3))
     listing = tmp_path / "out" / "TRAIN_ego4d_img.clips.txt"
-    assert str(listing) in said
+    assert str(listing) in message
     assert set(listing.read_text().split()) <= set(CLIPS[1::2])
     assert not (tmp_path / "out" / "TRAIN_ego4d_img.jsonl").exists()
     hint(*common, "-n", 10, "--available")
@@ -311,20 +300,20 @@ def test_a_clip_shorter_than_the_frame_number_is_named(clips: Path, tmp_path: Pa
 def test_clips_of_another_size_are_refused(clips: Path, tmp_path: Path) -> None:
     fho(tmp_path, size=(1920, 1080))
     common = ("sample", "ego4d", "--root", tmp_path, "--clips", clips, "--split", "train", "--out", tmp_path / "out")
-    assert "has 160x128 px, its boxes are for 1920x1080; get the full size" in error(hint(*common, "-n", 2, code=2))
+    assert "is 160x128 px, but its boxes are for 1920x1080; get the full size" in error(hint(*common, "-n", 2, code=2))
 
 
-@pytest.mark.parametrize("uid", ["../../../evil", "a/b", "a\\b"])
-def test_ids_cannot_lead_out_of_the_folder(uid: str, clips: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("uid", ["../../../evil", "a/b", "a\\b"], ids=["parent", "slash", "backslash"])
+def test_ids_cannot_escape_the_folder(uid: str, clips: Path, tmp_path: Path) -> None:
     fho(tmp_path)
     master = tmp_path / "annotations" / "fho_main.json"
     master.write_text(master.read_text().replace(ACTION, json.dumps(uid)[1:-1]))
     common = ("sample", "ego4d", "--root", tmp_path, "--clips", clips, "--split", "train", "--out", tmp_path / "out")
-    assert "is no file name" in error(hint(*common, "-n", 2, code=2))
+    assert "is not a file name" in error(hint(*common, "-n", 2, code=2))
     assert not list(tmp_path.parent.glob("evil*"))
 
 
-def test_a_picture_that_vanished_is_named(hands23: Path, tmp_path: Path) -> None:
+def test_a_vanished_picture_is_named(hands23: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(hands23, copy)
     common = ("sample", "newdays", "--root", copy, "--split", "val", "-n", 10)
@@ -342,9 +331,9 @@ def test_a_broken_line_is_named_and_can_be_left_out(hands23: Path, tmp_path: Pat
     text = next(path for path in sorted((copy / "allMergedTxt").iterdir()) if path.stat().st_size)
     text.write_text("left_hand | object_contact | 1,2,3\n")
     common = ("sample", "newdays", "--root", copy, "--split", "train", "-n", 10, "--out", tmp_path / "out")
-    said = error(hint(*common, code=2))
-    assert text.name in said
-    assert "--skip-broken" in said
+    message = error(hint(*common, code=2))
+    assert text.name in message
+    assert "--skip-broken" in message
     assert "broken" in hint(*common, "--skip-broken").stderr
 
 
@@ -354,8 +343,8 @@ def test_a_broken_manifest_names_file_and_line(hands23: Path, tmp_path: Path) ->
     manifest = tmp_path / "VAL_newdays_img.jsonl"
     lines = manifest.read_text().splitlines()
     manifest.write_text("\n".join([*lines[:2], lines[2][:40], *lines[3:]]))
-    said = error(hint("sample", "report", manifest, code=2))
-    assert f"{manifest}: 1 of 10 lines are no sampled hands: line 3 (" in said
+    message = error(hint("sample", "report", manifest, code=2))
+    assert f"{manifest}: 1 of 10 lines are not sampled hands: line 3 (" in message
     manifest.write_text("\n".join([*lines, lines[4]]))
     assert "duplicate hand ids" in error(hint("sample", "report", manifest, code=2))
     manifest.write_text("\n".join([*lines[:2], lines[2].replace('"box_xyxy"', '"box"')]))
@@ -363,11 +352,14 @@ def test_a_broken_manifest_names_file_and_line(hands23: Path, tmp_path: Path) ->
 
 
 USAGE = {
-    "no number": (["newdays", "--root", "ROOT", "--split", "val"], "how many? give -n N"),
+    "no number": (["newdays", "--root", "ROOT", "--split", "val"], "pass -n N"),
     "absent root": (["newdays", "--root", "nowhere", "--split", "val", "-n", "3"], "nowhere: no such folder"),
-    "empty root": (["visor", "--root", ".", "--split", "val", "-n", "3"], "holds no VISOR"),
-    "other source": (["ego4d", "--root", "ROOT", "--split", "val", "-n", "3"], "holds no Ego4D"),
-    "clips elsewhere": (["newdays", "--root", "ROOT", "--split", "val", "-n", "3", "--clips", "."], "are for ego4d"),
+    "empty root": (["visor", "--root", ".", "--split", "val", "-n", "3"], "does not contain VISOR"),
+    "other source": (["ego4d", "--root", "ROOT", "--split", "val", "-n", "3"], "does not contain Ego4D"),
+    "clips elsewhere": (
+        ["newdays", "--root", "ROOT", "--split", "val", "-n", "3", "--clips", "."],
+        "apply to ego4d only",
+    ),
     "policy": (
         ["newdays", "--root", "ROOT", "--split", "val", "-n", "3", "--policy", "paper"],
         "did you mean paper-v1",

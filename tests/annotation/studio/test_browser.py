@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from chromium import SECONDS, chromium
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.actions.action_builder import ActionBuilder
@@ -22,31 +21,14 @@ from annotation.studio.task import results
 from hint.files import read_pairs, write_predictions
 from hint.types import Predictions
 
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--window-size=1500,1100"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-proxy-server"),
-)
-PROGRAMS = ("chromium", "chromedriver")
-SECONDS = 120
 POINT = 8
 
 
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
-    """Chromium without a window and without a history."""
-    found = [shutil.which(name) for name in PROGRAMS]
-    if None in found and not os.environ.get("CI"):
-        pytest.skip("needs chromium and chromedriver: apt-get install chromium chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(found[0])
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"):
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(found[1])))
-    driver.set_page_load_timeout(SECONDS)
-    try:
+    """A browser without a history."""
+    with chromium(tmp_path / "profile", "--window-size=1500,1100") as driver:
         yield driver
-    finally:
-        driver.quit()
 
 
 def log_in(browser: webdriver.Chrome, server: Any) -> None:

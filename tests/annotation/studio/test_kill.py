@@ -74,7 +74,7 @@ def arrivals(server: Any) -> int:
     return (server.data / "server.log").read_text(errors="replace").count("GET /api/current-user/whoami")
 
 
-def test_every_task_is_there_once_with_its_prediction_whatever_dies(
+def test_every_task_arrives_once_with_its_prediction_despite_crashes(
     server: Any,
     people: dict[str, str],
     draw_sample: Callable[..., Any],
@@ -95,8 +95,8 @@ def test_every_task_is_there_once_with_its_prediction_whatever_dies(
             if pushing.poll() is None:
                 server.kill()
                 server.start()
-        said = pushing.communicate(timeout=300)[1]
-        assert pushing.returncode == 0, said
+        stderr = pushing.communicate(timeout=300)[1]
+        assert pushing.returncode == 0, stderr
         out = tmp_path / "out"
         before = arrivals(server)
         pulling = server.begin("studio", "pull", "--project", title, "--out", out)
@@ -105,8 +105,8 @@ def test_every_task_is_there_once_with_its_prediction_whatever_dies(
         if pulling.poll() is None:
             server.kill()
             server.start()
-        said = pulling.communicate(timeout=300)[1]
-        assert pulling.returncode == 0, said
+        stderr = pulling.communicate(timeout=300)[1]
+        assert pulling.returncode == 0, stderr
     found = rows(server, PREDICTIONS, title)
     assert Counter(hand_id for _, hand_id, _ in found) == Counter(sample.ids), "every hand once"
     assert {count for *_, count in found} == {1}, "every prediction once"
@@ -138,10 +138,10 @@ def test_a_push_gives_up_when_the_server_stays_away(
 
     await_true(begun)
     server.kill()
-    said = pushing.communicate(timeout=120)[1]
+    stderr = pushing.communicate(timeout=120)[1]
     assert pushing.returncode == 1
-    assert "Traceback" not in said
-    assert said.strip().splitlines()[-1].startswith("hint: no answer from")
+    assert "Traceback" not in stderr
+    assert stderr.strip().splitlines()[-1].startswith("hint: no answer from")
     server.start()
     server.hint(*arguments)
     found = rows(server, PREDICTIONS, "given up")

@@ -67,7 +67,7 @@ def test_room_around_the_box_is_the_margin() -> None:
     assert crop_of(hand((0, 0, 200, 100)), None, 0.5) == (0, 0, 300, 200)
 
 
-def test_without_a_box_the_points_or_the_centre_say_where() -> None:
+def test_without_a_box_the_points_or_the_centre_determine_the_crop() -> None:
     points = np.array([(600.0, 400.0), (800.0, 500.0)])
     assert crop_of(hand(None), points, 0.5) == (500, 300, 400, 300)
     x, y, width, height = crop_of(hand(None), None, 0.5)
@@ -86,7 +86,7 @@ def test_small_hands_are_enlarged_and_nothing_moves() -> None:
     assert picture[359, -1, 0] == pytest.approx(255 - picture[360, -1, 0], abs=2)
 
 
-def test_pixels_count_as_stored_whatever_exif_says(sample: Any, server: Any, tmp_path: Path) -> None:
+def test_exif_orientation_is_ignored(sample: Any, server: Any, tmp_path: Path) -> None:
     """A browser turns pictures by their EXIF orientation; the pictures pushed carry none."""
     path = sample.folder / "TRAIN_newdays_img" / f"{sample.ids[0]}.jpg"
     with Image.open(path) as picture:
@@ -108,7 +108,7 @@ def test_pixels_count_as_stored_whatever_exif_says(sample: Any, server: Any, tmp
 def test_another_picture_is_refused(sample: Any) -> None:
     first = read_manifest(sample.manifest)[0]
     assert read_frame(first, sample.folder).shape == (150, 200, 3)
-    with pytest.raises(InputError, match="the manifest says"):
+    with pytest.raises(InputError, match="in the manifest"):
         read_frame(first.model_copy(update={"size": (150, 200)}), sample.folder)
     with pytest.raises(InputError, match="sha256 differs"):
         read_frame(first.model_copy(update={"image_sha256": "0"}), sample.folder)

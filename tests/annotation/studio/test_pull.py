@@ -73,7 +73,7 @@ def test_labels_make_the_round_trip(server: Any, sample: Any, people: dict[str, 
     assert {path: path.read_bytes() for path in (out / ANN).rglob("*") if path.is_file()} == before
 
 
-def test_everything_people_do_is_told(server: Any, sample: Any, people: dict[str, str], tmp_path: Path) -> None:
+def test_everything_people_do_is_reported(server: Any, sample: Any, people: dict[str, str], tmp_path: Path) -> None:
     listing = push(server, sample, "all sorts")
     ids, tasks = sample.ids, [listing.tasks[hand_id] for hand_id in sample.ids]
     ann, ben = server.client(people[ANN]), server.client(people[BEN])
@@ -114,7 +114,7 @@ def test_everything_people_do_is_told(server: Any, sample: Any, people: dict[str
     assert record["superseded"] == 1
     assert len(record["foreign"]) == 1
     assert f"left out 1: joints are missing: {ids[4]} ({ANN})" in done.stderr
-    assert f"drafts, not submitted by {BEN}: 1: {ids[8]}" in done.stderr
+    assert f"drafts by {BEN}: 1: {ids[8]}" in done.stderr
 
     found = read_pairs(out / ANN / "TRAIN_newdays_img")
     assert found.hand_id.tolist() == [ids[k] for k in (0, 1, 2, 7)]
@@ -212,13 +212,13 @@ def test_doubles_go_to_two_people_and_are_recorded(
     same_labels(read_labels(tmp_path / "labels", ["train_newdays"]), sample, sample.ids)
 
 
-def test_pictures_need_not_lie_where_they_lay(server: Any, sample: Any, people: dict[str, str], tmp_path: Path) -> None:
+def test_pictures_can_be_moved(server: Any, sample: Any, people: dict[str, str], tmp_path: Path) -> None:
     listing = push(server, sample, "moved pictures")
     submit(server.client(people[ANN]), listing.tasks[sample.ids[0]])
     sample.folder.rename(tmp_path / "elsewhere")
     out = tmp_path / "out"
     done = server.hint("studio", "pull", "--project", "moved pictures", "--out", out)
-    assert "1 labels have no picture beside them (--manifest FILE says where they are)" in done.stderr
+    assert "1 labels have no picture beside them (pass --manifest FILE to add them)" in done.stderr
     manifest = tmp_path / "elsewhere" / sample.manifest.name
     server.hint("studio", "pull", "--project", "moved pictures", "--out", out, "--manifest", manifest)
     assert (out / ANN / "TRAIN_newdays_img" / f"{sample.ids[0]}.jpg").is_file()
@@ -237,13 +237,13 @@ def test_hands_without_a_box_get_the_one_around_their_points(
     assert found.box_xyxy[0].tolist() == [*points.min(0).tolist(), *points.max(0).tolist()]
 
 
-def test_nothing_of_yours_is_overwritten(server: Any, sample: Any, tmp_path: Path) -> None:
+def test_other_files_are_not_overwritten(server: Any, sample: Any, tmp_path: Path) -> None:
     push(server, sample, "overwrite")
     out = tmp_path / "out"
     out.mkdir()
     (out / "thesis.txt").write_text("mine")
     done = server.hint("studio", "pull", "--project", "overwrite", "--out", out, code=2)
-    assert "holds something else than an earlier pull" in done.stderr
+    assert "contains something other than an earlier pull" in done.stderr
     assert [path.name for path in out.iterdir()] == ["thesis.txt"]
 
 
@@ -263,4 +263,4 @@ def test_a_deleted_task_comes_back_with_the_next_push(
     done = server.hint(
         "studio", "push", sample.manifest, "--predictions", sample.predictions, "--project", "deleted task"
     )
-    assert "1 new, 1 got their points" in done.stdout
+    assert "1 new, 1 got points" in done.stdout

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
+from command import error
 from PIL import Image
 
 from annotation.studio.task import from_percent
@@ -28,12 +29,6 @@ from hint.types import Predictions
 def push(server: Any, sample: Any, project: str, *more: object, code: int = 0) -> Any:
     options = ("--predictions", sample.predictions, "--project", project)
     return server.hint("studio", "push", sample.manifest, *options, *more, code=code)
-
-
-def error(done: Any) -> str:
-    lines = [line for line in done.stderr.splitlines() if line.startswith("hint: ")]
-    assert len(lines) == 1, done.stderr
-    return str(lines[0])
 
 
 def tasks_of(server: Any, title: str) -> list[dict[str, Any]]:
@@ -96,13 +91,13 @@ def test_pictures_are_shown_to_those_who_are_logged_in(server: Any, pushed: Any)
     assert [width, height] == task["data"]["hint"]["shown"]
 
 
-def test_a_picture_that_is_gone_comes_back(server: Any, sample: Any) -> None:
+def test_a_missing_picture_is_restored(server: Any, sample: Any) -> None:
     push(server, sample, "gone pictures")
     project = next(p for p in server.client().projects() if p.title == "gone pictures")
     file = server.data / "pictures" / f"project-{project.id}" / f"{sample.ids[0]}.jpg"
     before = file.read_bytes()
     file.unlink()
-    assert "1 pictures were gone" in push(server, sample, "gone pictures", "--margin", 3).stderr
+    assert "1 missing pictures restored" in push(server, sample, "gone pictures", "--margin", 3).stderr
     assert file.read_bytes() == before
 
 
@@ -114,8 +109,8 @@ def test_predictions_may_come_later(server: Any, sample: Any) -> None:
     points[3, 7] = np.nan
     write_predictions(sample.predictions, Predictions(some.hand_id, points, meta={"method": "hamer"}))
     done = push(server, sample, "bare first")
-    assert "0 new, 11 got their points" in done.stdout
-    assert f"1 hands have no full prediction and start without points: {sample.ids[3]}" in done.stderr
+    assert "0 new, 11 got points" in done.stdout
+    assert f"1 hands have no complete prediction, so no initial points: {sample.ids[3]}" in done.stderr
     found = {task["data"]["hand_id"]: task for task in tasks_of(server, "bare first")}
     assert {hand_id for hand_id, task in found.items() if not task["predictions"]} == {sample.ids[3]}
     assert found[sample.ids[0]]["predictions"][0]["model_version"] == "hamer"
@@ -124,13 +119,13 @@ def test_predictions_may_come_later(server: Any, sample: Any) -> None:
     assert found[sample.ids[0]]["data"]["hint"]["guess"]["existence"] == inside.tolist()
 
 
-def test_what_is_there_is_never_changed(server: Any, sample: Any) -> None:
+def test_existing_tasks_are_never_changed(server: Any, sample: Any) -> None:
     push(server, sample, "unchanged")
     before = tasks_of(server, "unchanged")
     moved = read_predictions(sample.predictions)
     write_predictions(sample.predictions, Predictions(moved.hand_id, moved.keypoints_2d + 1))
-    said = error(push(server, sample, "unchanged", code=2))
-    assert "12 hands are in project 'unchanged' with other points put in beforehand" in said
+    message = error(push(server, sample, "unchanged", code=2))
+    assert "project 'unchanged' contains 12 hands with other initial points" in message
     renamed = sample.predictions.with_name("other.npz")
     shutil.copy(sample.predictions, renamed)
     fresh = sample.manifest.with_name("more.jsonl")
@@ -141,7 +136,7 @@ def test_what_is_there_is_never_changed(server: Any, sample: Any) -> None:
     )
     write_predictions(renamed, Predictions(np.array(["ND_000video999_frame000000_l"]), moved.keypoints_2d[:1]))
     done = server.hint("studio", "push", fresh, "--predictions", renamed, "--project", "unchanged", code=2)
-    assert "holds predictions of guess, not of other" in error(done)
+    assert "contains predictions of guess, not of other" in error(done)
     assert tasks_of(server, "unchanged") == before
 
 
@@ -175,9 +170,11 @@ def test_a_changed_configuration_is_refused(server: Any, sample: Any) -> None:
     project = studio.find("changed config")
     changed = project.label_config.replace("out_of_frame", "gone")
     studio.api.projects.update(id=project.id, label_config=changed)
-    assert "has another labelling configuration" in error(push(server, sample, "changed config", code=2))
+    assert "the labelling configuration of project 'changed config' was changed" in error(
+        push(server, sample, "changed config", code=2)
+    )
     done = server.hint("studio", "pull", "--project", "changed config", "--out", sample.folder / "out", code=2)
-    assert "names of joints, states or choices were changed" in error(done)
+    assert "joints, states or choices were renamed" in error(done)
 
 
 def test_pictures_can_be_uploaded(server: Any, sample: Any) -> None:
@@ -199,9 +196,9 @@ def test_one_pusher_at_a_time(server: Any, draw_sample: Callable[..., Any], tmp_
     sample = draw_sample(tmp_path, 600, seed=4)
     arguments = ("studio", "push", sample.manifest, "--predictions", sample.predictions, "--project", "two pushers")
     both = [server.begin(*arguments) for _ in range(2)]
-    said = [process.communicate(timeout=300)[1] for process in both]
+    message = [process.communicate(timeout=300)[1] for process in both]
     assert sorted(process.returncode for process in both) == [0, 1]
-    assert sum("another push to 'two pushers' is running" in text for text in said) == 1
+    assert sum("another push to 'two pushers' is running" in text for text in message) == 1
     assert Counter(task["data"]["hand_id"] for task in tasks_of(server, "two pushers")) == Counter(sample.ids)
 
 
@@ -213,7 +210,7 @@ def test_a_wrong_token_is_one_line(server: Any, sample: Any) -> None:
         ("double", 3, "--project", "wrong token"),
     ):
         done = server.hint("studio", *command, "--token", "0" * 40, code=2)
-        assert f"{server.url} refused the token (401)" in error(done)
+        assert f"{server.url} rejected the token (401)" in error(done)
     assert not (sample.folder / "out").exists()
 
 
@@ -230,7 +227,7 @@ def test_without_a_server_it_says_how_to_get_one(server: Any, sample: Any, tmp_p
     done = server.hint("studio", "status", HINT_HOME=str(tmp_path / "home"), code=3)
     assert "start one with hint studio serve" in error(done)
     done = server.hint("studio", "status", "--url", "localhost:8089", "--token", "x", code=2)
-    assert "is no address of a server" in error(done)
+    assert "is not a server address" in error(done)
 
 
 @contextmanager
@@ -259,28 +256,29 @@ def answering(status: int, body: bytes, seconds: float = 0, kind: str = "text/ht
 
 
 @pytest.mark.parametrize(
-    ("answer", "options", "said"),
+    ("answer", "options", "message"),
     [
         ((200, b"<html>hello</html>"), (), "answered with a web page (200), not JSON"),
         ((404, b"<html>hello</html>"), (), "answered with a web page (404), not JSON"),
         ((502, b"<html>Bad Gateway</html>"), (), "failed (502: a web page)"),
-        ((200, b'{"id": 5', 0, "application/json"), (), "answered something no Label Studio 1.23 would"),
+        ((200, b'{"id": 5', 0, "application/json"), (), "did not answer like Label Studio 1.23 would"),
         ((200, b"{}", 5), ("--timeout", 1), "did not answer in time"),
     ],
+    ids=["web page", "web page, 404", "bad gateway", "cut JSON", "slow"],
 )
 def test_other_servers_are_one_line(
-    server: Any, sample: Any, answer: tuple[Any, ...], options: tuple[object, ...], said: str
+    server: Any, sample: Any, answer: tuple[Any, ...], options: tuple[object, ...], message: str
 ) -> None:
     with answering(*answer) as url:
         where = ("--url", url, "--token", "x", *options)
         done = server.hint("studio", "push", sample.manifest, "--project", "other", "--upload", *where, code=1)
-    assert said in error(done)
+    assert message in error(done)
 
 
-def test_what_cannot_be_pushed_is_said(server: Any, sample: Any) -> None:
+def test_what_cannot_be_pushed_is_reported(server: Any, sample: Any) -> None:
     assert "names of 3 to 50 characters" in error(push(server, sample, "ab", code=2))
     assert "not both" in error(push(server, sample, "both", "--upload", "--served", sample.folder, code=2))
     where = ("--url", "http://127.0.0.2:9", "--token", "x")
-    assert "where shall the pictures go?" in error(push(server, sample, "where", *where, code=2))
+    assert "choose --upload or --served DIR" in error(push(server, sample, "where", *where, code=2))
     done = server.hint("studio", "pull", "--project", "never pushed", "--out", sample.folder / "out", code=2)
     assert "has no project 'never pushed'" in error(done)

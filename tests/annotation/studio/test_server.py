@@ -22,17 +22,17 @@ from annotation.studio.server import KEPT, back_up, database_variables, owns_por
 from hint.errors import InputError, MissingRequirementError
 
 
-def test_it_says_where_it_is_and_listens_on_this_machine_only(server: Any) -> None:
+def test_it_prints_its_address_and_listens_on_this_machine_only(server: Any) -> None:
     login = server.login
     assert httpx.get(f"{server.url}/health", trust_env=False).json() == {"status": "UP"}
     assert owns_port(login["pid"], server.port)
     with socket.socket() as other:
         other.bind(("127.0.0.2", server.port))  # would fail if the server had taken every address
-    said = (server.home / "serve.err").read_text()
-    assert "hint studio push MANIFEST" in said
+    stderr = (server.home / "serve.err").read_text()
+    assert "hint studio push MANIFEST" in stderr
 
 
-def test_the_login_works_and_is_nobody_elses_business(server: Any) -> None:
+def test_the_login_works_and_is_private(server: Any) -> None:
     for path in (server.home / "label-studio" / "server.json", server.data / "login.json"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(server.data.stat().st_mode) == 0o700
@@ -48,7 +48,7 @@ def credentials(server: Any) -> dict[str, str]:
     return {key: server.login[key] for key in ("email", "password")}
 
 
-def test_it_tells_nobody(server: Any) -> None:
+def test_it_sends_no_telemetry(server: Any) -> None:
     page = httpx.get(f"{server.url}/user/login/", trust_env=False).text
     settings = httpx.get(
         f"{server.url}/version", headers={"Authorization": f"Token {server.login['token']}"}, trust_env=False
@@ -62,12 +62,12 @@ def test_it_tells_nobody(server: Any) -> None:
 
 def test_a_taken_port_or_folder_is_one_line(server: Any, new_server: Callable[..., Any]) -> None:
     done = server.hint("studio", "serve", "--port", server.port, code=2)
-    assert f"port {server.port} is in use; give another one" in done.stderr
+    assert f"port {server.port} is in use; choose another" in done.stderr
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         free = probe.getsockname()[1]
     done = server.hint("studio", "serve", "--port", free, code=1)
-    assert "another hint studio serve runs on" in done.stderr
+    assert "another hint studio serve uses" in done.stderr
 
 
 def test_ctrl_c_stops_it_and_the_next_start_makes_a_backup(server: Any) -> None:
@@ -132,10 +132,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_a_server_that_hint_did_not_set_up_is_left_alone(server: Any, tmp_path: Path) -> None:
+def test_a_server_not_set_up_by_hint_is_not_touched(server: Any, tmp_path: Path) -> None:
     (tmp_path / "label_studio.sqlite3").write_bytes(b"")
     done = server.hint("studio", "serve", "--port", free_port(), "--data", tmp_path, code=2)
-    assert "holds a Label Studio whose login hint does not know" in done.stderr
+    assert "contains a Label Studio that hint did not set up" in done.stderr
 
 
 def test_config_is_printed_or_written(server: Any, tmp_path: Path) -> None:

@@ -50,16 +50,16 @@ def mean_and_auc(errors):
 
 def official_scores(truth_joints, truth_vertices, joints, vertices):
     """Every score of both datasets by the names our records use."""
-    laid = {"": lambda t, p: p, "pa_": by_similarity, "st_": by_scale_and_translation}
+    alignments = {"": lambda t, p: p, "pa_": by_similarity, "st_": by_scale_and_translation}
     ends = {"": "_raw", "pa_": "", "st_": "_st"}
     same_mesh = vertices.shape == truth_vertices.shape
     scores, f = {}, {name: [] for name in ("f_at_5mm_raw", "f_at_15mm_raw", "f_at_5mm", "f_at_15mm")}
-    for before, lay in laid.items():
-        moved = [lay(t, p) for t, p in zip(truth_joints, joints, strict=True)]
+    for before, align in alignments.items():
+        moved = [align(t, p) for t, p in zip(truth_joints, joints, strict=True)]
         errors = np.array([np.linalg.norm(t - m, axis=1) for t, m in zip(truth_joints, moved, strict=True)])
         scores[f"{before}mpjpe_mm"], scores[f"auc_j{ends[before]}"] = mean_and_auc(errors)
         if same_mesh and before != "st_":
-            moved = [lay(t, p) for t, p in zip(truth_vertices, vertices, strict=True)]
+            moved = [align(t, p) for t, p in zip(truth_vertices, vertices, strict=True)]
             errors = np.array([np.linalg.norm(t - m, axis=1) for t, m in zip(truth_vertices, moved, strict=True)])
             scores[f"{before}mpvpe_mm"], scores[f"auc_v{ends[before]}"] = mean_and_auc(errors)
     for k, truth in enumerate(truth_vertices):

@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.evaluate import Settings, evaluate_predictions
-from benchmark.mesh.evaluate import MeshSettings, evaluate_mesh_file, evaluate_mesh_method
+from benchmark.evaluate import evaluate
 from benchmark.mesh.protocol import load_mesh_protocol
-from benchmark.protocol import load_protocol
 from benchmark.record import read_record
 from hint.errors import InputError
 from hint.files import read_labels
@@ -29,7 +27,7 @@ CARD = MethodCard("known", "Known", "Knows the answers.")
 
 @dataclass
 class Known:
-    """Answers what it was given, in HInt's order of joints and the camera's axes."""
+    """Returns what it was given, in HInt's order of joints and the camera's axes."""
 
     ids: Sequence[str]
     joints: np.ndarray
@@ -54,7 +52,7 @@ class Known:
 
 
 def perfect(protocol, written, **changes):
-    """The truth as a method would say it: a hand at the origin in HInt's order, x right, y down, z ahead."""
+    """The truth as a method would return it: a hand at the origin in HInt's order, x right, y down, z ahead."""
     joints, vertices = written.joints, written.vertices
     if protocol is HO3D:
         to_hint = [FROM_HINT.index(k) for k in range(21)]
@@ -72,7 +70,7 @@ def made(request, synthetic, tmp_path):
 
 
 def run_known(data, method, protocol, **settings):
-    return evaluate_mesh_method(data, lambda: (method, 0.0), MeshSettings(protocol, batch_size=2, **settings))
+    return evaluate(data, method, protocol, batch_size=2, **settings)
 
 
 def values(evaluation):
@@ -80,15 +78,15 @@ def values(evaluation):
 
 
 def test_joints_are_brought_to_ho3ds_order_axes_and_wrist():
-    """Joint k says (k, 2k, 3k) m from a wrist at (5, 5, 5); HO-3D's wrist is at (1, 2, -3)."""
+    """Joint k is at (k, 2k, 3k) m from a wrist at (5, 5, 5); HO-3D's wrist is at (1, 2, -3)."""
     number = np.arange(21.0)[:, None]
-    said = Predictions(
+    predictions = Predictions(
         np.array(["S/0"]),
         np.zeros((1, 21, 2), np.float32),
         keypoints_3d=(number * [1, 2, 3] + 5)[None].astype(np.float32),
         vertices=np.array([[[6, 7, 8], [5, 5, 5]]], np.float32),
     )
-    joints, vertices = to_ho3d(said, MeshViews([Hand("S/0", BOX, True)], "none", np.array([[1.0, 2.0, -3.0]])))
+    joints, vertices = to_ho3d(predictions, MeshViews([Hand("S/0", BOX, True)], "none", np.array([[1.0, 2.0, -3.0]])))
     assert joints[0, 0].tolist() == [1, 2, -3]
     assert joints[0, 1].tolist() == [1 + 5, 2 - 10, -3 - 15], "index 1 is HInt's joint 5"
     assert joints[0, 4].tolist() == [1 + 9, 2 - 18, -3 - 27], "middle 1 is HInt's joint 9"
@@ -108,7 +106,7 @@ def test_the_order_is_the_published_one(synthetic):
 def test_a_perfect_method_is_perfect_and_so_is_its_competition_file(made, tmp_path):
     protocol, data, written = made
     first = run_known(data, perfect(protocol, written), protocol, out=tmp_path / "out")
-    again = evaluate_mesh_file(data, tmp_path / "out" / "pred.json", "again", MeshSettings(protocol))
+    again = evaluate(data, first.folder / "pred.json", protocol)
     for evaluation in (first, again):
         found = values(evaluation)
         means = {name: value for name, value in found.items() if name.endswith("_mm")}
@@ -118,17 +116,17 @@ def test_a_perfect_method_is_perfect_and_so_is_its_competition_file(made, tmp_pa
         assert evaluation.remarks == ()
         assert evaluation.record.status == "complete"
         assert evaluation.record.data[0].expected_hands == protocol.hands
-    joints, vertices = map(np.array, json.loads((tmp_path / "out" / "pred.json").read_text()))
+    joints, vertices = map(np.array, json.loads((first.folder / "pred.json").read_text()))
     assert joints == pytest.approx(written.joints, abs=1e-6)
     assert vertices == pytest.approx(written.vertices, abs=1e-6)
 
 
-def test_ho3d_in_the_cameras_axes_is_told(made, tmp_path):
+def test_predictions_in_the_axes_of_the_camera_get_a_remark(made, tmp_path):
     protocol, data, written = made
     turned = written.joints * [1, -1, -1], written.vertices * [1, -1, -1]
     (tmp_path / "pred.json").write_text(json.dumps([part.tolist() for part in turned]))
-    evaluation = evaluate_mesh_file(data, tmp_path / "pred.json", "turned", MeshSettings(protocol))
-    assert "6 of 6 hands are not wholly before the camera" in evaluation.remarks[0]
+    evaluation = evaluate(data, tmp_path / "pred.json", protocol)
+    assert "6 of 6 hands are not entirely in front of the camera" in evaluation.remarks[0]
     assert ("z > 0" if protocol is FREIHAND else "z < 0") in evaluation.remarks[0]
     assert values(evaluation)["pa_mpjpe_mm"] == pytest.approx(0, abs=1e-3), "half a turn is a rotation"
     assert values(evaluation)["mpjpe_mm"] > 500
@@ -149,12 +147,12 @@ def test_the_zip_holds_pred_json_and_equal_predictions_give_equal_bytes(tmp_path
     assert (tmp_path / "a" / "pred.zip").read_bytes() == (tmp_path / "b" / "pred.zip").read_bytes()
 
 
-def test_an_interrupted_run_goes_on_and_ends_the_same(made, tmp_path):
+def test_an_interrupted_run_continues_and_gives_the_same_files(made, tmp_path):
     protocol, data, written = made
     broken, other = tmp_path / "broken", tmp_path / "whole"
     with pytest.raises(KeyboardInterrupt):
         run_known(data, perfect(protocol, written, stop_after=2), protocol, out=broken)
-    assert [path.name for path in broken.iterdir()] == ["predictions.npz"]
+    assert [path.name for path in broken.glob("*/*")] == ["predictions.npz"]
     method = perfect(protocol, written)
     resumed = run_known(data, method, protocol, out=broken)
     assert resumed.record.timing.reused == 2
@@ -162,7 +160,7 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(made, tmp_path):
     whole = run_known(data, perfect(protocol, written), protocol, out=other)
     assert values(resumed) == values(whole)
     for name in ("pred.json", "pred.zip"):
-        assert (broken / name).read_bytes() == (other / name).read_bytes()
+        assert (resumed.folder / name).read_bytes() == (whole.folder / name).read_bytes()
 
 
 def test_a_method_without_meshes_is_refused(made, tmp_path):
@@ -172,34 +170,33 @@ def test_a_method_without_meshes_is_refused(made, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_some_hands_are_scored_and_leave_nothing_for_the_competition(made, tmp_path):
+def test_a_limited_run_writes_no_competition_files(made, tmp_path):
     protocol, data, written = made
     evaluation = run_known(data, perfect(protocol, written), protocol, out=tmp_path / "out", limit=3)
     assert (evaluation.record.status, evaluation.record.data[0].n_hands) == ("partial", 3)
     assert evaluation.record.data[0].expected_hands == protocol.hands
-    assert not (tmp_path / "out" / "pred.json").exists()
+    assert not (evaluation.folder / "pred.json").exists()
 
 
-def test_a_picture_that_cannot_be_used_is_a_miss_and_zeros_in_the_competition(made, tmp_path):
+def test_an_unusable_picture_is_a_miss_and_zeros_in_the_competition_file(made, tmp_path):
     protocol, data, written = made
     next(data.rglob("*0002.jpg")).write_bytes(b"no picture")
     evaluation = run_known(data, perfect(protocol, written), protocol, out=tmp_path / "out")
     assert evaluation.record.coverage.missing == (written.names[2],)
     assert "pa_mpjpe_mm" not in values(evaluation)
     assert values(evaluation)["f_at_15mm"] == pytest.approx(5 / 6)
-    joints, _ = map(np.array, json.loads((tmp_path / "out" / "pred.json").read_text()))
+    joints, _ = map(np.array, json.loads((evaluation.folder / "pred.json").read_text()))
     assert not joints[2].any()
     assert np.abs(joints).any((1, 2)).sum() == 5
 
 
-def test_records_are_read_back_and_those_from_before_3d_too(made, hint_root, tmp_path):
+def test_records_are_read_back_and_so_are_those_older_than_3d(made, hint_root, tmp_path):
     protocol, data, written = made
     evaluation = run_known(data, perfect(protocol, written), protocol, out=tmp_path / "out")
-    assert read_record(tmp_path / "out" / "record.json") == evaluation.record
+    assert read_record(evaluation.folder / "record.json") == evaluation.record
     labels = read_labels(hint_root)
-    settings = Settings(load_protocol("hint-v1"), tmp_path / "flat")
-    flat = evaluate_predictions(labels, Predictions(labels.hand_id, labels.keypoints_2d), "mine", settings)
-    old = json.loads((tmp_path / "flat" / "record.json").read_text())
+    flat = evaluate(labels, Predictions(labels.hand_id, labels.keypoints_2d), out=tmp_path, name="flat")
+    old = json.loads((flat.folder / "record.json").read_text())
     for row in (*old["per_joint"], *old["curve"]):
         assert row.pop("metric") == "pck"
     (tmp_path / "old.json").write_text(json.dumps(old))

@@ -178,7 +178,7 @@ def test_curves_and_joints_agree_with_the_scores():
     assert np.mean([row.value for row in everything.per_joint]) == pytest.approx(value["pa_mpjpe_mm"])
 
 
-def test_intervals_draw_clips_and_one_clip_has_none():
+def test_intervals_resample_clips_and_one_clip_has_none():
     labels = hands()
     joints, vertices = noisy(labels.joints), noisy(labels.vertices)
     rows = score_mesh_errors(compute_mesh_errors(labels, joints, vertices, HO3D)[0], HO3D, JOINT_NAMES).scores

@@ -9,8 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmark.evaluate import Settings, evaluate_method
-from benchmark.protocol import load_protocol
+from benchmark.evaluate import evaluate
 from hint.errors import InputError
 from hint.files import read_labels, read_predictions
 from hint.images import read_image, write_image
@@ -134,8 +133,7 @@ def test_the_released_size_looks_at_real_photographs(shared, reference, draw_wei
     options = MethodOptions(weights=str(tmp_path / "hamer.ckpt"), mano=str(tmp_path / "MANO_RIGHT.pkl"), device="cpu")
     method = HamerMethod.create(options)
     records = [
-        evaluate_method(part, method, Settings(load_protocol(), tmp_path / name)).record
-        for name, part in (("seen", seen), ("flipped", flipped))
+        evaluate(part, method, out=tmp_path, name=name).record for name, part in (("seen", seen), ("flipped", flipped))
     ]
     assert [record.coverage.complete for record in records] == [True, True]
     straight, mirrored = (read_predictions(tmp_path / name / "predictions.npz") for name in ("seen", "flipped"))

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.evaluate import Settings, evaluate_method
-from benchmark.protocol import load_protocol
+from benchmark.evaluate import evaluate
 from hint.demo import render_demo_set
 from hint.errors import InputError
 from hint.files import read_labels
@@ -27,7 +26,7 @@ def hands(tmp_path_factory: pytest.TempPathFactory) -> HandLabels:
 
 def pck(name: str, hands: HandLabels, options: MethodOptions | None = None) -> float:
     method = create(name, options or MethodOptions())
-    record = evaluate_method(hands, method, Settings(load_protocol())).record
+    record = evaluate(hands, method).record
     score = record.value("demo", "all", threshold=0.1)
     assert score is not None
     return score.value

@@ -11,8 +11,8 @@ import pytest
 from hint.engine import run
 from hint.errors import InputError, MissingRequirementError
 from hint.files import read_pairs
-from hint.methods.synthetic_hands import SyntheticHand, synthetic_hands
 from hint.methods.mediapipe import Detection, MediaPipeMethod, choose, missing
+from hint.methods.synthetic_hands import SyntheticHand, synthetic_hands
 from hint.types import Hand, HandLabels, MethodOptions, Predictions
 
 HAND = Hand("hand", (100.0, 100.0, 200.0, 200.0), is_right=True)
@@ -84,7 +84,7 @@ def test_a_blank_picture_is_a_row_of_nan(method: MediaPipeMethod) -> None:
 
 
 @needs_mediapipe
-def test_a_hand_off_the_box_is_not_taken_for_the_one_asked_for(method: MediaPipeMethod, drawn: list[SyntheticHand]) -> None:
+def test_a_hand_outside_the_box_is_not_returned(method: MediaPipeMethod, drawn: list[SyntheticHand]) -> None:
     big = drawn[4]
     x1, y1, x2, y2 = big.hand.box_xyxy
     beside = Hand("beside", (x1 - 0.9 * (x2 - x1), y1 - 0.9 * (y2 - y1), x1, y1), big.hand.is_right)

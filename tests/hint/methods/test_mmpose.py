@@ -81,6 +81,32 @@ def scenes(n: int) -> list[tuple[Hand, np.ndarray]]:
     return found
 
 
+def decided(method: Any, hands: list[tuple[Hand, np.ndarray]]) -> np.ndarray:
+    """(N,21): whether a joint has one place that is clearly the likeliest.
+
+    Under random weights some have two, and then rounding, which differs between processors, decides. A thousandth of a
+    grey level is far more than rounding, so a joint that stays under such noise is decided by the picture.
+    """
+    noise = torch.Generator().manual_seed(0)
+    prepared = [method.prepare(hand, picture) for hand, picture in hands]
+    shaken = [
+        {**item, "inputs": item["inputs"] + 1e-3 * torch.randn(item["inputs"].shape, generator=noise)}
+        for item in prepared
+    ]
+    clear = (method.run(prepared)[0] == method.run(shaken)[0]).all(2)
+    assert clear.mean() > 0.8, "too few joints to prove anything"
+    return clear
+
+
+def assert_same_scores(scores: np.ndarray, expected: np.ndarray) -> None:
+    """Compare scores to a part in 10,000 of the largest.
+
+    Some fifty layers of float32 (6e-8 each) are summed in an order that differs between processors, numbers of threads
+    and sizes of batches; a score near 0 is what is left of large summands, so the error is relative to the largest.
+    """
+    np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+
+
 def ours(method: Any, hands: list[tuple[Hand, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
     keypoints, scores = method.run([method.prepare(hand, picture) for hand, picture in hands])
     return keypoints, scores
@@ -117,22 +143,24 @@ def test_a_batch_over_pictures_is_what_mmpose_says_one_by_one(preset: str, flip_
     method = method_of(preset) if flip_test else create(preset, flip_test="0")
     assert method.fingerprint["flip_test"] is flip_test
     hands = scenes(5)
+    clear = decided(method, hands)
     keypoints, scores = ours(method, hands)
     expected, expected_scores = one_by_one(theirs(PRESETS[preset].config, flip_test), hands)
-    assert np.array_equal(keypoints, expected.astype(np.float32))
-    np.testing.assert_allclose(scores, expected_scores, atol=2e-5)
+    assert np.array_equal(keypoints[clear], expected[clear].astype(np.float32))
+    assert_same_scores(scores, expected_scores)
     assert np.ptp(keypoints, axis=(0, 1)).min() > 50, "points that are all the same would prove nothing"
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_answers_do_not_depend_on_the_batch(preset: str) -> None:
-    method, hands = create(preset, flip_test="0"), scenes(9)
-    whole = ours(method, hands)
-    for sizes in ((1, 2, 6), (8, 1)):
+    method, hands = create(preset, flip_test="0"), scenes(5)
+    whole, clear = ours(method, hands), decided(method, hands)
+    for sizes in ((1, 2, 2), (4, 1)):
         starts = np.cumsum((0, *sizes))
         parts = [ours(method, hands[a:b]) for a, b in pairwise(starts)]
-        for k in range(2):
-            assert np.array_equal(np.concatenate([part[k] for part in parts]), whole[k]), sizes
+        keypoints, scores = (np.concatenate([part[k] for part in parts]) for k in range(2))
+        assert np.array_equal(keypoints[clear], whole[0][clear]), sizes
+        assert_same_scores(scores, whole[1])
 
 
 def test_left_and_right_hands_are_looked_at_alike() -> None:
@@ -155,10 +183,11 @@ def test_scores_are_held_to_0_and_1_and_only_that() -> None:
 def test_joints_of_another_order_are_put_into_ours() -> None:
     name = "hand_2d_keypoint/topdown_heatmap/rhd2d/td-hm_res50_8xb64-210e_rhd2d-256x256.py"
     method, hands = create(config=str(config_path(name))), scenes(2)
+    clear = decided(method, hands)
     keypoints, _ = one_by_one(theirs(name), hands)
     # RHD lists each finger from its tip to its base.
     order = [0, *(4 * finger + part for finger in range(5) for part in (4, 3, 2, 1))]
-    assert np.array_equal(ours(method, hands)[0], keypoints[:, order].astype(np.float32))
+    assert np.array_equal(ours(method, hands)[0][clear], keypoints[:, order][clear].astype(np.float32))
     assert method.card.title.startswith("MMPose td-hm_res50")
 
 
@@ -394,16 +423,15 @@ def test_rtmpose_is_the_preset_under_its_own_name() -> None:
 
 @pytest.mark.parametrize("name", ["mmpose", "rtmpose", "mediapipe"])
 def test_detectors_of_points_are_evaluated_like_any_method(name: str, hint_root: Path, tmp_path: Path) -> None:
-    from benchmark.evaluate import Settings, evaluate_method
-    from benchmark.protocol import load_protocol
+    from benchmark.evaluate import evaluate
     from hint.methods.table import create as create_by_name
 
     labels = read_labels(hint_root)
     method = create_by_name(name, MethodOptions(device="cpu", weights=None if name == "mediapipe" else "random"))
-    record = evaluate_method(labels, method, Settings(load_protocol("hint-v1"), tmp_path)).record
+    record = evaluate(labels, method, out=tmp_path).record
     assert record.method.name == name
     assert {score.metric for score in record.scores} >= {"pck", "auc"}
-    assert (tmp_path / "predictions.npz").is_file()
+    assert (tmp_path / name / "predictions.npz").is_file()
 
 
 def test_a_hand_without_a_picture_is_refused() -> None:

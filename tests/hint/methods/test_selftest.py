@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from hint.methods.box_centre import BoxCentre
-from hint.methods.synthetic_hands import synthetic_hands, synthetic_labels
 from hint.methods.mediapipe import MediaPipeMethod, missing
 from hint.methods.selftest import SelftestReport, selftest, selftest_labels
+from hint.methods.synthetic_hands import synthetic_hands, synthetic_labels
 from hint.methods.table import create
 from hint.types import Hand, Image, Method, MethodCard, MethodOptions, Predictions
 

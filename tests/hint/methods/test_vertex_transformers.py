@@ -10,8 +10,7 @@ import pytest
 import torch
 from scipy.sparse import csc_matrix
 
-from benchmark.evaluate import Settings, evaluate_method
-from benchmark.protocol import load_protocol
+from benchmark.evaluate import evaluate
 from hint.crop import box_to_square, crop, crop_blurred
 from hint.errors import InputError, MissingRequirementError, UnknownNameError
 from hint.files import read_labels
@@ -155,7 +154,7 @@ def test_the_left_hand_is_the_right_one_in_a_mirror(image):
 def test_pairs_on_disk_become_a_record(name, kind, hint_root, tmp_path):
     labels = read_labels(hint_root).select(slice(0, 4))
     method = create(name, replace(RANDOM, extra={"crop": kind}))
-    record = evaluate_method(labels, method, Settings(load_protocol(), tmp_path / "out")).record
+    record = evaluate(labels, method, out=tmp_path / "out").record
     assert record.coverage.complete
     assert method.fingerprint["crop"] == kind
 

@@ -62,7 +62,7 @@ def read(root: Path, *boxes: Any, **changes: Any) -> Pool:
         ("v1/annotations/fho.json", "v1"),
     ],
 )
-def test_a_file_is_read_as_it_was_drawn(
+def test_a_synthetic_file_is_read_exactly(
     file: str, layout: str, tmp_path: Path, synthetic: ModuleType, agrees: Callable[[Pool, Any], None]
 ) -> None:
     written = synthetic.write_fho_main(tmp_path / file, 1500, seed=5, layout=layout, odd=0.02)
@@ -73,7 +73,7 @@ def test_a_file_is_read_as_it_was_drawn(
     assert all(parse_name(hand.hand_id) for hand in pool.hands)
 
 
-def test_centres_are_read_as_they_were_drawn(
+def test_synthetic_centres_are_read_exactly(
     tmp_path: Path, synthetic: ModuleType, agrees: Callable[[Pool, Any], None]
 ) -> None:
     written = synthetic.write_fho_hands(tmp_path / "v1" / "annotations", 800, seed=5, odd=0.02)
@@ -92,7 +92,7 @@ def test_boxes_are_preferred_to_centres(tmp_path: Path, synthetic: ModuleType) -
     assert [path.name for path, _ in read_ego4d(tmp_path).files] == ["fho_main.json"]
 
 
-def test_a_hand_says_all_it_knows(tmp_path: Path) -> None:
+def test_all_fields_of_a_hand(tmp_path: Path) -> None:
     left, right = read(tmp_path, box("left_hand", x=100.0), box(), box("tool"), box("object_of_change")).hands
     assert [left.hand_id, right.hand_id] == [f"{STEM}_l", f"{STEM}_r"]
     assert (right.source, right.source_split, right.video_id, right.clip_id) == ("ego4d", "", VIDEO, CLIP)
@@ -130,7 +130,7 @@ def test_clips_may_be_elsewhere(tmp_path: Path) -> None:
         ([{"object_type": None}, {"object_type": "foot"}, {}], None, None),
     ],
 )
-def test_boxes_that_need_care(boxes: list[Any], expected: Any, reason: str | None, tmp_path: Path) -> None:
+def test_unusual_boxes(boxes: list[Any], expected: Any, reason: str | None, tmp_path: Path) -> None:
     pool = read(tmp_path, *boxes)
     assert [hand.box_xyxy for hand in pool.hands] == ([expected] if expected else [])
     assert pool.left_out.ids == ({reason: [f"{STEM}_r"]} if reason else {})
@@ -180,7 +180,7 @@ def test_intervals_that_are_left_out(changes: Any, reason: str, name: str, tmp_p
     assert (pool.hands, pool.left_out.ids) == ([], {reason: [name]})
 
 
-def test_nulls_that_take_nothing_away(tmp_path: Path) -> None:
+def test_harmless_nulls(tmp_path: Path) -> None:
     whole = interval(
         action(frame(box()), critical_frames=None, clip_critical_frames=None, structured_verb=None),
         clip_parent_start_frame=None,
@@ -231,7 +231,7 @@ def test_hands_of_a_clip_share_their_strings(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_wrong_type_is_named_with_its_place(videos: list[Any], where: str, why: str, tmp_path: Path) -> None:
+def test_a_wrong_type_is_located(videos: list[Any], where: str, why: str, tmp_path: Path) -> None:
     root = write(tmp_path, *videos, video(interval(action(frame(box()), uid="another"))))
     with pytest.raises(InputError, match=r"1 broken in .*--skip-broken") as caught:
         read_ego4d(root)
@@ -257,7 +257,7 @@ def test_broken_json_is_located_in_bytes(text: str, why: str, tmp_path: Path) ->
         read_ego4d(tmp_path)
 
 
-def test_what_stands_before_the_break_can_be_used(tmp_path: Path, synthetic: ModuleType) -> None:
+def test_entries_before_broken_json_are_read(tmp_path: Path, synthetic: ModuleType) -> None:
     path = tmp_path / "fho_main.json"
     written = synthetic.write_fho_main(path, 2000, keep=False)
     content = path.read_bytes()
@@ -273,7 +273,7 @@ def test_what_stands_before_the_break_can_be_used(tmp_path: Path, synthetic: Mod
 
 
 @pytest.mark.parametrize("text", ["{}", "[]", '{"clips": []}', '[{"videos": []}]'])
-def test_another_file_under_the_name_is_refused(text: str, tmp_path: Path) -> None:
+def test_a_different_file_of_that_name_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "fho_main.json").write_text(text)
     with pytest.raises(InputError, match="has no 'videos' or 'video_data' at its top level"):
         read_ego4d(tmp_path)
@@ -282,7 +282,7 @@ def test_another_file_under_the_name_is_refused(text: str, tmp_path: Path) -> No
         read_ego4d(tmp_path)
 
 
-def test_another_root_is_refused_with_what_was_looked_for(tmp_path: Path) -> None:
+def test_a_wrong_root_error_names_the_expected_paths(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"fho_main.json, fho.json, fho_hands_val.json.*v2/annotations"):
         read_ego4d(tmp_path)
     with pytest.raises(InputError, match="no such folder"):
@@ -320,12 +320,12 @@ def test_a_centre_is_scaled_from_a_short_side_of_256(tmp_path: Path) -> None:
     assert left.stem == f"{CLIP}_{stand_in_action(CLIP, 120, 360)}_90_pre_45"
 
 
-def test_a_size_in_the_file_is_believed(tmp_path: Path) -> None:
+def test_size_from_the_file(tmp_path: Path) -> None:
     (hand,) = read_clips(tmp_path, clip(times([{"left_hand": [128, 64]}]), width=640, height=512)).hands
     assert (hand.centre, hand.size) == ((256, 128), (640, 512))
 
 
-def test_the_action_that_is_missing_is_no_uid_of_ego4d() -> None:
+def test_a_stand_in_action_is_not_an_ego4d_uid() -> None:
     assert uuid.UUID(stand_in_action(CLIP, 120, 360)).version == 5
     assert stand_in_action(CLIP, 120, 360) == stand_in_action(CLIP, 120, 360) != stand_in_action(CLIP, 121, 360)
 
@@ -378,7 +378,7 @@ entries = st.recursive(
 
 
 @given(before=st.dictionaries(st.sampled_from(["version", "date", "x"]), entries), wanted=st.lists(entries, max_size=4))
-def test_entries_come_back_from_a_list_and_an_object(before: Any, wanted: list[Any], tmp_path_factory: Any) -> None:
+def test_entries_of_a_list_and_an_object_round_trip(before: Any, wanted: list[Any], tmp_path_factory: Any) -> None:
     path = tmp_path_factory.mktemp("stream") / "file.json"
     path.write_text(json.dumps(before | {"videos": wanted}))
     assert list(read_entries(path, ["videos", "video_data"])) == [("", entry) for entry in wanted]
@@ -388,7 +388,7 @@ def test_entries_come_back_from_a_list_and_an_object(before: Any, wanted: list[A
 
 
 @given(number=st.integers(0, 9239), kind=st.sampled_from(FRAME_TYPES), right=st.booleans())
-def test_names_come_back(number: int, kind: str, right: bool, tmp_path_factory: Any) -> None:
+def test_names_round_trip(number: int, kind: str, right: bool, tmp_path_factory: Any) -> None:
     side = "right_hand" if right else "left_hand"
     pool = read(tmp_path_factory.mktemp("names"), box(side), clip_frame_number=number, frame_type=kind)
     name = parse_name(pool.hands[0].hand_id)

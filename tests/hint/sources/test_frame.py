@@ -55,7 +55,7 @@ def test_gaps(other: Box, expected: float) -> None:
     assert gap((0, 0, 10, 10), [(900, 900, 910, 910), other]) == expected
 
 
-def test_no_other_hand_is_infinitely_far() -> None:
+def test_gap_without_another_hand_is_infinite() -> None:
     assert gap((0, 0, 10, 10), []) == inf
 
 
@@ -68,6 +68,6 @@ def test_overlaps(other: Box, expected: float) -> None:
     assert overlap(other, (0, 0, 10, 10)) == pytest.approx(expected)
 
 
-def test_a_box_that_is_inside_is_not_touched() -> None:
+def test_a_box_inside_the_frame_is_unchanged() -> None:
     box = (0.0, 0.0, 640.0, 480.0)
     assert clamp(box, SIZE) is box

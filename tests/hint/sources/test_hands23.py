@@ -30,8 +30,8 @@ def tree(tmp_path: Path, synthetic: ModuleType) -> Tree:
         for split, content in (splits or {"TRAIN": "".join(f"{stem}.jpg\n" for stem in texts)}).items():
             (tmp_path / "allMergedSplit" / f"{split}.txt").write_text(content)
         for stem, text in texts.items():
-            content = text if isinstance(text, bytes) else text.encode()
-            (tmp_path / "allMergedTxt" / f"{stem}.jpg.txt").write_bytes(content)
+            raw = text if isinstance(text, bytes) else text.encode()
+            (tmp_path / "allMergedTxt" / f"{stem}.jpg.txt").write_bytes(raw)
             (tmp_path / "allMergedBlur" / f"{stem}.jpg").write_bytes(synthetic.jpeg((1280, 720)))
         return tmp_path
 
@@ -39,7 +39,7 @@ def tree(tmp_path: Path, synthetic: ModuleType) -> Tree:
 
 
 @pytest.mark.parametrize(("prefix", "name"), [("ND", "newdays"), ("EK", "visor")])
-def test_a_tree_is_read_as_it_was_drawn(
+def test_a_synthetic_tree_is_read_exactly(
     prefix: str, name: str, tmp_path: Path, synthetic: ModuleType, agrees: Callable[[Pool, Any], None]
 ) -> None:
     written = synthetic.write_hands23(tmp_path, 600, seed=7, prefix=prefix, odd=0.03)
@@ -57,7 +57,7 @@ def test_other_parts_are_not_read(tmp_path: Path, synthetic: ModuleType) -> None
     assert pool.left_out.counts() == {}
 
 
-def test_a_hand_says_all_it_knows(tree: Tree) -> None:
+def test_all_fields_of_a_hand(tree: Tree) -> None:
     pool = read_hands23(tree({STEM: f"{LEFT}\n{RIGHT}\n"}), "ND")
     left, right = pool.hands
     assert [hand.hand_id for hand in pool.hands] == [f"{STEM}_l", f"{STEM}_r"]
@@ -82,13 +82,13 @@ def test_a_hand_says_all_it_knows(tree: Tree) -> None:
         f"{LEFT}\n{RIGHT}".replace("Pow-Pris", "other"),
     ],
 )
-def test_ways_to_write_the_same(text: str, tree: Tree) -> None:
+def test_equivalent_lines(text: str, tree: Tree) -> None:
     first, second = read_hands23(tree({STEM: text}), "ND").hands
     assert (first.box_xyxy, second.box_xyxy) == ((100, 200, 300, 400), (500, 200, 600, 300))
 
 
 @pytest.mark.parametrize("text", ["", "\n", " \r\n"])
-def test_a_frame_without_hands_is_no_loss(text: str, tree: Tree) -> None:
+def test_a_frame_without_hands_is_not_counted_as_left_out(text: str, tree: Tree) -> None:
     pool = read_hands23(tree({STEM: text}), "ND")
     assert (pool.hands, pool.left_out.counts()) == ([], {})
 
@@ -125,7 +125,7 @@ def test_contacts(written: str, contact: str) -> None:
         (["50.0,0.0,150.0,90.0", "0.0,0.0,90.0,90.0"], (50, 0, 150, 90), "second hand of the same side"),
     ],
 )
-def test_boxes_that_need_care(lines: list[str], box: tuple[int, ...] | None, reason: str | None, tree: Tree) -> None:
+def test_unusual_boxes(lines: list[str], box: tuple[int, ...] | None, reason: str | None, tree: Tree) -> None:
     text = "\n".join(f"right_hand|no_contact|{numbers}|None|None|None|None" for numbers in lines)
     pool = read_hands23(tree({STEM: text}), "ND")
     assert [hand.box_xyxy for hand in pool.hands] == ([box] if box else [])
@@ -143,7 +143,7 @@ def test_a_hand_drawn_twice_is_alone(tree: Tree) -> None:
     assert hand.hand_gap == float("inf")
 
 
-def test_a_frame_of_two_splits_stays_in_the_one_held_back_most(tree: Tree) -> None:
+def test_a_frame_of_two_splits_belongs_to_test_before_val_before_train(tree: Tree) -> None:
     other = STEM.replace("051", "101")
     splits = {"TRAIN": f"{STEM}.jpg\n{other}.jpg\n", "VAL": f"{other}.jpg\n{STEM}.jpg\n", "TEST": f"{STEM}.jpg\r\n\r\n"}
     pool = read_hands23(tree({STEM: LEFT, other: LEFT}, splits), "ND")
@@ -151,7 +151,7 @@ def test_a_frame_of_two_splits_stays_in_the_one_held_back_most(tree: Tree) -> No
     assert sorted(pool.left_out.ids["listed again in another split"]) == [STEM, STEM, other]
 
 
-def test_what_is_missing_is_noted(tree: Tree) -> None:
+def test_missing_files_are_counted(tree: Tree) -> None:
     gone, unlisted, blind = (STEM.replace("051", number) for number in ("101", "151", "201"))
     root = tree(
         {STEM: LEFT, unlisted: LEFT, blind: LEFT}, {"VAL": f"{STEM}.jpg\n{gone}.jpg\n{blind}.jpg\nND_short.jpg\n"}
@@ -199,23 +199,23 @@ def test_all_broken_lines_are_counted_and_five_shown(tree: Tree) -> None:
     assert "(7 in all)" in message
 
 
-def test_bytes_that_are_no_text_and_pictures_that_are_none(tree: Tree) -> None:
+def test_undecodable_text_and_invalid_pictures(tree: Tree) -> None:
     other = STEM.replace("051", "101")
     root = tree({STEM: b"\xff\xfe\x00", other: LEFT})
     (root / "allMergedBlur" / f"{other}.jpg").write_text("not a picture")
     with pytest.raises(
-        InputError, match=f"2 broken in .*{STEM}.jpg.txt .not UTF-8.*allMergedBlur/{other}.jpg .no picture"
+        InputError, match=f"2 broken in .*{STEM}.jpg.txt .not UTF-8.*allMergedBlur/{other}.jpg .not a picture"
     ):
         read_hands23(root, "ND")
     assert read_hands23(root, "ND", skip_broken=True).left_out.counts() == {"broken": 2}
 
 
 @pytest.mark.parametrize("missing", ["allMergedSplit", "allMergedTxt", "allMergedBlur"])
-def test_another_root_is_refused_with_what_was_looked_for(missing: str, tree: Tree, tmp_path: Path) -> None:
+def test_a_wrong_root_error_names_the_expected_paths(missing: str, tree: Tree, tmp_path: Path) -> None:
     tree({STEM: LEFT})
     (tmp_path / missing).rename(tmp_path / "elsewhere")
     with pytest.raises(
-        InputError, match=r"holds no Hands23; looked for allMergedSplit/.*allMergedTxt/.*allMergedBlur/"
+        InputError, match=r"does not contain Hands23; looked for allMergedSplit/.*allMergedTxt/.*allMergedBlur/"
     ):
         read_hands23(tmp_path, "ND")
 
@@ -240,7 +240,7 @@ numbers = st.floats(-5000, 5000, allow_nan=False)
     quoted=st.tuples(*[st.booleans()] * 4),
     blank=st.sampled_from(["", " "]),
 )
-def test_boxes_come_back_to_the_last_bit(box: tuple[float, ...], quoted: tuple[bool, ...], blank: str) -> None:
+def test_boxes_round_trip_exactly(box: tuple[float, ...], quoted: tuple[bool, ...], blank: str) -> None:
     text = f",{blank}".join(f"'{v!r}'" if q else repr(v) for v, q in zip(box, quoted, strict=True))
     assert parse_box(text) == box
 
@@ -251,6 +251,6 @@ def test_boxes_come_back_to_the_last_bit(box: tuple[float, ...], quoted: tuple[b
     rest=st.lists(st.sampled_from(["None", "tool_,_held", "1.0,2.0,3.0,4.0", "Pre-Circ"]), min_size=4, max_size=4),
     bar=st.sampled_from(["|", " | ", " |", "\t|  "]),
 )
-def test_lines_come_back(side: tuple[str, bool], contact: str, rest: list[str], bar: str) -> None:
+def test_lines_round_trip(side: tuple[str, bool], contact: str, rest: list[str], bar: str) -> None:
     line = bar.join([side[0], contact, "1.5,2.5,3.5,4.5", *rest])
     assert parse_line(line) == Line(side[1], CONTACT[contact], (1.5, 2.5, 3.5, 4.5))

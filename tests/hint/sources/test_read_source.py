@@ -9,14 +9,14 @@ from hint.errors import InputError, MissingRequirementError, UnknownNameError
 from hint.sources import SOURCES, read_source
 
 
-def test_an_unknown_source_is_answered_with_the_closest() -> None:
+def test_an_unknown_source_error_suggests_the_closest() -> None:
     with pytest.raises(UnknownNameError, match="unknown source 'ego4'; did you mean ego4d"):
         read_source("ego4", Path())
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_an_empty_root_is_refused_with_what_was_looked_for(name: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=f"{tmp_path} holds no .*; looked for .* below it"):
+def test_an_empty_root_error_names_the_expected_paths(name: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"{tmp_path} does not contain .*; looked for .* below it"):
         read_source(name, tmp_path)
     with pytest.raises(InputError, match="no such folder"):
         read_source(name, tmp_path / "nowhere")
@@ -37,7 +37,7 @@ def test_hands_are_sorted_and_unique(tmp_path: Path, synthetic: ModuleType) -> N
     assert ids == sorted(set(ids))
 
 
-def test_what_draws_trees_draws_them_again(tmp_path: Path, synthetic: ModuleType) -> None:
+def test_synthetic_trees_are_reproducible(tmp_path: Path, synthetic: ModuleType) -> None:
     for seed in (4, 5):
         again = [synthetic.write_fho_main(tmp_path / name, 50, seed=seed) for name in ("a.json", "b.json")]
         assert again[0] == again[1]

@@ -68,7 +68,7 @@ def tree(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.mark.parametrize("pictures", [False, True])
-def test_a_tree_is_read_as_it_was_drawn(
+def test_a_synthetic_tree_is_read_exactly(
     pictures: bool, tmp_path: Path, synthetic: ModuleType, agrees: Callable[[Pool, Any], None]
 ) -> None:
     written = synthetic.write_visor(tmp_path, 60 if pictures else 600, seed=3, odd=0.05, pictures=pictures)
@@ -123,12 +123,12 @@ def test_a_glove_on_no_hand_is_an_object() -> None:
     assert boxes_and_contacts(hand("left", "g"), glove(None))["l"] == ((100, 100, 200, 200), "object")
 
 
-def test_a_worn_glove_stands_for_a_hand_nobody_annotated() -> None:
+def test_a_worn_glove_stands_in_for_a_hand_without_annotation() -> None:
     assert boxes_and_contacts(hand("left"), glove(["right hand"], "pan"), PAN)["r"] == ((150, 150, 250, 250), "object")
 
 
 @pytest.mark.parametrize("segments", [[], None, [[[1.0, 2.0], [3.0, 4.0]]]])
-def test_a_worn_glove_stands_for_a_hand_without_a_mask(segments: Any) -> None:
+def test_a_worn_glove_stands_in_for_a_hand_without_a_mask(segments: Any) -> None:
     found = boxes_and_contacts(hand("left", "inconclusive", segments=segments), glove(["left hand"], "pan"), PAN)
     assert found["l"] == ((150, 150, 250, 250), "object")
 
@@ -136,7 +136,7 @@ def test_a_worn_glove_stands_for_a_hand_without_a_mask(segments: Any) -> None:
 @pytest.mark.parametrize(
     "sides", [["left hand", "rigth hand"], ["rigth hand", "left hand"], ["left hand", "right hand"]]
 )
-def test_one_mask_of_two_gloves_is_no_box_of_either_hand(sides: list[str]) -> None:
+def test_one_mask_of_two_gloves_gives_no_box(sides: list[str]) -> None:
     assert boxes_and_contacts(hand("left", "g"), hand("right", "g"), glove(sides, "pan"), PAN) == {
         "l": ((100, 100, 200, 200), "object"),
         "r": ((500, 100, 600, 200), "object"),
@@ -151,7 +151,7 @@ def test_gloves_may_lack_their_keys() -> None:
     assert boxes_and_contacts(hand("left"), bare) == {"l": ((100, 100, 200, 200), "none")}
 
 
-def test_hands_are_known_by_class_or_name() -> None:
+def test_hands_are_recognised_by_class_or_name() -> None:
     assert set(boxes_and_contacts(hand("left", name="hand"), hand("right", class_id=None))) == {"l", "r"}
     assert set(boxes_and_contacts(hand("left", name="hand", class_id=11), PAN)) == set()
 
@@ -186,7 +186,7 @@ def test_pictures_are_found_zipped_and_unpacked(store: str, place: str, tree: Ca
     assert (root / found.file, found.member) == (folder / "P01_107" / "deeper" / f"{FRAME}.jpg", "")
 
 
-def test_pictures_that_are_still_to_come_are_named(tree: Callable[..., Path]) -> None:
+def test_missing_pictures_are_named(tree: Callable[..., Path]) -> None:
     (found,) = read_visor(tree({FRAME: [hand("left")]}, split="val")).hands
     assert (found.file, found.member) == ("rgb_frames/val/P01/P01_107.zip", f"{FRAME}.jpg")
 
@@ -203,14 +203,19 @@ def test_a_zip_is_opened_once_and_must_hold_the_picture(
             archive.writestr(f"{frame}.jpg", b"")
     opened: list[Path] = []
     original = zipfile.ZipFile
-    monkeypatch.setattr("zipfile.ZipFile", lambda file: opened.append(file) or original(file))
+
+    def recorded(file: Path) -> zipfile.ZipFile:
+        opened.append(file)
+        return original(file)
+
+    monkeypatch.setattr("zipfile.ZipFile", recorded)
     pool = read_visor(root)
     assert opened == [path]
     assert [one.stem for one in pool.hands] == frames[1:]
     assert pool.left_out.ids == {"picture missing": [frames[0]]}
 
 
-def test_a_frame_of_two_splits_stays_in_the_one_held_back_more(tree: Callable[..., Path]) -> None:
+def test_a_frame_of_two_splits_belongs_to_val_before_train(tree: Callable[..., Path]) -> None:
     tree({FRAME: [hand("left")]}, split="train")
     pool = read_visor(tree({FRAME: [hand("right")], "stray": [hand("right")]}, split="val"))
     assert [(one.hand_id, one.source_split) for one in pool.hands] == [(f"{FRAME}_r", "val")]
@@ -246,7 +251,7 @@ def test_a_broken_annotation_is_named_with_its_frame(annotation: Any, why: str, 
     ("content", "why"),
     [
         ('{"video_annotations": [\n{]', "line 2 column 2"),
-        ('{"video_annotations": NaN}', "NaN is no number"),
+        ('{"video_annotations": NaN}', "NaN is not a number"),
         ("[]", "has no list video_annotations"),
         ('{"video_annotations": [1]}', "video_annotations[0] (has no image name)"),
     ],
@@ -289,7 +294,7 @@ polygon = st.lists(st.tuples(coordinates, coordinates).map(list), max_size=6)
 
 
 @given(segments=st.lists(polygon, max_size=4))
-def test_boxes_hold_all_polygons_and_nothing_more(segments: list[list[list[float]]]) -> None:
+def test_boxes_enclose_all_polygons_tightly(segments: list[list[list[float]]]) -> None:
     points = [point for polygon in segments if len(polygon) >= 3 for point in polygon]
     box = box_of(json.loads(json.dumps(segments)))
     assert (box is None) == (not points)

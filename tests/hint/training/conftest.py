@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hint.training.preset import load_preset
-from hint.training.request import Request
+from hint.training.request import TrainingRequest
 from hint.training.shards import ShardWriter, official_hand, shard_path
 
 #: A network with batch norm for one process, and one without for several.
@@ -65,7 +65,7 @@ def request_for(noise):
 
     def make(out, network="conv", changes=(), **others):
         preset = load_preset(str(noise / f"{network}.toml"), changes)
-        return Request(preset, noise, out, device="cpu", save_every=2, log_every=1, **others)
+        return TrainingRequest(preset, noise, out, device="cpu", save_every=2, log_every=1, **others)
 
     return make
 
@@ -78,8 +78,8 @@ def start():
         # One thread: the order of sums, and so the last bits, are those of the test's own process.
         code = (
             "import sys, torch; torch.set_num_threads(1)\n"
-            "from hint.training.request import Request\nfrom hint.training.run import train\n"
-            "train(Request.from_json(sys.argv[1]))"
+            "from hint.training.request import TrainingRequest\nfrom hint.training.run import run_training\n"
+            "run_training(TrainingRequest.from_json(sys.argv[1]))"
         )
         return subprocess.Popen([sys.executable, "-c", code, request.as_json()], **options)
 

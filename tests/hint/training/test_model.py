@@ -12,20 +12,20 @@ from hint.mano.procedural import procedural_hand
 from hint.methods.hamer.config import HamerConfig
 from hint.training.learner import Learner, make_accelerator
 from hint.training.mocap import drawn_mocap
-from hint.training.model import Trainee, read_backbone, read_mean_parameters, read_start
+from hint.training.model import TrainingModel, read_backbone, read_mean_parameters, read_network
 from hint.training.preset import load_preset
 from hint.training.timing import drawn_batch
 
 
 def made(seed=0, **changes):
     torch.manual_seed(seed)
-    return Trainee(replace(HamerConfig.tiny(), **changes), 0.5)
+    return TrainingModel(replace(HamerConfig.tiny(), **changes), 0.5)
 
 
 def test_a_checkpoint_has_the_released_keys(shared):
     keys = json.loads((shared / "golden" / "keys" / "hamer.json").read_text())
     with torch.device("meta"):
-        ours = Trainee(HamerConfig(), 0.55).official_state()
+        ours = TrainingModel(HamerConfig(), 0.55).official_state()
     assert {key for key in keys if not key.startswith("mano.")} == ours.keys()
 
 
@@ -42,7 +42,7 @@ def test_a_backbone_starts_from_its_own_weights(tmp_path):
 def test_a_whole_network_starts_from_a_released_file(tmp_path):
     source, target = made(1), made(2)
     torch.save({"state_dict": source.official_state() | {"mano.x": torch.ones(1)}}, tmp_path / "hamer.ckpt")
-    read_start(target, tmp_path / "hamer.ckpt")
+    read_network(target, tmp_path / "hamer.ckpt")
     assert all(torch.equal(value, source.official_state()[key]) for key, value in target.official_state().items())
 
 
@@ -72,7 +72,9 @@ def test_the_generator_leaves_the_discriminator_alone():
     """Its gradients come from its own loss, twice as many real hands as predictions, and from nothing else."""
     changes = [("batch_size", 4), ("sum_over", 4), ("crop_size", 64), ("losses.adversarial", 0.0005)]
     preset = load_preset("hamer-tiny", changes)
-    learner = Learner(preset, Trainee(preset.config), procedural_hand(), make_accelerator(preset, torch.device("cpu")))
+    learner = Learner(
+        preset, TrainingModel(preset.config), procedural_hand(), make_accelerator(preset, torch.device("cpu"))
+    )
     batch, real = drawn_batch(4, 64), drawn_mocap().batch(0, 8)
     losses = learner.compute(0, batch, real)
     judge, output = learner.plain_discriminator, learner.output
@@ -88,7 +90,9 @@ def test_the_generator_leaves_the_discriminator_alone():
 def test_without_an_adversary_the_discriminator_does_not_move():
     changes = [("batch_size", 4), ("sum_over", 4), ("crop_size", 64), ("losses.adversarial", 0)]
     preset = load_preset("hamer-tiny", changes)
-    learner = Learner(preset, Trainee(preset.config), procedural_hand(), make_accelerator(preset, torch.device("cpu")))
+    learner = Learner(
+        preset, TrainingModel(preset.config), procedural_hand(), make_accelerator(preset, torch.device("cpu"))
+    )
     before = {key: value.clone() for key, value in learner.plain_discriminator.state_dict().items()}
     losses = learner.compute(0, drawn_batch(4, 64), drawn_mocap().batch(0, 8))
     learner.apply(0)
@@ -102,8 +106,8 @@ def test_bf16_is_close_to_fp32():
         changes = [("batch_size", 4), ("sum_over", 4), ("crop_size", 64), ("precision", precision)]
         preset = load_preset("hamer-tiny", changes)
         torch.manual_seed(0)
-        trainee, accelerator = Trainee(preset.config), make_accelerator(preset, torch.device("cpu"))
-        learner = Learner(preset, trainee, procedural_hand(), accelerator)
+        model, accelerator = TrainingModel(preset.config), make_accelerator(preset, torch.device("cpu"))
+        learner = Learner(preset, model, procedural_hand(), accelerator)
         losses[precision] = learner.compute(0, drawn_batch(4, 64), drawn_mocap().batch(0, 8))["total"].item()
     assert losses["bf16"] != losses["fp32"]
     assert losses["bf16"] == pytest.approx(losses["fp32"], rel=0.05)
@@ -114,9 +118,9 @@ def stepped(scaler):
     changes = [("batch_size", 4), ("sum_over", 4), ("crop_size", 64), ("losses.adversarial", 0.0005)]
     preset = load_preset("hamer-tiny", [*changes, ("optimiser.clip", 0), ("precision", "fp32")])
     torch.manual_seed(0)
-    trainee, accelerator = Trainee(preset.config), make_accelerator(preset, torch.device("cpu"))
-    before = {key: value.clone() for key, value in trainee.official_state().items()}
-    learner = Learner(preset, trainee, procedural_hand(), accelerator)
+    model, accelerator = TrainingModel(preset.config), make_accelerator(preset, torch.device("cpu"))
+    before = {key: value.clone() for key, value in model.official_state().items()}
+    learner = Learner(preset, model, procedural_hand(), accelerator)
     accelerator.scaler = scaler
     learner.compute(0, drawn_batch(4, 64), drawn_mocap().batch(0, 8))
     learner.apply(0)

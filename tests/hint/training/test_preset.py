@@ -1,4 +1,4 @@
-"""Presets: what they say, what is refused, and what the command says of them."""
+"""Presets: content, refused settings, and the command."""
 
 import json
 
@@ -66,8 +66,8 @@ def test_settings_are_changed_by_dotted_keys():
     ("change", "says"),
     [
         (("stps", "1"), "unknown setting 'stps'; did you mean steps"),
-        (("optimiser.learning_rat", "1"), "there is no setting optimiser.learning_rat"),
-        (("augmentation.scal", "1"), "no key is called scal; there are blur"),
+        (("optimiser.learning_rat", "1"), "optimiser.learning_rat: unknown key"),
+        (("augmentation.scal", "1"), "no key is called scal; known keys: blur"),
         (("losses.betas", "-1"), "losses.betas: Input should be greater than or equal to 0"),
         (("steps.more", "1"), "steps is a value, not a group"),
         (("sum_over", "100_000"), "summed over 100000 hands of a batch of only"),
@@ -94,24 +94,37 @@ def run(*arguments):
 
 
 def test_the_command_lists_the_presets():
-    said = run("--list").output
+    output = run("--list").output
     for name in list_presets():
-        assert name in said
+        assert name in output
 
 
 def test_a_dry_run_says_what_is_there_and_writes_nothing(noise, tmp_path):
     out = tmp_path / "out"
-    said = run(noise / "conv.toml", "--data", noise, "--out", out, "--dry-run", "--device", "cpu").output
-    assert "steps      6 of 8 hands, one process" in said
-    assert "measured on cpu" in said
-    row = next(line.split() for line in said.splitlines() if line.split()[:2] == ["noise", "1.000"])
+    output = run(noise / "conv.toml", "--data", noise, "--out", out, "--dry-run", "--device", "cpu").output
+    assert "steps      6 of 8 hands, one process" in output
+    assert "measured on cpu" in output
+    row = next(line.split() for line in output.splitlines() if line.split()[:2] == ["noise", "1.000"])
     assert row[2:6] == ["1", "not", "counted", "yet"]
     assert not out.exists()
-    said = run("hamer", "--data", tmp_path, "--dry-run", "--processes", "8", "--device", "cpu").output
-    assert "0 of 1,057" in said
-    assert "32 on each of 8 processes" in said
-    assert "backbone 630.91 M, head 39.50 M, discriminator 1.55 M" in said
-    assert "hours assumed, on one A100" in said
+    output = run("hamer", "--data", tmp_path, "--dry-run", "--processes", "8", "--device", "cpu").output
+    assert "0 of 1,057" in output
+    assert "32 on each of 8 processes" in output
+    assert "backbone 630.91 M, head 39.50 M, discriminator 1.55 M" in output
+    assert "hours assumed, on one A100" in output
+
+
+def test_a_dry_run_without_data_names_what_is_missing_and_measures_only_on_request(tmp_path, monkeypatch):
+    measured = []
+    monkeypatch.setattr("hint.training.plan.seconds_per_step", lambda *_, **__: measured.append(1) or 1.0)
+    arguments = ("hamer-tiny", "--data", tmp_path, "--device", "cpu", "--dry-run")
+    output = run(*arguments).output
+    assert str(tmp_path / "rendered") in output
+    assert "hint demo-data --format tars" in output
+    assert "--measure" in output
+    assert not measured
+    assert "measured on cpu" in run(*arguments, "--measure").output
+    assert measured
 
 
 def test_the_command_trains_and_names_the_weights(noise, tmp_path):
@@ -120,14 +133,14 @@ def test_the_command_trains_and_names_the_weights(noise, tmp_path):
     )
     assert done.exit_code == 0, done.output
     assert f"weights   {tmp_path}/weights.safetensors" in done.output
-    told = json.loads((tmp_path / "run.json").read_text())
-    assert told["training"]["preset"]["batch_size"] == 4
+    description = json.loads((tmp_path / "run.json").read_text())
+    assert description["training"]["preset"]["batch_size"] == 4
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"), [((), "hint train --list"), (("hamer-tiny", "--set", "steps"), "write key=value")]
 )
-def test_wrong_commands_are_told_what_to_type(arguments, says):
+def test_wrong_commands_say_what_to_type(arguments, says):
     failed = run(*arguments)
     assert isinstance(failed.exception, InputError)
     assert says in str(failed.exception)

@@ -20,30 +20,30 @@ def test_a_constant_rate_is_constant():
 
 
 def test_a_cosine_falls_to_its_end():
-    said = rates(schedule="cosine", final=0.1)
-    assert said[0] == pytest.approx(2.0)
-    assert said[50] == pytest.approx(1.1)
-    assert said[25] == pytest.approx(0.2 + 1.8 * (1 + math.cos(math.pi / 4)) / 2)
-    assert said[-1] == pytest.approx(0.2)
+    found = rates(schedule="cosine", final=0.1)
+    assert found[0] == pytest.approx(2.0)
+    assert found[50] == pytest.approx(1.1)
+    assert found[25] == pytest.approx(0.2 + 1.8 * (1 + math.cos(math.pi / 4)) / 2)
+    assert found[-1] == pytest.approx(0.2)
 
 
 def test_one_cycle_is_that_of_pytorch():
     parameter = nn.Parameter(torch.zeros(1))
     optimiser = torch.optim.SGD([parameter], lr=1.0)
     theirs = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2.0, total_steps=101, pct_start=0.3, final_div_factor=1e9)
-    said = rates(schedule="one-cycle")
-    for step, rate in enumerate(said):
+    found = rates(schedule="one-cycle")
+    for step, rate in enumerate(found):
         # PyTorch's rise ends one step earlier.
         assert rate == pytest.approx(theirs.get_last_lr()[0], abs=0.07), step
         optimiser.step()
         theirs.step() if step < 100 else None
-    assert max(said) == pytest.approx(2.0, abs=0.01)
+    assert max(found) == pytest.approx(2.0, abs=0.01)
 
 
 def test_a_warm_up_rises_from_nothing():
-    said = rates(warmup=10)
-    assert said[:10] == pytest.approx([0.2 * k for k in range(1, 11)])
-    assert set(said[10:]) == {2.0}
+    found = rates(warmup=10)
+    assert found[:10] == pytest.approx([0.2 * k for k in range(1, 11)])
+    assert set(found[10:]) == {2.0}
 
 
 def test_the_average_forgets_the_first_weights_and_copies_counters():

@@ -15,8 +15,8 @@ import torch
 from hint.errors import HintError, InputError, MissingRequirementError, WriteError
 from hint.methods.hamer.method import HamerMethod
 from hint.training.checkpoints import checkpoint_path, load_state, saved_steps
-from hint.training.launch import launch
-from hint.training.run import _limits, train
+from hint.training.launch import run_processes
+from hint.training.run import _limits, run_training
 from hint.types import MethodOptions
 from hint.weights import read_checkpoint
 
@@ -49,11 +49,13 @@ def same(one, other):
 def finished(noise, tmp_path_factory):
     """A training that was not disturbed."""
     from hint.training.preset import load_preset
-    from hint.training.request import Request
+    from hint.training.request import TrainingRequest
 
     out, before = tmp_path_factory.mktemp("finished"), torch.get_num_threads()
     torch.set_num_threads(1)
-    train(Request(load_preset(str(noise / "conv.toml")), noise, out, device="cpu", save_every=2, log_every=1))
+    run_training(
+        TrainingRequest(load_preset(str(noise / "conv.toml")), noise, out, device="cpu", save_every=2, log_every=1)
+    )
     torch.set_num_threads(before)
     return out
 
@@ -70,8 +72,8 @@ def test_it_leaves_checkpoints_curves_and_weights_that_run(finished):
     assert len(events.Images("train/predictions")) == 1
     weights = read_checkpoint(finished / "weights.safetensors")
     assert same({k: v for k, v in weights.state.items() if k in state.average}, state.average)
-    told = json.loads(weights.metadata["training"])
-    assert (told["step"], told["hands"], told["mano"]) == (6, {"noise": 20}, "procedural")
+    description = json.loads(weights.metadata["training"])
+    assert (description["step"], description["hands"], description["mano"]) == (6, {"noise": 20}, "procedural")
     for path in (finished / "weights.safetensors", checkpoint_path(finished / "checkpoints", 6)):
         method = HamerMethod.create(MethodOptions(weights=str(path), device="cpu"))
         assert method.run([torch.zeros(64, 64, 3).numpy()]).vertices.shape == (1, 778, 3)
@@ -85,21 +87,21 @@ def test_killed_and_resumed_is_the_same_to_the_last_bit(request_for, start, fini
     killed.kill()
     assert killed.wait() == -signal.SIGKILL
     assert saved_steps(tmp_path / "checkpoints")[-1] < 6, "it was killed on the way"
-    train(request_for(tmp_path, resume=True))
+    run_training(request_for(tmp_path, resume=True))
     one, other = state_of(finished), state_of(tmp_path)
     for part in ("weights", "optimisers", "average"):
         assert same(getattr(one, part), getattr(other, part)), part
 
 
 def test_another_seed_is_another_training(request_for, finished, tmp_path):
-    train(request_for(tmp_path, seed=1))
+    run_training(request_for(tmp_path, seed=1))
     assert not same(state_of(finished).weights, state_of(tmp_path).weights)
 
 
 def test_training_lowers_the_loss(request_for, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    train(request_for(tmp_path, changes=[("steps", 40), ("augmentation.scale", 0), ("optimiser.clip", 0)]))
+    run_training(request_for(tmp_path, changes=[("steps", 40), ("augmentation.scale", 0), ("optimiser.clip", 0)]))
     events = EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
     loss = [event.value for event in events.Scalars("train/total")]
@@ -124,29 +126,29 @@ def test_ctrl_c_keeps_the_state_and_says_how_to_go_on(noise, finished, tmp_path)
         assert running.poll() is None
         time.sleep(0.02)
     running.send_signal(signal.SIGINT)
-    said = running.communicate(timeout=60)[1]
-    assert running.returncode == 130, said
+    output = running.communicate(timeout=60)[1]
+    assert running.returncode == 130, output
     (step,) = saved_steps(tmp_path / "checkpoints")
     assert 0 < step < 500
-    assert f"stopped after {step} steps; go on with: hint train" in said
-    assert said.rstrip().endswith("--resume")
+    assert f"stopped after {step} steps; continue with: hint train" in output
+    assert output.rstrip().endswith("--resume")
 
 
 def test_other_settings_are_refused(request_for, finished, tmp_path):
-    with pytest.raises(InputError, match=r"of 6 steps; add --resume to go on"):
-        train(request_for(finished))
+    with pytest.raises(InputError, match=r"of 6 steps; add --resume to continue"):
+        run_training(request_for(finished))
     with pytest.raises(InputError, match=r"other settings \(optimiser.learning_rate\)"):
-        train(request_for(finished, changes=[("optimiser.learning_rate", 1.0)], resume=True))
+        run_training(request_for(finished, changes=[("optimiser.learning_rate", 1.0)], resume=True))
     with pytest.raises(InputError, match=r"other settings \(seed\)"):
-        train(request_for(finished, seed=3, resume=True))
+        run_training(request_for(finished, seed=3, resume=True))
     assert saved_steps(finished / "checkpoints") == [4, 6]
 
 
 def test_a_finished_training_goes_on_where_its_rate_is_constant(request_for, finished, tmp_path):
-    train(request_for(tmp_path))
-    train(request_for(tmp_path, changes=[("steps", 8)], resume=True))
+    run_training(request_for(tmp_path))
+    run_training(request_for(tmp_path, changes=[("steps", 8)], resume=True))
     straight = tmp_path / "straight"
-    train(request_for(straight, changes=[("steps", 8)]))
+    run_training(request_for(straight, changes=[("steps", 8)]))
     assert same(state_of(tmp_path, 8).weights, state_of(straight, 8).weights)
 
 
@@ -170,25 +172,26 @@ def losses_of(out):
 def whole(noise, tmp_path_factory):
     """A training of a network without batch norm, all hands of a step at once."""
     from hint.training.preset import load_preset
-    from hint.training.request import Request
+    from hint.training.request import TrainingRequest
 
     out = tmp_path_factory.mktemp("whole")
-    train(Request(load_preset(str(noise / "vit.toml")), noise, out, device="cpu", log_every=1))
+    run_training(TrainingRequest(load_preset(str(noise / "vit.toml")), noise, out, device="cpu", log_every=1))
     return out
 
 
 def test_parts_of_a_batch_train_as_the_whole_does(request_for, whole, tmp_path):
-    train(request_for(tmp_path, "vit", changes=[("accumulate", 3)]))
+    run_training(request_for(tmp_path, "vit", changes=[("accumulate", 3)]))
     torch.testing.assert_close(losses_of(tmp_path), losses_of(whole), rtol=2e-4, atol=1e-6)
 
 
 def test_two_processes_train_as_one_does(request_for, whole, tmp_path):
-    assert launch(request_for(tmp_path, "vit", processes=2)) == 0
+    result = run_processes(request_for(tmp_path, "vit", processes=2))
+    assert (result.step, result.weights) == (6, tmp_path / "weights.safetensors")
     torch.testing.assert_close(losses_of(tmp_path), losses_of(whole), rtol=2e-4, atol=1e-6)
     one, two = (read_checkpoint(out / "weights.safetensors").state for out in (whole, tmp_path))
     assert one.keys() == two.keys()
     with pytest.raises(InputError, match="3 processes cannot share a batch of 8"):
-        launch(request_for(tmp_path, "vit", processes=3))
+        run_processes(request_for(tmp_path, "vit", processes=3))
 
 
 # -- what can go wrong
@@ -199,17 +202,17 @@ def test_a_loss_that_is_not_finite_names_the_hands_and_leaves_the_checkpoint(req
     changes = [("optimiser.learning_rate", 1e37), ("optimiser.clip", 0), ("steps", 30)]
     with pytest.raises(
         HintError, match=r"is not finite; the hands of the batch \(noise_\d+, .* \(8 in all\)\)"
-    ) as said:
-        train(replace(request_for(tmp_path, changes=changes), save_every=1))
-    assert said.value.exit_code == 1
+    ) as raised:
+        run_training(replace(request_for(tmp_path, changes=changes), save_every=1))
+    assert raised.value.exit_code == 1
     (path,) = tmp_path.glob("not_finite_step_*.json")
-    told = json.loads(path.read_text())
-    assert len(told["hands"]) == 8
-    assert saved_steps(tmp_path / "checkpoints")[-1] == told["step"]
+    description = json.loads(path.read_text())
+    assert len(description["hands"]) == 8
+    assert saved_steps(tmp_path / "checkpoints")[-1] == description["step"]
 
 
 def test_a_full_disk_leaves_the_checkpoint_before(request_for, start, tmp_path):
-    train(request_for(tmp_path, changes=[("steps", 2)]))
+    run_training(request_for(tmp_path, changes=[("steps", 2)]))
     before = checkpoint_path(tmp_path / "checkpoints", 2).read_bytes()
 
     def limit():
@@ -219,9 +222,9 @@ def test_a_full_disk_leaves_the_checkpoint_before(request_for, start, tmp_path):
     failed = start(
         request_for(tmp_path, changes=[("steps", 4)], resume=True), preexec_fn=limit, stderr=subprocess.PIPE, text=True
     )
-    said = failed.communicate(timeout=60)[1]
+    output = failed.communicate(timeout=60)[1]
     assert failed.returncode
-    assert "WriteError: cannot write" in said
+    assert "WriteError: cannot write" in output
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step_00000002.ckpt"]
     assert checkpoint_path(tmp_path / "checkpoints", 2).read_bytes() == before
 
@@ -237,26 +240,26 @@ def test_too_little_memory_is_one_line(request_for, tmp_path):
 
 def test_missing_data_is_named_at_once(request_for, tmp_path):
     changes = [("datasets.freihand-train.weight", 1), ("mocap", "real.npz")]
-    wanted = replace(request_for(tmp_path / "out", changes=changes), data=tmp_path)
+    request = replace(request_for(tmp_path / "out", changes=changes), data=tmp_path)
     with pytest.raises(MissingRequirementError, match=r"missing: noise \(.*\), freihand-train .*, mocap "):
-        train(wanted)
+        run_training(request)
     assert not (tmp_path / "out").exists()
 
 
 def test_a_damaged_checkpoint_is_named(request_for, tmp_path):
-    train(request_for(tmp_path, changes=[("steps", 2)]))
+    run_training(request_for(tmp_path, changes=[("steps", 2)]))
     path = checkpoint_path(tmp_path / "checkpoints", 2)
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(InputError, match=r"step_00000002.ckpt: no checkpoint .* remove it"):
-        train(request_for(tmp_path, resume=True))
+    with pytest.raises(InputError, match=r"step_00000002.ckpt: not a training checkpoint .* remove it"):
+        run_training(request_for(tmp_path, resume=True))
 
 
 def test_fp16_needs_a_gpu(request_for, tmp_path):
     with pytest.raises(InputError, match="precision fp16 needs a GPU"):
-        train(request_for(tmp_path, changes=[("precision", "fp16")]))
+        run_training(request_for(tmp_path, changes=[("precision", "fp16")]))
 
 
 def test_a_folder_that_cannot_be_written_is_said(request_for, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(WriteError, match="cannot write"):
-        train(request_for(tmp_path / "file"))
+        run_training(request_for(tmp_path / "file"))

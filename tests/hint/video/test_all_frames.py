@@ -23,7 +23,7 @@ def made(ffmpeg: Callable[..., None], path: Path, *more: str) -> Path:
 
 
 @pytest.mark.parametrize("more", [(), ("-vf", "select='not(mod(n,3))+gt(n,15)'", "-fps_mode", "vfr")])
-def test_all_frames_are_those_read_one_by_one(
+def test_all_frames_equal_frames_read_one_by_one(
     ffmpeg: Callable[..., None], tmp_path: Path, more: tuple[str, ...]
 ) -> None:
     video = made(ffmpeg, tmp_path / "clip.mp4", *more)
@@ -32,7 +32,7 @@ def test_all_frames_are_those_read_one_by_one(
     assert all(a == b and np.array_equal(x, y) for (a, x), (b, y) in alike)
 
 
-def test_a_turned_video_is_upright(ffmpeg: Callable[..., None], tmp_path: Path) -> None:
+def test_a_rotated_video_is_upright(ffmpeg: Callable[..., None], tmp_path: Path) -> None:
     turned = made(ffmpeg, tmp_path / "turned.mp4")
     content = turned.read_bytes()
     # A phone held upright writes this into the header of the track; options of ffmpeg for it differ by version.
@@ -45,7 +45,7 @@ def test_a_turned_video_is_upright(ffmpeg: Callable[..., None], tmp_path: Path) 
     assert np.abs(first.astype(int) - upright).mean() < 3
 
 
-def test_a_file_that_is_no_video(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_video(tmp_path: Path) -> None:
     (tmp_path / "clip.mp4").write_bytes(b"no video")
-    with pytest.raises(VideoError, match="no readable video"):
+    with pytest.raises(VideoError, match="not a readable video"):
         next(all_frames(tmp_path / "clip.mp4"))

@@ -59,9 +59,9 @@ def test_single_frames_are_found_by_seeking(name: str, clip: Clip, decoded: Deco
 @pytest.mark.parametrize("workers", [1, 4])
 def test_the_number_of_workers_changes_nothing(workers: int, clip: Clip, decoded: Decoded) -> None:
     path = clip(NAMES[1])
-    wanted = [3, 50, 88, 119]
-    assert len(probe(path).runs(wanted)) > 1
-    assert list(cut_jpegs(path, wanted, workers=workers)) == [(n, decoded(path)[n]) for n in wanted]
+    numbers = [3, 50, 88, 119]
+    assert len(probe(path).runs(numbers)) > 1
+    assert list(cut_jpegs(path, numbers, workers=workers)) == [(n, decoded(path)[n]) for n in numbers]
 
 
 def test_frames_may_come_in_any_order_and_repeat(clip: Clip) -> None:
@@ -80,11 +80,11 @@ def all_pixels(path: Path) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("name", CONSTANT)
-def test_pixels_are_those_of_decoding_from_the_start(name: str, clip: Clip) -> None:
+def test_pixels_equal_those_of_decoding_from_the_start(name: str, clip: Clip) -> None:
     truth = all_pixels(clip(name))
-    wanted = sorted(random.Random(1).sample(range(len(truth)), 12))
-    found = dict(read_frames(clip(name), wanted))
-    assert list(found) == wanted
+    numbers = sorted(random.Random(1).sample(range(len(truth)), 12))
+    found = dict(read_frames(clip(name), numbers))
+    assert list(found) == numbers
     for number, image in found.items():
         np.testing.assert_array_equal(image, truth[number])
 
@@ -115,7 +115,7 @@ def broken(kind: str, folder: Path, clip: Clip, ffmpeg: Callable[..., None]) -> 
 
 @pytest.mark.parametrize("read", [cut_jpegs, read_frames])
 @pytest.mark.parametrize("kind", ["absent", "text", "empty", "cut", "sound", "bare"])
-def test_what_is_no_video_is_one_line_with_its_name(
+def test_an_invalid_video_error_is_one_line_with_its_name(
     kind: str, read: Callable[..., object], tmp_path: Path, clip: Clip, ffmpeg: Callable[..., None]
 ) -> None:
     path = broken(kind, tmp_path, clip, ffmpeg)
@@ -125,7 +125,7 @@ def test_what_is_no_video_is_one_line_with_its_name(
     assert "\n" not in str(caught.value)
 
 
-def test_damage_in_the_middle_does_not_go_unnoticed(tmp_path: Path, clip: Clip) -> None:
+def test_damage_in_the_middle_is_noticed(tmp_path: Path, clip: Clip) -> None:
     """A picture whose data is gone is an error, not a grey or an older picture."""
     line = probe(clip("h264 with key frames only"))
     content = bytearray(clip("h264 with key frames only").read_bytes())
@@ -175,7 +175,7 @@ def timeline(*packets: Packet, alone: bool = True, start: int = 0) -> Timeline:
     return Timeline(Path("x.mp4"), packets, Fraction(1, 300), Fraction(30), start, alone)
 
 
-def test_places_worked_out_by_hand() -> None:
+def test_places_computed_by_hand() -> None:
     """Ten units are one place."""
     even = [Packet(10 * n, 10, n == 0) for n in range(4)]
     assert timeline(*even).slots == [0, 10, 20, 30]

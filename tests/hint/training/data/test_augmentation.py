@@ -23,7 +23,7 @@ STILL = Draw(0.0, 0.0, 1.0, 0.0, np.ones(3))
 
 @dataclass(frozen=True)
 class Fixed(Augmentation):
-    """Draws what it was told."""
+    """Draws fixed numbers."""
 
     drawn: Draw = STILL
 
@@ -97,8 +97,8 @@ def test_dot_lands_where_its_keypoint_says(
     light = batch.image[0].sum(2).double().numpy()
     rows, columns = np.mgrid[:128, :128]
     seen = np.array([(columns * light).sum(), (rows * light).sum()]) / light.sum()
-    said = (batch.keypoints_2d[0, 0, :2].numpy() + 0.5) * 128
-    assert np.abs(seen - said).max() < 0.3
+    predicted = (batch.keypoints_2d[0, 0, :2].numpy() + 0.5) * 128
+    assert np.abs(seen - predicted).max() < 0.3
 
 
 def test_left_hand_is_the_right_hand_of_the_mirrored_picture(sample: Callable[..., Any], held: Any) -> None:

@@ -75,7 +75,7 @@ def test_test_hands_are_refused_unless_asked_for(hint_train: Path) -> None:
 def test_missing_pictures_are_named(hint_train: Path) -> None:
     for picture in sorted((hint_train / "TRAIN_newdays_img").glob("*.jpg"))[:7]:
         picture.unlink()
-    with pytest.raises(MissingRequirementError, match=r"\(7 in all\) are missing; name their folder"):
+    with pytest.raises(MissingRequirementError, match=r"\(7 in all\) are missing; give their folder"):
         open_labels(hint_train)
 
 
@@ -108,9 +108,9 @@ def test_processes_share_the_real_poses(tmp_path: Path) -> None:
     assert torch.equal(torch.stack([p.betas for p in parts], 1).reshape(8, 10), whole.betas)
 
 
-def test_without_a_file_poses_are_drawn_and_say_so() -> None:
+def test_without_a_file_poses_are_random() -> None:
     mocap = open_mocap(None)
-    assert "drawn" in mocap.name
+    assert "8192 random hands" in mocap.name
     assert np.array_equal(mocap.hand_pose, drawn_mocap().hand_pose)
     assert np.abs(mocap.betas).max() <= 3
 

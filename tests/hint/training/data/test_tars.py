@@ -157,7 +157,7 @@ BROKEN: dict[str, Callable[[], Any]] = {
     "has shape (20, 3)": lambda: hand(keypoints_2d=np.zeros((20, 3))),
     "keypoints_3d is not finite": lambda: hand(keypoints_3d=np.full((21, 4), np.nan)),
     "no area": lambda: hand(scale=np.array([0.1, 0.0])),
-    "not made of numbers": lambda: hand(center=["a", "b"]),
+    "is not numeric": lambda: hand(center=["a", "b"]),
     "a hand is a dict": lambda: "text",
     "loss is not a number": lambda: hand(extra_info={"fitting_loss": {"reprojection_loss": "much"}}),
 }
@@ -170,16 +170,16 @@ def test_broken_hands_are_left_out_and_named(tmp_path: Path, reason: str, capsys
     assert len(source.broken) == 1
     assert reason in source.broken[0]
     assert "000000.tar: a: hand 1" in source.broken[0]
-    assert capsys.readouterr().err == f"s: 1 cannot be read and are left out: {source.broken[0]}\n"
+    assert capsys.readouterr().err == f"s: 1 unreadable hands are left out: {source.broken[0]}\n"
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"garbage", "not a whole pickle"),
-        (pickle.dumps([hand()])[:-9], "not a whole pickle"),
-        (pickle.dumps({"no": "list"}), "no list of hands"),
-        (pickle.dumps([Evil()]), "never needs"),
+        pytest.param(b"garbage", "not a whole pickle", id="garbage"),
+        pytest.param(pickle.dumps([hand()])[:-9], "not a whole pickle", id="cut short"),
+        pytest.param(pickle.dumps({"no": "list"}), "not a list of hands", id="not a list"),
+        pytest.param(pickle.dumps([Evil()]), "never needs", id="code"),
     ],
 )
 def test_broken_truth_is_left_out_and_named(tmp_path: Path, content: bytes, reason: str) -> None:
@@ -211,7 +211,7 @@ def test_cut_tar_fails_with_its_name(tars: tuple[Path, list[Any]], tmp_path: Pat
     content = whole.read_bytes()[: keep if keep > 0 else end]
     cut = tmp_path / "000007.tar"
     cut.write_bytes(content)
-    with pytest.raises(InputError, match=r"000007.tar: not a whole tar .*copy it again"):
+    with pytest.raises(InputError, match=r"000007.tar: not a complete tar .*copy it again"):
         TarSource("s", [cut], workers=1)
 
 
@@ -287,7 +287,7 @@ def test_missing_tars_are_named_five_at_most(tmp_path: Path) -> None:
     ) as error:
         find_tars(str(tmp_path / "{000000..000007}.tar"))
     assert str(error.value).count(".tar,") == 5
-    with pytest.raises(MissingRequirementError, match=r"holds no \.tar"):
+    with pytest.raises(MissingRequirementError, match=r"has no \.tar files"):
         find_tars(_made(tmp_path / "empty"))
 
 
@@ -298,7 +298,7 @@ def _made(folder: Path) -> Path:
 
 def test_nothing_left_says_why(tmp_path: Path) -> None:
     path = one(tmp_path, hand(), hand())
-    with pytest.raises(InputError, match="2 did not pass the filters"):
+    with pytest.raises(InputError, match="2 fail the filters"):
         TarSource("s", [path], Filters(min_box=1000), workers=1)
     broken = write_raw(tmp_path / "b.tar", {"a": {"jpg": picture(), "data.pyd": b"x"}})
     with pytest.raises(InputError, match=r"b\.tar: a: not a whole pickle"):

@@ -102,7 +102,7 @@ def test_broken_hands_are_replaced_by_the_next_and_named(
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_source_of_broken_hands_ends_in_one_line(sample: Callable[..., Any], held: Any, workers: int) -> None:
     data = TrainingData.mix([held([sample(f"h{i}") for i in range(3)], broken={0, 1, 2})], crop_size=32)
-    with pytest.raises(InputError, match=r"held: 3 hands in a row cannot be read; the first: h\d: made to fail$"):
+    with pytest.raises(InputError, match=r"held: 3 hands in a row are unreadable; the first: h\d: made to fail$"):
         take(data, 1, workers=workers)
 
 
@@ -124,8 +124,8 @@ def test_skipped_hands_are_told_once_and_ever_more_rarely(capsys: pytest.Capture
     skipped = Skipped()
     for _ in range(2):
         skipped.add(f"hand {i}" for i in range(20))
-    told = [line.partition(" so far")[0] for line in capsys.readouterr().err.splitlines()]
-    assert told == [f"skipped, {n}" for n in (1, 2, 3, 4, 5, 8, 16)]
+    reported = [line.partition(" so far")[0] for line in capsys.readouterr().err.splitlines()]
+    assert reported == [f"skipped, {n}" for n in (1, 2, 3, 4, 5, 8, 16)]
 
 
 def test_batch_refuses_wrong_shapes(data: TrainingData) -> None:

@@ -1,8 +1,9 @@
-"""Where hands were found: what a detector or a file of boxes says, and the file it is kept in."""
+"""Hands found in pictures, and the list of boxes they are written to."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,19 +16,22 @@ from hint.files import write_bytes
 from hint.prediction.source import Picture
 from hint.types import Hand
 
+#: Keys under which other tools write boxes.
+_OF_BOXES = re.compile("box|xyxy|xywh|ltrb", re.IGNORECASE)
+
 
 class BoxLine(BaseModel):
-    """One hand of a list of boxes, or a picture without any.
+    """One hand of a list of boxes, or a picture without hands.
 
     Attributes:
-        image: The picture or video, relative to the list; may be left out for a video.
+        image: The picture or video, relative to the list; optional for a video.
         frame: Frame of a video, from 0.
-        box_xyxy: Box in px of the picture; None: the picture was looked at and there is no hand.
-        is_right: Side of the hand; needed with a box.
-        hand_id: Name of the hand, made up where there is none.
-        score: How sure a detector is.
+        box_xyxy: Box in px of the picture; None for a picture in which no hand was found.
+        is_right: Side of the hand; required with a box.
+        hand_id: Name of the hand; made up where there is none.
+        score: Confidence of the detector.
         track: Number of the hand in a video; written, not read.
-        size: (width, height) of the picture in px; written, not needed.
+        size: (width, height) of the picture in px; written, not required.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -41,6 +45,15 @@ class BoxLine(BaseModel):
     track: int | None = None
     size: tuple[int, int] | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _names_its_box(cls, entry: Any) -> Any:
+        if isinstance(entry, dict) and entry.get("box_xyxy") is None:
+            others = [str(key) for key in entry if key != "box_xyxy" and _OF_BOXES.search(str(key))]
+            if others:
+                raise ValueError(f"lacks box_xyxy, which is x1, y1, x2, y2 (COCO's bbox is not); found {others[0]}")
+        return entry
+
     @field_validator("box_xyxy")
     @classmethod
     def _has_area(cls, box: Box | None) -> Box | None:
@@ -49,23 +62,23 @@ class BoxLine(BaseModel):
         return box
 
     @model_validator(mode="after")
-    def _has_side(self) -> BoxLine:
+    def _is_complete(self) -> BoxLine:
         if self.box_xyxy is not None and self.is_right is None:
-            raise ValueError("lacks is_right")
+            raise ValueError("lacks is_right, true or false")
         if self.image is None and self.frame is None:
             raise ValueError("lacks image, or frame of a video")
         return self
 
 
 @dataclass(frozen=True)
-class Found:
-    """A hand in a picture, before it has a name of its own.
+class Detection:
+    """A hand in a picture, as a detector finds it.
 
     Attributes:
         box_xyxy: px of the picture.
         is_right: Side.
-        score: How sure a detector is, None where nothing said so.
-        hand_id: Its name, None where one is to be made up.
+        score: Confidence of the detector, None where it has none.
+        hand_id: Name of the hand, None to make one up.
     """
 
     box_xyxy: Box
@@ -75,13 +88,13 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A hand with its name.
+class DetectedHand:
+    """A detection with a name of its own.
 
     Attributes:
-        hand: What a method is asked about.
-        score: How sure a detector is.
-        track: Its number in a video, None for pictures.
+        hand: What a method is asked to predict.
+        score: Confidence of the detector.
+        track: Number of the hand in a video, None for pictures.
     """
 
     hand: Hand
@@ -90,18 +103,18 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Look:
-    """A picture that was looked at.
+class FrameDetections:
+    """The hands of one picture, or of one frame of a video.
 
     Attributes:
-        picture: Which.
+        picture: The picture.
         size: (width, height) in px.
         hands: What was found in it.
     """
 
     picture: Picture
     size: tuple[int, int]
-    hands: tuple[Seen, ...]
+    hands: tuple[DetectedHand, ...]
 
 
 def write_lines(path: Path, lines: Iterable[BoxLine]) -> None:
@@ -109,26 +122,26 @@ def write_lines(path: Path, lines: Iterable[BoxLine]) -> None:
     write_bytes(path, "".join(f"{line.model_dump_json(exclude_none=True)}\n" for line in lines).encode())
 
 
-def lines_of(look: Look, folder: Path) -> list[BoxLine]:
-    """Return a line for every hand of a picture, or one for a picture without any.
+def lines_of(frame: FrameDetections, folder: Path) -> list[BoxLine]:
+    """Return a line for every hand of a picture, or one for a picture without hands.
 
     Args:
-        look: The picture.
+        frame: The picture and its hands.
         folder: Where the list of boxes lies.
     """
-    picture = look.picture
+    picture = frame.picture
     image = os.path.relpath(picture.path, folder) if picture.path else picture.name
-    shared: dict[str, Any] = {"image": image, "frame": picture.frame, "size": look.size}
-    if not look.hands:
+    shared: dict[str, Any] = {"image": image, "frame": picture.frame, "size": frame.size}
+    if not frame.hands:
         return [BoxLine(**shared)]
     return [
         BoxLine(
             **shared,
-            hand_id=seen.hand.hand_id,
-            box_xyxy=seen.hand.box_xyxy,
-            is_right=seen.hand.is_right,
-            score=seen.score,
-            track=seen.track,
+            hand_id=found.hand.hand_id,
+            box_xyxy=found.hand.box_xyxy,
+            is_right=found.hand.is_right,
+            score=found.score,
+            track=found.track,
         )
-        for seen in look.hands
+        for found in frame.hands
     ]

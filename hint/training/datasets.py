@@ -1,4 +1,4 @@
-"""Open the data a preset asks for: sources below one folder, mixed, and real hands for the discriminator."""
+"""Open the data of a preset: a mixture of sources in one folder, and real hands for the discriminator."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from hint.training.sources import SETS
 from hint.training.tars import TarSource, find_tars
 
 
-class Feed(NamedTuple):
-    """What a training learns from."""
+class TrainingDatasets(NamedTuple):
+    """The mixed training hands, and the real hands for the discriminator."""
 
     data: TrainingData
     mocap: Mocap
 
     @property
     def sizes(self) -> dict[str, int]:
-        """How many hands each source has."""
+        """Number of hands of each source."""
         return {name: len(source) for name, source in self.data.sources.items()}
 
 
 @dataclass(frozen=True, eq=False)
 class Padded:
-    """A source whose boxes are grown about their centres.
+    """A source whose boxes are enlarged about their centres.
 
     Attributes:
         source: The source.
-        factor: How much.
+        factor: Factor on the sides of the boxes.
     """
 
     source: Source
@@ -66,27 +66,27 @@ class Padded:
 
 
 def place_of(name: str, rule: DatasetRule, root: Path) -> str:
-    """Return the folder, or the pattern with braces, a source of a preset is read from."""
+    """Return the folder of a source of a preset, or its pattern with braces."""
     if not rule.path and name in SETS:
         return SETS[name].pattern(root)
     return str(root / (rule.path or name))
 
 
-def open_feed(preset: Preset, root: Path, seed: int, workers: int | None = None) -> Feed:
+def open_datasets(preset: Preset, root: Path, seed: int, workers: int | None = None) -> TrainingDatasets:
     """Open all sources of a preset.
 
     Args:
         preset: Sources, filters, augmentation, crop size.
-        root: Folder they lie below.
-        seed: Seed of the order and of everything that is drawn.
-        workers: Processes that look through tars not seen before.
+        root: Folder of the data.
+        seed: Seed of the order and of the augmentation.
+        workers: Processes that index new tars; by default one per core.
 
     Raises:
-        MissingRequirementError: If something is not there; all that is missing is named at once.
-        InputError: If something cannot be read.
+        MissingRequirementError: If data is missing; all of it is named at once.
+        InputError: If data cannot be read.
     """
-    tars = _find_all(preset, root)
-    with progress("looking through tars", sum(map(len, tars.values()))) as advance:
+    tars = find_data(preset, root)
+    with progress("indexing tars", sum(map(len, tars.values()))) as advance:
         sources = [
             _padded(
                 TarSource(name, tars[name], preset.filters, workers, advance)
@@ -98,10 +98,15 @@ def open_feed(preset: Preset, root: Path, seed: int, workers: int | None = None)
         ]
     weights = [rule.weight for rule in preset.datasets.values()]
     data = TrainingData.mix(sources, weights, seed, preset.augmentation, preset.crop_size, augment_on=preset.augment_on)
-    return Feed(data, open_mocap(root / preset.mocap if preset.mocap else None, seed))
+    return TrainingDatasets(data, open_mocap(root / preset.mocap if preset.mocap else None, seed))
 
 
-def _find_all(preset: Preset, root: Path) -> dict[str, Sequence[Path]]:
+def find_data(preset: Preset, root: Path) -> dict[str, Sequence[Path]]:
+    """Return the tars of each source that has tars.
+
+    Raises:
+        MissingRequirementError: If something is missing; all of it is named at once.
+    """
     found: dict[str, Sequence[Path]] = {}
     missing: list[str] = []
     for name, rule in preset.datasets.items():
@@ -118,17 +123,17 @@ def _find_all(preset: Preset, root: Path) -> dict[str, Sequence[Path]]:
         missing.append(f"mocap ({root / preset.mocap})")
     if missing:
         raise MissingRequirementError(
-            f"data of preset {preset.id} is missing: {some_ids(missing)}; {_advice(preset, root)}"
+            f"the data of preset {preset.id} is missing: {some_ids(missing)}; {_advice(preset, root)}"
         )
     return found
 
 
 def _advice(preset: Preset, root: Path) -> str:
     if "rendered" in preset.datasets:
-        return f"render some: hint demo-data --format tars --out {root / 'rendered'} -n 20000; or name another --data"
+        return f"render some: hint demo-data --format tars --out {root / 'rendered'} -n 20000; or choose another --data"
     return (
-        "name the folder that holds dataset_tars with --data, or train on what is there: "
-        "--set datasets.NAME.path=dataset_tars/NAME takes the tars of a folder as they are"
+        "give the folder of dataset_tars with --data, or train on the tars you have: "
+        "--set datasets.NAME.path=dataset_tars/NAME uses all tars of that folder"
     )
 
 

@@ -1,7 +1,7 @@
-"""Find hands in whole pictures, with their sides.
+"""Find hands in whole pictures: boxes and handedness.
 
 A detector of your own is any object with ``identity``, a string that names it and its settings, and
-``find(picture, image)``, which returns :class:`~hint.prediction.seen.Found` hands of an RGB picture.
+``detect(picture, image)``, which returns a list of :class:`~hint.prediction.detections.Detection`.
 """
 
 from __future__ import annotations
@@ -11,30 +11,30 @@ from typing import Any, Protocol
 import numpy as np
 
 from hint.errors import MissingRequirementError, UnknownNameError
-from hint.prediction.seen import Found
+from hint.prediction.detections import Detection
 from hint.prediction.source import Picture
 from hint.prediction.tracks import overlap
 from hint.types import Image
 
-#: Two hands whose boxes overlap more are one hand that was found twice.
+#: Of two boxes that overlap more (intersection over union), the less confident one is dropped.
 _SAME = 0.6
 
 
-class Finder(Protocol):
-    """Says where the hands of a picture are.
+class Detector(Protocol):
+    """Finds the hands of a picture.
 
     Attributes:
-        identity: Changes where the answers would; what an earlier run found is kept as long as it does not.
+        identity: Names the detector and its settings; while it stays the same, earlier detections are reused.
     """
 
     identity: str
 
-    def find(self, picture: Picture, image: Image) -> list[Found]:
+    def detect(self, picture: Picture, image: Image) -> list[Detection]:
         """Return the hands of a picture, (H,W,3) RGB."""
         ...
 
 
-def create_detector(name: str) -> Finder:
+def create_detector(name: str) -> Detector:
     """Set up a detector.
 
     Raises:
@@ -47,12 +47,12 @@ def create_detector(name: str) -> Finder:
 
 
 class MediaPipeDetector:
-    """MediaPipe Hands on the whole picture; a box is what its 21 landmarks span.
+    """MediaPipe Hands on the whole picture; a box encloses its 21 landmarks.
 
-    It looks for palms in a picture shrunk to 192 px, so hands smaller than about a tenth of the picture are missed.
+    It searches for palms in a picture shrunk to 192 px, so it misses hands smaller than about a tenth of the picture.
 
     Args:
-        most: Hands of a picture at most.
+        most: Maximum number of hands in a picture.
         confidence: Threshold of the palm detector.
 
     Raises:
@@ -63,46 +63,46 @@ class MediaPipeDetector:
         from hint.methods.mediapipe import VERSION, missing, without_chatter
 
         if lacking := missing():
-            raise MissingRequirementError(f"--detector mediapipe {lacking}; or name known boxes with --boxes")
+            raise MissingRequirementError(f"--detector mediapipe {lacking}; or give known boxes with --boxes")
         from mediapipe.python.solutions.hands import Hands
 
         self.identity = f"mediapipe {VERSION}, at most {most} hands, confidence {confidence}"
-        self._quietly, self._found_one = without_chatter, False
+        self._quietly, self._has_found = without_chatter, False
         with without_chatter():
             self._graph = Hands(True, most, 1, confidence)
-            # The first picture is what makes it load its networks.
+            # It loads its networks with the first picture.
             self._graph.process(np.zeros((192, 192, 3), np.uint8))
 
-    def find(self, picture: Picture, image: Image) -> list[Found]:
+    def detect(self, picture: Picture, image: Image) -> list[Detection]:
         """Return the hands of a picture from left to right."""
         found = [
-            _found(points, sides.classification[0], image.shape)
-            for points, sides in self._answers(np.ascontiguousarray(image))
+            _detection(points, sides.classification[0], image.shape)
+            for points, sides in self._raw(np.ascontiguousarray(image))
         ]
-        kept: list[Found] = []
+        kept: list[Detection] = []
         for hand in sorted(found, key=lambda f: -(f.score or 0)):
             if all(overlap(hand.box_xyxy, other.box_xyxy) <= _SAME for other in kept):
                 kept.append(hand)
         return sorted(kept, key=lambda f: f.box_xyxy)
 
-    def _answers(self, image: Image) -> list[tuple[Any, Any]]:
-        if self._found_one:
+    def _raw(self, image: Image) -> list[tuple[Any, Any]]:
+        if self._has_found:
             result = self._graph.process(image)
         else:
-            with self._quietly():  # the first hand it finds makes it talk once more
+            with self._quietly():  # with the first hand it finds it logs once more
                 result = self._graph.process(image)
         if not result.multi_hand_landmarks:
             return []
-        self._found_one = True
+        self._has_found = True
         return list(zip(result.multi_hand_landmarks, result.multi_handedness, strict=True))
 
 
-def _found(points: Any, side: Any, shape: tuple[int, ...]) -> Found:
-    """Read one hand; MediaPipe names sides as if pictures came from a mirror: "Left" is a right hand."""
+def _detection(points: Any, side: Any, shape: tuple[int, ...]) -> Detection:
+    """Read one hand; MediaPipe assumes mirrored pictures: its "Left" is a right hand."""
     height, width = shape[:2]
     landmarks = np.array([(p.x * width, p.y * height) for p in points.landmark]) - 0.5
     x1, y1, x2, y2 = (round(edge, 2) for edge in (*landmarks.min(0).tolist(), *landmarks.max(0).tolist()))
-    return Found((x1, y1, max(x2, x1 + 1), max(y2, y1 + 1)), side.label == "Left", round(float(side.score), 4))
+    return Detection((x1, y1, max(x2, x1 + 1), max(y2, y1 + 1)), side.label == "Left", round(float(side.score), 4))
 
 
 DETECTORS = {"mediapipe": MediaPipeDetector}

@@ -1,4 +1,4 @@
-"""Where pictures go so that the server can show them: a folder it serves, or the server itself."""
+"""Where pictures are stored so that the server can show them: a folder it serves, or the server itself."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Protocol
 from urllib.parse import quote
 
 from annotation.studio.client import Studio, Unreachable
+from annotation.studio.login import Login
 from hint.errors import InputError
 from hint.files import write_bytes
 
@@ -17,35 +18,35 @@ from hint.files import write_bytes
 _FILES, _BYTES = 50, 100_000_000
 
 
-class Place(Protocol):
-    """A way to show pictures."""
+class PictureStore(Protocol):
+    """A way to store pictures."""
 
     def check(self) -> None:
         """Raise InputError if it cannot be used."""
 
-    def open(self, studio: Studio, project: int) -> None:
-        """Let a project use it; may be done again."""
+    def attach(self, studio: Studio, project: int) -> None:
+        """Let a project use it; may be repeated."""
 
     def put(self, studio: Studio, project: int, pictures: Mapping[str, bytes]) -> dict[str, str]:
         """Store JPEGs by hand id; return hand id -> address for ``data.image``."""
 
     def lacks(self, project: int, hand_id: str) -> bool:
-        """Tell whether a picture that should be there is gone."""
+        """Return whether a stored picture is missing."""
 
 
 @dataclass(frozen=True)
 class ServedFolder:
-    """A folder below the server's LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT, which both sides see under the same path."""
+    """A folder below the server's LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT; both sides see it under the same path."""
 
     root: Path
 
     def check(self) -> None:
-        """Raise InputError if there is no such folder."""
+        """Raise InputError if the folder does not exist."""
         if not self.root.is_dir():
-            raise InputError(f"{self.root}: no such folder; it must be the one the server serves local files from")
+            raise InputError(f"{self.root}: no such folder; it must be the folder the server serves local files from")
 
-    def open(self, studio: Studio, project: int) -> None:
-        """Make the project's folder and register it with the server; it is never synchronised."""
+    def attach(self, studio: Studio, project: int) -> None:
+        """Create the project's folder and register it with the server; it is never synchronised."""
         folder = self._folder(project)
         folder.mkdir(parents=True, exist_ok=True)
         studio.serve_folder(project, str(folder))
@@ -59,7 +60,7 @@ class ServedFolder:
         return {hand_id: f"/data/local-files/?d={quote(f'{name}/{hand_id}.jpg')}" for hand_id in pictures}
 
     def lacks(self, project: int, hand_id: str) -> bool:
-        """Tell whether the file is gone."""
+        """Return whether the file is missing."""
         return not self._file(project, hand_id).is_file()
 
     def _folder(self, project: int) -> Path:
@@ -70,26 +71,26 @@ class ServedFolder:
 
 
 @dataclass(frozen=True)
-class Uploaded:
-    """The server's own store; files are named by their content, so that what is there is not sent again."""
+class Uploads:
+    """The server's own storage; files are named by their content, so that none is sent twice."""
 
     def check(self) -> None:
-        """Nothing can be wrong."""
+        """Do nothing: it can always be used."""
 
-    def open(self, studio: Studio, project: int) -> None:
-        """Nothing to do."""
+    def attach(self, studio: Studio, project: int) -> None:
+        """Do nothing: every project has it."""
 
     def put(self, studio: Studio, project: int, pictures: Mapping[str, bytes]) -> dict[str, str]:
-        """Upload the pictures that are not there.
+        """Upload the pictures that are not on the server yet.
 
         Raises:
             Unreachable: If some did not arrive.
         """
         names = {hand_id: f"{hashlib.sha256(content).hexdigest()[:32]}.jpg" for hand_id, content in pictures.items()}
-        there = studio.uploads(project)
+        known = studio.uploads(project)
         batch: dict[str, bytes] = {}
         for hand_id, content in pictures.items():
-            if names[hand_id] in there:
+            if names[hand_id] in known:
                 continue
             if len(batch) == _FILES or sum(map(len, batch.values())) + len(content) > _BYTES:
                 studio.upload(project, batch)
@@ -97,12 +98,34 @@ class Uploaded:
             batch[names[hand_id]] = content
         if batch:
             studio.upload(project, batch)
-            there = studio.uploads(project)
-        absent = [hand_id for hand_id, name in names.items() if name not in there]
-        if absent:
-            raise Unreachable(f"{studio.url}: {len(absent)} of {len(names)} uploaded pictures did not arrive")
-        return {hand_id: there[name] for hand_id, name in names.items()}
+            known = studio.uploads(project)
+        lost = [hand_id for hand_id, name in names.items() if name not in known]
+        if lost:
+            raise Unreachable(f"{studio.url}: {len(lost)} of {len(names)} uploaded pictures did not arrive")
+        return {hand_id: known[name] for hand_id, name in names.items()}
 
     def lacks(self, project: int, hand_id: str) -> bool:
-        """Take the server's word."""
+        """Return False: the server keeps its uploads."""
         return False
+
+
+def choose_store(upload: bool, served: Path | None, login: Login | None) -> PictureStore:
+    """Return where pictures go.
+
+    Args:
+        upload: Send them to the server.
+        served: Folder from which a server of your own serves local files.
+        login: The local server, if that is the one in use; its picture folder is the default.
+
+    Raises:
+        InputError: If the choice is ambiguous or open.
+    """
+    if upload and served:
+        raise InputError("pass --upload or --served, not both")
+    if upload:
+        return Uploads()
+    if served is not None:
+        return ServedFolder(served)
+    if login is None:
+        raise InputError("choose --upload or --served DIR: the pictures need a place on the server")
+    return ServedFolder(login.pictures)

@@ -1,0 +1,24 @@
+"""What a calibration is computed from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hint.types import Bool, Double
+
+
+@dataclass(frozen=True, eq=False)
+class Joints:
+    """All joints of the hands that are both labelled and predicted, one row each.
+
+    Attributes:
+        score: (M,) the method's score.
+        inside: (M,) whether the method places it inside the frame.
+        exists: (M,) whether it exists according to the labels.
+        occluded: (M,) whether the labels mark it as occluded.
+    """
+
+    score: Double
+    inside: Bool
+    exists: Bool
+    occluded: Bool

@@ -1,0 +1,141 @@
+"""Protocols that score keypoints in the picture, of single hands or of sequences."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmark.error_table import compute_errors, write_error_table
+from benchmark.matching import MINIMUM_IOU, BoxedHand, match_boxes
+from benchmark.protocol import Protocol
+from benchmark.record import SubsetEntry, labels_sha256
+from benchmark.scores import score_table
+from benchmark.task import Given, Scored, Task, spread
+from benchmark.temporal.motion import score_motion
+from benchmark.temporal.sequences import labels_in_scope, whole_tracks
+from hint.errors import InputError, some_ids
+from hint.files import read_labels, read_predictions
+from hint.types import Hand, HandLabels, Predictions
+
+
+class KeypointTask(Task[Predictions]):
+    """Labelled hands under a protocol for keypoints.
+
+    Args:
+        labels: Labels, or where they are.
+        protocol: Rules.
+        limit: Hands to score, spread evenly; None = all. Of sequences, whole tracks that hold about as many.
+        subsets: Which subsets to read; none = the test ones.
+        images: Folder of the pictures, where they are not beside the labels.
+
+    Raises:
+        InputError: If the labels cannot be read.
+    """
+
+    protocol: Protocol
+    labels: HandLabels
+
+    def __init__(
+        self,
+        labels: HandLabels | Path,
+        protocol: Protocol,
+        limit: int | None,
+        subsets: Sequence[str] = (),
+        images: Path | None = None,
+    ) -> None:
+        self.protocol = protocol
+        self._path = None if isinstance(labels, HandLabels) else labels
+        self.labels = labels if isinstance(labels, HandLabels) else read_labels(labels, subsets, images)
+        self._chosen = _choose(self.labels, protocol, limit)
+
+    def hands(self) -> list[Hand]:
+        """Return the hands that are scored."""
+        return self._chosen.hands()
+
+    def convert(self, predictions: Predictions) -> Predictions:
+        """Return the predictions."""
+        return predictions
+
+    def given(self, predictions: Predictions | Path, boxes: Path | Sequence[BoxedHand] | None) -> Given[Predictions]:
+        """Check predictions.
+
+        Raises:
+            InputError: If hands are predicted that have no label, or none that has one.
+        """
+        rows = read_predictions(predictions) if isinstance(predictions, Path) else predictions
+        fingerprint: dict[str, Any] = {"predictions_sha256": _digest(rows)}
+        if boxes is None:
+            self._check_ids(rows)
+            return Given(rows, fingerprint)
+        matched, remark = match_boxes(self._chosen, rows, boxes)
+        return Given(matched, fingerprint | {"matched_by_iou": MINIMUM_IOU}, (remark,))
+
+    def _check_ids(self, predictions: Predictions) -> None:
+        given, chosen = set(predictions.hand_id.tolist()), set(self._chosen.hand_id.tolist())
+        unknown = given - set(self.labels.hand_id.tolist())
+        if unknown and self._path is not None:
+            unknown -= set(read_labels(self._path).hand_id.tolist())  # they may be hands of other subsets
+        example = f"labels are named like {_example(self._chosen.hand_id)}"
+        if unknown:
+            ids = [hand for hand in predictions.hand_id.tolist() if hand in unknown]
+            raise InputError(
+                f"predictions for hands that have no label: {some_ids(ids)}; {example}. If hint predict made them, "
+                "predict the labelled hands with hint predict --boxes LABELS, or match by box with --match-boxes"
+            )
+        if not given & chosen:
+            named = f", predictions like {_example(predictions.hand_id)}" if given else ""
+            raise InputError(f"none of {len(given)} predictions is for one of {len(chosen)} hands; {example}{named}")
+
+    def score(self, answers: Predictions, seed: int) -> Scored:
+        """Score every subset."""
+        labels, protocol = self._chosen, self.protocol
+        table, coverage = compute_errors(labels, answers, known=answers.hand_id.tolist())
+        parts = [(name, labels.select(labels.subset == name)) for name in _in_table_order(labels, protocol)]
+        moving = [row for _, part in parts for row in score_motion(part, answers, protocol, seed)]
+        scores = score_table(table, protocol, seed=seed)
+        data = tuple(_subset_entry(part, name, protocol) for name, part in parts)
+        return Scored(scores.plus(moving), coverage, data, table)
+
+    def write_errors(self, table: Any, path: Path) -> None:
+        """Write an error table."""
+        write_error_table(table, path)
+
+
+def _choose(labels: HandLabels, protocol: Protocol, limit: int | None) -> HandLabels:
+    if protocol.motion is not None:
+        return whole_tracks(labels_in_scope(labels, protocol), limit)
+    return labels if limit is None else labels.select(spread(len(labels), limit))
+
+
+def _example(ids: Iterable[str]) -> str:
+    return str(next(iter(ids)))
+
+
+def _digest(predictions: Predictions) -> str:
+    """Digest what is scored of predictions, whatever the order of the rows."""
+    order = np.argsort(predictions.hand_id)
+    digest = hashlib.sha256("\n".join(predictions.hand_id[order].tolist()).encode())
+    digest.update(predictions.keypoints_2d[order].tobytes())
+    return digest.hexdigest()
+
+
+def _subset_entry(part: HandLabels, name: str, protocol: Protocol) -> SubsetEntry:
+    official = next((s for s in protocol.subsets if s.name == name), None)
+    expected = official.hands if official else None
+    return SubsetEntry(
+        name=name,
+        n_hands=len(part),
+        n_clips=len(set(part.clip_id.tolist())),
+        expected_hands=len(part) if official and len(part) == official.hands_npz else expected,
+        labels_sha256=labels_sha256(part),
+    )
+
+
+def _in_table_order(labels: HandLabels, protocol: Protocol) -> list[str]:
+    """Return the subsets of the labels: the protocol's first and in its order, then any others."""
+    official = [s.name for s in protocol.subsets]
+    return sorted(labels.subsets, key=lambda name: official.index(name) if name in official else len(official))

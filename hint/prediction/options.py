@@ -1,0 +1,93 @@
+"""What ``hint predict`` writes and how."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hint.errors import InputError, UnknownNameError
+from hint.prediction.detections import FrameDetections
+from hint.prediction.mesh_file import FORMATS
+from hint.prediction.one_euro import OneEuro
+from hint.prediction.source import Picture, Source
+from hint.types import Hand, ManoMethod, Method
+
+OVERWRITE = ("missing", "never", "always")
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """Options of a prediction.
+
+    Attributes:
+        out: Folder to write to, None to write nothing.
+        mesh: "obj", "ply" or "glb" to write a mesh of every hand.
+        overlay: Whether to draw the hands on the pictures, or the video.
+        smooth: How to smooth a video, None to leave it as it is.
+        focal_length: Of whole pictures, px; None for the default.
+        batch_size: Hands per forward pass.
+        overwrite: "missing" resumes from what ``out`` holds, "never" refuses to touch it, "always" starts over.
+    """
+
+    out: Path | None = None
+    mesh: str | None = None
+    overlay: bool = False
+    smooth: OneEuro | None = None
+    focal_length: float | None = None
+    batch_size: int = 16
+    overwrite: str = "missing"
+
+    def check(self, source: Source, method: Method) -> None:
+        """Check before any work that the options suit the input and the method.
+
+        Raises:
+            InputError: If they do not.
+        """
+        self.check_folder()
+        if self.mesh is not None and self.mesh not in FORMATS:
+            raise UnknownNameError("mesh format", self.mesh, FORMATS)
+        if self.mesh is not None and not isinstance(method, ManoMethod):
+            raise InputError(f"{method.card.name} has no MANO mesh; leave out --mesh, or use hamer or hamer-tiny")
+        if (self.mesh or self.overlay) and self.out is None:
+            raise InputError("meshes and overlays are files: name a folder with out=")
+        if self.smooth is not None and source.rate is None:
+            raise InputError("only a video can be smoothed")
+        if self.focal_length is not None and not 0 < self.focal_length < float("inf"):
+            raise InputError(f"the focal length is {self.focal_length} px, expected a positive number")
+        if self.batch_size < 1:
+            raise InputError(f"the batch size is {self.batch_size}, expected 1 or more")
+        if method.card.needs_labels:
+            raise InputError(f"{method.card.name} needs ground truth; it cannot predict unlabelled pictures")
+
+    def check_folder(self) -> None:
+        """Check that results may be written.
+
+        Raises:
+            InputError: If there are results that must not be touched.
+        """
+        if self.overwrite not in OVERWRITE:
+            raise UnknownNameError("overwrite", self.overwrite, OVERWRITE)
+        if self.out is not None and self.overwrite == "never" and self.file("predictions.npz").exists():
+            raise InputError(f"{self.file('predictions.npz')} exists; give another --out, or another --overwrite")
+
+    def file(self, name: str) -> Path:
+        """Return a file of the output folder."""
+        return (self.out or Path()) / name
+
+    def overlay_file(self, picture: Picture) -> Path:
+        """Return where a picture is drawn: all frames of a video go to one file."""
+        return self.file("overlay.mp4" if picture.frame is not None else f"overlay/{picture.name}.jpg")
+
+    def mesh_file(self, hand: Hand) -> Path:
+        """Return where the mesh of a hand is written."""
+        return self.file(f"meshes/{hand.hand_id}.{self.mesh}")
+
+    def files(self, frames: Sequence[FrameDetections]) -> tuple[Path, ...]:
+        """Return the files that hold the results of pictures, as far as they exist."""
+        endings = ("", "-smooth") if self.smooth is not None else ("",)
+        names = [f"{name}{ending}.npz" for ending in endings for name in ("predictions", "mano")]
+        paths = [self.file(name) for name in (*names, "hands.jsonl")]
+        paths += [self.overlay_file(frame.picture) for frame in frames if self.overlay]
+        paths += [self.mesh_file(found.hand) for frame in frames for found in frame.hands if self.mesh]
+        return tuple(path for path in dict.fromkeys(paths) if path.is_file())

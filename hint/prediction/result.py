@@ -1,0 +1,131 @@
+"""What :func:`hint.predict` returns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+
+from hint.crop import Box
+from hint.prediction.detections import DetectedHand, FrameDetections
+from hint.types import Float, ManoParameters, MethodCard, Predictions, Strings
+
+
+@dataclass(frozen=True, eq=False)
+class PredictedHand:
+    """One predicted hand.
+
+    Attributes:
+        hand_id: Its name.
+        image: File of the picture or video, None for pictures in memory.
+        frame: Frame of a video, from 0; None for pictures.
+        track: Number of the hand in a video, None for pictures.
+        box_xyxy: Box it was predicted from, px.
+        is_right: Side.
+        keypoints_2d: (21,2) px of the picture; NaN if the method found no hand.
+        keypoints_3d: (21,3) metres, or None.
+        vertices: (V,3) metres, or None.
+        score: (21,) or () confidence of the method, or None.
+    """
+
+    hand_id: str
+    image: Path | None
+    frame: int | None
+    track: int | None
+    box_xyxy: Box
+    is_right: bool
+    keypoints_2d: Float
+    keypoints_3d: Float | None
+    vertices: Float | None
+    score: Float | None
+
+    def __repr__(self) -> str:
+        box = [round(edge) for edge in self.box_xyxy]
+        return f"PredictedHand({self.hand_id!r}, {'right' if self.is_right else 'left'}, box_xyxy={box})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PredictResult(Sequence[PredictedHand]):
+    """The hands of pictures or of a video: a sequence of :class:`PredictedHand`, and all of them as arrays.
+
+    Attributes:
+        predictions: A row for every hand, smoothed if that was asked for.
+        parameters: MANO parameters in the same order, None for methods that do not pose MANO.
+        frames: The pictures or frames, in order, with the hands found in them.
+        card: Describes the method.
+        failures: Name of a picture or of a hand -> why it is left out.
+        reused: Number of hands that an earlier run had done.
+        files: Files that hold these results.
+        stored: Number of hands in ``predictions.npz``, with those of earlier runs into the same folder.
+    """
+
+    predictions: Predictions
+    parameters: ManoParameters | None
+    frames: list[FrameDetections]
+    card: MethodCard
+    failures: dict[str, str] = field(default_factory=dict)
+    reused: int = 0
+    files: tuple[Path, ...] = ()
+    stored: int = 0
+
+    def __len__(self) -> int:
+        return len(self.predictions)
+
+    @overload
+    def __getitem__(self, index: int) -> PredictedHand: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[PredictedHand]: ...
+    def __getitem__(self, index: int | slice) -> PredictedHand | list[PredictedHand]:
+        """Return one hand, or some."""
+        if isinstance(index, slice):
+            return [self[row] for row in range(*index.indices(len(self)))]
+        return self._hand(range(len(self))[index])
+
+    def __repr__(self) -> str:
+        what = "frames" if self.frames and self.frames[0].picture.frame is not None else "pictures"
+        failures = f", {len(self.failures)} failures" if self.failures else ""
+        return f"PredictResult({len(self)} hands in {len(self.frames)} {what}{failures})"
+
+    @property
+    def hand_id(self) -> Strings:
+        """(N,) names of the hands."""
+        return self.predictions.hand_id
+
+    @property
+    def keypoints_2d(self) -> Float:
+        """(N,21,2) px of the picture."""
+        return self.predictions.keypoints_2d
+
+    @property
+    def keypoints_3d(self) -> Float | None:
+        """(N,21,3) metres, or None."""
+        return self.predictions.keypoints_3d
+
+    @property
+    def vertices(self) -> Float | None:
+        """(N,V,3) metres, or None."""
+        return self.predictions.vertices
+
+    @cached_property
+    def _found(self) -> dict[str, tuple[FrameDetections, DetectedHand]]:
+        return {found.hand.hand_id: (frame, found) for frame in self.frames for found in frame.hands}
+
+    def _hand(self, row: int) -> PredictedHand:
+        rows, hand_id = self.predictions, str(self.predictions.hand_id[row])
+        frame, found = self._found[hand_id]
+        return PredictedHand(
+            hand_id,
+            frame.picture.path,
+            frame.picture.frame,
+            found.track,
+            found.hand.box_xyxy,
+            found.hand.is_right,
+            rows.keypoints_2d[row],
+            None if rows.keypoints_3d is None else rows.keypoints_3d[row],
+            None if rows.vertices is None else rows.vertices[row],
+            None if rows.score is None else np.asarray(rows.score[row]),
+        )

@@ -1,0 +1,92 @@
+"""Run the real ``hint`` program, wait for what it prints, interrupt it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+HINT = Path(sys.executable).with_name("hint")
+#: For :func:`start`: every step of a progress bar is a line.
+EVERY_STEP = "import hint.progress; hint.progress.PLAIN_EVERY = 0"
+#: Background jobs of a shell ignore SIGINT, and so would a program they start.
+_HEED_SIGINT = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+_MAIN = "from hint.cli import main; main()"
+#: Threads that wait without spinning: cores may be shared.
+_QUIET = {"OMP_WAIT_POLICY": "PASSIVE"}
+
+
+def hint(
+    *arguments: object, code: int = 0, cwd: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command and check its exit code.
+
+    Args:
+        arguments: Of the command.
+        code: The expected exit code.
+        cwd: Folder to run in.
+        environment: Variables besides those of this process.
+    """
+    done = subprocess.run(
+        [HINT, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        cwd=cwd,
+        env={**os.environ, **_QUIET, **environment},
+    )
+    assert done.returncode == code, done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def error(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the error message of a command, which is one line."""
+    lines = [line for line in done.stderr.splitlines() if line.startswith("hint: ")]
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+def start(*arguments: object, setup: str = "pass", new_session: bool = False) -> subprocess.Popen[str]:
+    """Start a command, to interrupt it.
+
+    Args:
+        arguments: Of the command.
+        setup: Python code to run first, such as :data:`EVERY_STEP`.
+        new_session: Give it a process group of its own, as a terminal does.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-c", "\n".join((_HEED_SIGINT, setup, _MAIN)), *map(str, arguments)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=new_session,
+        env={**os.environ, **_QUIET},
+    )
+
+
+def wait_for(process: subprocess.Popen[str], text: str) -> None:
+    """Read what a command prints on stderr until a line contains a text."""
+    assert process.stderr is not None
+    assert any(text in line for line in process.stderr), f"ended without {text!r}"
+
+
+def interrupt(process: subprocess.Popen[str], group: bool = False) -> str:
+    """Send SIGINT, check that the command ends as it should, and return the rest of its stderr.
+
+    Args:
+        process: The command.
+        group: Send it to the whole process group, as a terminal does on Ctrl-C.
+    """
+    assert process.stderr is not None
+    if group:
+        os.killpg(process.pid, signal.SIGINT)
+    else:
+        process.send_signal(signal.SIGINT)
+    remarks = process.stderr.read()
+    assert process.wait(timeout=60) == 130, remarks
+    assert "Traceback" not in remarks
+    return remarks

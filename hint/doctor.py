@@ -123,7 +123,7 @@ def requirements() -> list[Declared]:
     Where several extras bring a package, the smallest one is given.
     """
     lines = [Requirement(line) for line in metadata.requires(DISTRIBUTION) or []]
-    extras = set(metadata.metadata(DISTRIBUTION).get_all("Provides-Extra") or []) - {"all", "dev"}
+    extras = set(metadata.metadata(DISTRIBUTION).get_all("Provides-Extra") or []) - {"all", "dev", "docs"}
     parts = [[Declared(r, extra) for r in lines if _brings(r, extra)] for extra in sorted(extras)]
     core = [Declared(r) for r in lines if _brings(r, "")]
     found: dict[str, Declared] = {}

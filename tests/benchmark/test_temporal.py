@@ -1,6 +1,5 @@
 import json
 import math
-import subprocess
 import sys
 from dataclasses import replace
 from itertools import pairwise
@@ -9,6 +8,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from command import hint
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -443,10 +443,8 @@ def test_the_command_scores_a_folder_of_sequences(tmp_path: Path, synthetic: Mod
     triples = sum(f[k + 2] - f[k + 1] == f[k + 1] - f[k] == STEP for f in frames for k in range(len(f) - 2))
     assert 0 < triples == len(Timeline(labels).windows(STEP, 3))
     write_predictions(tmp_path / "mine.npz", noisy(labels, 2).select(slice(1, None)))
-    program = str(Path(sys.executable).with_name("hint"))
-    command = [program, "eval", "--protocol", "hint-seq-v1", "--data", "hint", "--predictions", "mine.npz"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 1, done.stderr  # a row is missing
+    arguments = ("--protocol", "hint-seq-v1", "--data", "hint", "--predictions", "mine.npz")
+    done = hint("eval", *arguments, cwd=tmp_path, code=1)  # a row is missing
     assert "motion, in box sides" in done.stdout
     assert "acceleration could be computed at" in done.stderr
     record = read_record(tmp_path / "hint-results" / "mine-hint-seq-v1" / "record.json")

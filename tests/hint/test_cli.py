@@ -12,24 +12,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command import run
 
 from hint.files import read_labels, read_predictions, write_evaluation_npz, write_json, write_predictions
 from hint.requirements import pip_command
 from hint.types import Predictions
 
-HINT = Path(sys.executable).with_name("hint")
 COMMANDS = (
     *("", "eval", "demo", "demo-data", "doctor", "fetch", "list", "weights", "weights convert"),
     *("prepare", "prepare verify", "prepare ego4d", "sample", "sample newdays", "sample report", "check", "agreement"),
     *("studio", "studio config", "studio serve", "studio push", "studio status", "studio double", "studio pull"),
     *("export", "predict", "prelabel", "prelabel run", "prelabel merge", "prelabel calibrate"),
 )
-
-
-def hint(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [HINT, *map(str, arguments)], capture_output=True, text=True, timeout=120, cwd=cwd, check=False
-    )
 
 
 def only_line(done: subprocess.CompletedProcess[str]) -> str:
@@ -55,7 +49,7 @@ def test_help_imports_nothing_heavy(command: str) -> None:
 
 
 def test_eval_prints_a_table_and_leaves_a_record(hint_root: Path, tmp_path: Path) -> None:
-    done = hint("eval", "--data", hint_root, "--method", "box-centre", "--out", tmp_path / "out")
+    done = run("eval", "--data", hint_root, "--method", "box-centre", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert "Box centre · hint-v1" in done.stdout
     record = json.loads((tmp_path / "out" / "box-centre" / "record.json").read_text())
@@ -63,7 +57,7 @@ def test_eval_prints_a_table_and_leaves_a_record(hint_root: Path, tmp_path: Path
 
 
 def test_json_is_the_record_and_nothing_else(hint_root: Path, tmp_path: Path) -> None:
-    done = hint("eval", "--data", hint_root, "--method", "box-centre", "--out", tmp_path / "out", "--json")
+    done = run("eval", "--data", hint_root, "--method", "box-centre", "--out", tmp_path / "out", "--json")
     record = json.loads(done.stdout)
     assert record == json.loads((tmp_path / "out" / "box-centre" / "record.json").read_text())
     score = record["scores"][0]
@@ -76,7 +70,7 @@ def test_json_is_the_record_and_nothing_else(hint_root: Path, tmp_path: Path) ->
 def test_a_file_of_predictions_is_scored(hint_root: Path, tmp_path: Path) -> None:
     labels = read_labels(hint_root)
     write_predictions(tmp_path / "mine.npz", Predictions(labels.hand_id, labels.keypoints_2d))
-    done = hint("eval", "--data", hint_root, "--predictions", "mine.npz", "--json", cwd=tmp_path)
+    done = run("eval", "--data", hint_root, "--predictions", "mine.npz", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert {s["value"] for s in json.loads(done.stdout)["scores"] if s["metric"] == "pck"} == {100.0}
     assert (tmp_path / "hint-results" / "mine" / "errors.npz").is_file()
@@ -85,7 +79,7 @@ def test_a_file_of_predictions_is_scored(hint_root: Path, tmp_path: Path) -> Non
 def test_incomplete_predictions_are_exit_1_and_listed(hint_root: Path, tmp_path: Path) -> None:
     labels = read_labels(hint_root).select(slice(0, 9))
     write_predictions(tmp_path / "mine.npz", Predictions(labels.hand_id, labels.keypoints_2d))
-    done = hint("eval", "--data", hint_root, "--predictions", "mine.npz", cwd=tmp_path)
+    done = run("eval", "--data", hint_root, "--predictions", "mine.npz", cwd=tmp_path)
     assert done.returncode == 1
     assert "3 of 12 hands without a full prediction count as misses" in done.stderr
     assert "@0.05" in done.stdout
@@ -98,7 +92,7 @@ def test_the_command_and_the_function_give_equal_records(hint_root: Path, tmp_pa
     labels = read_labels(hint_root)
     write_predictions(tmp_path / "mine.npz", Predictions(labels.hand_id, labels.keypoints_2d + 3).select(slice(2, 12)))
     for given in (("--method", "oracle-noise", "--set", "sigma=0.1"), ("--predictions", tmp_path / "mine.npz")):
-        typed = json.loads(hint("eval", "--data", hint_root, *given, "--seed", 2, "--json", cwd=tmp_path).stdout)
+        typed = json.loads(run("eval", "--data", hint_root, *given, "--seed", 2, "--json", cwd=tmp_path).stdout)
         called = evaluate(str(hint_root), str(given[1]), seed=2, **({"sigma": 0.1} if len(given) > 2 else {}))
         for changing in ("timing", "provenance"):
             typed.pop(changing)
@@ -109,11 +103,11 @@ def test_files_of_one_name_get_folders_of_their_own(hint_root: Path, tmp_path: P
     labels = read_labels(hint_root)
     for name in "ab":
         write_predictions(tmp_path / name / "predictions.npz", Predictions(labels.hand_id, labels.keypoints_2d))
-        done = hint("eval", "--data", hint_root, "--predictions", f"{name}/predictions.npz", cwd=tmp_path)
+        done = run("eval", "--data", hint_root, "--predictions", f"{name}/predictions.npz", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
-    done = hint("eval", "--data", hint_root, "--predictions", "b/predictions.npz", "--name", "c", cwd=tmp_path)
+    done = run("eval", "--data", hint_root, "--predictions", "b/predictions.npz", "--name", "c", cwd=tmp_path)
     assert sorted(path.parent.name for path in tmp_path.glob("hint-results/*/record.json")) == ["a", "b", "c"]
-    done = hint("eval", "--data", hint_root, "--method", "box-centre", "--name", "c", cwd=tmp_path)
+    done = run("eval", "--data", hint_root, "--method", "box-centre", "--name", "c", cwd=tmp_path)
     assert done.returncode == 2
     assert "--name" in only_line(done)
 
@@ -125,21 +119,21 @@ def test_predicted_pictures_are_scored_by_their_boxes(hint_root: Path, tmp_path:
     ]
     (tmp_path / "boxes.jsonl").write_text("\n".join(map(json.dumps, lines)))
     command = ("predict", pictures, "--method", "box-centre", "--boxes", "boxes.jsonl", "--out", "found")
-    done = hint(*command, cwd=tmp_path)
+    done = run(*command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     score = ("eval", "--data", hint_root, "--predictions", "found/predictions.npz")
-    done = hint(*score, cwd=tmp_path)
+    done = run(*score, cwd=tmp_path)
     assert done.returncode == 2
     assert "hint predict --boxes LABELS" in only_line(done)
     assert "--match-boxes" in only_line(done)
-    done = hint(*score, "--match-boxes", "--json", cwd=tmp_path)
+    done = run(*score, "--match-boxes", "--json", cwd=tmp_path)
     assert done.returncode == 1, done.stderr
     assert "9 of 12 labelled hands matched" in done.stderr
     record = json.loads(done.stdout)
     assert (record["method"]["name"], len(record["coverage"]["missing"])) == ("box-centre", 3)
-    done = hint("predict", pictures, "--method", "box-centre", "--boxes", hint_root, "--out", "labelled", cwd=tmp_path)
+    done = run("predict", pictures, "--method", "box-centre", "--boxes", hint_root, "--out", "labelled", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    done = hint("eval", "--data", hint_root, "--predictions", "labelled", "--name", "labelled", cwd=tmp_path)
+    done = run("eval", "--data", hint_root, "--predictions", "labelled", "--name", "labelled", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 
 
@@ -164,14 +158,14 @@ def test_usage_errors_are_one_line_and_exit_2(case: str, hint_root: Path, tmp_pa
     arguments, message = USAGE[case]
     empty = tmp_path / "empty"
     empty.mkdir()
-    done = hint("eval", *(hint_root if a == "ROOT" else a for a in arguments), cwd=empty)
+    done = run("eval", *(hint_root if a == "ROOT" else a for a in arguments), cwd=empty)
     assert done.returncode == 2
     assert message in only_line(done)
     assert list(empty.iterdir()) == [], "nothing half-made is left"
 
 
 def test_missing_weights_are_exit_3_and_say_what_to_type(hint_root: Path) -> None:
-    done = hint("eval", "--data", hint_root, "--method", "hamer")
+    done = run("eval", "--data", hint_root, "--method", "hamer")
     assert done.returncode == 3
     assert "hint fetch hamer" in only_line(done)
 
@@ -179,10 +173,10 @@ def test_missing_weights_are_exit_3_and_say_what_to_type(hint_root: Path) -> Non
 def test_missing_pictures_are_exit_3(hint_root: Path, tmp_path: Path) -> None:
     write_evaluation_npz(tmp_path / "npz", read_labels(hint_root))
     run = ("eval", "--data", tmp_path / "npz", "--method", "hamer", "--weights", "tiny-random", "--out", tmp_path / "o")
-    assert "give their folder: --images DIR" in only_line(hint(*run))
+    assert "give their folder: --images DIR" in only_line(run(*run))
     for picture in list((hint_root / "TEST_newdays_img").glob("*.jpg"))[:4]:
         picture.unlink()
-    done = hint(*run, "--images", hint_root)
+    done = run(*run, "--images", hint_root)
     assert done.returncode == 3
     assert "4 of 12 pictures" in only_line(done)
 
@@ -194,7 +188,7 @@ def test_broken_pictures_are_listed_and_the_rest_is_scored(hint_root: Path, tmp_
     content = json.loads(label.read_text())
     write_json(label, [{**content[0], "bbox": [[5000, 10, 5100, 90]]}])
     options = ("--method", "hamer", "--weights", "tiny-random", "--out", tmp_path / "out", "--json")
-    done = hint("eval", "--data", hint_root, *options)
+    done = run("eval", "--data", hint_root, *options)
     assert done.returncode == 1, done.stderr
     record = json.loads(done.stdout)
     assert record["status"] == "partial"
@@ -206,7 +200,7 @@ def test_broken_pictures_are_listed_and_the_rest_is_scored(hint_root: Path, tmp_
 def test_a_malformed_label_file_is_exit_2(hint_root: Path) -> None:
     label = sorted((hint_root / "TEST_newdays_img").glob("*.json"))[0]
     label.write_text("{}")
-    done = hint("eval", "--data", hint_root, "--method", "box-centre")
+    done = run("eval", "--data", hint_root, "--method", "box-centre")
     assert done.returncode == 2
     assert label.name in only_line(done)
 
@@ -231,7 +225,7 @@ def mount_tmpfs(place: Path, options: str) -> None:
 @pytest.mark.parametrize(("options", "message"), [("ro", "Read-only file system"), ("size=8k", "No space left")])
 def test_results_that_cannot_be_saved_are_one_line(options: str, message: str, hint_root: Path, mount: Path) -> None:
     mount_tmpfs(mount, options)
-    done = hint("eval", "--data", hint_root, "--method", "box-centre", "--out", mount)
+    done = run("eval", "--data", hint_root, "--method", "box-centre", "--out", mount)
     assert done.returncode == 1
     assert message in only_line(done)
     assert [p for p in mount.rglob("*") if p.is_file() and p.name.startswith(".")] == [], "no partial file"
@@ -245,10 +239,10 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_run_continues(hint_root: Path, t
             name = stem.replace("ND_000", f"ND_{copy + 1:03d}")
             shutil.copy(folder / f"{stem}.json", folder / f"{name}.json")
             shutil.copy(folder / f"{stem}.jpg", folder / f"{name}.jpg")
-    run = ["eval", "--data", hint_root, "--method", "hamer", "--weights", "tiny-random", "--batch-size", 1]
-    run = [*map(str, run), "--out", str(tmp_path / "out")]
+    arguments = ["eval", "--data", hint_root, "--method", "hamer", "--weights", "tiny-random", "--batch-size", 1]
+    arguments = [*map(str, arguments), "--out", str(tmp_path / "out")]
     prints_every_hand = "import hint.progress; hint.progress.PLAIN_EVERY = 0; from hint.cli import main; main()"
-    process = subprocess.Popen([sys.executable, "-c", prints_every_hand, *run], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-c", prints_every_hand, *arguments], stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     for line in process.stderr:
         if "hands: 20/972" in line:
@@ -261,14 +255,14 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_run_continues(hint_root: Path, t
     path = tmp_path / "out" / "hamer" / "predictions.npz"
     done = len(read_predictions(path))
     assert 20 <= done < 81 * 12
-    again = hint(*run, "--json")
+    again = run(*arguments, "--json")
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout)["timing"]["reused"] == done
     assert len(read_predictions(path)) == 81 * 12
 
 
 def test_ctrl_c_ends_rendering_without_half_a_picture(tmp_path: Path) -> None:
-    command = [str(HINT), "demo-data", "--out", str(tmp_path), "-n", "200"]
+    command = [sys.executable, "-m", "hint", "demo-data", "--out", str(tmp_path), "-n", "200"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     assert process.stderr is not None
     while not list(tmp_path.glob("*/*.jpg")) and process.poll() is None:
@@ -283,18 +277,18 @@ def test_ctrl_c_ends_rendering_without_half_a_picture(tmp_path: Path) -> None:
 
 
 def test_lists_are_tables_or_json() -> None:
-    assert "mean-pose" in hint("list", "methods").stdout
-    subsets = json.loads(hint("list", "subsets", "--json").stdout)
+    assert "mean-pose" in run("list", "methods").stdout
+    subsets = json.loads(run("list", "subsets", "--json").stdout)
     assert [s["name"] for s in subsets] == ["newdays", "epick", "ego4d", "ego4d_seq"]
-    protocols = {row["id"]: row for row in json.loads(hint("list", "protocols", "--json").stdout)}
+    protocols = {row["id"]: row for row in json.loads(run("list", "protocols", "--json").stdout)}
     assert list(protocols) == ["freihand", "hint-seq-v1", "hint-v1", "ho3d-v2", "ho3d-v3"]
     assert protocols["hint-v1"]["thresholds"] == [0.05, 0.1, 0.15]
     assert protocols["hint-seq-v1"]["kind"] == "sequences-2d"
-    assert json.loads(hint("list", "policies", "--json").stdout)[0]["id"] == "paper-v1"
+    assert json.loads(run("list", "policies", "--json").stdout)[0]["id"] == "paper-v1"
 
 
 def test_the_doctor_answers_in_json_too() -> None:
-    done = hint("doctor", "--json")
+    done = run("doctor", "--json")
     findings = {f["name"]: f["state"] for f in json.loads(done.stdout)}
     assert findings["numpy"] == "ok"
     assert findings["hamer.ckpt"] == "missing"
@@ -302,23 +296,23 @@ def test_the_doctor_answers_in_json_too() -> None:
 
 
 def test_the_licence_comes_before_the_download() -> None:
-    done = hint("fetch", "hamer")
+    done = run("fetch", "hamer")
     assert done.returncode == 3
     assert "mano.is.tue.mpg.de" in done.stderr
     assert "--accept-licence" in only_line(done)
-    assert hint("fetch", "mano").returncode == 3
-    assert hint("fetch", "hamr").returncode == 2
+    assert run("fetch", "mano").returncode == 3
+    assert run("fetch", "hamr").returncode == 2
 
 
 def test_a_selftest_of_a_method_passes() -> None:
-    done = hint("eval", "--method", "mean-pose", "--selftest")
+    done = run("eval", "--method", "mean-pose", "--selftest")
     assert done.returncode == 0, done.stdout
     assert "failed" not in done.stdout
 
 
 def test_limit_and_seed_are_in_the_record(hint_root: Path, tmp_path: Path) -> None:
     options = ("--method", "oracle-noise", "--limit", 5, "--seed", 3, "--json", "--out", tmp_path)
-    record = json.loads(hint("eval", "--data", hint_root, *options).stdout)
+    record = json.loads(run("eval", "--data", hint_root, *options).stdout)
     assert (record["limit"], record["seed"], record["coverage"]["n_hands"]) == (5, 3, 5)
     assert record["fingerprint"]["seed"] == 3
     assert np.isfinite([s["value"] for s in record["scores"]]).all()

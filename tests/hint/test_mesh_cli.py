@@ -1,18 +1,13 @@
 """``hint eval`` with 3D protocols as a person types it: each test starts the real program."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-
-HINT = Path(sys.executable).with_name("hint")
+from command import run
 
 
 def evaluate(cwd, *arguments, protocol="freihand"):
-    command = [HINT, "eval", "--data", "data", "--protocol", protocol, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=cwd, check=False)
+    return run("eval", "--data", "data", "--protocol", protocol, *arguments, cwd=cwd)
 
 
 @pytest.fixture

@@ -2,13 +2,13 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from command import hint
 
 from annotation.prepare.findings import KINDS, Fault, group
 from annotation.prepare.release import HANDS, choose_folders
@@ -49,9 +49,7 @@ def test_a_complete_release_is_clean(root: Path, run: Run) -> None:
 
 
 def test_the_real_numbers_are_expected(root: Path) -> None:
-    command = [Path(sys.executable).with_name("hint"), "prepare", "verify", root, "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
+    done = hint("prepare", "verify", root, "--json", code=1)
     report = json.loads(done.stdout)
     assert {count["folder"]: count["released"] for count in report["folders"]} == HANDS
     assert report["findings"][0]["reasons"][EGO] == "3 labels, released 6953"

@@ -8,7 +8,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from command import HINT, hint
 
 from annotation.studio.client import Address, Studio
 from hint.files import write_predictions
@@ -26,7 +26,6 @@ from hint.images import write_image
 from hint.provenance import sha256_file
 from hint.types import HandLabels, Predictions
 
-HINT = Path(sys.executable).with_name("hint")
 #: Made by ``make test``, of the release the toolkit installs; no test installs anything.
 LABEL_STUDIO = Path(__file__).resolve().parents[3] / ".label-studio"
 SIZE = (200, 150)
@@ -82,17 +81,7 @@ class Server:
         return self.process.wait(40)
 
     def hint(self, *arguments: object, code: int = 0, **more: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [str(HINT), *map(str, arguments)],
-            env={**self.environment, **more},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert done.returncode == code, done.stderr + done.stdout
-        assert "Traceback" not in done.stderr
-        return done
+        return hint(*arguments, code=code, **{**self.environment, **more})
 
     def begin(self, *arguments: object) -> subprocess.Popen[str]:
         return subprocess.Popen(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hint.errors import MissingRequirementError
-from hint.methods.requirements import pip_command
+from hint.requirements import pip_command
 from hint.skeleton import FINGER_OF_JOINT, FINGERS, JOINT_NAMES, N_JOINTS
 from hint.types import HandLabels, Predictions
 

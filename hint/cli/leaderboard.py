@@ -117,7 +117,7 @@ def _note_unranked(sections: Sequence[Section]) -> None:
 
 
 def _require(*packages: str, extra: str) -> None:
-    from hint.methods.requirements import missing_packages
+    from hint.requirements import missing_packages
 
     if missing := missing_packages(packages, extra):
         raise MissingRequirementError(f"hint leaderboard {missing}")

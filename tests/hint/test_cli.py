@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from hint.files import read_labels, read_predictions, write_evaluation_npz, write_json, write_predictions
+from hint.requirements import pip_command
 from hint.types import Predictions
 
 HINT = Path(sys.executable).with_name("hint")
@@ -352,4 +353,4 @@ def test_an_absent_package_is_named_with_its_extra(tmp_path: Path) -> None:
     ):
         done = subprocess.run([*without(package), *arguments], capture_output=True, text=True, check=False)
         assert done.returncode == 3
-        assert f"{package}: pip install 'hint-toolkit[{extra}]'" in only_line(done)
+        assert f"{package}: {pip_command(extra)}" in only_line(done)

@@ -92,7 +92,7 @@ def __getattr__(name: str) -> object:
     try:
         value = load(_PUBLIC[name])
     except ModuleNotFoundError as error:
-        from hint.advice import absent_package
+        from hint.requirements import absent_package
 
         if (advice := absent_package(error)) is None:
             raise

@@ -14,6 +14,8 @@ from urllib.parse import unquote, urlsplit
 
 from packaging.requirements import Requirement
 
+from hint.errors import MissingRequirementError
+
 DISTRIBUTION = "hint-toolkit"
 
 #: Lists the wheels that are installed without what they declare; it lies in the package, so that every install has it.
@@ -53,6 +55,14 @@ def pip_command(*extras: str) -> str:
 def wheels_command() -> str:
     """Return the command that installs MediaPipe and MMPose, which come without what they declare."""
     return f"pip install --no-deps -r {shlex.quote(str(WITHOUT_DEPENDENCIES))}"
+
+
+def absent_package(error: ModuleNotFoundError) -> MissingRequirementError | None:
+    """Return the advice for a package that could not be imported; None if no extra brings it."""
+    package = (error.name or "").partition(".")[0]
+    if package not in EXTRA_OF:
+        return None
+    return MissingRequirementError(f"this needs {package}: {pip_command(EXTRA_OF[package])}")
 
 
 def missing_packages(packages: Sequence[str], *extras: str) -> str:

@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except HintError as error:
         _fail(error)
     except ModuleNotFoundError as error:
-        from hint.advice import absent_package
+        from hint.requirements import absent_package
 
         if (advice := absent_package(error)) is None:
             raise

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hint.cli.console import remark, show_rows
-from hint.cli.options import Json, Seed
+from hint.cli.options import Images, Json, Seed
 
 if TYPE_CHECKING:
     from annotation.agreement.result import Agreement, Audit, BiasRow, JointRow, Score
@@ -25,9 +25,7 @@ def agreement(
         list[Path] | None,
         typer.Option(help="Predictions npz both annotators started from; repeat for several methods."),
     ] = None,
-    images: Annotated[
-        Path | None, typer.Option(help="Folder of the pictures, if they are not beside the labels.")
-    ] = None,
+    images: Images = None,
     out: Annotated[Path | None, typer.Option(help="Folder for agreement.json, agreement.png and worst.png.")] = None,
     seed: Seed = 0,
     as_json: Json = False,

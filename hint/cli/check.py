@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hint.cli.console import remark, show_rows
-from hint.cli.options import Json
+from hint.cli.options import Images, Json
 from hint.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,9 +30,7 @@ def check(
         list[Path] | None,
         typer.Option(help="Labels of another split or annotator to compare with; repeat for several."),
     ] = None,
-    images: Annotated[
-        Path | None, typer.Option(help="Folder of the pictures, if they are not beside the labels.")
-    ] = None,
+    images: Images = None,
     rule: Annotated[list[str] | None, typer.Option(help="Apply this rule only; repeat for several.")] = None,
     population: Annotated[
         Path | None, typer.Option(help="Usual bone lengths and bends: a population file, or labels to measure them on.")

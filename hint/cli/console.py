@@ -28,12 +28,13 @@ COLOURS = {
 }
 
 
-def show(table: RenderableType) -> None:
-    """Print a table of numbers on stdout, as wide as it is: a narrow terminal may wrap lines, no number is cut."""
-    console = _console()
-    wide = console.options.update(max_width=_UNLIMITED)
-    console.width = max(console.width, console.measure(table, options=wide).maximum)
-    console.print(table)
+def show(*tables: RenderableType) -> None:
+    """Print tables of numbers on stdout, as wide as they are: a narrow terminal may wrap lines, no number is cut."""
+    for table in tables:
+        console = _console()
+        wide = console.options.update(max_width=_UNLIMITED)
+        console.width = max(console.width, console.measure(table, options=wide).maximum)
+        console.print(table)
 
 
 def show_rows(headings: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> None:
@@ -91,6 +92,7 @@ def finish(
     as_json: bool,
     *,
     notes: Iterable[str] = (),
+    reused: int = 0,
     files: str = "",
     ok: bool = True,
 ) -> NoReturn:
@@ -101,11 +103,14 @@ def finish(
         data: The result for programs: JSON text, or a value to write as JSON.
         as_json: Whether it is printed for programs.
         notes: What a reader of the result must know.
+        reused: How many hands an earlier run had finished.
         files: What was written where, "" for nothing.
         ok: Whether there is no problem; the exit code is 0 or 1.
     """
     for text in notes:
         note(text)
+    if reused:
+        remark(f"{reused:,} hands reused from an earlier run with the same settings")
     if as_json:
         typer.echo(data.rstrip("\n") if isinstance(data, str) else json.dumps(data, indent=2, allow_nan=False))
     else:

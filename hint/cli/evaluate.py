@@ -4,28 +4,12 @@ from __future__ import annotations
 
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from hint.cli.console import remark, show, show_rows
-from hint.cli.options import (
-    BatchSize,
-    Device,
-    Json,
-    Limit,
-    Mano,
-    Out,
-    Overwrite,
-    OwnSettings,
-    Precision,
-    ReuseOrNot,
-    Seed,
-    Weights,
-    Where,
-    Workers,
-    key_values,
-)
+from hint.cli.console import finish, remark, show, show_rows
+from hint.cli.options import BatchSize, Images, MethodFlags, Out, RunFlags, Subsets, Workers, with_bundles
 from hint.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,7 +21,9 @@ if TYPE_CHECKING:
     from hint.types import MethodOptions
 
 
+@with_bundles
 def evaluate(
+    *,
     data: Annotated[
         Path | None,
         typer.Option(help="HInt root, folder of jpg+json pairs, evaluation npz, COCO json; FreiHAND or HO-3D folder."),
@@ -46,33 +32,22 @@ def evaluate(
     predictions: Annotated[
         Path | None, typer.Option(help="Score this npz (hand_id, keypoints_2d), or pred.json in 3D, instead.")
     ] = None,
-    images: Annotated[
-        Path | None, typer.Option(help="Folder of the pictures, where they are not beside the labels.")
-    ] = None,
-    subset: Annotated[
-        list[str] | None, typer.Option(help="newdays, epick, val_ego4d, ...; repeat for several.")
-    ] = None,
+    images: Images = None,
+    subset: Subsets = None,
     protocol: Annotated[str, typer.Option(help="Rules of scoring: see hint list protocols.")] = "hint-v1",
     out: Out = Path("hint-results"),
     name: Annotated[str | None, typer.Option(help="Name of the folder in OUT, and of given predictions.")] = None,
-    seed: Seed = 0,
-    limit: Limit = None,
-    overwrite: ReuseOrNot = Overwrite.missing,
-    as_json: Json = False,
+    flags: RunFlags,
     match_boxes: Annotated[
         bool, typer.Option("--match-boxes", help="Match what hint predict found by picture, side and box.")
     ] = False,
-    device: Where = Device.auto,
-    precision: Precision = "fp32",
     batch_size: BatchSize = 16,
     workers: Workers = 2,
-    weights: Weights = None,
-    mano: Mano = None,
+    setup: MethodFlags,
     crop: Annotated[
         str | None, typer.Option(help="How a baseline crops: native (as released) or hamer; results differ.")
     ] = None,
     train_data: Annotated[Path | None, typer.Option(help="Labels that mean-pose is fitted on.")] = None,
-    settings: OwnSettings = None,
     selftest: Annotated[bool, typer.Option("--selftest", help="Check the method on twelve synthetic hands.")] = False,
 ) -> None:
     """Evaluate a method, or a file of predictions, on labelled hands.
@@ -85,11 +60,11 @@ def evaluate(
     given = method or predictions
     if given is None or (method and predictions):
         raise InputError("give either --method NAME or --predictions FILE.npz")
-    extra = key_values(settings or []) | ({"crop": crop} if crop else {})
+    extra = setup.own() | ({"crop": crop} if crop else {})
     if selftest:
         from hint.types import MethodOptions
 
-        _selftest(method, MethodOptions(device.value, precision, weights, mano, seed=seed, extra=extra))
+        _selftest(method, MethodOptions(**setup.keywords(), seed=flags.seed, extra=extra))
     if data is None:
         raise InputError("choose what to evaluate on: give --data PATH")
     from benchmark.evaluate import evaluate as run
@@ -105,38 +80,31 @@ def evaluate(
             name=name,
             subsets=subset,
             images=images,
-            limit=limit,
-            seed=seed,
             batch_size=batch_size,
             workers=workers,
-            overwrite=overwrite.value,
             match_boxes=match_boxes,
             train_labels=train_data,
-            device=device.value,
-            precision=precision,
-            weights=weights,
-            mano=mano,
+            **flags.keywords(),
+            **setup.keywords(),
             **extra,
         )
     except KeyboardInterrupt as interrupt:
         remark(f"hint: {interrupt}" if str(interrupt) else "hint: interrupted")
         raise
-    _report(result, protocol, as_json)
-    raise typer.Exit(1 if result.record.coverage.missing else 0)
+    _report(result, protocol, flags.as_json)
 
 
-def _report(result: Evaluation, protocol: str, as_json: bool) -> None:
+def _report(result: Evaluation, protocol: str, as_json: bool) -> NoReturn:
     tables, remarks = _tables(result, protocol)
-    for text in (*result.remarks, *remarks):
-        remark(f"note: {text}", style="yellow")
-    if reused := result.record.timing.reused:
-        remark(f"{reused} hands reused from an earlier run of the same settings")
-    if as_json:
-        typer.echo(result.record.to_json(), nl=False)
-    else:
-        for table in tables:
-            show(table)
-    remark(f"record and error table: {result.folder}")
+    finish(
+        lambda: show(*tables),
+        result.record.to_json(),
+        as_json,
+        notes=[*result.remarks, *remarks],
+        reused=result.record.timing.reused,
+        files=f"record and error table: {result.folder}",
+        ok=not result.record.coverage.missing,
+    )
 
 
 def _tables(result: Evaluation, protocol: str) -> tuple[list[Table], Iterator[str]]:

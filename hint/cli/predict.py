@@ -13,21 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hint.cli.console import remark
-from hint.cli.options import (
-    BatchSize,
-    Device,
-    Json,
-    Mano,
-    Out,
-    Overwrite,
-    OwnSettings,
-    Precision,
-    ReuseOrNot,
-    Seed,
-    Weights,
-    Where,
-    key_values,
-)
+from hint.cli.options import BatchSize, Json, MethodFlags, Out, Overwrite, ReuseOrNot, Seed, with_bundles
 from hint.errors import InputError, some_ids
 
 if TYPE_CHECKING:
@@ -42,7 +28,9 @@ class MeshFormat(str, Enum):
     glb = "glb"
 
 
+@with_bundles
 def predict(
+    *,
     inputs: Annotated[list[Path], typer.Argument(help="Pictures, folders of pictures, or one video.")],
     method: Annotated[str, typer.Option(help="Method to run: see hint list methods.")] = "hamer-tiny",
     boxes: Annotated[
@@ -64,12 +52,8 @@ def predict(
     seed: Seed = 0,
     overwrite: ReuseOrNot = Overwrite.missing,
     as_json: Json = False,
-    device: Where = Device.auto,
-    precision: Precision = "fp32",
     batch_size: BatchSize = 16,
-    weights: Weights = None,
-    mano: Mano = None,
-    settings: OwnSettings = None,
+    setup: MethodFlags,
 ) -> None:
     """Predict the hands of pictures or of a video.
 
@@ -84,12 +68,9 @@ def predict(
             method,
             boxes=boxes,
             detector=detector,
-            device=device.value,
-            precision=precision,
-            weights=weights,
-            mano=mano,
             seed=seed,
-            settings=key_values(settings or []),
+            settings=setup.own(),
+            **setup.keywords(),
             out=out,
             mesh=mesh.value if mesh else None,
             overlay=overlay,

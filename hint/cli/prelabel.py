@@ -9,27 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from hint.cli.console import remark, show_rows
-from hint.cli.interrupt import resumable
-from hint.cli.options import (
-    BatchSize,
-    Device,
-    Json,
-    Limit,
-    Mano,
-    Overwrite,
-    OwnSettings,
-    Precision,
-    ReuseOrNot,
-    Seed,
-    Weights,
-    Where,
-    Workers,
-    key_values,
-)
+from hint.cli.console import finish, remark, resumable, show_rows
+from hint.cli.options import BatchSize, Images, Json, MethodFlags, Overwrite, RunFlags, Subsets, Workers, with_bundles
 from hint.errors import some_ids
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from annotation.prelabel.calibrate import Outcome
     from annotation.prelabel.run import Prelabels
 
@@ -52,7 +38,9 @@ app = typer.Typer(
 
 
 @app.command("run")
+@with_bundles
 def run(
+    *,
     manifest: Annotated[Path, typer.Argument(help="Manifest from hint sample, <FOLDER>.jsonl.")],
     method: Annotated[str, typer.Option(help="Method to run: see hint list methods.")] = "mmpose",
     out: Annotated[
@@ -63,17 +51,10 @@ def run(
     ] = None,
     shard: Annotated[str, typer.Option(help="Run one part only, such as 2/8; hint prelabel merge joins them.")] = "1/1",
     calibration: Annotated[Path | None, typer.Option(help="Thresholds from hint prelabel calibrate.")] = None,
-    seed: Seed = 0,
-    limit: Limit = None,
-    overwrite: ReuseOrNot = Overwrite.missing,
-    as_json: Json = False,
-    device: Where = Device.auto,
-    precision: Precision = "fp32",
+    flags: RunFlags,
     batch_size: BatchSize = 16,
     workers: Workers = 2,
-    weights: Weights = None,
-    mano: Mano = None,
-    settings: OwnSettings = None,
+    setup: MethodFlags,
 ) -> None:
     """Predict the hands of a manifest; predictions go beside it, as <FOLDER>.<method>.npz.
 
@@ -87,27 +68,27 @@ def run(
             method,
             out=out,
             shard=shard,
-            limit=limit,
             box_px=box_px,
             calibration=calibration,
             batch_size=batch_size,
             workers=workers,
-            overwrite=overwrite.value,
-            device=device.value,
-            precision=precision,
-            weights=weights,
-            mano=mano,
-            seed=seed,
-            settings=key_values(settings or []),
+            settings=setup.own(),
+            **flags.keywords(),
+            **setup.keywords(),
         )
     _remark(result)
-    _show(result, as_json)
-    raise typer.Exit(0 if result.is_complete else 1)
+    summary = result.as_json()
+    finish(
+        lambda: _show(result, summary),
+        summary,
+        flags.as_json,
+        notes=_notes(result, summary["occlusion_from"]),
+        reused=result.reused,
+        ok=result.is_complete,
+    )
 
 
 def _remark(result: Prelabels) -> None:
-    if result.note:
-        remark(f"note: {result.note}", style="yellow")
     for hand_id, reason in sorted(result.failures.items()):
         remark(f"{hand_id}: {reason}", style="yellow")
     if result.without_box:
@@ -117,17 +98,16 @@ def _remark(result: Prelabels) -> None:
         )
 
 
-def _show(result: Prelabels, as_json: bool) -> None:
-    summary = result.as_json()
-    if as_json:
-        typer.echo(json.dumps(summary, indent=2))
-        return
-    if result.reused:
-        remark(f"{result.reused} hands reused from an earlier run with the same settings")
-    if summary["occlusion_from"] == "nothing":
-        remark("note: this method has no scores: every joint inside the frame is guessed visible", style="yellow")
-    elif summary["occlusion_from"] == "score" and not result.calibrated:
-        remark("note: the occlusion threshold is not calibrated; see hint prelabel calibrate", style="yellow")
+def _notes(result: Prelabels, occlusion_from: str) -> Iterator[str]:
+    if result.note:
+        yield result.note
+    if occlusion_from == "nothing":
+        yield "this method has no scores: every joint inside the frame is guessed visible"
+    elif occlusion_from == "score" and not result.calibrated:
+        yield "the occlusion threshold is not calibrated; see hint prelabel calibrate"
+
+
+def _show(result: Prelabels, summary: dict[str, Any]) -> None:
     typer.echo(
         f"{summary['hands']} hands, {summary['found']} found; {summary['existing']} of {21 * summary['hands']} joints "
         f"guessed to exist, {summary['occluded']} of them occluded"
@@ -162,12 +142,8 @@ def calibrate(
     data: Annotated[Path, typer.Option(help="Reviewed labels: HInt root, jpg+json pairs, npz or COCO json.")],
     predictions: Annotated[Path, typer.Option(help="Predictions of these hands, from hint prelabel.")],
     out: Annotated[Path, typer.Option(help="TOML to write; a plot goes beside it, as PNG.")],
-    images: Annotated[
-        Path | None, typer.Option(help="Folder of the pictures, if they are not beside the labels.")
-    ] = None,
-    subset: Annotated[
-        list[str] | None, typer.Option(help="newdays, epick, val_ego4d, ...; repeat for several.")
-    ] = None,
+    images: Images = None,
+    subset: Subsets = None,
     overwrite: Annotated[Overwrite, typer.Option(help="never: refuse if OUT exists.")] = Overwrite.always,
     as_json: Json = False,
 ) -> None:

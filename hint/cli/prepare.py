@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hint.cli.console import remark, show_rows
-from hint.cli.interrupt import resumable
+from hint.cli.console import remark, resumable, show_rows
 from hint.cli.options import Json, Overwrite
 
 if TYPE_CHECKING:

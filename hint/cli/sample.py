@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hint.cli.console import remark, show_rows
-from hint.cli.interrupt import resumable
+from hint.cli.console import remark, resumable, show_rows
 from hint.cli.options import Json, Out, Overwrite, Seed
 from hint.errors import InputError
 

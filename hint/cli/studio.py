@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hint.cli.console import remark, show_rows
-from hint.cli.interrupt import resumable
+from hint.cli.console import remark, resumable, show_rows
 from hint.cli.options import Json, Seed
 from hint.errors import some_ids
 

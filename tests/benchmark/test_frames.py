@@ -9,7 +9,7 @@ import hint
 from benchmark.frames import joint_scores_frame, mesh_frame
 from benchmark.mesh.error_table import MeshErrors
 from hint.skeleton import FINGER_OF_JOINT, FINGERS, JOINT_NAMES
-from hint.types import HandLabels, Predictions
+from hint.types import Double, HandLabels, Predictions
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,8 @@ def test_results_print_short_and_show_their_scores(evaluation: hint.Evaluation) 
 def test_3d_results_have_a_row_for_each_hand_and_joint_in_millimetres() -> None:
     joints = np.random.default_rng(0).random((3, 21))
     ids = np.array(["a", "b", "c"])
-    table = MeshErrors(ids, ids, {"procrustes": joints}, {}, {"pa_mpjpe_mm": np.arange(3.0)}, 778)
+    means: Double = np.arange(3, dtype=np.float64)
+    table = MeshErrors(ids, ids, {"procrustes": joints}, {}, {"pa_mpjpe_mm": means}, 778)
     frame = mesh_frame(table, JOINT_NAMES[::-1])
     row = frame[(frame["hand_id"] == "b") & (frame["joint"] == "wrist")].iloc[0]
     assert row["distance_mm_procrustes"] == 1000 * joints[1, 20]

@@ -29,8 +29,8 @@ def pair(make: Callable[..., HandLabels], tmp_path_factory: pytest.TempPathFacto
 def test_differences_are_the_paired_ones(pair: list[hint.Evaluation]) -> None:
     comparison = hint.compare(*pair)
     row = next(r for r in comparison.rows if (r.visibility, r.metric, r.threshold) == ("visible", "pck", 0.1))
-    tables = [evaluation.table for evaluation in pair]
-    expected = paired_difference(*tables, "newdays", "visible", load_protocol(), threshold=0.1)
+    first, second = (evaluation.table for evaluation in pair)
+    expected = paired_difference(first, second, "newdays", "visible", load_protocol(), threshold=0.1)
     assert expected.interval is not None
     assert (row.difference, row.low, row.high) == (expected.value, expected.interval.low, expected.interval.high)
     assert row.is_clear

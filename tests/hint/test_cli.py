@@ -244,8 +244,8 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_run_continues(hint_root: Path, t
             name = stem.replace("ND_000", f"ND_{copy + 1:03d}")
             shutil.copy(folder / f"{stem}.json", folder / f"{name}.json")
             shutil.copy(folder / f"{stem}.jpg", folder / f"{name}.jpg")
-    run = ["eval", "--data", hint_root, "--method", "hamer", "--weights", "tiny-random", "--batch-size", 1]
-    run = [*map(str, run), "--out", str(tmp_path / "out")]
+    run = ["eval", "--data", str(hint_root), "--method", "hamer", "--weights", "tiny-random", "--batch-size", "1"]
+    run += ["--out", str(tmp_path / "out")]
     prints_every_hand = "import hint.progress; hint.progress.PLAIN_EVERY = 0; from hint.cli import main; main()"
     process = subprocess.Popen([sys.executable, "-c", prints_every_hand, *run], stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None

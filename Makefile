@@ -2,6 +2,8 @@
 # make test        run the tests
 # make test-full   run the slow tests too: networks at their released size, long searches for rare faults
 # make check       lint, types, import contract
+# make docs        build the documentation site in build/docs; a dead link or an undocumented public name fails
+# make release     build sdist and wheel, install the wheel in an empty environment, run the demo there
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -14,7 +16,7 @@ SHELL := bash
 # What pip does, a line per package, cut to the width of a terminal.
 SHOW := sed -u -n -E 's/^ *((Downloading|Using cached|Building|Installing) .{0,60}).*/  \1/p'
 
-.PHONY: demo test test-full check
+.PHONY: demo test test-full check docs release
 
 demo: $(READY)
 	$(BIN)/hint demo
@@ -31,13 +33,19 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-$(READY): pyproject.toml requirements-nodeps.txt
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
+
+release: $(READY)
+	$(BIN)/python tools/release.py
+
+$(READY): pyproject.toml hint/requirements-nodeps.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "hint needs Python 3.10 or newer; name one with make PYTHON=python3.11")'
 	@echo 'Creating .venv with PyTorch and the other packages (about 6 GB, a few minutes; once)'
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --progress-bar off --upgrade pip | $(SHOW)
 	@$(BIN)/python -m pip install --progress-bar off --editable '.[dev]' | $(SHOW)
-	@$(BIN)/python -m pip install --progress-bar off --no-deps --requirement requirements-nodeps.txt | $(SHOW)
+	@$(BIN)/python -m pip install --progress-bar off --no-deps --requirement hint/requirements-nodeps.txt | $(SHOW)
 	@touch $@
 
 # The server that the annotation tests talk to, in an environment of its own as `hint studio serve` makes it.

@@ -24,6 +24,8 @@ from hint.provenance import collect
 from hint.types import HandLabels, Method, MethodOptions, Predictions
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from benchmark.mesh.error_table import MeshErrors
     from benchmark.mesh.protocol import MeshProtocol
 
@@ -34,7 +36,7 @@ RECORDED_PACKAGES = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """What :func:`evaluate` returns.
 
@@ -49,6 +51,32 @@ class Evaluation:
     table: ErrorTable | MeshErrors
     folder: Path | None = None
     remarks: tuple[str, ...] = ()
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a data frame with a row for each score.
+
+        Raises:
+            MissingRequirementError: If pandas is not installed.
+        """
+        return self.record.to_frame()
+
+    def hands(self) -> pd.DataFrame:
+        """Return a data frame with a row for each hand and joint: error, visibility, clip, and parts such as box size.
+
+        Raises:
+            MissingRequirementError: If pandas is not installed.
+        """
+        from benchmark.frames import hands_frame
+
+        return hands_frame(self.record, self.table)
+
+    def __repr__(self) -> str:
+        record = self.record
+        hands = sum(part.n_hands for part in record.data)
+        return f"Evaluation({record.method.title}, {record.protocol.id}, {hands:,} hands, {record.status})"
+
+    def _repr_html_(self) -> str:
+        return self.record._repr_html_()
 
 
 def evaluate(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -18,6 +18,9 @@ from benchmark.scores import Curve, EmptyJoints, JointScore, Score
 from hint.errors import InputError, first_problem
 from hint.files import write_bytes
 from hint.types import HandLabels, MethodCard
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class _Model(BaseModel):
@@ -95,10 +98,35 @@ class Record(_Model):
         wanted = (subset, visibility, metric, threshold)
         return next((s for s in self.scores if (s.subset, s.visibility, s.metric, s.threshold) == wanted), None)
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return a data frame with a row for each score.
+
+        Raises:
+            MissingRequirementError: If pandas is not installed.
+        """
+        from benchmark.frames import scores_frame
+
+        return scores_frame(self)
+
+    def _repr_html_(self) -> str:
+        from benchmark.notebook import record_html
+
+        return record_html(self)
+
 
 def write_record(path: Path, record: Record) -> None:
     """Write a record atomically."""
     write_bytes(path, record.to_json().encode())
+
+
+def load_record(path: Path | str) -> Record:
+    """Read a record: a record.json, or the folder that holds it.
+
+    Raises:
+        InputError: If the file is absent, not JSON, or not of this schema.
+    """
+    place = Path(path).expanduser()
+    return read_record(place / "record.json" if place.is_dir() else place)
 
 
 def read_record(path: Path) -> Record:

@@ -16,7 +16,7 @@ from hint.demo.hands import COARSE
 from hint.demo.renderer import build
 from hint.files import write_bytes
 from hint.mano.procedural import procedural_hand
-from hint.render import PAPER, Camera, Mesh, cut_tile, draw_keypoints, hand_mesh, overlay_tile, view
+from hint.render import PAPER, Mesh, cut_tile, draw_keypoints, hand_mesh, overlay_tile, view
 from hint.render.sheet import sheet
 from hint.skeleton import FINGER_COLOURS
 from hint.types import Image
@@ -43,15 +43,14 @@ def straightened(scene: Scene) -> Scene:
 def line(scene: Scene, seen: Rendered) -> list[Image]:
     """Draw the tiles of one hand."""
     tile = cut_tile(seen.image, seen.box_xyxy)
-    camera = Camera(seen.camera.width, seen.camera.height, seen.camera.focal, seen.camera.centre)
     hands, visibility = meshes(scene), seen.existence * (2 - seen.occlusion.astype(int))
     return [
         tile.image,
         draw_keypoints(tile.image, tile.place(seen.keypoints_2d), visibility, size=1.3),
-        overlay_tile(tile, hands, camera),
+        overlay_tile(tile, hands, seen.camera),
         view(hands[0], "side"),
         view(hands[0], "top"),
-        overlay_tile(tile, meshes(straightened(scene)), camera),
+        overlay_tile(tile, meshes(straightened(scene)), seen.camera),
     ]
 
 

@@ -1,17 +1,105 @@
-"""Sample, annotate, evaluate and rank hand keypoints in the wild."""
+"""Sample, annotate, evaluate and rank hand keypoints in the wild.
 
-from typing import TYPE_CHECKING
+Everything a user needs is an attribute of this package, and is imported when it is first used:
 
-__version__ = "0.1.0"
+    import hint
 
+    labels = hint.load_labels("HInt_annotation_partial", subsets=["newdays"])
+    result = hint.evaluate(labels, hint.load_method("hamer"))
+    result.to_frame()
+"""
+
+from hint.version import __version__
+
+TYPE_CHECKING = False  # type checkers take it for True; typing itself is slow to import
 if TYPE_CHECKING:
+    from annotation.agreement.run import agreement as agreement
+    from annotation.check.run import check as check
+    from annotation.export import export as export
+    from annotation.prelabel.run import prelabel as prelabel
+    from annotation.sample.run import sample as sample
+    from benchmark.evaluate import Evaluation as Evaluation
+    from benchmark.evaluate import evaluate as evaluate
+    from benchmark.protocol import list_protocols as list_protocols
+    from benchmark.record import Record as Record
+    from benchmark.record import load_record as load_record
+    from hint.errors import HintError as HintError
+    from hint.errors import InputError as InputError
+    from hint.errors import MissingRequirementError as MissingRequirementError
+    from hint.errors import UnknownNameError as UnknownNameError
+    from hint.errors import WriteError as WriteError
+    from hint.files.load import load_labels as load_labels
+    from hint.files.load import load_predictions as load_predictions
+    from hint.files.load import save_predictions as save_predictions
+    from hint.methods.table import list_methods as list_methods
+    from hint.methods.table import load_method as load_method
     from hint.prediction import predict as predict
-else:
+    from hint.render.draw import draw as draw
+    from hint.training.train import train as train
+    from hint.types import Hand as Hand
+    from hint.types import HandLabels as HandLabels
+    from hint.types import Method as Method
+    from hint.types import MethodCard as MethodCard
+    from hint.types import MethodOptions as MethodOptions
+    from hint.types import Predictions as Predictions
+    from leaderboard.comparison import compare as compare
+    from leaderboard.site.build import build_leaderboard as build_leaderboard
 
-    def __getattr__(name: str) -> object:
-        """Import what is heavy when it is asked for."""
-        if name == "predict":
-            from hint.prediction import predict
+#: Name -> where it is. The block above says the same to type checkers and editors; a test compares the two.
+_PUBLIC = {
+    "Evaluation": "benchmark.evaluate:Evaluation",
+    "Hand": "hint.types:Hand",
+    "HandLabels": "hint.types:HandLabels",
+    "HintError": "hint.errors:HintError",
+    "InputError": "hint.errors:InputError",
+    "Method": "hint.types:Method",
+    "MethodCard": "hint.types:MethodCard",
+    "MethodOptions": "hint.types:MethodOptions",
+    "MissingRequirementError": "hint.errors:MissingRequirementError",
+    "Predictions": "hint.types:Predictions",
+    "Record": "benchmark.record:Record",
+    "UnknownNameError": "hint.errors:UnknownNameError",
+    "WriteError": "hint.errors:WriteError",
+    "agreement": "annotation.agreement.run:agreement",
+    "build_leaderboard": "leaderboard.site.build:build_leaderboard",
+    "check": "annotation.check.run:check",
+    "compare": "leaderboard.comparison:compare",
+    "draw": "hint.render.draw:draw",
+    "evaluate": "benchmark.evaluate:evaluate",
+    "export": "annotation.export:export",
+    "list_methods": "hint.methods.table:list_methods",
+    "list_protocols": "benchmark.protocol:list_protocols",
+    "load_labels": "hint.files.load:load_labels",
+    "load_method": "hint.methods.table:load_method",
+    "load_predictions": "hint.files.load:load_predictions",
+    "load_record": "benchmark.record:load_record",
+    "predict": "hint.prediction:predict",
+    "prelabel": "annotation.prelabel.run:prelabel",
+    "sample": "annotation.sample.run:sample",
+    "save_predictions": "hint.files.load:save_predictions",
+    "train": "hint.training.train:train",
+}
 
-            return predict
+__all__ = ["__version__", *_PUBLIC]
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used."""
+    if name not in _PUBLIC:
         raise AttributeError(f"module 'hint' has no attribute {name!r}")
+    from hint.imports import load
+
+    try:
+        value = load(_PUBLIC[name])
+    except ModuleNotFoundError as error:
+        from hint.advice import absent_package
+
+        if (advice := absent_package(error)) is None:
+            raise
+        raise advice from error
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC})

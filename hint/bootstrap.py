@@ -1,8 +1,8 @@
-"""Draws of whole clips, and the interval their replicates give.
+"""Bootstrap over whole clips, and percentile intervals.
 
-Hands of one clip resemble each other, so drawing hands would make every interval too narrow. Whole clips are drawn
-instead, with replacement, as many as there are. What is a function of sums over clips then needs no more than a product
-of clip weights with the table of per-clip sums.
+Hands of one clip resemble each other, so resampling hands would make intervals too narrow. Whole clips are drawn
+instead, with replacement. A statistic that depends on sums over clips is then a product of clip weights with the table
+of per-clip sums.
 
 Source: the percentile cluster bootstrap, e.g. Davison and Hinkley, Bootstrap Methods and their Application, 1997,
 sections 2.4 and 3.8.
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from hint.types import Double
 
-#: Clip weights held at a time (replicates x clips); bounds the memory to some 50 MB.
+#: Clip weights in memory at a time (replicates x clips), about 50 MB.
 WEIGHTS = 2_000_000
 
 
@@ -27,7 +27,7 @@ class Interval:
     """A percentile interval.
 
     Attributes:
-        level: Share of repetitions that would cover the true value, such as 0.95.
+        level: Coverage, such as 0.95.
         low: Lower end, in the unit of the value.
         high: Upper end.
     """
@@ -37,20 +37,20 @@ class Interval:
     high: float
 
 
-def clip_weights(n_clips: int, count: int, seed: int, held: int = WEIGHTS) -> Iterator[tuple[slice, Double]]:
-    """Yield how often each clip is drawn, a few replicates at a time; how many at a time changes no draw.
+def clip_weights(n_clips: int, count: int, seed: int, at_once: int = WEIGHTS) -> Iterator[tuple[slice, Double]]:
+    """Yield how often each clip is drawn, a few replicates at a time; the draws do not depend on how many.
 
     Args:
         n_clips: Number of clips C.
         count: Number of replicates R.
         seed: Of the draws.
-        held: Weights to hold at a time.
+        at_once: Weights in memory at a time.
 
     Yields:
         The replicates, and (r,C) weights whose rows sum to C.
     """
     rng = np.random.default_rng(seed)
-    step = max(1, held // n_clips)
+    step = max(1, at_once // n_clips)
     for start in range(0, count, step):
         stop = min(start + step, count)
         yield slice(start, stop), _draw(rng, stop - start, n_clips)

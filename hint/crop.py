@@ -1,10 +1,10 @@
-"""The square crop networks look at, and the way back from it to the picture.
+"""The square crop that networks see, and the way back to the picture.
 
-The square's centre goes to the middle of the crop and its edges to the crop's edges. Left hands are looked at in a
-mirror; because the mirrored square is centred at ``width - x - 1``, the way back is exact.
+The square's centre goes to the middle of the crop and its edges to the crop's edges. Left hands are
+mirrored; because the mirrored square is centred at ``width - x - 1``, the way back is exact.
 
 Pixels are interpolated here, in float32, and not by ``cv2.warpAffine``: versions of OpenCV differ in how they round
-positions (4.12: to 1/32 px, which is several grey levels in places), and a score shall not depend on the version.
+positions (4.12: to 1/32 px, which is several grey levels in places), and a score must not depend on the version.
 
 Source: HaMeR (Pavlakos et al. 2024), released evaluation and demonstration code.
 """
@@ -30,7 +30,7 @@ _TALL = (192, 256)
 #: The demonstration blurs only where the picture shrinks by more than twice this.
 _SHRINK = 1.1
 
-#: Rows of a crop that are made at a time.
+#: Rows of a crop that are computed at a time.
 _BAND = 32
 
 #: Mean and deviation of ImageNet's RGB, grey levels.
@@ -81,7 +81,7 @@ def crop(image: Image, square: Square, *, mirror: bool = False, crop_size: int =
     Args:
         image: (H,W,3) RGB.
         square: Where, in the picture as it is.
-        mirror: Look at it in a mirror (left hands).
+        mirror: Mirror it (left hands).
         crop_size: Side of the result, px.
 
     Returns:
@@ -93,12 +93,12 @@ def crop(image: Image, square: Square, *, mirror: bool = False, crop_size: int =
 
 
 def crop_unrounded(image: Image, square: Square, *, mirror: bool = False, crop_size: int = CROP_SIZE) -> Float:
-    """Cut a square as :func:`crop` does, float32 in 0..255, for networks that were shown pixels between grey levels."""
+    """Cut a square as :func:`crop` does, float32 in 0..255, for networks trained on unrounded pixels."""
     return np.concatenate(list(_bands(image, *_samples(image.shape, square, mirror, crop_size))))
 
 
 def crop_blurred(image: Image, square: Square, *, mirror: bool = False, crop_size: int = CROP_SIZE) -> Float:
-    """Cut a square as :func:`crop` does, after blurring a picture that is to shrink, as in HaMeR's demonstration.
+    """Cut a square as :func:`crop` does, after blurring a picture that will shrink, as in HaMeR's demonstration.
 
     Returns:
         (crop_size,crop_size,3) RGB float32 in 0..255; rounded only where nothing was blurred.
@@ -136,7 +136,7 @@ def _along(centre: float, size: float, crop_size: int, length: int) -> _Samples:
 
 
 def _bands(image: NDArray[Any], y: _Samples, x: _Samples) -> Iterator[Float]:
-    """Yield the crop a few rows at a time: what is needed for that stays in the cache."""
+    """Yield the crop a few rows at a time, so that the data stays in the cache."""
     for start in range(0, len(y.first), _BAND):
         part = slice(start, start + _BAND)
         yield _interpolate(image, _Samples(y.first[part], y.second[part], y.weight[part]), x)

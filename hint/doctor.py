@@ -1,6 +1,6 @@
-"""Look at everything the toolkit can use and say what is there, what is missing, and what stands in the way.
+"""Check everything the toolkit can use: what is installed, what is missing, what is broken.
 
-Missing things are optional and no problem; a problem is something that makes results wrong or commands fail.
+Missing things are optional; a problem makes results wrong or commands fail.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from typing import Literal
 
 from packaging.requirements import Requirement
 
-import hint
 from hint import settings
 from hint.errors import InputError
 from hint.fetch import receipt, receipt_path
 from hint.mano.read import installed_mano, missing_mano
 from hint.methods import mediapipe
 from hint.methods.mmpose import card as mmpose
-from hint.methods.requirements import pip_command
+from hint.methods.table import official_files
 from hint.provenance import PACKAGES, installed_version
+from hint.requirements import DISTRIBUTION, pip_command
+from hint.version import __version__
 
 State = Literal["ok", "missing", "problem"]
 
-DISTRIBUTION = "hint-toolkit"
 #: Names a folder of HInt data besides ``<home>/data``.
 DATA_VARIABLE = "HINT_DATA"
 
@@ -46,14 +46,14 @@ _HINT_PART = re.compile(r"(TRAIN|VAL|TEST)_(newdays|epick|ego4d)_")
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """Result of one check.
 
     Attributes:
         group: "python", "packages", "files" or "system".
         name: What it is.
         state: "ok", "missing" (an optional part that is not there) or "problem".
         detail: Version, place or what is wrong.
-        advice: What to type or do, "" where nothing is to be done.
+        advice: What to type or do, "" if nothing.
     """
 
     group: str
@@ -64,16 +64,16 @@ class Finding:
 
 
 def examine(*, deep: bool = False) -> list[Finding]:
-    """Look at Python, packages, files and the machine; nothing is changed and nothing is downloaded.
+    """Check Python, packages, files and the machine; nothing is changed or downloaded.
 
     Args:
-        deep: Also load OpenCV and PyTorch, each in a process of its own, and tell what GPU there is; takes seconds.
+        deep: Also load OpenCV and PyTorch, each in its own process, and look for a GPU; takes seconds.
     """
     return [*_python(), *_packages(), *(_loading() if deep else ()), *_files(), *_system()]
 
 
 def has_problem(findings: list[Finding]) -> bool:
-    """Tell whether anything stands in the way."""
+    """Return whether there is a problem."""
     return any(finding.state == "problem" for finding in findings)
 
 
@@ -82,8 +82,8 @@ def has_problem(findings: list[Finding]) -> bool:
 
 def _python() -> Iterator[Finding]:
     yield Finding("python", "python", "ok", f"{platform.python_version()}, {platform.platform()}")
-    base = Path(hint.__file__).resolve().parent.parent
-    yield Finding("python", DISTRIBUTION, "ok", f"{hint.__version__} in {base}")
+    base = Path(__file__).resolve().parent.parent
+    yield Finding("python", DISTRIBUTION, "ok", f"{__version__} in {base}")
     for name in PACKAGES[1:]:
         place = _place(name)
         if place == base:
@@ -120,10 +120,10 @@ class Declared:
 def requirements() -> list[Declared]:
     """Return every package the installed distribution declares for users of this Python, each once.
 
-    Where several extras bring a package, the smallest of them is named.
+    Where several extras bring a package, the smallest one is given.
     """
     lines = [Requirement(line) for line in metadata.requires(DISTRIBUTION) or []]
-    extras = set(metadata.metadata(DISTRIBUTION).get_all("Provides-Extra") or []) - {"all", "dev"}
+    extras = set(metadata.metadata(DISTRIBUTION).get_all("Provides-Extra") or []) - {"all", "dev", "docs"}
     parts = [[Declared(r, extra) for r in lines if _brings(r, extra)] for extra in sorted(extras)]
     core = [Declared(r) for r in lines if _brings(r, "")]
     found: dict[str, Declared] = {}
@@ -140,13 +140,13 @@ def _brings(requirement: Requirement, extra: str) -> bool:
 
 def _packages() -> Iterator[Finding]:
     try:
-        wanted = requirements()
+        declared = requirements()
     except metadata.PackageNotFoundError:
         detail = "the packages are here, the distribution is not installed: versions cannot be checked"
-        yield Finding("packages", DISTRIBUTION, "problem", detail, "pip install -e . in the folder of the toolkit")
+        yield Finding("packages", DISTRIBUTION, "problem", detail, pip_command())
         return
     absent = {extra for extra, name in _WITHOUT_DEPENDENCIES.items() if installed_version(name) is None}
-    for requirement in wanted:
+    for requirement in declared:
         if requirement.name in OPENCV:
             yield _opencv(requirement)
         elif requirement.extra not in absent:
@@ -158,7 +158,7 @@ def _packages() -> Iterator[Finding]:
 def _package(declared: Declared) -> Finding:
     version = installed_version(declared.name)
     if version is None:
-        command = pip_command(declared.extra) if declared.extra else f"pip install {DISTRIBUTION}"
+        command = pip_command(declared.extra) if declared.extra else f"pip install '{declared.requirement}'"
         state: State = "missing" if declared.extra else "problem"
         return Finding("packages", declared.name, state, "not installed", command)
     return _checked(declared.requirement, declared.name, version)
@@ -167,8 +167,8 @@ def _package(declared: Declared) -> Finding:
 def _checked(requirement: Requirement, name: str, version: str) -> Finding:
     if requirement.specifier.contains(version, prereleases=True):
         return Finding("packages", name, "ok", version)
-    wanted = f"{name}{requirement.specifier}"
-    return Finding("packages", name, "problem", f"{version}, the toolkit asks for {wanted}", f"pip install '{wanted}'")
+    bounded = f"{name}{requirement.specifier}"
+    return Finding("packages", name, "problem", f"{version}, the toolkit needs {bounded}", f"pip install '{bounded}'")
 
 
 def _opencv(declared: Declared) -> Finding:
@@ -178,15 +178,15 @@ def _opencv(declared: Declared) -> Finding:
     if len(found) == 1:
         return _checked(declared.requirement, *found.popitem())
     detail = f"{' and '.join(f'{name} {version}' for name, version in found.items())} overwrite each other's files"
-    wanted = f"{declared.name}{declared.requirement.specifier}"
+    bounded = f"{declared.name}{declared.requirement.specifier}"
     return Finding(
-        "packages", "opencv", "problem", detail, f"pip uninstall -y {' '.join(found)} && pip install '{wanted}'"
+        "packages", "opencv", "problem", detail, f"pip uninstall -y {' '.join(found)} && pip install '{bounded}'"
     )
 
 
 #: Extra -> the distribution it is for, which is installed by itself.
 _WITHOUT_DEPENDENCIES = {"mediapipe": "mediapipe", "prelabel": "mmpose"}
-_OLDER_PYTHON = "make an environment with an older Python, to use this method"
+_OLDER_PYTHON = "use an environment with an older Python for this method"
 
 
 def _without_dependencies(name: str, lacking: str) -> Finding:
@@ -197,7 +197,7 @@ def _without_dependencies(name: str, lacking: str) -> Finding:
     return Finding("packages", name, "problem" if version else "missing", needs, command or _OLDER_PYTHON)
 
 
-# Loading, in processes of their own: a broken library may take the process with it.
+# Loading, in separate processes: a broken library may crash its process.
 
 _CV2 = "import cv2; print(cv2.__version__)"
 _TORCH = """
@@ -209,17 +209,17 @@ print(torch.version.cuda or torch.version.hip or "", ", ".join(names), sep="|")
 
 def _loading() -> Iterator[Finding]:
     if any(installed_version(name) for name in OPENCV):
-        loaded, said = _run(_CV2)
+        loaded, output = _run(_CV2)
         again = "pip install --force-reinstall 'opencv-python-headless>=4.12,<4.13'"
-        yield Finding("packages", "import cv2", *(("ok", said) if loaded else ("problem", said, again)))
+        yield Finding("packages", "import cv2", *(("ok", output) if loaded else ("problem", output, again)))
     if installed_version("torch"):
-        loaded, said = _run(_TORCH)
+        loaded, output = _run(_TORCH)
         again = f"pip install --force-reinstall torch torchvision, or {pip_command('models')} in a new environment"
-        yield _gpu(said) if loaded else Finding("packages", "import torch", "problem", said, again)
+        yield _gpu(output) if loaded else Finding("packages", "import torch", "problem", output, again)
 
 
 def _run(code: str) -> tuple[bool, str]:
-    """Return whether code ran, and the last line it said."""
+    """Return whether code ran, and the last line it printed."""
     try:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=180)
     except subprocess.TimeoutExpired:
@@ -228,8 +228,8 @@ def _run(code: str) -> tuple[bool, str]:
     return done.returncode == 0, lines[-1] if lines else f"ended with code {done.returncode}"
 
 
-def _gpu(said: str) -> Finding:
-    built_for, _, names = said.partition("|")
+def _gpu(output: str) -> Finding:
+    built_for, _, names = output.partition("|")
     if names:
         return Finding("packages", "torch on a GPU", "ok", f"{names} (CUDA {built_for})")
     if not built_for:
@@ -249,8 +249,19 @@ def _files() -> Iterator[Finding]:
     yield _hamer()
     for path in sorted((settings.home() / "weights").glob("*.safetensors")):
         yield Finding("files", path.name, "ok", f"{path}, {_size(path.stat().st_size)}")
+    for file in official_files():
+        yield _file(file.names[0], file.installed(), file.folder, file.advice())
+    for preset in mmpose.PRESETS:
+        path = mmpose.weights_path(preset)
+        yield _file(path.name, path if path.is_file() else None, "weights", f"hint fetch {preset}")
     yield _mano()
     yield _data()
+
+
+def _file(name: str, path: Path | None, folder: str, advice: str) -> Finding:
+    if path is None:
+        return Finding("files", name, "missing", f"not in {settings.home() / folder}", advice)
+    return Finding("files", name, "ok", f"{path}, {_size(path.stat().st_size)}")
 
 
 def _hamer() -> Finding:
@@ -324,7 +335,7 @@ def _system() -> Iterator[Finding]:
     if there.is_dir() and os.access(there, os.W_OK):
         yield Finding("system", "home", "ok", f"{home}, {_size(shutil.disk_usage(there).free)} free")
     else:
-        advice = f"set {settings.HOME_VARIABLE} to a folder of yours"
+        advice = f"set {settings.HOME_VARIABLE} to a folder you can write to"
         yield Finding("system", "home", "problem", f"{there} cannot be written to", advice)
     ffmpeg = shutil.which("ffmpeg")
     advice = "apt install ffmpeg, brew install ffmpeg or winget install ffmpeg, to cut frames out of videos"

@@ -11,19 +11,19 @@ if TYPE_CHECKING:
 
 
 class HintError(Exception):
-    """Base of every error that is the user's to mend."""
+    """Base of every error that a user can fix."""
 
     exit_code = 1
 
 
 class InputError(HintError):
-    """What was given cannot be used: a path, a file, a shape, an id."""
+    """An input cannot be used: a path, a file, a shape, an id."""
 
     exit_code = 2
 
 
 class UnknownNameError(InputError):
-    """A name that no table holds; the message offers the closest ones."""
+    """An unknown name; the message offers the closest known ones."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         from difflib import get_close_matches
@@ -41,7 +41,7 @@ class MissingRequirementError(HintError):
 
 
 def some_ids(ids: Iterable[str]) -> str:
-    """Return the first five ids and the total, as every message about ids shows them."""
+    """Return the first five ids and the total number, for messages."""
     listed = list(ids)
     shown = ", ".join(str(i) for i in listed[:5])
     return shown if len(listed) <= 5 else f"{shown}, ... ({len(listed)} in all)"

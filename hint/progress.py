@@ -25,13 +25,13 @@ def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 def _plain(label: str, total: int) -> Callable[[int], None]:
-    done, said = 0, time.monotonic()
+    done, printed = 0, time.monotonic()
 
     def advance(steps: int) -> None:
-        nonlocal done, said
+        nonlocal done, printed
         done += steps
-        if done == total or time.monotonic() - said >= PLAIN_EVERY:
-            said = time.monotonic()
+        if done == total or time.monotonic() - printed >= PLAIN_EVERY:
+            printed = time.monotonic()
             sys.stderr.write(f"{label}: {done}/{total}\n")
 
     return advance

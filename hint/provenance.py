@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import hint
+from hint.version import __version__
 
 #: The import packages of the toolkit.
 PACKAGES = ("hint", "annotation", "benchmark", "leaderboard")
@@ -25,7 +25,7 @@ _URL_LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 def collect(packages: Sequence[str]) -> dict[str, Any]:
-    """Describe the program, the machine and the moment, as JSON values; the environment is never looked at.
+    """Describe the program, the machine and the time as JSON values; environment variables are never read.
 
     Args:
         packages: Distribution names whose versions matter, such as "numpy".
@@ -35,8 +35,8 @@ def collect(packages: Sequence[str]) -> dict[str, Any]:
         command, utc.
     """
     return {
-        "hint": hint.__version__,
-        "git": git_state(Path(hint.__file__).parent),
+        "hint": __version__,
+        "git": git_state(Path(__file__).parent),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpu": _cpu(),
@@ -122,7 +122,7 @@ def without_secrets(arguments: Iterable[str]) -> list[str]:
 
 
 def peak_memory_bytes() -> int | None:
-    """Return the largest resident size of this process so far, in bytes; None where the system does not tell.
+    """Return the largest resident size of this process so far, in bytes; None where the system does not report it.
 
     Linux's ``getrusage`` carries over the peak of the process that started this one, so its own record is read there.
     """
@@ -143,5 +143,5 @@ def peak_gpu_memory_bytes() -> int | None:
     torch = sys.modules.get("torch")  # who did not load it did not use it
     if torch is None or not torch.cuda.is_initialized():
         return None
-    held = [int(torch.cuda.max_memory_allocated(k)) for k in range(torch.cuda.device_count())]
-    return sum(held)
+    peaks = [int(torch.cuda.max_memory_allocated(k)) for k in range(torch.cuda.device_count())]
+    return sum(peaks)

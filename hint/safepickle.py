@@ -1,7 +1,7 @@
-"""Read pickles that others wrote without letting them run anything.
+"""Read third-party pickles without letting them run anything.
 
 A pickle is a program: it names functions and calls them. Here it may name only what the caller lists, by exact module
-and name, so nothing can be reached through a package that happens to be trusted.
+and name, so trusting a package never opens the rest of it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import numpy as np
 
 from hint.errors import InputError
 
-#: Exact (module, name) pairs a pickle may mention, and what each one becomes.
+#: Exact (module, name) pairs a pickle may name, and what each one becomes.
 Allowed = Mapping[tuple[str, str], Any]
 
-#: What damaged pickles raise; anything else is a fault of ours and shall show.
+#: What damaged pickles raise; anything else is our bug and must surface.
 DAMAGE = (
     pickle.UnpicklingError,
     EOFError,
@@ -35,7 +35,7 @@ DAMAGE = (
 
 
 class State:
-    """Stands for an object of a class that is not imported: keeps its attributes, runs nothing."""
+    """Replaces an object of a class that is not imported: keeps its attributes, runs nothing."""
 
     def __init__(self, *_: object) -> None:
         pass
@@ -71,7 +71,7 @@ def _numpy_globals() -> dict[tuple[str, str], Any]:
     return found
 
 
-#: Arrays, numbers and the empty shells Python 2 pickles start objects from.
+#: Arrays, numbers and the empty objects Python 2 pickles start from.
 NUMPY: Allowed = MappingProxyType(
     {
         **_numpy_globals(),
@@ -97,21 +97,21 @@ def restricted(find: Callable[[str, str], Any]) -> type[pickle.Unpickler]:
 
 
 def load(path: Path | str, allowed: Allowed) -> Any:
-    """Read a pickle that may mention only the globals in ``allowed``.
+    """Read a pickle that may name only the globals in ``allowed``.
 
     Args:
         path: File, as Python 2 or 3 wrote it.
-        allowed: What the pickle may mention, and what stands for it.
+        allowed: Globals the pickle may name, and their replacements.
 
     Raises:
-        InputError: If it mentions anything else, is cut short, or is no pickle.
+        InputError: If it names anything else, is truncated, or is not a pickle.
     """
     with Path(path).open("rb") as file:
         return _load(file, _finder(path, allowed), path)
 
 
 def loads(content: bytes, allowed: Allowed, name: str) -> Any:
-    """Read a pickle out of memory as :func:`load` does; ``name`` stands for the file in messages."""
+    """Read a pickle out of memory as :func:`load` does; ``name`` replaces the path in messages."""
     return _load(io.BytesIO(content), _finder(name, allowed), name)
 
 
@@ -126,7 +126,7 @@ def _finder(path: Path | str, allowed: Allowed) -> Callable[[str, str], Any]:
 
 def _load(file: IO[bytes], find: Callable[[str, str], Any], path: Path | str) -> Any:
     try:
-        # Python 2 strings, array contents among them, come back byte for byte only through latin1.
+        # Only latin1 restores Python 2 strings, including array contents, byte for byte.
         return restricted(find)(file, encoding="latin1").load()
     except DAMAGE as error:
         raise InputError(f"{path}: not a whole pickle ({error or type(error).__name__}); copy it again") from error

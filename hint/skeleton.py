@@ -1,4 +1,4 @@
-"""The 21 joints of a hand: names, bones, fingers, colours, and where MANO keeps them.
+"""The 21 joints of a hand: names, bones, fingers, colours, and their place in MANO.
 
 Order of HInt, OpenPose and MediaPipe: the wrist, then thumb, index, middle, ring and little finger from base to tip.
 """
@@ -33,5 +33,5 @@ MANO_JOINT_NAMES = (
 )
 MANO_PARENTS = (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 0, 10, 11, 0, 13, 14)
 
-#: Where each of the 21 joints sits in (16 MANO joints + tips of thumb, index, middle, ring, little).
+#: Index of each of the 21 joints in (16 MANO joints + tips of thumb, index, middle, ring, little).
 FROM_MANO = (0, 13, 14, 15, 16, 1, 2, 3, 17, 4, 5, 6, 18, 10, 11, 12, 19, 7, 8, 9, 20)

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hint.errors import InputError, some_ids
+from hint.hand_rows import HandLabel, HandPrediction, HandRows, check_unique, count, shaped
 
 Float = NDArray[np.float32]
 Double = NDArray[np.float64]
@@ -31,7 +32,7 @@ Image = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Hand:
-    """One hand a method is asked about: where to look, and which side it is.
+    """One hand for a method to predict: where it is, and which side.
 
     Attributes:
         hand_id: Primary key.
@@ -46,23 +47,8 @@ class Hand:
     image: Path | None = None
 
 
-def _shaped(values: Any, dtype: Any, shape: tuple[int, ...], name: str) -> Any:
-    array = np.asarray(values, dtype=dtype)
-    if array.shape != shape:
-        raise InputError(f"{name} has shape {array.shape}, expected {shape}")
-    array = array.view()
-    array.flags.writeable = False
-    return array
-
-
-def _unique(hand_id: Strings) -> None:
-    ids, counts = np.unique(hand_id, return_counts=True)
-    if len(ids) != len(hand_id):
-        raise InputError(f"duplicate hand ids: {some_ids(ids[counts > 1].tolist())}")
-
-
-@dataclass(frozen=True, eq=False)
-class HandLabels:
+@dataclass(frozen=True, eq=False, repr=False)
+class HandLabels(HandRows[HandLabel], row=HandLabel):
     """Annotated hands.
 
     Attributes:
@@ -106,8 +92,8 @@ class HandLabels:
         }
         for name, values in self._columns():
             dtype, *shape = kinds.get(name, (np.str_,))
-            object.__setattr__(self, name, _shaped(values, dtype, (n, *shape), name))
-        _unique(self.hand_id)
+            object.__setattr__(self, name, shaped(values, dtype, (n, *shape), name))
+        check_unique(self.hand_id)
         finite = np.isfinite(self.box_xyxy).all(1) & np.isfinite(self.keypoints_2d).all((1, 2))
         if not finite.all():
             raise InputError(f"box or keypoints are not finite: {some_ids(self.hand_id[~finite].tolist())}")
@@ -118,9 +104,6 @@ class HandLabels:
             other = ~np.isclose(self.box_side, self._side_of_corners(), rtol=1e-6, atol=1e-6)
             if other.any():
                 raise InputError(f"box_side contradicts box_xyxy: {some_ids(self.hand_id[other].tolist())}")
-
-    def __len__(self) -> int:
-        return len(self.hand_id)
 
     def _columns(self) -> list[tuple[str, Any]]:
         return [(f.name, values) for f in fields(self) if (values := getattr(self, f.name)) is not None]
@@ -148,8 +131,11 @@ class HandLabels:
         """Return the hands an index array or a mask picks."""
         return HandLabels(**{name: values[index] for name, values in self._columns()})
 
+    def _summary(self) -> list[str]:
+        return [count(len(set(self.clip_id.tolist())), "clip"), *self.subsets]
+
     def hands(self) -> list[Hand]:
-        """Return what a method may see of these labels: everything but the keypoints."""
+        """Return what a method may see of these labels: everything except the keypoints."""
         return [
             Hand(str(i), (b[0], b[1], b[2], b[3]), bool(r), Path(p) if p else None)
             for i, b, r, p in zip(self.hand_id, self.box_xyxy.tolist(), self.is_right, self.image.tolist(), strict=True)
@@ -165,9 +151,9 @@ class HandLabels:
         return HandLabels(**joined)
 
 
-@dataclass(frozen=True, eq=False)
-class Predictions:
-    """What a method says about hands.
+@dataclass(frozen=True, eq=False, repr=False)
+class Predictions(HandRows[HandPrediction], row=HandPrediction):
+    """Hands as a method predicts them.
 
     A hand that was not found keeps its row, with NaN keypoints.
 
@@ -177,8 +163,8 @@ class Predictions:
         keypoints_3d: (N,21,3) metres, camera axes of the method, or None.
         vertices: (N,V,3) metres, or None.
         score: (N,21) or (N,) confidence, or None.
-        existence: (N,21) True where the joint is taken to lie in the frame, or None; a guess to start labelling from.
-        occlusion: (N,21) True where the joint is taken to be occluded, or None; likewise.
+        existence: (N,21) True where the joint is estimated to be in the frame, or None; a start for annotation.
+        occlusion: (N,21) True where the joint is estimated to be occluded, or None; likewise.
         meta: How they were made; stored with them as JSON.
 
     Raises:
@@ -196,24 +182,21 @@ class Predictions:
 
     def __post_init__(self) -> None:
         n = len(self.hand_id)
-        object.__setattr__(self, "hand_id", _shaped(self.hand_id, np.str_, (n,), "hand_id"))
-        object.__setattr__(self, "keypoints_2d", _shaped(self.keypoints_2d, np.float32, (n, 21, 2), "keypoints_2d"))
+        object.__setattr__(self, "hand_id", shaped(self.hand_id, np.str_, (n,), "hand_id"))
+        object.__setattr__(self, "keypoints_2d", shaped(self.keypoints_2d, np.float32, (n, 21, 2), "keypoints_2d"))
         for name, shape in (("keypoints_3d", (n, 21, 3)), ("vertices", None), ("score", None)):
             values = getattr(self, name)
             if values is None:
                 continue
             shape = shape or (n, *np.shape(values)[1:])
-            object.__setattr__(self, name, _shaped(values, np.float32, shape, name))
+            object.__setattr__(self, name, shaped(values, np.float32, shape, name))
         for name in ("existence", "occlusion"):
             if (values := getattr(self, name)) is not None:
-                object.__setattr__(self, name, _shaped(values, np.bool_, (n, 21), name))
-        _unique(self.hand_id)
-
-    def __len__(self) -> int:
-        return len(self.hand_id)
+                object.__setattr__(self, name, shaped(values, np.bool_, (n, 21), name))
+        check_unique(self.hand_id)
 
     def without(self, names: Collection[str]) -> Predictions:
-        """Return the predictions without some of the columns that may be absent."""
+        """Return the predictions without some of their optional columns."""
         kept = {f.name: getattr(self, f.name) for f in fields(self) if f.default is not None or f.name not in names}
         return Predictions(**kept)
 
@@ -225,6 +208,11 @@ class Predictions:
         """Return the rows an index array or a mask picks."""
         return self._map(lambda name: getattr(self, name)[index])
 
+    def _summary(self) -> list[str]:
+        lost = int((~np.isfinite(self.keypoints_2d)).all((1, 2)).sum())
+        known = [f.name for f in fields(self)[2:] if f.name != "meta" and getattr(self, f.name) is not None]
+        return [f"{lost:,} not found", *known] if lost else known
+
     @staticmethod
     def concatenate(parts: Sequence[Predictions]) -> Predictions:
         """Join predictions of the same kind; the first one's meta is kept."""
@@ -233,18 +221,18 @@ class Predictions:
 
 @dataclass(frozen=True, eq=False)
 class ManoParameters:
-    """The numbers N hands are posed with, and where each is in front of the camera of its crop.
+    """MANO parameters of N hands, and where each is in front of the camera of its crop.
 
-    They pose a right MANO hand. A left hand is the mirror image of what they pose: x of its vertices, joints and
-    ``cam_t`` is to be negated. Rotations are absolute: MANO's mean pose is not to be added (``flat_hand_mean=True``).
-    Each is relative to its parent, the wrist's to the camera.
+    They pose a right MANO hand. A left hand is its mirror image: negate x of vertices, joints and ``cam_t``. Rotations
+    are absolute: do not add MANO's mean pose (``flat_hand_mean=True``). Each is relative to its parent, the wrist's to
+    the camera.
 
     Attributes:
         global_orient: (N,1,3,3) rotation of the wrist.
         hand_pose: (N,15,3,3) rotations of the finger joints, in MANO's order: index, middle, little, ring, thumb.
         betas: (N,10) shape.
-        cam: (N,3) scale, x, y of a weak camera, as the network says them.
-        cam_t: (N,3) metres in front of the crop's camera, to be added to vertices.
+        cam: (N,3) scale, x, y of a weak-perspective camera, as the network outputs them.
+        cam_t: (N,3) metres in front of the crop's camera, added to vertices.
         focal_length: (N,) of the crop's camera, px of the picture.
         square: (N,3) centre x, y and side of what the crop shows, px of the picture; not mirrored.
 
@@ -264,7 +252,7 @@ class ManoParameters:
         n = len(self.global_orient)
         shapes = ((1, 3, 3), (15, 3, 3), (10,), (3,), (3,), (), (3,))
         for f, shape in zip(fields(self), shapes, strict=True):
-            object.__setattr__(self, f.name, _shaped(getattr(self, f.name), np.float32, (n, *shape), f.name))
+            object.__setattr__(self, f.name, shaped(getattr(self, f.name), np.float32, (n, *shape), f.name))
 
     def __len__(self) -> int:
         return len(self.global_orient)
@@ -288,15 +276,15 @@ class MethodCard:
         name: Name on the command line.
         title: Name in tables.
         summary: One sentence.
-        paper: Citation or URL, "" where there is none.
+        paper: Citation or URL, "" if there is none.
         code_licence: Licence of the implementation that runs here.
-        weights_licence: Licence of the weights, "" where there are none.
-        training_data: Names of the datasets the weights saw.
+        weights_licence: Licence of the weights, "" if there are none.
+        training_data: Names of the datasets the weights were trained on.
         trained_on_hint: Whether HInt was among them.
-        reads_images: Whether pixels are looked at.
-        needs_labels: Whether ground truth is looked at (controls only).
-        parameters: Number of learned numbers, where known.
-        note: What a table must say beside the name, such as "random weights".
+        reads_images: Whether it uses pixels.
+        needs_labels: Whether it uses the ground truth (controls only).
+        parameters: Number of learned parameters, if known.
+        note: What tables must show beside the name, such as "random weights".
     """
 
     name: str
@@ -315,15 +303,15 @@ class MethodCard:
 
 @runtime_checkable
 class Method(Protocol):
-    """A way to get from a picture and a box to 21 keypoints.
+    """Something that turns a picture and a box into 21 keypoints.
 
     The engine calls ``prepare`` in worker threads, one hand at a time, and ``infer`` with a batch of what it returned.
-    A method that computes elsewhere than on the CPU may say where in an attribute ``device``, for the record.
+    A method that does not run on the CPU may have an attribute ``device`` that names its device, for the record.
     """
 
     @property
     def card(self) -> MethodCard:
-        """Describe the method as it is set up now."""
+        """Description of the method as it is set up."""
         ...
 
     @property
@@ -342,7 +330,7 @@ class Method(Protocol):
 
 @runtime_checkable
 class ManoMethod(Method, Protocol):
-    """A method that says what it poses a MANO hand with; evaluation does not ask, ``hint predict`` does."""
+    """A method that also returns MANO parameters; ``hint predict`` uses them, evaluation does not."""
 
     @property
     def faces(self) -> NDArray[np.int64]:
@@ -350,7 +338,7 @@ class ManoMethod(Method, Protocol):
         ...
 
     def infer_hands(self, hands: Sequence[Hand], prepared: Sequence[Any]) -> tuple[Predictions, ManoParameters]:
-        """Predict a batch as ``infer`` does, and say with what."""
+        """Predict a batch as ``infer`` does, and return its MANO parameters."""
         ...
 
     def pose(self, parameters: ManoParameters) -> tuple[Float, Float]:
@@ -360,13 +348,13 @@ class ManoMethod(Method, Protocol):
 
 @dataclass(frozen=True)
 class MethodOptions:
-    """What the command line can say to a method.
+    """How a method is set up.
 
     Attributes:
         device: "auto", "cpu" or "cuda".
-        precision: "fp32", "bf16", ... as the method understands it.
+        precision: "fp32", "bf16", ... as the method offers.
         weights: File, or a name the method documents; None for its default.
-        mano: MANO file, "procedural", or None for the default places.
+        mano: MANO file, "procedural", or None for the installed one.
         labels: Ground truth, for controls that need it.
         train_labels: Labels a control is fitted on.
         seed: Seed of methods that draw random numbers.

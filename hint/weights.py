@@ -1,4 +1,4 @@
-"""Read weights that others saved, without running what is in the file, and write them as safetensors."""
+"""Read third-party weights without running code in the file, and write them as safetensors."""
 
 from __future__ import annotations
 
@@ -24,14 +24,23 @@ from hint.errors import InputError, WriteError, some_ids
 from hint.files.atomic import write_json
 from hint.provenance import sha256_file
 
-#: Where training programs keep the weights in a file that holds more than weights.
+#: Keys of the weights in files of training programs.
 _CONTAINERS = ("state_dict", "network", "model_state_dict", "model")
 
-#: Where a checkpoint of our own keeps what safetensors call metadata.
+#: Key of the metadata in our own checkpoints.
 METADATA = "metadata"
 
-#: Packages whose objects lie beside the weights in files of training programs; their place is taken by dummies.
-_BESIDE = {"omegaconf", "yacs", "pathlib", "pytorch_lightning", "lightning", "lightning_fabric", "argparse", "typing"}
+#: Packages whose objects accompany the weights in files of training programs; dummies replace them.
+_IGNORED = {
+    "omegaconf",
+    "yacs",
+    "pathlib",
+    "pytorch_lightning",
+    "lightning",
+    "lightning_fabric",
+    "argparse",
+    "typing",
+}
 
 _DAMAGE = (*safepickle.DAMAGE, RuntimeError, OSError, AssertionError, struct.error, zipfile.BadZipFile)
 
@@ -40,11 +49,11 @@ _AGAIN = "download or copy it again"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Weights as they lie in a file.
+    """Weights as stored in a file.
 
     Attributes:
         state: Key -> tensor, on the CPU; not read from the disk before it is used, where the format allows.
-        metadata: What the file says beside them; safetensors do, and checkpoints of our own trainings.
+        metadata: Of safetensors, and of checkpoints of our own training.
         path: The file.
     """
 
@@ -58,7 +67,7 @@ class Checkpoint:
 
 
 class _Dummy(safepickle.State):
-    """Takes the place of an object that lies beside the weights; whatever is put into it is dropped."""
+    """Replaces an object that accompanies the weights; everything put into it is dropped."""
 
     def __setitem__(self, key: object, value: object) -> None:
         pass
@@ -86,13 +95,13 @@ _ALLOWED: safepickle.Allowed = {**safepickle.NUMPY, **_torch_globals(), **_conta
 
 
 def read_checkpoint(path: Path | str) -> Checkpoint:
-    """Read weights from a PyTorch or safetensors file, whatever its suffix.
+    """Read weights from a PyTorch or safetensors file of any suffix.
 
     Accepts a bare state dict, the files of training programs that keep one (Lightning and others), the zip format and
     the one before it.
 
     Raises:
-        InputError: If the file is absent, cut short, no weights, or asks for anything weights never need.
+        InputError: If the file is absent, truncated, not weights, or names globals that weights never need.
     """
     path = Path(path).expanduser()
     head = _head(path)
@@ -103,7 +112,7 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
     elif head.startswith(b"\x80"):
         content = _read_torch(path, mmap=False)
     else:
-        raise InputError(f"{path}: {_what_else(head)}")
+        raise InputError(f"{path}: {_describe(head)}")
     return Checkpoint(_state_dict(content, path), _metadata(content), path)
 
 
@@ -115,7 +124,7 @@ def _head(path: Path) -> bytes:
         raise InputError(f"{path}: {error.strerror}") from error
 
 
-def _what_else(head: bytes) -> str:
+def _describe(head: bytes) -> str:
     text = head.lstrip().lower()
     if not head.strip(b"\0"):
         return f"is empty; {_AGAIN}"
@@ -125,7 +134,7 @@ def _what_else(head: bytes) -> str:
         return "is a Git LFS pointer, not the weights; type: git lfs pull"
     if head.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ")):
         return "is a packed archive; unpack it and name the weights inside"
-    return "is no PyTorch or safetensors file"
+    return "is not a PyTorch or safetensors file"
 
 
 def _read_safetensors(path: Path) -> Checkpoint:
@@ -137,9 +146,9 @@ def _read_safetensors(path: Path) -> Checkpoint:
 
 
 def _read_torch(path: Path, mmap: bool) -> Any:
-    """Read with PyTorch's own list of harmless things, then, for training files, with ours."""
+    """Read with PyTorch's own allow-list, then, for training files, with ours."""
     if mmap and not zipfile.is_zipfile(path):
-        raise InputError(f"{path}: cut short at {path.stat().st_size} bytes; {_AGAIN}")
+        raise InputError(f"{path}: truncated at {path.stat().st_size} bytes; {_AGAIN}")
     if mmap and _is_torchscript(path):
         raise InputError(f"{path}: is a TorchScript program, not weights; save model.state_dict() and name that file")
     with contextlib.suppress(*_DAMAGE):
@@ -149,7 +158,7 @@ def _read_torch(path: Path, mmap: bool) -> Any:
         module = SimpleNamespace(Unpickler=_unpickler(path), load=_load_with(path), __name__="restricted")
         return torch.load(path, map_location="cpu", weights_only=False, pickle_module=module, mmap=mmap)
     except _DAMAGE as error:
-        raise InputError(f"{path}: damaged or no PyTorch file ({_first_line(error)}); {_AGAIN}") from error
+        raise InputError(f"{path}: damaged or not a PyTorch file ({_first_line(error)}); {_AGAIN}") from error
 
 
 def _is_torchscript(path: Path) -> bool:
@@ -165,7 +174,7 @@ def _unpickler(path: Path) -> type[pickle.Unpickler]:
     def find(module: str, name: str) -> Any:
         if (module, name) in _ALLOWED:
             return _ALLOWED[module, name]
-        if module.partition(".")[0] in _BESIDE:
+        if module.partition(".")[0] in _IGNORED:
             return _Dummy
         raise InputError(
             f"{path}: asks for {module}.{name}, which weights never need: it is a whole pickled model, or worse; "
@@ -195,8 +204,8 @@ def _state_dict(content: Any, path: Path) -> dict[str, Tensor]:
 
 def _metadata(content: Any) -> dict[str, str]:
     """Return the texts under :data:`METADATA`."""
-    said = content.get(METADATA) if isinstance(content, dict) else None
-    return {str(k): v for k, v in said.items() if isinstance(v, str)} if isinstance(said, dict) else {}
+    stored = content.get(METADATA) if isinstance(content, dict) else None
+    return {str(k): v for k, v in stored.items() if isinstance(v, str)} if isinstance(stored, dict) else {}
 
 
 def matching(
@@ -207,7 +216,7 @@ def matching(
     Args:
         checkpoint: Weights read from a file.
         expected: Key -> shape, every one of which must be there.
-        ignore: Beginnings of keys that may be there and are not needed.
+        ignore: Prefixes of keys that may be there but are not needed.
 
     Raises:
         InputError: If keys are missing, unknown, or of another shape.
@@ -221,14 +230,14 @@ def matching(
         if key in state and state[key].shape != shape
     ]
     problems = {"missing": missing, "unknown": unknown, "of another shape": shapes}
-    said = "; ".join(f"{kind}: {some_ids(keys)}" for kind, keys in problems.items() if keys)
-    if said:
-        raise InputError(f"{checkpoint.path}: weights of another network ({said})")
+    listed = "; ".join(f"{kind}: {some_ids(keys)}" for kind, keys in problems.items() if keys)
+    if listed:
+        raise InputError(f"{checkpoint.path}: weights of another network ({listed})")
     return {key: state[key].float() if state[key].is_floating_point() else state[key] for key in expected}
 
 
 def save(state: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:
-    """Write weights as safetensors, whole or not at all.
+    """Write weights as safetensors, atomically.
 
     Raises:
         WriteError: If the file cannot be written.
@@ -241,12 +250,12 @@ def save(state: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -
     except (OSError, SafetensorError) as error:
         raise WriteError(f"cannot write {path}: {error}") from error
     finally:
-        with contextlib.suppress(OSError):  # it was renamed, or could not be made at all
+        with contextlib.suppress(OSError):  # it was renamed, or never created
             part.unlink()
 
 
 def _unshared(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give every key memory of its own, which safetensors asks for; weights that are tied in a file come apart."""
+    """Give every key its own memory, as safetensors requires; tied weights are copied."""
     seen: set[int] = set()
     apart: dict[str, Tensor] = {}
     for key, value in state.items():
@@ -256,10 +265,10 @@ def _unshared(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def convert(source: Path, target: Path) -> None:
-    """Rewrite weights as safetensors, which load faster and hold nothing but numbers.
+    """Rewrite weights as safetensors, which load faster and hold only numbers.
 
     Raises:
-        InputError: If ``source`` is no weights file.
+        InputError: If ``source`` is not a weights file.
         WriteError: If ``target`` cannot be written.
     """
     checkpoint = read_checkpoint(source)

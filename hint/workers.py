@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import traceback
@@ -14,7 +15,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from os import cpu_count
 from threading import Event
-from typing import Any, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 from hint.errors import HintError
 
@@ -122,20 +123,23 @@ def ignore_sigint() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(work: Callable[[Any], Any], pipe: Connection) -> None:
-    """Do one job after the other until the pipe is closed."""
+def _serve(work: Callable[[Any], Any], pipe: Connection) -> NoReturn:
+    """Do one job after the other until the pipe is closed or SIGTERM arrives."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # so that "finally" removes temporary files
-    while True:
-        try:
-            job = pipe.recv()
-        except EOFError:  # the other process is gone
-            return
-        try:
-            answer: tuple[Any, Exception | None, str] = work(job), None, ""
-        except Exception as error:
-            answer = None, error, traceback.format_exc()
-        pipe.send(answer)
+    try:
+        while True:
+            pipe.send(_answer(work, pipe.recv()))
+    except (SystemExit, EOFError, ConnectionError):
+        os._exit(0)  # without the slow clean-up of large libraries
+
+
+def _answer(work: Callable[[Any], Any], job: Any) -> tuple[Any, Exception | None, str]:
+    """Return the result of a job, or its error and traceback."""
+    try:
+        return work(job), None, ""
+    except Exception as error:
+        return None, error, traceback.format_exc()
 
 
 def _receive(pipe: Connection) -> Any:

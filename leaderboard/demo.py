@@ -22,11 +22,11 @@ SHOWN = ("hamer-tiny", "mediapipe", "mean-pose")
 
 @dataclass(frozen=True)
 class DemoResult:
-    """Where the demo put what.
+    """What the demo made, and where.
 
     Attributes:
         records: One per method that ran.
-        skipped: Method -> what it lacks on this machine.
+        skipped: Method -> what is missing on this machine.
         data: Rendered set.
         sheet: Picture of labels and predictions.
     """

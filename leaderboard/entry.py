@@ -1,4 +1,4 @@
-"""Records on disk with what lies beside them: error table, predictions."""
+"""Records on disk, with the error table and the predictions beside them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hint.files import read_npz
 
 RECORD, ERRORS, PREDICTIONS = "record.json", "errors.npz", "predictions.npz"
 
-#: How far a score of the record may lie from that of the table beside it, in percent.
+#: How much a score of the record may differ from that of the table beside it, in percent.
 _SAME = 1e-6
 
 
@@ -29,13 +29,13 @@ class Entry:
     """One record of the leaderboard.
 
     Attributes:
-        slug: Name in addresses of pages, unique.
-        name: Name in tables, unique.
+        slug: Unique name in addresses of pages.
+        name: Unique name in tables.
         record: What was scored.
         path: File of the record.
-        errors: The table its scores follow from, None where it is absent, another one, or of a 3D protocol.
-        lacks: Why there is no table, "" where there is.
-        mesh_errors: The table of a 3D protocol, None where it is absent or another one.
+        errors: The table its scores follow from, None if it is absent, does not match, or is of a 3D protocol.
+        problem: Why there is no table, "" if there is one.
+        mesh_errors: The table of a 3D protocol, None if it is absent or does not match.
     """
 
     slug: str
@@ -43,12 +43,12 @@ class Entry:
     record: Record
     path: Path
     errors: ErrorTable | None
-    lacks: str = ""
+    problem: str = ""
     mesh_errors: MeshErrors | None = None
 
     @property
     def predictions(self) -> Path | None:
-        """File of the predictions, None where there is none."""
+        """File of the predictions, None if there is none."""
         path = self.path.with_name(PREDICTIONS)
         return path if path.is_file() else None
 
@@ -64,7 +64,7 @@ def read_entries(paths: Sequence[Path]) -> list[Entry]:
     """
     files = list(dict.fromkeys(file.resolve() for path in paths for file in _find(path)))
     if not files:
-        raise InputError("no records: name record.json files, or folders of hint eval such as hint-results")
+        raise InputError("no records; give record.json files or folders of results such as hint-results")
     records = [read_record(file) for file in files]
     names, slugs = _names(files, records), _slugs(records)
     return [
@@ -81,7 +81,7 @@ def _find(path: Path) -> Iterator[Path]:
         raise InputError(f"{path}: no such file or folder")
     found = [path / RECORD] if (path / RECORD).is_file() else sorted(path.glob(f"*/{RECORD}"))
     if not found:
-        raise InputError(f"{path} holds no {RECORD}, neither do its folders; hint eval writes them")
+        raise InputError(f"neither {path} nor its folders contain a {RECORD}; hint eval writes them")
     yield from found
 
 
@@ -99,14 +99,14 @@ def _errors(file: Path, record: Record) -> tuple[ErrorTable | None, str, MeshErr
 
 
 def _differs_in_3d(table: MeshErrors, record: Record) -> str:
-    """Say why a table of a 3D protocol is not the one of the record, "" if it is."""
+    """Return why a table of a 3D protocol does not match the record, "" if it does."""
     values = {name: float(column.mean()) for name, column in table.values.items()}
     known = [np.isclose(values.get(s.metric, np.nan), s.value, rtol=_SAME, atol=_SAME) for s in record.scores]
     return "" if all(known) else f"the {ERRORS} beside the record gives other scores"
 
 
 def _differs(table: ErrorTable, record: Record) -> str:
-    """Say why a table is not the one of the record, "" if it is."""
+    """Return why a table does not match the record, "" if it does."""
     absent = [entry.name for entry in record.data if entry.name not in table.subsets]
     if absent:
         return f"the {ERRORS} beside the record lacks {some_ids(absent)}"
@@ -119,7 +119,7 @@ def _differs(table: ErrorTable, record: Record) -> str:
 
 
 def _names(files: Sequence[Path], records: Sequence[Record]) -> list[str]:
-    """Name records by title and note; equal ones also by their folder, then by the one above it, then by number."""
+    """Name records by title and note; equal names get their folder, then the folder above it, then a number."""
     names = [f"{r.method.title} ({r.method.note})" if r.method.note else r.method.title for r in records]
     folders = [file.parent for file in files]
     for places in ([f.name for f in folders], [f"{f.parent.name}/{f.name}" for f in folders]):
@@ -135,7 +135,7 @@ def _slugs(records: Sequence[Record]) -> list[str]:
 
 
 def slug(text: str) -> str:
-    """Return lower-case letters, digits and dashes that stand for a text in a file name."""
+    """Turn a text into lower-case letters, digits and dashes, for file names."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60].rstrip("-") or "unnamed"
 
 

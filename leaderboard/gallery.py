@@ -1,4 +1,4 @@
-"""Pictures of what methods got right and wrong."""
+"""Contact sheet of labels and predictions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CAPTION = "white joint: visible · black joint: occluded (as annotated, in ever
 
 
 def sheet(path: Path, labels: HandLabels, predictions: Mapping[str, Predictions], hands: int = 12) -> None:
-    """Write one PNG that shows labels and predictions of a few hands side by side, two hands to a line.
+    """Write a PNG of labels and predictions of a few hands side by side, two hands per line.
 
     Args:
         path: PNG to write.

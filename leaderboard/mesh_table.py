@@ -48,7 +48,7 @@ def mesh_score_table(record: Record) -> Table:
 
 
 def mesh_remarks(record: Record) -> Iterator[str]:
-    """Say what a reader must know beside the numbers."""
+    """Yield what a reader must know besides the numbers."""
     yield from remarks(record)
     name = record.data[0].name
     absent = [metric for metric in _MEANS if record.value(name, "all", metric) is None]

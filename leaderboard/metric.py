@@ -1,10 +1,10 @@
-"""What the numbers of records are called, and how they are written."""
+"""Titles, units and formats of the metrics in records."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: A number of a record: its metric, and the threshold of a PCK.
+#: Identifies a number of a record: its metric, and the threshold of a PCK.
 Key = tuple[str, float | None]
 
 
@@ -15,8 +15,8 @@ class Metric:
     Attributes:
         title: Heading of a column.
         unit: "%", "mm", "px", "/s²" and "/s³" of box sides, or "" for shares.
-        decimals: Digits after the point, as the paper prints them.
-        higher_is_better: Which way is up.
+        decimals: Digits after the point, as in the paper.
+        higher_is_better: Whether larger values are better.
     """
 
     title: str
@@ -25,7 +25,7 @@ class Metric:
     higher_is_better: bool
 
     def text(self, value: float) -> str:
-        """Write a value, without its unit."""
+        """Format a value, without its unit."""
         return fixed(value, self.decimals)
 
 
@@ -52,7 +52,7 @@ COLUMNS = ("auc", "auc_j", "pa_mpjpe_mm", "auc_v", "pa_mpvpe_mm", "f_at_5mm", "f
 
 
 def describe(key: Key) -> Metric:
-    """Describe a number; metrics of other versions are shown under their own name, larger ones first."""
+    """Describe a metric; unknown ones, of other versions, keep their own name and count as higher-is-better."""
     name, threshold = key
     metric = _KNOWN.get(name, Metric(name, "", 3, not name.endswith(("_mm", "_px"))))
     if threshold is None:
@@ -61,7 +61,7 @@ def describe(key: Key) -> Metric:
 
 
 def fixed(value: float, decimals: int, sign: bool = False) -> str:
-    """Write a number with a true minus, and no sign before a zero."""
+    """Format a number with a true minus sign, and no sign before zero."""
     text = f"{value:{'+' if sign else ''}.{decimals}f}"
     if not text.strip("+-0."):
         text = text.lstrip("+-")
@@ -69,7 +69,7 @@ def fixed(value: float, decimals: int, sign: bool = False) -> str:
 
 
 def count(number: float) -> str:
-    """Write a large number of things briefly: 670 M, 12.3 M, 950."""
+    """Abbreviate a large count: 670 M, 12.3 M, 950."""
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if number >= size:
             return f"{number / size:.3g} {letter}"

@@ -40,11 +40,11 @@ def motion_table(record: Record) -> Table:
 
 
 def motion_remarks(record: Record) -> Iterator[str]:
-    """Say what a reader must know beside the numbers."""
+    """Yield what a reader must know besides the numbers."""
     for subset in record.data:
         coverage = record.value(subset.name, "all", "accel_coverage")
         if coverage is None:
-            yield f"{subset.name}: no sequence, so nothing is said about motion"
+            yield f"{subset.name}: no sequence, so motion is not scored"
         elif coverage.value < 100:
             yield (
                 f"{subset.name}: acceleration could be computed at {coverage.value:.1f}% of the joints, so compare it "

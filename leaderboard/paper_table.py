@@ -1,10 +1,8 @@
-"""The paper's tables with our records in them, for a paper, a page or a spreadsheet."""
+"""The paper's tables with our records in them."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from hint.errors import InputError
@@ -31,21 +29,16 @@ _KEYS: dict[int, tuple[Key, ...]] = {
 #: Tables that hold only our runs of the methods they list.
 _SAME_METHODS_ONLY = (4, 5)
 
-_CSV_COLUMNS = (
-    *("table", "method", "source", "subset", "visibility", "metric", "threshold", "value", "low", "high"),
-    *("mark", "not_ranked"),
-)
-
 BEST, SECOND = "best", "second"
 
 
 @dataclass(frozen=True)
 class Printed:
-    """A number in a table: as written, its value, and how it is marked.
+    """A number in a table: its text, value and mark.
 
     Attributes:
-        text: "-" where there is none.
-        value: None where there is none.
+        text: "-" if there is none.
+        value: None if there is none.
         low: Lower end of its interval.
         high: Upper end.
         mark: "best", "second" or "".
@@ -62,7 +55,7 @@ class Printed:
 
 @dataclass(frozen=True)
 class Line:
-    """A method in a block of a table, where its numbers come from, and which footnote it needs."""
+    """A method in a block of a table, the source of its numbers, and its footnote."""
 
     name: str
     source: str
@@ -89,31 +82,31 @@ class Table:
     sources: tuple[str, ...]
 
 
-def build_tables(sections: Sequence[Section], source: Source, wanted: Sequence[str] = ()) -> list[Table]:
+def build_tables(sections: Sequence[Section], source: Source, names: Sequence[str] = ()) -> list[Table]:
     """Put records into tables.
 
     Args:
         sections: Subsets with their records.
         source: The paper.
-        wanted: Numbers of the paper's tables or names of subsets; none = every table that holds one of the records.
+        names: Numbers of the paper's tables or names of subsets; none = every table with one of the records.
 
     Raises:
         InputError: If the paper has no such table.
     """
     others = {s.subset: s for s in sections if s.subset not in _paper_subsets()}
-    if wanted:
-        _check_names(wanted, [*(str(table.number) for table in source.tables), *others])
+    if names:
+        _check_names(names, [*(str(table.number) for table in source.tables), *others])
         return [
             _other_table(others[name]) if name in others else _paper_table(source, int(name), sections)
-            for name in wanted
+            for name in names
         ]
     tables = [_paper_table(source, table.number, sections) for table in source.tables]
     with_ours = [t for t in tables if any(line.source == "" for _, lines in t.blocks for line in lines)]
     return [*with_ours, *(_other_table(section) for section in others.values())]
 
 
-def _check_names(wanted: Sequence[str], known: Sequence[str]) -> None:
-    unknown = [name for name in wanted if name not in known]
+def _check_names(names: Sequence[str], known: Sequence[str]) -> None:
+    unknown = [name for name in names if name not in known]
     if unknown:
         raise InputError(f"there is no table {unknown[0]}; known: {', '.join(known)}")
 
@@ -137,7 +130,7 @@ def _paper_table(source: Source, number: int, sections: Sequence[Section]) -> Ta
 
 
 def _belongs(entry: Entry, number: int, source: Source, methods: Sequence[str]) -> bool:
-    """Tell whether a record is of a table: table 4 alone holds runs that were trained on HInt."""
+    """Tell whether a record belongs in a table: only table 4 has runs trained on HInt."""
     card = entry.record.method
     if number not in (1, 2, 4) and card.trained_on_hint:
         return False
@@ -189,7 +182,7 @@ def _own_cell(entry: Entry, visibility: str, subset: str, key: Key, counts: bool
 
 
 def _marked(lines: Sequence[Line], columns: Sequence[tuple[str, str, Key]]) -> Iterator[Line]:
-    """Mark the best and the second best number of each column, as printed: equal ones share the mark."""
+    """Mark the best and the second best number of each column as printed; equal ones share the mark."""
     marks = []
     for k, (_, _, key) in enumerate(columns):
         metric = describe(key)
@@ -204,133 +197,3 @@ def _marked(lines: Sequence[Line], columns: Sequence[tuple[str, str, Key]]) -> I
             for c, (mark, decimals) in zip(line.cells, marks, strict=True)
         ]
         yield replace(line, cells=tuple(cells))
-
-
-def to_markdown(tables: Sequence[Table]) -> str:
-    """Write tables as Markdown: best bold, second best underlined."""
-    return "\n".join(_markdown(table) for table in tables)
-
-
-def _markdown(table: Table) -> str:
-    forms = {BEST: "**{}**", SECOND: "<u>{}</u>", "": "{}"}
-    notes = _footnotes(table)
-    headings = ["method", *(_heading(table, k) for k in range(len(table.columns))), "source"]
-    rows = [_md_row(headings), _md_row(["---", *["---:"] * len(table.columns), "---"])]
-    for visibility, lines in table.blocks:
-        rows.append(_md_row([f"*{visibility} joints*", *[""] * len(table.columns), ""]))
-        for line in lines:
-            note = f" [{notes.index(line.footnote) + 1}]" if line.footnote else ""
-            cells = [forms[c.mark].format(c.text) for c in line.cells]
-            rows.append(_md_row([_md(line.name) + note, *cells, _md(line.source or "record")]))
-    below = [f"[{k}] not ranked: {_md(text)}" for k, text in enumerate(notes, start=1)]
-    below += [f"Reported: {_md(text)}." for text in table.sources]
-    title = f"**{_title(table)}**"
-    return "\n".join([title, "", *rows, "", *(f"{text}  " for text in below)]) + "\n"
-
-
-def _title(table: Table) -> str:
-    return f"Table {table.name}. {_md(table.caption)}" if table.name.isdigit() else _md(table.caption)
-
-
-def _heading(table: Table, k: int) -> str:
-    title, _, key = table.columns[k]
-    several = len({subset for _, subset, _ in table.columns}) > 1
-    arrow = "" if key[0] == "pck" else (" ↑" if describe(key).higher_is_better else " ↓")
-    name = f"@{key[1]:g}" if key[1] is not None and several else describe(key).title
-    return f"{title} {name}" if several else f"{name}{arrow}"
-
-
-def _footnotes(table: Table) -> list[str]:
-    return list(dict.fromkeys(line.footnote for _, lines in table.blocks for line in lines if line.footnote))
-
-
-def _md_row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
-
-
-def _md(text: str) -> str:
-    """Escape what Markdown, and HTML in it, would read as markup."""
-    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return "".join(f"\\{c}" if c in "\\`*_[]|#~" else c for c in text)
-
-
-_TEX = {
-    "\\": r"\textbackslash{}",
-    **{c: f"\\{c}" for c in "&%$#_{}"},
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "\N{MINUS SIGN}": "$-$",
-}
-
-
-def _tex(text: str) -> str:
-    return "".join(_TEX.get(c, c) for c in " ".join(text.split()))
-
-
-def to_latex(tables: Sequence[Table]) -> str:
-    """Write tables as LaTeX with booktabs: best bold, second best underlined."""
-    return "\n".join(_latex(table) for table in tables)
-
-
-def _latex(table: Table) -> str:
-    forms = {BEST: r"\textbf{{{}}}", SECOND: r"\underline{{{}}}", "": "{}"}
-    n, notes = len(table.columns), _footnotes(table)
-    titles = list(dict.fromkeys(title for title, _, _ in table.columns))
-    each = n // len(titles)
-    rows = [
-        r"\begin{table}",
-        r"\centering",
-        rf"\caption{{{_tex(table.caption)}.{_below(table)}}}",
-        rf"\begin{{tabular}}{{l{'r' * n}}}",
-        r"\toprule",
-        " & ".join(["", *(rf"\multicolumn{{{each}}}{{c}}{{{_tex(title)}}}" for title in titles)]) + r" \\",
-        " & ".join(["Method", *(_tex_heading(key) for _, _, key in table.columns)]) + r" \\",
-    ]
-    for visibility, lines in table.blocks:
-        rows += [r"\midrule", rf"\multicolumn{{{n + 1}}}{{l}}{{\emph{{{visibility} joints}}}} \\"]
-        for line in lines:
-            note = rf"\textsuperscript{{{notes.index(line.footnote) + 1}}}" if line.footnote else ""
-            ours = "" if line.source else r" (re-run)" if table.sources else ""
-            cells = [forms[c.mark].format(_tex(c.text)) for c in line.cells]
-            rows.append(" & ".join([_tex(line.name) + ours + note, *cells]) + r" \\")
-    rows += [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
-    return "\n".join(rows) + "\n"
-
-
-def _tex_heading(key: Key) -> str:
-    if key[1] is not None:
-        return f"@{key[1]:g}"
-    arrow = r"$\uparrow$" if describe(key).higher_is_better else r"$\downarrow$"
-    return f"{_tex(describe(key).title)} {arrow}"
-
-
-def _below(table: Table) -> str:
-    reported = [f" Reported rows: {_tex(text)}." for text in table.sources]
-    notes = [rf" \textsuperscript{{{k}}}Not ranked: {_tex(text)}." for k, text in enumerate(_footnotes(table), start=1)]
-    return "".join([*reported, *notes])
-
-
-def to_csv(tables: Sequence[Table]) -> str:
-    """Write tables as csv, one number per row."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(_CSV_COLUMNS)
-    for table in tables:
-        for visibility, lines in table.blocks:
-            for line in lines:
-                for cell, (_, subset, (metric, threshold)) in zip(line.cells, table.columns, strict=True):
-                    if cell.value is None:
-                        continue
-                    numbers = ["" if v is None else f"{v:.10g}" for v in (threshold, cell.value, cell.low, cell.high)]
-                    where = [table.name, line.name, line.source or "record", subset, visibility, metric]
-                    writer.writerow([*where, *numbers, cell.mark, line.footnote])
-    return stream.getvalue()
-
-
-FORMATS: dict[str, Callable[[Sequence[Table]], str]] = {
-    "markdown": to_markdown,
-    "latex": to_latex,
-    "csv": to_csv,
-}

@@ -1,4 +1,4 @@
-"""Rules of scoring that records name, by their sha256."""
+"""The protocols that records refer to, by sha256."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ Rules = Protocol | MeshProtocol
 
 
 def known_protocols(entries: Iterable[Entry], files: Sequence[Path] = ()) -> dict[str, Rules]:
-    """Return sha256 -> rules of the protocols that records name, and of files.
+    """Return sha256 -> rules of the protocols that records refer to, and of protocol files.
 
     Raises:
-        InputError: If a file is no protocol.
+        InputError: If a file is not a protocol.
     """
     found = [_load(str(_toml(file))) for file in files]
     for name in sorted({entry.record.protocol.id for entry in entries}):
         try:
             found.append(_load(name))
         except UnknownNameError:
-            continue  # somebody's own; without its file its records are shown unranked
+            continue  # a custom protocol; without its file its records are shown unranked
     return {protocol.sha256: protocol for protocol in found}
 
 
@@ -35,5 +35,5 @@ def _load(name: str) -> Rules:
 
 def _toml(file: Path) -> Path:
     if file.suffix != ".toml":
-        raise InputError(f"--protocol {file}: name a .toml file; those of the toolkit are known")
+        raise InputError(f"--protocol {file}: give a .toml file; the protocols of the toolkit are known already")
     return file

@@ -1,6 +1,6 @@
-"""Which records may stand in one order, which may not and why, and who is ahead.
+"""Which records can be ranked together, which cannot and why, and their ranks.
 
-Records are comparable if protocol and ground truth have the same sha256 and every hand was asked for. Ranks come from
+Records are comparable if protocol and ground truth have the same sha256 and every hand was evaluated. Ranks come from
 paired differences: the rank of a method is one more than the number of methods whose paired difference to it is better
 with an interval that does not contain 0, so methods that cannot be told apart share a rank.
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from benchmark.protocol import Protocol
 from benchmark.record import Record, SubsetEntry
 from hint.errors import some_ids
-from leaderboard.compare import Draws
+from leaderboard.draws import Draws
 from leaderboard.entry import Entry
 from leaderboard.metric import Key
 from leaderboard.protocols import Rules
@@ -27,14 +27,14 @@ _CONTROL = "a control that sees the ground truth"
 
 @dataclass(frozen=True)
 class Rank:
-    """A place in the order; ``is_tied`` where others share it."""
+    """A rank; ``is_tied`` if others share it."""
 
     place: int
     is_tied: bool
 
     @property
     def text(self) -> str:
-        """Return "1", or "1=" where others share it."""
+        """Return "1", or "1=" if others share it."""
         return f"{self.place}{'=' if self.is_tied else ''}"
 
 
@@ -45,13 +45,13 @@ class Section:
     Attributes:
         protocol_id: Name of the protocol.
         protocol_sha256: Of the protocol the ranked ones share.
-        protocol: Its rules, None where they are not known here.
+        protocol: Its rules, None if they are not known.
         subset: Part of the dataset.
         title: Its name in tables.
-        data: What the ranked ones share: hands, clips, sha256 of the labels.
+        data: Hands, clips and labels sha256 of the ranked ones.
         ranked: Comparable records.
         unranked: Other records, and why.
-        controls: Unranked records that are comparable all the same: controls that see the ground truth.
+        controls: Unranked records that are comparable nevertheless: controls that see the ground truth.
     """
 
     protocol_id: str
@@ -66,7 +66,7 @@ class Section:
 
     @property
     def comparable(self) -> list[Entry]:
-        """Records on the same hands by the same rules."""
+        """Records of the same hands and the same rules."""
         return [*self.ranked, *self.controls]
 
     @property
@@ -97,7 +97,7 @@ def find_sections(entries: Sequence[Entry], protocols: Mapping[str, Rules]) -> l
 
 
 def _main_protocol(members: Sequence[Entry], protocols: Mapping[str, Rules]) -> str:
-    """Choose a known protocol before an unknown one, then the most used one."""
+    """Choose the most used protocol, known ones first."""
     times = Counter(entry.record.protocol.sha256 for entry in members)
     return min(times, key=lambda sha256: (sha256 not in protocols, -times[sha256], sha256))
 
@@ -129,7 +129,7 @@ def _titles(rules: Rules | None) -> dict[str, str]:
 
 
 def _main_data(present: Sequence[Entry], sha256: str, subset: str) -> SubsetEntry:
-    """Choose the labels most complete records of the protocol were scored on; among equals, the most hands."""
+    """Choose the labels that most complete records of the protocol share; among equals, the most hands."""
     found = [data for entry in present if (data := data_of(entry.record, subset))]
     times = Counter(
         data.labels_sha256
@@ -140,7 +140,7 @@ def _main_data(present: Sequence[Entry], sha256: str, subset: str) -> SubsetEntr
 
 
 def data_of(record: Record, subset: str) -> SubsetEntry | None:
-    """Return what a record says about the labels of a subset."""
+    """Return the entry of a record for a subset, None if it has none."""
     return next((data for data in record.data if data.name == subset), None)
 
 
@@ -149,7 +149,7 @@ def _reasons(entry: Entry, sha256: str, rules: Rules | None, data: SubsetEntry) 
     if record.protocol.sha256 != sha256:
         yield f"other protocol file: sha256 {record.protocol.sha256[:_SHORT]}, the others {sha256[:_SHORT]}"
     elif rules is None:
-        yield f"the rules of {record.protocol.id} are not known here: name the file with --protocol"
+        yield f"the rules of {record.protocol.id} are not known; give the file with --protocol"
     own = data_of(record, data.name)
     if own is not None and own.labels_sha256 != data.labels_sha256:
         yield (
@@ -157,8 +157,8 @@ def _reasons(entry: Entry, sha256: str, rules: Rules | None, data: SubsetEntry) 
             f"the others {data.n_hands:,} hands, {data.labels_sha256[:_SHORT]}"
         )
     yield from _incomplete(record)
-    if entry.lacks:
-        yield f"{entry.lacks}, so ties cannot be told"
+    if entry.problem:
+        yield f"{entry.problem}, so ties cannot be determined"
 
 
 def _incomplete(record: Record) -> Iterator[str]:

@@ -58,7 +58,7 @@ def comparison_table(records: Sequence[Record], subset: str) -> Table:
 
 
 def remarks(record: Record) -> Iterator[str]:
-    """Say what a reader must know beside the numbers."""
+    """Yield what a reader must know besides the numbers."""
     misses = {*record.coverage.missing, *record.coverage.non_finite}
     if misses:
         yield (
@@ -77,7 +77,7 @@ def remarks(record: Record) -> Iterator[str]:
 
 
 def method_name(method: MethodCard, gap: str) -> Text:
-    """Return the title of a method, and after ``gap`` what must stand beside it."""
+    """Return the title of a method, followed by ``gap`` and its note."""
     name = Text(method.title)
     if method.note:
         name.append(f"{gap}({method.note})", style="italic yellow")

@@ -1,9 +1,10 @@
 """Fixtures every test may ask for."""
 
 import importlib.util
+import os
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from types import ModuleType
 
@@ -22,6 +23,10 @@ settings.register_profile(
 settings.load_profile("project")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+GOLDEN = Path(__file__).resolve().parent / "golden"
+
+#: Tests that ask for one of these compare with the published code.
+PARITY = {"golden", "official_adjacency"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,6 +35,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.parent
         has_fixtures = (folder / "conftest.py").is_file() and folder.name not in ("tests", "hint")
         item.add_marker(pytest.mark.xdist_group(str(folder if has_fixtures else item.path)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Function, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a parity test that skips in CI: there, nothing may go unproved."""
+    report = yield
+    if report.skipped and os.environ.get("CI") == "true" and PARITY & set(item.fixturenames):
+        report.outcome = "failed"
+        report.longrepr = f"a parity test may not skip in CI: {call.excinfo.value if call.excinfo else ''}"
+    return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -48,10 +65,16 @@ def _reason(report: pytest.TestReport) -> str:
 
 
 @pytest.fixture(scope="session")
+def golden() -> Path:
+    """The folder of reference arrays."""
+    return GOLDEN
+
+
+@pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of reference data beside the checkout; tests that need it skip where it is absent."""
+    """The folder of real labels and photographs beside the checkout; tests that need it skip where it is absent."""
     if not SHARED.is_dir():
-        pytest.skip(f"no reference data at {SHARED}")
+        pytest.skip(f"no real labels at {SHARED}")
     return SHARED
 
 

@@ -1,89 +1,128 @@
-"""The command line: parse, call one function, turn errors into exit codes.
+"""The command line: parse, call one function of the toolkit, turn errors into exit codes.
 
 0 it worked; 1 it ran and found a problem; 2 usage or input; 3 something must be installed, downloaded or accepted;
-130 interrupted. Everything heavy is imported inside the commands, so that help is instant.
+130 interrupted. A command's module is imported when that command runs, and what is heavy only inside the command, so
+that help is instant.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated, NoReturn
 
-import typer
+from hint.errors import HintError, InputError, UnknownNameError
 
-from hint.cli import (
-    agreement,
-    check,
-    demo,
-    doctor,
-    evaluate,
-    export,
-    fetch,
-    leaderboard,
-    listing,
-    predict,
-    prelabel,
-    prepare,
-    sample,
-    studio,
-    train,
-    weights,
-)
-from hint.errors import HintError
+TYPE_CHECKING = False  # type checkers take it for True; typing itself is slow to import
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import NoReturn
 
-app = typer.Typer(
-    help="Sample, annotate, evaluate and rank hand keypoints in the wild.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
-app.command("eval")(evaluate.evaluate)
-app.command("check")(check.check)
-app.command("agreement")(agreement.agreement)
-app.command("list")(listing.list_names)
-app.command("doctor")(doctor.doctor)
-app.command("fetch")(fetch.fetch)
-app.command("demo")(demo.demo)
-app.command("demo-data")(demo.demo_data)
-app.command("export")(export.export)
-app.command("predict")(predict.predict)
-app.command("train")(train.train)
-app.add_typer(leaderboard.app, name="leaderboard")
-app.add_typer(prelabel.app, name="prelabel")
-app.add_typer(prepare.app, name="prepare")
-app.add_typer(sample.app, name="sample")
-app.add_typer(studio.app, name="studio")
-app.add_typer(weights.app, name="weights")
+#: Section of the help -> command -> (where it is, what it does).
+SECTIONS = {
+    "Data": {
+        "fetch": ("hint.cli.fetch:fetch", "Download weights or the dataset, after showing the licence."),
+        "prepare": ("hint.cli.prepare:app", "Check the released dataset and cut its Ego4D frames."),
+        "demo-data": ("hint.cli.demo:demo_data", "Render hands with exact labels."),
+    },
+    "Annotation": {
+        "sample": ("hint.cli.sample:app", "Choose frames to annotate from New Days, VISOR or Ego4D."),
+        "prelabel": ("hint.cli.prelabel:app", "Let a method guess the labels of sampled hands."),
+        "studio": ("hint.cli.studio:app", "Label hands in Label Studio: push, watch, pull."),
+        "check": ("hint.cli.check:check", "Check the consistency of annotations."),
+        "agreement": ("hint.cli.agreement:agreement", "Measure how well two annotators agree."),
+        "export": ("hint.cli.export:export", "Write reviewed labels as a dataset."),
+    },
+    "Prediction and evaluation": {
+        "predict": ("hint.cli.predict:predict", "Predict the hands of pictures or of a video."),
+        "eval": ("hint.cli.evaluate:evaluate", "Score a method, or a file of predictions, on labelled hands."),
+        "leaderboard": ("hint.cli.leaderboard:app", "Rank results: a website, or tables for a paper."),
+        "demo": ("hint.cli.demo:demo", "Render hands, evaluate methods on them and show a report."),
+    },
+    "Training": {
+        "train": ("hint.cli.train:train", "Train HaMeR, or a smaller relative of it."),
+        "weights": ("hint.cli.weights:app", "Convert network weights."),
+    },
+    "Tools": {
+        "list": ("hint.cli.listing:list_names", "List methods, policies, protocols or subsets."),
+        "doctor": ("hint.cli.doctor:doctor", "Show what is installed, what is missing and how to get it."),
+    },
+}
+COMMANDS = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
+
+_OPTIONS = {
+    "--version": "Print the version.",
+    "--install-completion": "Install completion for the current shell.",
+    "--show-completion": "Print the completion script of the current shell.",
+    "--help": "Show this message.",
+}
 
 
-def main() -> NoReturn:
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line; the entry point of ``hint``."""
     try:
-        app()
+        _run(list(sys.argv[1:] if arguments is None else arguments))
     except HintError as error:
-        sys.stderr.write(f"hint: {error}\n")
-        sys.exit(error.exit_code)
+        _fail(error)
     except ModuleNotFoundError as error:
-        _advise(error)
+        from hint.advice import absent_package
+
+        if (advice := absent_package(error)) is None:
+            raise
+        _fail(advice)
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(0)
 
 
-def _advise(error: ModuleNotFoundError) -> NoReturn:
-    """Say which extra brings an absent package; anything else that cannot be imported is a defect."""
-    from hint.methods.requirements import EXTRA_OF, pip_command
-
-    package = (error.name or "").split(".")[0]
-    if package not in EXTRA_OF:
-        raise error
-    sys.stderr.write(f"hint: this needs {package}: {pip_command(EXTRA_OF[package])}\n")
-    sys.exit(3)
+def _fail(error: HintError) -> NoReturn:
+    sys.stderr.write(f"hint: {error}\n")
+    sys.exit(error.exit_code)
 
 
-@app.callback(invoke_without_command=True)
-def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
-    if version:
-        from hint import __version__
+def _run(arguments: list[str]) -> None:
+    """Answer what concerns the program as a whole; leave the rest to a command."""
+    from hint.cli.completion import is_asked_for
 
-        typer.echo(__version__)
-        raise typer.Exit
+    first = arguments[0] if arguments else ""
+    if is_asked_for(first):
+        from hint.cli.completion import complete
+
+        complete(arguments)
+    elif first in ("", "--help"):
+        sys.stdout.write(overview())
+        sys.exit(0 if first else 2)
+    elif first == "--version":
+        from hint.version import __version__
+
+        sys.stdout.write(f"{__version__}\n")
+    elif first in COMMANDS:
+        _run_command(first, arguments[1:])
+    elif first.startswith("-"):
+        raise InputError(f"no such option: {first}; see hint --help")
+    else:
+        raise UnknownNameError("command", first, COMMANDS)
+
+
+def _run_command(name: str, arguments: list[str]) -> None:
+    from hint.cli.command import make_command
+    from hint.imports import SIBLINGS, check_package
+
+    for package in SIBLINGS:
+        check_package(package)
+    make_command(COMMANDS[name][0]).main(arguments, prog_name=f"hint {name}")
+
+
+def overview() -> str:
+    """Return the help of the program as a whole."""
+    lines = [
+        "Usage: hint [OPTIONS] COMMAND [ARGS]...",
+        "",
+        "  Sample, annotate, evaluate and rank hand keypoints in the wild.",
+    ]
+    for title, commands in SECTIONS.items():
+        lines += _section(title, {name: what for name, (_, what) in commands.items()}, max(map(len, COMMANDS)))
+    lines += _section("Options", _OPTIONS, max(map(len, _OPTIONS)))
+    return "\n".join([*lines, "", "See hint COMMAND --help for the options of a command.", ""])
+
+
+def _section(title: str, rows: dict[str, str], width: int) -> list[str]:
+    return ["", f"{title}:", *(f"  {name:{width}}  {what}" for name, what in rows.items())]

@@ -1,45 +1,23 @@
-"""Print to people: tables on stdout, remarks on stderr."""
+"""Print to people: results on stdout, everything else on stderr; plain and unwrapped where no terminal is."""
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-#: Width of tables where there is no terminal to ask.
-_WIDTH = 160
+#: Width that holds any table, for output that must not be wrapped.
+_UNLIMITED = 1000
 
-
-def show(table: RenderableType) -> None:
-    """Print a table of numbers on stdout, as wide as it needs: a narrow terminal may wrap lines, no number is cut."""
-    console = _console(sys.stdout.isatty())
-    wide = console.options.update(max_width=1000)
-    console.width = max(console.width, console.measure(table, options=wide).maximum)
-    console.print(table)
-
-
-def remark(text: str, style: str = "") -> None:
-    """Print a line on stderr, never cut or read as markup."""
-    _console(sys.stderr.isatty(), stderr=True).print(text, style=style, markup=False, soft_wrap=True, highlight=False)
-
-
-def show_rows(headings: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> None:
-    """Print plain strings as a table that folds long texts; the words of :data:`COLOURS` stand out."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell, style=COLOURS.get(cell, "")) for cell in row))
-    _console(sys.stdout.isatty()).print(table)
-
-
+#: Words that stand out in tables.
 COLOURS = {
     "ok": "green",
     "ready": "green",
@@ -50,7 +28,95 @@ COLOURS = {
 }
 
 
-def _console(is_terminal: bool, stderr: bool = False) -> Console:
+def show(table: RenderableType) -> None:
+    """Print a table of numbers on stdout, as wide as it is: a narrow terminal may wrap lines, no number is cut."""
+    console = _console()
+    wide = console.options.update(max_width=_UNLIMITED)
+    console.width = max(console.width, console.measure(table, options=wide).maximum)
+    console.print(table)
+
+
+def show_rows(headings: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> None:
+    """Print plain strings as a table; a terminal folds long texts, elsewhere every row is one line."""
+    cells = [list(row) for row in rows]
+    if not sys.stdout.isatty():
+        sys.stdout.write("".join(f"{line}\n" for line in _aligned([list(headings), *cells], title)))
+        return
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in cells:
+        table.add_row(*(Text(cell, style=COLOURS.get(cell, "")) for cell in row))
+    _console().print(table)
+
+
+def _aligned(rows: Sequence[Sequence[str]], title: str | None) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    if title:
+        yield title
+    for row in rows:
+        yield "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def remark(text: str, style: str = "") -> None:
+    """Print a line on stderr, never cut or read as markup."""
+    if not sys.stderr.isatty():
+        sys.stderr.write(f"{text}\n")
+        return
+    _console(stderr=True).print(text, style=style, markup=False, soft_wrap=True, highlight=False)
+
+
+def note(text: str) -> None:
+    """Print on stderr what a reader of the result must know."""
+    remark(f"note: {text}", style="yellow")
+
+
+@contextmanager
+def resumable(out: Path | str) -> Iterator[None]:
+    """Name the folder of what is done if Ctrl-C interrupts work that the same command can continue."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        remark(f"hint: interrupted; finished results are in {out}, the same command continues from there")
+        raise
+
+
+def finish(
+    result: Callable[[], None],
+    data: object,
+    as_json: bool,
+    *,
+    notes: Iterable[str] = (),
+    files: str = "",
+    ok: bool = True,
+) -> NoReturn:
+    """End a command: notes, then the result for people or as JSON, then where its files are.
+
+    Args:
+        result: Prints the result for people.
+        data: The result for programs: JSON text, or a value to write as JSON.
+        as_json: Whether it is printed for programs.
+        notes: What a reader of the result must know.
+        files: What was written where, "" for nothing.
+        ok: Whether there is no problem; the exit code is 0 or 1.
+    """
+    for text in notes:
+        note(text)
+    if as_json:
+        typer.echo(data.rstrip("\n") if isinstance(data, str) else json.dumps(data, indent=2, allow_nan=False))
+    else:
+        result()
+    if files:
+        remark(files)
+    raise typer.Exit(0 if ok else 1)
+
+
+def _console(stderr: bool = False) -> Console:
     from rich.console import Console
 
-    return Console(stderr=stderr, width=None if is_terminal else _WIDTH)
+    is_terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, width=None if is_terminal else _UNLIMITED)

@@ -70,7 +70,7 @@ def _resumable() -> Iterator[None]:
 
 def _require(*packages: str) -> None:
     """Raise before any work if something the renderer needs is absent."""
-    from hint.methods.requirements import missing_packages
+    from hint.requirements import missing_packages
 
     if lacking := missing_packages(packages, "demo"):
         raise MissingRequirementError(f"the demo {lacking}")

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hint.cli.console import show_rows
 from hint.cli.options import Json
+
+if TYPE_CHECKING:
+    from hint.doctor import Finding
+
+_COLOURS = {"ok": "green", "missing": "yellow", "problem": "red"}
 
 
 def doctor(
     deep: Annotated[bool, typer.Option("--deep", help="Also load OpenCV and PyTorch, and look for a GPU.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Say what is installed and found where, what is missing, and what to type."""
+    """Show what is installed, what is missing, and what to type."""
     from dataclasses import asdict
 
     from hint.doctor import examine, has_problem
@@ -24,5 +29,15 @@ def doctor(
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
-        show_rows(("what", "state", "found", "what to do"), [(f.name, f.state, f.detail, f.advice) for f in findings])
+        _show(findings)
     raise typer.Exit(1 if has_problem(findings) else 0)
+
+
+def _show(findings: Sequence[Finding]) -> None:
+    """Print a line on each finding; what to type follows on a line of its own, never wrapped."""
+    width = max(len(finding.name) for finding in findings)
+    for finding in findings:
+        state = typer.style(f"{finding.state:8}", fg=_COLOURS[finding.state])
+        typer.echo(f"{state} {finding.name:{width}}  {finding.detail}")
+        if finding.advice:
+            typer.echo(f"{'':8} {'':{width}}  {finding.advice}")

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hint.cli.console import remark
-from hint.errors import MissingRequirementError
+from hint.cli.console import note, remark
+from hint.cli.options import Images
+from hint.errors import InputError, MissingRequirementError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from leaderboard.ranking import Section
 
-app = typer.Typer(help="Rank records: a site that opens from disk, tables for papers.", no_args_is_help=True)
+app = typer.Typer(help="Rank results: a website that opens from disk, or tables for a paper.", no_args_is_help=True)
 
-Records = Annotated[
-    list[Path], typer.Argument(help="record.json files, or folders of hint eval, such as hint-results.")
-]
+Records = Annotated[list[Path], typer.Argument(help="record.json files, or folders of results such as hint-results.")]
 Protocols = Annotated[
     list[Path] | None, typer.Option("--protocol", help="A protocol file of your own that records name; repeat.")
 ]
@@ -32,45 +32,51 @@ class Format(str, Enum):
     markdown = "markdown"
     latex = "latex"
     csv = "csv"
+    parquet = "parquet"
 
 
-@app.command()
+@app.command(short_help="Build a website that opens from disk.")
 def build(
     records: Records,
-    out: Annotated[Path, typer.Option(help="Folder of the site: empty, absent, or an earlier site.")],
-    data: Annotated[Path | None, typer.Option(help="Labels with pictures, to show hands: as for hint eval.")] = None,
-    images: Annotated[
-        Path | None, typer.Option(help="Folder of the pictures, where they are not beside the labels.")
-    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the website: empty, absent, or an earlier one.")],
+    data: Annotated[Path | None, typer.Option(help="Labels with pictures, to show hands.")] = None,
+    images: Images = None,
     manifest: Annotated[
         list[Path] | None, typer.Option(help="Manifest of hint sample, to score by contact; repeat.")
     ] = None,
     agreement: Annotated[Path | None, typer.Option(help="agreement.json, shown as a ceiling.")] = None,
     protocol: Protocols = None,
     local: Annotated[
-        bool, typer.Option("--local", help="Show Ego4D's pictures too: for a site that stays on this machine.")
+        bool, typer.Option("--local", help="Show Ego4D's pictures too, for a website that stays on this machine.")
     ] = False,
 ) -> None:
-    """Build a static site that opens from disk: tables, a page per method, comparisons, hands.
+    """Build a website that opens from disk: tables, a page per method, comparisons, pictures of hands.
 
     Every number is in the HTML. The same input gives the same bytes.
     """
-    _require("jinja2", extra="site")
+    _require("jinja2", "pandas", extra="site")
     if data is not None:
         _require("cv2", extra="images")
-    from leaderboard.site.build import Request, build_site
+    from leaderboard.site.build import build_leaderboard
 
-    built = build_site(
-        Request(tuple(records), out, data, images, tuple(manifest or ()), agreement, tuple(protocol or ()), local)
+    site = build_leaderboard(
+        records,
+        out,
+        data=data,
+        images=images,
+        manifests=manifest or (),
+        agreement=agreement,
+        protocols=protocol or (),
+        local=local,
     )
-    _say_unranked(built.board.sections)
+    _note_unranked(site.board.sections)
     if local:
-        remark("note: built with --local, so it may hold Ego4D's pictures; do not publish it", style="yellow")
-    remark(f"{built.pages} pages, {built.pictures} pictures of hands")
-    typer.echo(out / "index.html")
+        note("built with --local, so it may hold Ego4D's pictures; do not publish it")
+    remark(f"{site.pages} pages, {site.pictures} pictures of hands")
+    typer.echo(site.index)
 
 
-@app.command()
+@app.command(short_help="Print the paper's tables with your records in them.")
 def table(
     records: Records,
     form: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.markdown,
@@ -78,29 +84,40 @@ def table(
         list[str] | None, typer.Option("--table", help="1 to 5, or a subset the paper does not have; repeat.")
     ] = None,
     protocol: Protocols = None,
+    out: Annotated[Path | None, typer.Option(help="File to write instead of stdout; parquet needs one.")] = None,
 ) -> None:
     """Print the paper's tables with your records in them: best bold, second best underlined."""
+    from hint.files import write_bytes
     from leaderboard.entry import read_entries
-    from leaderboard.paper_table import FORMATS, build_tables
+    from leaderboard.paper_table import build_tables
     from leaderboard.protocols import known_protocols
     from leaderboard.ranking import find_sections
     from leaderboard.reference import load_source
+    from leaderboard.table_formats import FORMATS
 
+    if form is Format.parquet:
+        if out is None and sys.stdout.isatty():
+            raise InputError("parquet is not text; give --out FILE.parquet, or send stdout to a file")
+        _require("pandas", "pyarrow", extra="pandas")
     entries = read_entries(records)
     sections = find_sections(entries, known_protocols(entries, protocol or ()))
-    tables = build_tables(sections, load_source(), which or ())
-    _say_unranked(sections)
-    typer.echo(FORMATS[form.value](tables), nl=False)
+    content = FORMATS[form.value](build_tables(sections, load_source(), which or ()))
+    _note_unranked(sections)
+    if out is None:
+        typer.echo(content, nl=False)
+        return
+    write_bytes(out, content)
+    typer.echo(out)
 
 
-def _say_unranked(sections: Sequence[Section]) -> None:
+def _note_unranked(sections: Sequence[Section]) -> None:
     for section in sections:
         for entry, reason in section.unranked:
-            remark(f"note: {section.subset}: {entry.name} is not ranked: {reason}", style="yellow")
+            note(f"{section.subset}: {entry.name} is not ranked: {reason}")
 
 
-def _require(package: str, extra: str) -> None:
-    from hint.methods.requirements import missing_packages
+def _require(*packages: str, extra: str) -> None:
+    from hint.requirements import missing_packages
 
-    if lacking := missing_packages([package], extra):
-        raise MissingRequirementError(f"the site {lacking}")
+    if missing := missing_packages(packages, extra):
+        raise MissingRequirementError(f"hint leaderboard {missing}")

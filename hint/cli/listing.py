@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hint.cli.console import show_rows
+from hint.cli.console import remark
 from hint.cli.options import Json
+
+if TYPE_CHECKING:
+    from hint.methods.table import MethodEntry
+
+#: Width of a line of the short lists.
+_WIDTH = 80
 
 
 class Listed(str, Enum):
@@ -21,24 +31,64 @@ class Listed(str, Enum):
     subsets = "subsets"
 
 
-def list_names(what: Listed, as_json: Json = False) -> None:
+def list_names(
+    what: Listed,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show everything, such as licences and what to install.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """List methods, sampling policies, protocols or subsets."""
-    rows = {
-        Listed.methods: _methods,
-        Listed.policies: _policies,
-        Listed.protocols: _protocols,
-        Listed.subsets: _subsets,
-    }[what]()
+    if what is Listed.methods:
+        _show_methods(verbose, as_json)
+        return
+    rows = {Listed.policies: _policies, Listed.protocols: _protocols, Listed.subsets: _subsets}[what]()
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
+    elif verbose:
+        _show_blocks(rows)
     else:
-        show_rows(list(rows[0]), [[str(value) for value in row.values()] for row in rows])
+        _show_lines([[str(value) for key, value in row.items() if key not in _LONG] for row in rows])
 
 
-def _methods() -> list[dict[str, Any]]:
+#: Columns that only ``--verbose`` and ``--json`` show.
+_LONG = ("folders", "sha256")
+
+
+def _show_methods(verbose: bool, as_json: bool) -> None:
     from hint.methods.table import list_methods
 
-    return [dict(row) for row in list_methods()]
+    entries = list_methods()
+    if as_json:
+        typer.echo(json.dumps([asdict(entry) for entry in entries], indent=2))
+    elif verbose:
+        typer.echo("\n\n".join("\n".join(_paragraph(entry)) for entry in entries))
+    else:
+        _show_lines([[entry.name, entry.title, entry.state] for entry in entries])
+        if not all(entry.ready for entry in entries):
+            remark("what to type to get the others: hint list methods --verbose")
+
+
+def _paragraph(entry: MethodEntry) -> Iterator[str]:
+    """Yield the lines on a method; those with commands are never wrapped."""
+    yield f"{entry.name}: {entry.title}"
+    yield from textwrap.wrap(entry.summary, _WIDTH, initial_indent="  ", subsequent_indent="  ")
+    yield f"  licence: {entry.licence}"
+    yield f"  from: {entry.origin}"
+    for line in re.split("; (?=needs |or )", entry.status):
+        yield f"  {line}"
+
+
+def _show_blocks(rows: Sequence[dict[str, Any]]) -> None:
+    typer.echo("\n\n".join("\n".join(f"{key}: {value}" for key, value in row.items()) for row in rows))
+
+
+def _show_lines(rows: Sequence[Sequence[str]]) -> None:
+    """Print one line a row, columns aligned; the last column ends where a terminal does."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
+    for row in rows:
+        start = "".join(f"{cell:{width}}  " for cell, width in zip(row, widths, strict=False))
+        typer.echo(start + textwrap.shorten(row[-1], max(_WIDTH - len(start), 10), placeholder=" ..."))
 
 
 def _policies() -> list[dict[str, Any]]:

@@ -1,8 +1,14 @@
-"""Options that mean the same in every command."""
+"""Options that mean the same in every command, alone and in bundles."""
 
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
@@ -25,25 +31,96 @@ class Device(str, Enum):
     cuda = "cuda"
 
 
-Out = Annotated[Path, typer.Option(help="Folder results go to.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything that is drawn at random.", min=0)]
-Limit = Annotated[int | None, typer.Option(help="This many hands only, spread evenly.", min=1)]
+Out = Annotated[Path, typer.Option(help="Folder for the results.")]
+Seed = Annotated[int, typer.Option(help="Seed of all random draws.", min=0)]
+Limit = Annotated[int | None, typer.Option(help="Only this many hands, spread evenly.", min=1)]
 ReuseOrNot = Annotated[
-    Overwrite, typer.Option(help="missing: go on from what is there; never: refuse; always: start anew.")
+    Overwrite, typer.Option(help="missing: continue an earlier run; never: refuse; always: start over.")
 ]
 Where = Annotated[Device, typer.Option(help="Where networks run.")]
 Precision = Annotated[str, typer.Option(help="fp32, bf16, ...: what the method offers.")]
 BatchSize = Annotated[int, typer.Option(help="Hands per forward pass.", min=1)]
 Workers = Annotated[int, typer.Option(help="Threads that read and crop pictures.", min=1)]
 Weights = Annotated[str | None, typer.Option(help="Weights file, or a name such as random.")]
-Mano = Annotated[str | None, typer.Option(help="MANO_RIGHT.pkl or npz, or: procedural.")]
-OwnSettings = Annotated[list[str] | None, typer.Option("--set", help="A method's own setting, key=value.")]
+Mano = Annotated[str | None, typer.Option(help="MANO_RIGHT.pkl or .npz, or procedural.")]
+OwnSettings = Annotated[list[str] | None, typer.Option("--set", help="A setting of the method: key=value; repeat.")]
+Images = Annotated[Path | None, typer.Option(help="Folder of the pictures, if they are not beside the labels.")]
+Subsets = Annotated[list[str] | None, typer.Option(help="newdays, epick, val_ego4d, ...; repeat for several.")]
 Number = Annotated[int, typer.Option("-n", "--n", help="Number of hands to render.", min=1)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 
+@dataclass(frozen=True)
+class MethodFlags:
+    """How a method that is named is set up; what the command line says to ``hint.load_method``."""
+
+    device: Where = Device.auto
+    precision: Precision = "fp32"
+    weights: Weights = None
+    mano: Mano = None
+    settings: OwnSettings = None
+
+    def keywords(self) -> dict[str, Any]:
+        """Return device, precision, weights and mano as keyword arguments."""
+        return {
+            "device": self.device.value,
+            "precision": self.precision,
+            "weights": self.weights,
+            "mano": self.mano,
+        }
+
+    def own(self) -> dict[str, str]:
+        """Return the method's own settings.
+
+        Raises:
+            InputError: If one is not key=value.
+        """
+        return key_values(self.settings or [])
+
+
+@dataclass(frozen=True)
+class RunFlags:
+    """What a run over many hands is told besides its method and its data."""
+
+    seed: Seed = 0
+    limit: Limit = None
+    overwrite: ReuseOrNot = Overwrite.missing
+    as_json: Json = False
+
+    def keywords(self) -> dict[str, Any]:
+        """Return seed, limit and overwrite as keyword arguments."""
+        return {"seed": self.seed, "limit": self.limit, "overwrite": self.overwrite.value}
+
+
+def with_bundles(command: Callable[..., None]) -> Callable[..., None]:
+    """Make an option of each field of a command's dataclass parameters, such as :class:`MethodFlags`."""
+    parameters = inspect.signature(command, eval_str=True).parameters
+    bundles: dict[str, Any] = {name: p.annotation for name, p in parameters.items() if is_dataclass(p.annotation)}
+    flat: list[inspect.Parameter] = []
+    for name, parameter in parameters.items():
+        flat += _options(bundles[name]) if name in bundles else [parameter.replace(kind=parameter.KEYWORD_ONLY)]
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        for name, kind in bundles.items():
+            given[name] = kind(**{field.name: given.pop(field.name) for field in fields(kind)})
+        command(**given)
+
+    run.__signature__ = inspect.Signature(flat)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in flat}
+    return run
+
+
+def _options(bundle: Any) -> list[inspect.Parameter]:
+    hints = get_type_hints(bundle, include_extras=True)
+    return [
+        inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=hints[f.name])
+        for f in fields(bundle)
+    ]
+
+
 def key_values(pairs: list[str]) -> dict[str, str]:
-    """Read what ``--set key=value`` says.
+    """Read the pairs of ``--set key=value``.
 
     Raises:
         InputError: If one of them has no "=".

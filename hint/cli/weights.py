@@ -12,7 +12,7 @@ app = typer.Typer(help="Work with network weights.", no_args_is_help=True)
 
 @app.callback()
 def _group() -> None:
-    """Keep ``convert`` a sub-command while it is the only one."""
+    """Keep ``convert`` a sub-command although it is the only one."""
 
 
 @app.command()

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 
 from hint.demo import labels
-from hint.demo.camera import Camera, in_frame
 from hint.demo.geometry import Array, World
 from hint.demo.hands import COARSE
 from hint.demo.renderer import Rendered, build, picture
 from hint.demo.scene import Scene, Sensor
 from hint.demo.shade import DRAFT
+from hint.render.camera import Camera
 
 #: Side of the picture, px.
 SIZE = 160
@@ -51,7 +51,7 @@ def close_up(scene: Scene, size: int = SIZE, factor: float = FACTOR) -> Rendered
         keypoints_2d=window.project(target.joints),
         keypoints_3d=target.joints,
         vertices=target.vertices,
-        existence=in_frame(stage.camera, stage.camera.project(target.joints)),
+        existence=stage.camera.contains(stage.camera.project(target.joints)),
         occlusion=labels.occluded(world, 0, target.joints, target.vertices, COARSE),
         box_xyxy=(box - np.tile(corner, 2)) * scale,
         is_right=scene.hands[0].is_right != scene.mirrored,

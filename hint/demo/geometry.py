@@ -11,6 +11,8 @@ from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
 from scipy import sparse
 
+from hint.normals import vertex_normals
+
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -38,17 +40,6 @@ class Mesh:
     def mirrored(self) -> Mesh:
         """Return the mesh with x negated, with the same pattern."""
         return Mesh(self.vertices * (-1.0, 1.0, 1.0), self.faces[:, ::-1], self.coords, self.coord_normals)
-
-
-def vertex_normals(vertices: Array, faces: Index) -> Array:
-    """Return (V,3) unit normals, faces weighted by area."""
-    a, b, c = vertices[faces].transpose(1, 0, 2)
-    face = np.cross(b - a, c - a)
-    corner = np.concatenate([faces[:, 0], faces[:, 1], faces[:, 2]])
-    tripled = np.concatenate([face, face, face])
-    normals = np.stack([np.bincount(corner, tripled[:, k], len(vertices)) for k in range(3)], 1)
-    unit: Array = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-    return unit
 
 
 @dataclass(frozen=True, eq=False)

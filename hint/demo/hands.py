@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hint.demo.geometry import Array, Index, Mesh, Smoother, vertex_normals
+from hint.demo.geometry import Array, Index, Mesh, Smoother
 from hint.demo.noise import Noise, ramp
 from hint.mano.layer import ManoLayer
 from hint.mano.procedural import procedural_hand
 from hint.mano.procedural.anatomy import DIGITS
+from hint.normals import vertex_normals
 from hint.skeleton import FINGERS
 
 #: Distances of the forearm's rings beyond the wrist's open end, in metres.

@@ -17,10 +17,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from hint.demo.camera import Camera
 from hint.demo.geometry import Array, Index, World
 from hint.demo.hands import FINE, spread_to_mesh
 from hint.mano.procedural import procedural_hand
+from hint.render.camera import Camera
 from hint.skeleton import FINGER_OF_JOINT, FINGERS, MANO_JOINT_NAMES
 
 Bool = NDArray[np.bool_]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from hint.demo import backdrop, paint
-from hint.demo.camera import Camera
 from hint.demo.geometry import Array
 from hint.demo.shapes import Prop
+from hint.render.camera import Camera
 from hint.skeleton import JOINT_NAMES
 
 #: Range of half height over radius of solids of revolution.

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from hint.demo import labels
 from hint.demo.backdrop import backdrop
-from hint.demo.camera import Camera, in_frame
 from hint.demo.geometry import Array, Index, Mask, Mesh, World
 from hint.demo.hands import FINE, HandPose, PosedHand, pose_hand
 from hint.demo.noise import Noise
@@ -20,6 +19,7 @@ from hint.demo.sensor import develop, exposure
 from hint.demo.shade import FULL, Detail, Lighting, Material, Shader
 from hint.demo.shapes import Prop, plane
 from hint.demo.skin import Appearance, Finish, cloth, patterns, skin
+from hint.render.camera import Camera
 from hint.types import Image
 
 #: x negated.
@@ -160,7 +160,7 @@ def render(scene: Scene) -> Rendered:
         keypoints_2d=keypoints,
         keypoints_3d=target.joints,
         vertices=target.vertices,
-        existence=in_frame(camera, keypoints),
+        existence=camera.contains(keypoints),
         occlusion=labels.occluded(world, 0, target.joints, target.vertices),
         box_xyxy=labels.box(camera, target.vertices, scene.margin),
         is_right=scene.hands[0].is_right != scene.mirrored,

@@ -9,13 +9,13 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from hint.demo import backdrop, paint
-from hint.demo.camera import Camera, in_frame
 from hint.demo.geometry import Array
 from hint.demo.hands import FINE, HandPose, pose_hand, run_layer
 from hint.demo.props import hold, in_the_way, on_table
 from hint.demo.shapes import Prop
 from hint.demo.skin import TONES, Appearance, linear
 from hint.mano.poses import GRASPS, pose_from_angles, sample_angles
+from hint.render.camera import Camera
 
 _HELD = {"power": ("cylinder", "bottle", "can", "cup", "mug", "box"), "wide": ("cylinder", "sphere", "box", "can")}
 #: Free hands are mostly open, as between grips.
@@ -191,7 +191,7 @@ def _place_target(rng: np.random.Generator, hand: HandPose, camera: Camera) -> H
     while True:
         pixel = (0.5 + rng.normal(size=2) * spread) * (camera.width, camera.height)
         shift = camera.place(pixel, depth)
-        if in_frame(camera, camera.project(centred + shift)).sum() >= 8:
+        if camera.contains(camera.project(centred + shift)).sum() >= 8:
             return hand.moved(hand.transl + shift)
 
 

@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from hint.demo.geometry import Array, Index, Mesh, vertex_normals
+from hint.demo.geometry import Array, Index, Mesh
+from hint.normals import vertex_normals
 
 _SIDES = 40
 

@@ -22,8 +22,8 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-import hint
 from hint.errors import HintError
+from hint.version import __version__
 
 #: Stage ("download", "check", "compare", "unpack"), bytes done, total bytes or None.
 OnProgress = Callable[[str, int, "int | None"], None]
@@ -179,7 +179,7 @@ class _Attempt:
         return note if note.validator and note.url == self.url and self.part.exists() else None
 
     def _open(self, here: int, note: _Note | None) -> http.client.HTTPResponse:
-        headers = {"User-Agent": f"hint-toolkit/{hint.__version__}"}
+        headers = {"User-Agent": f"hint-toolkit/{__version__}"}
         if note and here:
             headers |= {"Range": f"bytes={here}-", "If-Range": note.validator}
         try:

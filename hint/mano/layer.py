@@ -16,7 +16,7 @@ class ManoLayer(nn.Module):
 
     Args:
         model: The hand.
-        tips: Vertices that stand for the fingertips; other methods have others.
+        tips: Vertices at the fingertips; they differ between methods.
 
     Rotations are absolute: the mean pose of the model is not added. The joints are those of the kinematic chain, not
     regressed from the posed mesh; the tips are posed vertices.

@@ -14,10 +14,10 @@ from hint.errors import InputError
 N_VERTICES = 778
 N_FACES = 1538
 
-#: Vertices that stand for the tips of thumb, index, middle, ring and little finger (smplx ``VERTEX_IDS['mano']``).
+#: Vertices at the tips of thumb, index, middle, ring and little finger (smplx ``VERTEX_IDS['mano']``).
 TIP_VERTICES = (744, 320, 443, 554, 671)
 
-#: The same as manopth, and so HandOccNet, has them.
+#: The same in manopth, and so in HandOccNet.
 MANOPTH_TIP_VERTICES = (745, 317, 444, 556, 673)
 
 _SHAPES: dict[str, tuple[type, tuple[int, ...]]] = {
@@ -74,7 +74,7 @@ class ManoModel:
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "source"}
 
     def sha256(self) -> str:
-        """Return what tells this hand from others, wherever it came from."""
+        """Return the digest of the arrays, which identifies this hand."""
         digest = hashlib.sha256()
         for name, array in sorted(self.arrays().items()):
             digest.update(name.encode() + array.tobytes())

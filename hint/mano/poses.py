@@ -1,6 +1,6 @@
 """Plausible hand poses: anatomical angles, their limits, named grasps and a seeded sampler.
 
-A pose is easier to say in anatomical angles than in axis-angle numbers, so poses are drawn as 21 angles
+A pose is easier to describe in anatomical angles than in axis-angle numbers, so poses are drawn as 21 angles
 (:data:`ANGLE_NAMES`) and turned into MANO's (45,) afterwards. Flexion is positive towards the palm, spread is positive
 away from the middle finger, and a straight hand is zero.
 """

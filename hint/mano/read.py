@@ -66,7 +66,7 @@ class _Sparse(safepickle.State):
         return dense
 
 
-#: What files of hand and body models mention.
+#: Globals that files of hand and body models name.
 ALLOWED: safepickle.Allowed = {
     **safepickle.NUMPY,
     ("chumpy.ch", "Ch"): _Chumpy,
@@ -77,7 +77,7 @@ ALLOWED: safepickle.Allowed = {
 
 
 def dense(value: Any) -> Any:
-    """Return the array that something read from such a file stands for."""
+    """Return the array behind an object read from such a file."""
     return value.array() if isinstance(value, (_Chumpy, _Sparse)) else value
 
 
@@ -112,7 +112,7 @@ def _read_npz(path: Path) -> dict[str, Any]:
 def _model(stored: Mapping[str, Any], source: str) -> ManoModel:
     absent = [name for name in OFFICIAL_NAMES.values() if name not in stored]
     if absent:
-        raise InputError(f"{source}: lacks {', '.join(absent)}; a MANO hand has {', '.join(OFFICIAL_NAMES.values())}")
+        raise InputError(f"{source}: has no {', '.join(absent)}; a MANO hand has {', '.join(OFFICIAL_NAMES.values())}")
     try:
         arrays = {field: np.asarray(dense(stored[name])) for field, name in OFFICIAL_NAMES.items()}
         arrays["shapedirs"] = arrays["shapedirs"][..., :10]
@@ -126,7 +126,7 @@ def _model(stored: Mapping[str, Any], source: str) -> ManoModel:
 
 
 def _refuse_left(model: ManoModel) -> None:
-    """Refuse MANO_LEFT: seen from above, with the palm down, the thumb of a right hand lies on the other side."""
+    """Refuse MANO_LEFT: seen from above, with the palm down, the thumb of a right hand is on the other side."""
     joints = model.j_regressor @ model.v_template
     along, across = joints[_MIDDLE] - joints[0], joints[_THUMB] - joints[_LITTLE]
     if np.cross(along, across)[1] < 0:
@@ -157,7 +157,7 @@ def from_embedded(stored: Mapping[str, NDArray[Any]], source: str) -> ManoModel:
             "hands_components": components,
         }
     except KeyError as error:
-        raise InputError(f"{source}: its MANO arrays lack {error}; name MANO_RIGHT.pkl with --mano") from error
+        raise InputError(f"{source}: its MANO arrays have no {error}; name MANO_RIGHT.pkl with --mano") from error
     return _model(official, f"MANO arrays in {source}")
 
 
@@ -189,7 +189,7 @@ def installed_mano() -> Path | None:
 
 
 def missing_mano() -> str:
-    """Say where MANO comes from, where it goes, and how to go on without it."""
+    """Return where to get MANO, where it goes, and how to continue without it."""
     place = settings.candidates("mano/MANO_RIGHT.pkl")[0]
     return (
         f"MANO_RIGHT.pkl not found: register at https://mano.is.tue.mpg.de, download the models and put the file at "

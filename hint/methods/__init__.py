@@ -1,1 +1,1 @@
-"""The table of methods: a name, and where its class is; nothing heavy is imported until one is asked for."""
+"""The table of methods: names and where their classes are; nothing heavy is imported until a method is loaded."""

@@ -1,4 +1,4 @@
-"""Control: every joint at the centre of the box. What looks at nothing scores this much."""
+"""Control: every joint at the centre of the box: the score without any pose."""
 
 from __future__ import annotations
 

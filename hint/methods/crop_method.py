@@ -1,17 +1,16 @@
-"""What the paper's baselines share: a network that looks at one crop per hand and never saw a left one.
+"""What HaMeR and the paper's baselines share: a network that looks at one crop per hand and knows right hands only.
 
-A hand is cut out the method's own way ("native", as its authors publish it) or the way HaMeR's is ("hamer", twice the
-longest side of the box), because the paper does not say which box it gave them. Left hands are looked at in a mirror
-and carried back.
+A hand is cut out the method's own way ("native", as its authors publish it) or HaMeR's way ("hamer", twice the longest
+side of the box), because the paper does not say which box the baselines were given. Left hands are mirrored before the
+network sees them, and its answer is mirrored back.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -21,66 +20,64 @@ from hint.crop import Square, box_to_square, crop, to_image
 from hint.errors import InputError, UnknownNameError
 from hint.methods.device import choose_device, device_name, float32_math, memory_for
 from hint.types import Float, Hand, Image, MethodCard, MethodOptions, Predictions
-from hint.weights import Checkpoint, file_sha256, matching, read_checkpoint
 
-Network = TypeVar("Network", bound=nn.Module)
-
-#: Whose framing a network is given.
-CROPS = ("native", "hamer")
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 #: How much larger than the longest side of the box HaMeR's crop is.
 HAMER_FACTOR = 2.0
 
-#: In place of a weights file: random numbers and a hand without licence, for trying things out.
-RANDOM = "random"
-
-#: Whether a precision needs a GPU.
-_PRECISIONS = {"fp32": False, "tf32": True}
-
-#: A key only the weights of one network have -> the methods that run it.
-_SIGNATURES = {
-    "mano_head.decpose.weight": "hamer",
-    "feat_encoder.1.weight": "frankmocap",
-    "grid_feat_dim.weight": "mesh-graphormer",
-    "trans_encoder.0.bert.position_embeddings.weight": "metro",
-    "regressor.hand_regHead.betas": "handoccnet-param or handoccnet-noparam",
-}
-
 
 class Crop(NamedTuple):
-    """What a network is shown of a hand.
+    """The network's view of a hand.
 
     Attributes:
         pixels: (S,S,3) RGB in 0..255, uint8 or float32; left hands mirrored.
-        square: The part of the picture it shows, not mirrored; :func:`hint.crop.to_image` leads back.
+        square: The part of the picture it shows, not mirrored; :func:`hint.crop.to_image` maps back.
     """
 
     pixels: Image | Float
     square: Square
 
 
+class CropOutput(Protocol):
+    """What every network returns for N crops, all of them right hands."""
+
+    @property
+    def keypoints_2d(self) -> Tensor:
+        """(N,21,2) crop units, the crop spans -0.5 to 0.5."""
+        ...
+
+    @property
+    def keypoints_3d(self) -> Tensor:
+        """(N,21,3) metres."""
+        ...
+
+    @property
+    def vertices(self) -> Tensor:
+        """(N,778,3) metres."""
+        ...
+
+
 class HandOutput(NamedTuple):
-    """What a network says about N crops, all of them right hands.
+    """A :class:`CropOutput` and nothing else."""
 
-    Attributes:
-        points: (N,21,2) crop units, the crop spans -0.5 to 0.5.
-        keypoints_3d: (N,21,3) metres.
-        vertices: (N,778,3) metres.
-    """
-
-    points: Tensor
+    keypoints_2d: Tensor
     keypoints_3d: Tensor
     vertices: Tensor
 
 
+Output = TypeVar("Output", bound=CropOutput)
+
+
 @dataclass(frozen=True)
 class Parts:
-    """A network that is ready to run, and what to say about it.
+    """A network that is ready to run, and its description.
 
     Attributes:
-        network: Maps crops (N,S,S,3), float32 RGB in 0..255, to a :class:`HandOutput`.
+        network: Maps crops (N,S,S,3), float32 RGB in 0..255, to a :class:`CropOutput`.
         card: What a reader must know.
-        identity: What tells these weights and auxiliary files from others, for the fingerprint.
+        identity: What identifies the weights and auxiliary files, for the fingerprint.
     """
 
     network: nn.Module
@@ -88,20 +85,31 @@ class Parts:
     identity: dict[str, Any]
 
 
-class CropMethod(ABC):
-    """A baseline with its weights loaded; subclasses say how it frames a hand and where its parts come from."""
+class CropMethod(ABC, Generic[Output]):
+    """A method with its weights loaded; subclasses define how it frames a hand and where its parts come from."""
 
-    #: Side of the crop, px.
-    crop_size: int
+    #: Card of the method as published.
+    CARD: ClassVar[MethodCard]
 
     #: Settings the method has beside the crop.
     settings: ClassVar[tuple[str, ...]] = ()
 
+    #: What can be asked for with ``--crop`` -> the crop that is cut.
+    crops: ClassVar[Mapping[str, str]] = {"native": "native", "hamer": "hamer"}
+
+    #: Precision -> whether it needs a GPU.
+    precisions: ClassVar[Mapping[str, bool]] = {"fp32": False, "tf32": True}
+
+    #: Side of the crop, px.
+    crop_size: int
+
+    #: How much larger than the longest side of the box the crop "hamer" is.
+    box_factor: float = HAMER_FACTOR
+
     def __init__(self, parts: Parts, options: MethodOptions) -> None:
-        self._crop_kind = crop_kind(parts.card.name, options.extra, self.settings)
-        device = choose_device(options.device)
-        _check_precision(options.precision, device)
-        self.card = _card(parts.card, self._crop_kind)
+        device = self._check(options)
+        self._crop_kind = self._crop(options)
+        self.card = _with_crop(parts.card, self._crop_kind) if self.crops["native"] == "native" else parts.card
         self.fingerprint: dict[str, Any] = {
             "version": 1,
             **parts.identity,
@@ -110,35 +118,43 @@ class CropMethod(ABC):
         }
         self.device = device_name(device)
         self._device, self._precision = device, options.precision
-        self._network = parts.network.eval().requires_grad_(False).to(device)
+        self.network = parts.network.eval().requires_grad_(False).to(device)
+
+    @classmethod
+    def create(cls, options: MethodOptions) -> Self:
+        """Load the method.
+
+        Raises:
+            MissingRequirementError: If a file or the requested GPU is missing.
+            InputError: If a file or a setting cannot be used.
+        """
+        cls._check(options)
+        return cls(cls.load(options), options)
+
+    @classmethod
+    @abstractmethod
+    def load(cls, options: MethodOptions) -> Parts:
+        """Get the network, from files or with random weights."""
 
     @abstractmethod
-    def native_crop(self, hand: Hand, image: Image) -> Crop:
-        """Cut a hand out as the authors of the method do."""
+    def own_crop(self, hand: Hand, image: Image) -> Crop:
+        """Cut a hand out as the demonstrations of the method do."""
 
     def prepare(self, hand: Hand, image: Image | None) -> Crop:
         """Cut the crop of a hand."""
         if image is None:
             raise InputError(f"{hand.hand_id}: {self.card.title} needs a picture")
-        if self._crop_kind == "native":
-            return self.native_crop(hand, image)
-        square = box_to_square(hand.box_xyxy, HAMER_FACTOR)
+        if self._crop_kind != "hamer":
+            return self.own_crop(hand, image)
+        square = box_to_square(hand.box_xyxy, self.box_factor)
         return Crop(crop(image, square, mirror=not hand.is_right, crop_size=self.crop_size), square)
 
     def infer(self, hands: Sequence[Hand], prepared: Sequence[Crop]) -> Predictions:
-        """Predict a batch; left hands are carried back out of the mirror."""
-        points, keypoints_3d, vertices = (_numpy(values) for values in self.run([c.pixels for c in prepared]))
-        mirror = np.array([(1 if hand.is_right else -1, 1, 1) for hand in hands], np.float32)[:, None]
-        placed = zip(points, prepared, hands, strict=True)
-        return Predictions(
-            np.array([hand.hand_id for hand in hands]),
-            np.stack([to_image(p, cut.square, hand.is_right) for p, cut, hand in placed]),
-            keypoints_3d * mirror,
-            vertices * mirror,
-        )
+        """Predict a batch; left hands are mirrored back."""
+        return self.place(hands, prepared, self.run([cut.pixels for cut in prepared]))
 
     @torch.inference_mode()
-    def run(self, crops: Sequence[Image | Float]) -> HandOutput:
+    def run(self, crops: Sequence[Image | Float]) -> Output:
         """Run the network on crops (S,S,3) as :meth:`prepare` cuts them.
 
         Raises:
@@ -146,88 +162,63 @@ class CropMethod(ABC):
         """
         with memory_for(len(crops)), float32_math(self._precision):
             pixels = torch.from_numpy(np.stack(crops)).to(self._device)
-            output: HandOutput = self._network(pixels.float())
+            output: Output = self.network(pixels.float())
             return output
 
+    @staticmethod
+    def place(hands: Sequence[Hand], prepared: Sequence[Crop], output: Output) -> Predictions:
+        """Carry the network's output back from the crops to the picture."""
+        points = to_numpy(output.keypoints_2d)
+        mirror = np.array([(1 if hand.is_right else -1, 1, 1) for hand in hands], np.float32)[:, None]
+        placed = zip(points, prepared, hands, strict=True)
+        return Predictions(
+            np.array([hand.hand_id for hand in hands]),
+            np.stack([to_image(p, cut.square, hand.is_right) for p, cut, hand in placed]),
+            to_numpy(output.keypoints_3d) * mirror,
+            to_numpy(output.vertices) * mirror,
+        )
 
-def crop_kind(name: str, extra: Mapping[str, str], settings: Iterable[str] = ()) -> str:
-    """Return what ``--crop`` says.
+    @classmethod
+    def _check(cls, options: MethodOptions) -> torch.device:
+        """Return the device; refuse settings, crops, devices and precisions that do not exist."""
+        cls._crop(options)
+        device, name = choose_device(options.device), options.precision
+        if name not in cls.precisions:
+            raise UnknownNameError("precision", name, cls.precisions)
+        if cls.precisions[name] and device.type != "cuda":
+            on_cpu = ", ".join(other for other, needs_gpu in cls.precisions.items() if not needs_gpu)
+            raise InputError(f"precision {name} needs a GPU; available on the CPU: {on_cpu}")
+        return device
 
-    Args:
-        name: Of the method.
-        extra: What ``--set`` and ``--crop`` say.
-        settings: Other settings the method has.
-
-    Raises:
-        UnknownNameError: If a setting or a crop does not exist.
-    """
-    known = ("crop", *settings)
-    for key in extra:
-        if key not in known:
-            raise UnknownNameError(f"setting of {name}", key, known)
-    kind = extra.get("crop", "native")
-    if kind not in CROPS:
-        raise UnknownNameError(f"crop of {name}", kind, CROPS)
-    return kind
-
-
-def load_network(
-    make: Callable[[], Network], path: Path, *, method: str, ignore: Iterable[str] = ()
-) -> tuple[Network, dict[str, str]]:
-    """Put official weights into a network, without room for a second copy of them.
-
-    Args:
-        make: Builds the network; its parameters and persistent buffers are those of the file. Buffers that are not
-            persistent must not be made here, since it is built without memory.
-        path: Weights as released; keys may carry the ``module.`` of DataParallel.
-        method: Name of the method, for messages.
-        ignore: Beginnings of keys that may be in the file and are not needed.
-
-    Returns:
-        The network, and what tells its weights from others.
-
-    Raises:
-        InputError: If the file is damaged, or holds the weights of something else.
-    """
-    checkpoint = without_module(read_checkpoint(path))
-    return fill(make, checkpoint, method=method, ignore=ignore), {"weights_sha256": file_sha256(path)}
+    @classmethod
+    def _crop(cls, options: MethodOptions) -> str:
+        known = ("crop", *cls.settings)
+        for key in options.extra:
+            if key not in known:
+                raise UnknownNameError(f"setting of {cls.CARD.name}", key, known)
+        kind = options.extra.get("crop", "native")
+        if kind not in cls.crops:
+            raise UnknownNameError(f"crop of {cls.CARD.name}", kind, cls.crops)
+        return cls.crops[kind]
 
 
-def fill(make: Callable[[], Network], checkpoint: Checkpoint, *, method: str, ignore: Iterable[str] = ()) -> Network:
-    """Put weights that were read into a network; see :func:`load_network`."""
-    with torch.device("meta"):
-        network = make()
-    expected = {key: value.shape for key, value in network.state_dict().items()}
-    _refuse_other_methods(checkpoint, expected, method)
-    network.load_state_dict(matching(checkpoint, expected, ignore), assign=True)
-    return network
+def sized_card(card: MethodCard, network: nn.Module) -> MethodCard:
+    """Return the card with the number of parameters the network has."""
+    return replace(card, parameters=sum(parameter.numel() for parameter in network.parameters()))
 
 
-def without_module(checkpoint: Checkpoint) -> Checkpoint:
-    """Return weights without the prefix that training on several GPUs leaves in the keys."""
-    return replace(checkpoint, state={key.removeprefix("module."): value for key, value in checkpoint.state.items()})
+def random_card(card: MethodCard, network: nn.Module) -> MethodCard:
+    """Return the card of a method with random weights."""
+    return replace(sized_card(card, network), weights_licence="", training_data=(), note="random weights")
 
 
-def _refuse_other_methods(checkpoint: Checkpoint, expected: Mapping[str, torch.Size], method: str) -> None:
-    found = next((name for key, name in _SIGNATURES.items() if key in checkpoint.state), None)
-    own = next((name for key, name in _SIGNATURES.items() if key in expected), None)
-    if found is not None and found != own:
-        raise InputError(f"{checkpoint.path}: weights of {found}, not of {method}; type: --method {found.split()[0]}")
-
-
-def _card(card: MethodCard, crop: str) -> MethodCard:
-    """Say in tables whose framing it was, where it is not the method's own."""
-    notes = [card.note, "HaMeR's crop" if crop == "hamer" else ""]
-    return replace(card, note=", ".join(note for note in notes if note))
-
-
-def _check_precision(name: str, device: torch.device) -> None:
-    if name not in _PRECISIONS:
-        raise UnknownNameError("precision", name, _PRECISIONS)
-    if _PRECISIONS[name] and device.type != "cuda":
-        raise InputError(f"precision {name} needs a GPU; on the CPU there is fp32")
-
-
-def _numpy(values: Tensor) -> Float:
+def to_numpy(values: Tensor) -> Float:
+    """Return a tensor as float32 on the CPU."""
     array: Float = values.float().cpu().numpy()
     return array
+
+
+def _with_crop(card: MethodCard, crop: str) -> MethodCard:
+    """Note in tables that the framing was HaMeR's, where it is not the method's own."""
+    notes = [card.note, "HaMeR's crop" if crop == "hamer" else ""]
+    return replace(card, note=", ".join(note for note in notes if note))

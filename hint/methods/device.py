@@ -1,4 +1,4 @@
-"""Where networks compute, and how exactly."""
+"""Devices and precision of networks."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def choose_device(name: str) -> torch.device:
 
     Raises:
         UnknownNameError: If it is none of them.
-        MissingRequirementError: If "cuda" is asked for and there is none.
+        MissingRequirementError: If "cuda" is requested and not available.
     """
     if name not in ("auto", "cpu", "cuda"):
         raise UnknownNameError("device", name, ("auto", "cpu", "cuda"))
     has_cuda = torch.cuda.is_available()
     if name == "cuda" and not has_cuda:
-        raise MissingRequirementError("no CUDA device that PyTorch can use; leave out --device, or say --device cpu")
+        raise MissingRequirementError("no CUDA device that PyTorch can use; leave out --device, or use --device cpu")
     return torch.device("cuda" if has_cuda and name != "cpu" else "cpu")
 
 
@@ -32,7 +32,7 @@ def device_name(device: torch.device) -> str:
 
 @contextmanager
 def float32_math(precision: str) -> Iterator[None]:
-    """Multiply float32 on a GPU in full precision unless "tf32" is asked for; PyTorch convolves in TF32 by itself."""
+    """Multiply float32 on a GPU in full precision unless "tf32" is requested; PyTorch convolves in TF32 by default."""
     before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
     torch.backends.cudnn.allow_tf32 = precision == "tf32"
@@ -45,7 +45,7 @@ def float32_math(precision: str) -> Iterator[None]:
 
 @contextmanager
 def memory_for(n_hands: int) -> Iterator[None]:
-    """Turn a GPU that is too small for a batch into one line with the size to try.
+    """Turn an out-of-memory error of the GPU into one line with the batch size to try.
 
     Raises:
         InputError: If the memory does not suffice.

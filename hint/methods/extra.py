@@ -1,4 +1,6 @@
-"""Read what ``--set key=value`` says to a method."""
+"""Read the settings of a method, ``--set key=value`` on the command line."""
+
+from __future__ import annotations
 
 import math
 from collections.abc import Mapping
@@ -12,17 +14,18 @@ def read_numbers(method: str, options: MethodOptions, defaults: Mapping[str, flo
 
     Args:
         method: Name of the method, for messages.
-        options: Its ``extra`` is read.
+        options: Its ``extra`` is read; hyphens stand for underscores.
         defaults: Every setting the method knows.
 
     Raises:
         UnknownNameError: If a key is not in ``defaults``.
-        InputError: If a value is no finite number.
+        InputError: If a value is not a finite number.
     """
-    for key in options.extra:
+    given = {key.replace("-", "_"): value for key, value in options.extra.items()}
+    for key in given:
         if key not in defaults:
             raise UnknownNameError(f"setting of {method}", key, defaults or ["(it has none)"])
-    return {key: _number(method, key, options.extra.get(key, default)) for key, default in defaults.items()}
+    return {key: _number(method, key, given.get(key, default)) for key, default in defaults.items()}
 
 
 def _number(method: str, key: str, value: str | float) -> float:
@@ -31,5 +34,5 @@ def _number(method: str, key: str, value: str | float) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise InputError(f"{method}: --set {key}={value} is no number")
+        raise InputError(f"{method}: {key}={value} is not a number")
     return number

@@ -1,4 +1,4 @@
-"""Control: the mean hand of a labelled set, placed in the box. What looks at the box alone can score this much."""
+"""Control: the mean hand of a labelled set, placed in the box: the score without looking at the picture."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CARD = MethodCard(
     summary="Control: the mean hand of a labelled set, placed in the annotated box and mirrored for left hands.",
     reads_images=False,
 )
-#: The table used where no labels are given to fit on; it says itself what it was fitted on.
+#: The table used without training labels; it names the labels it was fitted on.
 FROZEN = "mean_pose.json"
 
 

@@ -1,7 +1,7 @@
 """MediaPipe Hands 0.10.21, with the models its wheel carries; nothing is downloaded or sent.
 
-MediaPipe finds palms itself and takes no box, so it is shown a square crop around the box, left hands mirrored. What
-it finds is kept where it lies on the box (:func:`choose`); a hand it does not find is a row of NaN.
+MediaPipe finds palms itself and takes no box, so it gets a square crop around the box, left hands mirrored. A
+detection counts if it overlaps the box (:func:`choose`); a hand that is not found is a row of NaN.
 
 Versions from 0.10.35 on send usage metrics, later wheels carry no model, so exactly one version is accepted.
 """
@@ -20,8 +20,8 @@ import numpy as np
 
 from hint.errors import InputError, MissingRequirementError
 from hint.methods.extra import read_numbers
-from hint.methods.requirements import missing_packages, pip_command
 from hint.provenance import installed_version
+from hint.requirements import missing_packages, pip_command, wheels_command
 from hint.skeleton import N_JOINTS
 from hint.types import Double, Hand, Image, MethodCard, MethodOptions, Predictions
 
@@ -39,37 +39,37 @@ CARD = MethodCard(
 )
 
 VERSION = "0.10.21"
-#: Side of the crop it is shown. Landmarks are read at 224 px around the hand, which takes half of the crop.
+#: Side of the crop, px. Landmarks are read at 224 px around the hand, which takes half of the crop.
 _CROP_SIZE = 384
-#: A detection that overlaps the box less is taken for another hand.
+#: A detection that overlaps the box less is another hand.
 _MIN_OVERLAP = 0.2
 _DEFAULTS = {"box_factor": 2.0, "min_detection_confidence": 0.5}
-#: What TensorFlow Lite and abseil say at load time, whatever log level is asked for.
+#: What TensorFlow Lite and abseil print at load time at any log level.
 _CHATTER = re.compile(rb"INFO: Created TensorFlow Lite|WARNING: All log messages before absl|[IW]\d{4} .*\.cc:\d+\]")
 
 
-def missing() -> str:
+def missing(options: MethodOptions | None = None) -> str:
     """Tell what must be installed first, then ": " and what to type; "" where MediaPipe can run."""
+    del options  # nothing depends on them
     if sys.version_info >= (3, 13):
         return f"needs Python 3.10 to 3.12, since MediaPipe {VERSION} has no wheel for newer ones"
     version = installed_version("mediapipe")
-    wheel = "pip install --no-deps -r requirements-nodeps.txt"
     if version is None:
-        return f"needs mediapipe {VERSION}: {pip_command('mediapipe')} && {wheel}"
+        return f"needs mediapipe {VERSION}: {pip_command('mediapipe')}"
     if version != VERSION:
         return (
             f"needs mediapipe {VERSION}, not {version} (from 0.10.35 on it sends usage metrics, and wheels after "
-            f"{VERSION} carry no model): {wheel}"
+            f"{VERSION} carry no model): {wheels_command()}"
         )
     return missing_packages(["cv2", "absl", "attr", "flatbuffers", "google.protobuf", "matplotlib"], "mediapipe")
 
 
 class Crop(NamedTuple):
-    """What MediaPipe is shown of one hand.
+    """The crop of one hand.
 
     Attributes:
         pixels: (S,S,3) RGB, mirrored for left hands.
-        square: Where in the picture it lies.
+        square: The part of the picture it shows.
     """
 
     pixels: Image
@@ -123,7 +123,7 @@ class MediaPipeMethod:
                 model_complexity=1,
                 min_detection_confidence=min_detection_confidence,
             )
-            # The first picture is what makes it load its networks.
+            # The networks are loaded with the first picture.
             self._graph.process(np.zeros((_CROP_SIZE, _CROP_SIZE, 3), np.uint8))
 
     @classmethod
@@ -141,7 +141,7 @@ class MediaPipeMethod:
         if options.device == "cuda" or options.weights is not None:
             raise InputError("mediapipe runs the models of its wheel on the CPU; leave out --device cuda and --weights")
         if settings["box_factor"] <= 0 or not 0 <= settings["min_detection_confidence"] <= 1:
-            raise InputError("mediapipe: box_factor must be positive and min_detection_confidence lie in 0..1")
+            raise InputError("mediapipe: box_factor must be positive and min_detection_confidence in [0, 1]")
         if lacking := missing():
             raise MissingRequirementError(f"mediapipe {lacking}")
         return cls(**settings)
@@ -151,7 +151,7 @@ class MediaPipeMethod:
         from hint.crop import box_to_square, crop
 
         if image is None:
-            raise InputError(f"mediapipe looks at pictures and {hand.hand_id} has none")
+            raise InputError(f"mediapipe needs a picture, and {hand.hand_id} has none")
         square = box_to_square(hand.box_xyxy, self._box_factor)
         return Crop(crop(image, square, mirror=not hand.is_right, crop_size=_CROP_SIZE), square)
 
@@ -169,18 +169,18 @@ class MediaPipeMethod:
     def _process(self, pixels: Image) -> Any:
         if self._found_one:
             return self._graph.process(pixels)
-        with without_chatter():  # the first hand it finds makes it talk once more
+        with without_chatter():  # more chatter comes with the first hand found
             result = self._graph.process(pixels)
         self._found_one = bool(result.multi_hand_landmarks)
         return result
 
 
 def choose(detections: Sequence[Detection], hand: Hand) -> Detection | None:
-    """Return the detection that is the hand asked for, None where there is none.
+    """Return the detection of the given hand, None where there is none.
 
     A detection counts where its bounding box overlaps the given one by at least 0.2 (intersection over union). Among
     those, one of the right side goes first, then the one that overlaps most. A wrong side alone does not rule a
-    detection out: box and side are annotated, and where the landmarks lie does not depend on the side that is named.
+    detection out: box and side are annotated, and the landmarks do not depend on the predicted side.
     """
     box = np.array(hand.box_xyxy)
     on_box = [d for d in detections if _overlap(d.keypoints, box) >= _MIN_OVERLAP]
@@ -219,21 +219,21 @@ def _detections(result: Any, hand: Hand, square: Square) -> list[Detection]:
 
 @contextmanager
 def without_chatter() -> Iterator[None]:
-    """Hold back what is written to the stderr of the process and pass on all but the known chatter.
+    """Capture the stderr of the process, then write back all but the known chatter.
 
-    It comes from C++ and ignores Python's ``sys.stderr`` and every documented log level.
+    The chatter comes from C++ and ignores ``sys.stderr`` and every documented log level.
     """
     sys.stderr.flush()
     real = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
+    with tempfile.TemporaryFile() as captured:
+        os.dup2(captured.fileno(), 2)
         try:
             yield
         finally:
             sys.stderr.flush()
             os.dup2(real, 2)
-            held.seek(0)
-            for line in held:
+            captured.seek(0)
+            for line in captured:
                 if not _CHATTER.match(line):
                     os.write(real, line)
             os.close(real)

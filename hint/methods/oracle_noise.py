@@ -1,4 +1,4 @@
-"""Control: the ground truth plus Gaussian noise, which says what a known error scores.
+"""Control: the ground truth plus Gaussian noise, which shows what a known error scores.
 
 With noise of sigma per axis the distance to the truth is Rayleigh distributed, so the expected share of joints within
 t box sides is 1 - exp(-t^2 / (2 sigma^2)): 39.3 %, 86.5 % and 98.9 % at 0.05, 0.10 and 0.15 for the default sigma.
@@ -30,7 +30,7 @@ class OracleNoise:
     """Return the ground truth plus isotropic Gaussian noise.
 
     Args:
-        labels: Ground truth of every hand that will be asked for.
+        labels: Ground truth of every hand that will be predicted.
         sigma: Standard deviation per axis, in units of the longest side of the box.
         seed: Changes the noise of every hand.
     """
@@ -55,14 +55,14 @@ class OracleNoise:
             options: ``labels``, ``seed`` and ``extra["sigma"]`` are read.
 
         Raises:
-            InputError: If there are no labels or sigma is no number of at least 0.
+            InputError: If there are no labels, or sigma is not a number of at least 0.
         """
         sigma = read_numbers(CARD.name, options, {"sigma": 0.05})["sigma"]
         if sigma < 0:
             raise InputError(f"{CARD.name}: --set sigma={sigma:g} must not be negative")
         if options.labels is None:
             raise InputError(
-                f"{CARD.name} looks at the ground truth, so it runs where there is some: hint eval --data LABELS"
+                f"{CARD.name} needs the ground truth, so it runs only with labels: hint eval --data LABELS"
             )
         return cls(options.labels, sigma, options.seed)
 
@@ -73,7 +73,7 @@ class OracleNoise:
         """Return noisy ground truth.
 
         Raises:
-            InputError: If hands are asked for that have no label.
+            InputError: If hands have no label.
         """
         unknown = [hand.hand_id for hand in hands if hand.hand_id not in self._keypoints]
         if unknown:
@@ -90,7 +90,7 @@ class OracleNoise:
 
 
 def _digest(labels: HandLabels) -> str:
-    """Digest the positions, whatever the order of the hands."""
+    """Digest the positions, independent of the order of the hands."""
     order = np.argsort(labels.hand_id)
     digest = hashlib.sha256("\n".join(labels.hand_id[order].tolist()).encode())
     digest.update(np.ascontiguousarray(labels.keypoints_2d[order]).tobytes())

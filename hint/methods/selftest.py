@@ -29,9 +29,9 @@ class Check:
     """One line of the report.
 
     Attributes:
-        check: What was looked at.
+        check: Name of the check.
         passed: None where there is nothing to pass: a measurement, or nothing to compare.
-        detail: What was seen.
+        detail: What was found.
     """
 
     check: str
@@ -41,7 +41,7 @@ class Check:
 
 @dataclass(frozen=True)
 class SelftestReport:
-    """What the self-test of a method saw."""
+    """Result of the self-test of a method."""
 
     method: str
     checks: tuple[Check, ...]
@@ -53,7 +53,7 @@ class SelftestReport:
 
 
 def selftest_labels() -> HandLabels:
-    """Return the labels of the hands drawn, to create a method with that looks at the ground truth."""
+    """Return the labels of the drawn hands, for methods that need the ground truth."""
     return synthetic_labels(synthetic_hands(painted=False))
 
 
@@ -82,11 +82,11 @@ def selftest(method: Method) -> SelftestReport:
 def _described(method: Method) -> Check:
     """Check the card and the fingerprint, which records and caches are keyed by."""
     if not isinstance(method.card, MethodCard) or not (method.card.name and method.card.title):
-        return Check("card and fingerprint", False, "card is no MethodCard with a name and a title")
+        return Check("card and fingerprint", False, "card is not a MethodCard with a name and a title")
     try:
         same = json.loads(json.dumps(method.fingerprint, allow_nan=False)) == method.fingerprint
     except (TypeError, ValueError) as error:
-        return Check("card and fingerprint", False, f"the fingerprint is no JSON: {error}")
+        return Check("card and fingerprint", False, f"the fingerprint is not JSON: {error}")
     return Check("card and fingerprint", same, "JSON" if same else "the fingerprint changes when stored as JSON")
 
 
@@ -96,18 +96,18 @@ def _rows(predictions: Predictions, hands: Sequence[SyntheticHand]) -> Check:
     if not isinstance(predictions, Predictions):
         return Check(name, False, f"infer returned {type(predictions).__name__}, not Predictions")
     if predictions.hand_id.tolist() != ids:
-        return Check(name, False, f"ids differ: asked {ids}, got {predictions.hand_id.tolist()}")
+        return Check(name, False, f"ids differ: expected {ids}, got {predictions.hand_id.tolist()}")
     finite = np.all(np.isfinite(predictions.keypoints_2d), axis=(1, 2))
     empty = np.all(np.isnan(predictions.keypoints_2d), axis=(1, 2))
     odd = [i for i, a, b in zip(ids, finite.tolist(), empty.tolist(), strict=True) if not (a or b)]
     if odd:
         return Check(name, False, f"neither all finite nor all NaN: {', '.join(odd)}")
     others = ", ".join(n for n in ("keypoints_3d", "vertices", "score") if getattr(predictions, n) is not None)
-    return Check(name, True, f"{len(ids)} in order, {finite.sum()} found; beside keypoints_2d: {others or 'nothing'}")
+    return Check(name, True, f"{len(ids)} in order, {finite.sum()} found; besides keypoints_2d: {others or 'nothing'}")
 
 
 def _compared(method: Method, hands: list[SyntheticHand], first: Predictions) -> list[Check]:
-    """Run the method again under changes that must not, or must in a known way, change what it says."""
+    """Run the method again under changes that must not affect its output, or must in a known way."""
     again = _compare("repeat", _SAME, first, _predict(method, hands), hands)
     single = [_predict(method, [drawn]) for drawn in reversed(hands)]
     batch = _compare("batch size and order", _BATCH, first, Predictions.concatenate(single[::-1]), hands)

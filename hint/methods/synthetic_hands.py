@@ -1,13 +1,12 @@
 """Twelve drawn hands, made in memory, for the self-test of methods.
 
-Flat drawings are enough to check a contract, and MediaPipe finds a hand in most of them; they say nothing about
+Flat drawings are enough to check a contract, and MediaPipe finds a hand in most of them; they show nothing about
 accuracy.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +33,7 @@ _SHIFT = 4
 
 @dataclass(frozen=True)
 class SyntheticHand:
-    """A hand, its picture in memory, and where its joints were drawn.
+    """A hand, its picture in memory, and its joints.
 
     Attributes:
         hand: Box, side and id; ``image`` is None.
@@ -50,7 +49,7 @@ class SyntheticHand:
 
     def shifted(self, dx: int, dy: int) -> SyntheticHand:
         """Return the hand in a picture with ``dx`` more columns on the left and ``dy`` more rows on top."""
-        height, width = self.picture.shape[:2]
+        height, width, _ = self.picture.shape
         wider = np.empty((height + dy, width + dx, 3), np.uint8)
         wider[:] = self.picture[0, 0]
         wider[dy:, dx:] = self.picture
@@ -67,30 +66,34 @@ class SyntheticHand:
         return SyntheticHand(other, np.ascontiguousarray(self.picture[:, ::-1]), keypoints, self.is_roomy)
 
 
-def synthetic_hands(painted: bool = True) -> list[SyntheticHand]:
+def synthetic_hands(*, painted: bool = True) -> list[SyntheticHand]:
     """Return the twelve hands: eight with room around them, then two cut by the border, one grey, one tiny.
 
     Args:
-        painted: Whether the pictures show the hands, which needs OpenCV; they are plain otherwise.
+        painted: Whether to paint them, which takes OpenCV; pictures are plain otherwise.
     """
-    draw = partial(_draw, painted=painted)
-    roomy = [
-        draw(k, length=length, turn=turn, is_right=k % 2 == 0)
+    hands = [
+        _place(k, length=length, turn=turn, is_right=k % 2 == 0)
         for k, (length, turn) in enumerate(
             [(60, 0), (90, 20), (120, -30), (150, 45), (180, 90), (220, -90), (260, 180), (300, 10)]
         )
     ]
-    return [
-        *roomy,
-        draw(8, length=200, turn=0, is_right=True, cut=(0.3, 0.0)),
-        draw(9, length=160, turn=30, is_right=False, cut=(0.0, 0.3)),
-        draw(10, length=140, turn=-20, is_right=True, grey=True),
-        draw(11, length=6, turn=0, is_right=False),
+    hands += [
+        _place(8, length=200, turn=0, is_right=True, cut=(0.3, 0.0)),
+        _place(9, length=160, turn=30, is_right=False, cut=(0.0, 0.3)),
+        _place(10, length=140, turn=-20, is_right=True),
+        _place(11, length=6, turn=0, is_right=False),
     ]
+    if painted:
+        for number, drawn in enumerate(hands):
+            _paint(drawn.picture, drawn.keypoints_2d)
+            if number == 10:
+                drawn.picture[:] = drawn.picture.mean(axis=2, keepdims=True)
+    return hands
 
 
 def synthetic_labels(hands: list[SyntheticHand]) -> HandLabels:
-    """Return the labels of drawn hands, for methods that look at the ground truth."""
+    """Return the labels of drawn hands, for methods that need the ground truth."""
     keypoints = np.stack([drawn.keypoints_2d for drawn in hands])
     sizes = np.array([drawn.picture.shape[1::-1] for drawn in hands])[:, None]
     return HandLabels(
@@ -106,17 +109,10 @@ def synthetic_labels(hands: list[SyntheticHand]) -> HandLabels:
     )
 
 
-def _draw(
-    number: int,
-    *,
-    length: float,
-    turn: float,
-    is_right: bool,
-    cut: tuple[float, float] = (0.0, 0.0),
-    grey: bool = False,
-    painted: bool = True,
+def _place(
+    number: int, *, length: float, turn: float, is_right: bool, cut: tuple[float, float] = (0.0, 0.0)
 ) -> SyntheticHand:
-    """Draw one hand; ``cut`` is the share of its length that lies left of and above the picture."""
+    """Place one hand in a plain picture; ``cut`` is the share of its length that lies left of and above it."""
     local = (_OPEN_HAND - _MIDDLE) * (1 if is_right else -1, 1) @ _rotation(turn).T * length
     low, high = local.min(0), local.max(0)
     room = 2.0 * (high - low).max() + 4
@@ -124,10 +120,6 @@ def _draw(
     origin = np.where(is_cut, -low - np.array(cut) * length, np.ceil(room - low))
     width, height = np.ceil(origin + high + room).astype(int).tolist()
     picture = np.full((height, width, 3), _BACKGROUND, np.uint8)
-    if painted:
-        _paint(picture, local + origin, length)
-    if grey:
-        picture = np.repeat(picture.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
     x1, y1 = (low + origin).tolist()
     x2, y2 = (high + origin).tolist()
     hand = Hand(f"drawn_{number:02d}_{'r' if is_right else 'l'}", (x1, y1, x2, y2), is_right)
@@ -139,10 +131,11 @@ def _rotation(degrees: float) -> Double:
     return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
 
-def _paint(picture: Image, joints: Double, length: float) -> None:
+def _paint(picture: Image, joints: Double) -> None:
     """Paint forearm, palm and fingers, each with a dark rim that sets it off from what lies behind."""
     import cv2
 
+    length = float(np.linalg.norm(joints[12] - joints[0]) / np.linalg.norm(_OPEN_HAND[12]))
     wrist, elbow = joints[0], joints[0] + (joints[0] - joints[9]) * 0.8
     for rim, colour in _layers():
         _stroke(picture, wrist, elbow, (0.24 + rim) * length, colour)

@@ -1,6 +1,6 @@
 """The table of methods: name -> where its class is. Nothing heavy is imported until a method is created.
 
-A package can bring methods of its own through entry points of the group ``hint.methods``:
+A package can add methods through entry points of the group ``hint.methods``:
 
     [project.entry-points."hint.methods"]
     my-method = "my_package.module:MyMethod"
@@ -19,16 +19,51 @@ from pathlib import Path
 from typing import Any
 
 from hint.errors import InputError, MissingRequirementError, UnknownNameError
-from hint.files import read_labels
-from hint.methods.requirements import pip_command
+from hint.methods.official_file import OfficialFile
+from hint.requirements import DISTRIBUTION, pip_command
 from hint.types import HandLabels, Method, MethodCard, MethodOptions
 
 GROUP = "hint.methods"
 READY = "ready"
 
-#: A line of the list of methods: name, title, summary, status ("ready", or what is missing and what to type), licence
-#: of code and weights, and the distribution that brings the method.
-Row = dict[str, str]
+
+@dataclass(frozen=True)
+class MethodEntry:
+    """A line of the list of methods.
+
+    Attributes:
+        name: What ``--method`` and :func:`load_method` take.
+        title: Name in tables.
+        summary: One sentence.
+        status: "ready", or what is missing and what to type.
+        licence: Of code and weights.
+        origin: Distribution that brings the method.
+    """
+
+    name: str
+    title: str
+    summary: str
+    status: str
+    licence: str
+    origin: str
+
+    @property
+    def ready(self) -> bool:
+        """Whether the method runs as it is."""
+        return self.status == READY
+
+    @property
+    def missing(self) -> str:
+        """What is missing and what to type, "" where nothing is."""
+        return "" if self.ready else self.status
+
+    @property
+    def state(self) -> str:
+        """What is missing in a few words, "ready" where nothing is."""
+        return self.status.partition(":")[0]
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {self.state}>"
 
 
 @dataclass(frozen=True)
@@ -38,7 +73,7 @@ class BuiltIn:
     Attributes:
         target: "module:Class".
         about: Module cheap to import, or "module:Class" of one, with its ``CARD`` and, where something may be missing,
-            ``missing() -> str``.
+            ``missing(options: MethodOptions) -> str``.
         extra: Extra of the distribution that brings its packages, "" where the core is enough.
     """
 
@@ -82,58 +117,58 @@ def load_method(
     weights: Path | str | None = None,
     mano: Path | str | None = None,
     seed: int = 0,
-    labels: HandLabels | None = None,
+    labels: HandLabels | Path | str | None = None,
     train_labels: HandLabels | Path | str | None = None,
     **settings: object,
 ) -> Method:
-    """Load a method; see :class:`hint.types.MethodOptions`."""
-    if isinstance(train_labels, str | Path):
-        train_labels = read_labels(Path(train_labels), split="train")
+    """Load a method once, to use it many times.
+
+    Args:
+        name: A name of :func:`list_methods`.
+        device: "auto", "cpu" or "cuda".
+        precision: "fp32", "bf16", ...: what the method offers.
+        weights: File, or a name the method documents, such as "random"; None for the usual places.
+        mano: MANO file, "procedural" for the hand that needs no licence, or None for the usual places.
+        seed: Of methods that draw random numbers.
+        labels: Ground truth, for controls that need it.
+        train_labels: Labels a control is fitted on.
+        settings: The method's own settings, as ``--set`` takes them; underscores stand for hyphens.
+
+    Raises:
+        UnknownNameError: If no method or setting has this name.
+        MissingRequirementError: If packages, weights or a licence are missing, or a plug-in cannot be loaded.
+        InputError: If a file or a setting cannot be used.
+    """
     options = MethodOptions(
-        device,
-        precision,
-        None if weights is None else str(weights),
-        None if mano is None else str(mano),
-        labels,
-        train_labels,
-        seed,
-        {key: str(value) for key, value in settings.items()},
+        device=device,
+        precision=precision,
+        weights=None if weights is None else str(weights),
+        mano=None if mano is None else str(mano),
+        labels=_labels(labels),
+        train_labels=_labels(train_labels, split="train"),
+        seed=seed,
+        extra={_setting(name, key): str(value) for key, value in settings.items()},
     )
     return create(name, options)
 
 
+def create(name: str, options: MethodOptions) -> Method:
+    """Load a method from options that are gathered already; see :func:`load_method`."""
+    check(name, options)
+    return _create_built_in(name, options) if name in BUILT_IN else _create_plugin(_plugins()[name][0], options)
+
+
 def check(name: str, options: MethodOptions) -> None:
-    """Refuse a method that lacks something; imports nothing heavy.
+    """Refuse a method that cannot be loaded because something is missing; imports nothing heavy.
 
     Raises:
         UnknownNameError: If no method has this name.
-        MissingRequirementError: If packages or files are missing.
+        MissingRequirementError: If packages or files are missing; the message names all of them.
     """
     if name not in BUILT_IN and name not in _plugins():
         raise UnknownNameError("method", name, names())
-    tell: Callable[[], str] | None = getattr(_load(BUILT_IN[name].about), "missing", None) if name in BUILT_IN else None
-    is_default = not (options.weights or options.mano or options.extra)
-    if tell and is_default and (lacking := tell()):
+    if name in BUILT_IN and (lacking := _missing(BUILT_IN[name], options)):
         raise MissingRequirementError(f"{name} {lacking}")
-
-
-def create(name: str, options: MethodOptions) -> Method:
-    """Set up a method.
-
-    Args:
-        name: A name of :func:`names`.
-        options: What the command line says to it.
-
-    Raises:
-        UnknownNameError: If no method has this name.
-        MissingRequirementError: If packages, weights or a licence are missing, or a plug-in cannot be loaded.
-    """
-    plugins = _plugins()
-    if name in BUILT_IN:
-        return _create_built_in(name, BUILT_IN[name], options)
-    if name not in plugins:
-        raise UnknownNameError("method", name, names())
-    return _create_plugin(plugins[name][0], options)
 
 
 def names() -> list[str]:
@@ -141,21 +176,46 @@ def names() -> list[str]:
     return [*BUILT_IN, *(name for name in sorted(_plugins()) if name not in BUILT_IN)]
 
 
-def list_methods() -> list[Row]:
+def list_methods() -> list[MethodEntry]:
     """Describe all methods, without importing torch for those of the toolkit.
 
-    A plug-in that cannot be loaded, or whose name is taken, has a row that says so.
+    A plug-in that cannot be loaded, or whose name is taken, has an entry that says so in its status.
     """
-    rows = [_built_in_row(name, entry) for name, entry in BUILT_IN.items()]
+    entries = [_built_in_entry(name, built_in) for name, built_in in BUILT_IN.items()]
     for name, found in sorted(_plugins().items()):
         holder = "the toolkit" if name in BUILT_IN else _origin(found[0])
         for place, entry_point in enumerate(found):
             is_taken = name in BUILT_IN or place > 0
-            rows.append(_taken_row(entry_point, holder) if is_taken else _plugin_row(entry_point))
-    return rows
+            entries.append(_taken_entry(entry_point, holder) if is_taken else _plugin_entry(entry_point))
+    return entries
 
 
-def _create_built_in(name: str, entry: BuiltIn, options: MethodOptions) -> Method:
+def official_files() -> list[OfficialFile]:
+    """Return the files that methods of the toolkit read as their authors distribute them, each once."""
+    files = [file for entry in BUILT_IN.values() for file in getattr(_load(entry.about), "FILES", ())]
+    return list(dict.fromkeys(files))
+
+
+def _labels(given: HandLabels | Path | str | None, **reading: str) -> HandLabels | None:
+    if given is None or isinstance(given, HandLabels):
+        return given
+    from hint.files import read_labels
+
+    return read_labels(Path(given), **reading)
+
+
+def _setting(method: str, key: str) -> str:
+    """Return a setting as the method knows it: those of the toolkit are spelled as on the command line."""
+    return key.replace("_", "-") if method in BUILT_IN else key
+
+
+def _missing(entry: BuiltIn, options: MethodOptions) -> str:
+    missing: Callable[[MethodOptions], str] | None = getattr(_load(entry.about), "missing", None)
+    return missing(options) if missing else ""
+
+
+def _create_built_in(name: str, options: MethodOptions) -> Method:
+    entry = BUILT_IN[name]
     try:
         method: Method = _load(entry.target).create(options)
     except ImportError as error:
@@ -180,42 +240,33 @@ def _create_plugin(entry_point: EntryPoint, options: MethodOptions) -> Method:
     return method
 
 
-def _built_in_row(name: str, entry: BuiltIn) -> Row:
-    about = _load(entry.about)
-    missing: Callable[[], str] | None = getattr(about, "missing", None)
-    return _row(name, about.CARD, (missing() if missing else "") or READY, "hint-toolkit")
+def _built_in_entry(name: str, entry: BuiltIn) -> MethodEntry:
+    return _entry(name, _load(entry.about).CARD, _missing(entry, MethodOptions()) or READY, DISTRIBUTION)
 
 
-def _plugin_row(entry_point: EntryPoint) -> Row:
+def _plugin_entry(entry_point: EntryPoint) -> MethodEntry:
     try:
         loaded: Any = entry_point.load()
     except Exception as error:
-        return _bare_row(entry_point, _cannot_load(entry_point, error))
+        return _bare_entry(entry_point, _cannot_load(entry_point, error))
     card = getattr(loaded, "CARD", None)
     if isinstance(card, MethodCard):
-        return _row(entry_point.name, card, READY, _origin(entry_point))
-    return _bare_row(entry_point, READY, summary=(loaded.__doc__ or "").strip().partition("\n")[0])
+        return _entry(entry_point.name, card, READY, _origin(entry_point))
+    return _bare_entry(entry_point, READY, summary=(loaded.__doc__ or "").strip().partition("\n")[0])
 
 
-def _taken_row(entry_point: EntryPoint, holder: str) -> Row:
-    return _bare_row(entry_point, f"not used: the name belongs to {holder}")
+def _taken_entry(entry_point: EntryPoint, holder: str) -> MethodEntry:
+    return _bare_entry(entry_point, f"not used: the name belongs to {holder}")
 
 
-def _bare_row(entry_point: EntryPoint, status: str, summary: str = "") -> Row:
+def _bare_entry(entry_point: EntryPoint, status: str, summary: str = "") -> MethodEntry:
     card = MethodCard(entry_point.name, title=entry_point.name, summary=summary, code_licence="unknown")
-    return _row(entry_point.name, card, status, _origin(entry_point))
+    return _entry(entry_point.name, card, status, _origin(entry_point))
 
 
-def _row(name: str, card: MethodCard, status: str, origin: str) -> Row:
+def _entry(name: str, card: MethodCard, status: str, origin: str) -> MethodEntry:
     licence = f"{card.code_licence}; weights {card.weights_licence}" if card.weights_licence else card.code_licence
-    return {
-        "name": name,
-        "title": card.title,
-        "summary": card.summary,
-        "status": status,
-        "licence": licence,
-        "origin": origin,
-    }
+    return MethodEntry(name, card.title, card.summary, status, licence, origin)
 
 
 def _plugins() -> dict[str, list[EntryPoint]]:
@@ -232,10 +283,10 @@ def _origin(entry_point: EntryPoint) -> str:
 
 def _cannot_load(entry_point: EntryPoint, error: Exception) -> str:
     origin = _origin(entry_point)
-    said = " ".join(str(error).split()) or "no message"
+    message = " ".join(str(error).split()) or "no message"
     return (
-        f"{entry_point.value} of {origin} cannot be loaded ({type(error).__name__}: {said}); "
-        f"mend {origin} or type: pip uninstall {origin}"
+        f"{entry_point.value} of {origin} cannot be loaded ({type(error).__name__}: {message}); "
+        f"repair {origin} or type: pip uninstall {origin}"
     )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hint.errors import InputError
+from hint.methods.table import check, create
 from hint.prediction.boxes import KnownBoxes, boxes_of_pictures, read_boxes, read_lines
 from hint.prediction.detections import BoxLine, Detection, FrameDetections
 from hint.prediction.detector import Detector, create_detector
@@ -105,11 +105,12 @@ def predict(
     options = PredictOptions(folder, mesh, overlay, one_euro, focal_length, batch_size, overwrite)
     options.check_folder()
     own = MethodOptions(device, precision, _text(weights), _text(mano), seed=seed, extra=dict(settings or {}))
-    find = partial(find_detector, boxes, detector, sides=sides, source=source)
-    known = find() if boxes is not None else None  # a wrong file is found before a method is loaded
+    if isinstance(method, str):
+        check(method, own)  # loading takes seconds: what is missing, and a wrong file of boxes, are found before
+    found_by = find_detector(boxes, detector, sides=sides, source=source)
     runner = _loaded(method, own)
     with _progress(runner, source) as advance:
-        return predict_hands(source, runner, known or find(), options, advance)
+        return predict_hands(source, runner, found_by, options, advance)
 
 
 def find_detector(
@@ -160,8 +161,6 @@ def _text(value: str | os.PathLike[str] | None) -> str | None:
 
 def _loaded(method: str | Method, options: MethodOptions) -> Method:
     if isinstance(method, str):
-        from hint.methods.table import create
-
         return create(method, options)
     if options != MethodOptions():
         raise InputError("device, weights and the like are for a method given by name; this one is loaded already")

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from hint.errors import UnknownNameError
 from hint.files import write_bytes
+from hint.normals import vertex_normals
 from hint.render import Mesh
-from hint.render.mesh import vertex_normals
 
 _FLOAT, _UINT32 = 5126, 5125
 _VERTICES, _INDICES = 34962, 34963

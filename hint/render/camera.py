@@ -1,7 +1,7 @@
-"""The pinhole camera of a picture, and the two cameras that methods which look at crops are drawn with.
+"""The pinhole camera of a picture, and the two cameras for drawing the hands of methods that work on crops.
 
 Pixel (i, j) of a picture is the colour at coordinates x = j, y = i. Points are in metres in camera axes: x right,
-y down, z forward. Methods say where a hand is relative to the camera by ``cam_t``; it is to be added to their vertices.
+y down, z forward. Methods place a hand in front of the camera by ``cam_t``, which is added to its vertices.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from hint.errors import InputError
 from hint.types import Double
@@ -55,8 +55,25 @@ class Camera:
         return projected
 
     def mirrored(self) -> Camera:
-        """Return the camera that sees a world of negated x as this picture turned over."""
+        """Return the camera that sees a world of negated x as this picture mirrored."""
         return replace(self, centre=(self.width - 1 - self.centre[0], self.centre[1]))
+
+    def contains(self, pixels: ArrayLike) -> NDArray[np.bool_]:
+        """Return (...,) whether (...,2) px lie in [0,W) x [0,H)."""
+        places = np.asarray(pixels)
+        inside = (places >= 0) & (places < (self.width, self.height))
+        return np.asarray(inside.all(-1))
+
+    def rays(self, pixels: Double) -> Double:
+        """Return (P,3) unit directions through (P,2) px."""
+        flat = (pixels - np.array(self.centre)) / self.focal
+        directions = np.concatenate([flat, np.ones((len(pixels), 1))], 1)
+        unit: Double = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+        return unit
+
+    def place(self, pixel: Double, depth: float) -> Double:
+        """Return the (3,) point at a depth, metres, that projects to a pixel (2,)."""
+        return np.append((pixel - np.array(self.centre)) / self.focal * depth, depth)
 
     def window(self, corner: ArrayLike, scale: float, width: int, height: int) -> Camera:
         """Return the camera of a cut-out.
@@ -73,9 +90,9 @@ class Camera:
 
 
 def crop_camera(square: Square, width: int, height: int, focal_length: float = FOCAL_LENGTH) -> Camera:
-    """Return the camera of a crop, seen in the whole picture: pixels are those the method's keypoints are scored at.
+    """Return the camera of a crop in the whole picture: it projects to the keypoints that are scored.
 
-    Depths of two hands that were looked at in two crops do not compare; :func:`full_frame_translation` makes them.
+    Depths of hands from different crops are not comparable; :func:`full_frame_translation` makes them so.
 
     Args:
         square: Centre and side of what the crop shows, px of the picture.
@@ -103,7 +120,7 @@ def full_frame_translation(
     """Return where a hand is in front of the whole picture's camera, from where it is in front of its crop's.
 
     Args:
-        cam_t: (3,) metres; for left hands x is negated already, as their vertices are.
+        cam_t: (3,) metres; for left hands x is negated already, like that of their vertices.
         square: Centre and side of what the crop shows, px of the picture.
         camera: The whole picture's camera.
         focal_length: Of the crop's camera, px of a crop of 256.

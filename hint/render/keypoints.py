@@ -1,6 +1,6 @@
 """Draw keypoints over pictures: bones in finger colours, joints white where visible and black where occluded.
 
-Bones that lead to an occluded joint are dashes on black, so that no colour is needed to tell them.
+Bones that lead to an occluded joint are dashes on black, so that they are recognisable without colour.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from hint.skeleton import BONES, FINGER_COLOURS, FINGER_OF_JOINT, WRIST_COLOUR
 from hint.types import Double, Image
 
-#: OpenCV draws with this many binary digits after the point, so that marks sit where the numbers say.
+#: Fractional bits of OpenCV's drawing coordinates.
 _SHIFT = 4
 _BLACK, _WHITE = (20, 20, 20), (255, 255, 255)
 
@@ -35,13 +35,13 @@ def draw_keypoints(image: Image, keypoints: ArrayLike, visibility: ArrayLike | N
     """
     canvas = image.copy()
     points = np.asarray(keypoints, dtype=np.float64)
-    seen = np.full(21, 2) if visibility is None else np.asarray(visibility)
-    drawn = np.isfinite(points).all(1) & (seen > 0)
+    visible = np.full(21, 2) if visibility is None else np.asarray(visibility)
+    drawn = np.isfinite(points).all(1) & (visible > 0)
     for a, b in BONES:
         if drawn[a] and drawn[b]:
-            _draw_bone(canvas, points[[a, b]], FINGER_OF_JOINT[b], bool(seen[a] == 2 and seen[b] == 2), size)
+            _draw_bone(canvas, points[[a, b]], FINGER_OF_JOINT[b], bool(visible[a] == 2 and visible[b] == 2), size)
     for joint in np.flatnonzero(drawn):
-        _draw_joint(canvas, points[joint], int(joint), bool(seen[joint] == 2), size)
+        _draw_joint(canvas, points[joint], int(joint), bool(visible[joint] == 2), size)
     return canvas
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hint.errors import InputError, some_ids
+from hint.normals import vertex_normals
 from hint.render.camera import Camera
 from hint.render.raster import Projected, Raster, principal_point, project, rasterise
 from hint.types import Double, Float, Image
@@ -22,7 +23,7 @@ RIGHT_COLOUR, LEFT_COLOUR = (110, 182, 255), (255, 205, 60)
 #: Samples of a pixel along each axis.
 SAMPLES = 2
 
-#: Samples that are shaded at a time: what is needed for that stays in the cache.
+#: Samples that are shaded at a time, so that the data stays in the cache.
 _BATCH = 1 << 14
 
 #: Light from the camera, a little from above, and what reaches surfaces that are turned away from it.
@@ -42,7 +43,7 @@ class Mesh:
         colour: RGB.
 
     Raises:
-        InputError: If shapes are wrong, vertices are not finite, or faces name vertices that are not there.
+        InputError: If shapes are wrong, vertices are not finite, or faces refer to vertices that do not exist.
     """
 
     vertices: Double
@@ -56,7 +57,7 @@ class Mesh:
         if len(lost):
             raise InputError(f"vertices of a mesh are not finite: {some_ids(map(str, lost))}")
         if self.faces.size and not (self.faces.min() >= 0 and self.faces.max() < len(self.vertices)):
-            raise InputError(f"faces of a mesh name vertices beyond its {len(self.vertices)}")
+            raise InputError(f"faces of a mesh refer to vertices beyond its {len(self.vertices)}")
 
 
 def _rows_of_three(values: ArrayLike, dtype: Any, name: str) -> Any:
@@ -73,7 +74,7 @@ def hand_mesh(
 
     Args:
         vertices: (V,3) metres, camera axes: ``cam_t`` is added, and x of left hands is negated.
-        faces: (F,3) triangles of the right hand; those of a left hand are turned over here.
+        faces: (F,3) triangles of the right hand; those of a left hand are reversed here.
         is_right: Side.
         colour: RGB; None for that of its side.
     """
@@ -97,7 +98,7 @@ class MeshPicture(NamedTuple):
     def over(self, image: Image, opacity: float = 1.0) -> Image:
         """Return a copy of a picture (H,W,3) with the mesh laid over it; opacity 0..1."""
         if image.shape != (*self.rgba.shape[:2], 3):
-            raise InputError(f"a picture of shape {image.shape} under a mesh drawn for {self.rgba.shape[:2]}")
+            raise InputError(f"the picture has shape {image.shape}, the mesh was drawn for {self.rgba.shape[:2]}")
         laid = image.copy()
         y, x = np.nonzero(self.rgba[..., 3])
         above = self.rgba[y, x].astype(np.float32)
@@ -107,7 +108,7 @@ class MeshPicture(NamedTuple):
 
 
 def render_mesh(meshes: Mesh | Sequence[Mesh], camera: Camera, samples: int = SAMPLES) -> MeshPicture:
-    """Draw meshes; of several the nearest is seen, pixel by pixel.
+    """Draw meshes, nearer ones in front.
 
     Triangles that reach behind the camera are left out. Triangles are lit on both sides.
 
@@ -160,15 +161,6 @@ def _nearest(inverse_depth: Float, samples: int) -> Float:
     for _ in range(2):
         inverse_depth = reduce(np.maximum, [inverse_depth[k::samples] for k in range(samples)]).T
     return inverse_depth
-
-
-def vertex_normals(vertices: Double, faces: NDArray[np.int64]) -> Double:
-    """Return (V,3) unit normals: those of the faces around each vertex, weighted by their areas."""
-    a, b, c = vertices[faces].transpose(1, 0, 2)
-    face = np.cross(b - a, c - a).repeat(3, 0)
-    normals = np.stack([np.bincount(faces.ravel(), face[:, k], len(vertices)) for k in range(3)], 1)
-    unit: Double = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-30)
-    return unit
 
 
 def brightness(normals: Float) -> Float:

@@ -1,4 +1,4 @@
-"""A z-buffer in numpy: which triangle is seen where.
+"""A z-buffer in numpy: which triangle is visible where.
 
 Triangles are cut into runs of neighbouring samples, row by row; all runs are then written out at once. An edge that two
 triangles share is computed from the same numbers for both, and a run holds its left end but not its right one, so every
@@ -26,7 +26,7 @@ _BATCH = 1 << 15
 
 
 class Raster(NamedTuple):
-    """What is seen in a window of the picture, at samples x samples places of every pixel.
+    """What is visible in a window of the picture, at samples x samples places of every pixel.
 
     Attributes:
         at: First row and first column of the window, in samples of the picture.
@@ -52,7 +52,7 @@ class Projected(NamedTuple):
         x: (T,3) samples right of the principal point.
         y: (T,3) samples below the principal point.
         inverse_depth: (T,3) 1/metres.
-        facing: (T,) whether the outside is seen.
+        facing: (T,) whether the outside is visible.
     """
 
     face: Index
@@ -154,7 +154,7 @@ def _runs(p: Projected, shape: tuple[int, int], centre: tuple[float, float]) -> 
     right, down = p.slopes(p.inverse_depth)
     base = p.inverse_depth[triangle, 0] + (y - p.y[triangle, 0]) * down[triangle]
     low, high = (extreme(p.inverse_depth.T)[triangle] for extreme in (_least, _most))
-    # Triangles seen edge-on have wild slopes: no place of theirs is nearer or farther than their corners.
+    # Triangles seen edge-on have extreme slopes, so depths are clipped to those of their corners.
     first, last = (
         np.clip(base + (end - x0 - p.x[triangle, 0]) * right[triangle], low, high) for end in (start, stop - 1)
     )

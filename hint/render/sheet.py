@@ -92,15 +92,15 @@ def _nothing(height: int, width: int, size: float) -> Image:
 
 def _write(text: str, width: int, height: int, size: float, ink: tuple[int, int, int], centred: bool = False) -> Image:
     """Return (height,width,3) paper with a line of text; what does not fit is cut and ends in dots."""
-    shown = text
-    while shown and _length(_dotted(shown, text), size) > width:
-        shown = shown[:-1]
-    coverage = _letters(_dotted(shown, text), width, height, size, centred)[..., None]
+    kept = text
+    while kept and _length(_dotted(kept, text), size) > width:
+        kept = kept[:-1]
+    coverage = _letters(_dotted(kept, text), width, height, size, centred)[..., None]
     return np.rint(coverage * ink + (1 - coverage) * _GROUND).astype(np.uint8)
 
 
-def _dotted(shown: str, text: str) -> str:
-    return shown if shown == text else f"{shown.rstrip()}…"
+def _dotted(kept: str, text: str) -> str:
+    return kept if kept == text else f"{kept.rstrip()}…"
 
 
 def _path(text: str, size: float) -> TextPath:

@@ -36,7 +36,7 @@ def overlay(image: Image, meshes: Mesh | Sequence[Mesh], camera: Camera, opacity
 
     Args:
         image: (H,W,3) RGB.
-        meshes: One or more; of several the nearest is seen.
+        meshes: One or more.
         camera: The picture's camera; ``width`` and ``height`` are those of the picture.
         opacity: 0..1.
     """
@@ -77,7 +77,7 @@ def view(meshes: Mesh | Sequence[Mesh], name: View, side: int = TILE, extent: fl
     middle = (points.min(0) + points.max(0)) / 2
     shown = float(2 * np.linalg.norm(points - middle, axis=1).max()) / _FILLED if extent is None else extent
     if not shown > 0:
-        raise InputError(f"a view has to show more than {shown} metres")
+        raise InputError(f"a view must show more than {shown} metres")
     away = np.array([0, 0, _DISTANCE * shown])
     turned = [replace(m, vertices=(m.vertices - middle) @ _TURNS[name].T + away) for m in parts]
     camera = Camera(side, side, side * _DISTANCE, ((side - 1) / 2, (side - 1) / 2))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hint.errors import MissingRequirementError, UnknownNameError
+from hint.requirements import pip_command
 from hint.sources.hand import CONTACTS, LeftOut, SourceHand
 from hint.sources.pool import OnProgress, Pool, in_order, nothing_there, silent
 
@@ -69,7 +70,7 @@ def read_source(
         with _without_collector():
             return SOURCES[name](root, clips, skip_broken=skip_broken, on_progress=on_progress)
     except ModuleNotFoundError as error:
-        raise MissingRequirementError(f"{name} needs {error.name}: pip install 'hint-toolkit[frames]'") from error
+        raise MissingRequirementError(f"{name} needs {error.name}: {pip_command('frames')}") from error
 
 
 @contextmanager

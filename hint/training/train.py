@@ -135,7 +135,7 @@ def plan_training(
 
 
 def _require_packages() -> None:
-    from hint.methods.requirements import missing_packages
+    from hint.requirements import missing_packages
 
     needed = ("torch", "timm", "smplx", "safetensors", "scipy", "cv2", "accelerate", "tensorboard")
     if lacking := missing_packages(needed, "train"):

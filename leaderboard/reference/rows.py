@@ -85,7 +85,7 @@ class Source:
         """Return a table by its number.
 
         Raises:
-            InputError: If the paper has none of that number.
+            InputError: If the paper has no such table.
         """
         found = next((table for table in self.tables if table.number == number), None)
         if found is None:
@@ -95,16 +95,16 @@ class Source:
         return found
 
     def cell(self, method: str, subset: str, visibility: str, key: Key) -> Reference | None:
-        """Return one number, None where the paper has none."""
-        wanted = (method, subset, visibility, key)
-        return next((r for r in self.rows if (r.method, r.subset, r.visibility, r.key) == wanted), None)
+        """Return one number, None if the paper has none."""
+        key_of_row = (method, subset, visibility, key)
+        return next((r for r in self.rows if (r.method, r.subset, r.visibility, r.key) == key_of_row), None)
 
     def methods_of(self, subset: str) -> list[str]:
         """Return the methods with numbers on a subset, in the order of the tables."""
         return list(dict.fromkeys(row.method for row in self.rows if row.subset == subset))
 
     def place(self, method: str, subset: str) -> str:
-        """Say where the numbers of a method on a subset are printed."""
+        """Return where the numbers of a method on a subset are printed."""
         row = next(row for row in self.rows if (row.method, row.subset) == (method, subset))
         return f"{self.title}, table {row.table}, p. {row.page}"
 
@@ -113,7 +113,7 @@ def load_source(name: str = HAMER) -> Source:
     """Read a source of reported numbers.
 
     Raises:
-        UnknownNameError: If there is none of that name.
+        UnknownNameError: If there is no such source.
     """
     table, _ = _FILES.load(name)
     return Source(

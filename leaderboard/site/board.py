@@ -1,4 +1,4 @@
-"""Everything the pages of a site are made of, computed once."""
+"""The data behind all pages of a site, computed once."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import numpy as np
 
 from annotation.agreement.result import Agreement
 from benchmark.intervals import check_same
-from benchmark.mesh.protocol import MeshProtocol
 from hint.files.manifest import read_manifest
 from hint.types import HandLabels
-from leaderboard.compare import Draws, draw, draw_mesh
+from leaderboard.comparison import draw_entry
+from leaderboard.draws import Draws
 from leaderboard.entry import Entry
 from leaderboard.metric import Key
 from leaderboard.protocols import Rules
@@ -24,21 +24,21 @@ from leaderboard.reference import Source
 
 VISIBILITIES = ("all", "visible", "occluded")
 
-#: So many pages of two methods at most: all pairs of twelve.
+#: Most comparison pages: all pairs of twelve methods.
 MAX_PAIRS = 66
 
 
 @dataclass(frozen=True, eq=False)
 class Board:
-    """Records, what they are compared with, and what pictures may be shown.
+    """Records, reported numbers, and the pictures that may be shown.
 
     Attributes:
         entries: Records, by name.
         protocols: sha256 -> rules.
         sources: Papers with reported numbers.
         labels: Labelled hands with pictures, None without ``--data``.
-        agreement: What two annotators agree on, None without.
-        contact: Hand id -> what a manifest says it does.
+        agreement: Agreement of two annotators, None if not given.
+        contact: Hand id -> its contact in a manifest.
         show_ego4d: Whether Ego4D's pixels may enter the site.
     """
 
@@ -70,7 +70,7 @@ class Board:
         rules = self.protocols.get(entry.record.protocol.sha256)
         key = (entry.slug, subset, visibility)
         if key not in self._drawn:
-            self._drawn[key] = _draw(entry, rules, subset, visibility)
+            self._drawn[key] = draw_entry(entry, subset, visibility, rules)
         return self._drawn[key]
 
     def ranks(self, section: Section, visibility: str, key: Key) -> dict[str, Rank]:
@@ -80,7 +80,7 @@ class Board:
 
     @cached_property
     def pairs(self) -> list[tuple[Entry, Entry]]:
-        """Records with a comparison page: all that share a section; if these are many, those of the best ones."""
+        """Pairs of records with a comparison page: all that share a section, or the best ones if there are too many."""
         partners = {
             (a.slug, b.slug): (a, b)
             for section in self.sections
@@ -103,14 +103,6 @@ class Board:
         return sorted(values, key=lambda slug: (-float(np.mean(values[slug])), slug))
 
 
-def _draw(entry: Entry, rules: Rules | None, subset: str, visibility: str) -> Draws | None:
-    if isinstance(rules, MeshProtocol):
-        return draw_mesh(entry.mesh_errors, rules) if entry.mesh_errors is not None and visibility == "all" else None
-    if rules is None or entry.errors is None or visibility not in rules.visibilities:
-        return None
-    return draw(entry.errors, subset, visibility, rules)
-
-
 def read_contact(manifests: Sequence[Path]) -> dict[str, str]:
-    """Return hand id -> interaction, as manifests say."""
+    """Return hand id -> interaction, from manifests."""
     return {hand.hand_id: hand.interaction for path in manifests for hand in read_manifest(path)}

@@ -1,4 +1,4 @@
-"""Build a site: read, compute, fill in, write as a whole."""
+"""Build a site: read, compute, render, and write everything at once."""
 
 from __future__ import annotations
 
@@ -30,22 +30,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Request:
-    """What to build a site of.
+class SiteSources:
+    """What a site is built from.
 
     Attributes:
         records: Record files, or folders of them.
-        out: Folder of the site.
         data: Labels with pictures, for the galleries.
-        images: Pictures, where they are not beside the labels.
-        manifests: Manifests of sampled hands, for what hands touch.
+        images: Folder of the pictures, if they are not beside the labels.
+        manifests: Manifests of sampled hands, which say what hands touch.
         agreement: agreement.json of two annotators.
         protocols: Protocol files that do not come with the toolkit.
         show_ego4d: Whether Ego4D's pixels may be copied: for a site that stays on this machine.
     """
 
     records: tuple[Path, ...]
-    out: Path
     data: Path | None = None
     images: Path | None = None
     manifests: tuple[Path, ...] = ()
@@ -55,54 +53,100 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Built:
-    """What was written: the board, its pages, and how many pictures."""
+class Site:
+    """A site that was written.
 
+    Attributes:
+        index: Its front page.
+        board: What it shows.
+        pages: Number of pages.
+        pictures: Number of pictures of hands.
+    """
+
+    index: Path
     board: Board
     pages: int
     pictures: int
 
 
-def build_site(request: Request) -> Built:
-    """Build a site; the same input gives the same bytes.
+def build_leaderboard(
+    records: Path | str | Sequence[Path | str],
+    out: Path | str,
+    *,
+    data: Path | str | None = None,
+    images: Path | str | None = None,
+    manifests: Sequence[Path | str] = (),
+    agreement: Path | str | None = None,
+    protocols: Sequence[Path | str] = (),
+    local: bool = False,
+) -> Site:
+    """Build a static site that opens from disk; the same input gives the same bytes.
+
+    Args:
+        records: record.json files, or folders of evaluations such as ``hint-results``.
+        out: Folder of the site: empty, absent, or an earlier site.
+        data: Labels with pictures, to show hands.
+        images: Folder of the pictures, if they are not beside the labels.
+        manifests: Manifests of ``hint.sample``, to score by contact.
+        agreement: agreement.json of two annotators, shown as a ceiling.
+        protocols: Protocol files of your own that records name.
+        local: Whether Ego4D's pictures may be shown: for a site that stays on this machine.
 
     Raises:
         InputError: If an input cannot be used, or ``out`` holds something else.
+        MissingRequirementError: If something must be installed first.
         WriteError: If the site cannot be written.
     """
-    check_target(request.out)
-    board = read_board(request)
+    chosen = [records] if isinstance(records, Path | str) else records
+    sources = SiteSources(
+        _paths(chosen), _path(data), _path(images), _paths(manifests), _path(agreement), _paths(protocols), local
+    )
+    return build_site(sources, Path(out).expanduser())
+
+
+def _paths(given: Sequence[Path | str]) -> tuple[Path, ...]:
+    return tuple(Path(path).expanduser() for path in given)
+
+
+def _path(given: Path | str | None) -> Path | None:
+    return None if given is None else Path(given).expanduser()
+
+
+def build_site(sources: SiteSources, out: Path) -> Site:
+    """Build a site in a folder; see :func:`build_leaderboard`."""
+    check_target(out)
+    board = read_board(sources)
     pictures = _pictures(board)
     content: dict[str, bytes] = {}
     total = 3 + 2 * len(board.entries) + len(board.pairs)
     with progress("pages", total) as advance:
-        for page in _pages(board, pictures, request.protocols):
+        for page in _pages(board, pictures, sources.protocols):
             content[page.path] = page.render()
             advance(1)
     n_pages = len(content)
     content |= {f"static/{name}": data for name, data in _static()}
     content |= {f"records/{e.slug}.json": e.record.to_json().encode() for e in board.entries}
     content |= pictures.files if pictures else {}
-    write_site(request.out, content)
-    return Built(board, n_pages, len(pictures.files) if pictures else 0)
+    write_site(out, content)
+    return Site(out / "index.html", board, n_pages, len(pictures.files) if pictures else 0)
 
 
-def read_board(request: Request) -> Board:
-    """Read everything a request names."""
-    entries = read_entries(request.records)
+def read_board(sources: SiteSources) -> Board:
+    """Read everything a site is built from."""
+    entries = read_entries(sources.records)
     return Board(
         entries=tuple(sorted(entries, key=lambda e: (e.name.lower(), e.slug))),
-        protocols=known_protocols(entries, request.protocols),
+        protocols=known_protocols(entries, sources.protocols),
         sources=(load_source(),),
-        labels=_read_labels(request.data, request.images, entries) if request.data else None,
-        agreement=read_agreement(request.agreement) if request.agreement else None,
-        contact=read_contact(request.manifests),
-        show_ego4d=request.show_ego4d,
+        labels=_read_labels(sources.data, sources.images, entries) if sources.data else None,
+        agreement=read_agreement(sources.agreement) if sources.agreement else None,
+        contact=read_contact(sources.manifests),
+        show_ego4d=sources.show_ego4d,
     )
 
 
 def _read_labels(data: Path, images: Path | None, entries: Sequence[Entry]) -> HandLabels:
-    """Read the subsets that were scored; where the folder lacks one of them, its usual ones."""
+    """Read the subsets that were scored; if the folder lacks one of them, its default ones."""
     scored = dict.fromkeys(part.name for entry in entries for part in entry.record.data)
     try:
         return read_labels(data, list(scored), images)

@@ -1,4 +1,4 @@
-"""The folder of a site: replaced as a whole, and only where it is a site already."""
+"""The folder of a site: replaced as a whole, and only if it is a site already."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from pathlib import Path, PurePosixPath
 
 from hint.errors import InputError, WriteError, some_ids
 
-#: Lists the files of a site; a folder without it is somebody's own.
+#: Lists the files of a site; a folder without it is not one of ours.
 MARKER = "hint-site.json"
 _FORMAT = "hint-site-1"
 
 
 def check_target(out: Path) -> None:
-    """Refuse a folder that holds anything but an earlier site.
+    """Refuse a folder that contains anything but an earlier site.
 
     Raises:
-        InputError: If ``out`` is a file, or holds files that no site wrote.
+        InputError: If ``out`` is a file, or contains other files.
     """
     if out.is_symlink() or (out.exists() and not out.is_dir()):
-        raise InputError(f"{out} is no folder; choose another --out")
+        raise InputError(f"{out} is not a folder; choose another --out")
     present = {p.relative_to(out).as_posix() for p in out.rglob("*") if not p.is_dir()} if out.exists() else set()
     if not present:
         return
     if MARKER not in present:
-        raise InputError(f"{out} is not empty and holds no site of hint; choose an empty --out")
+        raise InputError(f"{out} is not empty and not a site of hint; choose an empty --out")
     strange = sorted(present - _listed(out / MARKER) - {MARKER})
     if strange:
-        raise InputError(f"{out} holds files that are not of the site: {some_ids(strange)}; move them first")
+        raise InputError(f"{out} contains files that do not belong to the site: {some_ids(strange)}; move them first")
 
 
 def _listed(marker: Path) -> set[str]:
@@ -44,7 +44,7 @@ def _listed(marker: Path) -> set[str]:
 
 
 def write_site(out: Path, files: Mapping[str, bytes]) -> None:
-    """Write all files of a site, or leave what was there.
+    """Write all files of a site, or leave the folder as it was.
 
     Args:
         out: Folder; an earlier site in it is replaced.

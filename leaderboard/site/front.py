@@ -20,7 +20,7 @@ _CEILING = ("box_longest_side", "mean_over_joints_of_subset_ratio")
 
 @dataclass(frozen=True)
 class Cell:
-    """A number in the table: as written, to sort by, its interval, its rank, and a remark below it."""
+    """A number in the table: its text, sort key, interval, rank, and a remark below it."""
 
     text: str = "-"
     sort: str = ""
@@ -31,18 +31,18 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
-    """A line of the table.
+class MethodRow:
+    """A row of the table.
 
     Attributes:
         name: Method.
-        slug: Of its page, "" where it has none.
+        slug: Of its page, "" if it has none.
         cells: One per column.
-        flags: (short words, what they mean).
-        remark: Why it is not ranked, or where it is reported.
-        speed: Hands per second and device, "" where unknown.
+        flags: (short label, explanation).
+        remark: Why it is not ranked, or where the paper reports it.
+        speed: Hands per second and device, "" if unknown.
         speed_sort: Hands per second.
-        parameters: Number of them, None where unknown.
+        parameters: Their number, None if unknown.
         kind: "ranked", "unranked", "reported" or "ceiling".
     """
 
@@ -74,10 +74,10 @@ class ScoreTable:
     id: str
     visibility: str
     columns: tuple[Column, ...]
-    ranked: tuple[Row, ...]
-    unranked: tuple[Row, ...]
-    reported: tuple[Row, ...]
-    ceiling: tuple[Row, ...]
+    ranked: tuple[MethodRow, ...]
+    unranked: tuple[MethodRow, ...]
+    reported: tuple[MethodRow, ...]
+    ceiling: tuple[MethodRow, ...]
 
 
 def front_page(board: Board) -> Page:
@@ -148,10 +148,10 @@ def _row(
     ranks: Sequence[dict[str, Rank]],
     kind: str,
     reason: str = "",
-) -> Row:
+) -> MethodRow:
     timing = entry.record.timing
     speed = timing.hands_per_second
-    return Row(
+    return MethodRow(
         name=entry.name,
         slug=entry.slug,
         cells=tuple(
@@ -186,22 +186,25 @@ def _cell(entry: Entry, section: Section, visibility: str, key: Key, rank: Rank 
 
 
 def flags(entry: Entry) -> Iterator[tuple[str, str]]:
-    """Yield what a reader must know of a method beside its numbers, and why."""
+    """Yield labels of what a reader must know about a method, with an explanation of each."""
     card, record = entry.record.method, entry.record
     if card.trained_on_hint:
-        yield "trained on HInt", "HInt was among its training data, so hands of the same sources are nothing new to it"
+        yield "trained on HInt", "HInt was in its training data, so it has seen hands from the same sources"
     if not card.needs_labels and not card.reads_images:
-        yield "ignores the picture", "a control that looks at boxes alone"
+        yield "ignores the picture", "a control that uses only the boxes"
     misses = {*record.coverage.missing, *record.coverage.non_finite}
     if misses:
-        yield f"{len(misses)} hands missed", "hands without a full prediction; each lacking keypoint counts as a miss"
+        yield (
+            f"{len(misses)} hands missed",
+            "hands without a complete prediction; each missing keypoint is a miss",
+        )
     git = record.provenance.get("git")
     if isinstance(git, dict) and git.get("dirty"):
         yield "changed code", "the code had uncommitted changes when this was scored"
 
 
-def _reported(source: Source, section: Section, visibility: str, keys: Sequence[Key]) -> Iterator[Row]:
-    """Yield reported rows, with what our own run of the same method has more."""
+def _reported(source: Source, section: Section, visibility: str, keys: Sequence[Key]) -> Iterator[MethodRow]:
+    """Yield reported rows, with the difference to our own run of the same method."""
     if section.protocol_id not in {row.protocol for row in source.rows}:
         return
     for method in source.methods_of(section.subset):
@@ -210,7 +213,7 @@ def _reported(source: Source, section: Section, visibility: str, keys: Sequence[
         if any(cell.sort for cell in cells):
             trained = method in source.trained_on_hint
             flag = (("trained on HInt", "the paper says so"),) if trained else ()
-            yield Row(method, "", tuple(cells), "reported", flag, source.place(method, section.subset))
+            yield MethodRow(method, "", tuple(cells), "reported", flag, source.place(method, section.subset))
 
 
 def rerun(source: Source, method: str, section: Section) -> Entry | None:
@@ -232,14 +235,14 @@ def _reported_cell(source: Source, method: str, subset: str, visibility: str, ke
     return Cell(found.text, f"{found.value:.9g}", remark=remark)
 
 
-def _ceiling(board: Board, visibility: str, keys: Sequence[Key]) -> Iterator[Row]:
+def _ceiling(board: Board, visibility: str, keys: Sequence[Key]) -> Iterator[MethodRow]:
     if board.agreement is None:
         return
     cells = [_human_cell(board, visibility, key) for key in keys]
     if any(cell.sort for cell in cells):
         hands = board.agreement.hands
-        remark = f"how far two annotators agree on {hands} hands labelled twice; labels are no surer than this"
-        yield Row("Two annotators", "", tuple(cells), "ceiling", (), remark)
+        remark = f"agreement of two annotators on {hands} hands labelled twice; labels are not more accurate than this"
+        yield MethodRow("Two annotators", "", tuple(cells), "ceiling", (), remark)
 
 
 def _human_cell(board: Board, visibility: str, key: Key) -> Cell:
@@ -253,7 +256,7 @@ def _human_cell(board: Board, visibility: str, key: Key) -> Cell:
 
 
 def human_curve(board: Board, visibility: str) -> tuple[tuple[float, ...], ...] | None:
-    """Return thresholds, percent, and both edges of the band of two annotators' agreement, None without."""
+    """Return thresholds, percent, and both edges of the band of two annotators' agreement, None if not measured."""
     for curve in board.agreement.curves if board.agreement else ():
         if (curve.normaliser, curve.aggregation) == _CEILING and curve.visibility == visibility:
             return curve.thresholds, curve.values, curve.low or (), curve.high or ()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmark.error_table import ErrorTable
 from hint.types import Double, Strings
-from leaderboard.compare import hand_errors
+from leaderboard.draws import hand_errors
 from leaderboard.entry import Entry
 from leaderboard.metric import fixed
 from leaderboard.ranking import Section
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: Hands of each kind on a page.
 SHOWN = 6
 
-#: Above this a joint is lost and nobody cares by how much; the end of the tabulated curve of hint-v1.
+#: Larger errors count as this much; the end of the tabulated curve of hint-v1.
 _MAXIMUM = 0.3
 
 
@@ -34,9 +34,9 @@ class Figure:
 
     Attributes:
         hand_id: Its name.
-        pictures: (caption, address, what a screen reader says).
+        pictures: (caption, address, text for screen readers).
         text: Numbers below.
-        on_paper: Whether pixels are left out.
+        on_paper: Whether the hand is drawn without its picture.
     """
 
     hand_id: str
@@ -60,7 +60,7 @@ def gallery_path(entry: Entry) -> str:
 
 
 def gallery_page(board: Board, entry: Entry, pictures: Pictures | None) -> Page:
-    """Make the gallery of a record; without pictures it lists ids and numbers."""
+    """Make the gallery of a record; without pictures it lists ids and errors."""
     blocks = [
         (section, list(_groups(entry, section, pictures))) for section in board.sections if entry in section.entries
     ]
@@ -72,10 +72,10 @@ def _why_not(entry: Entry, pictures: Pictures | None) -> str:
     if entry.mesh_errors is not None:
         return "hands of 3D protocols are not shown"
     if entry.errors is None:
-        return entry.lacks
+        return entry.problem
     if pictures is None:
-        return "the site was built without --data, so hands are named and not shown"
-    return "" if entry.predictions else "there is no predictions.npz beside the record, so labels alone are shown"
+        return "the site was built without --data, so hands are listed and not shown"
+    return "" if entry.predictions else "there is no predictions.npz beside the record, so only labels are shown"
 
 
 def _groups(entry: Entry, section: Section, pictures: Pictures | None) -> Iterator[Group]:
@@ -100,7 +100,7 @@ def _groups(entry: Entry, section: Section, pictures: Pictures | None) -> Iterat
 
 
 def _lost(table: ErrorTable, ids: Strings) -> NDArray[np.bool_]:
-    """Tell which hands have no finite error at all."""
+    """Return which hands have no finite error at all."""
     found = set(table.hand_id[np.isfinite(table.error).any(1)].tolist())
     return np.array([hand not in found for hand in ids.tolist()], dtype=bool)
 
@@ -118,8 +118,8 @@ def figure(hand_id: str, entries: Sequence[Entry], text: str, pictures: Pictures
     for entry in entries:
         if entry.predictions is not None:
             points = pictures.keypoints(entry.predictions, hand_id)
-            said = "predicted keypoints" if points is not None else "no prediction"
-            shown.append((entry.name, pictures.prediction(hand_id, points), f"{hand_id}: {said} of {entry.name}"))
+            text_of = "predicted keypoints" if points is not None else "no prediction"
+            shown.append((entry.name, pictures.prediction(hand_id, points), f"{hand_id}: {text_of} of {entry.name}"))
     return Figure(hand_id, tuple(shown), text, not pictures.has_pixels(hand_id))
 
 

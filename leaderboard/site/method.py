@@ -1,4 +1,4 @@
-"""A page per method: what it is, how to get its numbers again, and where it is good and bad."""
+"""A page per method: its card, how to reproduce its numbers, and its strengths and weaknesses."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from itertools import groupby
 from pathlib import PurePath
 from typing import Any
 
-import numpy as np
-
+from benchmark.frames import joint_scores_frame
 from benchmark.protocol import Protocol
 from benchmark.record import Record
 from benchmark.scores import JointScore
-from hint.skeleton import FINGER_OF_JOINT, FINGERS, JOINT_NAMES
+from hint.frames import PARTS
+from hint.skeleton import JOINT_NAMES
 from leaderboard.entry import Entry
 from leaderboard.metric import Key, describe, fixed
 from leaderboard.ranking import Section
@@ -24,16 +24,14 @@ from leaderboard.site.page import Page, interval_text
 from leaderboard.site.svg import Line, chart, hand
 from leaderboard.slices import Slice, slice_scores
 
-PARTS = ("wrist", *FINGERS)
-
 
 @dataclass(frozen=True)
 class SubsetView:
-    """What a page shows of one subset.
+    """What a page shows for one subset.
 
     Attributes:
-        section: Where it is ranked.
-        reason: Why it is not, "" where it is.
+        section: The subset.
+        reason: Why the method is not ranked, "" if it is.
         scores: Rows of (visibility, cells of (value, interval)).
         headings: Of the cells.
         charts: PCK curves.
@@ -42,7 +40,7 @@ class SubsetView:
         finger_headings: Of the values.
         slices: (by, rows of (name, hands, clips, cells)).
         slice_headings: Of the cells.
-        empty: Remarks on joints nobody annotated.
+        empty: Remarks on joints without annotations.
     """
 
     section: Section
@@ -77,7 +75,7 @@ def method_page(board: Board, entry: Entry, gallery: str) -> Page:
 
 
 def command(record: Record) -> str:
-    """Return the command a record was made with; the program by its name, wherever it was."""
+    """Return the command a record was made with, the program without its folder."""
     given = str(record.provenance.get("command", ""))
     try:
         words = shlex.split(given)
@@ -87,7 +85,7 @@ def command(record: Record) -> str:
 
 
 def _facts(record: Record) -> Iterator[tuple[str, str]]:
-    """Yield what the record says about its making."""
+    """Yield how the record was made: versions, machine, time, settings."""
     timing, made = record.timing, record.provenance
     git = made.get("git")
     if isinstance(git, dict):
@@ -155,7 +153,7 @@ def _chart(board: Board, entry: Entry, section: Section, visibility: str) -> Any
 
 
 def curve_lines(board: Board, entry: Entry, section: Section, visibility: str, style: str) -> Iterator[Line]:
-    """Yield the curve of a record, with a band where there is an error table."""
+    """Yield the curve of a record, with a band if there is an error table."""
     draws = board.draws(entry, section.subset, visibility)
     if draws is not None and draws.band is not None:
         band = draws.band
@@ -167,7 +165,7 @@ def curve_lines(board: Board, entry: Entry, section: Section, visibility: str, s
 
 
 def _human_line(curve: tuple[tuple[float, ...], ...], end: float) -> Line:
-    """Cut the agreement curve where the chart ends."""
+    """Cut the agreement curve at the end of the chart."""
     inside = [k for k, x in enumerate(curve[0]) if x <= end]
     x, y, low, high = (tuple(edge[k] for k in inside) if edge else () for edge in curve)
     return Line("two annotators", x, y, low, high, "human")
@@ -190,22 +188,20 @@ def _hands(record: Record, subset: str) -> Iterator[tuple[str, Any]]:
         middle = thresholds[len(thresholds) // 2]
         values = _joints(record, subset, visibility, middle)
         caption = f"{visibility} joints, PCK@{middle:g}"
-        said = ", ".join(f"{n} {v:.0f}" for n, v in zip(JOINT_NAMES, values, strict=True) if v is not None)
-        yield caption, hand(values, f"PCK of each joint in percent: {said}")
+        text = ", ".join(f"{n} {v:.0f}" for n, v in zip(JOINT_NAMES, values, strict=True) if v is not None)
+        yield caption, hand(values, f"PCK of each joint in percent: {text}")
 
 
 def _fingers(
     record: Record, subset: str, visibilities: list[str], thresholds: list[Key]
 ) -> Iterator[tuple[str, list[str]]]:
     """Yield the wrist and the fingers, each the plain mean of its joints, as the protocol averages joints."""
-    columns = [_joints(record, subset, v, t) for v in visibilities for _, t in thresholds]
-    for part, name in enumerate(PARTS, start=-1):
-        means = []
-        for column in columns:
-            known = [value for value, finger in zip(column, FINGER_OF_JOINT, strict=True) if finger == part]
-            present = [value for value in known if value is not None]
-            means.append(fixed(float(np.mean(present)), 1) if present else "-")
-        yield name, means
+    joints = joint_scores_frame(record)
+    joints = joints[(joints["subset"] == subset) & (joints["metric"] == "pck")]
+    means = joints.groupby(["part", "visibility", "threshold"])["value"].mean().to_dict()
+    for part in PARTS:
+        found = [means.get((part, visibility, threshold)) for visibility in visibilities for _, threshold in thresholds]
+        yield part, ["-" if value is None else fixed(value, 1) for value in found]
 
 
 def _slices(board: Board, entry: Entry, section: Section) -> list[Slice]:

@@ -1,4 +1,4 @@
-"""A page of the site: its address, its template, what is filled in. Everything filled in is escaped."""
+"""A page of the site: address, template and context. Everything rendered is escaped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Page:
         path: Below the site.
         template: File of the template.
         title: Of the window.
-        context: What the template is filled with.
+        context: Variables of the template.
     """
 
     path: str
@@ -30,7 +30,7 @@ class Page:
     context: dict[str, Any]
 
     def render(self) -> bytes:
-        """Fill the template in."""
+        """Render the template."""
         root = "../" * self.path.count("/")
         text = _environment().get_template(self.template).render(title=self.title, root=root, **self.context)
         return (text.rstrip() + "\n").encode()
@@ -50,12 +50,12 @@ def _environment() -> Environment:
 
 
 def signed(value: float, decimals: int = 1) -> str:
-    """Write a difference with its sign."""
+    """Format a difference with its sign."""
     return fixed(value, decimals, sign=True)
 
 
 def interval_text(ci: Interval | None, metric: Metric, sign: bool = False) -> str:
-    """Write an interval in brackets, "" where there is none."""
+    """Format an interval in brackets, "" if there is none."""
     if ci is None:
         return ""
     return f"[{fixed(ci.low, metric.decimals, sign)}, {fixed(ci.high, metric.decimals, sign)}]"

@@ -1,4 +1,4 @@
-"""Small pictures of hands with keypoints, and which of them may enter a site."""
+"""Small pictures of hands with keypoints, and which may be used in a site."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from hint.types import HandLabels, Image
 
 _QUALITY = 80
 
-#: How a hand without a prediction looks: its picture under this much paper.
+#: A hand without a prediction is faded by this share.
 _FADE = 0.75
 
 
 def is_ego4d(hand_id: str, subset: str) -> bool:
-    """Tell whether a hand comes from Ego4D, whose licence lets nobody pass pictures on: by its name or its subset."""
+    """Tell by name or subset whether a hand is from Ego4D, whose licence forbids passing pictures on."""
     parsed = parse_name(hand_id)
     return "ego4d" in subset.lower() or (parsed is not None and parsed.source == "ego4d")
 
@@ -33,7 +33,7 @@ class Pictures:
 
     Attributes:
         labels: Labelled hands.
-        show_ego4d: Whether Ego4D's pixels may be used; keypoints are drawn on paper if not.
+        show_ego4d: Whether Ego4D's pixels may be used; otherwise keypoints are drawn on paper.
         files: Path in the site -> bytes.
     """
 
@@ -51,11 +51,11 @@ class Pictures:
         return hand_id in self._row
 
     def has_pixels(self, hand_id: str) -> bool:
-        """Tell whether a hand is shown in its picture rather than on paper."""
+        """Tell whether a hand is shown on its picture rather than on paper."""
         return self._source(hand_id) is not None
 
     def keypoints(self, file: Path, hand_id: str) -> NDArray[np.floating] | None:
-        """Return (21,2) predicted keypoints of a hand, None without; each file is read once."""
+        """Return (21,2) predicted keypoints of a hand, None if there are none; each file is read once."""
         if file not in self._predictions:
             found = read_predictions(file)
             self._predictions[file] = dict(zip(found.hand_id.tolist(), found.keypoints_2d, strict=True))
@@ -66,7 +66,7 @@ class Pictures:
         return self._add(hand_id, np.asarray(self.labels.keypoints_2d[self._row[hand_id]]))
 
     def prediction(self, hand_id: str, keypoints: NDArray[np.floating] | None) -> str:
-        """Return the path of a picture of a hand with (21,2) predicted keypoints, faded where there are none."""
+        """Return the path of a picture of a hand with (21,2) predicted keypoints, faded if there are none."""
         return self._add(hand_id, keypoints)
 
     def _add(self, hand_id: str, keypoints: NDArray[np.floating] | None) -> str:
@@ -89,7 +89,7 @@ class Pictures:
         return Path(path) if path and Path(path).is_file() else None
 
     def _image(self, hand_id: str) -> Image | None:
-        """Read a picture; that of the same hand is asked for several times in a row."""
+        """Read a picture and keep it, as the same hand is requested several times in a row."""
         if self._last[0] != hand_id:
             source = self._source(hand_id)
             self._last = (hand_id, read_image(source) if source else None)

@@ -1,4 +1,4 @@
-"""A page per protocol: its file, word for word, and who was scored by it."""
+"""A page per protocol: its file and the records that use it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from leaderboard.site.page import Page
 
 
 def protocol_pages(board: Board, given: Sequence[Path]) -> Iterator[Page]:
-    """Make the pages of all protocols that records name.
+    """Make the pages of all protocols that records refer to.
 
     Args:
         board: Records.
@@ -39,7 +39,7 @@ def protocol_pages(board: Board, given: Sequence[Path]) -> Iterator[Page]:
 
 
 def _facts(rules: Rules | None) -> Iterator[tuple[str, str]]:
-    """Yield what a reader asks first."""
+    """Yield the main rules."""
     if rules is None:
         return
     if isinstance(rules, Protocol):

@@ -1,4 +1,4 @@
-"""Small drawings as SVG text: curves with bands, and a hand coloured by score. Colours of lines come from the CSS."""
+"""Small drawings as SVG text: curves with bands, and a hand coloured by score. Line colours come from the CSS."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def chart(lines: Sequence[Line], label: str) -> Markup:
 
     Args:
         lines: Curves; the longest one sets the range.
-        label: What a screen reader says.
+        label: Text for screen readers.
     """
     end = max((line.x[-1] for line in lines), default=0.3)
     parts = [
@@ -105,7 +105,7 @@ def _line(line: Line, end: float) -> Markup:
 
 
 def _legend(line: Line, k: int, n: int) -> Markup:
-    """Write names at the lower right, where curves that rise leave room."""
+    """Put names at the lower right, where rising curves leave room."""
     y = _HEIGHT - _BOTTOM - 12 - 17 * (n - 1 - k)
     right = _WIDTH - _RIGHT - 8
     return Markup(
@@ -114,11 +114,11 @@ def _legend(line: Line, k: int, n: int) -> Markup:
 
 
 def hand(values: Sequence[float | None], label: str) -> Markup:
-    """Draw the 21 joints of a hand, coloured and labelled by percent; joints without a value stay empty.
+    """Draw the 21 joints of a hand, coloured and labelled by percentage; joints without a value stay empty.
 
     Args:
         values: 21 percentages in the order of the skeleton.
-        label: What a screen reader says.
+        label: Text for screen readers.
     """
     parts = [Markup('<svg class="hand" viewBox="0 0 292 316" role="img" aria-label="{}">').format(label)]
     for a, b in BONES:
@@ -150,6 +150,6 @@ def _colour(share: float) -> tuple[int, int, int]:
 
 
 def _luminance(colour: tuple[int, int, int]) -> float:
-    """Return the relative luminance that WCAG computes contrast from."""
+    """Return the relative luminance, as WCAG defines it for contrast."""
     r, g, b = (c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in colour))
     return 0.2126 * r + 0.7152 * g + 0.0722 * b

@@ -1,4 +1,4 @@
-"""Comparison pages: two methods on the same hands, and the table that leads to them."""
+"""Comparison pages: two methods on the same hands, and the overview of all pairs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DifferenceRow:
-    """One number of two methods: both values, the difference, its interval, and who is ahead."""
+    """One metric of two methods: both values, the difference, its interval, and the verdict."""
 
     visibility: str
     metric: str
@@ -52,7 +52,7 @@ def pair_path(a: Entry, b: Entry) -> str:
 
 
 def comparison_pages(board: Board, pictures: Pictures | None) -> Iterator[Page]:
-    """Make the table of pairs and the page of each."""
+    """Make the overview of pairs and the page of each pair."""
     yield _overview(board)
     for a, b in board.pairs:
         shared = [s for s in board.sections if a in s.comparable and b in s.comparable]

@@ -129,24 +129,24 @@ def test_per_joint_values_and_counts_equal_plain_loops(seed: int) -> None:
     assert rows == expected
 
 
-def test_the_official_evaluation_gives_the_same_numbers(shared: Path) -> None:
-    golden = np.load(shared / "golden" / "hamer_crops.npz", allow_pickle=False)
-    truth, center, size = (golden[f"annotation_{k}"] for k in ("hand_keypoints_2d", "center", "scale"))
+def test_the_official_evaluation_gives_the_same_numbers(golden: Path) -> None:
+    reference = np.load(golden / "hamer_crops.npz", allow_pickle=False)
+    truth, center, size = (reference[f"annotation_{k}"] for k in ("hand_keypoints_2d", "center", "scale"))
     n = len(truth)
     labels = HandLabels(
         hand_id=np.array([f"h{i}" for i in range(n)]),
         clip_id=np.array([f"h{i}" for i in range(n)]),
         subset=np.array(["newdays"] * n),
         box_xyxy=np.concatenate([center - size / 2, center + size / 2], 1),
-        is_right=golden["annotation_right"] > 0,
+        is_right=reference["annotation_right"] > 0,
         keypoints_2d=truth[..., :2],
         existence=truth[..., 2] > 0.5,
         occlusion=np.zeros((n, 21), bool),
         image=np.array([""] * n),
     )
-    table, _ = compute_errors(labels, Predictions(labels.hand_id, golden["pck_pred_px"]))
-    np.testing.assert_allclose(table.box_side, golden["pck_scale"], rtol=1e-6)
-    official = dict(zip(golden["pck_names"].tolist(), golden["pck_vals"].tolist(), strict=True))
+    table, _ = compute_errors(labels, Predictions(labels.hand_id, reference["pck_pred_px"]))
+    np.testing.assert_allclose(table.box_side, reference["pck_scale"], rtol=1e-6)
+    official = dict(zip(reference["pck_names"].tolist(), reference["pck_vals"].tolist(), strict=True))
     cell = select(table, "newdays", "all")
     ours = {}
     for name, threshold in (("0.05", 0.05), ("0.1", 0.1), ("0.15", 0.15)):

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from hint.files import read_labels, read_predictions, write_evaluation_npz, write_json, write_predictions
+from hint.requirements import pip_command
 from hint.types import Predictions
 
 HINT = Path(sys.executable).with_name("hint")
@@ -41,11 +42,11 @@ def only_line(done: subprocess.CompletedProcess[str]) -> str:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_imports_nothing_heavy(command: str) -> None:
-    code = "import sys; sys.argv = ['hint', *sys.argv[1:]]; import atexit; from hint.cli import app\n"
+    code = "import sys; sys.argv = ['hint', *sys.argv[1:]]; import atexit; from hint.cli import main\n"
     code += (
         "atexit.register(lambda: print('HEAVY', [m for m in ('torch', 'cv2', 'matplotlib', 'pandas', 'scipy', 'av') "
     )
-    code += "if m in sys.modules]))\napp()"
+    code += "if m in sys.modules]))\nmain()"
     done = subprocess.run(
         [sys.executable, "-c", code, *command.split(), "--help"], capture_output=True, text=True, check=True
     )
@@ -352,4 +353,4 @@ def test_an_absent_package_is_named_with_its_extra(tmp_path: Path) -> None:
     ):
         done = subprocess.run([*without(package), *arguments], capture_output=True, text=True, check=False)
         assert done.returncode == 3
-        assert f"{package}: pip install 'hint-toolkit[{extra}]'" in only_line(done)
+        assert f"{package}: {pip_command(extra)}" in only_line(done)

@@ -124,8 +124,8 @@ def test_normalise_gives_imagenet_mean_zero():
     torch.testing.assert_close(out[0, :, 1:], torch.zeros(3, 3, 4), atol=1e-6, rtol=0)
 
 
-def _reference_crops(shared: Path, name: str, square, cut):
-    with np.load(shared / "golden" / "hamer_crops.npz") as arrays:
+def _reference_crops(golden: Path, name: str, square, cut):
+    with np.load(golden / "hamer_crops.npz") as arrays:
         image = np.ascontiguousarray(arrays["image_bgr"][..., ::-1])
         for box, right, expected in zip(arrays["boxes"].tolist(), arrays["right"], arrays[name], strict=True):
             ours = normalise(torch.from_numpy(cut(image, square(box), mirror=not right))[None])[0].numpy()
@@ -140,24 +140,24 @@ LEVEL = 1 / (0.224 * 255) + 1e-5
     ("name", "square"),
     [("eval_hint_img", lambda b: box_to_square(b, 2)), ("eval_freihand_img", lambda b: box_to_tall_square(b, 1))],
 )
-def test_evaluation_crops_are_the_official_ones(shared, name, square):
-    for ours, expected in _reference_crops(shared, name, square, crop):
+def test_evaluation_crops_are_the_official_ones(golden, name, square):
+    for ours, expected in _reference_crops(golden, name, square, crop):
         assert np.abs(ours - expected).max() < LEVEL
         # What differs by a level lies within float32 rounding of a half.
         assert (np.abs(ours - expected) > 1e-5).mean() < 0.02
 
 
 @pytest.mark.parametrize("factor", [2.0, 2.5])
-def test_demonstration_crops_are_the_official_ones(shared, factor):
+def test_demonstration_crops_are_the_official_ones(golden, factor):
     def square(box):
         return box_to_tall_square(box, factor)
 
-    for ours, expected in _reference_crops(shared, f"vitdet_img_{factor}", square, crop_blurred):
+    for ours, expected in _reference_crops(golden, f"vitdet_img_{factor}", square, crop_blurred):
         assert np.abs(ours - expected).max() < LEVEL
 
 
-def test_points_of_the_official_crops_come_back(shared):
-    with np.load(shared / "golden" / "hamer_crops.npz") as arrays:
+def test_points_of_the_official_crops_come_back(golden):
+    with np.load(golden / "hamer_crops.npz") as arrays:
         for box, right, points, keypoints in zip(
             arrays["boxes"].tolist(),
             arrays["right"],

@@ -16,6 +16,7 @@ from hint import doctor
 from hint.doctor import Finding, examine, has_problem, requirements
 from hint.fetch import receipt_path
 from hint.methods.mediapipe import VERSION
+from hint.requirements import pip_command, wheels_command
 
 ROOT = Path(hint.__file__).parent.parent
 SITE = Path(sysconfig.get_path("purelib"))
@@ -113,7 +114,7 @@ def test_core_alone_lacks_the_extras_and_has_no_problem_with_it(tmp_path: Path) 
     assert (torch.state, torch.detail, torch.advice) == (
         "missing",
         "not installed",
-        "pip install 'hint-toolkit[models]'",
+        pip_command("models"),
     )
     assert named("opencv-python-headless", findings).state == "missing"
     assert named("mediapipe", findings).state == "missing"
@@ -151,7 +152,7 @@ def test_version_outside_its_bounds(distributions: Path) -> None:
     install(distributions, "numpy", "1.26.4")
     opencv, numpy = named("opencv-python-headless"), named("numpy")
     assert (opencv.state, numpy.state) == ("problem", "problem")
-    assert numpy.detail == "1.26.4, the toolkit asks for numpy>=2.2"
+    assert numpy.detail == "1.26.4, the toolkit needs numpy>=2.2"
     assert numpy.advice == "pip install 'numpy>=2.2'"
 
 
@@ -169,7 +170,7 @@ def test_another_mmpose(distributions: Path) -> None:
         install(distributions, name, version)
     finding = named("mmpose")
     assert (finding.state, finding.detail) == ("problem", "needs mmpose 1.3.2, not 0.29.0")
-    assert finding.advice == "pip install --no-deps -r requirements-nodeps.txt"
+    assert finding.advice == wheels_command()
 
 
 def test_every_declared_requirement_is_understood() -> None:
@@ -280,6 +281,17 @@ def test_weights_where_the_official_code_keeps_them() -> None:
     place.parent.mkdir(parents=True)
     place.touch()
     assert named("hamer.ckpt").state == "ok"
+
+
+def test_files_of_the_baselines(hint_home: Path) -> None:
+    assert named("pose_shape_best.pth").advice == "hint fetch frankmocap"
+    assert named("mano_downsampling.npz").advice.startswith("hint fetch metro-downsampling")
+    assert "drive.google.com" in named("snapshot_demo.pth.tar").advice
+    assert named("rtmpose-m-hand5.pth").advice == "hint fetch rtmpose-m-hand5"
+    place = hint_home / "frankmocap" / "pose_shape_best.pth"
+    place.parent.mkdir()
+    place.write_bytes(bytes(3_000_000))
+    assert named("pose_shape_best.pth") == Finding("files", "pose_shape_best.pth", "ok", f"{place}, 3.0 MB")
 
 
 def test_mano(hint_home: Path) -> None:

@@ -159,21 +159,21 @@ def test_half_of_safetensors_is_one_line(tmp_path, kept):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"", "is empty"),
         (bytes(2000), "is empty"),
         (b"<!DOCTYPE html><html>", "web page"),
         (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         (b"\x1f\x8b\x08\x00" + bytes(300), "unpack it"),
-        (b"hello", "no PyTorch or safetensors file"),
-        (b"PK\x03\x04" + bytes(300), "cut short at 304 bytes"),
+        (b"hello", "not a PyTorch or safetensors file"),
+        (b"PK\x03\x04" + bytes(300), "truncated at 304 bytes"),
     ],
 )
-def test_what_is_no_checkpoint_is_one_line(tmp_path, content, said):
+def test_what_is_no_checkpoint_is_one_line(tmp_path, content, message):
     path = tmp_path / "w.ckpt"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=said) as caught:
+    with pytest.raises(InputError, match=message) as caught:
         read_checkpoint(path)
     assert "\n" not in str(caught.value)
 
@@ -181,7 +181,7 @@ def test_what_is_no_checkpoint_is_one_line(tmp_path, content, said):
 def test_other_zip_files_are_one_line(tmp_path):
     with zipfile.ZipFile(tmp_path / "w.zip", "w") as archive:
         archive.writestr("a.txt", "a")
-    with pytest.raises(InputError, match="no PyTorch file"):
+    with pytest.raises(InputError, match="not a PyTorch file"):
         read_checkpoint(tmp_path / "w.zip")
 
 
@@ -193,11 +193,11 @@ def test_absent_files_and_folders_are_one_line(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [([1, 2], "holds a list"), ({"epoch": 3}, "no weights but epoch"), ({}, "no weights but nothing")],
 )
-def test_files_without_weights_are_one_line(saved, content, said):
-    with pytest.raises(InputError, match=said):
+def test_files_without_weights_are_one_line(saved, content, message):
+    with pytest.raises(InputError, match=message):
         read_checkpoint(saved(content))
 
 
@@ -221,10 +221,10 @@ def test_everything_that_does_not_match_is_listed(tmp_path):
     wanted = shapes(a=(2,), b=(4,), **{f"m{k}": (1,) for k in range(7)})
     with pytest.raises(InputError) as caught:
         matching(given, wanted)
-    said = str(caught.value)
-    assert "missing: m0, m1, m2, m3, m4, ... (7 in all)" in said
-    assert "unknown: z" in said
-    assert "of another shape: b (3,) for (4,)" in said
+    message = str(caught.value)
+    assert "missing: m0, m1, m2, m3, m4, ... (7 in all)" in message
+    assert "unknown: z" in message
+    assert "of another shape: b (3,) for (4,)" in message
 
 
 def test_converted_weights_are_the_same(saved, tmp_path):

@@ -18,7 +18,7 @@ from benchmark.record import Record
 from hint.files import read_labels, write_pairs
 from hint.images import write_image
 from hint.types import HandLabels
-from leaderboard.site.build import Request, build_site
+from leaderboard.site.build import build_leaderboard
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def site(
     for title, sigma, trained in (("Delta", 0.3, False), ("Alpha", 0.02, False), ("Beta", 0.05, True)):
         make_record(tmp_path / "r" / title, labels, sigma, title=title, trained_on_hint=trained)
     make_record(tmp_path / "r" / "long", labels, 0.4, title="Extraordinarily" * 4, name="long", parameters=123_456_789)
-    build_site(Request((tmp_path / "r",), tmp_path / "site", data=tmp_path / "root"))
+    build_leaderboard(tmp_path / "r", tmp_path / "site", data=tmp_path / "root")
     return tmp_path / "site"
 
 
@@ -131,7 +131,7 @@ def test_compare_any_two(browser: webdriver.Chrome, site: Path) -> None:
     assert len(browser.find_elements(By.CSS_SELECTOR, "figure img")) == 18, "six hands: labels and both methods"
 
 
-def test_no_page_is_wider_than_its_window_or_lacks_a_file(browser: webdriver.Chrome, site: Path) -> None:
+def test_pages_fit_their_window_and_miss_no_file(browser: webdriver.Chrome, site: Path) -> None:
     pages = sorted(site.rglob("*.html"))
     assert len(pages) == 18
     for page in pages:

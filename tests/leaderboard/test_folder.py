@@ -13,7 +13,7 @@ def content(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-def test_a_site_replaces_an_earlier_one_whole(tmp_path: Path) -> None:
+def test_a_site_replaces_an_earlier_one_as_a_whole(tmp_path: Path) -> None:
     out = tmp_path / "a" / "site"
     write_site(out, {"index.html": b"1", "methods/x.html": b"x"})
     write_site(out, {"index.html": b"2", "methods/y.html": b"y"})
@@ -33,14 +33,14 @@ def test_what_is_not_ours_is_never_touched(tmp_path: Path) -> None:
     out = tmp_path / "mine"
     out.mkdir()
     (out / "thesis.tex").write_text("years of work")
-    with pytest.raises(InputError, match="is not empty and holds no site"):
+    with pytest.raises(InputError, match="is not empty"):
         write_site(out, {"index.html": b"1"})
     assert content(out) == {"thesis.tex": b"years of work"}
     (tmp_path / "file").write_text("x")
-    with pytest.raises(InputError, match="is no folder"):
+    with pytest.raises(InputError, match="folder"):
         write_site(tmp_path / "file", {"index.html": b"1"})
     (tmp_path / "link").symlink_to(out)
-    with pytest.raises(InputError, match="is no folder"):
+    with pytest.raises(InputError, match="folder"):
         write_site(tmp_path / "link", {"index.html": b"1"})
 
 
@@ -48,13 +48,13 @@ def test_a_file_put_into_a_site_stops_the_next_one(tmp_path: Path) -> None:
     out = tmp_path / "site"
     write_site(out, {"index.html": b"1"})
     (out / "CNAME").write_text("example.org")
-    with pytest.raises(InputError, match="not of the site: CNAME"):
+    with pytest.raises(InputError, match="CNAME"):
         write_site(out, {"index.html": b"2"})
     assert (out / "index.html").read_bytes() == b"1"
 
 
 @pytest.mark.parametrize("marker", ["{", "[]", '{"format": "other", "files": []}', '{"format": "hint-site-1"}'])
-def test_a_broken_list_of_files_proves_nothing(tmp_path: Path, marker: str) -> None:
+def test_a_broken_file_list_is_refused(tmp_path: Path, marker: str) -> None:
     (tmp_path / MARKER).write_text(marker)
     with pytest.raises(InputError, match="does not list the files"):
         write_site(tmp_path, {"index.html": b"1"})

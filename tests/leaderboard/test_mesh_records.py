@@ -12,13 +12,13 @@ import pytest
 from benchmark.evaluate import evaluate
 from benchmark.mesh.protocol import load_mesh_protocol
 from benchmark.record import write_record
-from leaderboard.compare import draw_mesh
+from leaderboard.draws import draw_mesh
 from leaderboard.entry import read_entries
 from leaderboard.paper_table import build_tables
 from leaderboard.protocols import known_protocols
 from leaderboard.ranking import find_sections, rank
 from leaderboard.reference import load_source
-from leaderboard.site.build import Request, build_site
+from leaderboard.site.build import build_leaderboard
 
 PROTOCOL = load_mesh_protocol("freihand")
 
@@ -59,16 +59,16 @@ def test_they_are_ranked_by_small_errors_and_large_shares(runs: Path) -> None:
 
 def test_a_table_of_other_scores_is_noticed(runs: Path) -> None:
     (runs / "first-freihand" / "errors.npz").write_bytes((runs / "worse-freihand" / "errors.npz").read_bytes())
-    lacks = {entry.name: entry.lacks for entry in read_entries([runs])}
-    assert lacks == {"first": "the errors.npz beside the record gives other scores", "second": "", "worse": ""}
+    problems = {entry.name: entry.problem for entry in read_entries([runs])}
+    assert problems == {"first": "the errors.npz beside the record gives other scores", "second": "", "worse": ""}
 
 
-def test_they_stand_in_the_papers_table_and_on_the_site(runs: Path, tmp_path: Path) -> None:
+def test_they_are_in_the_papers_table_and_on_the_site(runs: Path, tmp_path: Path) -> None:
     entries = read_entries([runs])
     (table,) = build_tables(find_sections(entries, known_protocols(entries)), load_source())
     assert table.name == "1"
     assert [line.name for line in table.blocks[0][1]][-3:] == ["first", "second", "worse"]
-    build_site(Request((runs,), tmp_path / "site"))
+    build_leaderboard(runs, tmp_path / "site")
     front = (tmp_path / "site" / "index.html").read_text()
     assert "PA-MPJPE" in front
     assert "HaMeR paper, table 1, p. 9830" in front

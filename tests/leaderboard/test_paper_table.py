@@ -6,18 +6,21 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from benchmark.record import Record, read_record
-from hint.cli import app
+from hint.cli.leaderboard import app
 from hint.errors import InputError
 from hint.types import HandLabels
 from leaderboard.entry import read_entries
-from leaderboard.paper_table import BEST, SECOND, Table, build_tables, to_csv, to_latex, to_markdown
+from leaderboard.paper_table import BEST, SECOND, Table, build_tables
 from leaderboard.protocols import known_protocols
 from leaderboard.ranking import find_sections
 from leaderboard.reference import load_source
+from leaderboard.table_formats import to_csv, to_latex, to_markdown, to_parquet
 
 SOURCE = load_source()
 
@@ -112,7 +115,7 @@ def test_markup_in_names_stays_text(hint_runs: Path) -> None:
     assert {len(re.findall(r"(?<!\\)&", line)) for line in body} == {9}
 
 
-def test_csv_gives_the_numbers_of_records_back(hint_runs: Path) -> None:
+def test_csv_has_the_numbers_of_the_records(hint_runs: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(to_csv(tables_of(hint_runs)))))
     record = read_record(hint_runs / "hamer" / "record.json")
     own = [row for row in rows if row["source"] == "record" and row["table"] == "3" and row["method"] == "HaMeR"]
@@ -139,8 +142,25 @@ def test_subsets_the_paper_does_not_have(
     assert {line.name: line.cells[0].mark for line in table.blocks[0][1]}["Bad"] == ""
 
 
+def test_parquet_holds_the_numbers_of_the_csv(hint_runs: Path) -> None:
+    tables = tables_of(hint_runs)
+    frame = pd.read_parquet(io.BytesIO(to_parquet(tables)))
+    rows = pd.read_csv(io.StringIO(to_csv(tables)), dtype={"table": str}, keep_default_na=False)
+    assert list(frame.columns) == list(rows.columns)
+    for name in ("threshold", "value", "low", "high"):
+        assert np.allclose(frame[name], pd.to_numeric(rows[name]), equal_nan=True)
+    for name in ("table", "method", "source", "subset", "visibility", "metric", "mark", "not_ranked"):
+        assert frame[name].tolist() == rows[name].tolist()
+
+
+def test_the_command_writes_parquet_to_a_file(three: Path, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["table", str(three), "--format", "parquet", "--out", str(tmp_path / "t.parquet")])
+    assert done.exit_code == 0
+    assert set(pd.read_parquet(tmp_path / "t.parquet")["metric"]) == {"pck"}
+
+
 def test_the_command_prints_each_format(three: Path) -> None:
     for form, start in (("markdown", "**Table 3."), ("latex", r"\begin{table}"), ("csv", "table,method,source,")):
-        done = CliRunner().invoke(app, ["leaderboard", "table", str(three), "--format", form])
+        done = CliRunner().invoke(app, ["table", str(three), "--format", form])
         assert done.exit_code == 0
         assert done.stdout.startswith(start)

@@ -13,7 +13,7 @@ from benchmark.protocol import load_protocol
 from benchmark.record import Record, read_record
 from hint.errors import InputError
 from hint.types import HandLabels
-from leaderboard.compare import Band, Draws, draw
+from leaderboard.draws import Band, Draws, draw
 from leaderboard.entry import read_entries, slug
 from leaderboard.protocols import known_protocols
 from leaderboard.ranking import Section, find_sections, rank
@@ -85,7 +85,7 @@ def fake(value: float, rows: list[float], metric: str = "pck") -> Draws:
     return Draws({key: value}, {key: np.array(rows)}, {key: 9}, Band((), (), (), ()), 0.9)
 
 
-def test_a_rank_counts_who_is_clearly_better() -> None:
+def test_a_rank_counts_the_clearly_better_methods() -> None:
     """a beats c, but neither can be told from b: b stays first, as nobody beats it."""
     draws = {"a": fake(10, [9.0, 11.0]), "b": fake(8, [4.0, 12.0]), "c": fake(5, [5.0, 5.0])}
     assert {name: r.text for name, r in rank(draws, ("pck", None)).items()} == {"a": "1=", "b": "1=", "c": "2"}
@@ -93,7 +93,7 @@ def test_a_rank_counts_who_is_clearly_better() -> None:
     assert {name: r.text for name, r in rank(errors, ("epe_mean_px", None)).items()} == {"a": "1", "b": "2"}
 
 
-def test_a_single_clip_ranks_nobody_above_anybody() -> None:
+def test_a_single_clip_ties_all_methods() -> None:
     draws = {name: replace(fake(v, [v, v]), n_clips={("pck", None): 1}) for name, v in (("a", 90.0), ("b", 1.0))}
     assert {r.text for r in rank(draws, ("pck", None)).values()} == {"1="}
 
@@ -118,14 +118,14 @@ def test_incomparable_records_are_shown_with_every_reason(
     make_record(three / "oracle", labels, 0.01, title="Oracle", needs_labels=True)
     (section,) = sections_of(three)
     assert {entry.name for entry in section.ranked} == {"Good", "Alike", "Bad"}
-    said = reasons(section)
-    assert "--limit 10" in said["Limited"]
-    assert "other ground truth: 10 hands" in said["Limited"]
-    assert said["Moved"].startswith("other ground truth: 40 hands, sha256 ")
-    assert said["Older"].startswith("other protocol file: sha256 ffffffffffff, the others ")
-    assert said["Bare"] == "there is no errors.npz beside the record, so ties cannot be told"
-    assert said["Swapped"] == "the errors.npz beside the record gives other scores, so ties cannot be told"
-    assert said["Oracle"] == "a control that sees the ground truth"
+    reason_of = reasons(section)
+    assert "--limit 10" in reason_of["Limited"]
+    assert "other ground truth: 10 hands" in reason_of["Limited"]
+    assert reason_of["Moved"].startswith("other ground truth: 40 hands, sha256 ")
+    assert reason_of["Older"].startswith("other protocol file: sha256 ffffffffffff, the others ")
+    assert reason_of["Bare"].startswith("there is no errors.npz beside the record")
+    assert reason_of["Swapped"].startswith("the errors.npz beside the record gives other scores")
+    assert reason_of["Oracle"] == "a control that sees the ground truth"
     assert [entry.name for entry in section.controls] == ["Oracle"]
 
 
@@ -151,7 +151,9 @@ def test_subsets_come_in_the_order_of_the_protocol(
     assert [s.title for s in sections] == ["New Days", "Ego4D", "alley", "zoo"]
 
 
-def test_rules_nobody_knows_rank_nobody(three: Path, tmp_path: Path, change_record: Callable[..., Record]) -> None:
+def test_records_of_unknown_protocols_are_not_ranked(
+    three: Path, tmp_path: Path, change_record: Callable[..., Record]
+) -> None:
     released = Path(__file__).parents[2] / "benchmark" / "protocols" / "hint-v1.toml"
     own = tmp_path / "mine.toml"
     own.write_text(released.read_text().replace('id = "hint-v1"', 'id = "mine"'))
@@ -161,7 +163,9 @@ def test_rules_nobody_knows_rank_nobody(three: Path, tmp_path: Path, change_reco
         change_record(path, protocol=entry)
     (section,) = sections_of(three)
     assert not section.ranked
-    assert set(reasons(section).values()) == {"the rules of mine are not known here: name the file with --protocol"}
+    (reason,) = set(reasons(section).values())
+    assert "mine" in reason
+    assert "--protocol" in reason
     (section,) = sections_of(three, protocols=(own,))
     assert len(section.ranked) == 3
 
@@ -186,7 +190,7 @@ def test_bad_input_is_one_line(three: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file or folder"):
         read_entries([tmp_path / "nowhere"])
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match=r"holds no record\.json"):
+    with pytest.raises(InputError, match=r"record\.json"):
         read_entries([tmp_path / "empty"])
     (three / "bad" / "record.json").write_text('{"schema": "hint-record-1"}')
     with pytest.raises(InputError, match="is not a record of this version"):

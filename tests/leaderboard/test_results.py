@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from benchmark.protocol import load_protocol
 from benchmark.scores import score_table
-from hint.cli import app
+from hint.cli.leaderboard import app
 from leaderboard.entry import read_entries
 from leaderboard.protocols import known_protocols
 from leaderboard.ranking import find_sections
@@ -25,7 +25,7 @@ def test_they_are_small() -> None:
 
 def test_scores_follow_from_the_error_tables() -> None:
     entries = read_entries([RESULTS / "demo"])
-    assert [entry.lacks for entry in entries] == [""] * len(entries)
+    assert [entry.problem for entry in entries] == [""] * len(entries)
     for entry in entries:
         assert entry.errors is not None
         again = score_table(entry.errors, load_protocol(), seed=entry.record.seed)
@@ -50,10 +50,10 @@ def test_they_are_ranked_together() -> None:
 
 
 def test_site_and_table_are_rebuilt(tmp_path: Path) -> None:
-    done = CliRunner().invoke(app, ["leaderboard", "build", str(RESULTS / "demo"), "--out", str(tmp_path / "site")])
+    done = CliRunner().invoke(app, ["build", str(RESULTS / "demo"), "--out", str(tmp_path / "site")])
     assert done.exit_code == 0, done.output
     assert (tmp_path / "site" / "methods" / "mediapipe.html").is_file()
-    done = CliRunner().invoke(app, ["leaderboard", "table", str(RESULTS / "demo")])
+    done = CliRunner().invoke(app, ["table", str(RESULTS / "demo")])
     assert done.exit_code == 0
     rows = [row for row in done.stdout.splitlines() if row.startswith("| MediaPipe Hands |")]
     assert len(rows) == 3

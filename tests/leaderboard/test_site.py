@@ -16,7 +16,8 @@ from typer.testing import CliRunner, Result
 from annotation.agreement.result import write_agreement
 from annotation.agreement.run import agreement as measure_agreement
 from benchmark.record import Record, read_record
-from hint.cli import app, main
+from hint.cli import main
+from hint.cli.leaderboard import app
 from hint.files import read_labels, write_pairs
 from hint.images import read_image, write_image
 from hint.types import HandLabels
@@ -27,7 +28,7 @@ PINK = (255, 0, 255)
 
 
 def build(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["leaderboard", "build", *map(str, arguments)])
+    return CliRunner().invoke(app, ["build", *map(str, arguments)])
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -210,7 +211,7 @@ def pink(folder: Path) -> int:
     return sum(bool((np.abs(tile.astype(int) - PINK).max(-1) < 30).mean() > 0.1) for tile in tiles)
 
 
-def test_pixels_of_ego4d_enter_a_local_site_alone(pink_ego4d: Path) -> None:
+def test_ego4d_pixels_are_only_in_a_local_site(pink_ego4d: Path) -> None:
     base = ("--data", pink_ego4d / "root")
     assert build(pink_ego4d / "r", "--out", pink_ego4d / "public", *base).exit_code == 0
     done = build(pink_ego4d / "r", "--out", pink_ego4d / "local", *base, "--local")
@@ -245,10 +246,10 @@ def test_hands_without_a_picture_are_drawn_on_paper(make: Callable[..., HandLabe
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("nowhere",), "no such file or folder"),
-        ((".",), "holds no record.json"),
+        ((".",), "record.json"),
         (("r", "--protocol", "x.toml"), "x.toml: no such file"),
         (("r", "--agreement", "none.json"), "none.json"),
         (("r", "--data", "none"), "none: no such file or folder"),
@@ -260,7 +261,7 @@ def test_bad_input_ends_in_one_line_and_no_site(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     arguments: tuple[str, ...],
-    said: str,
+    message: str,
 ) -> None:
     monkeypatch.chdir(three.parent)
     monkeypatch.setattr("sys.argv", ["hint", "leaderboard", "build", *arguments, "--out", "site"])
@@ -269,7 +270,7 @@ def test_bad_input_ends_in_one_line_and_no_site(
     error = capsys.readouterr().err
     assert stopped.value.code == 2
     assert error.startswith("hint: ")
-    assert said in error
+    assert message in error
     assert error.count("\n") == 1
     assert [p.name for p in three.parent.iterdir()] == ["r"]
 

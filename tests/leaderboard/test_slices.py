@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import groupby
 
 import numpy as np
 import pytest
 
 from benchmark.error_table import ErrorTable, compute_errors
+from benchmark.intervals import intervals
 from benchmark.pck import pck_sums, select
 from benchmark.protocol import load_protocol
+from benchmark.slices import slicings
 from hint.types import HandLabels, Predictions
+from leaderboard.draws import SEED
 from leaderboard.slices import Slice, slice_scores
 
 PROTOCOL = load_protocol()
@@ -81,3 +84,32 @@ def test_frame_types_and_contact_come_from_names_and_manifests(make: Callable[..
     found = by(slice_scores(table_of(labels), "ego4d", PROTOCOL, contact))
     assert {k: v.n_hands for k, v in found["frame type"].items()} == {"pre_45": 1, "pnr_frame": 2, "post_frame": 1}
     assert {k: v.n_hands for k, v in found["contact"].items()} == {"hand_object": 2, "none": 1}
+
+
+def one_by_one(table: ErrorTable, subset: str) -> list[Slice]:
+    """The slices, each cut out of the table and scored by itself."""
+    hands = cut(table, table.subset == subset)
+    found = []
+    for slicing in slicings(hands):
+        for name in slicing.parts:
+            part = cut(hands, slicing.part == name)
+            if not len(part) or not (part.visibility > 0).any():
+                continue
+            sums = [pck_sums(select(part, subset, "all"), t) for t in PROTOCOL.thresholds]
+            values = tuple(s.value() for s in sums)
+            clips = len(set(part.clip_id.tolist()))
+            found.append(Slice(slicing.title, name, len(part), clips, values, tuple(intervals(sums, PROTOCOL, SEED))))
+    return found
+
+
+def cut(table: ErrorTable, rows: np.ndarray) -> ErrorTable:
+    return ErrorTable(**{f.name: getattr(table, f.name)[rows] for f in fields(ErrorTable)})
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_groups_score_as_parts_cut_out_one_by_one(seed: int, make: Callable[..., HandLabels]) -> None:
+    labels = make(60, seed=seed)
+    existence = labels.existence.copy()
+    existence[:2] = False  # a clip without a single keypoint
+    table = table_of(replace(labels, existence=existence))
+    assert slice_scores(table, "newdays", PROTOCOL) == one_by_one(table, "newdays")

@@ -53,10 +53,10 @@ def test_tables_fit_into_eighty_columns(labels: HandLabels) -> None:
 def test_remarks_name_misses_and_empty_joints(labels: HandLabels) -> None:
     existence = labels.existence.copy()
     existence[:, 20] = False
-    said = "\n".join(remarks(record_of(replace(labels, existence=existence), rows=slice(2, None))))
-    assert f"2 of 12 hands without a full prediction count as misses: {labels.hand_id[0]}, {labels.hand_id[1]}" in said
-    assert "newdays: no keypoint of little_tip, left out of the mean" in said
-    assert "newdays: 12 hands, the released set has 1754" in said
+    text = "\n".join(remarks(record_of(replace(labels, existence=existence), rows=slice(2, None))))
+    assert f"2 of 12 hands without a full prediction count as misses: {labels.hand_id[0]}, {labels.hand_id[1]}" in text
+    assert "newdays: no keypoint of little_tip, left out of the mean" in text
+    assert "newdays: 12 hands, the released set has 1754" in text
 
 
 def test_the_sheet_is_a_picture_with_equal_bytes_each_time(hint_root: Path, tmp_path: Path) -> None:

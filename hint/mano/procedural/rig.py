@@ -9,7 +9,8 @@ from scipy.spatial.transform import Rotation
 
 from hint.mano.poses import LIMITS_DEGREES, finger_frame, grasp, pose_from_angles, sample_poses
 from hint.mano.procedural.anatomy import DIGITS, Finger
-from hint.mano.procedural.surface import Surface, neighbour_mean, vertex_normals
+from hint.mano.procedural.surface import Surface, neighbour_mean
+from hint.normals import vertex_normals
 from hint.skeleton import FINGERS, MANO_JOINT_NAMES, MANO_PARENTS
 
 Array = NDArray[np.float64]
@@ -70,7 +71,7 @@ def skinning_weights(points: Array, faces: Index, surface: Surface) -> Array:
     Args:
         points: (V,3) rest vertices in the surface's own order.
         faces: (F,3) triangles.
-        surface: Rings that say which digit a vertex was made for.
+        surface: Rings, which give the digit of a vertex.
     """
     share = _digit_share(points, surface)
     weights = np.zeros((len(points), 16))
@@ -240,8 +241,8 @@ def pose_correctives(points: Array, faces: Index, weights: Array, joints: Array,
             skinned = points + carried[:, None] * (offset @ turn.T)
             target = _swollen(mush(skinned), faces, bend, volume)
             residuals.append(np.linalg.solve(linear, (target - skinned)[..., None])[..., 0])
-        features, wanted = turns.reshape(len(turns), 9), np.stack(residuals).reshape(len(turns), -1)
-        fit = np.linalg.solve(features.T @ features + 0.05 * np.eye(9), features.T @ wanted)
+        features, targets = turns.reshape(len(turns), 9), np.stack(residuals).reshape(len(turns), -1)
+        fit = np.linalg.solve(features.T @ features + 0.05 * np.eye(9), features.T @ targets)
         correctives[:, :, 9 * (joint - 1) : 9 * joint] = fit.T.reshape(len(points), 3, 9)
     return correctives
 

@@ -2,7 +2,7 @@
 
 The palm is a tube of 13 rings of 20 vertices. It ends in four openings of 8 vertices that share their sides (the webs),
 and has one opening of 10 on the thumb's side; every digit is a tube closed by one tip vertex. Sixteen vertices at the
-wrist stay open. That makes 778 vertices and 1538 triangles whatever the hand's proportions.
+wrist stay open. That makes 778 vertices and 1538 triangles for any proportions.
 """
 
 from __future__ import annotations
@@ -204,17 +204,6 @@ def neighbour_mean(faces: Index, n: int) -> sparse.csr_matrix:
     graph = sparse.csr_matrix((np.ones(len(edges)), edges.T), shape=(n, n))
     graph.data[:] = 1.0
     return sparse.diags(1.0 / np.asarray(graph.sum(1)).ravel()) @ graph
-
-
-def vertex_normals(points: Array, faces: Index) -> Array:
-    """Return (V,3) unit normals, faces weighted by area."""
-    a, b, c = points[faces].transpose(1, 0, 2)
-    face = np.cross(b - a, c - a)
-    normals = np.zeros_like(points)
-    for corner in faces.T:
-        np.add.at(normals, corner, face)
-    unit: Array = normals / np.linalg.norm(normals, axis=1, keepdims=True)
-    return unit
 
 
 def _even_out(points: Array, faces: Index, free: Index, steps: int = 30) -> Array:

@@ -1,6 +1,6 @@
-"""Read the three files beside FrankMocap's weights, without running what is in them.
+"""Read the three files FrankMocap needs besides its weights, without running what is in them.
 
-SMPL-X comes as a pickle or as npz, both of which may hold objects beside the numbers; objects are left alone.
+SMPL-X comes as a pickle or as npz, both of which may hold objects besides the numbers; objects are ignored.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def read_right_hand(smplx: Path, hand_info: Path) -> RightHand:
 
     Args:
         smplx: ``SMPLX_NEUTRAL.pkl`` or ``SMPLX_NEUTRAL.npz``.
-        hand_info: ``SMPLX_HAND_INFO.pkl``, which says which vertices are the hand's.
+        hand_info: ``SMPLX_HAND_INFO.pkl``, which lists the vertices of the hand.
 
     Raises:
         InputError: If a file is damaged or holds something else.
@@ -100,7 +100,7 @@ def _bend(angles: Array) -> Array:
 
 
 def _arrays(path: Path, shapes: Mapping[str, tuple[int | None, ...]], what: str) -> dict[str, Array]:
-    """Read some arrays, whatever else the file holds."""
+    """Read some arrays and ignore the rest of the file."""
     stored = _npz(path, list(shapes)) if zipfile.is_zipfile(path) else safepickle.load(path, ALLOWED)
     if not isinstance(stored, Mapping):
         raise InputError(f"{path}: holds a {type(stored).__name__}, not {what}")
@@ -123,8 +123,8 @@ def _array(value: Any, shape: tuple[int | None, ...], what: str) -> Array:
     try:
         array = np.asarray(dense(value), np.float64)
     except safepickle.DAMAGE as error:
-        raise InputError(f"{what} is no array of numbers ({error})") from error
+        raise InputError(f"{what} is not an array of numbers ({error})") from error
     if len(array.shape) != len(shape) or any(n not in (None, m) for n, m in zip(shape, array.shape, strict=True)):
-        wanted = ", ".join("any" if n is None else str(n) for n in shape)
-        raise InputError(f"{what} has shape {array.shape}, not ({wanted})")
+        expected = ", ".join("any" if n is None else str(n) for n in shape)
+        raise InputError(f"{what} has shape {array.shape}, not ({expected})")
     return array

@@ -1,11 +1,12 @@
-"""What FrankMocap's hand module is and where its files lie; cheap to import."""
+"""Card and files of FrankMocap's hand module; cheap to import."""
 
 from __future__ import annotations
 
 from hint.fetch import ASSETS
-from hint.methods.official_file import OfficialFile
-from hint.methods.requirements import missing_packages
-from hint.types import MethodCard
+from hint.methods import official_file
+from hint.methods.official_file import OfficialFile, missing_files
+from hint.requirements import missing_packages
+from hint.types import MethodCard, MethodOptions
 
 CARD = MethodCard(
     name="frankmocap",
@@ -21,17 +22,17 @@ CARD = MethodCard(
 _MODULE = "extra_data/hand_module"
 
 
-def _file(setting: str, names: tuple[str, ...], official: str, get: str) -> OfficialFile:
-    return OfficialFile(setting, names, "frankmocap", (official,), get)
+def _file(option: str, names: tuple[str, ...], official: str, get: str) -> OfficialFile:
+    return OfficialFile(option, names, "frankmocap", (official,), get)
 
 
 WEIGHTS = _file(
-    "--weights FILE", ("pose_shape_best.pth",), f"{_MODULE}/pretrained_weights", "type hint fetch frankmocap"
+    official_file.WEIGHTS, ("pose_shape_best.pth",), f"{_MODULE}/pretrained_weights", "hint fetch frankmocap"
 )
-HAND_INFO = _file("--set hand-info=FILE", ("SMPLX_HAND_INFO.pkl",), _MODULE, "type hint fetch frankmocap-hand-info")
-MEAN = _file("--set mean=FILE", ("mean_mano_params.pkl",), _MODULE, "type hint fetch frankmocap-mean")
+HAND_INFO = _file("hand-info", ("SMPLX_HAND_INFO.pkl",), _MODULE, "hint fetch frankmocap-hand-info")
+MEAN = _file("mean", ("mean_mano_params.pkl",), _MODULE, "hint fetch frankmocap-mean")
 SMPLX = _file(
-    "--set smplx=FILE",
+    "smplx",
     ("SMPLX_NEUTRAL.pkl", "SMPLX_NEUTRAL.npz"),
     "extra_data/smpl",
     ASSETS["smplx"].by_hand.partition(": ")[2],
@@ -41,11 +42,6 @@ FILES = (WEIGHTS, HAND_INFO, MEAN, SMPLX)
 _PACKAGES = ("torch", "timm", "smplx", "safetensors", "cv2")
 
 
-def missing() -> str:
+def missing(options: MethodOptions) -> str:
     """Tell what is missing to run FrankMocap and what to type, "" where nothing is."""
-    packages = missing_packages(_PACKAGES, "models")
-    absent = [file for file in FILES if file.installed() is None]
-    if packages or not absent:
-        return packages
-    others = f"; then {', '.join(file.names[0] for file in absent[1:])}" if absent[1:] else ""
-    return f"{absent[0].missing()}{others}; --weights random needs none"
+    return missing_packages(_PACKAGES, "models") or missing_files(FILES, options)

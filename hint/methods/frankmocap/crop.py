@@ -30,7 +30,7 @@ class Window(NamedTuple):
 
 
 def window(box_xyxy: Box, width: int, height: int) -> Window:
-    """Return the part of a picture that is looked at.
+    """Return the part of a picture the network sees.
 
     The box loses its fractions, its shorter side grows to the longer one, then every side gets a margin. Both times
     what leaves the picture is cut off, so the part is neither square nor centred on the hand near an edge.

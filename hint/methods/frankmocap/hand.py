@@ -1,7 +1,7 @@
 """The right hand of SMPL-X: the part of the body FrankMocap moves, with the numbers the whole body would give.
 
 Everything up to the right wrist stays in its rest pose, so only the wrist and the 15 finger joints turn. The joints of
-the left hand are bent as far as their mean pose says; what that adds to the template is constant and added beforehand.
+the left hand keep their mean pose; what that adds to the template is constant and added beforehand.
 
 Source: Pavlakos et al. 2019 (SMPL-X), section 3.1; ``smplx.SMPLX`` with ``flat_hand_mean=False``.
 """
@@ -59,7 +59,7 @@ class RightHand:
     tips: NDArray[np.int64]
 
     def sha256(self) -> str:
-        """Return what tells this hand from others."""
+        """Return the digest that identifies this hand."""
         digest = sha256()
         for field in fields(self):
             array: NDArray[Any] = np.ascontiguousarray(getattr(self, field.name))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,17 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from hint.mano.read import find_mano
-from hint.methods.crop_method import RANDOM, Crop, CropMethod, HandOutput, Parts, crop_kind, load_network
+from hint.methods.crop_method import Crop, CropMethod, HandOutput, Parts, random_card, sized_card
 from hint.methods.frankmocap.body import Array, read_mean_pose, read_right_hand
-from hint.methods.frankmocap.card import CARD, HAND_INFO, MEAN, SMPLX, WEIGHTS
+from hint.methods.frankmocap.card import CARD, FILES
 from hint.methods.frankmocap.crop import CROP_SIZE, cut, window
 from hint.methods.frankmocap.hand import HandLayer, RightHand, stand_in
 from hint.methods.frankmocap.network import CAM, N_PARAMS, POSE, Encoder, EncoderConfig, normalise
+from hint.methods.official_file import RANDOM
+from hint.methods.official_weights import load_network
 from hint.methods.random_weights import draw_weights
-from hint.types import Hand, Image, MethodOptions
-
-#: Names of the files on the command line.
-SETTINGS = ("smplx", "hand-info", "mean")
+from hint.types import Hand, Image, MethodCard, MethodOptions
 
 #: Scale of the camera the regression starts from.
 START_SCALE = 5.0
@@ -51,7 +49,7 @@ class FrankMocap(nn.Module):
         self.register_buffer("start", start, persistent=False)
 
     def forward(self, crops: Tensor) -> HandOutput:
-        """Look at crops (N,224,224,3), RGB in 0..255."""
+        """Map crops (N,224,224,3), RGB in 0..255, to hands."""
         cam, pose, betas = self.encoder(normalise(crops), self.start).split((CAM, POSE, N_PARAMS - CAM - POSE), 1)
         posed = self.hand(pose, betas)
         return HandOutput(project(posed.joints, cam), posed.joints, posed.vertices)
@@ -65,24 +63,19 @@ def project(points: Tensor, cam: Tensor) -> Tensor:
     return (points[..., :2] + cam[:, None, 1:]) * cam[:, None, :1] / 2
 
 
-class FrankMocapMethod(CropMethod):
+class FrankMocapMethod(CropMethod[HandOutput]):
     """FrankMocap's hand module with its weights loaded."""
 
+    CARD = CARD
     crop_size = CROP_SIZE
-    settings = SETTINGS
+    settings = tuple(file.option for file in FILES[1:])
 
     @classmethod
-    def create(cls, options: MethodOptions) -> FrankMocapMethod:
-        """Load FrankMocap.
+    def load(cls, options: MethodOptions) -> Parts:
+        """Get the network from the official files, or a small one with random weights."""
+        return _random(options) if options.weights == RANDOM else _from_files(options)
 
-        Raises:
-            MissingRequirementError: If a file or a GPU that was asked for is missing.
-            InputError: If a file or a setting cannot be used.
-        """
-        crop_kind(CARD.name, options.extra, cls.settings)
-        return cls(_random(options) if options.weights == RANDOM else _from_files(options), options)
-
-    def native_crop(self, hand: Hand, image: Image) -> Crop:
+    def own_crop(self, hand: Hand, image: Image) -> Crop:
         """Cut a hand out as the demonstrations of FrankMocap do, whose boxes are tight."""
         height, width = image.shape[:2]
         return Crop(*cut(image, window(hand.box_xyxy, width, height), mirror=not hand.is_right))
@@ -94,15 +87,11 @@ def start_params(fingers: Array, *, scale: float = START_SCALE, wrist: tuple[flo
 
 
 def _from_files(options: MethodOptions) -> Parts:
-    weights = WEIGHTS.find(options.weights, CARD.name)
-    info, mean, smplx = (
-        file.find(options.extra.get(setting), CARD.name)
-        for file, setting in ((HAND_INFO, "hand-info"), (MEAN, "mean"), (SMPLX, "smplx"))
-    )
+    weights, info, mean, smplx = (file.find(options, CARD.name) for file in FILES)
     encoder, identity = load_network(Encoder, weights, method=CARD.name)
     hand = read_right_hand(smplx, info)
     start = start_params(read_mean_pose(mean))
-    return _parts(encoder, hand, start, identity)
+    return _parts(encoder, hand, start, sized_card(CARD, encoder), identity)
 
 
 def _random(options: MethodOptions) -> Parts:
@@ -110,12 +99,10 @@ def _random(options: MethodOptions) -> Parts:
     encoder = Encoder(_RANDOM_CONFIG)
     draw_weights(encoder, options.seed, {"regressor.*": 0.05})
     start = start_params(np.zeros(45), scale=_RANDOM_SCALE, wrist=_UPRIGHT)
-    parts = _parts(encoder, stand_in(model), start, {"weights": RANDOM, "seed": options.seed})
-    card = replace(parts.card, weights_licence="", training_data=(), note="random weights")
-    return replace(parts, card=card)
+    identity = {"weights": RANDOM, "seed": options.seed}
+    return _parts(encoder, stand_in(model), start, random_card(CARD, encoder), identity)
 
 
-def _parts(encoder: Encoder, hand: RightHand, start: Tensor, identity: dict[str, Any]) -> Parts:
-    card = replace(CARD, parameters=sum(p.numel() for p in encoder.parameters()))
+def _parts(encoder: Encoder, hand: RightHand, start: Tensor, card: MethodCard, identity: dict[str, Any]) -> Parts:
     beside = {"hand_sha256": hand.sha256(), "start": start.tolist()}
     return Parts(FrankMocap(encoder, hand, start), card, identity | beside)

@@ -27,7 +27,7 @@ class EncoderConfig:
     Attributes:
         blocks: Residual blocks of each stage.
         channels: Inner width of each stage, a quarter of its outer one.
-        features: Width of what the regression looks at.
+        features: Width of the input of the regression.
     """
 
     blocks: tuple[int, ...] = (3, 4, 6, 3)
@@ -36,7 +36,7 @@ class EncoderConfig:
 
 
 class MainEncoder(ResNet):  # type: ignore[misc]  # timm has no types
-    """ResNet-50 that ends in a layer of its own."""
+    """ResNet-50 with a linear layer of its own."""
 
     def __init__(self, config: EncoderConfig) -> None:
         stem = config.channels[0]
@@ -65,7 +65,7 @@ class Encoder(nn.Module):
 
         Args:
             crops: (N,3,224,224) as :func:`normalise` makes them.
-            start: (61,) the answer before anything is seen.
+            start: (61,) where the regression starts.
 
         Returns:
             (N,61) camera, axis-angle pose in radians without the mean pose of the hand, and shape.

@@ -1,12 +1,12 @@
-"""What HaMeR is and where its weights lie; cheap to import."""
+"""HaMeR's card and weights; cheap to import."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from hint import settings
-from hint.methods.requirements import missing_packages
-from hint.types import MethodCard
+from hint.requirements import missing_packages
+from hint.types import MethodCard, MethodOptions
 
 CARD = MethodCard(
     name="hamer",
@@ -48,9 +48,13 @@ def installed_weights() -> Path | None:
     return next((place for place in places if place.is_file()), None)
 
 
-def missing() -> str:
-    """Tell what is missing to run HaMeR and what to type, "" where nothing is."""
-    packages = missing_packages(PACKAGES, "models")
-    if packages or installed_weights():
-        return packages
+def missing_weights() -> str:
+    """Return what to type to get the released weights, "" if they are installed."""
+    if installed_weights():
+        return ""
     return "needs its weights: hint fetch hamer (or name them with --weights; hamer-tiny comes with the toolkit)"
+
+
+def missing(options: MethodOptions) -> str:
+    """Tell what is missing to run HaMeR and what to type, "" where nothing is."""
+    return missing_packages(PACKAGES, "models") or (missing_weights() if options.weights is None else "")

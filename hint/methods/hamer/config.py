@@ -1,4 +1,4 @@
-"""The sizes of a HaMeR network, told or read off its weights."""
+"""The sizes of a HaMeR network, stored with its weights or inferred from them."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class HamerConfig:
     Attributes:
         width: Channels of an image token.
         depth: ViT blocks, 0 with another backbone, as ``heads`` and ``mlp_width`` are.
-        heads: ViT attention heads; the shapes of the weights do not tell.
+        heads: ViT attention heads; not visible in the shapes of the weights.
         mlp_width: Hidden channels of a ViT block.
         decoder_width: Channels of the decoder's query.
         decoder_depth: Decoder layers.
-        decoder_heads: Decoder attention heads; the shapes of the weights do not tell.
+        decoder_heads: Decoder attention heads; not visible in the shapes of the weights.
         decoder_head_width: Channels per decoder head.
         decoder_mlp_width: Hidden channels of a decoder layer.
         crop_size: Side of the square crops, px.
@@ -62,29 +62,29 @@ class HamerConfig:
         return cls(64, 2, 4, 256, 48, 2, 2, 16, 40)
 
     def metadata(self) -> dict[str, str]:
-        """Return the sizes as a weights file keeps them beside the weights."""
+        """Return the sizes as metadata of a weights file."""
         return {_PREFIX + name: str(value) for name, value in asdict(self).items()}
 
     @classmethod
     def from_weights(cls, shapes: Shapes, metadata: Mapping[str, str], source: Path) -> HamerConfig:
-        """Read the sizes off a state dict, and what shapes do not tell off its metadata or a known width.
+        """Infer the sizes from a state dict, and what shapes do not show from its metadata or a known width.
 
         Args:
             shapes: Key -> shape.
-            metadata: What the file says beside the weights; may be empty.
+            metadata: Metadata of the file; may be empty.
             source: The file, for messages.
 
         Raises:
-            InputError: If the weights are not HaMeR's or the number of heads cannot be told.
+            InputError: If the weights are not HaMeR's, or the number of heads is unknown.
         """
-        told = {f.name: metadata[_PREFIX + f.name] for f in fields(cls) if _PREFIX + f.name in metadata}
-        backbone = told.get("backbone", VIT)
+        stored = {f.name: metadata[_PREFIX + f.name] for f in fields(cls) if _PREFIX + f.name in metadata}
+        backbone = stored.get("backbone", VIT)
         sizes, inner = _sizes(shapes, backbone, source)
-        heads = int(told.get("heads", 0)) or _VIT_HEADS.get(sizes["width"]) if backbone == VIT else 0
-        decoder_heads = int(told.get("decoder_heads", 0)) or _DECODER_HEADS.get(inner)
+        heads = int(stored.get("heads", 0)) or _VIT_HEADS.get(sizes["width"]) if backbone == VIT else 0
+        decoder_heads = int(stored.get("decoder_heads", 0)) or _DECODER_HEADS.get(inner)
         if heads is None or decoder_heads is None:
             raise InputError(
-                f"{source}: weights of width {sizes['width']} and {inner}: shapes do not tell how many heads; "
+                f"{source}: weights of width {sizes['width']} and {inner}: the shapes do not show how many heads; "
                 f"store them as safetensors with {_PREFIX}heads and {_PREFIX}decoder_heads in the metadata"
             )
         return cls(
@@ -92,9 +92,9 @@ class HamerConfig:
             heads=heads,
             decoder_heads=decoder_heads,
             decoder_head_width=inner // decoder_heads,
-            crop_size=int(told.get("crop_size", RELEASED_CROP_SIZE)),
+            crop_size=int(stored.get("crop_size", RELEASED_CROP_SIZE)),
             backbone=backbone,
-            box_factor=float(told.get("box_factor", RELEASED_BOX_FACTOR)),
+            box_factor=float(stored.get("box_factor", RELEASED_BOX_FACTOR)),
         )
 
 
@@ -105,7 +105,7 @@ _DECODER_HEADS = {512: 8, 32: 2}
 
 
 def _sizes(shapes: Shapes, backbone: str, source: Path) -> tuple[dict[str, int], int]:
-    """Return what shapes tell, and the width of all decoder heads together."""
+    """Return what shapes show, and the width of all decoder heads together."""
     layer = "mano_head.transformer.transformer.layers.0."
     try:
         inner = shapes[layer + "1.fn.to_q.weight"][0]

@@ -30,7 +30,7 @@ class ConvolutionalBackbone(nn.Module):
         if config.width != channels(features):
             raise InputError(f"{config.backbone} has {channels(features)} channels, not {config.width}")
         self.pos_embed = nn.Parameter(torch.zeros(1, cells, config.width))
-        # Crops lie channel by channel of a pixel; on a CPU, weights that do not cost half the speed.
+        # Crops are in channels-last order; weights in another order halve the speed on a CPU.
         self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -43,7 +43,7 @@ def backbone_width(name: str) -> int:
     """Return the channels of the last feature map of a network of timm.
 
     Raises:
-        UnknownNameError: If timm has no convolutional network of that name.
+        UnknownNameError: If timm has no convolutional network of this name.
     """
     with torch.device("meta"):
         return channels(_features(name))
@@ -65,10 +65,10 @@ def _features(name: str) -> Any:
             network = timm.create_model(name, pretrained=False, features_only=True, out_indices=(-1,))
     except (RuntimeError, TypeError, AttributeError) as error:
         raise _unfit(name) from error
-    if isinstance(network, FeatureGetterNet):  # transformers, whose tokens are bound to one size of picture
+    if isinstance(network, FeatureGetterNet):  # transformers, which accept one picture size only
         raise _unfit(name)
     return network
 
 
 def _unfit(name: str) -> InputError:
-    return InputError(f"backbone {name}: timm gives no feature maps of it for any size; take another, such as resnet50")
+    return InputError(f"backbone {name}: timm has no feature maps of it for any size; use another, such as resnet50")

@@ -31,7 +31,7 @@ class Attention(nn.Module):
         return out
 
     def split(self, x: Tensor) -> Tensor:
-        """Part the heads: (N,T,inner) to (N,heads,T,head width)."""
+        """Split the heads: (N,T,inner) to (N,heads,T,head width)."""
         return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
 
@@ -43,7 +43,7 @@ class SelfAttention(Attention):
         self.to_qkv = nn.Linear(config.decoder_width, 3 * self.inner, bias=False)
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
-        """Mix the tokens of x (N,T,C); the context is not looked at."""
+        """Mix the tokens of x (N,T,C); the context is ignored."""
         del context
         return self.attend(*self.to_qkv(x).chunk(3, -1))
 
@@ -57,12 +57,12 @@ class CrossAttention(Attention):
         self.to_kv = nn.Linear(config.width, 2 * self.inner, bias=False)
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
-        """Let x (N,T,C) look at the context (N,S,width)."""
+        """Attend from x (N,T,C) to the context (N,S,width)."""
         return self.attend(self.to_q(x), *self.to_kv(context).chunk(2, -1))
 
 
 class FeedForward(nn.Module):
-    """Two layers on every token; the gaps in the numbering are the dropouts of training."""
+    """Two layers on every token; the gaps in the numbering are dropouts, used in training only."""
 
     def __init__(self, config: HamerConfig) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class FeedForward(nn.Module):
         self.net = nn.Sequential(wide, nn.GELU(), nn.Identity(), narrow)
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
-        """Map (N,T,C) to (N,T,C); the context is not looked at."""
+        """Map (N,T,C) to (N,T,C); the context is ignored."""
         del context
         out: Tensor = self.net(x)
         return out
@@ -103,7 +103,7 @@ class Layers(nn.Module):
         )
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
-        """Map (N,T,C) to (N,T,C), looking at the context (N,S,width)."""
+        """Map (N,T,C) to (N,T,C), attending to the context (N,S,width)."""
         for layer in self.layers:
             for branch in layer:  # type: ignore[attr-defined]  # a ModuleList, which mypy sees as a Module
                 x = x + branch(x, context)
@@ -127,7 +127,7 @@ class Decoder(nn.Module):
 
 
 class ManoHead(nn.Module):
-    """Regress what is to be added to the mean pose, shape and camera; keys as in the released weights."""
+    """Regress offsets from the mean pose, shape and camera; keys as in the released weights."""
 
     init_hand_pose: Tensor
     init_betas: Tensor

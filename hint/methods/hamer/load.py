@@ -1,11 +1,9 @@
-"""Get a network and a hand: from files, or random ones that look like a hand."""
+"""Load a network and a hand from files, or make random ones that look like a hand."""
 
 from __future__ import annotations
 
-import math
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hint.errors import MissingRequirementError
 from hint.fetch import ASSETS
@@ -13,18 +11,20 @@ from hint.mano.model import ManoModel
 from hint.mano.read import find_mano, from_embedded, installed_mano, missing_mano
 from hint.methods.hamer.config import HamerConfig
 from hint.methods.hamer.network import Hamer
-from hint.weights import Checkpoint, matching
+from hint.methods.official_weights import fill
+from hint.methods.random_weights import draw_weights
+from hint.weights import Checkpoint
 
 #: Keys of the released file that are not part of the network.
 BESIDE = ("discriminator.", "mano.", "initialized")
 
 RELEASED_SHA256 = next(m.sha256 for m in ASSETS["hamer"].members if m.keep_as == "weights/hamer.ckpt")
 
-#: Metadata of weights that were trained with the hand without licence: "procedural".
+#: Metadata of weights that were trained with the licence-free hand: "procedural".
 MANO_KEY = "mano"
 
 #: How far random weights move pose, shape and camera.
-_GAINS = {"mano_head.decpose": 0.1, "mano_head.decshape": 0.1, "mano_head.deccam": 0.01}
+_GAINS = {"mano_head.decpose.*": 0.1, "mano_head.decshape.*": 0.1, "mano_head.deccam.*": 0.01}
 
 
 def build(checkpoint: Checkpoint) -> Hamer:
@@ -34,15 +34,12 @@ def build(checkpoint: Checkpoint) -> Hamer:
         InputError: If they are not the weights of such a network.
     """
     shapes = {key: tuple(value.shape) for key, value in checkpoint.state.items()}
-    with torch.device("meta"):
-        network = Hamer(HamerConfig.from_weights(shapes, checkpoint.metadata, checkpoint.path))
-    expected = {key: value.shape for key, value in network.state_dict().items()}
-    network.load_state_dict(matching(checkpoint, expected, BESIDE), assign=True)
-    return network.eval().requires_grad_(False)
+    config = HamerConfig.from_weights(shapes, checkpoint.metadata, checkpoint.path)
+    return fill(lambda: Hamer(config), checkpoint, method="hamer", ignore=BESIDE).eval().requires_grad_(False)
 
 
 def choose_mano(option: str | None, checkpoint: Checkpoint) -> ManoModel:
-    """Return the hand asked for, else that the weights were trained with, an installed one, or that in their file.
+    """Return the requested hand, else the one of training, an installed one, or the one inside the weights file.
 
     Raises:
         MissingRequirementError: If there is none of them.
@@ -57,11 +54,9 @@ def choose_mano(option: str | None, checkpoint: Checkpoint) -> ManoModel:
 
 
 def random_network(seed: int, config: HamerConfig) -> Hamer:
-    """Make a network with random weights whose answer to any crop is roughly an upright hand in its middle."""
+    """Make a network with random weights whose output for any crop is roughly an upright hand in its middle."""
     network = Hamer(config)
-    generator = torch.Generator().manual_seed(seed)
-    for name, parameter in network.named_parameters():
-        _fill(name, parameter, generator)
+    draw_weights(network, seed, _GAINS)
     network.mano_head.init_hand_pose, network.mano_head.init_cam = upright_hand()
     return network.eval().requires_grad_(False)
 
@@ -75,18 +70,8 @@ def upright_hand() -> tuple[Tensor, Tensor]:
     return pose, torch.tensor([[5.0, -0.095, 0.09]])  # a hand of 19 cm over half the crop, its middle in the middle
 
 
-def _fill(name: str, parameter: nn.Parameter, generator: torch.Generator) -> None:
-    with torch.no_grad():
-        if parameter.ndim == 1:
-            parameter.fill_(1.0 if name.endswith("weight") else 0.0)
-            return
-        gain = _GAINS.get(name.rpartition(".")[0], 1.0)
-        fan_in = math.prod(parameter.shape[1:])
-        parameter.normal_(0, gain / math.sqrt(fan_in), generator=generator)
-
-
 def is_released(checkpoint: Checkpoint, sha256: str) -> bool:
-    """Tell whether weights are the released ones, as they are or converted; a file name proves nothing.
+    """Return whether weights are the released ones, as they are or converted; a file name proves nothing.
 
     Args:
         checkpoint: Weights read from a file.

@@ -21,7 +21,7 @@ FOCAL_LENGTH = 5000.0
 
 @dataclass(frozen=True)
 class HamerOutput:
-    """What the network says about N crops.
+    """Output of the network for N crops.
 
     Attributes:
         cam: (N,3) scale, x, y of a weak camera.
@@ -50,8 +50,8 @@ class Hamer(nn.Module):
     """HaMeR without its training parts; keys as in the released weights.
 
     The backbone does nearly all the work, so it alone may run in a lower precision, by casting it or, with
-    ``autocast``, by casting what it multiplies; the head and MANO stay in float32. Of a square crop it sees the
-    middle three quarters of the columns.
+    ``autocast``, by casting what it multiplies; the head and MANO stay in float32. It sees the middle
+    three quarters of a square crop's columns.
     """
 
     def __init__(self, config: HamerConfig) -> None:
@@ -79,7 +79,7 @@ class HandDecoder(nn.Module):
         self.mano = ManoLayer(model)
 
     def forward(self, rotations: Tensor, betas: Tensor, cam: Tensor) -> HamerOutput:
-        """Turn the network's numbers into a hand."""
+        """Turn the network's output into a hand."""
         global_orient, hand_pose = rotations[:, :1], rotations[:, 1:]
         joints, vertices = self.mano(global_orient, hand_pose, betas)
         cam_t = camera_translation(cam)
@@ -94,6 +94,21 @@ class HandDecoder(nn.Module):
             vertices=vertices,
             keypoints_2d=project(joints + cam_t[:, None]),
         )
+
+
+class HandInCrop(nn.Module):
+    """A network together with its hand: crops in, hands out."""
+
+    def __init__(self, network: Hamer, model: ManoModel) -> None:
+        super().__init__()
+        self.network = network
+        self.decoder = HandDecoder(model, network.config.crop_size)
+        self.faces = model.faces
+
+    def forward(self, crops: Tensor) -> HamerOutput:
+        """Map crops (N,S,S,3), RGB in 0..255, to hands."""
+        output: HamerOutput = self.decoder(*self.network(normalise(crops)))
+        return output
 
 
 def normalise(crops: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""HaMeR-tiny: what it is and where its weights lie; cheap to import."""
+"""HaMeR-tiny's card and weights; cheap to import."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from hint.methods.hamer import card
-from hint.methods.requirements import missing_packages
+from hint.requirements import missing_packages
+from hint.types import MethodOptions
 
 #: Name of the method, and of its weights for ``--method hamer --weights hamer-tiny``.
 HAMER_TINY = "hamer-tiny"
@@ -27,6 +28,7 @@ CARD = replace(
 )
 
 
-def missing() -> str:
+def missing(options: MethodOptions) -> str:
     """Tell what is missing to run it and what to type, "" where nothing is."""
+    del options  # nothing depends on them
     return missing_packages(card.PACKAGES, "models")

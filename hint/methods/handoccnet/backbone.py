@@ -51,7 +51,7 @@ class SpatialGate(nn.Module):
 
 
 class Backbone(nn.Module):
-    """Crops in, gated features out; keys as in the released weights, ``smooth2`` among them, which nothing reads."""
+    """Crops in, gated features out; keys as in the released weights, including ``smooth2``, which is unused."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()

@@ -1,15 +1,13 @@
-"""What HandOccNet is and where its weights lie; cheap to import."""
+"""HandOccNet's cards and files; cheap to import."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from hint import settings
 from hint.fetch import ASSETS
-from hint.methods.requirements import missing_packages
-from hint.types import MethodCard
+from hint.methods import official_file
+from hint.methods.official_file import OfficialFile, missing_files
+from hint.requirements import missing_packages
+from hint.types import MethodCard, MethodOptions
 
-_NAME = "snapshot_demo.pth.tar"
 _PACKAGES = ("torch", "timm", "smplx", "safetensors", "cv2")
 
 
@@ -27,34 +25,36 @@ def _card(name: str, suffix: str, summary: str) -> MethodCard:
     )
 
 
-def installed_weights() -> Path | None:
-    """Return the released weights in the usual places, None where there are none."""
-    places = settings.candidates(f"handoccnet/{_NAME}", f"demo/{_NAME}", _NAME)
-    return next((place for place in places if place.is_file()), None)
+WEIGHTS = OfficialFile(
+    official_file.WEIGHTS,
+    ("snapshot_demo.pth.tar",),
+    "handoccnet",
+    ("demo", "."),
+    ASSETS["handoccnet"].by_hand.partition(": ")[2],
+)
+FILES = (WEIGHTS,)
 
 
-def missing() -> str:
+def missing(options: MethodOptions) -> str:
     """Tell what is missing to run HandOccNet and what to type, "" where nothing is."""
-    packages = missing_packages(_PACKAGES, "models")
-    if packages or installed_weights():
-        return packages
-    by_hand = ASSETS["handoccnet"].by_hand.format(home=settings.home())
-    return f"needs its weights: {by_hand.partition(': ')[2]} (or name the file with --weights; random needs none)"
+    return missing_packages(_PACKAGES, "models") or missing_files(FILES, options)
 
 
 class Param:
-    """The method that shows its MANO hand."""
+    """The method that returns its MANO joints."""
 
     CARD = _card(
         "handoccnet-param", "param", "Feature pyramid and transformers; MANO joints, laid onto its own 2D joints."
     )
+    FILES = FILES
     missing = staticmethod(missing)
 
 
 class NoParam:
-    """The method that shows the joints of its heat maps."""
+    """The method that returns the joints of its heat maps."""
 
     CARD = _card("handoccnet-noparam", "no param", "Feature pyramid and transformers; the 2D joints of its heat maps.")
+    FILES = FILES
     missing = staticmethod(missing)
 
 

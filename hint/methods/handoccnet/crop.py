@@ -11,7 +11,7 @@ FACTOR = 1.25
 
 
 def demonstration_square(box_xyxy: Box, width: int, height: int) -> Square:
-    """Return the square around what of a box lies in the picture.
+    """Return the square around the part of a box inside the picture.
 
     The box ends at its last pixel, one before its edge; where it begins outside, it is moved in with its whole size and
     only then cut off at the other side.

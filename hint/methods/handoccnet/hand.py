@@ -1,4 +1,4 @@
-"""HandOccNet's hand: MANO as manopth poses it, and where its joints lie in the crop.
+"""HandOccNet's hand: MANO as manopth poses it, and the place of its joints in the crop.
 
 The network has no camera. Its 2D joints are those of its heat maps; where MANO's joints shall be shown, they are laid
 onto these by the weak perspective camera (scale, shift) that comes closest to them. That is a definition of ours: the
@@ -23,7 +23,7 @@ from hint.skeleton import MANO_PARENTS
 
 
 class MeanPoseHand(nn.Module):
-    """MANO whose pose counts from the mean pose of the hand, with the fingertips of manopth."""
+    """MANO with poses relative to the mean pose, and the fingertips of manopth."""
 
     hands_mean: Tensor
 
@@ -52,7 +52,7 @@ class HandInCrop(nn.Module):
     """From crops to a hand in them.
 
     Args:
-        network: What looks at the crop.
+        network: Maps crops to heat maps and MANO parameters.
         model: The hand it poses.
         shows_mano: Whether the points are MANO's joints, laid onto those of the heat maps, or the latter.
     """
@@ -64,10 +64,10 @@ class HandInCrop(nn.Module):
         self.shows_mano = shows_mano
 
     def forward(self, crops: Tensor) -> HandOutput:
-        """Look at crops (N,256,256,3), RGB in 0..255; neither mean nor deviation is taken off."""
-        seen = self.network((crops / 255).permute(0, 3, 1, 2))
-        joints, vertices = self.hand(seen.pose, seen.betas)
-        points = seen.joints_2d - 0.5
+        """Map crops (N,256,256,3), RGB in 0..255; they are not normalised."""
+        outputs = self.network((crops / 255).permute(0, 3, 1, 2))
+        joints, vertices = self.hand(outputs.pose, outputs.betas)
+        points = outputs.joints_2d - 0.5
         return HandOutput(lay_onto(joints, points) if self.shows_mano else points, joints, vertices)
 
 
@@ -76,7 +76,7 @@ def lay_onto(joints: Tensor, points: Tensor) -> Tensor:
 
     Args:
         joints: (N,J,3).
-        points: (N,J,2) where they should lie.
+        points: (N,J,2) targets.
 
     Returns:
         (N,J,2) scale * joints_xy + shift, with the scale, which is not negative, and the shift of least squares.

@@ -1,9 +1,7 @@
-"""HandOccNet as two methods: one shows the joints of its MANO hand, one those of its heat maps."""
+"""HandOccNet as two methods: one returns the joints of its MANO hand, one those of its heat maps."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
 from typing import ClassVar
 
 import torch
@@ -12,12 +10,14 @@ from hint.crop import crop_unrounded
 from hint.errors import MissingRequirementError
 from hint.mano.model import ManoModel
 from hint.mano.read import find_mano, installed_mano, missing_mano
-from hint.methods.crop_method import RANDOM, Crop, CropMethod, Parts, crop_kind, fill, without_module
+from hint.methods.crop_method import Crop, CropMethod, HandOutput, Parts, random_card, sized_card
 from hint.methods.handoccnet.backbone import CROP_SIZE, Config
-from hint.methods.handoccnet.card import NoParam, Param, installed_weights, missing
+from hint.methods.handoccnet.card import WEIGHTS, NoParam, Param
 from hint.methods.handoccnet.crop import demonstration_square
 from hint.methods.handoccnet.hand import HandInCrop, embedded_mano
 from hint.methods.handoccnet.network import BESIDE, MANO_PREFIX, HandOccNet
+from hint.methods.official_file import RANDOM
+from hint.methods.official_weights import fill, without_module
 from hint.methods.random_weights import draw_weights
 from hint.types import Hand, Image, MethodCard, MethodOptions
 from hint.weights import Checkpoint, file_sha256, read_checkpoint
@@ -28,65 +28,53 @@ _RANDOM_GAINS = {"*.score.0.weight": 3.0, "*.pose_reg.weight": 0.02, "*.shape_re
 _UPRIGHT, _STRAIGHT = (0.0, 1, 0, 0, 0, 1), (1.0, 0, 0, 0, 1, 0)
 
 
-class HandOccNetMethod(CropMethod):
-    """HandOccNet with its weights loaded; the two methods differ in which points they show."""
+class HandOccNetMethod(CropMethod[HandOutput]):
+    """HandOccNet with its weights loaded; the two methods differ in the points they return."""
 
     crop_size = CROP_SIZE
     shows_mano: ClassVar[bool]
-    own_card: ClassVar[MethodCard]
 
     @classmethod
-    def create(cls, options: MethodOptions) -> HandOccNetMethod:
-        """Load HandOccNet.
+    def load(cls, options: MethodOptions) -> Parts:
+        """Get the network from the official file, or a small one with random weights."""
+        return cls._random(options) if options.weights == RANDOM else cls._from_file(options)
 
-        Raises:
-            MissingRequirementError: If weights, MANO or a GPU that was asked for is missing.
-            InputError: If weights, MANO or a setting cannot be used.
-        """
-        crop_kind(cls.own_card.name, options.extra)
-        return cls(cls._random(options) if options.weights == RANDOM else cls._from_file(options), options)
-
-    def native_crop(self, hand: Hand, image: Image) -> Crop:
+    def own_crop(self, hand: Hand, image: Image) -> Crop:
         """Cut a hand out as HandOccNet's demonstration does; pixels are not rounded."""
         square = demonstration_square(hand.box_xyxy, image.shape[1], image.shape[0])
         return Crop(crop_unrounded(image, square, mirror=not hand.is_right, crop_size=CROP_SIZE), square)
 
     @classmethod
     def _from_file(cls, options: MethodOptions) -> Parts:
-        path = installed_weights() if options.weights is None else Path(options.weights).expanduser()
-        if path is None:
-            raise MissingRequirementError(f"{cls.own_card.name} {missing()}")
+        path = WEIGHTS.find(options, cls.CARD.name)
         checkpoint = without_module(read_checkpoint(path))
-        network = fill(HandOccNet, checkpoint, method=cls.own_card.name, ignore=BESIDE)
-        return cls._parts(
-            network, _choose_mano(options.mano, checkpoint), {"weights_sha256": file_sha256(path)}, cls.own_card
-        )
+        network = fill(HandOccNet, checkpoint, method=cls.CARD.name, ignore=BESIDE)
+        mano, card = _choose_mano(options.mano, checkpoint), sized_card(cls.CARD, network)
+        return cls._parts(network, mano, card, {"weights_sha256": file_sha256(path)})
 
     @classmethod
     def _random(cls, options: MethodOptions) -> Parts:
         network = random_network(options.seed)
-        card = replace(cls.own_card, weights_licence="", training_data=(), note="random weights")
-        mano = find_mano(options.mano or "procedural")
-        return cls._parts(network, mano, {"weights": RANDOM, "seed": options.seed}, card)
+        mano, card = find_mano(options.mano or "procedural"), random_card(cls.CARD, network)
+        return cls._parts(network, mano, card, {"weights": RANDOM, "seed": options.seed})
 
     @classmethod
-    def _parts(cls, network: HandOccNet, mano: ManoModel, identity: dict[str, str | int], card: MethodCard) -> Parts:
-        card = replace(card, parameters=sum(p.numel() for p in network.parameters()))
+    def _parts(cls, network: HandOccNet, mano: ManoModel, card: MethodCard, identity: dict[str, str | int]) -> Parts:
         return Parts(HandInCrop(network, mano, cls.shows_mano), card, identity | {"mano_sha256": mano.sha256()})
 
 
 class HandOccNetParam(HandOccNetMethod):
-    """HandOccNet that shows the joints of its MANO hand."""
+    """HandOccNet that returns the joints of its MANO hand."""
 
     shows_mano = True
-    own_card = Param.CARD
+    CARD = Param.CARD
 
 
 class HandOccNetNoParam(HandOccNetMethod):
-    """HandOccNet that shows the joints of its heat maps."""
+    """HandOccNet that returns the joints of its heat maps."""
 
     shows_mano = False
-    own_card = NoParam.CARD
+    CARD = NoParam.CARD
 
 
 def random_network(seed: int) -> HandOccNet:
@@ -100,7 +88,7 @@ def random_network(seed: int) -> HandOccNet:
 
 
 def _choose_mano(option: str | None, checkpoint: Checkpoint) -> ManoModel:
-    """Return the hand that was asked for, else an installed MANO file, else the arrays in the weights file."""
+    """Return the requested hand, else an installed MANO file, else the arrays in the weights file."""
     if option is not None or installed_mano():
         return find_mano(option)
     stored = checkpoint.under(MANO_PREFIX)

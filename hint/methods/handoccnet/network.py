@@ -18,7 +18,7 @@ BESIDE = (MANO_PREFIX, "fitting_loss.")
 
 
 class NetworkOutput(NamedTuple):
-    """What the network says about N crops.
+    """Output of the network for N crops.
 
     Attributes:
         joints_2d: (N,21,2) sides of the crop, 0 to 1.

@@ -38,11 +38,11 @@ class Layer(nn.Module):
         self.k_embedding = nn.Parameter(torch.zeros(1, width, MAP_SIZE, MAP_SIZE))
 
     def forward(self, query: Tensor, key: Tensor) -> Tensor:
-        """Let every place of the query (N,C,32,32) look at every place of the key."""
+        """Attend from every place of the query (N,C,32,32) to every place of the key."""
         placed = query + self.q_embedding, key + self.k_embedding
         q, k = self._heads("query", placed[0]), self._heads("key", placed[1])
-        seen = F.scaled_dot_product_attention(q, k, self._heads("value", key))
-        x = _joined(seen * self._fit(*placed)) if self.injects else query.flatten(2).mT + _joined(seen)
+        attended = F.scaled_dot_product_attention(q, k, self._heads("value", key))
+        x = _joined(attended * self._fit(*placed)) if self.injects else query.flatten(2).mT + _joined(attended)
         out: Tensor = x + self.mlp(self.norm2(x))
         return out.mT.reshape(query.shape)
 

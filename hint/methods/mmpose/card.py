@@ -1,4 +1,4 @@
-"""What the models of MMPose are and where their weights lie; cheap to import."""
+"""Card, presets and weights of MMPose's models; cheap to import."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hint import settings
-from hint.methods.requirements import missing_packages, pip_command
+from hint.methods.official_file import RANDOM
 from hint.provenance import installed_version
-from hint.types import MethodCard
+from hint.requirements import missing_packages, pip_command, wheels_command
+from hint.types import MethodCard, MethodOptions
 
 CARD = MethodCard(
     name="mmpose",
@@ -19,10 +20,7 @@ CARD = MethodCard(
     weights_licence="Apache-2.0; the training pictures keep their own terms",
 )
 
-#: Random numbers in place of trained weights, for trying things out.
-RANDOM = "random"
-
-#: Distributions that are installed without what they declare, and the versions the toolkit was tried with.
+#: Distributions that are installed without their dependencies, and the versions the toolkit is tested with.
 PARTS = {"mmpose": "1.3.2", "mmcv-lite": "2.1.0", "mmengine": "0.10.7"}
 
 #: What they need at run time, as import names; the extra ``prelabel`` brings it.
@@ -30,7 +28,6 @@ _PACKAGES = (
     *("torch", "torchvision", "cv2", "scipy", "matplotlib"),
     *("addict", "json_tricks", "munkres", "yaml", "six", "termcolor", "yapf", "pycocotools"),
 )
-_WHEELS = "pip install --no-deps -r requirements-nodeps.txt"
 
 
 @dataclass(frozen=True)
@@ -70,16 +67,15 @@ DEFAULT_PRESET = "rtmpose-m-hand5"
 
 
 def weights_path(preset: str) -> Path:
-    """Return where the published weights of a model lie once they were fetched."""
+    """Return where the published weights of a model are once fetched."""
     return settings.home() / "weights" / f"{preset}.pth"
 
 
 def missing_weights(preset: str) -> str:
     """Tell that the weights of a model are missing and what to type, "" where they are there."""
-    path = weights_path(preset)
-    if path.is_file():
+    if weights_path(preset).is_file():
         return ""
-    return f"needs its weights, {path}: hint fetch {preset} (or name a file with --weights; {RANDOM} needs none)"
+    return f"needs its weights: hint fetch {preset} (or name a file with --weights; --weights {RANDOM} needs none)"
 
 
 def missing_parts() -> str:
@@ -89,12 +85,14 @@ def missing_parts() -> str:
     versions["mmcv-lite"] = versions["mmcv-lite"] or installed_version("mmcv")
     absent = [f"{name} {PARTS[name]}" for name, version in versions.items() if version is None]
     if absent:
-        return f"needs {', '.join(absent)}: {pip_command('prelabel')} && {_WHEELS}"
+        return f"needs {', '.join(absent)}: {pip_command('prelabel')}"
     if versions["mmpose"] != PARTS["mmpose"]:
-        return f"needs mmpose {PARTS['mmpose']}, not {versions['mmpose']}: {_WHEELS}"
+        return f"needs mmpose {PARTS['mmpose']}, not {versions['mmpose']}: {wheels_command()}"
     return missing_packages(_PACKAGES, "prelabel")
 
 
-def missing() -> str:
-    """Tell what is missing to run the default model and what to type, "" where nothing is."""
-    return missing_parts() or missing_weights(DEFAULT_PRESET)
+def missing(options: MethodOptions) -> str:
+    """Tell what is missing to run a published model and what to type, "" where nothing is."""
+    preset = "" if "config" in options.extra else options.extra.get("preset", DEFAULT_PRESET)
+    needs_weights = options.weights is None and preset in PRESETS
+    return missing_parts() or (missing_weights(preset) if needs_weights else "")

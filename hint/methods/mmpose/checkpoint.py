@@ -1,8 +1,8 @@
 """Read weights as MMEngine writes them, without running anything that is in the file.
 
-Beside the weights lie a description of the dataset (numpy arrays) and the history of the training (objects of MMEngine
-that name ``getattr``). Inference needs neither: arrays are rebuilt, the rest becomes an empty shell. Any other name in
-the file is refused, as :mod:`hint.weights` refuses it.
+Such files also hold a description of the dataset (numpy arrays) and the history of the training (objects of MMEngine
+that name ``getattr``). Inference needs neither: arrays are rebuilt, the rest becomes an empty object. Any other name
+is refused, as :mod:`hint.weights` does.
 """
 
 from __future__ import annotations
@@ -68,6 +68,6 @@ def load_state(model: nn.Module, state: dict[str, Tensor], path: Path) -> None:
         shapes = [line.strip() for line in str(error).splitlines()[1:]]
         raise InputError(f"{path}: weights of another model ({some_ids(shapes[:5])})") from error
     problems = {"missing": result.missing_keys, "unknown": result.unexpected_keys}
-    said = "; ".join(f"{kind}: {some_ids(keys)}" for kind, keys in problems.items() if keys)
-    if said:
-        raise InputError(f"{path}: weights of another model ({said})")
+    listed = "; ".join(f"{kind}: {some_ids(keys)}" for kind, keys in problems.items() if keys)
+    if listed:
+        raise InputError(f"{path}: weights of another model ({listed})")

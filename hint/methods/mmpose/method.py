@@ -13,28 +13,29 @@ import torch
 
 from hint.errors import InputError, MissingRequirementError
 from hint.methods.device import choose_device, device_name, float32_math, memory_for
-from hint.methods.mmpose.card import CARD, PARTS, PRESETS, RANDOM, missing_parts, missing_weights, weights_path
+from hint.methods.mmpose.card import CARD, PARTS, PRESETS, missing_parts, missing_weights, weights_path
 from hint.methods.mmpose.checkpoint import load_state, read_state
 from hint.methods.mmpose.model import BuiltModel, build, crop_input
 from hint.methods.mmpose.settings import ModelSettings, read_settings
+from hint.methods.official_file import RANDOM
 from hint.types import Float, Hand, Image, MethodCard, MethodOptions, Predictions
 from hint.weights import file_sha256
 
-#: More crops than this fall out of the caches of a CPU and take longer each.
+#: More crops than this exceed the caches of a CPU and take longer each.
 _AT_ONCE_ON_CPU = 8
 
 
 class MMPoseMethod:
     """A top-down hand model of MMPose with its weights loaded.
 
-    Hands of many pictures go through the network together. Left and right hands are looked at alike, and boxes are
-    handed over as they are.
+    Hands of many pictures go through the network together. Left and right hands are treated alike, and boxes
+    are passed on unchanged.
 
     Args:
         model: The model.
         device: Where to compute.
-        card: What to say about it.
-        identity: What tells these weights from others.
+        card: Its description.
+        identity: What identifies the weights.
     """
 
     def __init__(self, model: BuiltModel, device: torch.device, card: MethodCard, identity: dict[str, Any]) -> None:
@@ -49,7 +50,7 @@ class MMPoseMethod:
         self.device = device_name(device)
         self._model = model
         self._on_cpu = device.type == "cpu"
-        # Convolutions on the CPU turn every input to this layout and back otherwise.
+        # In another layout, convolutions on the CPU convert every input and back.
         layout = torch.channels_last if self._on_cpu else torch.preserve_format
         self._network = model.network.to(device, memory_format=layout)
 
@@ -61,7 +62,7 @@ class MMPoseMethod:
             options: ``extra`` may hold preset, config and flip-test.
 
         Raises:
-            MissingRequirementError: If packages, weights or a GPU that was asked for is missing.
+            MissingRequirementError: If packages, weights or the requested GPU are missing.
             InputError: If weights, config or a setting cannot be used.
         """
         settings = read_settings(options)
@@ -86,13 +87,13 @@ class MMPoseMethod:
         return crop_input(self._model, image, hand.box_xyxy)
 
     def infer(self, hands: Sequence[Hand], prepared: Sequence[dict[str, Any]]) -> Predictions:
-        """Predict a batch; scores are held to 0..1 and are no probabilities."""
+        """Predict a batch; scores are clipped to [0, 1], not calibrated probabilities."""
         keypoints, raw = self.run(prepared)
         return Predictions(np.array([hand.hand_id for hand in hands], np.str_), keypoints, score=np.clip(raw, 0, 1))
 
     @torch.inference_mode()
     def run(self, prepared: Sequence[dict[str, Any]]) -> tuple[Float, Float]:
-        """Return keypoints (N,21,2), px, and scores (N,21) as the model says them, of what :meth:`prepare` made.
+        """Return keypoints (N,21,2), px, and raw scores (N,21) for prepared crops.
 
         Raises:
             InputError: If they do not fit into the memory of the GPU together.
@@ -103,11 +104,11 @@ class MMPoseMethod:
         return keypoints, scores
 
     def _forward(self, prepared: Sequence[dict[str, Any]]) -> tuple[Float, Float]:
-        # A batch of one takes another way through matrix products and differs in the last digits from any other.
+        # A batch of one takes another code path and differs from larger ones in the last digits.
         pair = [*prepared, *prepared] if len(prepared) == 1 else prepared
         batch = {
             "inputs": [item["inputs"] for item in pair],
-            # The model writes its answer into them.
+            # The model writes its output into them.
             "data_samples": [item["data_samples"].clone() for item in pair],
         }
         with memory_for(len(prepared)), float32_math("fp32"):

@@ -32,8 +32,8 @@ class BuiltModel:
     Attributes:
         network: The pose estimator, with random weights.
         pipeline: Turns a picture and a box into its input.
-        dataset: What its dataset says about keypoints, which the pipeline wants.
-        joints: Where each of the 21 joints lies among its keypoints.
+        dataset: Keypoints of its dataset, for the pipeline.
+        joints: Index of each of the 21 joints among its keypoints.
         flip_test: Whether it looks into a mirror too.
         config_sha256: Digest of everything in the config that bears on the result.
     """
@@ -70,11 +70,11 @@ def build(settings: ModelSettings, seed: int) -> BuiltModel:
         torch.manual_seed(seed)
         try:
             config = _read(path, settings.flip_test)
-            # Not on a GPU at once: the seed shall mean the same numbers everywhere.
+            # On the CPU first, so that a seed gives the same numbers everywhere.
             network = apis.init_model(config, None, device="cpu")
         except Exception as error:  # a config is a program, so anything can happen in it
-            said = " ".join(str(error).split())[:200]
-            raise InputError(f"{path}: no config MMPose can build ({type(error).__name__}: {said})") from error
+            message = " ".join(str(error).split())[:200]
+            raise InputError(f"{path}: not a config MMPose can build ({type(error).__name__}: {message})") from error
         return _described(network, config, path)
 
 
@@ -94,14 +94,14 @@ def _described(network: Any, config: Any, path: Path) -> BuiltModel:
 
     steps = config.test_dataloader.dataset.pipeline
     test_cfg = dict(config.model.get("test_cfg") or {})
-    said = {"model": config.model.to_dict(), "pipeline": [dict(step) for step in steps]}
+    described = {"model": config.model.to_dict(), "pipeline": [dict(step) for step in steps]}
     return BuiltModel(
         network.eval().requires_grad_(False),
         Compose(steps),
         network.dataset_meta,
         _joints(network.dataset_meta, path),
         bool(test_cfg.get("flip_test", False)),
-        hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest(),
+        hashlib.sha256(json.dumps(described, sort_keys=True, default=str).encode()).hexdigest(),
     )
 
 

@@ -28,7 +28,7 @@ CARD = replace(
 
 
 class RTMPose:
-    """Makes MMPose's RTMPose-m, trained on five hand datasets."""
+    """MMPose's RTMPose-m, trained on five hand datasets."""
 
     @classmethod
     def create(cls, options: MethodOptions) -> MMPoseMethod:

@@ -1,4 +1,4 @@
-"""Read what ``--set`` says to the method."""
+"""Read the settings of the method."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class ModelSettings:
 
     Attributes:
         preset: A name of ``card.PRESETS``, "" where a config is given.
-        config: A config of the user's, None where a preset is meant.
-        flip_test: Whether to look at each crop in a mirror too, and average; None for what the config says.
+        config: Config file of the user, None for a preset.
+        flip_test: Whether to average with the mirrored crop; None for the setting of the config.
     """
 
     preset: str
@@ -53,7 +53,7 @@ def read_settings(options: MethodOptions) -> ModelSettings:
     if not config.is_file():
         raise InputError(f"{config}: no such config")
     if options.weights is None:
-        raise InputError(f"which weights belong to {config}? give --weights FILE (or --weights random to try it out)")
+        raise InputError(f"{config} needs weights: add --weights FILE (or --weights random to try it out)")
     return ModelSettings("", config, flip_test)
 
 
@@ -61,5 +61,5 @@ def _switch(value: str | None) -> bool | None:
     if value is None:
         return None
     if value.lower() not in _SWITCH:
-        raise InputError(f"mmpose: --set flip-test={value}: say 1 or 0")
+        raise InputError(f"mmpose: flip-test={value}: must be 1 or 0")
     return _SWITCH[value.lower()]

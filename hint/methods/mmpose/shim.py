@@ -2,7 +2,7 @@
 
 Importing ``mmpose.apis`` imports every head there is. Some of them name compiled operators (``mmcv.ops``), another
 toolbox (``mmdet``), a fork of pycocotools whose wheel is built for numpy 1 (``xtcocotools``) or a module that newer
-setuptools lacks (``pkg_resources``). While MMPose is being imported, something stands in for those of them that cannot
+setuptools lacks (``pkg_resources``). While MMPose is being imported, stand-ins replace those that cannot
 be imported themselves; afterwards nothing is left of it in ``sys.modules``.
 """
 
@@ -34,7 +34,7 @@ def mmpose_apis() -> Any:
             warnings.simplefilter("ignore")
             with _stand_ins():
                 importlib.import_module("mmpose.apis")
-        # It says old names of PyTorch at every step of a network.
+        # It uses deprecated names of PyTorch in every forward pass.
         warnings.filterwarnings("ignore", category=FutureWarning, module=r"mmpose\.")
     return sys.modules["mmpose.apis"]
 

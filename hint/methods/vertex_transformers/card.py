@@ -1,13 +1,13 @@
-"""What METRO and Mesh Graphormer are and where their files lie; cheap to import."""
+"""Cards and files of METRO and Mesh Graphormer; cheap to import."""
 
 from __future__ import annotations
 
 from hint.mano.read import installed_mano, missing_mano
-from hint.methods.official_file import OfficialFile
-from hint.methods.requirements import missing_packages
-from hint.types import MethodCard
+from hint.methods.official_file import WEIGHTS, OfficialFile, missing_files
+from hint.requirements import missing_packages
+from hint.types import MethodCard, MethodOptions
 
-#: Settings of both: the sampled vertices, what is projected. Only Mesh Graphormer looks at neighbours.
+#: Settings of both: the sampled vertices, what is projected. Only Mesh Graphormer uses neighbours.
 DOWNSAMPLING, PROJECTION, ADJACENCY = "downsampling", "projection", "adjacency"
 
 _LICENCE = "MIT, that of the official repository, which names no others; MANO, which both need, is non-commercial"
@@ -40,14 +40,14 @@ _BLOB = "https://datarelease.blob.core.windows.net/metro/models"
 _REPOSITORY = "https://github.com/microsoft/MeshTransformer/blob/main/metro/modeling/data"
 
 
-def _file(setting: str, name: str, place: str, official: tuple[str, ...], asset: str, url: str) -> OfficialFile:
-    get = f"type hint fetch {asset}, or put {url}/{name} into {{home}}/{place}"
-    return OfficialFile(f"{setting}FILE", (name,), place, official, get)
+def _file(option: str, name: str, place: str, official: tuple[str, ...], asset: str, url: str) -> OfficialFile:
+    get = f"hint fetch {asset}, or put {url}/{name} into {{home}}/{place}"
+    return OfficialFile(option, (name,), place, official, get)
 
 
-METRO_WEIGHTS = _file("--weights ", "metro_hand_state_dict.bin", "metro", ("models/metro_release",), "metro", _BLOB)
+METRO_WEIGHTS = _file(WEIGHTS, "metro_hand_state_dict.bin", "metro", ("models/metro_release",), "metro", _BLOB)
 MESH_GRAPHORMER_WEIGHTS = _file(
-    "--weights ",
+    WEIGHTS,
     "graphormer_hand_state_dict.bin",
     "mesh-graphormer",
     ("models/graphormer_release",),
@@ -55,7 +55,7 @@ MESH_GRAPHORMER_WEIGHTS = _file(
     _BLOB,
 )
 SAMPLING = _file(
-    f"--set {DOWNSAMPLING}=",
+    DOWNSAMPLING,
     "mano_downsampling.npz",
     "metro",
     ("metro/modeling/data", "src/modeling/data"),
@@ -67,20 +67,17 @@ SAMPLING = _file(
 class Metro:
     """METRO in the list of methods."""
 
-    CARD, WEIGHTS = METRO_CARD, METRO_WEIGHTS
+    CARD, FILES = METRO_CARD, (METRO_WEIGHTS, SAMPLING)
 
     @classmethod
-    def missing(cls) -> str:
+    def missing(cls, options: MethodOptions) -> str:
         """Tell what is missing to run it and what to type, "" where nothing is."""
-        packages = missing_packages(_PACKAGES, "models")
-        absent = [file.missing() for file in (cls.WEIGHTS, SAMPLING) if file.installed() is None]
-        absent += [] if installed_mano() else [missing_mano()]
-        if packages or not absent:
-            return packages
-        return f"{'; '.join(absent)}; --weights random needs none"
+        has_mano = options.mano is not None or installed_mano() is not None
+        mano = "" if has_mano else missing_mano()
+        return missing_packages(_PACKAGES, "models") or missing_files(cls.FILES, options, mano)
 
 
 class MeshGraphormer(Metro):
     """Mesh Graphormer in the list of methods."""
 
-    CARD, WEIGHTS = MESH_GRAPHORMER_CARD, MESH_GRAPHORMER_WEIGHTS
+    CARD, FILES = MESH_GRAPHORMER_CARD, (MESH_GRAPHORMER_WEIGHTS, SAMPLING)

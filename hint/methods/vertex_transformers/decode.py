@@ -1,4 +1,4 @@
-"""From what a network says to joints, and to where they are in the crop."""
+"""From a network's output to joints, and to their place in the crop."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hint.methods.hamer.network import normalise
 from hint.methods.vertex_transformers.topology import Topology
 from hint.skeleton import FROM_MANO
 
-#: Vertices that stand for the fingertips when joints are read off a mesh. The rest hand has manopth's, whose middle
+#: Vertices at the fingertips, for joints regressed from a mesh. The rest hand has manopth's, whose middle
 #: finger ends one vertex earlier.
 TIP_VERTICES = (745, 317, 445, 556, 673)
 
@@ -27,7 +27,7 @@ PROJECTIONS = ("training", "demo")
 
 @dataclass(frozen=True, eq=False)
 class RestHand:
-    """What a network must be told of the hand.
+    """What a network needs to know of the hand.
 
     Attributes:
         template: (216,3) joints and sampled vertices of the rest hand, metres from the wrist.
@@ -41,7 +41,7 @@ class RestHand:
 
     @classmethod
     def of(cls, model: ManoModel, topology: Topology) -> RestHand:
-        """Take it from a hand and a choice of vertices."""
+        """Build it from a hand and a choice of vertices."""
         adjacency = None if topology.adjacency is None else torch.from_numpy(topology.adjacency)
         return cls(rest_template(model, torch.from_numpy(topology.down)), joint_regressor(model), adjacency)
 
@@ -92,8 +92,8 @@ class HandReader(nn.Module):
             self.register_buffer(name, getattr(rest, name), persistent=False)
 
     def forward(self, crops: Tensor) -> HandOutput:
-        """Look at crops (N,224,224,3), RGB in 0..255."""
+        """Map crops (N,224,224,3), RGB in 0..255, to hands."""
         answer = self.network(normalise(crops), self.template, self.adjacency)
         joints = self.regressor @ answer.vertices
-        shown = joints - joints[:, :1] if self._is_moved else joints
-        return HandOutput(project(shown, answer.cam), joints, answer.vertices)
+        projected = joints - joints[:, :1] if self._is_moved else joints
+        return HandOutput(project(projected, answer.cam), joints, answer.vertices)

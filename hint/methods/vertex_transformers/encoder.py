@@ -74,7 +74,7 @@ class Intermediate(nn.Module):
 
 
 class Layer(nn.Module):
-    """Attention, in Mesh Graphormer's last block a look at neighbours on the mesh, and a feed-forward branch."""
+    """Attention, a graph convolution in Mesh Graphormer's last block, and a feed-forward branch."""
 
     def __init__(self, width: int, heads: int, expansion: int, is_graph: bool) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The graph convolution of Mesh Graphormer: every vertex looks at its neighbours on the mesh.
+"""The graph convolution of Mesh Graphormer: every vertex mixes with its neighbours on the mesh.
 
 Source: Lin, Wang, Liu 2021 (Mesh Graphormer), section 3.3; Kipf and Welling 2017 for the convolution.
 """

@@ -14,7 +14,7 @@ from hint.methods.vertex_transformers.sizes import HRNetSizes
 
 
 def hrnet(sizes: HRNetSizes) -> nn.Module:
-    """Make the trunk; without the thousand classes, whose weights the released files carry along."""
+    """Make the trunk, without the classifier, whose weights the released files contain."""
     stages = {f"stage{k + 2}": _stage(sizes, k + 2, sizes.modules[k]) for k in range(3)}
     first = _settings("BOTTLENECK", 1, (sizes.first_blocks,), (sizes.planes,))
     network: nn.Module = HighResolutionNet({"stem_width": 64, "stage1": first, **stages}, num_classes=0)

@@ -1,4 +1,4 @@
-"""Get a network and its hand: from files, or random ones that look like a hand."""
+"""Load a network and its hand from files, or make random ones that look like a hand."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from hint.errors import InputError
 from hint.mano.read import find_mano
-from hint.methods.crop_method import RANDOM, Parts, load_network
-from hint.methods.official_file import OfficialFile
+from hint.methods.crop_method import Parts, random_card, sized_card
+from hint.methods.official_file import RANDOM, OfficialFile
+from hint.methods.official_weights import load_network
 from hint.methods.random_weights import draw_weights
-from hint.methods.vertex_transformers.card import ADJACENCY, DOWNSAMPLING, PROJECTION, SAMPLING
+from hint.methods.vertex_transformers.card import ADJACENCY, PROJECTION, SAMPLING
 from hint.methods.vertex_transformers.decode import HandReader, RestHand
 from hint.methods.vertex_transformers.network import VertexTransformer, unused_keys
 from hint.methods.vertex_transformers.sizes import N_JOINTS, Sizes, tiny
@@ -46,18 +47,18 @@ class Release:
 
 
 def from_files(release: Release, options: MethodOptions) -> Parts:
-    """Load the released weights; small files first, so that a missing one shows at once.
+    """Load the released weights; small files first, so that a missing one is reported at once.
 
     Raises:
         MissingRequirementError: If weights, MANO or the choice of vertices is missing.
         InputError: If one of them cannot be used.
     """
     name, sizes = release.card.name, release.sizes
-    path = release.weights.find(options.weights, name)
-    topology = _official_topology(options.extra, name, sizes)
+    path = release.weights.find(options, name)
+    topology = _official_topology(options, name, sizes)
     mano = find_mano(options.mano)
     network, identity = load_network(lambda: VertexTransformer(sizes), path, method=name, ignore=unused_keys(sizes))
-    card = replace(release.card, parameters=_count(network))
+    card = sized_card(release.card, network)
     if path.name != release.weights.names[0]:  # no checksum is published, so the name is all there is to go by
         card = replace(card, training_data=(), weights_licence="unknown", note=f"weights {path.name}")
     beside = {"mano_sha256": mano.sha256(), "topology_sha256": topology.sha256()}
@@ -65,9 +66,9 @@ def from_files(release: Release, options: MethodOptions) -> Parts:
 
 
 def random(release: Release, options: MethodOptions) -> Parts:
-    """Make a small network whose answer to any crop is roughly an upright hand in its middle.
+    """Make a small network whose output for any crop is roughly an upright hand in its middle.
 
-    Any hand will do, and any vertices of it that lie far apart; nothing official is needed.
+    Any hand works, with any vertices that are far apart; nothing official is needed.
     """
     sizes = tiny(is_graph=release.sizes.is_graph)
     mano = find_mano(options.mano or "procedural")
@@ -75,9 +76,7 @@ def random(release: Release, options: MethodOptions) -> Parts:
     rest = RestHand.of(mano, topology if sizes.is_graph else replace(topology, adjacency=None))
     vertices = torch.tensor(mano.v_template).float()
     network = random_network(options.seed, sizes, rest.template, vertices)
-    card = replace(
-        release.card, weights_licence="", training_data=(), parameters=_count(network), note="random weights"
-    )
+    card = random_card(release.card, network)
     identity = {"weights": RANDOM, "seed": options.seed, "mano_sha256": mano.sha256()}
     return _parts(network, rest, card, identity, options)
 
@@ -118,23 +117,19 @@ def _nearest(vertices: Tensor, sampled: Tensor) -> Tensor:
     return weights / weights.sum(1, keepdim=True)
 
 
-def _official_topology(extra: dict[str, str], name: str, sizes: Sizes) -> Topology:
-    """Return the vertices the released weights know, and their neighbours where they are looked at."""
-    path = SAMPLING.find(extra.get(DOWNSAMPLING), name)
+def _official_topology(options: MethodOptions, name: str, sizes: Sizes) -> Topology:
+    """Return the vertices of the released weights, and their neighbours where the network uses them."""
+    path = SAMPLING.find(options, name)
     topology = read_topology(path)
     if not sizes.is_graph:
         return replace(topology, adjacency=None)
-    if ADJACENCY in extra:
-        return replace(topology, adjacency=read_adjacency(Path(extra[ADJACENCY]).expanduser()))
+    if ADJACENCY in options.extra:
+        return replace(topology, adjacency=read_adjacency(Path(options.extra[ADJACENCY]).expanduser()))
     if topology.adjacency is None:
         raise InputError(
-            f"{path}: lacks A, the neighbours of the vertices; name their folder with --set {ADJACENCY}=DIR"
+            f"{path}: has no A, the neighbours of the vertices; name their folder with --set {ADJACENCY}=DIR"
         )
     return topology
-
-
-def _count(network: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def _parts(

@@ -17,7 +17,7 @@ from hint.methods.vertex_transformers.sizes import N_CHANNELS, N_INPUTS, N_JOINT
 
 
 class Answer(NamedTuple):
-    """What a network says about N pictures.
+    """Output of a network for N pictures.
 
     Attributes:
         cam: (N,3) scale and shift of a weak camera, see :func:`hint.methods.vertex_transformers.decode.project`.

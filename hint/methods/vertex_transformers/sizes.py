@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: What the tokens stand for, joints first.
+#: What the tokens represent, joints first.
 N_JOINTS, N_SAMPLED = 21, 195
 N_POINTS = N_JOINTS + N_SAMPLED
 

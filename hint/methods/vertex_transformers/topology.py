@@ -24,7 +24,7 @@ from hint.mano.read import ALLOWED, dense
 from hint.methods.vertex_transformers.sizes import N_SAMPLED
 from hint.types import Float
 
-#: Files of the official adjacency; the third one, its size, says nothing new.
+#: Files of the official adjacency; the third one, its size, is redundant.
 ADJACENCY_FILES = ("mano_195_adjmat_indices.pt", "mano_195_adjmat_values.pt")
 
 _DAMAGE = (*safepickle.DAMAGE, OSError, zipfile.BadZipFile, zlib.error, NotImplementedError)
@@ -46,20 +46,20 @@ class Topology:
     adjacency: Float | None = None
 
     def sha256(self) -> str:
-        """Return what tells this choice from others."""
+        """Return the digest that identifies this choice."""
         adjacency = b"" if self.adjacency is None else self.adjacency.tobytes()
         return hashlib.sha256(self.down.tobytes() + adjacency).hexdigest()
 
 
 def read_topology(path: Path) -> Topology:
-    """Read ``mano_downsampling.npz`` of the official repositories, without running what is in it.
+    """Read ``mano_downsampling.npz`` of the official repositories, without running its pickles.
 
     Args:
         path: The file, or a plain npz with ``D`` (195,778) and, for Mesh Graphormer, ``A`` (195,195), not zero for
             neighbours.
 
     Raises:
-        InputError: If it is damaged, holds something else, or asks for what such a file never needs.
+        InputError: If it is damaged, holds something else, or names globals such a file never needs.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -74,7 +74,7 @@ def read_topology(path: Path) -> Topology:
 def _matrix(archive: zipfile.ZipFile, name: str, level: int, shape: tuple[int, int], path: Path) -> NDArray[Any]:
     """Return a matrix, or that of one level where the file holds those of several."""
     if f"{name}.npy" not in archive.namelist():
-        raise InputError(f"{path}: lacks {name}; the file is called mano_downsampling.npz")
+        raise InputError(f"{path}: has no {name}; the file is called mano_downsampling.npz")
     if archive.getinfo(f"{name}.npy").file_size > _MAX_BYTES:
         raise InputError(f"{path}: {name} is too large to be that of a hand")
     with archive.open(f"{name}.npy") as member:
@@ -131,7 +131,7 @@ def _tensor(path: Path) -> torch.Tensor:
     try:
         tensor = torch.load(path, map_location="cpu", weights_only=True)
     except (*_DAMAGE, RuntimeError) as error:
-        raise InputError(f"{path}: damaged or no tensor ({_first_line(error)}); copy it again") from error
+        raise InputError(f"{path}: damaged or not a tensor ({_first_line(error)}); copy it again") from error
     if not isinstance(tensor, torch.Tensor):
         raise InputError(f"{path}: holds a {type(tensor).__name__}, not a tensor")
     return tensor

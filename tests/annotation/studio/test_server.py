@@ -20,6 +20,7 @@ from annotation.studio.config import label_config
 from annotation.studio.install import program
 from annotation.studio.server import KEPT, back_up, database_variables, owns_port
 from hint.errors import InputError, MissingRequirementError
+from hint.requirements import pip_command
 
 
 def test_it_prints_its_address_and_listens_on_this_machine_only(server: Any) -> None:
@@ -154,4 +155,4 @@ def test_without_the_sdk_the_extra_is_named() -> None:
         [sys.executable, "-c", block, "studio", "status", *where], capture_output=True, text=True, check=False
     )
     assert done.returncode == 3
-    assert "pip install 'hint-toolkit[annotate]'" in done.stderr
+    assert pip_command("annotate") in done.stderr

@@ -1,8 +1,8 @@
-"""The baselines against reference arrays, and against what they said when they agreed with them.
+"""The baselines against reference arrays, and against their own outputs from when they agreed with them.
 
-One row per network. The reference arrays lie beside the checkout and hold the answers of the published code; what every
-checkout holds are the answers of the same network at a small size, ``tests/fixtures/tiny_<method>.npz``, frozen once
-the full size gave the reference answers. To freeze a row anew, delete its file and run this test twice.
+One row per network. ``tests/golden`` holds the answers of the published code, ``tests/fixtures/tiny_<method>.npz`` our
+own answers at a small size, frozen once the full size gave the reference answers. To freeze a row again, delete its
+file and run this test twice.
 """
 
 import json
@@ -38,6 +38,23 @@ FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 
 
 @dataclass(frozen=True)
+class Reference:
+    """Where the reference parts of a network come from.
+
+    Attributes:
+        synth: The module that draws weights and hands.
+        arrays: Folder of the reference arrays.
+        scratch: Folder for files of the test.
+        adjacency: Returns the official neighbours (195,195), or skips the test.
+    """
+
+    synth: ModuleType
+    arrays: Path
+    scratch: Path
+    adjacency: Callable[[], np.ndarray]
+
+
+@dataclass(frozen=True)
 class Case:
     """One network.
 
@@ -45,7 +62,7 @@ class Case:
         method: Name in the reference folder.
         full: Makes it at its released size.
         small: Makes it small.
-        reference_parts: What it needs beside its weights, from the reference program and a scratch folder.
+        reference_parts: What it needs beside its weights.
         small_parts: The same for the small one.
         answer: Network, images (N,3,S,S) and these parts to arrays, named as in the reference file.
         tolerance: Array -> largest difference to the reference.
@@ -59,7 +76,7 @@ class Case:
     method: str
     full: Callable[[], nn.Module]
     small: Callable[[], nn.Module]
-    reference_parts: Callable[[ModuleType, Path], Any]
+    reference_parts: Callable[["Reference"], Any]
     small_parts: Callable[[], Any]
     answer: Callable[[Any, torch.Tensor, Any], Answer]
     tolerance: Mapping[str, float]
@@ -91,12 +108,12 @@ def drawn_hand() -> ManoModel:
 # -- FrankMocap
 
 
-def frankmocap_reference(reference, folder):
+def frankmocap_reference(reference):
     """The hand of the reference body, and where the regression starts."""
-    reference.write_smplx(folder / "SMPLX_NEUTRAL.pkl")
-    (folder / "info.pkl").write_bytes(pickle.dumps({"right_hand_verts_idx": reference.smplx_hand_verts_idx()}))
-    hand = read_right_hand(folder / "SMPLX_NEUTRAL.pkl", folder / "info.pkl")
-    return hand, torch.from_numpy(reference.frankmocap_mean_params())
+    body, info = reference.scratch / "SMPLX_NEUTRAL.pkl", reference.scratch / "info.pkl"
+    reference.synth.write_smplx(body)
+    info.write_bytes(pickle.dumps({"right_hand_verts_idx": reference.synth.smplx_hand_vertices()}))
+    return read_right_hand(body, info), torch.from_numpy(reference.synth.frankmocap_mean_params())
 
 
 def frankmocap_answer(network, images, parts):
@@ -110,9 +127,9 @@ def frankmocap_answer(network, images, parts):
 # -- HandOccNet
 
 
-def handoccnet_reference(reference, folder):
-    reference.write_mano(folder / "MANO_RIGHT.pkl")
-    return read_mano(folder / "MANO_RIGHT.pkl")
+def mano_reference(reference):
+    reference.synth.write_mano(reference.scratch / "MANO_RIGHT.pkl")
+    return read_mano(reference.scratch / "MANO_RIGHT.pkl")
 
 
 def handoccnet_answer(network, images, model):
@@ -130,20 +147,24 @@ def handoccnet_answer(network, images, model):
 # -- METRO and Mesh Graphormer
 
 
-def vertex_transformer_reference(reference, folder):
-    """The rest hand on the official vertices, whose indices are among the reference arrays."""
-    reference.write_mano(folder / "MANO_RIGHT.pkl")
-    with np.load(Path(reference.__file__).parent / "graphormer_forward.npz") as arrays:
-        down, adjacency = (from_rows(arrays, name) for name in ("down", "adj"))
-    return RestHand.of(read_mano(folder / "MANO_RIGHT.pkl"), Topology(down, adjacency))
+def metro_reference(reference):
+    """The rest hand with the sampled vertices of the reference arrays."""
+    return RestHand.of(mano_reference(reference), Topology(sampling(reference.arrays)))
 
 
-def from_rows(arrays, name):
-    """Return a matrix that is stored in compressed row form."""
-    matrix = np.zeros(arrays[f"{name}_shape"], np.float32)
-    rows = np.repeat(np.arange(len(matrix)), np.diff(arrays[f"{name}_indptr"]))
-    matrix[rows, arrays[f"{name}_indices"]] = arrays[f"{name}_data"]
-    return matrix
+def graphormer_reference(reference):
+    """The same with the official neighbours."""
+    topology = Topology(sampling(reference.arrays), reference.adjacency())
+    return RestHand.of(mano_reference(reference), topology)
+
+
+def sampling(folder):
+    """Return the matrix (195,778) that picks the sampled vertices of the reference template."""
+    with np.load(folder / "metro_forward.npz") as arrays:
+        vertices, sampled = arrays["template_vertices_778"], arrays["template_vertices_195"]
+    distance = np.linalg.norm(vertices - sampled[:, None], axis=2)
+    assert distance.min(1).max() < 1e-6
+    return np.eye(len(vertices), dtype=np.float32)[distance.argmin(1)]
 
 
 def vertex_transformer_small_parts():
@@ -176,12 +197,12 @@ def vertex_transformer_tolerance(outputs, joints2d):
     return dict.fromkeys(names, outputs) | {"joints2d": joints2d} | checks
 
 
-def vertex_transformer_case(method, sizes):
+def vertex_transformer_case(method, sizes, reference_parts):
     return Case(
         method,
         full=lambda: VertexTransformer(sizes),
         small=lambda: VertexTransformer(tiny(is_graph=sizes.is_graph)),
-        reference_parts=vertex_transformer_reference,
+        reference_parts=reference_parts,
         small_parts=vertex_transformer_small_parts,
         answer=vertex_transformer_answer,
         tolerance=vertex_transformer_tolerance(5e-5, 2e-4),
@@ -207,7 +228,7 @@ CASES = (
         "handoccnet",
         full=HandOccNet,
         small=lambda: HandOccNet(Config((1, 1, 1, 1), (4, 8, 8, 16), 16, (32, 16))),
-        reference_parts=handoccnet_reference,
+        reference_parts=mano_reference,
         small_parts=drawn_hand,
         answer=handoccnet_answer,
         tolerance={"joints_img": 2e-5, "pose_axis_angle": 3e-5, "betas": 3e-5, "joints": 1e-6, "vertices": 1e-6},
@@ -215,16 +236,21 @@ CASES = (
         prefix="module.",
         beside=BESIDE,
     ),
-    vertex_transformer_case("metro", METRO),
-    vertex_transformer_case("graphormer", MESH_GRAPHORMER),
+    vertex_transformer_case("metro", METRO, metro_reference),
+    vertex_transformer_case("graphormer", MESH_GRAPHORMER, graphormer_reference),
 )
 by_size = [pytest.param(c, id=c.method, marks=[pytest.mark.full_size] if c.is_large else []) for c in CASES]
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.method)
 
 
+@pytest.fixture
+def official(golden, reference, tmp_path, request):
+    return Reference(reference, golden, tmp_path, lambda: request.getfixturevalue("official_adjacency"))
+
+
 @every_case
-def test_the_keys_are_the_official_ones(case, shared):
-    listed = json.loads((shared / "golden" / "keys" / f"{case.method}.json").read_text())
+def test_the_keys_are_the_official_ones(case, golden):
+    listed = json.loads((golden / "keys" / f"{case.method}.json").read_text())
     official = {key.removeprefix(case.prefix): tuple(shape) for key, (shape, _) in listed.items()}
     assert all(key.startswith(case.prefix) for key in listed)
     with torch.device("meta"):
@@ -233,23 +259,24 @@ def test_the_keys_are_the_official_ones(case, shared):
 
 
 @pytest.mark.parametrize("case", by_size)
-def test_the_network_gives_the_reference_answers(case, shared, reference, tmp_path):
-    agree(case, case.full, f"{case.method}_forward.npz", "", case.tolerance, reference, tmp_path)
+def test_the_network_gives_the_reference_answers(case, official):
+    agree(case, case.full, f"{case.method}_forward.npz", "", case.tolerance, official)
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.tiny_tolerance], ids=lambda case: case.method)
-def test_the_small_network_gives_the_reference_answers(case, shared, reference, tmp_path):
-    agree(case, case.small, "tiny_forward.npz", f"{case.method}/", case.tiny_tolerance, reference, tmp_path)
+def test_the_small_network_gives_the_reference_answers(case, official):
+    agree(case, case.small, "tiny_forward.npz", f"{case.method}/", case.tiny_tolerance, official)
 
 
 @torch.inference_mode()
-def agree(case, make, file, prefix, tolerance, reference, scratch):
-    """Compare a network with what the published one said to the same pictures."""
+def agree(case, make, file, prefix, tolerance, reference):
+    """Compare a network with the published one on the same images."""
+    parts = case.reference_parts(reference)
     network = make().eval()
-    reference.fill_state_dict(case.method, network.state_dict(), prefix=case.prefix)
-    images = torch.from_numpy(reference.network_input(case.method))
-    ours = case.answer(network, images, case.reference_parts(reference, scratch))
-    with np.load(Path(reference.__file__).parent / file) as expected:
+    reference.synth.fill_state(case.method, network.state_dict(), prefix=case.prefix)
+    images = torch.from_numpy(reference.synth.network_input(case.method))
+    ours = case.answer(network, images, parts)
+    with np.load(reference.arrays / file) as expected:
         for name, atol in tolerance.items():
             np.testing.assert_allclose(ours[name], expected[prefix + name], atol=atol, rtol=0, err_msg=name)
 

@@ -286,7 +286,7 @@ def named(folder, weights="zip.pth", **extra):
 @pytest.mark.parametrize("name", ["legacy.pth", "parallel.pth"])
 def test_old_and_new_files_with_and_without_prefix_are_the_same_network(weights, name):
     one, two = (FrankMocapMethod.create(named(weights, file)) for file in ("zip.pth", name))
-    for (key, a), b in zip(one._network.state_dict().items(), two._network.state_dict().values(), strict=True):
+    for (key, a), b in zip(one.network.state_dict().items(), two.network.state_dict().values(), strict=True):
         assert torch.equal(a, b), key
     assert one.fingerprint["hand_sha256"] == two.fingerprint["hand_sha256"]
     assert one.fingerprint["weights_sha256"] != two.fingerprint["weights_sha256"]
@@ -307,22 +307,24 @@ def test_files_are_found_where_users_have_them(weights, tmp_path, monkeypatch, h
         ("mean_mano_params.pkl", hint_home / "frankmocap" / "mean_mano_params.pkl"),
     ):
         target.symlink_to(weights / source)
-    assert missing().startswith("needs SMPLX_NEUTRAL.pkl: register at https://smpl-x.is.tue.mpg.de")
+    assert missing(MethodOptions()).startswith("needs SMPLX_NEUTRAL.pkl: register at https://smpl-x.is.tue.mpg.de")
     with pytest.raises(MissingRequirementError, match=r"put SMPLX_NEUTRAL.pkl .* into .*/frankmocap/ \(or name it"):
         FrankMocapMethod.create(MethodOptions(device="cpu"))
     (tmp_path / "extra_data" / "smpl" / "SMPLX_NEUTRAL.pkl").symlink_to(weights / "SMPLX_NEUTRAL.pkl")
-    assert missing() == ""
+    assert missing(MethodOptions()) == ""
     predictions = predict(
         FrankMocapMethod.create(MethodOptions(device="cpu")), [Hand("a", (9, 9, 90, 80), True)], image
     )
     assert np.isfinite(predictions.keypoints_2d).all()
 
 
-def test_without_any_file_the_first_one_is_named_with_what_to_type(tmp_path, monkeypatch):
+def test_without_any_file_all_are_named_with_what_to_type(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(MissingRequirementError, match=r"needs pose_shape_best.pth: type hint fetch frankmocap"):
+    with pytest.raises(MissingRequirementError, match=r"needs pose_shape_best.pth: hint fetch frankmocap"):
         FrankMocapMethod.create(MethodOptions(device="cpu"))
-    assert missing().endswith("SMPLX_NEUTRAL.pkl; --weights random needs none")
+    lacking = missing(MethodOptions())
+    assert all(name in lacking for name in ("SMPLX_HAND_INFO.pkl", "mean_mano_params.pkl", "SMPLX_NEUTRAL.pkl"))
+    assert missing(MethodOptions(weights="random")) == ""
 
 
 def test_weights_that_do_not_fit_say_what_does_not(weights, tmp_path):
@@ -335,7 +337,7 @@ def test_weights_that_do_not_fit_say_what_does_not(weights, tmp_path):
     assert "missing: feat_encoder.1.bias" in str(caught.value)
     assert "regressor.0.weight (61, 100) for (61, 1085)" in str(caught.value)
     (tmp_path / "half.pth").write_bytes((weights / "zip.pth").read_bytes()[:1_000_000])
-    with pytest.raises(InputError, match="cut short at 1000000 bytes; download or copy it again"):
+    with pytest.raises(InputError, match="truncated at 1000000 bytes; download or copy it again"):
         FrankMocapMethod.create(replace(named(weights), weights=str(tmp_path / "half.pth")))
     torch.save({"module.regressor.hand_regHead.betas": torch.ones(21, 1)}, tmp_path / "handoccnet.pth")
     with pytest.raises(InputError, match=r"weights of handoccnet-param or .*, not of frankmocap; type: --method"):
@@ -370,14 +372,14 @@ def test_a_left_hand_is_a_right_hand_in_a_mirror(image):
 
 
 @pytest.mark.parametrize(
-    ("extra", "error", "said"),
+    ("extra", "error", "message"),
     [
         ({"crop": "haMer"}, UnknownNameError, "unknown crop of frankmocap 'haMer'; did you mean hamer"),
         ({"smplex": "x"}, UnknownNameError, "unknown setting of frankmocap 'smplex'; did you mean smplx"),
     ],
 )
-def test_settings_that_do_not_exist(extra, error, said):
-    with pytest.raises(error, match=said):
+def test_settings_that_do_not_exist(extra, error, message):
+    with pytest.raises(error, match=message):
         FrankMocapMethod.create(replace(RANDOM, extra=extra))
 
 

@@ -62,44 +62,44 @@ def tiny(draw_weights):
 # -- against the reference arrays
 
 
-def _official_keys(shared, *parts):
-    keys = json.loads((shared / "golden" / "keys" / "hamer.json").read_text())
+def _official_keys(golden, *parts):
+    keys = json.loads((golden / "keys" / "hamer.json").read_text())
     return {key: tuple(shape) for key, (shape, _) in keys.items() if key.partition(".")[0] in parts}
 
 
-def test_the_keys_are_the_official_ones(shared):
-    assert shapes_of(HamerConfig()) == _official_keys(shared, "backbone", "mano_head")
+def test_the_keys_are_the_official_ones(golden):
+    assert shapes_of(HamerConfig()) == _official_keys(golden, "backbone", "mano_head")
 
 
-def test_the_official_file_loads_with_nothing_missing_or_left(shared):
+def test_the_official_file_loads_with_nothing_missing_or_left(golden):
     parts = ("backbone", "mano_head", "discriminator", "mano", "initialized")
-    state = {k: torch.empty(s, device="meta") for k, s in _official_keys(shared, *parts).items()}
+    state = {k: torch.empty(s, device="meta") for k, s in _official_keys(golden, *parts).items()}
     assert len(state) == 563
     network = build(Checkpoint(state, {}, Path("hamer.ckpt")))
     assert network.config == HamerConfig()
     assert sum(p.numel() for p in network.parameters()) + 96 + 10 + 3 == 630_912_000 + 39_497_946
 
 
-def _parity(shared, reference, draw_weights, tmp_path, config, file, prefix):
+def _parity(golden, reference, draw_weights, tmp_path, config, file, prefix):
     reference.write_mano(tmp_path / "m.pkl")
     images = reference.network_input("hamer")
     network = build(drawn_checkpoint(config, draw_weights, reference.mean_params()))
     ours = answer(network, read_mano(tmp_path / "m.pkl"), images)
-    with np.load(shared / "golden" / file) as arrays:
+    with np.load(golden / file) as arrays:
         return ours, {name: arrays[prefix + REFERENCE_NAMES.get(name, name)] for name in OUTPUTS}
 
 
-def test_the_tiny_network_gives_the_reference_answers(shared, reference, draw_weights, tmp_path):
+def test_the_tiny_network_gives_the_reference_answers(golden, reference, draw_weights, tmp_path):
     ours, expected = _parity(
-        shared, reference, draw_weights, tmp_path, HamerConfig.tiny(), "tiny_forward.npz", "hamer/"
+        golden, reference, draw_weights, tmp_path, HamerConfig.tiny(), "tiny_forward.npz", "hamer/"
     )
     for name in OUTPUTS:
         np.testing.assert_allclose(ours[name], expected[name], atol=2e-6, rtol=0, err_msg=name)
 
 
 @pytest.mark.full_size
-def test_the_released_size_gives_the_reference_answers(shared, reference, draw_weights, tmp_path):
-    ours, expected = _parity(shared, reference, draw_weights, tmp_path, HamerConfig(), "hamer_forward.npz", "")
+def test_the_released_size_gives_the_reference_answers(golden, reference, draw_weights, tmp_path):
+    ours, expected = _parity(golden, reference, draw_weights, tmp_path, HamerConfig(), "hamer_forward.npz", "")
     tolerance = dict.fromkeys(OUTPUTS, 5e-5) | {"keypoints_3d": 1e-6, "vertices": 1e-6, "keypoints_2d": 2e-6}
     for name in OUTPUTS:
         np.testing.assert_allclose(ours[name], expected[name], atol=tolerance[name], rtol=0, err_msg=name)
@@ -259,8 +259,8 @@ def test_rotations_keep_their_columns():
     assert ((matrices[:, 0, :, 1] * numbers[:, 3:6]).sum(1) > 0).all()
 
 
-def test_rotations_are_the_reference_ones(shared):
-    with np.load(shared / "golden" / "hamer_crops.npz") as arrays:
+def test_rotations_are_the_reference_ones(golden):
+    with np.load(golden / "hamer_crops.npz") as arrays:
         ours = rot6d_to_matrix(torch.from_numpy(arrays["rot6d_in"]).float())[:, 0]
         np.testing.assert_allclose(ours, arrays["rot6d_out"], atol=1e-6)
 
@@ -326,9 +326,11 @@ def test_a_smaller_crop_is_a_smaller_picture_of_the_same_camera():
     torch.testing.assert_close(px / 128, small.keypoints_2d)
 
 
-@pytest.mark.parametrize(("name", "says"), [("resnet5", "did you mean resnet"), ("vit_tiny_patch16_224", "resnet50")])
-def test_networks_without_feature_maps_are_refused(name, says):
-    with pytest.raises(InputError, match=says):
+@pytest.mark.parametrize(
+    ("name", "message"), [("resnet5", "did you mean resnet"), ("vit_tiny_patch16_224", "resnet50")]
+)
+def test_networks_without_feature_maps_are_refused(name, message):
+    with pytest.raises(InputError, match=message):
         backbone_width(name)
 
 

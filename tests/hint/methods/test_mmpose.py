@@ -21,6 +21,7 @@ from hint.methods.mmpose import card
 from hint.methods.mmpose.card import DEFAULT_PRESET, PRESETS, missing_parts, weights_path
 from hint.methods.mmpose.checkpoint import read_state
 from hint.methods.selftest import selftest
+from hint.requirements import wheels_command
 from hint.types import Hand, MethodOptions
 
 SEED = 3
@@ -196,7 +197,7 @@ def test_models_of_other_things_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"predicts 17 keypoints of coco, not the 21 joints of one hand"):
         create(config=str(body))
     (tmp_path / "broken.py").write_text("model = dict(type='NoSuchModel')\n")
-    with pytest.raises(InputError, match=r"broken\.py: no config MMPose can build"):
+    with pytest.raises(InputError, match=r"broken\.py: not a config MMPose can build"):
         create(config=str(tmp_path / "broken.py"))
 
 
@@ -330,7 +331,7 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"weights of another model \(size mismatch for head\.final_layer\.weight"):
         create(HRNET, weights=str(path))
     path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(InputError, match="cut short"):
+    with pytest.raises(InputError, match="truncated at"):
         create(weights=str(path))
     with pytest.raises(InputError, match="No such file"):
         create(weights=str(tmp_path / "absent.pth"))
@@ -338,7 +339,7 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_missing_weights_are_named_with_what_to_type(preset: str) -> None:
-    with pytest.raises(MissingRequirementError, match=rf"{weights_path(preset)}: hint fetch {preset} ") as raised:
+    with pytest.raises(MissingRequirementError, match=rf"mmpose needs its weights: hint fetch {preset} ") as raised:
         create(preset, weights=None)
     assert raised.value.exit_code == 3
 
@@ -349,7 +350,7 @@ def test_missing_weights_are_named_with_what_to_type(preset: str) -> None:
 @pytest.mark.parametrize(
     ("versions", "words"),
     [
-        ({}, r"needs mmpose 1\.3\.2, mmcv-lite 2\.1\.0, mmengine 0\.10\.7: pip install 'hint-toolkit\[prelabel\]' && "),
+        ({}, r"needs mmpose 1\.3\.2, mmcv-lite 2\.1\.0, mmengine 0\.10\.7: pip install .*\[prelabel\]' && "),
         ({"mmpose": "1.3.2", "mmcv": "2.1.0"}, r"needs mmengine 0\.10\.7: pip install"),
         ({"mmpose": "0.29.0", "mmcv": "2.1.0", "mmengine": "0.10.7"}, r"needs mmpose 1\.3\.2, not 0\.29\.0: pip"),
     ],
@@ -358,14 +359,14 @@ def test_missing_packages_are_one_line(versions: dict[str, str], words: str, mon
     monkeypatch.setattr(card, "installed_version", versions.get)
     with pytest.raises(MissingRequirementError, match=words) as raised:
         create()
-    assert "pip install --no-deps -r requirements-nodeps.txt" in str(raised.value)
+    assert wheels_command() in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
 def test_a_part_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "munkres", None)
     monkeypatch.setattr(card, "_PACKAGES", ("munkres_is_not_there", "numpy"))
-    with pytest.raises(MissingRequirementError, match=r"needs munkres_is_not_there: pip install 'hint-toolkit\[prel"):
+    with pytest.raises(MissingRequirementError, match=r"needs munkres_is_not_there: pip install .*\[prelabel\]"):
         create()
 
 
@@ -395,9 +396,9 @@ def test_importing_leaves_no_stand_in_and_says_nothing(blocked: str) -> None:
     [
         (MethodOptions(extra={"flip": "0"}), "unknown setting of mmpose 'flip'; did you mean flip-test"),
         (MethodOptions(extra={"preset": "rtmpose"}), "unknown preset of mmpose 'rtmpose'"),
-        (MethodOptions(extra={"flip-test": "maybe"}), "say 1 or 0"),
+        (MethodOptions(extra={"flip-test": "maybe"}), "must be 1 or 0"),
         (MethodOptions(extra={"config": "absent.py"}), r"absent\.py: no such config"),
-        (MethodOptions(extra={"config": __file__}), "give --weights FILE"),
+        (MethodOptions(extra={"config": __file__}), "--weights FILE"),
         (MethodOptions(extra={"config": __file__, "preset": HRNET}), "either --set preset=NAME or --set config=FILE"),
         (MethodOptions(precision="bf16"), "fp32 only"),
         (MethodOptions(device="tpu", weights="random"), "unknown device"),

@@ -1,5 +1,7 @@
 """The self-test: it passes what keeps the contract and names what breaks it."""
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -194,3 +196,13 @@ def test_a_mirrored_and_a_shifted_hand_keep_their_joints_on_the_same_pixels() ->
     assert (other.picture[y, hand.picture.shape[1] - 1 - x] == hand.picture[y, x]).all()
     assert other.hand.is_right != hand.hand.is_right
     np.testing.assert_allclose(other.mirrored().keypoints_2d, hand.keypoints_2d)
+
+
+def test_a_control_is_checked_without_opencv() -> None:
+    block = "import sys; sys.modules.update(cv2=None, torch=None, matplotlib=None)"
+    code = (
+        f"{block}; from hint.methods.selftest import selftest; from hint.methods.table import load_method; "
+        "print(selftest(load_method('mean-pose')).passed)"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "True"

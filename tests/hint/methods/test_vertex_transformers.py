@@ -160,10 +160,10 @@ def test_pairs_on_disk_become_a_record(name, kind, hint_root, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("extra", "says"), [({"projetion": "demo"}, "did you mean projection"), ({"projection": "x"}, "demo")]
+    ("extra", "message"), [({"projetion": "demo"}, "did you mean projection"), ({"projection": "x"}, "demo")]
 )
-def test_unknown_settings_are_refused(extra, says):
-    with pytest.raises(UnknownNameError, match=says):
+def test_unknown_settings_are_refused(extra, message):
+    with pytest.raises(UnknownNameError, match=message):
         MetroMethod.create(replace(RANDOM, extra=extra))
 
 
@@ -218,7 +218,7 @@ def test_the_demonstrations_move_the_wrist_to_the_origin_first(rest):
     training, demo = (HandReader(net, rest, kind).eval()(crops) for kind in ("training", "demo"))
     cam = net.eval()(torch.zeros(2, 3, 224, 224), rest.template).cam
     assert torch.equal(training.keypoints_3d, demo.keypoints_3d)
-    moved = training.points - demo.points
+    moved = training.keypoints_2d - demo.keypoints_2d
     torch.testing.assert_close(moved, moved[:, :1].expand_as(moved))
     # The camera is nearly the same for any picture.
     torch.testing.assert_close(moved[:, 0], cam[:, :1] * training.keypoints_3d[:, 0, :2] / 2, rtol=0.1, atol=1e-3)
@@ -263,13 +263,9 @@ def test_neighbours_become_means():
     assert np.array_equal(normalised(chain), np.float32([[1 / 2, 1 / 2, 0], [1 / 3] * 3, [0, 1 / 2, 1 / 2]]))
 
 
-def test_the_stored_adjacency_is_the_recomputed_one(shared):
-    """Of the official files: from who is whose neighbour to the last bit of what is stored."""
-    with np.load(shared / "golden" / "graphormer_forward.npz") as arrays:
-        stored = np.zeros((195, 195), np.float32)
-        rows = np.repeat(np.arange(195), np.diff(arrays["adj_indptr"]))
-        stored[rows, arrays["adj_indices"]] = arrays["adj_data"]
-    assert np.array_equal(normalised((stored > 0) & ~np.eye(195, dtype=bool)), stored)
+def test_the_official_adjacency_follows_from_who_is_whose_neighbour(official_adjacency):
+    neighbours = (official_adjacency > 0) & ~np.eye(195, dtype=bool)
+    assert np.array_equal(normalised(neighbours), official_adjacency)
 
 
 def test_the_official_files_are_read(tmp_path, topology):
@@ -321,18 +317,18 @@ def broken(kind, path, topology):
 
 
 @pytest.mark.parametrize(
-    ("kind", "says"),
+    ("kind", "message"),
     [
         ("half", "not a whole mano_downsampling.npz"),
         ("text", "not a whole mano_downsampling.npz"),
-        ("lacks", "lacks D; the file is called mano_downsampling.npz"),
+        ("lacks", "has no D; the file is called mano_downsampling.npz"),
         ("shape", r"D has shape \(195, 431\), that of a hand \(195, 778\)"),
         ("member", "not a whole mano_downsampling.npz"),
         ("values", "not a whole mano_downsampling.npz"),
     ],
 )
-def test_damaged_choices_of_vertices_are_refused(kind, says, tmp_path, topology):
-    with pytest.raises(InputError, match=says):
+def test_damaged_choices_of_vertices_are_refused(kind, message, tmp_path, topology):
+    with pytest.raises(InputError, match=message):
         read_topology(broken(kind, tmp_path / "mano_downsampling.npz", topology))
 
 
@@ -346,7 +342,7 @@ def test_damaged_adjacencies_are_refused(tmp_path, topology):
     with pytest.raises(InputError, match="not the adjacency of 195 vertices"):
         read_adjacency(folder)
     (folder / "mano_195_adjmat_values.pt").write_bytes(b"PK\x03\x04half")
-    with pytest.raises(InputError, match="damaged or no tensor"):
+    with pytest.raises(InputError, match="damaged or not a tensor"):
         read_adjacency(folder)
 
 
@@ -363,7 +359,7 @@ def test_released_files_load_with_or_without_what_is_not_used(name, with_unused,
     crops = torch.randint(0, 256, (1, 224, 224, 3), generator=torch.Generator().manual_seed(0)).float()
     ours = parts.network.eval()(crops)
     expected = HandReader(network(rest, name), rest).eval()(crops)
-    assert torch.equal(ours.points, expected.points)
+    assert torch.equal(ours.keypoints_2d, expected.keypoints_2d)
     assert not any("embeddings.word" in key or "classifier" in key for key, _ in parts.network.named_parameters())
 
 
@@ -389,20 +385,20 @@ def test_neighbours_come_from_their_folder_where_the_file_lacks_them(nowhere, re
 
 
 @every_method
-def test_what_is_missing_is_said_one_after_the_other(name, nowhere, hint_home, rest, topology):
+def test_what_is_missing_is_named_until_nothing_is(name, nowhere, hint_home, rest, topology):
     options, about = MethodOptions(device="cpu"), Metro if name == "metro" else MeshGraphormer
-    with pytest.raises(MissingRequirementError, match=f"type hint fetch {name}, or put https://datarelease"):
+    with pytest.raises(MissingRequirementError, match=f"hint fetch {name}, or put https://datarelease"):
         create(name, options)
-    assert "mano.is.tue.mpg.de" in about.missing()
-    released_file(hint_home / name / about.WEIGHTS.names[0], rest, name)
-    with pytest.raises(MissingRequirementError, match=r"mano_downsampling\.npz: type hint fetch metro-downsampling"):
+    assert "mano.is.tue.mpg.de" in about.missing(MethodOptions())
+    released_file(hint_home / name / about.FILES[0].names[0], rest, name)
+    with pytest.raises(MissingRequirementError, match=r"mano_downsampling\.npz: hint fetch metro-downsampling"):
         create(name, options)
     official_npz(hint_home / "metro/mano_downsampling.npz", topology)
     with pytest.raises(MissingRequirementError, match=r"MANO_RIGHT\.pkl not found"):
         create(name, options)
     (hint_home / "mano").mkdir()
     write_mano_npz(procedural_hand(), hint_home / "mano" / "MANO_RIGHT.pkl")
-    assert about.missing() == ""
+    assert about.missing(MethodOptions()) == ""
 
 
 def refused(nowhere, topology, name, path):
@@ -424,23 +420,23 @@ def test_weights_of_another_method_or_size_are_refused(nowhere, rest, topology):
         nowhere, topology, "metro", graph
     )
     assert "weights of metro, not of mesh-graphormer" in refused(nowhere, topology, "mesh-graphormer", plain)
-    said = refused(nowhere, topology, "metro", plain)
-    assert "of another shape: backbone.layer1.0.conv1.weight (16, 64, 1, 1) for (64, 64, 1, 1)" in said
-    assert "in all" in said
+    message = refused(nowhere, topology, "metro", plain)
+    assert "of another shape: backbone.layer1.0.conv1.weight (16, 64, 1, 1) for (64, 64, 1, 1)" in message
+    assert "in all" in message
 
 
 def test_other_files_of_the_training_are_refused(nowhere, rest, topology):
     torch.save(network(rest), nowhere / "model.bin")
     torch.save(argparse.Namespace(lr=1e-4), nowhere / "training_args.bin")
     assert "a whole pickled model" in refused(nowhere, topology, "metro", nowhere / "model.bin")
-    said = refused(nowhere, topology, "metro", nowhere / "training_args.bin")
-    assert "holds settings of a training program, not weights" in said
+    message = refused(nowhere, topology, "metro", nowhere / "training_args.bin")
+    assert "holds settings of a training program, not weights" in message
 
 
 def test_half_a_download_is_refused(nowhere, rest, topology):
     whole = released_file(nowhere / "whole.bin", rest).read_bytes()
     (nowhere / "half.bin").write_bytes(whole[: len(whole) // 2])
-    said = refused(nowhere, topology, "metro", nowhere / "half.bin")
-    assert "cut short at" in said
-    assert "download or copy it again" in said
+    message = refused(nowhere, topology, "metro", nowhere / "half.bin")
+    assert "truncated at" in message
+    assert "download or copy it again" in message
     assert "no such file" in refused(nowhere, topology, "metro", nowhere / "absent.bin")

@@ -5,8 +5,9 @@ import pytest
 
 from hint.errors import InputError
 from hint.mano.procedural import procedural_hand
+from hint.normals import vertex_normals
 from hint.render import LEFT_COLOUR, RIGHT_COLOUR, Camera, Mesh, hand_mesh, render_mesh
-from hint.render.mesh import brightness, vertex_normals
+from hint.render.mesh import brightness
 from hint.render.raster import project, rasterise
 
 CAMERA = Camera(160, 120, 300.0, (83.25, 57.5))
@@ -208,7 +209,7 @@ def test_what_cannot_be_drawn_is_refused() -> None:
         Mesh(mesh.vertices[:700], mesh.faces, WHITE)
     with pytest.raises(InputError, match=r"shape \(778, 2\)"):
         Mesh(mesh.vertices[:, :2], mesh.faces, WHITE)
-    with pytest.raises(InputError, match="under a mesh"):
+    with pytest.raises(InputError, match="the mesh was drawn for"):
         render_mesh(mesh, CAMERA).over(np.zeros((10, 10, 3), np.uint8))
 
 

@@ -5,7 +5,8 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from hint.cli import app
+from hint.cli.command import as_app
+from hint.cli.train import train
 from hint.errors import InputError, UnknownNameError
 from hint.training.losses import LossWeights
 from hint.training.preset import Preset, differences, list_presets, load_preset
@@ -90,7 +91,7 @@ def test_unknown_presets_and_backbones_come_with_suggestions():
 
 
 def run(*arguments):
-    return CliRunner().invoke(app, ["train", *map(str, arguments)])
+    return CliRunner().invoke(as_app(train), [*map(str, arguments)])
 
 
 def test_the_command_lists_the_presets():

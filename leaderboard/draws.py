@@ -1,6 +1,6 @@
-"""Differences of methods on the same hands, from draws of the same clips.
+"""Bootstrap draws of each method's clips, from which differences and ranks follow.
 
-Each method is drawn once per cell; every pair, curve and rank then is a subtraction. The numbers are those of
+Each method is drawn once per cell; every pair, curve and rank is then a subtraction. The numbers equal those of
 :func:`benchmark.intervals.paired_difference`.
 """
 
@@ -20,10 +20,10 @@ from benchmark.protocol import Protocol
 from hint.types import Double, Strings
 from leaderboard.metric import Key, describe
 
-#: Every how many points of the tabulated curve there is a band.
+#: The band has every third point of the tabulated curve.
 _STEP = 3
 
-#: Of the draws; the one paired_difference uses.
+#: Seed of the draws, as in paired_difference.
 SEED = 0
 
 
@@ -39,7 +39,7 @@ class Band:
 
 @dataclass(frozen=True, eq=False)
 class Draws:
-    """Values of one method in one cell, and what they would be with other clips.
+    """Values of one method in one cell, and their bootstrap replicates.
 
     Attributes:
         values: Key -> value.
@@ -62,13 +62,13 @@ class Draws:
         return Difference(self.values[key] - other.values[key], interval)
 
     def beats(self, other: Draws, key: Key) -> bool:
-        """Tell whether this method is clearly better: the interval of the difference does not contain 0."""
+        """Whether this method is clearly better: the interval of the difference does not contain 0."""
         difference = self.minus(other, key)
         return not difference.contains_zero and (difference.value > 0) == describe(key).higher_is_better
 
 
 def draw(table: ErrorTable, subset: str, visibility: str, protocol: Protocol) -> Draws | None:
-    """Draw the clips of a cell for one method; None where the cell has no keypoint."""
+    """Draw the clips of a cell for one method; None if the cell has no keypoint."""
     cell = select(table, subset, visibility)
     if not cell.n_keypoints.any():
         return None

@@ -1,0 +1,5 @@
+"""``python -m hint`` is ``hint``."""
+
+from hint.cli import main
+
+main()

@@ -1,0 +1,69 @@
+"""Put weights as their authors released them into our networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+from hint.errors import InputError
+from hint.weights import Checkpoint, file_sha256, matching, read_checkpoint
+
+Network = TypeVar("Network", bound=nn.Module)
+
+#: A key only the weights of one network have -> the methods that run it.
+_SIGNATURES = {
+    "mano_head.decpose.weight": "hamer",
+    "feat_encoder.1.weight": "frankmocap",
+    "grid_feat_dim.weight": "mesh-graphormer",
+    "trans_encoder.0.bert.position_embeddings.weight": "metro",
+    "regressor.hand_regHead.betas": "handoccnet-param or handoccnet-noparam",
+}
+
+
+def load_network(
+    make: Callable[[], Network], path: Path, *, method: str, ignore: Iterable[str] = ()
+) -> tuple[Network, dict[str, str]]:
+    """Put official weights into a network, without room for a second copy of them.
+
+    Args:
+        make: Builds the network; its parameters and persistent buffers are those of the file. Buffers that are not
+            persistent must not be made here, since it is built without memory.
+        path: Weights as released; keys may carry the ``module.`` of DataParallel.
+        method: Name of the method, for messages.
+        ignore: Prefixes of keys that may be in the file but are not needed.
+
+    Returns:
+        The network, and what identifies its weights.
+
+    Raises:
+        InputError: If the file is damaged, or holds the weights of something else.
+    """
+    checkpoint = without_module(read_checkpoint(path))
+    return fill(make, checkpoint, method=method, ignore=ignore), {"weights_sha256": file_sha256(path)}
+
+
+def fill(make: Callable[[], Network], checkpoint: Checkpoint, *, method: str, ignore: Iterable[str] = ()) -> Network:
+    """Put weights that were read into a network; see :func:`load_network`."""
+    with torch.device("meta"):
+        network = make()
+    expected = {key: value.shape for key, value in network.state_dict().items()}
+    _refuse_other_methods(checkpoint, expected, method)
+    network.load_state_dict(matching(checkpoint, expected, ignore), assign=True)
+    return network
+
+
+def without_module(checkpoint: Checkpoint) -> Checkpoint:
+    """Return weights without the prefix that training on several GPUs leaves in the keys."""
+    return replace(checkpoint, state={key.removeprefix("module."): value for key, value in checkpoint.state.items()})
+
+
+def _refuse_other_methods(checkpoint: Checkpoint, expected: Mapping[str, torch.Size], method: str) -> None:
+    found = next((name for key, name in _SIGNATURES.items() if key in checkpoint.state), None)
+    own = next((name for key, name in _SIGNATURES.items() if key in expected), None)
+    if found is not None and found != own:
+        raise InputError(f"{checkpoint.path}: weights of {found}, not of {method}; type: --method {found.split()[0]}")

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.evaluate import Evaluation, evaluate
-from benchmark.record import Record
+import hint
+from benchmark.evaluate import evaluate
+from benchmark.protocol import load_protocol
+from benchmark.record import Record, labels_sha256, read_record
 from hint.demo import render_demo_set
 from hint.errors import InputError, MissingRequirementError
 from hint.files import read_labels, read_predictions
 from hint.progress import progress
+from hint.provenance import git_state
 from hint.types import HandLabels
 from leaderboard.gallery import sheet
 
@@ -38,36 +41,52 @@ class DemoResult:
 
 
 def run_demo(out: Path, n: int, seed: int) -> DemoResult:
-    """Render ``n`` hands below ``out`` (or take those of an earlier run), evaluate every method, draw twelve hands.
-
-    Raises:
-        InputError: If ``out`` holds results of another set.
-    """
+    """Render ``n`` hands below ``out``, evaluate every method, draw twelve hands; what is finished is kept."""
     data = out / "data" / f"seed{seed}-n{n}"
     with progress("rendering hands", n) as advance:
         render_demo_set(data, n, seed, on_done=advance)
     labels = read_labels(data)
-    evaluations: dict[str, Evaluation] = {}
+    records: dict[str, Record] = {}
     skipped: dict[str, str] = {}
     for name in METHODS:
         try:
-            evaluations[name] = _evaluate(labels, name, out, seed)
+            records[name] = _evaluate(labels, name, out, seed)
         except MissingRequirementError as error:
             skipped[name] = str(error)
     picture = out / "demo.png"
-    columns = {_heading(evaluations[name]): out / name / "predictions.npz" for name in SHOWN if name in evaluations}
+    columns = {_heading(records[name]): out / name / "predictions.npz" for name in SHOWN if name in records}
     sheet(picture, labels, {heading: read_predictions(path) for heading, path in columns.items()})
-    return DemoResult([e.record for e in evaluations.values()], skipped, data, picture)
+    return DemoResult(list(records.values()), skipped, data, picture)
 
 
-def _evaluate(labels: HandLabels, name: str, out: Path, seed: int) -> Evaluation:
-    """Evaluate a method, continuing from what an earlier run left; results of anything else are replaced."""
+def _evaluate(labels: HandLabels, name: str, out: Path, seed: int) -> Record:
+    """Evaluate a method, or keep what an earlier run finished; results of anything else are replaced."""
+    if (record := _finished(labels, out / name, seed)) is not None:
+        return record
     try:
-        return evaluate(labels, name, out=out, seed=seed)
+        return evaluate(labels, name, out=out, seed=seed).record
     except InputError:
-        return evaluate(labels, name, out=out, seed=seed, overwrite="always")
+        return evaluate(labels, name, out=out, seed=seed, overwrite="always").record
 
 
-def _heading(evaluation: Evaluation) -> str:
-    method = evaluation.record.method
+def _finished(labels: HandLabels, folder: Path, seed: int) -> Record | None:
+    """Return the record in a folder if this version of the toolkit would write the same one."""
+    try:
+        record = read_record(folder / "record.json")
+    except InputError:
+        return None
+    git = git_state(Path(hint.__file__).parent)
+    same = (
+        (folder / "predictions.npz").is_file()
+        and (record.status, record.seed) == ("complete", seed)
+        and record.protocol.sha256 == load_protocol().sha256
+        and [part.labels_sha256 for part in record.data] == [labels_sha256(labels)]
+        and (record.provenance["hint"], record.provenance["git"]) == (hint.__version__, git)
+        and not (git and git["dirty"])
+    )
+    return record if same else None
+
+
+def _heading(record: Record) -> str:
+    method = record.method
     return f"{method.title}\n({method.note})" if method.note else method.title

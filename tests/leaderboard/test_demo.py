@@ -17,7 +17,7 @@ def two_controls(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"{where}.git_state", lambda package: None)
 
 
-def refuse(name: str, options: object) -> None:
+def refuse(*_: object, **__: object) -> None:
     raise MissingRequirementError("not created again")
 
 
@@ -28,6 +28,6 @@ def test_what_is_finished_is_kept_and_another_set_is_evaluated(tmp_path: Path, m
     other = demo.run_demo(tmp_path, 1, 3)
     assert [part.n_hands for record in other.records for part in record.data] == [1, 1]
     with monkeypatch.context() as patch:
-        patch.setattr(demo, "create", refuse)
+        patch.setattr(demo, "evaluate", refuse)
         assert demo.run_demo(tmp_path, 1, 3) == other
         assert set(demo.run_demo(tmp_path, 1, 0).skipped) == {"box-centre", "oracle-noise"}

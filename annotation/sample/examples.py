@@ -31,7 +31,7 @@ class Example:
 
 
 def examples(manifest: Path, hands: Sequence[SampledHand]) -> list[Example]:
-    """Return up to :data:`_EXAMPLES` hands, spread evenly over a manifest, without those whose picture is unreadable."""
+    """Return a few hands, spread evenly over a manifest; hands without a readable picture are left out."""
     places = np.unique(np.linspace(0, len(hands) - 1, min(_EXAMPLES, len(hands))).round().astype(int))
     found = (_example(manifest.parent, hands[place]) for place in places.tolist())
     return [example for example in found if example is not None]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -42,11 +43,12 @@ def main() -> None:
 
 
 def check_tree() -> None:
-    """Refuse uncommitted files and a changelog that does not know the version."""
+    """Refuse uncommitted files, and a changelog or a citation that does not name the version."""
     if changed := git("status", "--porcelain"):
         sys.exit("commit or remove these first:\n" + "\n".join(changed))
-    if not any(line.startswith(f"## {hint.__version__}") for line in (ROOT / "CHANGELOG.md").read_text().splitlines()):
-        sys.exit(f"CHANGELOG.md has no section '## {hint.__version__}'")
+    for name, start in (("CHANGELOG.md", "## "), ("CITATION.cff", "version: ")):
+        if not re.search(f"^{start}{re.escape(hint.__version__)}\\b", (ROOT / name).read_text(), re.MULTILINE):
+            sys.exit(f"{name} has no line that starts with '{start}{hint.__version__}'")
 
 
 def build() -> tuple[Path, Path]:

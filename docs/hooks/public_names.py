@@ -19,6 +19,12 @@ PACKAGES = ("hint", "annotation", "benchmark", "leaderboard")
 PAGE = "api/index.md"
 #: Places in that page, each filled with the names of one kind.
 PLACES = {"functions": "<!-- functions -->", "types": "<!-- types -->", "errors": "<!-- errors -->"}
+ENTRY = """\
+::: hint.{name}
+    options:
+      show_root_full_path: true
+      inherited_members: true
+"""
 
 _ROLE = re.compile(r":[a-z]+:(?=<code>)")
 _log = get_plugin_logger("public_names")
@@ -30,7 +36,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return markdown
     entries: dict[str, list[str]] = {kind: [] for kind in PLACES}
     for name, found in public_objects():
-        entries[kind(found)].append(f"::: hint.{name}\n    options:\n      show_root_full_path: true")
+        entries[kind(found)].append(ENTRY.format(name=name))
         for path in undocumented(found):
             _log.warning("hint.%s: %s has no docstring", name, path)
     for each, place in PLACES.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -60,7 +60,7 @@ def evaluate(
     given = method or predictions
     if given is None or (method and predictions):
         raise InputError("give either --method NAME or --predictions FILE.npz")
-    extra = setup.own() | ({"crop": crop} if crop else {})
+    extra: dict[str, Any] = setup.own() | ({"crop": crop} if crop else {})
     if selftest:
         from hint.types import MethodOptions
 

@@ -1,6 +1,7 @@
 """What to type to install what is missing: from a checkout, a wheel, or neither."""
 
 import json
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,13 +18,13 @@ ROOT = Path(__file__).resolve().parents[2]
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Make the toolkit look as if pip had installed it, from what ``direct_url`` says."""
 
-    declared = requirements.metadata.requires("hint-toolkit")
+    declared = metadata.requires("hint-toolkit")
 
     def install(direct_url: dict[str, Any] | None) -> None:
         monkeypatch.setattr(requirements, "__file__", str(tmp_path / "site-packages" / "hint" / "requirements.py"))
         text = None if direct_url is None else json.dumps(direct_url)
         distribution = SimpleNamespace(read_text=lambda _: text, requires=declared)
-        monkeypatch.setattr(requirements.metadata, "distribution", lambda _: distribution)
+        monkeypatch.setattr(metadata, "distribution", lambda _: distribution)
 
     return install
 

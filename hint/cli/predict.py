@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
@@ -81,8 +79,7 @@ def predict(
         )
     except KeyboardInterrupt:
         remark(f"hint: interrupted; the same command resumes from what is saved in {out}")
-        sys.stdout.flush()
-        os._exit(130)  # a regular exit would take seconds to unload torch
+        raise
     _remarks(result)
     if as_json:
         typer.echo(json.dumps(_summary(result, out), indent=2))

@@ -261,7 +261,7 @@ def answering(status: int, body: bytes, seconds: float = 0, kind: str = "text/ht
         ((200, b"<html>hello</html>"), (), "answered with a web page (200), not JSON"),
         ((404, b"<html>hello</html>"), (), "answered with a web page (404), not JSON"),
         ((502, b"<html>Bad Gateway</html>"), (), "failed (502: a web page)"),
-        ((200, b'{"id": 5', 0, "application/json"), (), "did not answer like Label Studio 1.23 would"),
+        ((200, b'{"id": 5', 0, "application/json"), (), "did not answer like Label Studio 1.23"),
         ((200, b"{}", 5), ("--timeout", 1), "did not answer in time"),
     ],
     ids=["web page", "web page, 404", "bad gateway", "cut JSON", "slow"],

@@ -15,7 +15,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 #: A line of its own in a block of code, or inline code.
 COMMAND = re.compile(r"^(?: {4,})?hint ([^\n]+)$|`hint ([^`\n]+)`", re.MULTILINE)
 #: A synopsis shows alternatives and optional parts, so it is no command.
-SYNOPSIS = re.compile(r"[\[\](){}|]|\.\.\.|…")
+SYNOPSIS = re.compile(r"\bCOMMAND\b|[\[\](){}|]|\.\.\.|…")
 
 
 def commands(page: Path) -> list[list[str]]:

@@ -75,6 +75,10 @@ class Comparison:
 
         return pd.DataFrame([asdict(row) | {"is_clear": row.is_clear} for row in self.rows])
 
+    def __repr__(self) -> str:
+        clear = sum(row.is_clear for row in self.rows)
+        return f"Comparison({self.a} and {self.b}: {len(self.rows)} numbers, {clear} of them clearly different)"
+
     def _repr_html_(self) -> str:
         return html_table(_HEADINGS, map(_cells, self.rows), f"a: {self.a}, b: {self.b}")
 

@@ -22,7 +22,7 @@ demo: $(READY)
 	$(BIN)/hint demo
 
 test: $(READY) $(STUDIO)
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadscope
 
 test-full: $(READY) $(STUDIO)
 	$(BIN)/python -m pytest -m 'full_size or slow'

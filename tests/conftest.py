@@ -11,6 +11,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from hint.files import write_pairs
 from hint.images import write_image
@@ -22,19 +24,30 @@ settings.register_profile(
 )
 settings.load_profile("project")
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
 GOLDEN = Path(__file__).resolve().parent / "golden"
 
 #: Tests that ask for one of these compare with the published code.
 PARITY = {"golden", "official_adjacency"}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests that share costly fixtures in one process: those of a folder with a conftest, else of a file."""
-    for item in items:
-        folder = item.path.parent
-        has_fixtures = (folder / "conftest.py").is_file() and folder.name not in ("tests", "hint")
-        item.add_marker(pytest.mark.xdist_group(str(folder if has_fixtures else item.path)))
+class ByFixtures(LoadScopeScheduling):
+    """Keeps tests that share costly fixtures in one process: those of a folder with a conftest, else of a file.
+
+    The marks of pytest-xdist for the same purpose have no effect with pytest 9.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::")[0]
+        folder = Path(file).parent
+        shares = (ROOT / folder / "conftest.py").is_file() and folder.name not in ("tests", "hint")
+        return str(folder) if shares else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFixtures:
+    """Share out tests between processes."""
+    return ByFixtures(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

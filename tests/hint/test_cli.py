@@ -173,7 +173,7 @@ def test_missing_weights_are_exit_3_and_say_what_to_type(hint_root: Path) -> Non
 def test_missing_pictures_are_exit_3(hint_root: Path, tmp_path: Path) -> None:
     write_evaluation_npz(tmp_path / "npz", read_labels(hint_root))
     run = ("eval", "--data", tmp_path / "npz", "--method", "hamer", "--weights", "tiny-random", "--out", tmp_path / "o")
-    assert "give their folder: --images DIR" in only_line(run(*run))
+    assert "--images DIR" in only_line(run(*run))
     for picture in list((hint_root / "TEST_newdays_img").glob("*.jpg"))[:4]:
         picture.unlink()
     done = run(*run, "--images", hint_root)

@@ -172,11 +172,21 @@ def test_missing_weights_are_exit_3_and_say_what_to_type(hint_root: Path) -> Non
 
 def test_missing_pictures_are_exit_3(hint_root: Path, tmp_path: Path) -> None:
     write_evaluation_npz(tmp_path / "npz", read_labels(hint_root))
-    run = ("eval", "--data", tmp_path / "npz", "--method", "hamer", "--weights", "tiny-random", "--out", tmp_path / "o")
-    assert "give their folder: --images DIR" in only_line(run(*run))
+    command = (
+        "eval",
+        "--data",
+        tmp_path / "npz",
+        "--method",
+        "hamer",
+        "--weights",
+        "tiny-random",
+        "--out",
+        tmp_path / "o",
+    )
+    assert "--images DIR" in only_line(run(*command))
     for picture in list((hint_root / "TEST_newdays_img").glob("*.jpg"))[:4]:
         picture.unlink()
-    done = run(*run, "--images", hint_root)
+    done = run(*command, "--images", hint_root)
     assert done.returncode == 3
     assert "4 of 12 pictures" in only_line(done)
 

@@ -21,8 +21,9 @@ SHOW := sed -u -n -E 's/^ *((Downloading|Using cached|Building|Installing) .{0,6
 demo: $(READY)
 	$(BIN)/hint demo
 
+# Two processes share the cores; more threads in each would only wait for each other.
 test: $(READY) $(STUDIO)
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadscope
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadscope
 
 test-full: $(READY) $(STUDIO)
 	$(BIN)/python -m pytest -m 'full_size or slow'

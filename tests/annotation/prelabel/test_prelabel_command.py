@@ -197,14 +197,14 @@ def test_occlusion_from_the_method_is_kept(write_sample: Sample) -> None:
 
 
 def test_ctrl_c_keeps_finished_hands_and_the_next_run_continues(mmpose: Method, write_sample: Sample) -> None:
-    manifest, _ = write_sample(16)
+    manifest, _ = write_sample(8)
     options = ("--method", "mmpose", "--weights", "random", "--set", "flip-test=0", "--device", "cpu")
     process = start("prelabel", manifest, *options, "--batch-size", 1, setup=EVERY_STEP)
-    wait_for(process, "hands: 3/16")
+    wait_for(process, "hands: 3/8")
     assert "the same command continues from there" in interrupt(process)
     path = manifest.with_name("TEST_newdays_img.mmpose.npz")
     done = len(read_predictions(path))
-    assert 3 <= done < 16
+    assert 3 <= done < 8
     result = prelabel(manifest, mmpose)
     assert result.reused == done
     resumed = path.read_bytes()

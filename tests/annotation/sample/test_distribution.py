@@ -90,6 +90,7 @@ def p_values(candidates: Candidates, n: int, seeds: range) -> np.ndarray:
     return np.array([[c.p_value for c in compare(pool, one, len(candidates.units)) if c.degrees] for one in counted])
 
 
+@pytest.mark.slow
 def test_test_samples_keep_the_distribution_of_the_source(newdays: Pool, found: Found) -> None:
     """As val and test are drawn: chi-square at a fixed seed, on the hands of a tree of 100,000."""
     candidates = found(newdays.hands, "newdays", "test")
@@ -97,6 +98,7 @@ def test_test_samples_keep_the_distribution_of_the_source(newdays: Pool, found: 
     assert min(holm(p_values(candidates, 1754, range(1))[0].tolist())) > 0.01
 
 
+@pytest.mark.slow
 def test_p_values_are_even_over_seeds(newdays: Pool, found: Found) -> None:
     """A random sample must be called random at every level, also where it is a third of its pool."""
     values = p_values(found(newdays.hands, "newdays", "val"), 2000, range(60))
@@ -109,6 +111,7 @@ def biased(hand: SourceHand) -> bool:
     return hand.is_right or hand.contact != "object"
 
 
+@pytest.mark.slow
 def test_a_biased_sample_is_detected(newdays: Pool, found: Found) -> None:
     """The test can fail: a sample without left hands that hold something differs in side and contact."""
     candidates = found(newdays.hands, "newdays", "test")

@@ -12,6 +12,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from annotation.studio.project import list_tasks
 from annotation.studio.task import results
 from hint.errors import HintError
@@ -74,6 +76,7 @@ def arrivals(server: Any) -> int:
     return (server.data / "server.log").read_text(errors="replace").count("GET /api/current-user/whoami")
 
 
+@pytest.mark.slow
 def test_every_task_arrives_once_with_its_prediction_despite_crashes(
     server: Any,
     people: dict[str, str],

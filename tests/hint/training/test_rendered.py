@@ -75,6 +75,7 @@ def test_readers_find_every_hand_with_its_side(folder, views):
         assert sample.image.shape == (SIZE, SIZE, 3)
 
 
+@pytest.mark.slow
 def test_bytes_do_not_depend_on_workers_and_an_interrupted_run_goes_on(tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     render_training_tars(one, 3, SEED, workers=1, per_shard=2)

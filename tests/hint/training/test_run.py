@@ -184,6 +184,7 @@ def test_parts_of_a_batch_train_as_the_whole_does(request_for, whole, tmp_path):
     torch.testing.assert_close(losses_of(tmp_path), losses_of(whole), rtol=2e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one_does(request_for, whole, tmp_path):
     result = run_processes(request_for(tmp_path, "vit", processes=2))
     assert (result.step, result.weights) == (6, tmp_path / "weights.safetensors")

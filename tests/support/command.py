@@ -13,8 +13,6 @@ from tempfile import TemporaryDirectory
 HINT = Path(sys.executable).with_name("hint")
 #: For :func:`start`: every step of a progress bar is a line.
 EVERY_STEP = "import hint.progress; hint.progress.PLAIN_EVERY = 0"
-#: Background jobs of a shell ignore SIGINT, and so would a program they start.
-_HEED_SIGINT = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
 _MAIN = "from hint.cli import main; main()"
 #: Threads that wait without spinning: cores may be shared.
 _QUIET = {"OMP_WAIT_POLICY": "PASSIVE"}
@@ -91,7 +89,7 @@ def start(*arguments: object, setup: str = "pass", new_session: bool = False) ->
         new_session: Give it a process group of its own, as a terminal does.
     """
     return subprocess.Popen(
-        [sys.executable, "-c", "\n".join((_HEED_SIGINT, setup, _MAIN)), *map(str, arguments)],
+        [sys.executable, "-c", "\n".join((setup, _MAIN)), *map(str, arguments)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

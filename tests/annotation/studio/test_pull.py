@@ -184,7 +184,7 @@ def test_doubles_go_to_two_people_and_are_recorded(
     assert "0 of them new" in server.hint("studio", "double", 4, "--project", "doubles", "--seed", 5).stdout
     assert "use --seed 5" in server.hint("studio", "double", 6, "--project", "doubles", code=2).stderr
     assert (
-        "none can be taken back"
+        "already has 4 doubles"
         in server.hint("studio", "double", 1, "--seed", 5, "--project", "doubles", code=2).stderr
     )
     push(server, sample, "doubles")

@@ -45,6 +45,10 @@ class Prelabels:
     note: str = ""
     calibrated: bool = False
 
+    def __repr__(self) -> str:
+        left_out = len(self.without_box) + len(self.failures)
+        return f"<{len(self.predictions)} hands pre-labelled, {left_out} left out: {self.path}>"
+
     @property
     def is_complete(self) -> bool:
         """Whether every requested hand has a row."""

@@ -206,6 +206,12 @@ class Agreement(_Model):
     worst: tuple[Disagreement, ...]
     remarks: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        within = "" if self.within.value is None else f", {self.within.value:.1f}% within {self.within_palms:g} palms"
+        return f"<agreement of {self.a} and {self.b}: {self.hands} hands of {self.clips} clips{within}>"
+
+    __str__ = __repr__
+
     def to_json(self) -> str:
         """Return indented JSON."""
         return self.model_dump_json(by_alias=True, indent=2) + "\n"

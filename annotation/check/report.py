@@ -113,6 +113,10 @@ class CheckReport:
     remarks: tuple[str, ...]
     label_sets: tuple[LabelSet, ...] = ()
 
+    def __repr__(self) -> str:
+        totals = self.as_json()
+        return f"<check of {totals['hands']} hands: {totals['errors']} errors, {totals['warnings']} warnings>"
+
     def worst(self, n: int) -> list[Finding]:
         """Return up to n findings: the worst of each rule, then the second worst of each, and so on; errors first."""
         by_rule: dict[str, list[Finding]] = {count.criterion.id: [] for count in self.rules}

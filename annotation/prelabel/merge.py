@@ -36,6 +36,9 @@ class Merged:
     missing: list[str]
     missing_shards: list[str]
 
+    def __repr__(self) -> str:
+        return f"<{self.hands} hands merged, {len(self.missing)} missing: {self.path}>"
+
 
 def merge(shards: Sequence[str | Path], manifest: str | Path | None = None) -> Merged:
     """Join shards, in the order of the manifest, beside the first of them.

@@ -45,6 +45,10 @@ class Prelabels:
     note: str = ""
     calibrated: bool = False
 
+    def __repr__(self) -> str:
+        left_out = len(self.without_box) + len(self.failures)
+        return f"<{len(self.predictions)} hands pre-labelled, {left_out} left out: {self.path}>"
+
     @property
     def is_complete(self) -> bool:
         """Whether every requested hand has a row."""
@@ -114,7 +118,7 @@ def prelabel(
         MissingRequirementError: If pictures, packages or weights are missing.
         KeyboardInterrupt: On Ctrl-C, after saving.
     """
-    manifest, part = Path(manifest), Shard.parse(shard)
+    manifest, part = _path(manifest), Shard.parse(shard)
     lines = read_manifest(manifest)
     if isinstance(calibration, str | Path):
         calibration = read_calibration(Path(calibration))
@@ -145,6 +149,13 @@ def prelabel(
     return Prelabels(
         path, result.predictions, without_box, result.failures, result.reused, result.seconds, note, calibrated
     )
+
+
+def _path(manifest: object) -> Path:
+    if not isinstance(manifest, str | Path) or Path(manifest).is_dir():
+        given = f"{manifest} is a folder" if isinstance(manifest, str | Path) else type(manifest).__name__
+        raise InputError(f"{given}, not a manifest; give the manifest that hint sample wrote (a .jsonl)")
+    return Path(manifest)
 
 
 def _require_no_labels(method: Method) -> None:

@@ -32,6 +32,11 @@ class Sample:
     summary: Summary
     left_out: Mapping[str, Sequence[str]]
 
+    def __repr__(self) -> str:
+        drawn = sum(stratum.drawn for stratum in self.summary.strata)
+        left_out = sum(map(len, self.left_out.values()))
+        return f"<{drawn} {self.summary.unit}s drawn, {left_out} left out: {self.manifest}>"
+
 
 @dataclass(frozen=True)
 class StratumSurvey:
@@ -69,6 +74,10 @@ class Survey:
     unit: str
     strata: tuple[StratumSurvey, ...]
     left_out: Mapping[str, Sequence[str]]
+
+    def __repr__(self) -> str:
+        units = sum(stratum.units for stratum in self.strata)
+        return f"<{units} {self.unit}s available for {self.folder} by {self.policy}>"
 
     def as_json(self) -> dict[str, Any]:
         """Return folder, policy and strata as JSON values."""

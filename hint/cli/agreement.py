@@ -73,32 +73,28 @@ def _show(result: Agreement) -> None:
         + ("" if result.palm.definition.startswith("box") else f" of {result.palm.whose}")
         + f", median {result.palm.median_px:.0f} px; [95% intervals over clips]",
     )
-    headings = ("existence", "occlusion", "kappa (occlusion)", "within", "both visible", "median, palms")
-    show_rows(("finger", *headings), map(_cells, result.per_finger))
-    show_rows(("joint", *headings), map(_cells, result.per_joint))
+    for heading, rows_of in (("finger", result.per_finger), ("joint", result.per_joint)):
+        show_rows((heading, "existence", "occlusion", "kappa (occlusion)"), map(_flag_cells, rows_of))
+        show_rows((heading, "within", "both visible", "median, palms"), map(_point_cells, rows_of))
     if result.prelabels:
         _show_prelabels(result)
     worst = [(one.hand_id, f"{one.distance:.3f}", str(one.flags)) for one in result.worst[:5]]
     show_rows(("largest disagreement", "mean distance, palms", "flags that differ"), worst)
 
 
-def _cells(row: JointRow) -> tuple[str, ...]:
+def _flag_cells(row: JointRow) -> tuple[str, ...]:
+    return (row.name, _percent(row.existence), _percent(row.occlusion), _number(row.occlusion_kappa))
+
+
+def _point_cells(row: JointRow) -> tuple[str, ...]:
     median = "-" if row.median_distance is None else f"{row.median_distance:.3f}"
-    scores = (_percent(row.existence), _percent(row.occlusion), _number(row.occlusion_kappa), _percent(row.within))
-    return (row.name, *scores, str(row.visible), median)
+    return (row.name, _percent(row.within), str(row.visible), median)
 
 
 def _show_prelabels(result: Agreement) -> None:
-    headings = (
-        "pre-labels",
-        "annotator",
-        "hands",
-        "untouched hands",
-        "untouched points",
-        "moved by, palms",
-        "largest bias",
-    )
+    headings = ("pre-labels", "annotator", "hands", "untouched hands", "untouched points", "moved by, palms")
     show_rows(headings, map(_audit_cells, result.prelabels))
+    show_rows(("pre-labels", "annotator", "largest bias"), map(_bias_cells, result.prelabels))
     show_rows(
         ("pre-labels", "within, where both moved the point", "where at least one left it"),
         [(one.prelabels, _percent(one.both_moved), _percent(one.otherwise)) for one in result.anchoring],
@@ -107,10 +103,14 @@ def _show_prelabels(result: Agreement) -> None:
 
 def _audit_cells(audit: Audit) -> tuple[str, ...]:
     moved = "-" if audit.moved_median is None else f"{audit.moved_median:.3f}"
+    untouched = (f"{audit.untouched_hands:.1f}%", _percent(audit.untouched_points))
+    return (audit.method, audit.annotator, str(audit.hands), *untouched, moved)
+
+
+def _bias_cells(audit: Audit) -> tuple[str, ...]:
     worst = max(audit.bias, key=_size)
     bias = f"{worst.joint}: {worst.along.value or 0:+.3f} along, {worst.across.value or 0:+.3f} to the thumb"
-    untouched = (f"{audit.untouched_hands:.1f}%", _percent(audit.untouched_points))
-    return (audit.method, audit.annotator, str(audit.hands), *untouched, moved, bias)
+    return (audit.method, audit.annotator, bias)
 
 
 def _size(row: BiasRow) -> float:

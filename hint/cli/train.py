@@ -105,7 +105,7 @@ def _list() -> None:
     from hint.training.preset import list_presets, load_preset
 
     show_rows(
-        ["preset", "what", "backbone", "crop", "sets", "hands", "batch", "steps"],
+        ["preset", "what", "crop", "hands", "batch", "steps"],
         [_row(load_preset(name)) for name in list_presets()],
     )
 
@@ -115,9 +115,7 @@ def _row(preset: Preset) -> list[str]:
     return [
         preset.id,
         preset.title,
-        preset.network.backbone,
         str(preset.crop_size),
-        str(len(preset.datasets)),
         f"{hands:,}" if hands else "-",
         str(preset.batch_size),
         f"{preset.steps:,}",
@@ -129,8 +127,11 @@ def _plan(preset: str, **options: Any) -> None:
 
     plan = plan_training(preset, **options)
     title = f"{plan.preset.id} · {plan.preset.title}"
-    headings = ["source", "share", "tars", "hands", "expected", "place"]
+    headings = ["source", "share", "tars", "hands", "expected"]
     show_rows(headings, [_source_row(source) for source in plan.sources], title=title)
+    width = max((len(source.name) for source in plan.sources), default=0)
+    for source in plan.sources:
+        typer.echo(f"{source.name:{width}}  {source.place}")
     for heading, text in plan.facts.items():
         typer.echo(f"{heading:<11}{text}")
     if plan.missing:
@@ -141,4 +142,4 @@ def _source_row(source: SourceStatus) -> list[str]:
     whole = f" of {source.expected:,}" if source.expected else ""
     hands = "not counted yet" if source.hands is None else f"{source.hands:,}"
     expected = f"{source.expected_hands:,}" if source.expected_hands else "-"
-    return [source.name, f"{source.share:.3f}", f"{source.found:,}{whole}", hands, expected, source.place]
+    return [source.name, f"{source.share:.3f}", f"{source.found:,}{whole}", hands, expected]

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hint.methods.extra import read_numbers
+from hint.methods.setup import setup_line
 from hint.skeleton import N_JOINTS
 from hint.types import Hand, Image, MethodCard, MethodOptions, Predictions
 
@@ -23,6 +24,7 @@ class BoxCentre:
     """Put all joints at the centre of the box."""
 
     card = CARD
+    __repr__ = setup_line
     fingerprint: ClassVar[dict[str, Any]] = {"version": 1}
 
     @classmethod

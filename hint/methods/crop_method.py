@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from hint.crop import Square, box_to_square, crop, to_image
 from hint.errors import InputError, UnknownNameError
 from hint.methods.device import choose_device, device_name, float32_math, memory_for
+from hint.methods.setup import setup_line
 from hint.types import Float, Hand, Image, MethodCard, MethodOptions, Predictions
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ class Parts:
 
 class CropMethod(ABC, Generic[Output]):
     """A method with its weights loaded; subclasses define how it frames a hand and where its parts come from."""
+
+    __repr__ = setup_line
 
     #: Card of the method as published.
     CARD: ClassVar[MethodCard]

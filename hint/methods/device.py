@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 import torch
 
-from hint.errors import InputError, MissingRequirementError, UnknownNameError
+from hint.errors import InputError, MissingRequirementError
+from hint.methods.setup import require_device
 
 
 def choose_device(name: str) -> torch.device:
@@ -17,8 +18,7 @@ def choose_device(name: str) -> torch.device:
         UnknownNameError: If it is none of them.
         MissingRequirementError: If "cuda" is requested and not available.
     """
-    if name not in ("auto", "cpu", "cuda"):
-        raise UnknownNameError("device", name, ("auto", "cpu", "cuda"))
+    require_device(name)
     has_cuda = torch.cuda.is_available()
     if name == "cuda" and not has_cuda:
         raise MissingRequirementError("no CUDA device that PyTorch can use; leave out --device, or use --device cpu")

@@ -12,6 +12,7 @@ import numpy as np
 
 from hint.errors import InputError
 from hint.methods.extra import read_numbers
+from hint.methods.setup import setup_line
 from hint.skeleton import JOINT_NAMES, N_JOINTS
 from hint.types import Bool, Double, Hand, HandLabels, Image, MethodCard, MethodOptions, Predictions
 
@@ -33,6 +34,7 @@ class MeanPose:
     """
 
     card = CARD
+    __repr__ = setup_line
 
     def __init__(self, table: Double) -> None:
         self._table = table

@@ -20,6 +20,7 @@ import numpy as np
 
 from hint.errors import InputError, MissingRequirementError
 from hint.methods.extra import read_numbers
+from hint.methods.setup import setup_line
 from hint.provenance import installed_version
 from hint.requirements import missing_packages, pip_command, wheels_command
 from hint.skeleton import N_JOINTS
@@ -103,6 +104,7 @@ class MediaPipeMethod:
     """
 
     card = CARD
+    __repr__ = setup_line
 
     def __init__(self, box_factor: float, min_detection_confidence: float) -> None:
         from mediapipe.python.solutions.hands import Hands

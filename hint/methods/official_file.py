@@ -16,6 +16,9 @@ RANDOM = "random"
 #: The option that names the weights; other files are named by a setting of the method.
 WEIGHTS = "weights"
 
+#: How weights are named, on the command line and in Python.
+NAME_WEIGHTS = "--weights FILE, or weights= in Python"
+
 
 @dataclass(frozen=True)
 class OfficialFile:
@@ -70,7 +73,8 @@ class OfficialFile:
 
     def missing(self) -> str:
         """Return a line that says that it is missing, where to get it and where it goes."""
-        return f"needs {self.names[0]}: {self.advice()} (or name it with {self.flag})"
+        how = NAME_WEIGHTS if self.option == WEIGHTS else self.flag
+        return f"needs {self.names[0]}: {self.advice()} (or name it with {how})"
 
     def advice(self) -> str:
         """Return how to get it."""

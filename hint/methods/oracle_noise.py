@@ -14,6 +14,7 @@ import numpy as np
 
 from hint.errors import InputError, some_ids
 from hint.methods.extra import read_numbers
+from hint.methods.setup import setup_line
 from hint.types import Double, Hand, HandLabels, Image, MethodCard, MethodOptions, Predictions
 
 CARD = MethodCard(
@@ -36,6 +37,7 @@ class OracleNoise:
     """
 
     card = CARD
+    __repr__ = setup_line
 
     def __init__(self, labels: HandLabels, sigma: float, seed: int) -> None:
         self._keypoints = dict(zip(labels.hand_id.tolist(), labels.keypoints_2d, strict=True))

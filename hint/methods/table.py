@@ -20,6 +20,7 @@ from typing import Any
 
 from hint.errors import InputError, MissingRequirementError, UnknownNameError
 from hint.methods.official_file import OfficialFile
+from hint.methods.setup import require_device
 from hint.requirements import DISTRIBUTION, pip_command
 from hint.types import HandLabels, Method, MethodCard, MethodOptions
 
@@ -135,7 +136,7 @@ def load_method(
         settings: The method's own settings, as ``--set`` takes them; underscores stand for hyphens.
 
     Raises:
-        UnknownNameError: If no method or setting has this name.
+        UnknownNameError: If no method, device or setting has this name.
         MissingRequirementError: If packages, weights or a licence are missing, or a plug-in cannot be loaded.
         InputError: If a file or a setting cannot be used.
     """
@@ -162,11 +163,12 @@ def check(name: str, options: MethodOptions) -> None:
     """Refuse a method that cannot be loaded because something is missing; imports nothing heavy.
 
     Raises:
-        UnknownNameError: If no method has this name.
+        UnknownNameError: If no method or device has this name.
         MissingRequirementError: If packages or files are missing; the message names all of them.
     """
-    if name not in BUILT_IN and name not in _plugins():
+    if name not in names():
         raise UnknownNameError("method", name, names())
+    require_device(options.device)
     if name in BUILT_IN and (lacking := _missing(BUILT_IN[name], options)):
         raise MissingRequirementError(f"{name} {lacking}")
 

@@ -52,6 +52,9 @@ class TrainingResult:
     seconds: float
     hands: int
 
+    def __repr__(self) -> str:
+        return f"<trained for {self.step:,} steps: {self.weights}>"
+
 
 @dataclass
 class _Training:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hint import settings
+from hint.methods.official_file import NAME_WEIGHTS
 from hint.requirements import missing_packages
 from hint.types import MethodCard, MethodOptions
 
@@ -52,7 +53,7 @@ def missing_weights() -> str:
     """Return what to type to get the released weights, "" if they are installed."""
     if installed_weights():
         return ""
-    return "needs its weights: hint fetch hamer (or name them with --weights; hamer-tiny comes with the toolkit)"
+    return f"needs its weights: hint fetch hamer (or name them with {NAME_WEIGHTS}; hamer-tiny comes with the toolkit)"
 
 
 def missing(options: MethodOptions) -> str:

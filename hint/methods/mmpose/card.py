@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hint import settings
-from hint.methods.official_file import RANDOM
+from hint.methods.official_file import NAME_WEIGHTS, RANDOM
 from hint.provenance import installed_version
 from hint.requirements import missing_packages, pip_command, wheels_command
 from hint.types import MethodCard, MethodOptions
@@ -75,7 +75,7 @@ def missing_weights(preset: str) -> str:
     """Tell that the weights of a model are missing and what to type, "" where they are there."""
     if weights_path(preset).is_file():
         return ""
-    return f"needs its weights: hint fetch {preset} (or name a file with --weights; --weights {RANDOM} needs none)"
+    return f"needs its weights: hint fetch {preset} (or name them with {NAME_WEIGHTS}; --weights {RANDOM} needs none)"
 
 
 def missing_parts() -> str:

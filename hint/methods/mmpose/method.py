@@ -18,6 +18,7 @@ from hint.methods.mmpose.checkpoint import load_state, read_state
 from hint.methods.mmpose.model import BuiltModel, build, crop_input
 from hint.methods.mmpose.settings import ModelSettings, read_settings
 from hint.methods.official_file import RANDOM
+from hint.methods.setup import setup_line
 from hint.types import Float, Hand, Image, MethodCard, MethodOptions, Predictions
 from hint.weights import file_sha256
 
@@ -37,6 +38,8 @@ class MMPoseMethod:
         card: Its description.
         identity: What identifies the weights.
     """
+
+    __repr__ = setup_line
 
     def __init__(self, model: BuiltModel, device: torch.device, card: MethodCard, identity: dict[str, Any]) -> None:
         self.card = card

@@ -14,6 +14,7 @@ from command import EVERY_STEP, error, hint, interrupt, start, wait_for
 from annotation.prelabel.hands import Shard
 from annotation.prelabel.merge import merge
 from annotation.prelabel.run import prelabel
+from hint.errors import InputError
 from hint.files import read_predictions, write_predictions
 from hint.methods import mediapipe
 from hint.methods.mmpose.card import missing_parts
@@ -54,6 +55,13 @@ def test_predictions_lie_beside_the_manifest_with_a_first_guess(write_sample: Sa
     assert "12 hands reused" in again.stderr
     assert "every joint inside the frame is guessed visible" in again.stderr
     assert path.read_bytes() == before
+
+
+def test_what_is_no_manifest_is_refused(write_sample: Sample) -> None:
+    manifest, labels = write_sample()
+    for wrong in (manifest.parent, labels):
+        with pytest.raises(InputError, match="hint sample"):
+            prelabel(wrong, "box-centre")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["mediapipe", "hamer", "mean-pose"])

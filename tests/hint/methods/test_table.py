@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -158,6 +159,18 @@ def test_a_method_is_loaded_by_name_with_settings_as_keywords(make) -> None:
     assert (method.fingerprint["sigma"], method.fingerprint["seed"]) == (0.1, 3)
     with pytest.raises(UnknownNameError, match="setting of oracle-noise 'sigmaa'"):
         load_method("oracle-noise", sigmaa=1)
+
+
+@pytest.mark.parametrize("options", [{"name": None}, {"name": []}, {"device": 3}, {"device": "zz"}])
+def test_names_and_devices_that_do_not_exist_are_refused(options: dict[str, Any]) -> None:
+    accepted = "auto, cpu, cuda" if "device" in options else "box-centre"
+    with pytest.raises(UnknownNameError, match=accepted):
+        load_method(**{"name": "box-centre", **options})
+
+
+def test_a_method_prints_short() -> None:
+    assert repr(load_method("box-centre")) == "<Box centre on cpu>"
+    assert repr(load_method("hamer-tiny", device="cpu")) == "<HaMeR-tiny on cpu, fp32>"
 
 
 def test_labels_may_be_named_by_their_folder(hint_root: Path) -> None:

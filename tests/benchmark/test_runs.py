@@ -43,8 +43,40 @@ def test_predictions_are_named_after_what_tells_them_apart(labels: HandLabels, f
     assert evaluate(labels, str(files / "mine.npz"), out=out).folder == out / "mine"
     theirs = evaluate(labels, files / "theirs.npz", out=str(out))
     assert (theirs.folder, theirs.record.method.name) == (out / "their-method-2", "their/method 2")
-    named = evaluate(labels, files / "a", out=out, name="../best")
-    assert (named.folder, named.record.method.name) == (out / "best", "../best")
+    named = evaluate(labels, files / "a", out=out, name="the best")
+    assert (named.folder, named.record.method.name) == (out / "the-best", "the best")
+
+
+def test_a_name_that_is_no_folder_is_refused_before_the_work(labels: HandLabels, tmp_path: Path) -> None:
+    method = create("box-centre", MethodOptions())
+    method.prepare = lambda *_: pytest.fail("the method was run")  # type: ignore[method-assign]
+    for name in ("", "..", "a/b", "../a", "a\\b", "x" * 101, "\N{HIRAGANA LETTER A}" * 100):
+        with pytest.raises(InputError, match="name"):
+            evaluate(labels, method, out=tmp_path / "out", name=name)
+    with pytest.raises(InputError, match="--name NAME"):
+        evaluate(labels, perfect(labels, method="x" * 300), out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_arguments_of_other_types_are_refused(labels: HandLabels) -> None:
+    for arguments, message in (
+        (("mean-pose", labels), "labels come first"),
+        ((perfect(labels), labels), "labels come first"),
+        ((labels, labels), "not HandLabels"),
+        ((labels, None), "not NoneType"),
+        ((labels, 3), "not int"),
+        ((None, "box-centre"), "not NoneType"),
+        ((labels.select(slice(0)), "box-centre"), "no hand"),
+        ((labels.select(slice(0)), perfect(labels)), "no hand"),
+    ):
+        with pytest.raises(InputError, match=message):
+            evaluate(*arguments)  # type: ignore[arg-type]
+    for options in (
+        *({"limit": "3"}, {"limit": 0}, {"limit": -1}, {"limit": 2.5}, {"seed": -1}),
+        *({"seed": None}, {"batch_size": 0}, {"workers": 0}, {"out": 3}),
+    ):
+        with pytest.raises(InputError, match=next(iter(options))):
+            evaluate(labels, "box-centre", **options)  # type: ignore[arg-type]
 
 
 def test_results_of_another_method_are_never_replaced(labels: HandLabels, files: Path) -> None:

@@ -99,6 +99,23 @@ def test_a_method_does_not_replace_predictions_of_its_name(labels: HandLabels, t
         evaluate(labels, "box-centre", out=tmp_path)
 
 
+def test_a_method_fitted_on_other_labels_is_told_in_words(labels: HandLabels, tmp_path: Path) -> None:
+    evaluate(labels, "mean-pose", out=tmp_path)
+    with pytest.raises(InputError, match="other labels to fit on .*--name") as raised:
+        evaluate(labels, "mean-pose", out=tmp_path, train_labels=labels)
+    assert "sha256" not in str(raised.value)
+
+
+def test_predictions_do_not_replace_a_method_of_their_name(labels: HandLabels, tmp_path: Path) -> None:
+    evaluate(labels, "box-centre", out=tmp_path)
+    given = perfect(labels, method="box-centre")
+    with pytest.raises(InputError, match=r"the method box-centre; .*--name"):
+        evaluate(labels, given, out=tmp_path)
+    folder = evaluate(labels, given, out=tmp_path, name="mine").folder
+    assert folder is not None
+    assert sorted(path.name for path in folder.iterdir()) == ["errors.npz", "record.json"]
+
+
 def test_a_limited_run_does_not_replace_a_complete_record(labels: HandLabels, tmp_path: Path) -> None:
     whole = evaluate(labels, "box-centre", out=tmp_path).record
     with pytest.raises(InputError, match=r"--limit 3 would replace; type --name"):
@@ -243,6 +260,9 @@ def test_pictures_that_were_moved_are_known_by_their_name(hint_root: Path, tmp_p
     lines = file.with_name("hands.jsonl").read_text()
     file.with_name("hands.jsonl").write_text(lines + "\n" + lines.replace("/elsewhere/", "/another/"))
     with pytest.raises(InputError, match="none of 24"):
+        evaluate(labels, file, match_boxes=True)
+    file.with_name("hands.jsonl").write_text("\n" + lines + "\n{broken\n")
+    with pytest.raises(InputError, match=f"line {lines.count(chr(10)) + 3}, "):
         evaluate(labels, file, match_boxes=True)
     file.with_name("hands.jsonl").unlink()
     with pytest.raises(InputError, match=r"hands\.jsonl: no such file"):

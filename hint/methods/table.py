@@ -159,7 +159,7 @@ def create(name: str, options: MethodOptions) -> Method:
     try:
         return _create_built_in(name, known) if name in BUILT_IN else _create_plugin(_plugins()[name][0], known)
     except UnknownNameError as error:
-        raise _as_typed(error, name, options) from error
+        raise _as_typed(error, name, options) from None
 
 
 def check(name: str, options: MethodOptions) -> None:

@@ -101,7 +101,7 @@ def test_a_method_does_not_replace_predictions_of_its_name(labels: HandLabels, t
 
 def test_a_method_fitted_on_other_labels_is_told_in_words(labels: HandLabels, tmp_path: Path) -> None:
     evaluate(labels, "mean-pose", out=tmp_path)
-    with pytest.raises(InputError, match="other labels to fit on .*--name") as raised:
+    with pytest.raises(InputError, match=r"other labels to fit on .*--name") as raised:
         evaluate(labels, "mean-pose", out=tmp_path, train_labels=labels)
     assert "sha256" not in str(raised.value)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmark.arguments import as_folder, check_inputs, check_name, check_numbers
 from benchmark.error_table import ErrorTable
 from benchmark.keypoints import KeypointTask
 from benchmark.protocol import MESH, Protocol, load_protocol, protocol_kind
@@ -110,8 +111,8 @@ def evaluate(
             of a file.
         protocol: Rules of scoring: a name, or the path of a TOML file.
         out: Folder for results; each gets a folder of its own in it. None writes nothing.
-        name: Name of that folder, and of predictions that were given. By default the name of the method, or what the
-            file of predictions says, or its own name.
+        name: Name of that folder, and of predictions that were given: at most 100 characters, no slash. By default the
+            name of the method, or what the file of predictions says, or its own name.
         subsets: Subsets to read ("newdays", "val_ego4d"); None = the test ones.
         images: Folder of the pictures, where they are not beside the labels.
         limit: Number of hands to evaluate, spread evenly; None = all. Of sequences, whole tracks with about as many.
@@ -129,11 +130,16 @@ def evaluate(
 
     Raises:
         UnknownNameError: If a protocol, method, subset or setting has no such name.
-        InputError: If labels or predictions cannot be used, or results that are there must stay.
+        InputError: If an argument, labels or predictions cannot be used, or results that are there must stay.
         MissingRequirementError: If weights, packages or pictures are missing.
         WriteError: If results cannot be saved.
         KeyboardInterrupt: On Ctrl-C, after saving what is done.
     """
+    check_inputs(labels, method_or_predictions)
+    check_name(name)
+    check_numbers(0, seed=seed)
+    check_numbers(1, batch_size=batch_size, workers=workers, **({} if limit is None else {"limit": limit}))
+    folder = as_folder(out)
     rules = _load_rules(protocol)
     extra = {key: str(value) for key, value in settings.items()}
     options = MethodOptions(device, precision, _text(weights), _text(mano), seed=seed, extra=extra)
@@ -142,8 +148,8 @@ def evaluate(
         method_or_predictions, options, train_labels=train_labels, name=name, match_boxes=match_boxes, is_mesh=is_mesh
     )
     results = None
-    if out is not None:
-        results = open_results(Path(out).expanduser() / _folder(source, rules, name), limit, overwrite)
+    if folder is not None:
+        results = open_results(folder / _folder(source, rules, name), limit, overwrite)
     if isinstance(rules, Protocol):
         task: Task[Any] = _keypoint_task(labels, rules, limit, subsets, images)
     else:

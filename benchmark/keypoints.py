@@ -33,7 +33,7 @@ class KeypointTask(Task[Predictions]):
         images: Folder of the pictures, where they are not beside the labels.
 
     Raises:
-        InputError: If the labels cannot be read.
+        InputError: If the labels cannot be read, or there are none.
     """
 
     protocol: Protocol
@@ -50,6 +50,8 @@ class KeypointTask(Task[Predictions]):
         self.protocol = protocol
         self._path = None if isinstance(labels, HandLabels) else labels
         self.labels = labels if isinstance(labels, HandLabels) else read_labels(labels, subsets, images)
+        if not len(self.labels):
+            raise InputError("there is no hand to evaluate: the labels are empty")
         self._chosen = _choose(self.labels, protocol, limit)
 
     def hands(self) -> list[Hand]:

@@ -25,10 +25,21 @@ def name_of_file(path: Path) -> str:
     return path.resolve().parent.name if path.stem in _COMMON_STEMS else path.stem
 
 
+#: Longest name of a folder, bytes; most file systems take 255.
+_LONGEST = 240
+
+
 def folder_name(name: str, *additions: str) -> str:
-    """Return a name that is one folder, whatever characters ``name`` holds."""
+    """Return a name that is one folder, whatever characters ``name`` holds.
+
+    Raises:
+        InputError: If it is too long for one.
+    """
     parts = (re.sub(r"[^\w.+]+", "-", part).strip("-.") for part in (name, *additions))
-    return "-".join(part for part in parts if part) or "unnamed"
+    folder = "-".join(part for part in parts if part) or "unnamed"
+    if len(folder.encode()) > _LONGEST:
+        raise InputError(f"{folder[:20]}... is too long for the name of a folder; give a shorter one with --name NAME")
+    return folder
 
 
 @dataclass(frozen=True)
@@ -66,8 +77,9 @@ class Results:
         was_file = "predictions_sha256" in self.earlier.fingerprint
         same = self.earlier.fingerprint == fingerprint if is_file else not was_file
         if not same and self.overwrite != "always":
+            held = f"other predictions named {name}" if was_file else f"the method {name}"
             raise InputError(
-                f"{self.folder} holds results of other predictions named {name}; "
+                f"{self.folder} holds results of {held}; "
                 "type --name NAME to keep both, or --overwrite always to replace them"
             )
 
@@ -83,7 +95,7 @@ def open_results(folder: Path, limit: int | None, overwrite: str) -> Results:
     if overwrite not in OVERWRITE:
         raise UnknownNameError("way to overwrite", overwrite, OVERWRITE)
     if overwrite == "never" and any((folder / name).exists() for name in (PREDICTIONS, ERRORS, RECORD)):
-        raise InputError(f"{folder} holds results already; type --name NAME, or --overwrite missing|always")
+        raise InputError(f"{folder} holds results already; type --name NAME to keep both, or --overwrite always")
     _check_writable(folder)
     earlier = _earlier(folder / RECORD, overwrite)
     if earlier is not None and limit is not None and earlier.limit is None and overwrite != "always":

@@ -29,6 +29,7 @@ class UnknownNameError(InputError):
         from difflib import get_close_matches
 
         names = sorted(known)
+        self.kind, self.name, self.known = kind, name, names
         close = get_close_matches(str(name), names, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(names)}"
         super().__init__(f"unknown {kind} {name!r}; {hint}")

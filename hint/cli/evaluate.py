@@ -36,7 +36,9 @@ def evaluate(
     subset: Subsets = None,
     protocol: Annotated[str, typer.Option(help="Rules of scoring: see hint list protocols.")] = "hint-v1",
     out: Out = Path("hint-results"),
-    name: Annotated[str | None, typer.Option(help="Name of the folder in OUT, and of given predictions.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the folder in OUT, and of given predictions; no slash.")
+    ] = None,
     flags: RunFlags,
     match_boxes: Annotated[
         bool, typer.Option("--match-boxes", help="Match what hint predict found by picture, side and box.")
@@ -57,8 +59,10 @@ def evaluate(
     hint-seq-v1 (sequences), and freihand, ho3d-v2, ho3d-v3 (3D), which also write the competition's pred.json and
     pred.zip.
     """
-    given = method or predictions
-    if given is None or (method and predictions):
+    if method is not None and predictions is not None:
+        raise InputError("give either --method NAME or --predictions FILE.npz, not both")
+    given = predictions if method is None else method
+    if given is None:
         raise InputError("give either --method NAME or --predictions FILE.npz")
     extra: dict[str, Any] = setup.own() | ({"crop": crop} if crop else {})
     if selftest:

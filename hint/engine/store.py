@@ -26,6 +26,10 @@ from hint.types import ManoParameters, Method, Predictions
 #: Seconds between two saves; and a save waits at least this many times as long as the last one took.
 SAVE_EVERY, SAVE_SHARE = 20.0, 10.0
 
+#: Ending of the entries of a fingerprint that are digests of files or arrays, and what some of them are called.
+_DIGEST = "_sha256"
+_DIGESTS = {"table_sha256": "labels to fit on (--train-data)", "mano_sha256": "MANO file"}
+
 #: Adds columns that follow from the rows, and entries of ``meta`` about them.
 Complete = Callable[[Predictions], Predictions]
 
@@ -152,7 +156,7 @@ class Store:
         if {name: earlier.meta.get(name) for name in self.header} != self.header:
             raise InputError(
                 f"{place} holds predictions made with {_difference(earlier.meta, self.header)}; "
-                "give another --out, or --overwrite always"
+                "give another --out (or --name, of hint eval), or --overwrite always"
             )
         keys = len(earlier.meta.get("inputs", []))
         if keys != len(earlier):
@@ -227,7 +231,7 @@ class FileStore(Store):
         earlier = read_predictions(self._path)
         self._check(earlier, self._path)
         if self._meshes and earlier.vertices is None:
-            raise InputError(f"{self._path} holds no meshes; give another --out, or --overwrite always")
+            raise InputError(f"{self._path} holds no meshes; give another --out or --name, or --overwrite always")
         derived = earlier.meta.get("derived", [])
         self._take_over(Results(earlier.without([*derived, *([] if self._meshes else ["vertices"])])))
 
@@ -244,11 +248,17 @@ def completed(rows: Predictions, complete: Complete) -> Predictions:
 
 
 def _difference(earlier: dict[str, Any], now: dict[str, Any]) -> str:
-    """Name what differs between two headers, as "weights a1b2 (now c3d4)"."""
+    """Name what differs between two headers, as "seed 0 (now 7)"; digests tell nobody anything, so "other weights"."""
     old = {"method": earlier.get("method"), **(earlier.get("fingerprint") or {})}
     new = {"method": now["method"], **now["fingerprint"]}
     changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-    return ", ".join(f"{key} {_short(old.get(key))} (now {_short(new.get(key))})" for key in changed)
+    return ", ".join(_change(key, old.get(key), new.get(key)) for key in changed)
+
+
+def _change(key: str, old: Any, new: Any) -> str:
+    if key.endswith(_DIGEST):
+        return f"other {_DIGESTS.get(key, key.removesuffix(_DIGEST).replace('_', ' '))}"
+    return f"{key} {_short(old)} (now {_short(new)})"
 
 
 def _short(value: Any) -> str:

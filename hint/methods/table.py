@@ -12,7 +12,7 @@ have a :class:`hint.types.MethodCard` named ``CARD``, which the list of methods 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -148,7 +148,7 @@ def load_method(
         labels=_labels(labels),
         train_labels=_labels(train_labels, split="train"),
         seed=seed,
-        extra={_setting(name, key): str(value) for key, value in settings.items()},
+        extra={key: str(value) for key, value in settings.items()},
     )
     return create(name, options)
 
@@ -156,7 +156,11 @@ def load_method(
 def create(name: str, options: MethodOptions) -> Method:
     """Load a method from options that are gathered already; see :func:`load_method`."""
     check(name, options)
-    return _create_built_in(name, options) if name in BUILT_IN else _create_plugin(_plugins()[name][0], options)
+    known = replace(options, extra={_setting(name, key): value for key, value in options.extra.items()})
+    try:
+        return _create_built_in(name, known) if name in BUILT_IN else _create_plugin(_plugins()[name][0], known)
+    except UnknownNameError as error:
+        raise _as_typed(error, name, options) from None
 
 
 def check(name: str, options: MethodOptions) -> None:
@@ -209,6 +213,17 @@ def _labels(given: HandLabels | Path | str | None, **reading: str) -> HandLabels
 def _setting(method: str, key: str) -> str:
     """Return a setting as the method knows it: those of the toolkit are spelled as on the command line."""
     return key.replace("_", "-") if method in BUILT_IN else key
+
+
+def _as_typed(error: UnknownNameError, method: str, options: MethodOptions) -> InputError:
+    """Return the error about a setting with the names of method and setting that a user typed."""
+    if not error.kind.startswith("setting of "):
+        return error
+    typed = {key.replace("_", "-"): key for key in options.extra}
+    key = typed.get(error.name.replace("_", "-"), error.name)
+    if key == "crop":
+        return InputError(f"{method} has no --crop")
+    return UnknownNameError(f"setting of {method}", key, error.known)
 
 
 def _missing(entry: BuiltIn, options: MethodOptions) -> str:

@@ -168,13 +168,23 @@ def _line(image: str, hand_id: str, box: Any, is_right: bool) -> BoxLine:
 def _load(path: Path) -> Any:
     try:
         text = path.read_text("utf-8")
-        content = [json.loads(line) for line in text.splitlines() if line.strip()] if path.suffix == ".jsonl" else None
-        content = json.loads(text) if content is None else content
+        content = _json_lines(text) if path.suffix == ".jsonl" else json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is not readable as JSON: {error}") from error
     if not isinstance(content, list | dict):
         raise InputError(f"{path} holds one {type(content).__name__}, expected a list of boxes or COCO annotations")
     return content
+
+
+def _json_lines(text: str) -> list[Any]:
+    """Read JSON Lines; an error names the line of the file."""
+    values = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        try:
+            values += [json.loads(line)] if line.strip() else []
+        except json.JSONDecodeError as error:
+            raise ValueError(f"line {number}, column {error.colno}: {error.msg}") from error
+    return values
 
 
 def read_lines(content: Sequence[Any], path: Path) -> list[BoxLine]:

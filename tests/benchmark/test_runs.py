@@ -43,8 +43,40 @@ def test_predictions_are_named_after_what_tells_them_apart(labels: HandLabels, f
     assert evaluate(labels, str(files / "mine.npz"), out=out).folder == out / "mine"
     theirs = evaluate(labels, files / "theirs.npz", out=str(out))
     assert (theirs.folder, theirs.record.method.name) == (out / "their-method-2", "their/method 2")
-    named = evaluate(labels, files / "a", out=out, name="../best")
-    assert (named.folder, named.record.method.name) == (out / "best", "../best")
+    named = evaluate(labels, files / "a", out=out, name="the best")
+    assert (named.folder, named.record.method.name) == (out / "the-best", "the best")
+
+
+def test_a_name_that_is_no_folder_is_refused_before_the_work(labels: HandLabels, tmp_path: Path) -> None:
+    method = create("box-centre", MethodOptions())
+    method.prepare = lambda *_: pytest.fail("the method was run")  # type: ignore[method-assign]
+    for name in ("", "..", "a/b", "../a", "a\\b", "x" * 101, "\N{HIRAGANA LETTER A}" * 100):
+        with pytest.raises(InputError, match="name"):
+            evaluate(labels, method, out=tmp_path / "out", name=name)
+    with pytest.raises(InputError, match="--name NAME"):
+        evaluate(labels, perfect(labels, method="x" * 300), out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_arguments_of_other_types_are_refused(labels: HandLabels) -> None:
+    for arguments, message in (
+        (("mean-pose", labels), "labels come first"),
+        ((perfect(labels), labels), "labels come first"),
+        ((labels, labels), "not HandLabels"),
+        ((labels, None), "not NoneType"),
+        ((labels, 3), "not int"),
+        ((None, "box-centre"), "not NoneType"),
+        ((labels.select(slice(0)), "box-centre"), "no hand"),
+        ((labels.select(slice(0)), perfect(labels)), "no hand"),
+    ):
+        with pytest.raises(InputError, match=message):
+            evaluate(*arguments)  # type: ignore[arg-type]
+    for options in (
+        *({"limit": "3"}, {"limit": 0}, {"limit": -1}, {"limit": 2.5}, {"seed": -1}),
+        *({"seed": None}, {"batch_size": 0}, {"workers": 0}, {"out": 3}),
+    ):
+        with pytest.raises(InputError, match=next(iter(options))):
+            evaluate(labels, "box-centre", **options)  # type: ignore[arg-type]
 
 
 def test_results_of_another_method_are_never_replaced(labels: HandLabels, files: Path) -> None:
@@ -65,6 +97,23 @@ def test_a_method_does_not_replace_predictions_of_its_name(labels: HandLabels, t
     evaluate(labels, perfect(labels, method="box-centre"), out=tmp_path)
     with pytest.raises(InputError, match="other predictions named box-centre"):
         evaluate(labels, "box-centre", out=tmp_path)
+
+
+def test_a_method_fitted_on_other_labels_is_told_in_words(labels: HandLabels, tmp_path: Path) -> None:
+    evaluate(labels, "mean-pose", out=tmp_path)
+    with pytest.raises(InputError, match=r"other labels to fit on .*--name") as raised:
+        evaluate(labels, "mean-pose", out=tmp_path, train_labels=labels)
+    assert "sha256" not in str(raised.value)
+
+
+def test_predictions_do_not_replace_a_method_of_their_name(labels: HandLabels, tmp_path: Path) -> None:
+    evaluate(labels, "box-centre", out=tmp_path)
+    given = perfect(labels, method="box-centre")
+    with pytest.raises(InputError, match=r"the method box-centre; .*--name"):
+        evaluate(labels, given, out=tmp_path)
+    folder = evaluate(labels, given, out=tmp_path, name="mine").folder
+    assert folder is not None
+    assert sorted(path.name for path in folder.iterdir()) == ["errors.npz", "record.json"]
 
 
 def test_a_limited_run_does_not_replace_a_complete_record(labels: HandLabels, tmp_path: Path) -> None:
@@ -211,6 +260,9 @@ def test_pictures_that_were_moved_are_known_by_their_name(hint_root: Path, tmp_p
     lines = file.with_name("hands.jsonl").read_text()
     file.with_name("hands.jsonl").write_text(lines + "\n" + lines.replace("/elsewhere/", "/another/"))
     with pytest.raises(InputError, match="none of 24"):
+        evaluate(labels, file, match_boxes=True)
+    file.with_name("hands.jsonl").write_text("\n" + lines + "\n{broken\n")
+    with pytest.raises(InputError, match=f"line {lines.count(chr(10)) + 3}, "):
         evaluate(labels, file, match_boxes=True)
     file.with_name("hands.jsonl").unlink()
     with pytest.raises(InputError, match=r"hands\.jsonl: no such file"):

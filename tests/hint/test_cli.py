@@ -139,6 +139,9 @@ def test_predicted_pictures_are_scored_by_their_boxes(hint_root: Path, tmp_path:
 
 USAGE = {
     "neither": ([], "give either --method NAME or --predictions FILE.npz"),
+    "both": (["--method", "box-centre", "--predictions", "mine.npz", "--data", "ROOT"], "not both"),
+    "long name": (["--method", "box-centre", "--data", "ROOT", "--name", "x" * 300], "300 characters"),
+    "empty name": (["--method", "box-centre", "--data", "ROOT", "--name", ""], "name ''"),
     "no data": (["--method", "box-centre"], "give --data PATH"),
     "unknown method": (["--method", "box-center", "--data", "ROOT"], "did you mean box-centre"),
     "unknown subset": (["--method", "box-centre", "--data", "ROOT", "--subset", "epic"], "unknown subset here 'epic'"),

@@ -173,6 +173,14 @@ def test_a_method_prints_short() -> None:
     assert repr(load_method("hamer-tiny", device="cpu")) == "<HaMeR-tiny on cpu, fp32>"
 
 
+def test_settings_and_methods_are_named_as_typed() -> None:
+    for method, key in (("hamer-tiny", "__class__"), ("mean-pose", "no_such")):
+        with pytest.raises(UnknownNameError, match=f"setting of {method} '{key}'"):
+            load_method(method, **{key: 1})
+    with pytest.raises(InputError, match="box-centre has no --crop"):
+        load_method("box-centre", crop="hamer")
+
+
 def test_labels_may_be_named_by_their_folder(hint_root: Path) -> None:
     assert load_method("oracle-noise", labels=str(hint_root)).card.needs_labels
 

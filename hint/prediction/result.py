@@ -11,6 +11,7 @@ from typing import overload
 import numpy as np
 
 from hint.crop import Box
+from hint.hand_rows import count
 from hint.prediction.detections import DetectedHand, FrameDetections
 from hint.types import Float, ManoParameters, MethodCard, Predictions, Strings
 
@@ -86,9 +87,9 @@ class PredictResult(Sequence[PredictedHand]):
         return self._hand(range(len(self))[index])
 
     def __repr__(self) -> str:
-        what = "frames" if self.frames and self.frames[0].picture.frame is not None else "pictures"
-        failures = f", {len(self.failures)} failures" if self.failures else ""
-        return f"PredictResult({len(self)} hands in {len(self.frames)} {what}{failures})"
+        what = "frame" if self.frames and self.frames[0].picture.frame is not None else "picture"
+        failures = f", {count(len(self.failures), 'failure')}" if self.failures else ""
+        return f"PredictResult({count(len(self), 'hand')} in {count(len(self.frames), what)}{failures})"
 
     @property
     def hand_id(self) -> Strings:

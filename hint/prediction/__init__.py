@@ -164,6 +164,8 @@ def _text(value: str | os.PathLike[str] | None) -> str | None:
 def _loaded(method: str | Method, options: MethodOptions) -> Method:
     if isinstance(method, str):
         return create(method, options)
+    if not isinstance(method, Method):
+        raise InputError(f"method= is the name of a method or one from hint.load_method, not {method!r}")
     if options != MethodOptions():
         raise InputError("device, weights and the like are for a method given by name; this one is loaded already")
     return method

@@ -77,12 +77,20 @@ def note(text: str) -> None:
 
 
 @contextmanager
-def resumable(out: Path | str) -> Iterator[None]:
-    """Name the folder of what is done if Ctrl-C interrupts work that the same command can continue."""
+def resumable(out: Path | str, results: str = "") -> Iterator[None]:
+    """Name the folder of what is done if Ctrl-C interrupts work that the same command can continue.
+
+    Args:
+        out: The folder, or what else holds finished results.
+        results: Pattern of files in that folder; if there are none, nothing was saved. "" does not look.
+    """
     try:
         yield
     except KeyboardInterrupt:
-        remark(f"hint: interrupted; finished results are in {out}, the same command continues from there")
+        if results and not any(Path(out).glob(results)):
+            remark("hint: interrupted; nothing was saved yet")
+        else:
+            remark(f"hint: interrupted; finished results are in {out}, the same command continues from there")
         raise
 
 

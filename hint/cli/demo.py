@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from hint.cli.console import remark, show
+from hint.cli.console import remark, resumable, show
 from hint.cli.options import Number, Out, Seed
 from hint.errors import MissingRequirementError
+
+#: Files of finished work, not those being written.
+_FINISHED = "**/[!.]*.*"
 
 
 def demo(out: Out = Path("demo"), seed: Seed = 0, n: Number = 120) -> None:
     """Render hands, evaluate the small HaMeR, MediaPipe and the controls on them; an interrupted run continues."""
-    _require("cv2", "matplotlib", "scipy", "smplx", "timm", "torch", "embreex")
-    from leaderboard.demo import run_demo
-    from leaderboard.table import comparison_table, remarks
+    with resumable(out, _FINISHED):
+        _require("cv2", "matplotlib", "scipy", "smplx", "timm", "torch", "embreex")
+        from leaderboard.demo import run_demo
+        from leaderboard.table import comparison_table, remarks
 
-    with _resumable():
         result = run_demo(out, n, seed)
     show(comparison_table(result.records, "demo"))
     for name, reason in result.skipped.items():
@@ -46,26 +47,16 @@ Format = Annotated[
 
 def demo_data(out: Out = Path("demo-data"), seed: Seed = 0, n: Number = 120, layout: Format = Layout.pairs) -> None:
     """Render hands with exact labels; an interrupted run continues where it stopped."""
-    _require("cv2", "scipy", "smplx", "torch", "embreex")
-    from hint.demo import render_demo_set
-    from hint.progress import progress
-    from hint.training.rendered import render_training_tars
+    with resumable(out, _FINISHED):
+        _require("cv2", "scipy", "smplx", "torch", "embreex")
+        from hint.demo import render_demo_set
+        from hint.progress import progress
+        from hint.training.rendered import render_training_tars
 
-    with _resumable(), progress("rendering hands", n) as advance:
-        if layout is Layout.tars:
-            render_training_tars(out, n, seed, on_done=advance)
-        else:
-            render_demo_set(out, n, seed, on_done=advance)
+        render = render_training_tars if layout is Layout.tars else render_demo_set
+        with progress("rendering hands", n) as advance:
+            render(out, n, seed, on_done=advance)
     typer.echo(out if layout is Layout.tars else out / "TEST_demo_img")
-
-
-@contextmanager
-def _resumable() -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        remark("hint: stopped; what is finished is kept, and the same command continues from there")
-        raise
 
 
 def _require(*packages: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hint.cli.console import remark
+from hint.cli.console import remark, resumable
 from hint.cli.options import BatchSize, Json, MethodFlags, Out, Overwrite, ReuseOrNot, Seed, with_bundles
 from hint.errors import InputError, some_ids
 
@@ -58,9 +58,9 @@ def predict(
     Writes keypoints to OUT/predictions.npz, MANO parameters and cameras to OUT/mano.npz, boxes to OUT/hands.jsonl. A
     second run resumes. Exit code 1 if no hand is found, or pictures or hands are left out.
     """
-    from hint.prediction import predict as run
+    with resumable(out, "predictions.npz"):
+        from hint.prediction import predict as run
 
-    try:
         result = run(
             list(inputs),
             method,
@@ -77,9 +77,6 @@ def predict(
             batch_size=batch_size,
             overwrite=overwrite.value,
         )
-    except KeyboardInterrupt:
-        remark(f"hint: interrupted; the same command resumes from what is saved in {out}")
-        raise
     _remarks(result)
     if as_json:
         typer.echo(json.dumps(_summary(result, out), indent=2))
@@ -102,27 +99,30 @@ def _one_euro(text: str) -> OneEuro:
 
 
 def _remarks(result: PredictResult) -> None:
-    if result.card.note:
+    if result.card.note and len(result):
         remark(f"note: {result.card.note}", style="yellow")
     for name, reason in sorted(result.failures.items()):
         remark(reason if name in reason else f"{name}: {reason}", style="yellow")
     empty = _without_hands(result)
     if empty:
         remark(f"no hand was found in {len(empty)} of {_pictures(result)}: {some_ids(empty)}")
-    if result.reused:
-        remark(f"{_count(result.reused, 'hand')} reused from an earlier run with the same settings")
 
 
 def _lines(result: PredictResult, out: Path) -> Iterator[str]:
     """Yield what this run did, which files hold it, and what to open."""
-    yield f"{_count(len(result), 'hand')} in {_pictures(result)}, {_predicted(result)} predicted"
+    reused = f", {result.reused} reused from an earlier run with the same settings" if result.reused else ""
+    yield f"{_count(len(result), 'hand')} in {_pictures(result)}, {len(result) - result.reused} predicted{reused}"
+    if lacking := len(result) - _with_keypoints(result):
+        yield f"no keypoints were found for {_count(lacking, 'hand')}"
     if result.stored > len(result):
         yield f"{out} now holds {result.stored} hands, including those of earlier runs"
     for folder in dict.fromkeys(file.parent for file in result.files):
         files = [file for file in result.files if file.parent == folder]
         few = folder == out or len(files) == 1
         yield from (f"  {file}" for file in files) if few else [f"  {folder} ({len(files)} files)"]
-    drawn = [file for file in result.files if file.suffix in (".jpg", ".mp4")]
+    shown = {frame.picture.name for frame in result.frames if frame.hands}
+    drawn = [file for file in result.files if file.suffix == ".mp4" or (file.suffix == ".jpg" and file.stem in shown)]
+    drawn = drawn if len(result) else []
     if drawn:
         yield f"open {drawn[0]}"
     elif len(result):
@@ -134,7 +134,8 @@ def _summary(result: PredictResult, out: Path) -> dict[str, Any]:
         "pictures": len(result.frames),
         "without_hands": _without_hands(result),
         "hands": len(result),
-        "predicted": _predicted(result),
+        "predicted": len(result) - result.reused,
+        "with_keypoints": _with_keypoints(result),
         "reused": result.reused,
         "stored": result.stored,
         "failures": result.failures,
@@ -147,7 +148,7 @@ def _without_hands(result: PredictResult) -> list[str]:
     return [frame.picture.name for frame in result.frames if not frame.hands]
 
 
-def _predicted(result: PredictResult) -> int:
+def _with_keypoints(result: PredictResult) -> int:
     import numpy as np
 
     return int(np.isfinite(result.keypoints_2d).all((1, 2)).sum())

@@ -109,12 +109,16 @@ def check_pictures(hands: Sequence[Hand]) -> None:
         MissingRequirementError: If files are absent.
     """
     if any(hand.image is None for hand in hands):
-        raise InputError("these labels have no pictures, which this method needs; name their folder: --images DIR")
+        raise InputError(
+            "these labels have no pictures, which this method needs; "
+            "name their folder: --images DIR, or images= in Python"
+        )
     absent = [str(hand.image) for hand in hands if not (hand.image and hand.image.is_file())]
     if absent:
         raise MissingRequirementError(
             f"{len(absent)} of {len(hands)} pictures are missing: {some_ids(absent)}; "
-            "evaluate other parts with --subset, or name their folder with --images"
+            "evaluate other parts (--subset, or subsets= in Python), "
+            "or name their folder (--images DIR, or images= in Python)"
         )
 
 

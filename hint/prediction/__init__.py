@@ -10,7 +10,7 @@ from typing import Any
 
 from hint.errors import InputError
 from hint.methods.table import check, create
-from hint.prediction.boxes import KnownBoxes, boxes_of_pictures, read_boxes, read_lines
+from hint.prediction.boxes import KnownBoxes, boxes_of_labels, boxes_of_pictures, read_boxes, read_lines
 from hint.prediction.detections import BoxLine, Detection, FrameDetections
 from hint.prediction.detector import Detector, create_detector
 from hint.prediction.one_euro import OneEuro
@@ -19,7 +19,7 @@ from hint.prediction.result import PredictedHand, PredictResult
 from hint.prediction.run import predict_hands
 from hint.prediction.source import Input, Picture, Source, Stills, find_source
 from hint.progress import progress
-from hint.types import Method, MethodOptions
+from hint.types import HandLabels, Method, MethodOptions
 
 __all__ = [
     "BoxLine",
@@ -72,10 +72,10 @@ def predict(
         inputs: One or several: picture files, folders of pictures, (H,W,3) RGB arrays, PIL images; or one video.
         method: Name of a method, or a method that was loaded with :func:`hint.load_method`.
         boxes: Boxes of the hands, if they are known; None runs the detector. Of one picture ``[[x1, y1, x2, y2], ...]``
-            in px, of several pictures a list of such entries, with ``sides``. Or a file, or a list of ``{"image": ...,
-            "box_xyxy": ..., "is_right": ...}``, of a video with ``"frame"``; an array is named ``picture0``,
-            ``picture1``, ...
-        sides: "right" or "left" for every box, arranged like ``boxes``; one word stands for all.
+            in px, of several pictures a list of such entries, with ``sides``. Or labels, which state sides
+            themselves, a file, or a list of ``{"image": ..., "box_xyxy": ..., "is_right": ...}``, of a video with
+            ``"frame"``; an array is named ``picture0``, ``picture1``, ...
+        sides: "right" or "left" (or True for right) for every box, arranged like ``boxes``; one value stands for all.
         detector: Name of a detector, or an object that detects hands; "mediapipe" if neither it nor boxes are given.
         device: "auto", "cpu" or "cuda", for a method given by name.
         precision: "fp32", "bf16", ...: what the method offers, likewise.
@@ -141,6 +141,8 @@ def find_detector(
         raise InputError("give boxes or a detector, not both")
     if isinstance(boxes, str | os.PathLike):
         return read_boxes(Path(boxes).expanduser())
+    if isinstance(boxes, HandLabels):
+        return boxes_of_labels(boxes, source.listed if isinstance(source, Stills) else ())
     if len(boxes) and all(isinstance(box, Mapping) for box in boxes):
         return KnownBoxes(read_lines(boxes, Path("boxes")), Path.cwd())
     if not isinstance(source, Stills):
@@ -162,6 +164,8 @@ def _text(value: str | os.PathLike[str] | None) -> str | None:
 def _loaded(method: str | Method, options: MethodOptions) -> Method:
     if isinstance(method, str):
         return create(method, options)
+    if not isinstance(method, Method):
+        raise InputError(f"method= is the name of a method or one from hint.load_method, not {method!r}")
     if options != MethodOptions():
         raise InputError("device, weights and the like are for a method given by name; this one is loaded already")
     return method

@@ -14,12 +14,15 @@ from pydantic import BaseModel, ValidationError
 from hint.errors import InputError, first_problem, some_ids
 from hint.files.labels import read_labels
 from hint.files.manifest import read_manifest
+from hint.hand_rows import count
 from hint.names import parse_name
 from hint.prediction.detections import BoxLine, Detection
 from hint.prediction.source import Picture
-from hint.types import Image
+from hint.types import HandLabels, Image
 
 _SIDES = {"right": True, "left": False}
+#: Sides as Python callers give them: by name, or as ``is_right``.
+_IS_RIGHT: dict[Any, bool] = {**_SIDES, True: True, False: False}
 
 
 class KnownBoxes:
@@ -65,7 +68,7 @@ def boxes_of_pictures(boxes: Any, sides: Any, pictures: Sequence[Picture]) -> Kn
 
     Args:
         boxes: Of one picture one box or (K,4), x1, y1, x2, y2 in px; of several pictures, a list of such entries.
-        sides: "right" or "left": one for all boxes, or arranged like the boxes.
+        sides: "right" or "left", or True for right: one for all boxes, or arranged like the boxes.
         pictures: The pictures, in the order of the boxes.
 
     Raises:
@@ -75,7 +78,7 @@ def boxes_of_pictures(boxes: Any, sides: Any, pictures: Sequence[Picture]) -> Kn
         raise InputError('boxes need sides=, "right" or "left" for each: boxes=[[10, 20, 90, 120]], sides=["right"]')
     single = len(pictures) == 1
     entries = boxes if not single or _depth(boxes) == 3 else [boxes]
-    if isinstance(sides, str):
+    if _depth(sides) == 0:
         sides = [sides] * len(entries)
     elif single and _depth(sides) < 2:
         sides = [sides]
@@ -87,6 +90,20 @@ def boxes_of_pictures(boxes: Any, sides: Any, pictures: Sequence[Picture]) -> Kn
         for box, is_right in _hands(entry, names, picture.name)
     ]
     return KnownBoxes(read_lines(lines, Path("boxes")), Path.cwd())
+
+
+def boxes_of_labels(labels: HandLabels, pictures: Sequence[Picture] = ()) -> KnownBoxes:
+    """Take the boxes, sides and ids of labels.
+
+    Args:
+        labels: The labels; hands without a picture are left out.
+        pictures: What is predicted: a single picture in memory has no name to match, so labels of one picture are its.
+    """
+    hands, names = labels.hands(), set(labels.image.tolist())
+    if len(pictures) == len(names) == 1 and pictures[0].path is None:
+        return KnownBoxes([_line(pictures[0].name, h.hand_id, h.box_xyxy, h.is_right) for h in hands], Path.cwd())
+    lines = [_line(str(h.image), h.hand_id, h.box_xyxy, h.is_right) for h in hands if h.image]
+    return KnownBoxes(lines, Path.cwd())
 
 
 def _depth(values: Any) -> int:
@@ -105,13 +122,13 @@ def _hands(boxes: Any, sides: Any, picture: str) -> list[tuple[list[float], bool
         raise InputError(f"boxes of {picture}: expected rows of x1, y1, x2, y2") from error
     if rows.ndim != 2 or rows.shape[1] != 4:
         raise InputError(f"boxes of {picture} have shape {array.shape}, expected (K, 4): rows of x1, y1, x2, y2")
-    names = [sides] * len(rows) if isinstance(sides, str) else list(sides)
+    names = [sides] * len(rows) if _depth(sides) == 0 else list(sides)
     if len(names) != len(rows):
-        raise InputError(f"{picture}: {len(rows)} boxes, but {len(names)} sides")
-    unknown = [str(name) for name in names if name not in _SIDES]
+        raise InputError(f"{picture}: {count(len(names), 'side')} given, but {len(rows)} needed, one for each box")
+    unknown = [str(name) for name in names if _depth(name) or name not in _IS_RIGHT]
     if unknown:
-        raise InputError(f'{picture}: a side is "right" or "left", not {unknown[0]!r}')
-    return [(row, _SIDES[name]) for row, name in zip(rows.tolist(), names, strict=True)]
+        raise InputError(f'{picture}: a side is "right" or "left" (or True for right), not {unknown[0]!r}')
+    return [(row, _IS_RIGHT[name]) for row, name in zip(rows.tolist(), names, strict=True)]
 
 
 class _CocoImage(BaseModel):
@@ -148,10 +165,7 @@ def read_boxes(path: Path) -> KnownBoxes:
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
     if path.is_dir() or path.suffix == ".npz":
-        hands = read_labels(path).hands()
-        return KnownBoxes(
-            [_line(str(h.image), h.hand_id, h.box_xyxy, h.is_right) for h in hands if h.image], Path.cwd()
-        )
+        return boxes_of_labels(read_labels(path))
     content = _load(path)
     if isinstance(content, dict):
         return KnownBoxes(_coco(content, path), path.parent)

@@ -6,13 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
 from hint.crop import Box
+from hint.hand_rows import count
 from hint.prediction.detections import DetectedHand, FrameDetections
+from hint.skeleton import N_JOINTS
 from hint.types import Float, ManoParameters, MethodCard, Predictions, Strings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,9 +91,9 @@ class PredictResult(Sequence[PredictedHand]):
         return self._hand(range(len(self))[index])
 
     def __repr__(self) -> str:
-        what = "frames" if self.frames and self.frames[0].picture.frame is not None else "pictures"
-        failures = f", {len(self.failures)} failures" if self.failures else ""
-        return f"PredictResult({len(self)} hands in {len(self.frames)} {what}{failures})"
+        what = "frame" if self.frames and self.frames[0].picture.frame is not None else "picture"
+        failures = f", {count(len(self.failures), 'failure')}" if self.failures else ""
+        return f"PredictResult({count(len(self), 'hand')} in {count(len(self.frames), what)}{failures})"
 
     @property
     def hand_id(self) -> Strings:
@@ -109,6 +114,24 @@ class PredictResult(Sequence[PredictedHand]):
     def vertices(self) -> Float | None:
         """(N,V,3) metres, or None."""
         return self.predictions.vertices
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a data frame with a row for each hand and joint, and its picture, side and box.
+
+        Raises:
+            MissingRequirementError: If pandas is not installed.
+        """
+        frame = self.predictions.to_frame()
+        places = [self._found[hand_id] for hand_id in self.hand_id.tolist()]
+        boxes = np.array([found.hand.box_xyxy for _, found in places], float).reshape(-1, 4)
+        columns = {
+            "picture": np.array([place.picture.name for place, _ in places], object),
+            "is_right": np.array([found.hand.is_right for _, found in places], bool),
+            **dict(zip(("x0", "y0", "x1", "y1"), boxes.T, strict=True)),
+        }
+        for at, (name, values) in enumerate(columns.items(), start=1):
+            frame.insert(at, name, np.repeat(values, N_JOINTS))
+        return frame
 
     @cached_property
     def _found(self) -> dict[str, tuple[FrameDetections, DetectedHand]]:

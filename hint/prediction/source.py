@@ -183,10 +183,16 @@ def _files(path: Path) -> list[Path]:
         inside = sorted(path.iterdir())
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
-    found = [file for file in inside if file.suffix.lower() in PICTURES and not file.name.startswith(".")]
+    found = _pictures_in(inside)
     if not found:
-        raise InputError(f"{path} holds no picture ({' '.join(PICTURES)}); name a video or a GIF by its own path")
+        below = [folder for folder in inside if folder.is_dir() and _pictures_in([*folder.glob("*")])]
+        advice = f"try {below[0]}" if below else "name a video or a GIF by its own path"
+        raise InputError(f"{path} holds no picture ({' '.join(PICTURES)}); {advice}")
     return found
+
+
+def _pictures_in(files: Sequence[Path]) -> list[Path]:
+    return [file for file in files if file.suffix.lower() in PICTURES and not file.name.startswith(".")]
 
 
 def _named(found: Sequence[Path | Image]) -> list[Picture]:

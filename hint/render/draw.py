@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from hint.errors import InputError
+from hint.images import read_image
 from hint.render.keypoints import draw_keypoints
 from hint.types import Image
 
 
 def draw(
-    image: ArrayLike, keypoints: ArrayLike, *, visibility: ArrayLike | None = None, size: float | None = None
+    image: ArrayLike | str | os.PathLike[str],
+    keypoints: ArrayLike,
+    *,
+    visibility: ArrayLike | None = None,
+    size: float | None = None,
 ) -> Image:
     """Return a copy of a picture with hands drawn on it.
 
     Args:
-        image: (H,W,3) or grey (H,W) uint8 array, RGB, or a PIL picture.
+        image: (H,W,3) or grey (H,W) uint8 array, RGB, a PIL picture, or the path of a picture.
         keypoints: (21,2) or (N,21,2) px; joints that are not finite are left out.
         visibility: (21,) or (N,21): 0 not in the frame (left out), 1 occluded, 2 visible. None = all visible.
         size: Radius of a joint in units of 3 px; None for one that suits the picture.
@@ -25,7 +33,7 @@ def draw(
         (H,W,3) uint8, RGB.
 
     Raises:
-        InputError: If a shape or the type of the picture is not one of these.
+        InputError: If a shape or the type of the picture is not one of these, or its file cannot be read.
     """
     canvas = _canvas(image)
     points = np.asarray(keypoints, dtype=np.float64)
@@ -41,7 +49,9 @@ def draw(
     return canvas
 
 
-def _canvas(image: ArrayLike) -> Image:
+def _canvas(image: ArrayLike | str | os.PathLike[str]) -> Image:
+    if isinstance(image, str | os.PathLike):
+        return read_image(Path(image).expanduser())
     canvas = np.array(image)
     if canvas.ndim == 2:
         canvas = np.repeat(canvas[..., None], 3, 2)

@@ -114,6 +114,7 @@ OTHER = (1.0, 2.0, 3.0, 4.0)
     [
         ([BOX], ["right"], [[(BOX, True)]]),
         (BOX, "left", [[(BOX, False)]]),
+        ([BOX, OTHER], [True, np.False_], [[(BOX, True)], [(OTHER, False)]]),
         (np.array([BOX, OTHER]), ["left", "right"], [[(BOX, False), (OTHER, True)]]),
         ([[BOX, OTHER]], [["left", "right"]], [[(BOX, False), (OTHER, True)]]),
         ([BOX, OTHER], ["left", "right"], [[(BOX, False)], [(OTHER, True)]]),
@@ -136,7 +137,7 @@ def test_boxes_as_numbers(boxes: Any, sides: Any, expected: list[list[tuple[Any,
         ([BOX, BOX], ["right", "up"], "'up'"),
         ([BOX, [1, 2, 3]], "right", r"shape \(3,\)"),
         ([BOX, "x"], "right", "boxes of b"),
-        ([BOX, [BOX, BOX]], ["left", ["left"]], "b: 2 boxes, but 1 sides"),
+        ([BOX, [BOX, BOX]], ["left", ["left"]], r"b: 1 side given, but 2 needed"),
         ([BOX, (9, 0, 5, 5)], "right", r"entry 2 \(box_xyxy"),
     ],
 )

@@ -334,6 +334,16 @@ def test_arrays_and_pil_images_with_boxes_as_numbers(drawn: Path, hamer: HamerMe
         hint.predict(files, hamer, boxes=boxes, sides=sides, device="cpu")
 
 
+def test_labels_are_boxes_with_sides_and_ids(hint_root: Path, hamer: HamerMethod) -> None:
+    labels = hint.load_labels(hint_root)
+    paths = labels.image[:2].tolist()
+    result = hint.predict(paths, hamer, boxes=labels)
+    assert result.hand_id.tolist() == labels.hand_id[:2].tolist()
+    assert [hand.is_right for hand in result] == labels.is_right[:2].tolist()
+    in_memory = hint.predict(read_image(Path(paths[0])), hamer, boxes=labels[:1])
+    assert in_memory.hand_id.tolist() == labels.hand_id[:1].tolist()
+
+
 def test_a_result_is_a_sequence_of_hands(drawn: Path, hamer: HamerMethod) -> None:
     result = hint.predict(drawn, hamer, boxes=drawn / "boxes.json")
     assert len(result) == len(list(result)) == 5

@@ -26,7 +26,7 @@ test: $(READY) $(STUDIO)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadscope
 
 test-full: $(READY) $(STUDIO)
-	$(BIN)/python -m pytest -m 'full_size or slow'
+	$(BIN)/python -m pytest -m 'full_size or slow' --numprocesses 2 --dist loadscope
 
 check: $(READY)
 	$(BIN)/ruff check .

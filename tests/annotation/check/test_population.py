@@ -45,7 +45,7 @@ def test_labels_may_be_the_population(good: HandLabels, tmp_path: Path) -> None:
     assert np.isfinite(pairs.bone_median).all(), "a population of one's own judges the base of the thumb too"
     np.testing.assert_allclose(pairs.bone_median, coco.bone_median)
     write_pairs(tmp_path / "few", good.select(slice(0, 20)))
-    with pytest.raises(InputError, match="20 hands are too few .* 200"):
+    with pytest.raises(InputError, match=r"20 hands are too few .* 200"):
         load_population(tmp_path / "few")
     with pytest.raises(InputError, match="no such file"):
         load_population(tmp_path / "nowhere")

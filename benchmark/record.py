@@ -6,21 +6,27 @@ People send records to each other, so they are checked when read and when writte
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from benchmark.error_table import Coverage
 from benchmark.scores import Curve, EmptyJoints, JointScore, Score
 from hint.errors import InputError, first_problem
 from hint.files import write_bytes
+from hint.files.json_file import read_json
+from hint.files.path import as_path
 from hint.types import HandLabels, MethodCard
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+#: Metrics in percent.
+_PERCENTAGES = ("pck", "auc", "accel_coverage", "jitter_coverage")
+_ROUNDING = 1e-6
 
 
 class _Model(BaseModel):
@@ -89,6 +95,15 @@ class Record(_Model):
     timing: TimingEntry
     provenance: dict[str, Any]
 
+    @field_validator("scores", "per_joint")
+    @classmethod
+    def _check_percentages(cls, scores: tuple[Any, ...]) -> tuple[Any, ...]:
+        for score in scores:
+            if score.metric in _PERCENTAGES and not -_ROUNDING <= score.value <= 100 + _ROUNDING:
+                where = f"{score.metric} of {score.subset}, {score.visibility}"
+                raise ValueError(f"{where} is {score.value:g}, expected 0 to 100 %")
+        return scores
+
     def to_json(self) -> str:
         """Return the record as indented JSON."""
         return self.model_dump_json(by_alias=True, indent=2) + "\n"
@@ -125,7 +140,7 @@ def load_record(path: Path | str) -> Record:
     Raises:
         InputError: If the file is absent, not JSON, or not of this schema.
     """
-    place = Path(path).expanduser()
+    place = as_path(path)
     return read_record(place / "record.json" if place.is_dir() else place)
 
 
@@ -136,9 +151,7 @@ def read_record(path: Path) -> Record:
         InputError: If the file is missing, is not JSON, or does not follow this schema.
     """
     try:
-        return Record.model_validate(json.loads(path.read_bytes()))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"{path} is not readable as a record: {error}") from error
+        return Record.model_validate(read_json(path))
     except ValidationError as error:
         problems = f"{first_problem(error)} ({error.error_count()} in all)"
         raise InputError(f"{path} is not a record of this version: {problems}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
@@ -48,15 +49,21 @@ class HandRows(Generic[Row]):
     def __getitem__(self, key: Any) -> Row | Self:
         if isinstance(key, str):
             return self._row(self._rows_of([key])[0], self._columns_of_a_row())
-        if isinstance(key, int | np.integer):
+        if isinstance(key, int | np.integer) and not isinstance(key, bool):
             if not -len(self) <= key < len(self):
                 raise IndexError(f"row {key} of {len(self)} hands")
             return self._row(int(key) % len(self), self._columns_of_a_row())
-        if not isinstance(key, slice):
-            key = np.asarray(key)
-            key = self._rows_of(key.tolist()) if key.dtype.kind == "U" else key if key.size else key.astype(int)
-        picked: Self = self.select(key)
+        picked: Self = self.select(key if isinstance(key, slice) else self._several(key))
         return picked
+
+    def _several(self, key: Any) -> Any:
+        """Return rows, or a mask, for a mask or a list of numbers or ids."""
+        array = np.asarray(key)
+        if array.ndim == 1 and array.dtype.kind == "U":
+            return self._rows_of(array.tolist())
+        if array.ndim == 1 and (array.dtype.kind in "biu" or not array.size):
+            return array if array.size else array.astype(int)
+        raise InputError(f"cannot pick hands by {reprlib.repr(key)}; give a number, an id, a slice, a mask, or a list")
 
     def _rows_of(self, ids: Sequence[str]) -> list[int]:
         row = {name: k for k, name in enumerate(self.hand_id.tolist())}
@@ -106,12 +113,19 @@ def _cell(column: NDArray[Any] | None, place: int) -> Any:
 
 
 def shaped(values: Any, dtype: Any, shape: tuple[int, ...], name: str) -> Any:
-    """Return a read-only array of a type and shape.
+    """Return a read-only array of a type and shape; numbers too large for the type become infinite.
 
     Raises:
-        InputError: If the shape is another one.
+        InputError: If the shape is another one, or numbers are expected and something else is given.
     """
-    array = np.asarray(values, dtype=dtype)
+    try:
+        array = np.asarray(values, dtype=np.str_ if dtype is np.str_ else None)
+    except ValueError as error:
+        raise InputError(f"{name} is not an array, expected shape {shape}") from error
+    if dtype is not np.str_ and array.dtype.kind not in "biuf":
+        raise InputError(f"{name} holds values of type {array.dtype}, expected real numbers")
+    with np.errstate(over="ignore"):
+        array = array.astype(dtype, copy=False)
     if array.shape != shape:
         raise InputError(f"{name} has shape {array.shape}, expected {shape}")
     array = array.view()

@@ -77,7 +77,8 @@ class Comparison:
 
     def __repr__(self) -> str:
         clear = sum(row.is_clear for row in self.rows)
-        return f"Comparison({self.a} and {self.b}: {len(self.rows)} numbers, {clear} of them clearly different)"
+        different = "all" if clear == len(self.rows) > 0 else f"{clear} of them"
+        return f"Comparison({self.a} and {self.b}: {len(self.rows)} numbers, {different} clearly different)"
 
     def _repr_html_(self) -> str:
         return html_table(_HEADINGS, map(_cells, self.rows), f"a: {self.a}, b: {self.b}")
@@ -114,6 +115,8 @@ def _entry(given: Evaluation | Path | str) -> Entry:
         if entry.errors is None and entry.mesh_errors is None:
             raise InputError(f"{given}: {entry.problem}, so it cannot be compared")
         return entry
+    if not isinstance(given, Evaluation):
+        raise InputError(f"expected what hint.evaluate returned, or the folder it wrote, not {type(given).__name__}")
     title, table = given.record.method.title, given.table
     if isinstance(table, ErrorTable):
         return Entry("", title, given.record, Path(), table)

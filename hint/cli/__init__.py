@@ -60,6 +60,7 @@ _OPTIONS = {
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line; the entry point of ``hint``."""
+    _make_streams_safe()
     try:
         _run(list(sys.argv[1:] if arguments is None else arguments))
     except HintError as error:
@@ -73,6 +74,16 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except KeyboardInterrupt:
         _leave(130)
     sys.exit(0)
+
+
+def _make_streams_safe() -> None:
+    """Let a stream replace what it cannot encode, and discard what is written where it is closed."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
 
 
 def _leave(code: int) -> NoReturn:

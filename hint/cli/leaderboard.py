@@ -35,6 +35,9 @@ class Format(str, Enum):
     parquet = "parquet"
 
 
+_ENDINGS = {".md": Format.markdown, ".tex": Format.latex, ".csv": Format.csv, ".parquet": Format.parquet}
+
+
 @app.command(short_help="Build a website that opens from disk.")
 def build(
     records: Records,
@@ -95,6 +98,9 @@ def table(
     from leaderboard.reference import load_source
     from leaderboard.table_formats import FORMATS
 
+    meant = _ENDINGS.get(out.suffix, form) if out else form
+    if meant is not form:
+        raise InputError(f"{out} is the name of a {meant.value} file; give --format {meant.value}, or another name")
     if form is Format.parquet:
         if out is None and sys.stdout.isatty():
             raise InputError("parquet is not text; give --out FILE.parquet, or send stdout to a file")

@@ -7,13 +7,13 @@ import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hint.cli.console import remark
 from hint.cli.options import Json
+from hint.errors import UnknownNameError
 
 if TYPE_CHECKING:
     from hint.methods.table import MethodEntry
@@ -22,27 +22,24 @@ if TYPE_CHECKING:
 _WIDTH = 80
 
 
-class Listed(str, Enum):
-    """What can be listed."""
-
-    methods = "methods"
-    policies = "policies"
-    protocols = "protocols"
-    subsets = "subsets"
+#: What can be listed.
+_LISTS = ("methods", "policies", "protocols", "subsets")
 
 
 def list_names(
-    what: Listed,
+    what: Annotated[str, typer.Argument(metavar=f"{{{'|'.join(_LISTS)}}}", autocompletion=lambda: list(_LISTS))],
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Show everything, such as licences and what to install.")
     ] = False,
     as_json: Json = False,
 ) -> None:
     """List methods, sampling policies, protocols or subsets."""
-    if what is Listed.methods:
+    if what not in _LISTS:
+        raise UnknownNameError("list", what, _LISTS)
+    if what == "methods":
         _show_methods(verbose, as_json)
         return
-    rows = {Listed.policies: _policies, Listed.protocols: _protocols, Listed.subsets: _subsets}[what]()
+    rows = {"policies": _policies, "protocols": _protocols, "subsets": _subsets}[what]()
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
     elif verbose:
@@ -66,7 +63,7 @@ def _show_methods(verbose: bool, as_json: bool) -> None:
     else:
         _show_lines([[entry.name, entry.title, entry.state] for entry in entries])
         if not all(entry.ready for entry in entries):
-            remark("what to type to get the others: hint list methods --verbose")
+            remark("to see how to get the others: hint list methods --verbose")
 
 
 def _paragraph(entry: MethodEntry) -> Iterator[str]:

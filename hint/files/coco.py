@@ -6,7 +6,6 @@ What plain COCO has no place for is stored in extra keys of each annotation (``h
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 
 from hint.errors import InputError, some_ids
 from hint.files.atomic import write_json
+from hint.files.json_file import read_json
 from hint.names import parse_name
 from hint.skeleton import BONES, JOINT_NAMES
 from hint.types import HandLabels
@@ -91,10 +91,7 @@ def _reason(error: Exception) -> str:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"{path} is not readable as JSON: {error}") from error
+    content = read_json(path)
     if not isinstance(content, dict) or not content.get("annotations") or not content.get("images"):
         raise InputError(f"{path} is not a COCO keypoint file with images and annotations")
     return content

@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from hint.errors import InputError, UnknownNameError
+from hint.errors import InputError
 from hint.files.coco import read_coco
 from hint.files.evaluation_npz import part_of, read_evaluation_npz
+from hint.files.npz import read_npz
 from hint.files.pairs import read_pairs
+from hint.files.path import as_path
 from hint.names import split_of_subset, subset_of_folder
 from hint.types import HandLabels
 
@@ -28,24 +30,25 @@ def read_labels(
         split: "test", "val" or "train": what to read of a HInt root; where it has no such split, all is read.
 
     Raises:
-        InputError: If there are no labels, or they cannot be read.
-        UnknownNameError: If there is no such subset.
+        InputError: If there are no labels, they cannot be read, or there is no such subset.
     """
-    path = Path(path).expanduser()
-    images = None if images is None else Path(images).expanduser()
+    path = as_path(path)
+    images = None if images is None else as_path(images)
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
     if images is not None and not images.is_dir():
         raise InputError(f"{images}: no such folder of pictures")
     if path.is_file() and path.suffix == ".json":
-        return _pick(read_coco(path, images), subsets)
+        return _pick(path, read_coco(path, images), subsets)
     parts = _find(path, images)
     if not parts:
+        if path.suffix == ".npz":
+            read_npz(path)  # if it is damaged, that is what is wrong
         raise InputError(
             f"{path} holds no labels: expected HInt folders (TEST_newdays_img, ...), <stem>.jpg+json pairs, "
             "evaluation npz (<name>_all.npz, _vis, _occ) or a COCO keypoint .json"
         )
-    return HandLabels.concatenate([parts[name]() for name in _choose(list(parts), subsets, split)])
+    return HandLabels.concatenate([parts[name]() for name in _choose(path, list(parts), subsets, split)])
 
 
 def _find(path: Path, images: Path | None) -> dict[str, Reader]:
@@ -64,18 +67,18 @@ def _find(path: Path, images: Path | None) -> dict[str, Reader]:
     )
 
 
-def _choose(found: list[str], subsets: Sequence[str], split: str) -> list[str]:
+def _choose(path: Path, found: list[str], subsets: Sequence[str], split: str) -> list[str]:
     if not subsets:
         return [name for name in found if split_of_subset(name) == split] or found
     names = list(dict.fromkeys(subset_of_folder(name) for name in subsets))
     for name in names:
         if name not in found:
-            raise UnknownNameError("subset here", name, found)
+            raise InputError(f"{path} has no subset {name!r}; it has {', '.join(found)}")
     return names
 
 
-def _pick(labels: HandLabels, subsets: Sequence[str]) -> HandLabels:
+def _pick(path: Path, labels: HandLabels, subsets: Sequence[str]) -> HandLabels:
     if not subsets:
         return labels
-    chosen = _choose(labels.subsets, subsets, split="")
+    chosen = _choose(path, labels.subsets, subsets, split="")
     return labels.select([name in chosen for name in labels.subset.tolist()])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from hint.errors import InputError
 from hint.files.labels import read_labels
 from hint.files.predictions import read_predictions, write_predictions
 from hint.types import HandLabels, Predictions
@@ -21,11 +22,10 @@ def load_labels(
         images: Folder of the pictures, if they are not beside the labels.
 
     Raises:
-        InputError: If nothing readable is there.
-        UnknownNameError: If a subset is not there.
+        InputError: If nothing readable is there, or a subset is not.
     """
     names = [subsets] if isinstance(subsets, str) else list(subsets or ())
-    return read_labels(_path(path), names, None if images is None else _path(images))
+    return read_labels(path, names, images)
 
 
 def load_predictions(path: Path | str) -> Predictions:
@@ -34,17 +34,17 @@ def load_predictions(path: Path | str) -> Predictions:
     Raises:
         InputError: If the file is absent, or not a readable .npz of predictions.
     """
-    return read_predictions(_path(path))
+    return read_predictions(path)
 
 
 def save_predictions(path: Path | str, predictions: Predictions) -> None:
     """Write predictions as npz, whole or not at all.
 
     Raises:
+        InputError: If the path is not a path, or the predictions are not predictions.
         WriteError: If the file cannot be written.
     """
-    write_predictions(_path(path), predictions)
-
-
-def _path(path: Path | str) -> Path:
-    return Path(path).expanduser()
+    if not isinstance(predictions, Predictions):
+        given = f"{type(path).__name__} and {type(predictions).__name__}"
+        raise InputError(f"expected a path, then predictions, not {given}")
+    write_predictions(path, predictions)

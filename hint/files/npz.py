@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hint.errors import InputError
+from hint.errors import InputError, some_ids
+
+#: Start of a file -> what it is.
+_OTHER_KINDS = {
+    b"\x93NUMPY": "a single array (.npy); save arrays by name with numpy.savez",
+    b"\x80": "a pickle",
+    b"{": "JSON",
+    b"[": "JSON",
+}
 
 
 def read_npz(path: Path, required: Collection[str] = ()) -> dict[str, NDArray[Any]]:
@@ -19,21 +28,36 @@ def read_npz(path: Path, required: Collection[str] = ()) -> dict[str, NDArray[An
     Raises:
         InputError: If the file is missing, is not an npz, holds Python objects, or lacks a required key.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
     try:
+        _check_kind(path)
         with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise InputError(f"{path} is a single array, expected an npz with {', '.join(required)}")
             arrays = {key: file[key] for key in file.files}
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
-        raise InputError(f"{path} is not a readable .npz: {error}") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
+        raise InputError(f"{path} is damaged, or not readable as .npz: {error}") from error
     except ValueError as error:
-        raise InputError(f"{path} is not a plain .npz ({error}); save ids with .astype(str)") from error
+        raise InputError(f"{path} holds something else than plain arrays; save ids with .astype(str)") from error
+    other = [key for key, array in arrays.items() if not isinstance(array, np.ndarray)]
+    if other:
+        raise InputError(f"{path} is not a .npz file: it holds {some_ids(other)}, not only arrays")
     missing = [key for key in required if key not in arrays]
     if missing:
         raise InputError(f"{path} lacks {', '.join(missing)}; it holds {', '.join(arrays) or 'nothing'}")
     return arrays
+
+
+def _check_kind(path: Path) -> None:
+    if path.is_dir():
+        held = sorted(file.name for file in path.glob("*.npz"))
+        raise InputError(f"{path} is a folder, not a .npz file{f'; it holds {some_ids(held)}' if held else ''}")
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    with path.open("rb") as stream:
+        start = stream.read(64)
+    if not start:
+        raise InputError(f"{path} is empty, not a .npz file")
+    if not start.startswith(b"PK"):
+        kinds = (kind for first, kind in _OTHER_KINDS.items() if start.lstrip().startswith(first))
+        raise InputError(f"{path} is not a .npz file, but {next(kinds, 'of another kind')}")
 
 
 def as_strings(values: NDArray[Any]) -> NDArray[np.str_]:

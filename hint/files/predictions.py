@@ -15,6 +15,7 @@ import numpy as np
 from hint.errors import InputError
 from hint.files.atomic import write_npz
 from hint.files.npz import as_strings, read_npz
+from hint.files.path import as_path
 from hint.types import Predictions
 
 OPTIONAL = ("keypoints_3d", "vertices", "score", "existence", "occlusion")
@@ -24,7 +25,7 @@ def write_predictions(path: Path | str, predictions: Predictions) -> None:
     """Write predictions atomically, ids as fixed-width strings and meta as one JSON string."""
     arrays: dict[str, Any] = {"hand_id": predictions.hand_id, "keypoints_2d": predictions.keypoints_2d}
     arrays |= {key: value for key in OPTIONAL if (value := getattr(predictions, key)) is not None}
-    write_npz(Path(path), {**arrays, "meta": np.array(json.dumps(predictions.meta, allow_nan=False))})
+    write_npz(as_path(path), {**arrays, "meta": np.array(json.dumps(predictions.meta, allow_nan=False))})
 
 
 def read_predictions(path: Path | str) -> Predictions:
@@ -33,7 +34,7 @@ def read_predictions(path: Path | str) -> Predictions:
     Raises:
         InputError: If keys, shapes or ids are not as documented.
     """
-    arrays = read_npz(Path(path), ("hand_id", "keypoints_2d"))
+    arrays = read_npz(as_path(path), ("hand_id", "keypoints_2d"))
     try:
         meta = json.loads(str(arrays["meta"])) if "meta" in arrays else {}
         optional = {key: arrays[key] for key in OPTIONAL if key in arrays}

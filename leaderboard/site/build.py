@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from annotation.agreement.result import read_agreement
-from hint.errors import UnknownNameError
+from benchmark.evaluate import Evaluation
+from hint.errors import InputError, UnknownNameError
 from hint.files import read_labels
+from hint.files.path import as_path
 from hint.progress import progress
 from hint.types import HandLabels
 from leaderboard.entry import Entry, read_entries
@@ -70,7 +72,7 @@ class Site:
 
 
 def build_leaderboard(
-    records: Path | str | Sequence[Path | str],
+    records: Path | str | Evaluation | Sequence[Path | str | Evaluation],
     out: Path | str,
     *,
     data: Path | str | None = None,
@@ -83,7 +85,8 @@ def build_leaderboard(
     """Build a static site that opens from disk; the same input gives the same bytes.
 
     Args:
-        records: record.json files, or folders of evaluations such as ``hint-results``.
+        records: record.json files, folders of evaluations such as ``hint-results``, or what ``hint.evaluate`` returned
+            and wrote.
         out: Folder of the site: empty, absent, or an earlier site.
         data: Labels with pictures, to show hands.
         images: Folder of the pictures, if they are not beside the labels.
@@ -97,19 +100,33 @@ def build_leaderboard(
         MissingRequirementError: If something must be installed first.
         WriteError: If the site cannot be written.
     """
-    chosen = [records] if isinstance(records, Path | str) else records
+    chosen = [records] if isinstance(records, Path | str | Evaluation) else records
     sources = SiteSources(
-        _paths(chosen), _path(data), _path(images), _paths(manifests), _path(agreement), _paths(protocols), local
+        _paths(map(_folder, chosen)),
+        _path(data),
+        _path(images),
+        _paths(manifests),
+        _path(agreement),
+        _paths(protocols),
+        local,
     )
-    return build_site(sources, Path(out).expanduser())
+    return build_site(sources, as_path(out))
 
 
-def _paths(given: Sequence[Path | str]) -> tuple[Path, ...]:
-    return tuple(Path(path).expanduser() for path in given)
+def _folder(given: Path | str | Evaluation) -> Path | str:
+    if not isinstance(given, Evaluation):
+        return given
+    if given.folder is None:
+        raise InputError(f"the evaluation of {given.record.method.title} was not written; give hint.evaluate an out=")
+    return given.folder
+
+
+def _paths(given: Iterable[Path | str]) -> tuple[Path, ...]:
+    return tuple(map(as_path, given))
 
 
 def _path(given: Path | str | None) -> Path | None:
-    return None if given is None else Path(given).expanduser()
+    return None if given is None else as_path(given)
 
 
 def build_site(sources: SiteSources, out: Path) -> Site:

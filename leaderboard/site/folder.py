@@ -38,7 +38,7 @@ def _listed(marker: Path) -> set[str]:
         content = json.loads(marker.read_bytes())
         if content["format"] == _FORMAT:
             return set(content["files"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
     raise InputError(f"{marker} does not list the files of a site; choose an empty --out")
 

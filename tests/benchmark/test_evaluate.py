@@ -126,6 +126,7 @@ def test_a_record_refuses_unknown_keys_nan_and_other_versions(labels: HandLabels
     broken = {
         "scores.0.surprise": {**content, "scores": [{**content["scores"][0], "surprise": 1}]},
         "scores.0.value": {**content, "scores": [{**content["scores"][0], "value": float("nan")}]},
+        "scores": {**content, "scores": [{**content["scores"][0], "value": 999}]},
         "extra": {**content, "extra": 1},
         "schema": {**content, "schema": "hint-record-99"},
     }
@@ -134,7 +135,7 @@ def test_a_record_refuses_unknown_keys_nan_and_other_versions(labels: HandLabels
         with pytest.raises(InputError, match=f"is not a record of this version: {where}"):
             read_record(path)
     path.write_text("{")
-    with pytest.raises(InputError, match="not readable as a record"):
+    with pytest.raises(InputError, match="not readable as JSON"):
         read_record(path)
 
 

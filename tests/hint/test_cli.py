@@ -144,7 +144,10 @@ USAGE = {
     "empty name": (["--method", "box-centre", "--data", "ROOT", "--name", ""], "name ''"),
     "no data": (["--method", "box-centre"], "give --data PATH"),
     "unknown method": (["--method", "box-center", "--data", "ROOT"], "did you mean box-centre"),
-    "unknown subset": (["--method", "box-centre", "--data", "ROOT", "--subset", "epic"], "unknown subset here 'epic'"),
+    "unknown subset": (
+        ["--method", "box-centre", "--data", "ROOT", "--subset", "epic"],
+        "has no subset 'epic'",
+    ),
     "unknown protocol": (["--method", "box-centre", "--data", "ROOT", "--protocol", "hint-v2"], "did you mean hint-v1"),
     "missing data": (["--method", "box-centre", "--data", "nowhere"], "nowhere: no such file or folder"),
     "empty folder": (["--method", "box-centre", "--data", "."], "holds no labels: expected HInt folders"),

@@ -1,5 +1,7 @@
+import io
 import json
 import os
+import re
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -11,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from hint.errors import InputError, UnknownNameError, WriteError
+import hint
+from hint.errors import InputError, WriteError
 from hint.files import (
     read_coco,
     read_evaluation_npz,
@@ -180,7 +183,7 @@ def test_a_root_gives_its_test_folders_by_default(make: Callable[..., HandLabels
     assert read_labels(tmp_path).subsets == ["newdays"]
     assert read_labels(tmp_path, split="train").subsets == ["train_ego4d"]
     assert read_labels(tmp_path, ["val_newdays", "TRAIN_ego4d_img"]).subsets == ["val_newdays", "train_ego4d"]
-    with pytest.raises(UnknownNameError, match="unknown subset here 'newday'; did you mean newdays"):
+    with pytest.raises(InputError, match="has no subset 'newday'; it has newdays"):
         read_labels(tmp_path, ["newday"])
 
 
@@ -233,7 +236,7 @@ def test_npz_of_python_objects_is_refused_and_nothing_runs(tmp_path: Path) -> No
             return os.mkdir, (str(tmp_path / "ran"),)
 
     np.savez(tmp_path / "p.npz", hand_id=np.array([Hostile()], dtype=object), keypoints_2d=np.zeros((1, 21, 2)))
-    with pytest.raises(InputError, match=r"not a plain \.npz .* save ids with \.astype\(str\)"):
+    with pytest.raises(InputError, match=r"holds .* save ids with \.astype\(str\)"):
         read_predictions(tmp_path / "p.npz")
     assert not (tmp_path / "ran").exists()
 
@@ -292,7 +295,8 @@ def test_predictions_come_back_as_written(tmp_path: Path) -> None:
         ({"hand_id": np.array(["a_l"])}, "lacks keypoints_2d"),
         ({"hand_id": np.array(["a_l"]), "keypoints_2d": np.zeros((1, 20, 2))}, r"shape \(1, 20, 2\)"),
         ({"hand_id": np.array(["a_l", "a_l"]), "keypoints_2d": np.zeros((2, 21, 2))}, "duplicate hand ids: a_l"),
-        ({"hand_id": np.array(["a_l"]), "keypoints_2d": np.full((1, 21, 2), "x")}, "not a predictions file"),
+        ({"hand_id": np.array(["a_l"]), "keypoints_2d": np.full((1, 21, 2), "x")}, "expected real numbers"),
+        ({"hand_id": np.array(["a_l"]), "keypoints_2d": np.zeros((1, 21, 2), complex)}, "expected real numbers"),
     ],
 )
 def test_unusable_predictions_give_one_line(content: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -301,12 +305,54 @@ def test_unusable_predictions_give_one_line(content: dict[str, Any], message: st
         read_predictions(tmp_path / "p.npz")
 
 
-def test_a_file_that_is_not_an_npz_gives_one_line(tmp_path: Path) -> None:
-    (tmp_path / "p.npz").write_bytes(b"hello")
-    with pytest.raises(InputError, match=r"p\.npz is no"):
-        read_predictions(tmp_path / "p.npz")
+def a_single_array() -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, np.zeros(3))
+    return stream.getvalue()
+
+
+NOT_NPZ = {
+    "text": (b"hello", "not a .npz file"),
+    "empty": (b"", "empty"),
+    "json": (b'{"a": 1}', "JSON"),
+    "npy": (a_single_array(), "a single array"),
+    "damaged": (b"PK\x03\x04 and no more", "damaged"),
+}
+
+
+@pytest.mark.parametrize("case", NOT_NPZ)
+def test_a_file_that_is_not_an_npz_gives_one_line(case: str, tmp_path: Path) -> None:
+    content, message = NOT_NPZ[case]
+    (tmp_path / "p.npz").write_bytes(content)
+    for read in (read_predictions, read_labels):
+        with pytest.raises(InputError, match=rf"p\.npz .*{re.escape(message)}") as raised:
+            read(tmp_path / "p.npz")
+        assert "pickle" not in str(raised.value)
+
+
+def test_a_folder_of_predictions_is_told_from_a_missing_file(tmp_path: Path) -> None:
+    write_npz(tmp_path / "predictions.npz", {"a": np.zeros(1)})
+    with pytest.raises(InputError, match=r"is a folder.* holds predictions\.npz"):
+        read_predictions(tmp_path)
     with pytest.raises(InputError, match="no such file"):
         read_predictions(tmp_path / "q.npz")
+
+
+def test_json_nested_too_deeply_gives_one_line(tmp_path: Path) -> None:
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    with pytest.raises(InputError, match="nested too deeply"):
+        read_labels(tmp_path / "deep.json")
+    with pytest.raises(InputError, match="nested too deeply"):
+        hint.load_record(tmp_path / "deep.json")
+
+
+@pytest.mark.parametrize("wrong", [None, 3])
+def test_what_is_not_a_path_is_refused(wrong: Any, labels: HandLabels) -> None:
+    for load in (hint.load_labels, hint.load_predictions, hint.load_record):
+        with pytest.raises(InputError, match="expected a path"):
+            load(wrong)
+    with pytest.raises(InputError, match="expected a path, then predictions"):
+        hint.save_predictions("y.npz", labels)  # type: ignore[arg-type]
 
 
 def test_writing_is_all_or_nothing(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,6 +47,12 @@ def test_what_is_not_there_is_an_error(labels: HandLabels) -> None:
     with pytest.raises(InputError, match=labels[0].hand_id):
         labels[labels[0].hand_id + "x"]
     assert len(list(labels)) == 12
+
+
+@pytest.mark.parametrize("key", [True, None, {}, 1.5, [1.5]])
+def test_what_picks_nothing_is_refused(key: Any, labels: HandLabels) -> None:
+    with pytest.raises(InputError, match="cannot pick hands by"):
+        labels[key]
 
 
 def test_they_print_short(make: Callable[..., HandLabels]) -> None:

@@ -1,0 +1,19 @@
+"""Paths as a user gives them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from hint.errors import InputError
+
+
+def as_path(path: Path | str) -> Path:
+    """Return a path with "~" expanded.
+
+    Raises:
+        InputError: If it is neither a str nor a Path.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"expected a path as str or Path, not {type(path).__name__}")
+    return Path(path).expanduser()

@@ -220,7 +220,8 @@ def _as_typed(error: UnknownNameError, method: str, options: MethodOptions) -> I
     if not error.kind.startswith("setting of "):
         return error
     typed = {key.replace("_", "-"): key for key in options.extra}
-    key = typed.get(error.name.replace("_", "-"), error.name)
+    name = str(error.name)
+    key = typed.get(name.replace("_", "-"), name)
     if key == "crop":
         return InputError(f"{method} has no --crop")
     return UnknownNameError(f"setting of {method}", key, error.known)

@@ -58,6 +58,8 @@ def _check_kind(path: Path) -> None:
     if not start.startswith(b"PK"):
         kinds = (kind for first, kind in _OTHER_KINDS.items() if start.lstrip().startswith(first))
         raise InputError(f"{path} is not a .npz file, but {next(kinds, 'of another kind')}")
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"{path} is damaged: it is not a whole .npz file; copy it again")
 
 
 def as_strings(values: NDArray[Any]) -> NDArray[np.str_]:

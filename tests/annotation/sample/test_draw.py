@@ -180,6 +180,7 @@ def test_actions_that_share_a_frame_give_one_picture(found: Found) -> None:
         assert len(units) <= 1
 
 
+@pytest.mark.slow
 def test_the_sample_of_a_big_tree_has_the_requested_strata(newdays: Pool, found: Found) -> None:
     """Realistic size: 100,000 hands."""
     candidates = found(newdays.hands, "newdays", "train")

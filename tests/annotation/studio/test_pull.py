@@ -207,7 +207,7 @@ def test_doubles_go_to_two_people_and_are_recorded(
     assert found["existence"]["value"] == 100
     n = found["occlusion"]["n"]
     assert found["occlusion"]["value"] == pytest.approx(100 * (n - otherwise) / n)
-    assert "labels of 2 people" in server.hint("export", out, "--out", tmp_path / "x", code=2).stderr
+    assert "2 people labelled this" in server.hint("export", out, "--out", tmp_path / "x", code=2).stderr
     server.hint("export", out, "--out", tmp_path / "labels", "--prefer", ANN)
     same_labels(read_labels(tmp_path / "labels", ["train_newdays"]), sample, sample.ids)
 

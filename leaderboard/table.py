@@ -47,7 +47,7 @@ def comparison_table(records: Sequence[Record], subset: str) -> Table:
         box=SIMPLE_HEAD,
         padding=0,
     )
-    table.add_column("method", no_wrap=True)
+    table.add_column("method", max_width=20, overflow="fold")
     for visibility in VISIBILITIES:
         for place, t in enumerate(thresholds):
             table.add_column(f"{'' if place else visibility}\n@{t:g}", justify="right")

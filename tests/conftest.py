@@ -69,6 +69,8 @@ def pytest_runtest_makereport(
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what was skipped and why, a line per reason."""
+    if terminalreporter.config.option.collectonly:
+        return
     skipped = Counter(_reason(report) for report in terminalreporter.stats.get("skipped", ()))
     terminalreporter.section("skipped")
     for reason, count in sorted(skipped.items()):

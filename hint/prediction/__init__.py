@@ -8,16 +8,16 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from hint.detection import Detection, Detector, Picture, create_detector
 from hint.errors import InputError
 from hint.methods.table import check, create
 from hint.prediction.boxes import KnownBoxes, boxes_of_labels, boxes_of_pictures, read_boxes, read_lines
-from hint.prediction.detections import BoxLine, Detection, FrameDetections
-from hint.prediction.detector import Detector, create_detector
+from hint.prediction.detections import BoxLine, FrameDetections
 from hint.prediction.one_euro import OneEuro
 from hint.prediction.options import PredictOptions
 from hint.prediction.result import PredictedHand, PredictResult
 from hint.prediction.run import predict_hands
-from hint.prediction.source import Input, Picture, Source, Stills, find_source
+from hint.prediction.source import Input, Source, Stills, find_source
 from hint.progress import progress
 from hint.types import HandLabels, Method, MethodOptions
 

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
+from hint.detection import Detection, Picture
 from hint.errors import InputError, first_problem, some_ids
 from hint.files.labels import read_labels
 from hint.files.manifest import read_manifest
 from hint.hand_rows import count
 from hint.names import parse_name
-from hint.prediction.detections import BoxLine, Detection
-from hint.prediction.source import Picture
+from hint.prediction.detections import BoxLine
 from hint.types import HandLabels, Image
 
 _SIDES = {"right": True, "left": False}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hint.detection import Picture
 from hint.prediction.boxes import KnownBoxes, read_boxes
 from hint.prediction.detections import BoxLine, DetectedHand, FrameDetections, lines_of, write_lines
-from hint.prediction.source import Picture
 from hint.types import Hand
 
 

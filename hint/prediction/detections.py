@@ -12,8 +12,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from hint.crop import Box
+from hint.detection import Picture
 from hint.files import write_bytes
-from hint.prediction.source import Picture
 from hint.types import Hand
 
 #: Keys under which other tools write boxes.
@@ -68,23 +68,6 @@ class BoxLine(BaseModel):
         if self.image is None and self.frame is None:
             raise ValueError("lacks image, or frame of a video")
         return self
-
-
-@dataclass(frozen=True)
-class Detection:
-    """A hand in a picture, as a detector finds it.
-
-    Attributes:
-        box_xyxy: px of the picture.
-        is_right: Side.
-        score: Confidence of the detector, None where it has none.
-        hand_id: Name of the hand, None to make one up.
-    """
-
-    box_xyxy: Box
-    is_right: bool
-    score: float | None = None
-    hand_id: str | None = None
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hint.detection import Picture
 from hint.errors import InputError, UnknownNameError
 from hint.prediction.detections import FrameDetections
 from hint.prediction.mesh_file import FORMATS
 from hint.prediction.one_euro import OneEuro
-from hint.prediction.source import Picture, Source
+from hint.prediction.source import Source
 from hint.types import Hand, ManoMethod, Method
 
 OVERWRITE = ("missing", "never", "always")

@@ -15,18 +15,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hint.detection import Detection, Detector, Picture, Tracker
 from hint.engine import Results
 from hint.errors import InputError
 from hint.prediction.boxes import KnownBoxes
-from hint.prediction.detections import DetectedHand, Detection, FrameDetections
-from hint.prediction.detector import Detector
+from hint.prediction.detections import DetectedHand, FrameDetections
 from hint.prediction.mano_file import picture_camera
 from hint.prediction.mesh_file import write_mesh
 from hint.prediction.options import PredictOptions
 from hint.prediction.result import PredictResult
-from hint.prediction.source import Picture, Source
+from hint.prediction.source import Source
 from hint.prediction.store import HandResult, PredictionStore, join, no_parameters
-from hint.prediction.tracks import Tracker
 from hint.types import Hand, Image, ManoMethod, Method
 
 if TYPE_CHECKING:

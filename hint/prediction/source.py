@@ -7,12 +7,12 @@ import os
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from hint.detection import Picture
 from hint.errors import InputError, some_ids
 from hint.types import Image
 
@@ -23,37 +23,6 @@ PICTURES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv")
 
 Input: TypeAlias = "str | os.PathLike[str] | Image | PilImage"
-
-
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """One picture, or one frame of a video.
-
-    Attributes:
-        name: Unique name, used in results and messages.
-        path: The file, or the video; None for pictures in memory.
-        key: Changes when the file does.
-        frame: Number of the frame, from 0; None for pictures.
-        pixels: (H,W,3) RGB where it is in memory already.
-    """
-
-    name: str
-    path: Path | None
-    key: str
-    frame: int | None = None
-    pixels: Image | None = None
-
-    def read(self) -> Image:
-        """Return (H,W,3) RGB.
-
-        Raises:
-            InputError: If the picture cannot be read.
-        """
-        if self.pixels is not None or self.path is None:
-            return np.asarray(self.pixels)
-        from hint.images import read_image
-
-        return read_image(self.path)
 
 
 class Source(ABC):

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from hint.detection import Picture
 from hint.engine import Results, Store, input_key
 from hint.files import read_predictions, write_predictions
 from hint.prediction.detection_log import DetectionLog
 from hint.prediction.detections import FrameDetections
 from hint.prediction.mano_file import picture_camera, read_mano, write_mano
-from hint.prediction.source import Picture
 from hint.types import Hand, ManoMethod, ManoParameters, Method, Predictions
 
 

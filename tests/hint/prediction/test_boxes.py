@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hint.detection import Detection, Picture
 from hint.errors import InputError
 from hint.prediction.boxes import KnownBoxes, boxes_of_pictures, read_boxes
-from hint.prediction.detections import BoxLine, DetectedHand, Detection, FrameDetections, lines_of, write_lines
-from hint.prediction.source import Picture
+from hint.prediction.detections import BoxLine, DetectedHand, FrameDetections, lines_of, write_lines
 from hint.types import Hand
 
 BOX = (10.0, 20.0, 90.0, 120.0)

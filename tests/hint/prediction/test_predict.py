@@ -11,6 +11,7 @@ import pytest
 from PIL import Image as Pil
 
 import hint
+from hint.detection import create_detector
 from hint.errors import InputError, MissingRequirementError
 from hint.files import read_predictions
 from hint.images import read_image, write_image
@@ -18,7 +19,6 @@ from hint.methods.box_centre import BoxCentre
 from hint.methods.hamer.method import HamerMethod
 from hint.methods.synthetic_hands import synthetic_hands
 from hint.prediction import OneEuro, PredictOptions, PredictResult, find_detector, find_source, predict_hands
-from hint.prediction.detector import create_detector
 from hint.prediction.mano_file import axis_angle, picture_camera, read_mano, translations
 from hint.prediction.smoothing import nearest_rotations
 from hint.prediction.video_file import VideoFile

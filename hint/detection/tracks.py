@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hint.crop import Box
+from hint.detection.detection import overlap
 
 #: Minimum overlap (intersection over union) of two boxes of the same hand.
 MIN_OVERLAP = 0.3
@@ -56,12 +57,3 @@ class Tracker:
             self._next += 1
         track.box = box
         return track.number
-
-
-def overlap(a: Box, b: Box) -> float:
-    """Return intersection over union of two boxes."""
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    common = max(width, 0.0) * max(height, 0.0)
-    both = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b)) - common
-    return common / both if both > 0 else 0.0

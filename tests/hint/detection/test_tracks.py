@@ -1,6 +1,7 @@
 """Hands are followed by side and overlap."""
 
-from hint.prediction.tracks import LONGEST_GAP, Tracker, overlap
+from hint.detection import Tracker, overlap
+from hint.detection.tracks import LONGEST_GAP
 
 HERE, NEAR, FAR = (0.0, 0.0, 100.0, 100.0), (20.0, 10.0, 120.0, 110.0), (300.0, 0.0, 400.0, 100.0)
 

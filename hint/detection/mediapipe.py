@@ -1,49 +1,18 @@
-"""Find hands in whole pictures: boxes and handedness.
-
-A detector of your own is any object with ``identity``, a string that names it and its settings, and
-``detect(picture, image)``, which returns a list of :class:`~hint.prediction.detections.Detection`.
-"""
+"""MediaPipe Hands as a detector."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from hint.errors import MissingRequirementError, UnknownNameError
-from hint.prediction.detections import Detection
-from hint.prediction.source import Picture
-from hint.prediction.tracks import overlap
+from hint.detection.detection import Detection, overlap
+from hint.detection.picture import Picture
+from hint.errors import MissingRequirementError
 from hint.types import Image
 
 #: Of two boxes that overlap more (intersection over union), the less confident one is dropped.
 _SAME = 0.6
-
-
-class Detector(Protocol):
-    """Finds the hands of a picture.
-
-    Attributes:
-        identity: Names the detector and its settings; while it stays the same, earlier detections are reused.
-    """
-
-    identity: str
-
-    def detect(self, picture: Picture, image: Image) -> list[Detection]:
-        """Return the hands of a picture, (H,W,3) RGB."""
-        ...
-
-
-def create_detector(name: str) -> Detector:
-    """Set up a detector.
-
-    Raises:
-        UnknownNameError: If none has this name.
-        MissingRequirementError: If something must be installed first.
-    """
-    if name not in DETECTORS:
-        raise UnknownNameError("detector", name, DETECTORS)
-    return DETECTORS[name]()
 
 
 class MediaPipeDetector:
@@ -103,6 +72,3 @@ def _detection(points: Any, side: Any, shape: tuple[int, ...]) -> Detection:
     landmarks = np.array([(p.x * width, p.y * height) for p in points.landmark]) - 0.5
     x1, y1, x2, y2 = (round(edge, 2) for edge in (*landmarks.min(0).tolist(), *landmarks.max(0).tolist()))
     return Detection((x1, y1, max(x2, x1 + 1), max(y2, y1 + 1)), side.label == "Left", round(float(side.score), 4))
-
-
-DETECTORS = {"mediapipe": MediaPipeDetector}

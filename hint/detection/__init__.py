@@ -1,0 +1,12 @@
+"""Find hands in whole pictures and follow them through videos.
+
+A detector of your own is any object with ``identity``, a string that names it and its settings, and
+``detect(picture, image)``, which returns a list of :class:`Detection`.
+"""
+
+from hint.detection.detection import Detection, Detector, overlap
+from hint.detection.picture import Picture
+from hint.detection.table import DETECTORS, create_detector
+from hint.detection.tracks import Tracker
+
+__all__ = ["DETECTORS", "Detection", "Detector", "Picture", "Tracker", "create_detector", "overlap"]

@@ -19,8 +19,9 @@ from hint.detection import Detection, Detector, Picture, Tracker
 from hint.engine import Results
 from hint.errors import InputError
 from hint.prediction.boxes import KnownBoxes
+from hint.prediction.camera import focal_length_of
 from hint.prediction.detections import DetectedHand, FrameDetections
-from hint.prediction.mano_file import picture_camera
+from hint.prediction.doubts import is_one_sided_pair, outside
 from hint.prediction.mesh_file import write_mesh
 from hint.prediction.options import PredictOptions
 from hint.prediction.result import PredictResult
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 #: Maximum number of pictures held in memory until their hands are done.
 _MAX_WAITING = 32
+#: And of their pixels, bytes.
+_MOST_BYTES = 200_000_000
 
 Advance = Callable[[int], None]
 
@@ -61,7 +64,9 @@ def predict_hands(
         KeyboardInterrupt: On Ctrl-C, after saving.
     """
     options = options or PredictOptions()
-    options.check(source, method)
+    options.check(source)
+    options.check_method(method)
+    boxes = detector.match(source) if isinstance(detector, KnownBoxes) else None
     start_over = options.overwrite == "always"
     store = PredictionStore(method, detector.identity, options.out, options.focal_length, start_over)
     with _video(source, options) as video:
@@ -70,7 +75,7 @@ def predict_hands(
             job.work()
         finally:
             store.save()
-    return job.result()
+    return replace(job.result(), boxes=boxes)
 
 
 def _video(source: Source, options: PredictOptions) -> Any:
@@ -106,7 +111,8 @@ class _Job:
 
     def work(self) -> None:
         """Predict all pictures."""
-        for picture in self._pictures():
+        for found in self._pictures():
+            picture = self._detector.at(found) if isinstance(self._detector, KnownBoxes) else found
             earlier = self._store.log.earlier(picture)
             if earlier is not None and self._is_finished(earlier):
                 continue
@@ -118,8 +124,6 @@ class _Job:
                 continue
             self._queue(frame, image, ready)
         self._flush()
-        if isinstance(self._detector, KnownBoxes) and not any(f.hands for f in self._frames) and not self._failures:
-            raise InputError("none of the boxes belongs to any of the pictures; see docs/predict.md for how they match")
 
     def result(self) -> PredictResult:
         """Return all results, and write the smoothed ones."""
@@ -153,8 +157,7 @@ class _Job:
         options, rows = self._options, self._store.results(frame)
         files = [options.overlay_file(frame.picture)] if options.overlay else []
         files += [options.mesh_file(found.hand) for found in frame.hands] if options.mesh else []
-        must_draw = frame.picture.frame is not None or (options.overlay and not self._store.same_camera)
-        if must_draw or len(rows) < len(frame.hands) or not all(file.is_file() for file in files):
+        if frame.picture.frame is not None or len(rows) < len(frame.hands) or not all(file.is_file() for file in files):
             return False
         self._note(frame)
         self._done += rows
@@ -184,24 +187,29 @@ class _Job:
         else:
             numbers = self._tracker.update(picture.frame, [(hand.box_xyxy, hand.is_right) for hand in inside])
         hands = [_named(hand, picture, number) for hand, number in zip(inside, numbers, strict=True)]
+        doubtful = picture.frame is None and not self._knows_sides() and is_one_sided_pair(inside)
+        focal_length = focal_length_of(picture, size, self._options.focal_length)
         # Detections are kept, the pixels of frames are not.
-        return FrameDetections(picture if picture.frame is None else replace(picture, pixels=None), size, tuple(hands))
+        kept = picture if picture.frame is None else replace(picture, pixels=None)
+        return FrameDetections(kept, size, tuple(hands), focal_length, doubtful)
 
     def _is_inside(self, found: Detection, picture: Picture, size: tuple[int, int]) -> bool:
-        x1, y1, x2, y2 = found.box_xyxy
-        if x2 > 0 and y2 > 0 and x1 < size[0] and y1 < size[1]:
-            return True
-        box = [round(edge, 1) for edge in found.box_xyxy]
-        self._failures[found.hand_id or picture.name] = f"the box {box} lies outside {size[0]}x{size[1]} px"
-        return False
+        problem = outside(found.box_xyxy, size)
+        if problem:
+            self._failures[found.hand_id or picture.name] = problem
+        return not problem
+
+    def _knows_sides(self) -> bool:
+        return isinstance(self._detector, KnownBoxes) and self._detector.has_sides
 
     def _queue(self, frame: FrameDetections, image: Image, ready: list[_Prepared]) -> None:
         if len(self._pending) + len(ready) > self._options.batch_size:
             self._flush()
         self._note(frame)
         self._pending += ready
-        self._waiting.append((frame, image))
-        if len(self._pending) >= self._options.batch_size or len(self._waiting) >= _MAX_WAITING:
+        self._waiting.append((frame, image if self._options.overlay else image[:0]))
+        held = sum(waiting.size for _, waiting in self._waiting)
+        if len(self._pending) >= self._options.batch_size or len(self._waiting) >= _MAX_WAITING or held > _MOST_BYTES:
             self._flush()
 
     def _note(self, frame: FrameDetections) -> None:
@@ -254,7 +262,7 @@ class _Job:
         from hint.images import write_image
         from hint.prediction.drawing import annotated
 
-        drawn = annotated(image, rows, picture_camera(frame.size, self._options.focal_length), self._faces)
+        drawn = annotated(image, rows, self._faces)
         if self._video is not None:
             self._video.add(drawn)
         else:

@@ -73,10 +73,11 @@ def predict(
         inputs: One or several: picture files, folders of pictures, (H,W,3) RGB arrays, PIL images; or one video.
         method: Name of a method, or a method that was loaded with :func:`hint.load_method`.
         boxes: Boxes of the hands, if they are known; None runs the detector. Of one picture ``[[x1, y1, x2, y2], ...]``
-            in px of the picture turned upright, of several pictures a list of such entries, with ``sides``. Or labels, which state sides
-            themselves, a file, or a list of ``{"image": ..., "box_xyxy": ..., "is_right": ...}``, of a video with
-            ``"frame"``; an array is named ``picture0``, ``picture1``, ...
-        sides: "right" or "left" (or True for right) for every box, arranged like ``boxes``; one value stands for all.
+            in px of the upright picture, of several pictures a list of such entries, with ``sides``. Or labels, which
+            state sides themselves and refer to stored pixels, a file, or a list of ``{"image": ..., "box_xyxy": ...,
+            "is_right": ...}``, of a video with ``"frame"``; an array is named ``picture0``, ``picture1``, ...
+        sides: "right" or "left" (or True for right) for every box, arranged like ``boxes``; one value stands for all,
+            None for sides that are not known.
         detector: Name of a detector, or an object that detects hands; "mediapipe" if neither it nor boxes are given.
         device: "auto", "cpu" or "cuda", for a method given by name.
         precision: "fp32", "bf16", ...: what the method offers, likewise.

@@ -12,9 +12,11 @@ _SAME_SIZE, _TWO_ARMS = 2.0, 10.0
 
 
 def outside(box: Box, size: tuple[int, int]) -> str:
-    """Return what is wrong with a box that lies outside its picture of (width, height), or far beyond it; "" if nothing.
+    """Return what is wrong with a box that lies outside its picture, or reaches far beyond it; "" if nothing.
 
-    Boxes may reach out of the picture, as hands do, by up to its longer side.
+    Args:
+        box: px; it may reach out of the picture, as hands do, by up to the picture's longer side.
+        size: (width, height) of the picture, px.
     """
     x1, y1, x2, y2 = box
     text = f"the box {[round(edge, 1) for edge in box]}"

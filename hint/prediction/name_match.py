@@ -44,8 +44,9 @@ def _same_file(named: Sequence[str], folder: Path, pictures: Mapping[str, Path |
     known = {path.resolve() if path else Path(name): name for name, path in pictures.items()}
     found = {}
     for name in named:
-        places = ((folder / name).resolve(), Path(name).resolve(), Path(name))
-        found |= {name: known[place] for place in places if place in known}
+        places = [p for p in ((folder / name).resolve(), Path(name).resolve(), Path(name)) if p in known]
+        if places:
+            found[name] = known[places[0]]
     return found
 
 

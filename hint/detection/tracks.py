@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from hint.crop import Box
 from hint.detection.detection import Detection, overlap
@@ -97,7 +98,7 @@ class _Path:
         is_right = sum(map(_vote, self.seen.values())) >= 0
         frames = sorted(self.seen)
         whole = {frame: (replace(hand, is_right=is_right), False) for frame, hand in self.seen.items()}
-        for first, last in zip(frames, frames[1:], strict=False):
+        for first, last in pairwise(frames):
             for frame in range(first + 1, last if last - first <= LONGEST_GAP else 0):
                 box = _between(self.seen[first].box_xyxy, self.seen[last].box_xyxy, (frame - first) / (last - first))
                 whole[frame] = Detection(box, is_right), True
@@ -111,15 +112,16 @@ class _Path:
         return 2 * close > len(shared)
 
 
-def follow(frames: Sequence[Sequence[Detection]]) -> list[list[Tracked]]:
+def follow(frames: Sequence[Sequence[Detection]], given: bool = False) -> list[list[Tracked]]:
     """Follow the hands of a video.
 
-    Each hand gets one side, that which most of its detections have, weighted by their scores. Where it was not found in
-    less than :data:`LONGEST_GAP` frames in a row, boxes are filled in between. Of a hand that was found twice, as a left and
-    as a right one, one track remains. What shows up in fewer than :data:`SHORTEST` frames is dropped.
+    Each hand gets one side: that of most of its detections, weighted by their scores. Where it was not found in fewer
+    than :data:`LONGEST_GAP` frames in a row, boxes are filled in between. Of a hand that was found twice, say as a left
+    and as a right one, one track remains. What shows up in fewer than :data:`SHORTEST` frames is dropped.
 
     Args:
         frames: What was found in each frame, in order.
+        given: Whether somebody gave these boxes: then none is left out or filled in.
 
     Returns:
         The hands of each frame, by their tracks, which are numbered in the order they appear.
@@ -132,9 +134,10 @@ def follow(frames: Sequence[Sequence[Detection]]) -> list[list[Tracked]]:
     tracked: list[list[Tracked]] = [[] for _ in frames]
     shortest = SHORTEST if len(frames) >= _SHORT_VIDEO else 1
     kept = [path for path in _without_doubles(paths.values()) if len(path.seen) >= shortest]
-    for number, path in enumerate(kept):
+    for number, path in enumerate(paths.values() if given else kept):
         for frame, (hand, is_filled) in path.filled().items():
-            tracked[frame].append(Tracked(hand, number, is_filled))
+            if not (given and is_filled):
+                tracked[frame].append(Tracked(hand, number, is_filled))
     return tracked
 
 

@@ -40,6 +40,7 @@ class KnownBoxes:
         text = "".join(line.model_dump_json() for line in lines)
         self.identity = f"boxes {hashlib.sha256(text.encode()).hexdigest()[:16]}"
         self.lines = lines
+        self.has_sides = all(line.is_right is not None for line in lines if line.box_xyxy is not None)
         self._lines: dict[tuple[str | None, int | None], list[BoxLine]] = {}
         for line in lines:
             for name in {line.image, str((folder / line.image).resolve())} if line.image is not None else {None}:
@@ -57,7 +58,7 @@ class KnownBoxes:
     def detect(self, picture: Picture, image: Image) -> list[Detection]:
         """Return the hands of a picture."""
         return [
-            Detection(line.box_xyxy, bool(line.is_right), line.score, line.hand_id)
+            Detection(line.box_xyxy, line.is_right, line.score, line.hand_id)
             for line in self.of(picture) or []
             if line.box_xyxy is not None
         ]

@@ -27,10 +27,11 @@ class BoxLine(BaseModel):
         image: The picture or video, relative to the list; optional for a video.
         frame: Frame of a video, from 0.
         box_xyxy: Box in px of the picture; None for a picture in which no hand was found.
-        is_right: Side of the hand; required with a box.
+        is_right: Side of the hand; None to have it read.
         hand_id: Name of the hand; made up where there is none.
         score: Confidence of the detector.
         track: Number of the hand in a video; written, not read.
+        filled: True in frames in which the hand was not found, and the box lies between those around; likewise.
         size: (width, height) of the picture in px; written, not required.
     """
 
@@ -43,6 +44,7 @@ class BoxLine(BaseModel):
     is_right: bool | None = None
     score: float | None = None
     track: int | None = None
+    filled: bool | None = None
     size: tuple[int, int] | None = None
 
     @model_validator(mode="before")
@@ -63,8 +65,6 @@ class BoxLine(BaseModel):
 
     @model_validator(mode="after")
     def _is_complete(self) -> BoxLine:
-        if self.box_xyxy is not None and self.is_right is None:
-            raise ValueError("lacks is_right, true or false")
         if self.image is None and self.frame is None:
             raise ValueError("lacks image, or frame of a video")
         return self
@@ -78,11 +78,13 @@ class DetectedHand:
         hand: What a method is asked to predict.
         score: Confidence of the detector.
         track: Number of the hand in a video, None for pictures.
+        filled: Whether it was not found in this frame, and its box lies between those of the frames around.
     """
 
     hand: Hand
     score: float | None
     track: int | None
+    filled: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,7 @@ def lines_of(frame: FrameDetections, folder: Path) -> list[BoxLine]:
             is_right=found.hand.is_right,
             score=found.score,
             track=found.track,
+            filled=found.filled or None,
         )
         for found in frame.hands
     ]

@@ -22,7 +22,7 @@ from hint.types import HandLabels, Image
 
 _SIDES = {"right": True, "left": False}
 #: Sides as Python callers give them: by name, or as ``is_right``.
-_IS_RIGHT: dict[Any, bool] = {**_SIDES, True: True, False: False}
+_IS_RIGHT: dict[Any, bool | None] = {**_SIDES, True: True, False: False, None: None}
 
 
 class KnownBoxes:
@@ -69,14 +69,12 @@ def boxes_of_pictures(boxes: Any, sides: Any, pictures: Sequence[Picture]) -> Kn
 
     Args:
         boxes: Of one picture one box or (K,4), x1, y1, x2, y2 in px; of several pictures, a list of such entries.
-        sides: "right" or "left", or True for right: one for all boxes, or arranged like the boxes.
+        sides: "right" or "left", or True for right, None to have it read: one for all boxes, or arranged like them.
         pictures: The pictures, in the order of the boxes.
 
     Raises:
         InputError: If shapes or numbers of boxes, sides and pictures disagree.
     """
-    if sides is None:
-        raise InputError('boxes need sides=, "right" or "left" for each: boxes=[[10, 20, 90, 120]], sides=["right"]')
     single = len(pictures) == 1
     entries = boxes if not single or _depth(boxes) == 3 else [boxes]
     if _depth(sides) == 0:
@@ -114,7 +112,7 @@ def _depth(values: Any) -> int:
     return 1 + max((_depth(value) for value in values), default=0)
 
 
-def _hands(boxes: Any, sides: Any, picture: str) -> list[tuple[list[float], bool]]:
+def _hands(boxes: Any, sides: Any, picture: str) -> list[tuple[list[float], bool | None]]:
     """Return the boxes of one picture with their sides."""
     try:
         array = np.asarray(boxes, float)

@@ -53,7 +53,7 @@ def _found(source: Source, detector: Detector, folder: Path | None, start_over: 
     log = None
     try:
         for picture in source.pictures():
-            log = log or DetectionFile(folder, f"{picture.key}, {detector.identity}", start_over)
+            log = log or DetectionFile(folder, f"{picture.key}, {detector.identity}", source.total, start_over)
             yield log.hands(picture, detector)
     finally:
         if log is not None:
@@ -69,17 +69,19 @@ class DetectionFile:
     Args:
         folder: Where ``detections.jsonl`` lies, None to write nothing.
         key: Names the video and the detector; a file of another key is replaced.
+        total: Number of frames of the video.
         start_over: Whether to replace it anyway.
     """
 
-    def __init__(self, folder: Path | None, key: str, start_over: bool = False) -> None:
+    def __init__(self, folder: Path | None, key: str, total: int, start_over: bool = False) -> None:
         self._known: list[list[Detection]] = []
         self._file: IO[str] | None = None
         if folder is None:
             return
         path = folder / "detections.jsonl"
         if not start_over and path.is_file():
-            self._known = _read(path, key)
+            known = _read(path, key)
+            self._known = known if len(known) == total else known[: len(known) // GROUP * GROUP]
         with atomic_write(path) as file:
             lines = [{"key": key}, *map(_line, self._known)]
             file.write("".join(f"{json.dumps(line)}\n" for line in lines).encode())
@@ -106,13 +108,13 @@ def _line(hands: list[Detection]) -> list[dict[str, object]]:
 
 
 def _read(path: Path, key: str) -> list[list[Detection]]:
-    """Return the complete groups of frames, none if the key is another."""
+    """Return the hands of each frame, of none if the key is another."""
     header, *lines = path.read_text("utf-8", errors="replace").splitlines() or [""]
     frames: list[list[Detection]] = []
     with suppress(ValueError, TypeError):  # a line may have been cut off
         if json.loads(header) == {"key": key}:
             frames.extend(map(_hands, lines))
-    return frames[: len(frames) // GROUP * GROUP]
+    return frames
 
 
 def _hands(line: str) -> list[Detection]:

@@ -57,13 +57,14 @@ def _starts(length: int, side: int) -> list[int]:
     return [round(start) for start in np.linspace(0, length - side, steps + 1).tolist()]
 
 
-def cut_tile(image: Image, tile: Tile, size: int) -> Image:
-    """Cut out a tile and scale it; black where it lies outside the picture.
+def cut_tile(image: Image, tile: Tile, size: int, outside: int = 0) -> Image:
+    """Cut out a tile and scale it.
 
     Args:
         image: (H,W,3) RGB.
         tile: Where.
         size: Side of the result, px.
+        outside: Grey level of what lies outside the picture.
 
     Returns:
         (size,size,3) RGB.
@@ -74,7 +75,7 @@ def cut_tile(image: Image, tile: Tile, size: int) -> Image:
     shape = (max(round(part.shape[1] * scale), 1), max(round(part.shape[0] * scale), 1))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     x, y = round(max(-tile.x, 0) * scale), round(max(-tile.y, 0) * scale)
-    canvas = np.zeros((size, size, 3), np.uint8)
+    canvas = np.full((size, size, 3), outside, np.uint8)
     resized = cv2.resize(part, shape, interpolation=method)[: size - y, : size - x]
     canvas[y : y + resized.shape[0], x : x + resized.shape[1]] = resized
     return canvas

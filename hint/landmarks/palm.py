@@ -51,15 +51,15 @@ class PalmNetwork:
     """The palm network of MediaPipe Hands 0.10.21 ("full"). Not thread-safe.
 
     Args:
-        threads: Threads that share a picture.
+        threads: Threads that share a picture, by default as many as there are cores.
 
     Raises:
         MissingRequirementError: If something must be installed or fetched first.
         InputError: If the file is not the expected one.
     """
 
-    def __init__(self, threads: int = 1) -> None:
-        self._network = Network(PALMS, SIZE, threads)
+    def __init__(self, threads: int | None = None) -> None:
+        self._network = Network(PALMS, threads)
         self._anchors = _anchors()
 
     def __call__(self, image: Image, min_score: float = 0.5) -> list[Palm]:

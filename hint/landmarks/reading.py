@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hint.landmarks.network import LandmarkNetwork
+from hint.landmarks.network import SIZE, LandmarkNetwork
 from hint.landmarks.region import Region, around_box, around_landmarks, cut, longest_side
 from hint.landmarks.window import Window, around
 from hint.types import Double, Image
@@ -56,15 +56,15 @@ class HandReader:
     """Reads hands from boxes. A reading depends on picture, box and side alone. Not thread-safe.
 
     Args:
-        threads: Threads that share a look.
+        threads: Threads that share a look, by default as many as there are cores.
 
     Raises:
         MissingRequirementError: If something must be installed or fetched first.
         InputError: If the network's file is not the expected one.
     """
 
-    def __init__(self, threads: int = 1) -> None:
-        self._network = LandmarkNetwork(threads=threads)
+    def __init__(self, threads: int | None = None) -> None:
+        self._network = LandmarkNetwork(threads)
 
     def read(self, image: Image, box_xyxy: Sequence[float] | Double, is_right: bool | None = None) -> Reading:
         """Return the best reading of the hand in a box.
@@ -89,10 +89,10 @@ class HandReader:
 
     def look(self, image: Image, region: Region) -> Reading:
         """Return what the network reads in one region."""
-        seen = self._network([cut(image, region, self._network.size)])
+        seen = self._network([cut(image, region, SIZE)])
         right = float(seen.right[0])
         return Reading(
-            keypoints=region.to_picture(seen.points[0, :, :2].astype(np.float64) / self._network.size - 0.5),
+            keypoints=region.to_picture(seen.points[0, :, :2].astype(np.float64) / SIZE - 0.5),
             world=region.upright(seen.world[0]),
             presence=float(seen.presence[0]),
             is_right=not region.mirrored,

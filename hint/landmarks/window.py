@@ -15,7 +15,7 @@ from hint.types import Double, Image
 #: Side of the part, in longest sides of the box: room for a region that is turned and twice as large.
 _SIDE = 4.0
 #: A longer side of a box is shrunk to between half of this and this, px: more is lost on the network.
-_LONGEST = 320
+_LONGEST = 240
 
 
 class Window(NamedTuple):

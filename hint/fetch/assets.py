@@ -77,12 +77,14 @@ class Wheel:
         requirement: What pip is to download, as the user has set up pip.
         tags: The wheel to choose, so that it is the same on every machine: options of ``pip download``.
         folder: Where the files go below the home folder, unless the user names another folder.
+        max_bytes: Disk space to require before the wheel is here to tell.
         members: Files to keep; only the last part of ``keep_as`` counts in another folder.
     """
 
     requirement: str
     tags: tuple[str, ...]
     folder: str
+    max_bytes: int
     members: tuple[Member, ...]
 
 
@@ -150,6 +152,7 @@ MEDIAPIPE = Wheel(
     requirement="mediapipe==0.10.21",
     tags=("--platform", "manylinux_2_28_x86_64", "--implementation", "cp", "--python-version", "3.12"),
     folder="mediapipe",
+    max_bytes=100_000_000,
     members=(
         Member(
             "mediapipe/modules/hand_landmark/hand_landmark_full.tflite",

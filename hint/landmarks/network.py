@@ -12,7 +12,7 @@ from hint.landmarks.runtime import Network
 from hint.skeleton import N_JOINTS
 from hint.types import Float, Image
 
-#: Side of the crops it was trained on, px. It takes others, and smaller ones faster.
+#: Side of the crops, px. The network takes others, but guesses badly: it knows places by their distance to the edges.
 SIZE = 224
 
 
@@ -36,20 +36,18 @@ class LandmarkNetwork:
     """The landmark network of MediaPipe Hands 0.10.21 ("full"). Not thread-safe.
 
     Args:
-        size: Side of the crops, px; a multiple of 32.
-        threads: Threads that share a crop.
+        threads: Threads that share a crop, by default as many as there are cores.
 
     Raises:
         MissingRequirementError: If something must be installed or fetched first.
         InputError: If the file is not the expected one.
     """
 
-    def __init__(self, size: int = SIZE, threads: int = 1) -> None:
-        self.size = size
-        self._network = Network(LANDMARKS, size, threads)
+    def __init__(self, threads: int | None = None) -> None:
+        self._network = Network(LANDMARKS, threads)
 
     def __call__(self, crops: Sequence[Image]) -> Landmarks:
-        """Read crops, each (size,size,3) RGB uint8; a crop's landmarks do not depend on the others."""
+        """Read crops, each (224,224,3) RGB uint8; a crop's landmarks do not depend on the others."""
         n = len(crops)
         points, world = np.empty((2, n, N_JOINTS, 3), np.float32)
         presence, right = np.empty((2, n), np.float32)
@@ -58,5 +56,4 @@ class LandmarkNetwork:
             points[row], world[row] = outputs[0].reshape(N_JOINTS, 3), outputs[3].reshape(N_JOINTS, 3)
             # MediaPipe takes every picture for that of a mirror and calls this side "Left".
             presence[row], right[row] = outputs[1][0], outputs[2][0]
-        # The last layer counts pixels of crops of the usual size.
-        return Landmarks(points * np.float32(self.size / SIZE), presence, right, world)
+        return Landmarks(points, presence, right, world)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hint.landmarks.files import PALMS
-from hint.landmarks.region import Region, around_palm, around_picture, cut
+from hint.landmarks.region import Region, around_palm, around_picture, cut, overlap
 from hint.landmarks.runtime import Network
 from hint.types import Double, Float, Image
 
@@ -51,15 +51,15 @@ class PalmNetwork:
     """The palm network of MediaPipe Hands 0.10.21 ("full"). Not thread-safe.
 
     Args:
-        threads: Threads that share a picture.
+        threads: Threads that share a picture, by default as many as there are cores.
 
     Raises:
         MissingRequirementError: If something must be installed or fetched first.
         InputError: If the file is not the expected one.
     """
 
-    def __init__(self, threads: int = 1) -> None:
-        self._network = Network(PALMS, SIZE, threads)
+    def __init__(self, threads: int | None = None) -> None:
+        self._network = Network(PALMS, threads)
         self._anchors = _anchors()
 
     def __call__(self, image: Image, min_score: float = 0.5) -> list[Palm]:
@@ -106,20 +106,10 @@ def _merged(points: Double, scores: Double) -> list[Palm]:
     order = np.argsort(-scores, kind="stable")
     points, scores, palms = points[order], scores[order], []
     while len(scores):
-        same = overlap(points[:1, :2].reshape(1, 4), points[:, :2].reshape(-1, 4))[0] > _SAME
-        same[0] = True
+        boxes = points[:, :2].reshape(-1, 4)
+        same = np.array([overlap(boxes[0], box) > _SAME for box in boxes])
+        same[0] = True  # even of a box without area
         mean = np.average(points[same], axis=0, weights=scores[same])
         palms.append(Palm(mean[:2].ravel(), mean[2:], float(scores[0])))
         points, scores = points[~same], scores[~same]
     return palms
-
-
-def overlap(boxes: Double, others: Double) -> Double:
-    """Return (N,M), the intersection over union of (N,4) and (M,4) boxes, 0 where both are empty."""
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    common = np.maximum(high - low, 0).prod(axis=2)
-    areas = [np.maximum(b[:, 2:] - b[:, :2], 0).prod(axis=1) for b in (boxes, others)]
-    union = areas[0][:, None] + areas[1] - common
-    ratio: Double = np.divide(common, union, out=np.zeros_like(common), where=union > 0)
-    return ratio

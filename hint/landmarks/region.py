@@ -6,6 +6,7 @@ Sources: the tracking and palm rectangles of MediaPipe Hands (Zhang et al. 2020,
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import cv2
@@ -63,12 +64,27 @@ class Region(NamedTuple):
         return turned
 
 
-def around_box(box_xyxy: tuple[float, ...], factor: float, angle: float = 0.0, mirrored: bool = False) -> Region:
-    """Return the square around a box, ``factor`` times its longest side."""
+def around_box(box_xyxy: Sequence[float] | Double, factor: float, angle: float = 0.0, mirrored: bool = False) -> Region:
+    """Return the square around a box, ``factor`` times its longest side.
+
+    Raises:
+        InputError: If the box has no area.
+    """
+    side = longest_side(box_xyxy)
+    x1, y1, x2, y2 = (float(edge) for edge in box_xyxy)
+    return Region((x1 + x2) / 2, (y1 + y2) / 2, factor * side, angle, mirrored)
+
+
+def longest_side(box_xyxy: Sequence[float] | Double) -> float:
+    """Return the longest side of a box, px.
+
+    Raises:
+        InputError: If the box has no area.
+    """
     x1, y1, x2, y2 = (float(edge) for edge in box_xyxy)
     if not (x2 > x1 and y2 > y1 and math.isfinite(x2 - x1) and math.isfinite(y2 - y1)):
-        raise InputError(f"box {tuple(box_xyxy)} has no area; boxes are x1, y1, x2, y2 in px")
-    return Region((x1 + x2) / 2, (y1 + y2) / 2, factor * max(x2 - x1, y2 - y1), angle, mirrored)
+        raise InputError(f"box {x1, y1, x2, y2} has no area; boxes are x1, y1, x2, y2 in px")
+    return max(x2 - x1, y2 - y1)
 
 
 def around_landmarks(keypoints: Points, mirrored: bool = False) -> Region:
@@ -80,7 +96,7 @@ def around_landmarks(keypoints: Points, mirrored: bool = False) -> Region:
     """
     knuckles = keypoints[9] / 2 + (keypoints[5] + keypoints[13]) / 4
     upright = Region(0, 0, 1, _pointing(knuckles - keypoints[0]))
-    low, high = _bounds(keypoints[list(_STEADY)] @ upright.axes)
+    low, high = enclosing(keypoints[list(_STEADY)] @ upright.axes).reshape(2, 2)
     centre = (low + high) / 2 - (0, _LANDMARK_RISE * (high - low)[1])
     x, y = upright.to_picture(centre)
     return Region(float(x), float(y), _LANDMARK_SIDE * float((high - low).max()), upright.angle, mirrored)
@@ -107,13 +123,24 @@ def around_picture(image: Image) -> Region:
     return Region(width / 2, height / 2, max(height, width))
 
 
+def overlap(box: Sequence[float] | Double, other: Sequence[float] | Double) -> float:
+    """Return the intersection over union of two boxes, x1, y1, x2, y2; 0 where they are empty."""
+    common = max(min(box[2], other[2]) - max(box[0], other[0]), 0) * max(
+        min(box[3], other[3]) - max(box[1], other[1]), 0
+    )
+    areas = sum(max(b[2] - b[0], 0) * max(b[3] - b[1], 0) for b in (box, other))
+    return float(common / (areas - common)) if areas > common else 0.0
+
+
+def enclosing(points: Points) -> Double:
+    """Return (4,), the smallest box around (N,2) points."""
+    box: Double = np.concatenate([points.min(axis=0), points.max(axis=0)])
+    return box
+
+
 def _pointing(direction: Points) -> float:
     """Return the angle of the region whose top is in this direction."""
     return math.atan2(direction[0], -direction[1])
-
-
-def _bounds(points: Points) -> tuple[Points, Points]:
-    return points.min(axis=0), points.max(axis=0)
 
 
 def cut(image: Image, region: Region, size: int, *, black_border: bool = False) -> Image:

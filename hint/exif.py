@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from hint.types import Image
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
@@ -69,17 +70,17 @@ def open_picture(path: Path) -> Iterator[PilImage]:
         OSError: If it is not a picture, or cannot be read.
         ValueError: If it is damaged, or larger than Pillow opens (about 179 megapixels).
     """
-    from PIL import Image
+    from PIL import Image as Pil
 
     _open_heic_too()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of damaged tags, and of large pictures
         try:
-            with Image.open(path) as opened:
+            with Pil.open(path) as opened:
                 yield opened
         except SyntaxError as error:  # so Pillow calls damaged files
             raise ValueError(str(error)) from error
-        except Image.DecompressionBombError as error:
+        except Pil.DecompressionBombError as error:
             raise ValueError("more than 178 megapixels; shrink it first") from error
 
 
@@ -91,7 +92,7 @@ def _open_heic_too() -> None:
             return
 
 
-def upright(image: NDArray[Any], orientation: int) -> NDArray[Any]:
+def upright(image: Image, orientation: int) -> Image:
     """Return stored pixels (H,W,...) as a viewer shows them.
 
     Args:

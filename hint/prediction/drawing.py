@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hint.prediction.camera import picture_camera
 from hint.prediction.mano_file import translations
 from hint.prediction.store import HandResult
 from hint.render import Camera, Mesh, draw_keypoints, hand_mesh, overlay
@@ -16,15 +17,18 @@ from hint.types import Image
 _OPACITY = 0.9
 
 
-def annotated(image: Image, rows: Sequence[HandResult], camera: Camera, faces: NDArray[np.int64] | None) -> Image:
+def annotated(image: Image, rows: Sequence[HandResult], faces: NDArray[np.int64] | None) -> Image:
     """Return a copy of a picture with its hands drawn on it.
+
+    Meshes are drawn with the default focal length, whatever the real one is: methods see each hand from straight ahead,
+    and so from far away it lies over its picture. Which hand hides the other does not depend on the focal length.
 
     Args:
         image: (H,W,3) RGB.
         rows: Its hands; those without finite values are left out.
-        camera: Of the whole picture: its hands share one space, so the nearer hides the farther.
         faces: Triangles of the right hand, None for methods without meshes.
     """
+    camera = picture_camera((image.shape[1], image.shape[0]))
     meshes = [mesh for row in rows if faces is not None and (mesh := placed_mesh(row, camera, faces)) is not None]
     drawn = overlay(image, meshes, camera, _OPACITY) if meshes else image.copy()
     for row in rows:

@@ -12,6 +12,7 @@ import numpy as np
 
 from hint.crop import Box
 from hint.hand_rows import count
+from hint.prediction.boxes import BoxCount
 from hint.prediction.detections import DetectedHand, FrameDetections
 from hint.skeleton import N_JOINTS
 from hint.types import Float, ManoParameters, MethodCard, Predictions, Strings
@@ -66,6 +67,7 @@ class PredictResult(Sequence[PredictedHand]):
         reused: Number of hands that an earlier run had done.
         files: Files that hold these results.
         stored: Number of hands in ``predictions.npz``, with those of earlier runs into the same folder.
+        boxes: How many of the known boxes belong to the pictures, None where a detector found the hands.
     """
 
     predictions: Predictions
@@ -76,6 +78,7 @@ class PredictResult(Sequence[PredictedHand]):
     reused: int = 0
     files: tuple[Path, ...] = ()
     stored: int = 0
+    boxes: BoxCount | None = None
 
     def __len__(self) -> int:
         return len(self.predictions)

@@ -19,8 +19,9 @@ from hint.detection import ChoosingDetector, Detection, Detector, Picture, Track
 from hint.engine import Results
 from hint.errors import InputError
 from hint.prediction.boxes import KnownBoxes
+from hint.prediction.camera import focal_length_of
 from hint.prediction.detections import DetectedHand, FrameDetections
-from hint.prediction.mano_file import picture_camera
+from hint.prediction.doubts import is_one_sided_pair, outside
 from hint.prediction.mesh_file import write_mesh
 from hint.prediction.options import PredictOptions
 from hint.prediction.result import PredictResult
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 #: Maximum number of pictures held in memory until their hands are done.
 _MAX_WAITING = 32
+#: And of their pixels, bytes.
+_MOST_BYTES = 200_000_000
 
 Advance = Callable[[int], None]
 
@@ -62,8 +65,10 @@ def predict_hands(
         KeyboardInterrupt: On Ctrl-C, after saving.
     """
     options = options or PredictOptions()
-    options.check(source, method)
-    if isinstance(detector, KnownBoxes) and options.choice.selects:
+    options.check(source)
+    options.check_method(method)
+    boxes = detector.match(source) if isinstance(detector, KnownBoxes) else None
+    if boxes is not None and options.choice.selects:
         raise InputError(
             "a minimum score or number of hands chooses among what a detector finds; shorten the list of boxes"
         )
@@ -76,7 +81,7 @@ def predict_hands(
             job.work()
         finally:
             store.save()
-    return job.result()
+    return replace(job.result(), boxes=boxes)
 
 
 def _video(source: Source, options: PredictOptions) -> Any:
@@ -118,7 +123,8 @@ class _Job:
             options = self._options
             start_over = options.overwrite == "always"
             self._followed = find_and_follow(self._source, self._detector, options.out, start_over, self._advance)
-        for picture in self._pictures():
+        for found in self._pictures():
+            picture = found if self._given is None else self._given.at(found)
             earlier = self._store.log.earlier(picture) if self._followed is None else None
             if earlier is not None and self._is_finished(earlier):
                 continue
@@ -130,8 +136,6 @@ class _Job:
                 continue
             self._queue(frame, image, ready)
         self._flush()
-        if self._given is not None and not any(f.hands for f in self._frames) and not self._failures:
-            raise InputError("none of the boxes belongs to any of the pictures; see docs/predict.md for how they match")
 
     def result(self) -> PredictResult:
         """Return all results, and write the smoothed ones."""
@@ -165,8 +169,7 @@ class _Job:
         options, rows = self._options, self._store.results(frame)
         files = [options.overlay_file(frame.picture)] if options.overlay else []
         files += [options.mesh_file(found.hand) for found in frame.hands] if options.mesh else []
-        must_draw = frame.picture.frame is not None or (options.overlay and not self._store.same_camera)
-        if must_draw or len(rows) < len(frame.hands) or not all(file.is_file() for file in files):
+        if frame.picture.frame is not None or len(rows) < len(frame.hands) or not all(file.is_file() for file in files):
             return False
         self._note(frame)
         self._done += rows
@@ -186,9 +189,14 @@ class _Job:
 
     def _detected(self, picture: Picture, image: Image, earlier: FrameDetections | None) -> FrameDetections:
         size = (image.shape[1], image.shape[0])
-        hands = [_named(hand, picture) for hand in self._numbered(picture, image, earlier)]
+        tracked = self._numbered(picture, image, earlier)
+        doubtful = (
+            picture.frame is None and not self._knows_sides() and is_one_sided_pair([t.detection for t in tracked])
+        )
+        focal_length = focal_length_of(picture, size, self._options.focal_length)
         # Detections are kept, the pixels of frames are not.
-        return FrameDetections(picture if picture.frame is None else replace(picture, pixels=None), size, tuple(hands))
+        kept = picture if picture.frame is None else replace(picture, pixels=None)
+        return FrameDetections(kept, size, tuple(_named(t, picture) for t in tracked), focal_length, doubtful)
 
     def _numbered(self, picture: Picture, image: Image, earlier: FrameDetections | None) -> list[Tracked]:
         """Return the hands of a picture with their numbers."""
@@ -204,20 +212,23 @@ class _Job:
         return [Tracked(hand, number) for hand, number in zip(inside, numbers, strict=True)]
 
     def _is_inside(self, found: Detection, picture: Picture, size: tuple[int, int]) -> bool:
-        x1, y1, x2, y2 = found.box_xyxy
-        if x2 > 0 and y2 > 0 and x1 < size[0] and y1 < size[1]:
-            return True
-        box = [round(edge, 1) for edge in found.box_xyxy]
-        self._failures[found.hand_id or picture.name] = f"the box {box} lies outside {size[0]}x{size[1]} px"
-        return False
+        problem = outside(found.box_xyxy, size)
+        if problem:
+            self._failures[found.hand_id or picture.name] = problem
+        return not problem
+
+    def _knows_sides(self) -> bool:
+        stated = self._options.choice.side != "auto"
+        return stated or (self._given is not None and self._given.has_sides)
 
     def _queue(self, frame: FrameDetections, image: Image, ready: list[_Prepared]) -> None:
         if len(self._pending) + len(ready) > self._options.batch_size:
             self._flush()
         self._note(frame)
         self._pending += ready
-        self._waiting.append((frame, image))
-        if len(self._pending) >= self._options.batch_size or len(self._waiting) >= _MAX_WAITING:
+        self._waiting.append((frame, image if self._options.overlay else image[:0]))
+        held = sum(waiting.size for _, waiting in self._waiting)
+        if len(self._pending) >= self._options.batch_size or len(self._waiting) >= _MAX_WAITING or held > _MOST_BYTES:
             self._flush()
 
     def _note(self, frame: FrameDetections) -> None:
@@ -270,7 +281,7 @@ class _Job:
         from hint.images import write_image
         from hint.prediction.drawing import annotated
 
-        drawn = annotated(image, rows, picture_camera(frame.size, self._options.focal_length), self._faces)
+        drawn = annotated(image, rows, self._faces)
         if self._video is not None:
             self._video.add(drawn)
         else:

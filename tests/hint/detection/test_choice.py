@@ -11,8 +11,6 @@ from hint.errors import InputError, MissingRequirementError
 PICTURE, PIXELS = Picture("p", None, "key"), np.zeros((9, 9, 3), np.uint8)
 SEEN = [(True, 0.4), (False, 0.9), (None, 0.7)]
 HANDS = [Detection((k, 0.0, k + 5.0, 5.0), side, score) for k, (side, score) in enumerate(SEEN)]
-    Detection((k, 0.0, k + 5.0, 5.0), side, s) for k, (side, s) in enumerate([(True, 0.4), (False, 0.9), (None, 0.7)])
-]
 
 
 class Fixed:

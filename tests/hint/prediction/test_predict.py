@@ -19,7 +19,8 @@ from hint.methods.box_centre import BoxCentre
 from hint.methods.hamer.method import HamerMethod
 from hint.methods.synthetic_hands import synthetic_hands
 from hint.prediction import OneEuro, PredictOptions, PredictResult, find_detector, find_source, predict_hands
-from hint.prediction.mano_file import axis_angle, picture_camera, read_mano, translations
+from hint.prediction.camera import picture_camera
+from hint.prediction.mano_file import axis_angle, read_mano, translations
 from hint.prediction.smoothing import nearest_rotations
 from hint.prediction.video_file import VideoFile
 from hint.render import crop_camera

@@ -70,6 +70,7 @@ def test_files_are_named_and_one_to_open(run: Run, photos: Path, tmp_path: Path)
     code, stdout, _ = run(photos, "--boxes", photos / "boxes.json", "--out", out, "--overlay")
     assert code == 0
     assert {line.strip() for line in stdout.splitlines()[1:]} == {
+        "2 of 2 boxes used, in 2 of 2 pictures",
         str(out / "predictions.npz"),
         str(out / "hands.jsonl"),
         f"{out / 'overlay'} (2 files)",
@@ -84,7 +85,8 @@ def test_a_second_picture_in_the_same_folder_is_counted_by_itself(run: Run, phot
     assert (code, stderr) == (0, "")
     lines = stdout.splitlines()
     assert lines[0].startswith("1 hand in 1 picture,")
-    assert "2 hands" in lines[1]
+    assert lines[1] == "1 of 2 boxes used, in 1 of 1 picture"
+    assert "2 hands" in lines[2]
     summary = json.loads(run(photos / "b.png", *options, "--json")[1])
     counts = ("pictures", "hands", "predicted", "reused", "stored")
     assert [summary[name] for name in counts] == [1, 1, 0, 1, 2]

@@ -190,13 +190,12 @@ class _Job:
     def _detected(self, picture: Picture, image: Image, earlier: FrameDetections | None) -> FrameDetections:
         size = (image.shape[1], image.shape[0])
         tracked = self._numbered(picture, image, earlier)
-        doubtful = (
-            picture.frame is None and not self._knows_sides() and is_one_sided_pair([t.detection for t in tracked])
-        )
+        may_doubt = picture.frame is None and not self._knows_sides()
+        doubtful = may_doubt and is_one_sided_pair([hand.detection for hand in tracked])
         focal_length = focal_length_of(picture, size, self._options.focal_length)
         # Detections are kept, the pixels of frames are not.
         kept = picture if picture.frame is None else replace(picture, pixels=None)
-        return FrameDetections(kept, size, tuple(_named(t, picture) for t in tracked), focal_length, doubtful)
+        return FrameDetections(kept, size, tuple(_named(hand, picture) for hand in tracked), focal_length, doubtful)
 
     def _numbered(self, picture: Picture, image: Image, earlier: FrameDetections | None) -> list[Tracked]:
         """Return the hands of a picture with their numbers."""

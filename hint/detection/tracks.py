@@ -93,6 +93,11 @@ class _Path:
 
     seen: dict[int, Detection] = field(default_factory=dict)
 
+    def start(self) -> tuple[int, Box]:
+        """Return the first frame, and the box there."""
+        first = min(self.seen)
+        return first, self.seen[first].box_xyxy
+
     def filled(self) -> dict[int, tuple[Detection, bool]]:
         """Return frame -> detection and whether it was filled in; all of one side."""
         is_right = sum(map(_vote, self.seen.values())) >= 0
@@ -134,7 +139,7 @@ def follow(frames: Sequence[Sequence[Detection]], given: bool = False) -> list[l
     tracked: list[list[Tracked]] = [[] for _ in frames]
     shortest = SHORTEST if len(frames) >= _SHORT_VIDEO else 1
     kept = [path for path in _without_doubles(paths.values()) if len(path.seen) >= shortest]
-    for number, path in enumerate(paths.values() if given else kept):
+    for number, path in enumerate(sorted(paths.values(), key=_Path.start) if given else kept):
         for frame, (hand, is_filled) in path.filled().items():
             if not (given and is_filled):
                 tracked[frame].append(Tracked(hand, number, is_filled))
@@ -142,7 +147,7 @@ def follow(frames: Sequence[Sequence[Detection]], given: bool = False) -> list[l
 
 
 def _without_doubles(paths: Iterable[_Path]) -> list[_Path]:
-    """Merge paths of the same hand into the longest, in the order they begin."""
+    """Merge paths of the same hand into the longest, in the order they begin, from left to right."""
     kept: list[_Path] = []
     for path in sorted(paths, key=lambda path: -len(path.seen)):
         double = next((other for other in kept if other.is_same(path)), None)
@@ -150,7 +155,7 @@ def _without_doubles(paths: Iterable[_Path]) -> list[_Path]:
             kept.append(path)
         else:
             double.seen = {**path.seen, **double.seen}
-    return sorted(kept, key=lambda path: min(path.seen))
+    return sorted(kept, key=_Path.start)
 
 
 def _between(a: Box, b: Box, share: float) -> Box:

@@ -280,7 +280,10 @@ class _Job:
         from hint.images import write_image
         from hint.prediction.drawing import annotated
 
-        drawn = annotated(image, rows, self._faces)
+        filled = {found.hand.hand_id for found in frame.hands if found.filled}
+        drawn = annotated(image, [row for row in rows if row.hand.hand_id not in filled], self._faces)
+        if filled:  # half transparent
+            drawn = (drawn // 2) + (annotated(image, rows, self._faces) // 2)
         if self._video is not None:
             self._video.add(drawn)
         else:

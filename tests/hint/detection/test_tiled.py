@@ -1,4 +1,4 @@
-"""The default detector: what it makes of palms and readings, without its networks; then with them on a rendered hand."""
+"""The default detector: what it makes of palms and readings, without its networks; with them, a rendered hand."""
 
 from pathlib import Path
 from typing import Any

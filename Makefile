@@ -47,6 +47,8 @@ $(READY): pyproject.toml hint/requirements-nodeps.txt
 	@$(BIN)/python -m pip install --progress-bar off --upgrade pip | $(SHOW)
 	@$(BIN)/python -m pip install --progress-bar off --editable '.[dev]' | $(SHOW)
 	@$(BIN)/python -m pip install --progress-bar off --no-deps --requirement hint/requirements-nodeps.txt | $(SHOW)
+	@echo 'Putting the two networks of MediaPipe Hands (Apache-2.0) into .venv/share/hint-toolkit'
+	@$(BIN)/hint fetch mediapipe --accept-licence --out .venv/share/hint-toolkit
 	@touch $@
 
 # The server that the annotation tests talk to, in an environment of its own as `hint studio serve` makes it.

@@ -27,6 +27,14 @@ class MeshFormat(str, Enum):
     glb = "glb"
 
 
+class Side(str, Enum):
+    """What is known of the sides of hands."""
+
+    auto = "auto"
+    right = "right"
+    left = "left"
+
+
 @with_bundles
 def predict(
     *,
@@ -37,6 +45,15 @@ def predict(
     ] = None,
     detector: Annotated[
         str | None, typer.Option(help="Detector, used without --boxes.", show_default="mediapipe")
+    ] = None,
+    side: Annotated[
+        Side, typer.Option(help="right or left: all hands are known to be right, or left, ones; auto: find out.")
+    ] = Side.auto,
+    min_score: Annotated[
+        float, typer.Option(help="Leave out hands of which the detector is less sure, 0 to 1.", min=0, max=1)
+    ] = 0.0,
+    max_hands: Annotated[
+        int | None, typer.Option(help="Take at most so many hands of a picture, the surest.", min=1)
     ] = None,
     mesh: Annotated[MeshFormat | None, typer.Option(help="Write a mesh of every hand, in this format.")] = None,
     overlay: Annotated[bool, typer.Option("--overlay", help="Draw the hands on the pictures, or the video.")] = False,
@@ -78,6 +95,9 @@ def predict(
             focal_length=focal_length,
             batch_size=batch_size,
             overwrite=overwrite.value,
+            side=side.value,
+            min_score=min_score,
+            max_hands=max_hands,
         )
     _remarks(result)
     if as_json:

@@ -9,6 +9,9 @@ from hint.crop import Box
 from hint.detection.picture import Picture
 from hint.types import Image
 
+#: A detector may follow hands from frame to frame, but starts anew at frames that are multiples of this.
+GROUP = 15
+
 
 @dataclass(frozen=True)
 class Detection:

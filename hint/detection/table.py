@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from hint.detection.detection import Detector
-from hint.detection.mediapipe import MediaPipeDetector
 from hint.errors import UnknownNameError
 
-DETECTORS = {"mediapipe": MediaPipeDetector}
+DETECTORS = {"mediapipe": "hint.detection.tiled:TiledDetector", "wilor": "hint.detection.wilor:WilorDetector"}
 
 
 def create_detector(name: str) -> Detector:
@@ -18,4 +19,6 @@ def create_detector(name: str) -> Detector:
     """
     if name not in DETECTORS:
         raise UnknownNameError("detector", name, DETECTORS)
-    return DETECTORS[name]()
+    module, _, called = DETECTORS[name].partition(":")
+    detector: Detector = getattr(import_module(module), called)()
+    return detector

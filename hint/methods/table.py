@@ -101,7 +101,10 @@ BUILT_IN = {
         "hint.methods.vertex_transformers.card:MeshGraphormer",
         "models",
     ),
-    "mediapipe": BuiltIn("hint.methods.mediapipe:MediaPipeMethod", "hint.methods.mediapipe", "mediapipe"),
+    "mediapipe": BuiltIn("hint.methods.mediapipe.box:MediaPipeMethod", "hint.methods.mediapipe.card", "mediapipe"),
+    "mediapipe-detector": BuiltIn(
+        "hint.methods.mediapipe.detector:MediaPipeDetectorMethod", "hint.methods.mediapipe.card:Detector", "mediapipe"
+    ),
     "mmpose": BuiltIn("hint.methods.mmpose.method:MMPoseMethod", "hint.methods.mmpose.card", "prelabel"),
     "rtmpose": BuiltIn("hint.methods.mmpose.rtmpose:RTMPose", "hint.methods.mmpose.rtmpose", "prelabel"),
     "mean-pose": BuiltIn("hint.methods.mean_pose:MeanPose", "hint.methods.mean_pose"),

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from hint.detection import Detection, Detector, Picture, create_detector
+from hint.detection import Choice, Detection, Detector, Picture, create_detector
 from hint.errors import InputError
 from hint.methods.table import check, create
 from hint.prediction.box_files import check_lines
@@ -19,6 +19,7 @@ from hint.prediction.options import PredictOptions
 from hint.prediction.result import PredictedHand, PredictResult
 from hint.prediction.run import predict_hands
 from hint.prediction.source import Input, Source, Stills, find_source
+from hint.prediction.video_pass import is_searched_first
 from hint.progress import progress
 from hint.types import HandLabels, Method, MethodOptions
 
@@ -64,6 +65,9 @@ def predict(
     focal_length: float | None = None,
     batch_size: int = 16,
     overwrite: str = "missing",
+    side: str = "auto",
+    min_score: float = 0.0,
+    max_hands: int | None = None,
 ) -> PredictResult:
     """Predict the hands of pictures or of a video.
 
@@ -92,6 +96,9 @@ def predict(
         focal_length: Of the whole picture, px; None for what its file states, or the default.
         batch_size: Hands per forward pass.
         overwrite: "missing" resumes from what ``out`` holds, "never" refuses to touch it, "always" starts over.
+        side: "right" or "left" if all hands are known to be right, or left, ones; "auto" to find out.
+        min_score: Minimum confidence of the detector.
+        max_hands: Maximum number of hands in a picture or frame, the surest; None for all.
 
     Returns:
         A sequence with an entry for every hand. ``hand_id`` is the picture's name, a number and the side, unless boxes
@@ -104,7 +111,8 @@ def predict(
     source = find_source(inputs)
     folder = Path(out).expanduser() if out is not None else None
     one_euro = OneEuro() if smooth is True else smooth or None
-    options = PredictOptions(folder, mesh, overlay, one_euro, focal_length, batch_size, overwrite)
+    choice = Choice(side, min_score, max_hands)
+    options = PredictOptions(folder, mesh, overlay, one_euro, focal_length, batch_size, overwrite, choice)
     options.check(source)
     own = MethodOptions(device, precision, _text(weights), _text(mano), seed=seed, extra=dict(settings or {}))
     if isinstance(method, str):
@@ -113,7 +121,7 @@ def predict(
     if isinstance(found_by, KnownBoxes):
         found_by.match(source)
     runner = _loaded(method, own)
-    with _progress(runner, source) as advance:
+    with _progress(runner, source, is_searched_first(source, found_by)) as advance:
         return predict_hands(source, runner, found_by, options, advance)
 
 
@@ -154,10 +162,12 @@ def find_detector(
     return boxes_of_pictures(boxes, sides, source.listed)
 
 
-def _progress(method: Method, source: Source) -> AbstractContextManager[Callable[[int], None]]:
+def _progress(method: Method, source: Source, twice: bool) -> AbstractContextManager[Callable[[int], None]]:
     """Show progress, except for a single picture."""
     if source.total == 1:
         return nullcontext(lambda steps: None)
+    if twice:
+        return progress(f"{method.card.title}: frames, each looked at twice", 2 * source.total)
     return progress(f"{method.card.title}: {'frames' if source.rate else 'pictures'}", source.total)
 
 

@@ -48,7 +48,12 @@ class DetectionLog:
         if lines is None or lines[0].size is None:
             return None
         hands = [
-            DetectedHand(Hand(line.hand_id, line.box_xyxy, bool(line.is_right), picture.path), line.score, line.track)
+            DetectedHand(
+                Hand(line.hand_id, line.box_xyxy, bool(line.is_right), picture.path),
+                line.score,
+                line.track,
+                bool(line.filled),
+            )
             for line in lines
             if line.box_xyxy is not None and line.hand_id is not None
         ]

@@ -35,6 +35,7 @@ class BoxLine(BaseModel):
         hand_id: Name of the hand; made up where there is none.
         score: Confidence of the detector.
         track: Number of the hand in a video; written, not read.
+        filled: True in frames in which the hand was not found, and the box lies between those around; likewise.
         size: (width, height) of the picture in px, after it was turned upright; written, not required.
         orientation: EXIF orientation of a picture that was turned upright, so that boxes refer to what a viewer shows;
             1 if they refer to the pixels as stored. None: to what a viewer shows.
@@ -53,6 +54,7 @@ class BoxLine(BaseModel):
     is_right: bool | None = None
     score: float | None = None
     track: int | None = None
+    filled: bool | None = None
     size: tuple[int, int] | None = None
     orientation: int | None = None
     seconds: float | None = None
@@ -93,11 +95,13 @@ class DetectedHand:
         hand: What a method is asked to predict.
         score: Confidence of the detector.
         track: Number of the hand in a video, None for pictures.
+        filled: Whether it was not found in this frame, and its box lies between those of the frames around.
     """
 
     hand: Hand
     score: float | None
     track: int | None
+    filled: bool = False
 
 
 @dataclass(frozen=True)
@@ -158,6 +162,7 @@ def lines_of(frame: FrameDetections, folder: Path) -> list[BoxLine]:
             is_right=found.hand.is_right,
             score=found.score,
             track=found.track,
+            filled=found.filled or None,
             side_doubtful=frame.sides_doubtful or None,
         )
         for found in frame.hands

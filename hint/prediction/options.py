@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from hint.detection import Picture
+from hint.detection import Choice, Picture
 from hint.errors import InputError, UnknownNameError
 from hint.prediction.detections import FrameDetections
 from hint.prediction.mesh_file import FORMATS
@@ -29,6 +29,7 @@ class PredictOptions:
         focal_length: Of whole pictures, px; None for what their files state, or the default.
         batch_size: Hands per forward pass.
         overwrite: "missing" resumes from what ``out`` holds, "never" refuses to touch it, "always" starts over.
+        choice: Which of the detected hands are taken, and as which side.
     """
 
     out: Path | None = None
@@ -38,6 +39,7 @@ class PredictOptions:
     focal_length: float | None = None
     batch_size: int = 16
     overwrite: str = "missing"
+    choice: Choice = field(default_factory=Choice)
 
     def check(self, source: Source) -> None:
         """Check before any work, and before a method is loaded, that the options suit the input.

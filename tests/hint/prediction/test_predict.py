@@ -11,8 +11,7 @@ import pytest
 from PIL import Image as Pil
 
 import hint
-from hint.detection import create_detector
-from hint.errors import InputError, MissingRequirementError
+from hint.errors import InputError
 from hint.files import read_predictions
 from hint.images import read_image, write_image
 from hint.methods.box_centre import BoxCentre
@@ -388,23 +387,12 @@ def test_two_boxes_with_one_name(drawn: Path, hamer: HamerMethod) -> None:
         hint.predict(drawn, hamer, boxes=[box, box])
 
 
-def test_an_unknown_detector() -> None:
-    with pytest.raises(InputError, match="unknown detector 'mediapip'; did you mean mediapipe"):
-        create_detector("mediapip")
-
-
-def test_a_detector_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hint.methods.mediapipe.installed_version", lambda name: None)
-    with pytest.raises(MissingRequirementError, match=r"mediapipe .*pip install.*--boxes"):
-        create_detector("mediapipe")
-
-
 @pytest.fixture(scope="module")
 def photographs(shared: Path) -> Path:
     folder = shared / "data" / "real_hands" / "TEST_real_img"
     if not folder.is_dir():
         pytest.skip(f"no photographs at {folder}")
-    from hint.methods.mediapipe import missing
+    from hint.landmarks.files import missing
 
     if lacking := missing():
         pytest.skip(f"mediapipe {lacking}")

@@ -76,7 +76,7 @@ def match_boxes(
     turned = sorted({str(hand.image) for hand in hands if (hand.orientation or 1) != 1})
     if turned:
         raise InputError(
-            f"labels refer to pixels as stored, but pictures were turned upright: {some_ids(turned)}; predict them with "
+            f"labels refer to stored pixels, but pictures were turned upright: {some_ids(turned)}; predict them with "
             "hint predict --boxes LABELS"
         )
     found = _match(labels, hands, folder)

@@ -73,7 +73,7 @@ def test_what_cannot_be_read_is_one_line(
         monkeypatch.setattr("hint.photo.missing_packages", lambda names, extra: f"needs {names[0]}: pip [{extra}]")
         path.write_bytes(b"\0\0\0\x1cftypheic" + bytes(50))
     else:
-        path.write_bytes({"cut short": path.read_bytes()[:600], "no picture": b"text", "empty": b""}[kind])
+        path.write_bytes({"cut short": path.read_bytes()[:-100], "no picture": b"text", "empty": b""}[kind])
     with pytest.raises(InputError) as error:
         read_photo(path)
     assert str(path) in str(error.value)

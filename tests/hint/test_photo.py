@@ -9,6 +9,7 @@ import pytest
 from PIL import Image as Pil
 
 from hint.errors import InputError
+from hint.exif import Exif, read_exif
 from hint.photo import pixels_of, read_photo
 
 #: Smooth, so that compression hardly changes it.
@@ -48,6 +49,16 @@ def test_every_kind_is_read(tmp_path: Path, kind: str) -> None:
     read = read_photo(tmp_path / f"a{suffix}")
     assert (read.shape, read.dtype) == ((60, 80, 3), np.uint8)
     assert np.abs(read.astype(int) - expected).mean() < 2
+
+
+def test_heic_is_read_upright_where_its_reader_is_installed() -> None:
+    pytest.importorskip("pi_heif")
+    path = Path(__file__).parents[1] / "fixtures" / "turned.heic"  # a ramp of 64x48 px, to be turned by a quarter
+    read = read_photo(path)
+    assert read.shape == (64, 48, 3)
+    assert np.abs(read[2, -3].astype(int) - (8, 10, 90)).max() < 20
+    assert read[-3, 3].max() > 200
+    assert read_exif(path) == Exif(1, pytest.approx(26 / 43.2666 * 80, rel=1e-4))
 
 
 def test_pictures_in_memory() -> None:

@@ -146,7 +146,7 @@ def test_what_is_turned_unsure_or_empty_is_said(
     code, stdout, stderr = run(photos / "b.png", turned(photos), *options)
     assert code == 0
     assert stdout.startswith("2 hands in 2 pictures,")
-    said = [line for line in stderr.splitlines() if "pictures: " not in line]
+    said = [line for line in stderr.splitlines() if not line.startswith("Box centre: ")]
     assert len(said) == 3
     assert "sideways: both hands are taken for left ones" in said[0]
     assert said[1] == "turned upright, as viewers show them; results refer to that: sideways"

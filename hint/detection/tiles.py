@@ -12,7 +12,7 @@ from hint.types import Image
 #: Each level halves the side of the last one's tiles.
 LEVELS = 4
 #: Tiles are not made smaller, px: what they show would be blurred.
-SMALLEST = 64
+SMALLEST = 48
 #: Largest step between neighbours, in sides of a tile.
 _STEP = 2 / 3
 

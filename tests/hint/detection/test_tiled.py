@@ -59,7 +59,7 @@ def detector(world: World, monkeypatch: pytest.MonkeyPatch) -> TiledDetector:
     monkeypatch.setattr(tiled, "missing", lambda: "")
     monkeypatch.setattr(tiled, "PalmNetwork", lambda: None)
     monkeypatch.setattr(tiled, "HandReader", lambda: world)
-    monkeypatch.setattr(TiledDetector, "_in_tile", lambda self, image, tile: world.palms(tile))
+    monkeypatch.setattr(TiledDetector, "_in_tile", lambda self, image, tile, min_score: world.palms(tile))
     return TiledDetector()
 
 
@@ -75,7 +75,7 @@ def test_each_hand_once_from_left_to_right_and_nothing_else(picture: Image, monk
     assert [hand.is_right for hand in found] == [True, False]
     assert np.allclose(found[0].box_xyxy, boxed(150, 200, 200), atol=0.01)
     assert np.allclose(found[1].box_xyxy, boxed(400, 300, 40), atol=0.01)
-    assert all(hand.score == 0.99 for hand in found)
+    assert all(hand.score == pytest.approx(0.99) for hand in found)
 
 
 def test_between_searched_frames_hands_are_followed(picture: Image, monkeypatch: pytest.MonkeyPatch) -> None:

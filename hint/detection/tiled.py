@@ -33,6 +33,8 @@ _MARGIN = 0.08
 _MIN_PALM = (0.2, 0.2, 0.5, 0.5)
 #: Levels of tiles that are searched between frames in which all are.
 _QUICK_LEVELS = 2
+#: Tiles whose pixels differ less, grey levels, show sky or wall.
+_BLANK = 4.0
 #: Palms that overlap more (intersection over union) are one.
 _SAME_PALM = 0.3
 #: Palms to verify in a picture, at most: the surest.
@@ -130,7 +132,10 @@ class TiledDetector:
         return kept[:_MOST_PALMS]
 
     def _in_tile(self, image: Image, tile: Tile, min_score: float) -> list[Palm]:
-        palms = self._palms(cut_tile(image, tile, SIZE), min_score)
+        pixels = cut_tile(image, tile, SIZE)
+        if pixels.std(axis=(0, 1)).max() < _BLANK:
+            return []
+        palms = self._palms(pixels, min_score)
         scale, corner = tile.side / SIZE, np.array([tile.x, tile.y])
         return [Palm(p.box_xyxy * scale + np.tile(corner, 2), p.keypoints * scale + corner, p.score) for p in palms]
 

@@ -10,6 +10,7 @@ in the frame before, and only the largest tiles are searched for new ones.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -39,6 +40,8 @@ _BLANK = 4.0
 _SAME_PALM = 0.3
 #: Palms to verify in a picture, at most: the surest.
 _MOST_PALMS = 60
+#: Regions of palms larger than this, in longer sides of the picture, and surer than this, are turned so often.
+_LARGE, _SURE, _TURNS = 0.05, 0.5, 4
 #: Presence from which the first and the second look are worth another.
 _WORTH_A_LOOK = (0.1, 0.4)
 #: Two readings are of one hand if their landmarks are closer, in longest sides of their bounding box, on average.
@@ -103,7 +106,7 @@ class TiledDetector:
         levels = pyramid(image.shape[1], image.shape[0])
         for palm in self._found(image, levels[:_QUICK_LEVELS] if hands else levels):
             if not any(_covers(hand, palm) for hand in hands):
-                hands += self._verified(image, self._reader.look(image, palm.region()))
+                hands += self._read(image, palm)
         hands = _without_doubles(hands)
         self._last = _Frame(picture.path, -1 if picture.frame is None else picture.frame, hands)
         found = [Detection(hand.box_xyxy, hand.right >= 0.5, round(hand.presence, 4)) for hand in hands]
@@ -138,6 +141,16 @@ class TiledDetector:
         palms = self._palms(pixels, min_score)
         scale, corner = tile.side / SIZE, np.array([tile.x, tile.y])
         return [Palm(p.box_xyxy * scale + np.tile(corner, 2), p.keypoints * scale + corner, p.score) for p in palms]
+
+    def _read(self, image: Image, palm: Palm) -> list[_Seen]:
+        """Return the hand of a palm, none if there is none; around a large, sure palm its direction is searched too."""
+        region = palm.region()
+        hand = self._verified(image, self._reader.look(image, region))
+        is_large = palm.box_xyxy[2] - palm.box_xyxy[0] > _LARGE * max(image.shape)
+        if hand or not is_large or palm.score < _SURE:
+            return hand
+        turned = [region._replace(angle=region.angle + math.tau * turn / _TURNS) for turn in range(1, _TURNS)]
+        return self._verified(image, max((self._reader.look(image, r) for r in turned), key=lambda look: look.presence))
 
     def _verified(self, image: Image, first: Reading) -> list[_Seen]:
         """Return the hand that a first look saw, none if closer ones, of which the last is mirrored, do not see it."""

@@ -102,9 +102,11 @@ class TiledDetector:
 
     def detect(self, picture: Picture, image: Image) -> list[Detection]:
         """Return the hands of a picture from left to right."""
-        hands = self._followed(picture, image)
         levels = pyramid(image.shape[1], image.shape[0])
-        for palm in self._found(image, levels[:_QUICK_LEVELS] if hands else levels):
+        hands: list[_Seen] = []
+        if self._goes_on(picture):
+            levels, hands = levels[:_QUICK_LEVELS], self._followed(image)
+        for palm in self._found(image, levels):
             if not any(_covers(hand, palm) for hand in hands):
                 hands += self._read(image, palm)
         hands = _without_doubles(hands)
@@ -112,13 +114,15 @@ class TiledDetector:
         found = [Detection(hand.box_xyxy, hand.right >= 0.5, round(hand.presence, 4)) for hand in hands]
         return sorted(found, key=lambda hand: hand.box_xyxy)
 
-    def _followed(self, picture: Picture, image: Image) -> list[_Seen]:
-        """Return the hands of the last frame where they are now, none in frames that are searched anew."""
-        path, number, hands = self._last
-        if picture.frame is None or (path, number + 1) != (picture.path, picture.frame) or not picture.frame % GROUP:
-            return []
-        moved = [self._closer(image, hand.reading) for hand in hands]
-        return _without_doubles([hand for first in moved for hand in self._verified(image, first)])
+    def _goes_on(self, picture: Picture) -> bool:
+        """Tell whether the hands of the last frame are followed into this one."""
+        follows = (self._last.path, self._last.number + 1) == (picture.path, picture.frame)
+        return picture.frame is not None and follows and picture.frame % GROUP > 0
+
+    def _followed(self, image: Image) -> list[_Seen]:
+        """Return the hands of the last frame where they are now."""
+        moved = [self._judged(image, [self._closer(image, hand.reading)]) for hand in self._last.hands]
+        return _without_doubles([hand for found in moved for hand in found])
 
     def _found(self, image: Image, levels: Sequence[Sequence[Tile]]) -> list[Palm]:
         """Return the palms in all tiles, the surest first, each once."""
@@ -153,16 +157,18 @@ class TiledDetector:
         return self._verified(image, max((self._reader.look(image, r) for r in turned), key=lambda look: look.presence))
 
     def _verified(self, image: Image, first: Reading) -> list[_Seen]:
-        """Return the hand that a first look saw, none if closer ones, of which the last is mirrored, do not see it."""
+        """Return the hand that a first look saw, none if closer ones do not see it."""
         looks = [first]
         for worth in _WORTH_A_LOOK:
             if looks[-1].presence < worth:
                 return []
             looks.append(self._closer(image, looks[-1]))
-        looks.append(self._closer(image, looks[-1], mirrored=True))
-        presence, right = (
-            float(np.mean([getattr(look, name) for look in looks[1:]])) for name in ("presence", "right")
-        )
+        return self._judged(image, looks[1:])
+
+    def _judged(self, image: Image, looks: Sequence[Reading]) -> list[_Seen]:
+        """Return the hand that these looks and another one in a mirror see, none if they are not sure on average."""
+        looks = [*looks, self._closer(image, looks[-1], mirrored=True)]
+        presence, right = np.mean([(look.presence, look.right) for look in looks], axis=0).tolist()
         return [_Seen(looks[-2], presence, right)] if presence >= self._min_presence else []
 
     def _closer(self, image: Image, reading: Reading, mirrored: bool = False) -> Reading:

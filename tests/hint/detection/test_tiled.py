@@ -92,6 +92,24 @@ def test_between_searched_frames_hands_are_followed(picture: Image, monkeypatch:
     assert len(set(searched[1:GROUP])) == 1
 
 
+def test_between_searched_frames_an_empty_picture_is_not_searched(
+    picture: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World()
+    finder = detector(world, monkeypatch)
+    for frame in range(2):
+        assert finder.detect(Picture(f"f{frame}", Path("clip.mp4"), "k", frame), picture) == []
+    all_tiles = world.tiles
+    world.tiles = 0
+    finder.detect(Picture("p", None, "k"), picture)
+    assert all_tiles < 1.2 * world.tiles
+
+
+def test_a_part_of_a_hand_is_no_hand(picture: Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World((250, 250, 200, True, True), (280, 230, 60, True, True))
+    assert len(detector(world, monkeypatch).detect(Picture("p", None, "k"), picture)) == 1
+
+
 def test_a_frame_does_not_depend_on_where_the_search_began(picture: Image, monkeypatch: pytest.MonkeyPatch) -> None:
     def run(first: int) -> list[list[Detection]]:
         world = World((400, 300, 40, True, False))

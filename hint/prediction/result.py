@@ -36,6 +36,7 @@ class PredictedHand:
         keypoints_3d: (21,3) metres, or None.
         vertices: (V,3) metres, or None.
         score: (21,) or () confidence of the method, or None.
+        orientation: EXIF orientation of a picture that was turned upright, 1 for pixels as stored.
     """
 
     hand_id: str
@@ -48,6 +49,7 @@ class PredictedHand:
     keypoints_3d: Float | None
     vertices: Float | None
     score: Float | None
+    orientation: int = 1
 
     def __repr__(self) -> str:
         box = [round(edge) for edge in self.box_xyxy]
@@ -154,4 +156,5 @@ class PredictResult(Sequence[PredictedHand]):
             None if rows.keypoints_3d is None else rows.keypoints_3d[row],
             None if rows.vertices is None else rows.vertices[row],
             None if rows.score is None else np.asarray(rows.score[row]),
+            frame.picture.orientation,
         )

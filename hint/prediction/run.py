@@ -277,13 +277,15 @@ class _Job:
                 write_mesh(self._options.mesh_file(row.hand), mesh)
 
     def _draw(self, frame: FrameDetections, image: Image, rows: Sequence[HandResult]) -> None:
+        import cv2
+
         from hint.images import write_image
         from hint.prediction.drawing import annotated
 
         filled = {found.hand.hand_id for found in frame.hands if found.filled}
         drawn = annotated(image, [row for row in rows if row.hand.hand_id not in filled], self._faces)
         if filled:  # half transparent
-            drawn = (drawn // 2) + (annotated(image, rows, self._faces) // 2)
+            drawn = cv2.addWeighted(drawn, 0.5, annotated(image, rows, self._faces), 0.5, 0)
         if self._video is not None:
             self._video.add(drawn)
         else:

@@ -59,7 +59,7 @@ def detector(world: World, monkeypatch: pytest.MonkeyPatch) -> TiledDetector:
     monkeypatch.setattr(tiled, "missing", lambda: "")
     monkeypatch.setattr(tiled, "PalmNetwork", lambda: None)
     monkeypatch.setattr(tiled, "HandReader", lambda: world)
-    monkeypatch.setattr(TiledDetector, "_in_tile", lambda self, image, tile: world.palms(tile))
+    monkeypatch.setattr(TiledDetector, "_in_tile", lambda self, image, tile, min_score: world.palms(tile))
     return TiledDetector()
 
 
@@ -75,7 +75,7 @@ def test_each_hand_once_from_left_to_right_and_nothing_else(picture: Image, monk
     assert [hand.is_right for hand in found] == [True, False]
     assert np.allclose(found[0].box_xyxy, boxed(150, 200, 200), atol=0.01)
     assert np.allclose(found[1].box_xyxy, boxed(400, 300, 40), atol=0.01)
-    assert all(hand.score == 0.99 for hand in found)
+    assert all(hand.score == pytest.approx(0.99) for hand in found)
 
 
 def test_between_searched_frames_hands_are_followed(picture: Image, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,6 +90,24 @@ def test_between_searched_frames_hands_are_followed(picture: Image, monkeypatch:
         world.things = [(x + 3, y, *rest) for x, y, *rest in world.things]
     assert searched[0] == searched[GROUP] > 5 * searched[1]
     assert len(set(searched[1:GROUP])) == 1
+
+
+def test_between_searched_frames_an_empty_picture_is_not_searched(
+    picture: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World()
+    finder = detector(world, monkeypatch)
+    for frame in range(2):
+        assert finder.detect(Picture(f"f{frame}", Path("clip.mp4"), "k", frame), picture) == []
+    all_tiles = world.tiles
+    world.tiles = 0
+    finder.detect(Picture("p", None, "k"), picture)
+    assert all_tiles < 1.2 * world.tiles
+
+
+def test_a_part_of_a_hand_is_no_hand(picture: Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World((250, 250, 200, True, True), (280, 230, 60, True, True))
+    assert len(detector(world, monkeypatch).detect(Picture("p", None, "k"), picture)) == 1
 
 
 def test_a_frame_does_not_depend_on_where_the_search_began(picture: Image, monkeypatch: pytest.MonkeyPatch) -> None:

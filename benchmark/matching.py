@@ -77,8 +77,8 @@ def match_boxes(
     turned = {str(h.image) for h in hands if (h.orientation or 1) != 1 and Path(str(h.image)).name in names}
     if turned:
         raise InputError(
-            f"labels refer to stored pixels, but pictures were turned upright: {some_ids(sorted(turned))}; predict them "
-            "with hint predict --boxes LABELS"
+            f"labels refer to stored pixels, but pictures were turned upright: {some_ids(sorted(turned))}; "
+            "predict them with hint predict --boxes LABELS"
         )
     found = _match(labels, hands, folder)
     if not found:

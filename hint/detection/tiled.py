@@ -18,12 +18,12 @@ from typing import NamedTuple
 import numpy as np
 
 from hint.crop import Box
-from hint.detection.detection import GROUP, Detection, overlap
+from hint.detection.detection import GROUP, Detection
 from hint.detection.picture import Picture
 from hint.detection.tiles import Tile, cut_tile, pyramid
 from hint.errors import MissingRequirementError
 from hint.landmarks.files import missing
-from hint.landmarks.palm import SIZE, Palm, PalmNetwork
+from hint.landmarks.palm import SIZE, Palm, PalmNetwork, merged
 from hint.landmarks.reading import HandReader, Reading
 from hint.landmarks.region import around_landmarks
 from hint.types import Image
@@ -36,8 +36,6 @@ _MIN_PALM = (0.2, 0.2, 0.5, 0.5)
 _QUICK_LEVELS = 2
 #: Tiles whose pixels differ less, grey levels, show sky or wall.
 _BLANK = 4.0
-#: Palms that overlap more (intersection over union) are one.
-_SAME_PALM = 0.3
 #: Palms to verify in a picture, at most: the surest.
 _MOST_PALMS = 60
 #: Regions of palms larger than this, in longer sides of the picture, and surer than this, are turned so often.
@@ -125,18 +123,17 @@ class TiledDetector:
         return _without_doubles([hand for found in moved for hand in found])
 
     def _found(self, image: Image, levels: Sequence[Sequence[Tile]]) -> list[Palm]:
-        """Return the palms in all tiles, the surest first, each once."""
+        """Return the palms in all tiles, the surest first, each averaged over the tiles that show it."""
         palms = [
             palm
             for tiles, min_score in zip(levels, _MIN_PALM, strict=False)
             for tile in tiles
             for palm in self._in_tile(image, tile, min_score)
         ]
-        kept: list[Palm] = []
-        for palm in sorted(palms, key=lambda palm: -palm.score):
-            if not any(overlap(palm.box_xyxy, other.box_xyxy) > _SAME_PALM for other in kept):
-                kept.append(palm)
-        return kept[:_MOST_PALMS]
+        if not palms:
+            return []
+        points = np.stack([np.concatenate([palm.box_xyxy.reshape(2, 2), palm.keypoints]) for palm in palms])
+        return merged(points, np.array([palm.score for palm in palms]))[:_MOST_PALMS]
 
     def _in_tile(self, image: Image, tile: Tile, min_score: float) -> list[Palm]:
         pixels = cut_tile(image, tile, SIZE)

@@ -140,9 +140,9 @@ def read_network(path: Path) -> Any:
         raise InputError(f"{path} is not WiLoR's detector.pt: {str(error).splitlines()[0]}") from error
 
 
-def _classes() -> list[type]:
+def _classes() -> list[Any]:
     """Return the classes that a network is made of, of the modules that this version of ultralytics has."""
-    found: list[type] = []
+    found: list[Any] = []
     for name in _MODULES:
         module = importlib.import_module(name)
         found += [c for _, c in inspect.getmembers(module, inspect.isclass) if c.__module__ == name]

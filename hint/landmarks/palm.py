@@ -78,7 +78,7 @@ class PalmNetwork:
         keypoints = keypoints + self._anchors[sure][:, None]
         corners = np.stack([centre - side / 2, centre + side / 2], axis=1)
         pixels = whole.to_picture(np.concatenate([corners, keypoints], axis=1) - 0.5)
-        return _merged(pixels, scores[sure].astype(np.float64))
+        return merged(pixels, scores[sure].astype(np.float64))
 
 
 def _probabilities(logits: Float) -> Float:
@@ -96,7 +96,7 @@ def _anchors() -> Double:
     return np.concatenate(grids)
 
 
-def _merged(points: Double, scores: Double) -> list[Palm]:
+def merged(points: Double, scores: Double) -> list[Palm]:
     """Average the detections of each palm, weighted by their scores.
 
     Args:

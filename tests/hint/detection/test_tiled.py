@@ -87,7 +87,7 @@ def test_between_searched_frames_hands_are_followed(picture: Image, monkeypatch:
         found = finder.detect(Picture(f"f{frame}", Path("clip.mp4"), "k", frame), picture)
         assert len(found) == 2
         searched.append(world.tiles - before)
-        world.things = [(x + 3, y, *rest) for x, y, *rest in world.things]
+        world.things = [(x + 3, y, size, is_hand, right) for x, y, size, is_hand, right in world.things]
     assert searched[0] == searched[GROUP] > 5 * searched[1]
     assert len(set(searched[1:GROUP])) == 1
 

@@ -12,7 +12,7 @@ import numpy as np
 
 import hint
 from hint.demo import Scene, render, sample_scene
-from hint.demo.geometry import PosedHand
+from hint.demo.hands import PosedHand
 from hint.demo.renderer import build
 from hint.prediction.camera import picture_camera
 from hint.prediction.mano_file import translations

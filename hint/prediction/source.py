@@ -138,7 +138,8 @@ def _path_or_pixels(value: Any) -> Path | Image | PilImage:
     if isinstance(value, str | os.PathLike):
         return Path(value).expanduser()
     if isinstance(value, np.ndarray) or _is_pil(value):
-        return value
+        in_memory: Image | PilImage = value
+        return in_memory
     raise InputError(f"cannot read a {type(value).__name__}: give paths, RGB arrays or PIL images")
 
 

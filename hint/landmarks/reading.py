@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hint.landmarks.network import SIZE, LandmarkNetwork
-from hint.landmarks.region import Region, around_box, around_landmarks, cut, longest_side
+from hint.landmarks.region import Region, around_box, around_landmarks, cut
 from hint.landmarks.window import Window, around
 from hint.types import Double, Image
 
@@ -21,10 +21,6 @@ _EIGHTHS = (0, 2, 6, 4, 1, 7, 3, 5)
 _GOOD = 0.7
 #: Closer looks, each where the last one saw the hand.
 _CLOSER = 2
-#: Looks that agree with the best are averaged: landmarks this near on average, in longest sides of the box.
-_AGREE = 0.1
-#: Keeps weights that are all zero from dividing by zero.
-_EPSILON = 1e-9
 
 
 class Reading(NamedTuple):
@@ -48,8 +44,8 @@ class Reading(NamedTuple):
 
     @property
     def score(self) -> float:
-        """How good it is, 0..1: presence, lowered where it looks like the other side, as a hand upside down does."""
-        return self.presence * math.sqrt(self.right if self.is_right else 1 - self.right)
+        """Probability that there is a hand of this side: one that is read upside down looks like the other side."""
+        return self.presence * (self.right if self.is_right else 1 - self.right)
 
 
 class HandReader:
@@ -106,7 +102,7 @@ class HandReader:
         for _ in range(_CLOSER):
             last = self.look(window.pixels, around_landmarks(last.keypoints, mirrored=not is_right))
             looks.append(last)
-        return _average(looks, _AGREE * longest_side(window.box_xyxy))
+        return max(looks, key=lambda look: look.score)
 
     def _search(self, window: Window, is_right: bool) -> list[Reading]:
         """Look at the box from one side after the other until a look is good."""
@@ -117,14 +113,3 @@ class HandReader:
             if looks[-1].score >= _GOOD:
                 break
         return looks
-
-
-def _average(looks: Sequence[Reading], near: float) -> Reading:
-    """Return the best look, with landmarks averaged over those that lie near, weighted by their scores."""
-    best = max(looks, key=lambda look: look.score)
-    agreeing = [look for look in looks if np.linalg.norm(look.keypoints - best.keypoints, axis=1).mean() <= near]
-    weights = np.array([look.score for look in agreeing]) + _EPSILON
-    return best._replace(
-        keypoints=np.average([look.keypoints for look in agreeing], axis=0, weights=weights),
-        world=np.average([look.world for look in agreeing], axis=0, weights=weights),
-    )

@@ -20,13 +20,13 @@ needs_networks = pytest.mark.skipif(missing() != "", reason=f"MediaPipe's networ
 
 @pytest.fixture(scope="module")
 def drawn() -> list[SyntheticHand]:
-    return synthetic_hands()[:6]
+    return synthetic_hands()[:5]
 
 
 @pytest.fixture(scope="module")
 def crops(drawn: list[SyntheticHand]) -> list[np.ndarray]:
-    """Upright crops that show right hands: left ones are mirrored."""
-    return [cut(d.picture, around_box(d.hand.box_xyxy, 1.6, 0.0, not d.hand.is_right), SIZE) for d in drawn]
+    """Crops that show upright right hands: left ones are mirrored."""
+    return [cut(d.picture, around_box(d.hand.box_xyxy, 1.6, 0.0, not d.hand.is_right), SIZE) for d in drawn[:4]]
 
 
 @needs_networks
@@ -42,8 +42,8 @@ def test_a_crop_is_read_the_same_alone_in_a_batch_and_with_more_threads(crops: l
 def test_drawn_hands_are_seen_with_their_side_and_size(crops: list[np.ndarray]) -> None:
     network = LandmarkNetwork()
     seen, mirrored = network(crops), network([np.ascontiguousarray(crop[:, ::-1]) for crop in crops])
-    assert seen.points.shape == seen.world.shape == (6, 21, 3)
-    assert seen.presence.min() > 0.5
+    assert seen.points.shape == seen.world.shape == (4, 21, 3)
+    assert seen.presence.min() > 0.9
     assert seen.right.min() > 0.9
     assert mirrored.right.max() < 0.1
     # Fingers point up in the crop, and a middle finger is 7 to 13 cm long.
@@ -73,8 +73,8 @@ def test_palms_are_found_where_they_were_drawn(drawn: list[SyntheticHand]) -> No
         # Wrist, knuckles of index, middle, ring and little finger.
         expected = d.keypoints_2d[[0, 5, 9, 13, 17]] - corner
         assert np.linalg.norm(palm.keypoints[:5] - expected, axis=1).mean() < 0.12 * side
-        inside = (palm.box_xyxy[:2] < expected[2]) & (expected[2] < palm.box_xyxy[2:])
-        assert inside.all()
+        middle = expected.mean(axis=0)
+        assert ((palm.box_xyxy[:2] < middle) & (middle < palm.box_xyxy[2:])).all()
 
 
 @needs_networks

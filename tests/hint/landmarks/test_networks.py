@@ -45,7 +45,7 @@ def test_drawn_hands_are_seen_with_their_side_and_size(crops: list[np.ndarray]) 
     assert seen.points.shape == seen.world.shape == (4, 21, 3)
     assert seen.presence.min() > 0.9
     assert seen.right.min() > 0.9
-    assert mirrored.right.max() < 0.1
+    assert mirrored.right.max() < 0.5
     # Fingers point up in the crop, and a middle finger is 7 to 13 cm long.
     assert (seen.points[:, 12, 1] < seen.points[:, 9, 1] - 20).all()
     length = np.linalg.norm(np.diff(seen.world[:, 9:13], axis=1), axis=2).sum(1)

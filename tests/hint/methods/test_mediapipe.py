@@ -16,7 +16,7 @@ from hint.methods.mediapipe.detector import MediaPipeDetectorMethod, choose
 from hint.methods.selftest import selftest
 from hint.methods.synthetic_hands import SyntheticHand, synthetic_hands
 from hint.methods.table import create, list_methods
-from hint.types import Hand, HandLabels, MethodOptions, Predictions
+from hint.types import Hand, HandLabels, Method, MethodOptions, Predictions
 
 HAND = Hand("hand", (100.0, 100.0, 200.0, 200.0), is_right=True)
 NAMES = ["mediapipe", "mediapipe-detector"]
@@ -39,7 +39,7 @@ def drawn() -> list[SyntheticHand]:
     return synthetic_hands()
 
 
-def predict(method: MediaPipeMethod | MediaPipeDetectorMethod, hands: list[SyntheticHand]) -> Predictions:
+def predict(method: Method, hands: list[SyntheticHand]) -> Predictions:
     return method.infer([d.hand for d in hands], [method.prepare(d.hand, d.picture) for d in hands])
 
 

@@ -73,11 +73,12 @@ def match_boxes(
     folder = boxes.parent if isinstance(boxes, Path) else Path.cwd()
     known = set(predictions.hand_id.tolist())
     hands = [hand for hand in _read(boxes) if hand.hand_id in known and hand.box_xyxy is not None]
-    turned = sorted({str(hand.image) for hand in hands if (hand.orientation or 1) != 1})
+    names = {Path(image).name for image in labels.image.tolist()}
+    turned = {str(h.image) for h in hands if (h.orientation or 1) != 1 and Path(str(h.image)).name in names}
     if turned:
         raise InputError(
-            f"labels refer to stored pixels, but pictures were turned upright: {some_ids(turned)}; predict them with "
-            "hint predict --boxes LABELS"
+            f"labels refer to stored pixels, but pictures were turned upright: {some_ids(sorted(turned))}; "
+            "predict them with hint predict --boxes LABELS"
         )
     found = _match(labels, hands, folder)
     if not found:

@@ -43,7 +43,7 @@ class Exif:
     """What was read.
 
     Attributes:
-        orientation: 1..8; 1 if the pixels are stored upright, or nothing is said.
+        orientation: 1..8; 1 if pixels are read upright, or nothing is said.
         focal_length: px of the picture, None if it is not said or cannot be.
     """
 
@@ -114,7 +114,8 @@ def _understood(picture: PilImage) -> Exif:
         block = tags.get_ifd(_EXIF_BLOCK)
     except (OSError, ValueError, SyntaxError, KeyError, TypeError):  # damaged
         return Exif()
-    orientation = tags.get(_ORIENTATION)
+    # OpenCV and Pillow turn a TIFF upright as they read it.
+    orientation = 1 if picture.format == "TIFF" else tags.get(_ORIENTATION)
     upright_by = orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
     return Exif(upright_by, _focal_length(block, picture.size))
 

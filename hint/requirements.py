@@ -24,6 +24,7 @@ WITHOUT_DEPENDENCIES = Path(__file__).with_name("requirements-nodeps.txt")
 #: Import name -> the smallest extra that brings it.
 EXTRA_OF = {
     **dict.fromkeys(("cv2", "matplotlib", "PIL"), "images"),
+    "pi_heif": "heic",
     **dict.fromkeys(("av", "ijson"), "frames"),
     **dict.fromkeys(("torch", "torchvision", "timm", "smplx", "safetensors", "scipy"), "models"),
     "ai_edge_litert": "mediapipe",

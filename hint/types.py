@@ -2,7 +2,8 @@
 
 Conventions, stated once:
 
-* Pixels of the full image as stored (EXIF orientation ignored), 0-based, x right, y down; boxes are xyxy.
+* Pixels of the full image as stored (EXIF orientation ignored; only ``hint predict`` turns photographs upright, and
+  says so), 0-based, x right, y down; boxes are xyxy.
 * 3D in metres, angles in radians.
 * The leading axis is N hands; the joint axis has 21 entries in HInt order (:mod:`hint.skeleton`).
 * ``hand_id`` is the HInt stem (``ND_<id>_frame001201_l``) and the primary key; ``clip_id`` groups hands of one video.

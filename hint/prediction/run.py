@@ -225,7 +225,7 @@ class _Job:
             self._flush()
         self._note(frame)
         self._pending += ready
-        self._waiting.append((frame, image if self._options.overlay else image[:0]))
+        self._waiting.append((frame, image if self._options.overlay else image[:0].copy()))
         held = sum(waiting.size for _, waiting in self._waiting)
         if len(self._pending) >= self._options.batch_size or len(self._waiting) >= _MAX_WAITING or held > _MOST_BYTES:
             self._flush()

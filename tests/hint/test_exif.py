@@ -9,8 +9,10 @@ from PIL import Image as Pil
 from PIL import ImageOps
 
 from hint.exif import Exif, read_exif, upright
+from hint.photo import read_photo
 
 FOCAL_35, FOCAL, PLANE_X, UNIT, WIDTH, HEIGHT = 0xA405, 0x920A, 0xA20E, 0xA210, 0xA002, 0xA003
+CAMERA = {"FOCAL": 50.0, "WIDTH": 3888, "HEIGHT": 2592}
 
 
 def photo(path: Path, orientation: int = 1, size: tuple[int, int] = (80, 60), **tags: Any) -> Path:
@@ -26,11 +28,12 @@ def photo(path: Path, orientation: int = 1, size: tuple[int, int] = (80, 60), **
 @pytest.mark.parametrize("suffix", [".png", ".webp", ".tif", ".jpg"])
 def test_all_orientations_are_undone_as_viewers_do(tmp_path: Path, orientation: int, suffix: str) -> None:
     path = photo(tmp_path / f"a{suffix}", orientation)
-    assert read_exif(path).orientation == orientation
     with Pil.open(path) as picture:
+        assert read_exif(picture) == read_exif(path)
         shown = np.asarray(ImageOps.exif_transpose(picture))
-        assert np.array_equal(upright(np.asarray(picture), orientation), shown)
-        assert read_exif(picture).orientation == orientation
+    read = upright(read_photo(path), read_exif(path).orientation)
+    assert read.shape == shown.shape
+    assert np.abs(read.astype(int) - shown).mean() < (0.1 if suffix in (".png", ".tif") else 5)
 
 
 def test_no_picture_says_nothing(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_a_turned_picture_is_not_taken_for_a_label(tmp_path: Path, method: BoxCe
     labels = hint.load_labels(hint_root)[:1]
     path, _ = stored(tmp_path, 6)
     labels = replace(labels, image=np.array([str(path)]))
-    hint.predict(path, method, detector=Corner(labels.box_xyxy[0]), out=tmp_path / "out")
+    hint.predict(path, method, detector=Corner(tuple(labels.box_xyxy[0].tolist())), out=tmp_path / "out")
     with pytest.raises(InputError, match=r"turned upright.*--boxes"):
         hint.evaluate(labels, tmp_path / "out" / "predictions.npz", match_boxes=True)
 

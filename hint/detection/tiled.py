@@ -39,9 +39,13 @@ _BLANK = 4.0
 #: Palms to verify in a picture, at most: the surest.
 _MOST_PALMS = 60
 #: Regions of palms larger than this, in longer sides of the picture, and surer than this, are turned so often.
-_LARGE, _SURE, _TURNS = 0.05, 0.5, 4
+_LARGE, _SURE, _TURNS = 0.05, 0.5, 8
 #: Presence from which the first and the second look are worth another.
-_WORTH_A_LOOK = (0.1, 0.4)
+_WORTH_A_LOOK = (0.1, 0.3)
+#: Presence to require on average: small things look like hands more often than large ones.
+_MIN_PRESENCE, _MIN_PRESENCE_LARGE = 0.75, 0.5
+#: Size of a large hand, in longer sides of the picture.
+_LARGE_HAND = 0.15
 #: Two readings are of one hand if their landmarks are closer, in longest sides of their bounding box, on average.
 _SAME_HAND = 0.35
 #: A part of a hand was taken for a hand if so much of its box lies in one that is larger by so much.
@@ -83,18 +87,15 @@ class _Frame(NamedTuple):
 class TiledDetector:
     """Finds palms in tiles and verifies them. Not thread-safe.
 
-    Args:
-        min_presence: Probability of a hand to require of the landmark network.
-
     Raises:
         MissingRequirementError: If something must be installed or fetched first.
     """
 
-    def __init__(self, min_presence: float = 0.75) -> None:
+    identity = "mediapipe in tiles 1"
+
+    def __init__(self) -> None:
         if lacking := missing():
             raise MissingRequirementError(f"--detector mediapipe {lacking}; or give known boxes with --boxes")
-        self.identity = f"mediapipe in tiles 1, presence {min_presence}"
-        self._min_presence = min_presence
         self._palms, self._reader = PalmNetwork(), HandReader()
         self._last = _Frame(None, -1, [])
 
@@ -166,7 +167,9 @@ class TiledDetector:
         """Return the hand that these looks and another one in a mirror see, none if they are not sure on average."""
         looks = [*looks, self._closer(image, looks[-1], mirrored=True)]
         presence, right = np.mean([(look.presence, look.right) for look in looks], axis=0).tolist()
-        return [_Seen(looks[-2], presence, right)] if presence >= self._min_presence else []
+        size = np.ptp(looks[-2].keypoints, axis=0).max()
+        least = _MIN_PRESENCE if size < _LARGE_HAND * max(image.shape) else _MIN_PRESENCE_LARGE
+        return [_Seen(looks[-2], presence, right)] if presence >= least else []
 
     def _closer(self, image: Image, reading: Reading, mirrored: bool = False) -> Reading:
         return self._reader.look(image, around_landmarks(reading.keypoints, mirrored))

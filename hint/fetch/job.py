@@ -95,11 +95,9 @@ def plan(
 
 def _refuse_options(name: str, wanted: Asset, out: Path | None, sha256: str | None, insecure: bool) -> None:
     """Refuse options of datasets for other assets."""
-    options = [("--sha256", sha256), ("--insecure", insecure or None)]
-    if wanted.wheel is None:
-        options.insert(0, ("--out", out))
-    for option, given in options:
-        if given is not None and wanted.tree is None:
+    given = {"--out": out and not wanted.wheel, "--sha256": sha256, "--insecure": insecure}
+    for option, value in given.items():
+        if value and wanted.tree is None:
             trees = ", ".join(name for name, other in ASSETS.items() if other.tree)
             raise InputError(f"{option} is for datasets with a known checksum ({trees}), not for {name}")
 

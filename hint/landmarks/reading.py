@@ -9,22 +9,20 @@ from typing import NamedTuple
 import numpy as np
 
 from hint.landmarks.network import SIZE, LandmarkNetwork
-from hint.landmarks.region import Region, around_box, around_landmarks, cut, longest_side
+from hint.landmarks.region import Region, around_box, around_landmarks, cut
 from hint.landmarks.window import Window, around
 from hint.types import Double, Image
 
 #: Side of the first regions, in longest sides of the box.
 _FIRST_SIDE = 1.6
 #: How far they are turned, in eighths of a circle: hands are upright or lie more often than they stand askew.
-_EIGHTHS = (0, 2, 6, 4, 1, 7, 3, 5)
-#: A look this good ends the search.
-_GOOD = 0.7
-#: Closer looks, each where the last one saw the hand.
-_CLOSER = 2
-#: Looks that agree with the best are averaged: landmarks this near on average, in longest sides of the box.
-_AGREE = 0.1
-#: Keeps weights that are all zero from dividing by zero.
-_EPSILON = 1e-9
+_QUARTERS, _ASKEW = (0, 2, 6, 4), (1, 7, 3, 5)
+#: A look this good ends the search; where no quarter turn is better than the second number, there is nothing to see.
+_GOOD, _HOPELESS = 0.7, 0.02
+#: Closer looks at most, each where the last one saw the hand.
+_CLOSER = 4
+#: They end when landmarks move less than this on average, in sides of the region.
+_SETTLED = 0.02
 
 
 class Reading(NamedTuple):
@@ -48,8 +46,8 @@ class Reading(NamedTuple):
 
     @property
     def score(self) -> float:
-        """How good it is, 0..1: presence, lowered where it looks like the other side, as a hand upside down does."""
-        return self.presence * math.sqrt(self.right if self.is_right else 1 - self.right)
+        """Probability that there is a hand of this side: one that is read upside down looks like the other side."""
+        return self.presence * (self.right if self.is_right else 1 - self.right)
 
 
 class HandReader:
@@ -82,7 +80,7 @@ class HandReader:
     def read_window(self, window: Window, is_right: bool | None = None) -> Reading:
         """Return the best reading of the hand in the box of a window, in px of the picture; see :meth:`read`."""
         sides = (True, False) if is_right is None else (is_right,)
-        best = max((self._read(window, side) for side in sides), key=lambda reading: reading.score)
+        best = _best([self._read(window, side) for side in sides])
         x, y = window.to_picture(np.array([best.region.x, best.region.y]))
         region = best.region._replace(x=float(x), y=float(y), side=best.region.side * float(window.scale.mean()))
         return best._replace(keypoints=window.to_picture(best.keypoints), region=region)
@@ -101,17 +99,21 @@ class HandReader:
         )
 
     def _read(self, window: Window, is_right: bool) -> Reading:
-        looks = self._search(window, is_right)
-        last = max(looks, key=lambda look: look.score)
-        for _ in range(_CLOSER):
-            last = self.look(window.pixels, around_landmarks(last.keypoints, mirrored=not is_right))
+        looks = self._search(window, _QUARTERS, is_right)
+        if _HOPELESS <= _best(looks).score < _GOOD:
+            looks += self._search(window, _ASKEW, is_right)
+        last = _best(looks)
+        for _ in range(_CLOSER if last.score >= _HOPELESS else 0):
+            before, last = last, self.look(window.pixels, around_landmarks(last.keypoints, mirrored=not is_right))
             looks.append(last)
-        return _average(looks, _AGREE * longest_side(window.box_xyxy))
+            if np.linalg.norm(last.keypoints - before.keypoints, axis=1).mean() < _SETTLED * last.region.side:
+                break
+        return _best(looks)
 
-    def _search(self, window: Window, is_right: bool) -> list[Reading]:
+    def _search(self, window: Window, turns: Sequence[int], is_right: bool) -> list[Reading]:
         """Look at the box from one side after the other until a look is good."""
         looks: list[Reading] = []
-        for eighths in _EIGHTHS:
+        for eighths in turns:
             region = around_box(window.box_xyxy, _FIRST_SIDE, eighths * math.tau / 8, mirrored=not is_right)
             looks.append(self.look(window.pixels, region))
             if looks[-1].score >= _GOOD:
@@ -119,12 +121,5 @@ class HandReader:
         return looks
 
 
-def _average(looks: Sequence[Reading], near: float) -> Reading:
-    """Return the best look, with landmarks averaged over those that lie near, weighted by their scores."""
-    best = max(looks, key=lambda look: look.score)
-    agreeing = [look for look in looks if np.linalg.norm(look.keypoints - best.keypoints, axis=1).mean() <= near]
-    weights = np.array([look.score for look in agreeing]) + _EPSILON
-    return best._replace(
-        keypoints=np.average([look.keypoints for look in agreeing], axis=0, weights=weights),
-        world=np.average([look.world for look in agreeing], axis=0, weights=weights),
-    )
+def _best(readings: Sequence[Reading]) -> Reading:
+    return max(readings, key=lambda reading: reading.score)

@@ -16,7 +16,7 @@ from annotation.prelabel.merge import merge
 from annotation.prelabel.run import prelabel
 from hint.errors import InputError
 from hint.files import read_predictions, write_predictions
-from hint.methods import mediapipe
+from hint.landmarks.files import missing
 from hint.methods.mmpose.card import missing_parts
 from hint.methods.table import create
 from hint.types import HandLabels, Method, MethodOptions
@@ -64,20 +64,20 @@ def test_what_is_no_manifest_is_refused(write_sample: Sample) -> None:
             prelabel(wrong, "box-centre")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", ["mediapipe", "hamer", "mean-pose"])
+@pytest.mark.parametrize("name", ["mediapipe", "mediapipe-detector", "hamer", "mean-pose"])
 def test_any_method_can_prelabel(name: str, write_sample: Sample) -> None:
-    if name == "mediapipe" and (missing := mediapipe.missing()):
-        pytest.skip(f"mediapipe {missing}")
+    if name.startswith("mediapipe") and (lacking := missing()):
+        pytest.skip(f"{name} {lacking}")
     manifest, labels = write_sample(3)
     options = MethodOptions(device="cpu", weights="tiny-random" if name == "hamer" else None)
     result = prelabel(manifest, create(name, options))
     rows = read_predictions(result.path)
     assert rows.hand_id.tolist() == sorted(labels.hand_id.tolist())
-    assert rows.meta["prelabel"]["occlusion_from"] == ("score" if name == "mediapipe" else "nothing")
+    assert rows.meta["prelabel"]["occlusion_from"] == ("score" if name.startswith("mediapipe") else "nothing")
     found = np.isfinite(rows.keypoints_2d).all((1, 2))
     assert rows.existence is not None
-    # Noise is no hand, and MediaPipe says so.
-    assert found.any() == (name != "mediapipe")
+    # Noise is no hand, and the detector says so.
+    assert found.any() == (name != "mediapipe-detector")
     assert not rows.existence[~found].any()
     assert rows.existence[found].any() == found.any()
 

@@ -75,6 +75,7 @@ def _summary(result: FittedLabels) -> dict[str, Any]:
         "median_residual": round(float(np.median(known)), 4) if known else None,
         "out": str(result.out),
         "tars": list(map(str, result.tars)),
+        "sheet": str(result.sheet) if result.sheet else None,
     }
 
 
@@ -83,3 +84,5 @@ def _show(result: FittedLabels, summary: dict[str, Any]) -> None:
     typer.echo(f"fits     {result.out}/fits.npz\nquality  {result.out}/hands.jsonl")
     if result.tars:
         typer.echo(f"tars     {result.out} ({len(result.tars)})")
+    if result.sheet:
+        typer.echo(f"open {result.sheet}")

@@ -23,6 +23,7 @@ from hint.mano.model import ManoModel
 from hint.mano.procedural import procedural_hand
 from hint.mano.read import find_mano, installed_mano
 from hint.progress import progress
+from hint.training.fit_sheet import write_sheet
 from hint.training.fit_store import FitStore
 from hint.training.fit_tars import has_picture, write_tars
 from hint.types import HandLabels
@@ -48,6 +49,7 @@ class FittedLabels:
         unusable: hand_id -> why it has no pose.
         without_picture: Ids of hands that are in no tar.
         tars: The tars.
+        sheet: Picture of the worst and the best fits, None without pictures.
         reused: Number of fits of an earlier run.
     """
 
@@ -58,6 +60,7 @@ class FittedLabels:
     unusable: dict[str, str]
     without_picture: list[str]
     tars: list[Path]
+    sheet: Path | None
     reused: int
 
     def __len__(self) -> int:
@@ -107,6 +110,7 @@ def fit_labels(
     reused = _fit(chosen, model, store)
     fits = store.rows(chosen.hand_id.tolist())
     write_bytes(Path(out) / "hands.jsonl", _lines(chosen, fits).encode())
+    sheet = Path(out) / "fits.jpg"
     tars = write_tars(Path(out), chosen, fits, min_quality, overwrite == "always")
     return FittedLabels(
         Path(out),
@@ -116,6 +120,7 @@ def fit_labels(
         {i: r for i, r in zip(chosen.hand_id.tolist(), fits["reason"].tolist(), strict=True) if r},
         [i for i, p in zip(chosen.hand_id.tolist(), chosen.image.tolist(), strict=True) if not has_picture(p)],
         tars,
+        sheet if write_sheet(sheet, chosen, fits, model) else None,
         reused,
     )
 

@@ -24,6 +24,11 @@ _COLUMNS = ("hand_id", "key", "is_right", "keypoints_2d", "keypoints_3d", "resid
 Rows = Mapping[str, NDArray[Any]]
 
 
+def parameters_of(rows: Rows, index: Sequence[int]) -> ManoParameters:
+    """Return the MANO parameters of some rows."""
+    return ManoParameters(**{name: rows[name][list(index)] for name in _PARAMETERS})
+
+
 class FitStore:
     """The fits of one folder.
 

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from hint.methods.table import load_method as load_method
     from hint.prediction import predict as predict
     from hint.render.draw import draw as draw
+    from hint.training.fit_labels import FittedLabels as FittedLabels
+    from hint.training.fit_labels import fit_labels as fit_labels
     from hint.training.train import train as train
     from hint.types import Hand as Hand
     from hint.types import HandLabels as HandLabels
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "Evaluation": "benchmark.evaluate:Evaluation",
     "FittedHands": "hint.fit.result:FittedHands",
+    "FittedLabels": "hint.training.fit_labels:FittedLabels",
     "Hand": "hint.types:Hand",
     "HandLabels": "hint.types:HandLabels",
     "HintError": "hint.errors:HintError",
@@ -71,6 +74,7 @@ _PUBLIC = {
     "evaluate": "benchmark.evaluate:evaluate",
     "export": "annotation.export:export",
     "fit_hands": "hint.fit.hands:fit_hands",
+    "fit_labels": "hint.training.fit_labels:fit_labels",
     "list_methods": "hint.methods.table:list_methods",
     "list_protocols": "benchmark.protocol:list_protocols",
     "load_labels": "hint.files.load:load_labels",

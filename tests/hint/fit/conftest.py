@@ -55,9 +55,9 @@ def draw(model: ManoModel, n: int, seed: int) -> Truth:
 def other_model() -> ManoModel:
     """Return a hand with another rest pose, other proportions, and fingertips that hang on two bones."""
     model, rng = procedural_hand(), np.random.default_rng(7)
-    grown = model.v_template * (1.1, 0.9, 1.05)
-    # Fingers fan out a little more, the farther from the wrist.
-    angle = 0.6 * (grown[:, 0].max() - grown[:, 0]) * np.sign(grown[:, 2]) * 3
+    grown = model.v_template * (1.06, 0.95, 1.03)
+    # Fingers fan out a little more, the farther from the wrist: 5 degrees at the tips.
+    angle = 0.5 * (grown[:, 0].max() - grown[:, 0]) * np.sign(grown[:, 2])
     x, y, z = grown.T
     turned = np.stack([x * np.cos(angle) - z * np.sin(angle), y, x * np.sin(angle) + z * np.cos(angle)], 1)
     weights = model.lbs_weights.copy()

@@ -123,6 +123,7 @@ class _Arrays:
         self._wrist, self.angles, self._betas, self._camera, self._rotations, self.solid, self.flat = arrays
 
     def parameters(self, square: Double) -> ManoParameters:
+        """Return them as those of the crops that show the squares."""
         scale = np.exp(self._camera[:, :1])
         shift = self._camera[:, 1:] / scale
         return ManoParameters(
@@ -131,8 +132,8 @@ class _Arrays:
             betas=self._betas,
             cam=np.concatenate([2 * scale, shift], 1),
             cam_t=np.concatenate([shift, FOCAL / scale], 1),
-            focal_length=FOCAL * square[:, 2],
-            square=square,
+            focal_length=(FOCAL * square[:, 2]).astype(np.float32),
+            square=square.astype(np.float32),
         )
 
 

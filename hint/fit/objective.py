@@ -169,7 +169,8 @@ class Objective:
 def perspective(places: Tensor, camera: Tensor) -> Tensor:
     """Project points (B,P,3) with the crop's camera: (B,P,2) sides of the square."""
     scale = camera[:, None, :1].exp()
-    return (scale * places[..., :2] + camera[:, None, 1:]) / (1 + scale / FOCAL * places[..., 2:])
+    seen: Tensor = (scale * places[..., :2] + camera[:, None, 1:]) / (1 + scale / FOCAL * places[..., 2:])
+    return seen
 
 
 def rotation(turn: Tensor) -> Tensor:

@@ -125,8 +125,8 @@ def _confidence(values: ArrayLike | None, n: int) -> Double:
 
 def squares(points: Keypoints) -> Double:
     """Return (N,3) centre x, y and side of the square around the joints that pull, px; NaN where there is none."""
-    used = points.weight[..., None] > 0
-    some = used.any((1, 2))
+    used: Bool = np.asarray(points.weight > 0)[..., None]
+    some = np.asarray(used.any((1, 2)))
     low = np.where(used, points.places_2d, np.inf).min(1)
     high = np.where(used, points.places_2d, -np.inf).max(1)
     low, high = np.where(some[:, None], low, np.nan), np.where(some[:, None], high, np.nan)

@@ -79,8 +79,13 @@ class ManoFit:
         found = self._method.infer(hands, prepared)
         sides = np.array([hand.is_right for hand in hands], bool)
         fitted = self._fitter.fit(gather(found.keypoints_2d, sides, found.keypoints_3d, _confidence(found.score)))
-        posed = {"keypoints_2d": fitted.keypoints_2d, "keypoints_3d": fitted.keypoints_3d, "vertices": fitted.vertices}
-        return replace(found, **posed), fitted.parameters
+        posed = replace(
+            found,
+            keypoints_2d=fitted.keypoints_2d,
+            keypoints_3d=fitted.keypoints_3d,
+            vertices=fitted.vertices,
+        )
+        return posed, fitted.parameters
 
     def pose(self, parameters: ManoParameters) -> tuple[Float, Float]:
         """Return joints (N,21,3) and vertices (N,778,3) of right hands, metres, not translated."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 #: Errors to expect of predicted keypoints; depths are the worst of them.
-TRUST = Trust(sigma_2d=0.01, sigma_3d=0.015)
+TRUST = Trust(sigma_2d=0.01, sigma_3d=0.02)
 
 
 class ManoFit:

@@ -66,7 +66,8 @@ class PredictOptions:
             InputError: If it cannot.
         """
         if self.mesh is not None and not isinstance(method, ManoMethod):
-            raise InputError(f"{method.card.name} has no MANO mesh; leave out --mesh, or use hamer or hamer-tiny")
+            name = method.card.name
+            raise InputError(f"{name} has no MANO mesh; leave out --mesh, or fit one: --method {name}-mano")
         if method.card.needs_labels:
             raise InputError(f"{method.card.name} needs ground truth; it cannot predict unlabelled pictures")
 

@@ -1,0 +1,59 @@
+"""What is known of a hand before the guess: features of the picture, and what a hand fitted to its keypoints hides."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from hint.fit.hands import HandFitter
+from hint.fit.observation import gather
+from hint.landmarks.backbone import LandmarkNetwork, load_network
+from hint.mano.procedural import procedural_hand
+from hint.occlusion.network import Seen
+from hint.occlusion.surface import Surface
+from hint.occlusion.view import cut_views, sample, upright
+
+
+class Sight(NamedTuple):
+    """What is known of N hands.
+
+    Attributes:
+        keypoints: (N,21,2) px of the upright views.
+        seen: What the landmark network saw there.
+        ahead: (N,21,3) metres, of :meth:`hint.occlusion.surface.Surface.ahead`.
+    """
+
+    keypoints: Tensor
+    seen: Seen
+    ahead: Tensor
+
+
+class Looker:
+    """Looks at hands: runs MediaPipe's landmark network on them, and fits the procedural hand to their keypoints."""
+
+    def __init__(self) -> None:
+        model = procedural_hand()
+        self.landmarks: LandmarkNetwork = load_network().requires_grad_(False)
+        self._fitter, self._surface = HandFitter(model), Surface(model)
+
+    @torch.inference_mode()
+    def look(self, patches: Tensor, keypoints: Tensor) -> Sight:
+        """Look at N hands.
+
+        Args:
+            patches: (N,3,320,320) RGB in 0..1, left hands mirrored.
+            keypoints: (N,21,2) px of the patches, finite.
+        """
+        view = upright(keypoints)
+        features = self.landmarks.features(cut_views(patches, view))
+        found = self.landmarks.landmarks(features)
+        maps = torch.cat([sample(one, view.keypoints) for one in features.maps.values()], 2)
+        seen = Seen(maps, found.points, found.presence, found.world)
+        return Sight(view.keypoints, seen, self.ahead(view.keypoints, found.world))
+
+    def ahead(self, keypoints: Tensor, world: Tensor) -> Tensor:
+        """Return what a right hand fitted to the keypoints (N,21,2) and to joints (N,21,3) in metres hides."""
+        fitted = self._fitter.fit(gather(keypoints.numpy(), True, world.numpy()))
+        return self._surface.ahead(torch.from_numpy(fitted.vertices), torch.from_numpy(fitted.keypoints_3d))

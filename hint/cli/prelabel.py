@@ -62,7 +62,7 @@ def run(
     calibration: Annotated[Path | None, typer.Option(help="Thresholds from hint prelabel calibrate.")] = None,
     occlusion: Annotated[
         Occlusion | None,
-        typer.Option(help="Guess occlusion from the picture, from the method's score, or not at all; default: picture."),
+        typer.Option(help="What flags of occlusion come from; default: the picture, where it can be."),
     ] = None,
     flags: RunFlags,
     batch_size: BatchSize = 16,

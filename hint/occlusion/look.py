@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -55,5 +56,6 @@ class Looker:
 
     def ahead(self, keypoints: Tensor, world: Tensor) -> Tensor:
         """Return what a right hand fitted to the keypoints (N,21,2) and to joints (N,21,3) in metres hides."""
-        fitted = self._fitter.fit(gather(keypoints.numpy(), True, world.numpy()))
+        with np.errstate(divide="ignore", invalid="ignore"):  # keypoints on one spot; the network then knows no fit
+            fitted = self._fitter.fit(gather(keypoints.numpy(), True, world.numpy()))
         return self._surface.ahead(torch.from_numpy(fitted.vertices), torch.from_numpy(fitted.keypoints_3d))

@@ -74,12 +74,10 @@ class OcclusionNetwork(nn.Module):
         places = keypoints / (VIEW / 2) - 1
         away = places[:, None] - places[:, :, None]
         token = self.joint + self.places(torch.cat([places, away.flatten(2)], 2))
-        token = token + (
-            self.unseen if seen is None else self._known(self.seen, self._looked(keypoints, seen), self.unseen)
-        )
-        if ahead is not None:
-            ahead = (ahead / _DEEP).clamp(max=3)
-        token = token + (self.unfitted if ahead is None else self._known(self.fitted, ahead, self.unfitted))
+        looked = None if seen is None else self._looked(keypoints, seen)
+        token = token + _known(self.seen, looked, self.unseen)
+        deep = None if ahead is None else (ahead / _DEEP).clamp(max=3)
+        token = token + _known(self.fitted, deep, self.unfitted)
         logits: Tensor = self.out(self.layers(token))[..., 0]
         return logits
 

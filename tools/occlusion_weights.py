@@ -179,8 +179,8 @@ class Samples(NamedTuple):
 
     def select(self, rows: Tensor) -> Samples:
         """Return some of them."""
-        seen = Seen(*(value[rows] for value in self.sight.seen))
-        sight = Sight(self.sight.keypoints[rows], seen._replace(features=seen.features.float()), self.sight.ahead[rows])
+        keypoints, seen, ahead = self.sight.select(rows)
+        sight = Sight(keypoints, seen._replace(features=seen.features.float()), ahead)
         return Samples(sight, self.occlusion[rows], self.existence[rows])
 
 

@@ -74,8 +74,8 @@ class OcclusionGuesser:
     def _guess(self, patches: Image, keypoints: Float) -> Float:
         pixels = torch.from_numpy(patches).permute(0, 3, 1, 2).float() / 255
         sight = self._looker.look(pixels, torch.from_numpy(keypoints))
-        probability: Float = self._network(*sight).sigmoid().numpy()
-        return probability
+        # One after the other: the last digit of a sum depends on how many there are.
+        return np.concatenate([self._network(*sight.select([k])).sigmoid().numpy() for k in range(len(patches))])
 
 
 def _filled(keypoints: NDArray[Any], finite: NDArray[np.bool_]) -> NDArray[Any]:

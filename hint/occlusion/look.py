@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -30,6 +30,10 @@ class Sight(NamedTuple):
     seen: Seen
     ahead: Tensor
 
+    def select(self, rows: Any) -> Sight:
+        """Return some hands."""
+        return Sight(self.keypoints[rows], Seen(*(value[rows] for value in self.seen)), self.ahead[rows])
+
 
 class Looker:
     """Looks at hands: runs MediaPipe's landmark network on them, and fits the procedural hand to their keypoints."""
@@ -47,12 +51,18 @@ class Looker:
             patches: (N,3,320,320) RGB in 0..1, left hands mirrored.
             keypoints: (N,21,2) px of the patches, finite.
         """
+        each = [self._see(patches[k : k + 1], keypoints[k : k + 1]) for k in range(len(patches))]
+        placed = torch.cat([one for one, _ in each])
+        seen = Seen(*(torch.cat(values) for values in zip(*(one for _, one in each), strict=True)))
+        return Sight(placed, seen, self.ahead(placed, seen.world))
+
+    def _see(self, patch: Tensor, keypoints: Tensor) -> tuple[Tensor, Seen]:
+        """Return the keypoints in the view, and what is seen there; one hand, since sums depend on their number."""
         view = upright(keypoints)
-        features = self.landmarks.features(cut_views(patches, view))
+        features = self.landmarks.features(cut_views(patch, view))
         found = self.landmarks.landmarks(features)
         maps = torch.cat([sample(one, view.keypoints) for one in features.maps.values()], 2)
-        seen = Seen(maps, found.points, found.presence, found.world)
-        return Sight(view.keypoints, seen, self.ahead(view.keypoints, found.world))
+        return view.keypoints, Seen(maps, found.points, found.presence, found.world)
 
     def ahead(self, keypoints: Tensor, world: Tensor) -> Tensor:
         """Return what a right hand fitted to the keypoints (N,21,2) and to joints (N,21,3) in metres hides."""

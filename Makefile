@@ -51,5 +51,5 @@ $(READY): pyproject.toml hint/requirements-nodeps.txt
 
 # The server that the annotation tests talk to, in an environment of its own as `hint studio serve` makes it.
 $(STUDIO): annotation/studio/install.py | $(READY)
-	@echo 'Installing Label Studio into .label-studio for the tests (about 1 GB, one to three minutes; once)'
+	@echo 'Installing Label Studio into .label-studio for the tests (about 1 GB, two to four minutes; once)'
 	@$(BIN)/python -c 'from pathlib import Path; from annotation.studio.install import install; install(Path(".label-studio"))'

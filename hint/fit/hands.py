@@ -24,7 +24,7 @@ from hint.types import Double, ManoParameters
 _CHUNK = 8
 
 #: Starts of each hand, steps with all of them, the best that go on, steps with those.
-_STARTS, _FIRST_STEPS, _KEPT, _LAST_STEPS = 6, 7, 2, 18
+_STARTS, _FIRST_STEPS, _KEPT, _LAST_STEPS = 6, 5, 2, 12
 
 _DTYPE = torch.float64
 

@@ -100,6 +100,8 @@ class FittedHands:
 @torch.inference_mode()
 def pose(model: ManoModel, parameters: ManoParameters) -> tuple[Float, Float]:
     """Return joints (N,21,3) and vertices (N,778,3) of right hands, metres, not translated."""
+    if not len(parameters):
+        return np.empty((0, 21, 3), np.float32), np.empty((0, len(model.v_template), 3), np.float32)
     arrays = (parameters.global_orient, parameters.hand_pose, parameters.betas)
     joints, vertices = ManoLayer(model)(*(torch.tensor(array) for array in arrays))
     return joints.numpy(), vertices.numpy()

@@ -57,8 +57,11 @@ def translations(parameters: ManoParameters, is_right: NDArray[np.bool_], camera
 
 
 def axis_angle(rotations: Float) -> Double:
-    """Return (...,3) axis-angle vectors, radians, of (...,3,3) rotation matrices."""
-    vectors: Double = Rotation.from_matrix(rotations.reshape(-1, 3, 3)).as_rotvec()
+    """Return (...,3) axis-angle vectors, radians, of (...,3,3) rotation matrices; NaN where those are NaN."""
+    matrices = rotations.reshape(-1, 3, 3)
+    vectors: Double = np.full((len(matrices), 3), np.nan)
+    known = np.isfinite(matrices).all((1, 2))
+    vectors[known] = Rotation.from_matrix(matrices[known]).as_rotvec()
     return vectors.reshape(*rotations.shape[:-2], 3)
 
 

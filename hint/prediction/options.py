@@ -48,7 +48,9 @@ class PredictOptions:
         if self.mesh is not None and self.mesh not in FORMATS:
             raise UnknownNameError("mesh format", self.mesh, FORMATS)
         if self.mesh is not None and not isinstance(method, ManoMethod):
-            raise InputError(f"{method.card.name} has no MANO mesh; leave out --mesh, or use hamer or hamer-tiny")
+            raise InputError(
+                f"{method.card.name} has no MANO mesh; leave out --mesh, or fit one: --method {method.card.name}-mano"
+            )
         if (self.mesh or self.overlay) and self.out is None:
             raise InputError("meshes and overlays are files: name a folder with out=")
         if self.smooth is not None and source.rate is None:

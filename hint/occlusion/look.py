@@ -10,6 +10,7 @@ from torch import Tensor
 
 from hint.fit.hands import HandFitter
 from hint.fit.observation import gather
+from hint.fit.result import pose
 from hint.landmarks.backbone import LandmarkNetwork, load_network
 from hint.mano.procedural import procedural_hand
 from hint.occlusion.network import Seen
@@ -39,9 +40,9 @@ class Looker:
     """Looks at hands: runs MediaPipe's landmark network on them, and fits the procedural hand to their keypoints."""
 
     def __init__(self) -> None:
-        model = procedural_hand()
+        self._model = procedural_hand()
         self.landmarks: LandmarkNetwork = load_network().requires_grad_(False)
-        self._fitter, self._surface = HandFitter(model), Surface(model)
+        self._fitter, self._surface = HandFitter(self._model), Surface(self._model)
 
     @torch.inference_mode()
     def look(self, patches: Tensor, keypoints: Tensor) -> Sight:
@@ -68,4 +69,6 @@ class Looker:
         """Return what a right hand fitted to the keypoints (N,21,2) and to joints (N,21,3) in metres hides."""
         with np.errstate(divide="ignore", invalid="ignore"):  # keypoints on one spot; the network then knows no fit
             fitted = self._fitter.fit(gather(keypoints.numpy(), True, world.numpy()))
-        return self._surface.ahead(torch.from_numpy(fitted.vertices), torch.from_numpy(fitted.keypoints_3d))
+        joints = torch.from_numpy(fitted.keypoints_3d)
+        each = [pose(self._model, fitted.parameters.select([k]))[1] for k in range(len(joints))]
+        return self._surface.ahead(torch.from_numpy(np.concatenate(each)), joints)

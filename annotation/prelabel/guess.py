@@ -95,11 +95,13 @@ def guess(predictions: Predictions, sizes: Mapping[str, tuple[int, int]], thresh
 
 
 def _described(predictions: Predictions, thresholds: Thresholds) -> dict[str, Any]:
-    source = visible_scores(predictions)[1] if predictions.occlusion is None else "method"
+    _, source = visible_scores(predictions)
+    below = thresholds.below(source)
+    used = source if below > 0 else "nothing"
     return {
         "existence_from": "frame and score" if predictions.existence is None else "method",
-        "occlusion_from": source,
+        "occlusion_from": used if predictions.occlusion is None else "method",
         "existence_at": thresholds.existence_at,
-        "occlusion_below": thresholds.below(source),
+        "occlusion_below": below,
         "calibration_sha256": thresholds.calibration_sha256,
     }

@@ -116,7 +116,7 @@ def _notes(result: Prelabels, occlusion_from: str) -> Iterator[str]:
     if result.note:
         yield result.note
     if occlusion_from == "nothing":
-        yield "this method has no scores: every joint inside the frame is guessed visible"
+        yield "nothing says which joints are occluded: every joint inside the frame is guessed visible"
     elif occlusion_from == "picture" and not result.calibrated:
         yield "occlusion is guessed from the pictures; see hint prelabel calibrate to fit its threshold to your labels"
     elif occlusion_from == "score" and not result.calibrated:

@@ -49,6 +49,9 @@ class OcclusionNetwork(nn.Module):
         width: Channels per joint.
     """
 
+    mean: Tensor
+    deviation: Tensor
+
     def __init__(self, width: int = WIDTH) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(CHANNELS))

@@ -73,6 +73,7 @@ def test_the_picture_can_be_left_alone(source: str, write_sample: Sample) -> Non
     assert rows.occlusion_probability is None
     assert rows.occlusion is not None
     assert rows.occlusion[0, :4].any() == (source == "score")
+    assert rows.meta["prelabel"]["occlusion_from"] == {"score": "score", "none": "nothing"}[source]
     assert not rows.occlusion[:, 4:].any()
     assert rows.existence is not None
     assert rows.existence.any()

@@ -16,7 +16,7 @@ from annotation.prelabel.separation import best_threshold, is_informative, roc_a
 from hint.errors import InputError, some_ids
 from hint.files import read_labels, read_predictions
 from hint.files.atomic import atomic_write
-from hint.types import Double, HandLabels, Predictions
+from hint.types import Bool, Double, HandLabels, Predictions
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,8 @@ def gather(labels: HandLabels, predictions: Predictions) -> tuple[Joints, list[s
     score = joint_scores(predictions)
     score = np.zeros_like(visible) if score is None else score
     row_of = {hand_id: row for row, hand_id in enumerate(predictions.hand_id.tolist())}
-    found = np.isfinite(predictions.keypoints_2d).all((1, 2)) & np.isfinite(score).all(1) & np.isfinite(visible).all(1)
+    known = np.concatenate([predictions.keypoints_2d, score[..., None], visible[..., None]], axis=2)
+    found: Bool = np.isfinite(known).all((1, 2))
     ids = labels.hand_id.tolist()
     common = [k for k, hand_id in enumerate(ids) if hand_id in row_of and found[row_of[hand_id]]]
     if not common:
@@ -98,9 +99,9 @@ def gather(labels: HandLabels, predictions: Predictions) -> tuple[Joints, list[s
     inside = inside_frame(predictions.keypoints_2d[rows], _sizes(chosen))
     exists, occluded = chosen.existence.ravel(), chosen.occlusion.ravel()
     joints = Joints(score[rows].ravel(), visible[rows].ravel(), inside.ravel(), exists, occluded)
-    known = set(ids)
+    labelled = set(ids)
     used = set(common)
-    unlabelled = [hand_id for hand_id in row_of if hand_id not in known]
+    unlabelled = [hand_id for hand_id in row_of if hand_id not in labelled]
     return joints, unlabelled, [hand_id for k, hand_id in enumerate(ids) if k not in used]
 
 

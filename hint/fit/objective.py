@@ -179,7 +179,8 @@ def rotation(turn: Tensor) -> Tensor:
     x, y, z = (turn / angle[..., 0]).unbind(1)
     nothing = torch.zeros_like(x)
     cross = torch.stack([nothing, -z, y, z, nothing, -x, -y, x, nothing], 1).view(-1, 3, 3)
-    return torch.eye(3, dtype=turn.dtype) + angle.sin() * cross + (1 - angle.cos()) * (cross @ cross)
+    turned: Tensor = torch.eye(3, dtype=turn.dtype) + angle.sin() * cross + (1 - angle.cos()) * (cross @ cross)
+    return turned
 
 
 def _project(places: Tensor, solid: Tensor, camera: Tensor) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hint.methods import mediapipe
+from hint.methods.mediapipe import card as mediapipe
 from hint.requirements import missing_packages
 from hint.types import MethodCard, MethodOptions
 

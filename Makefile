@@ -47,9 +47,11 @@ $(READY): pyproject.toml hint/requirements-nodeps.txt
 	@$(BIN)/python -m pip install --progress-bar off --upgrade pip | $(SHOW)
 	@$(BIN)/python -m pip install --progress-bar off --editable '.[dev]' | $(SHOW)
 	@$(BIN)/python -m pip install --progress-bar off --no-deps --requirement hint/requirements-nodeps.txt | $(SHOW)
+	@echo 'Putting the two networks of MediaPipe Hands (Apache-2.0) into .venv/share/hint-toolkit'
+	@$(BIN)/hint fetch mediapipe --accept-licence --out .venv/share/hint-toolkit
 	@touch $@
 
 # The server that the annotation tests talk to, in an environment of its own as `hint studio serve` makes it.
 $(STUDIO): annotation/studio/install.py | $(READY)
-	@echo 'Installing Label Studio into .label-studio for the tests (about 1 GB, one to three minutes; once)'
+	@echo 'Installing Label Studio into .label-studio for the tests (about 1 GB, two to four minutes; once)'
 	@$(BIN)/python -c 'from pathlib import Path; from annotation.studio.install import install; install(Path(".label-studio"))'

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 #: Packages whose versions can change a number.
 RECORDED_PACKAGES = (
-    *("numpy", "opencv-python-headless", "torch", "timm", "smplx", "mediapipe"),
+    *("numpy", "opencv-python-headless", "torch", "timm", "smplx", "ai-edge-litert"),
     *("mmpose", "mmengine", "mmcv-lite"),
 )
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from hint.errors import InputError
+from hint.errors import InputError, some_ids
 from hint.types import Double, HandLabels, Predictions
 
 #: Intersection over union from which two boxes may be of one hand. Detectors frame hands more or less tightly than
@@ -45,6 +45,11 @@ class BoxedHand(Protocol):
         """Side."""
         ...
 
+    @property
+    def orientation(self) -> int | None:
+        """EXIF orientation of a picture that was turned upright, else 1 or None."""
+        ...
+
 
 def match_boxes(
     labels: HandLabels, predictions: Predictions, boxes: Path | Sequence[BoxedHand]
@@ -63,11 +68,18 @@ def match_boxes(
         Predictions with the ids of labels, and a sentence with the counts.
 
     Raises:
-        InputError: If there is no list of boxes, or nothing matches.
+        InputError: If there is no list of boxes, nothing matches, or pictures were turned upright.
     """
     folder = boxes.parent if isinstance(boxes, Path) else Path.cwd()
     known = set(predictions.hand_id.tolist())
     hands = [hand for hand in _read(boxes) if hand.hand_id in known and hand.box_xyxy is not None]
+    names = {Path(image).name for image in labels.image.tolist()}
+    turned = {str(h.image) for h in hands if (h.orientation or 1) != 1 and Path(str(h.image)).name in names}
+    if turned:
+        raise InputError(
+            f"labels refer to stored pixels, but pictures were turned upright: {some_ids(sorted(turned))}; "
+            "predict them with hint predict --boxes LABELS"
+        )
     found = _match(labels, hands, folder)
     if not found:
         raise InputError(

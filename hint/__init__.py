@@ -31,10 +31,14 @@ if TYPE_CHECKING:
     from hint.files.load import load_labels as load_labels
     from hint.files.load import load_predictions as load_predictions
     from hint.files.load import save_predictions as save_predictions
+    from hint.fit.hands import fit_hands as fit_hands
+    from hint.fit.result import FittedHands as FittedHands
     from hint.methods.table import list_methods as list_methods
     from hint.methods.table import load_method as load_method
     from hint.prediction import predict as predict
     from hint.render.draw import draw as draw
+    from hint.training.fit_labels import FittedLabels as FittedLabels
+    from hint.training.fit_labels import fit_labels as fit_labels
     from hint.training.train import train as train
     from hint.types import Hand as Hand
     from hint.types import HandLabels as HandLabels
@@ -48,6 +52,8 @@ if TYPE_CHECKING:
 #: Name -> where it is. The block above says the same to type checkers and editors; a test compares the two.
 _PUBLIC = {
     "Evaluation": "benchmark.evaluate:Evaluation",
+    "FittedHands": "hint.fit.result:FittedHands",
+    "FittedLabels": "hint.training.fit_labels:FittedLabels",
     "Hand": "hint.types:Hand",
     "HandLabels": "hint.types:HandLabels",
     "HintError": "hint.errors:HintError",
@@ -67,6 +73,8 @@ _PUBLIC = {
     "draw": "hint.render.draw:draw",
     "evaluate": "benchmark.evaluate:evaluate",
     "export": "annotation.export:export",
+    "fit_hands": "hint.fit.hands:fit_hands",
+    "fit_labels": "hint.training.fit_labels:fit_labels",
     "list_methods": "hint.methods.table:list_methods",
     "list_protocols": "benchmark.protocol:list_protocols",
     "load_labels": "hint.files.load:load_labels",

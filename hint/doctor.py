@@ -24,8 +24,9 @@ from packaging.requirements import Requirement
 from hint import settings
 from hint.errors import InputError
 from hint.fetch import receipt, receipt_path
+from hint.fetch.assets import MEDIAPIPE
+from hint.landmarks import files as landmarks
 from hint.mano.read import installed_mano, missing_mano
-from hint.methods import mediapipe
 from hint.methods.mmpose import card as mmpose
 from hint.methods.table import official_files
 from hint.provenance import PACKAGES, installed_version
@@ -151,7 +152,6 @@ def _packages() -> Iterator[Finding]:
             yield _opencv(requirement)
         elif requirement.extra not in absent:
             yield _package(requirement)
-    yield _without_dependencies("mediapipe", mediapipe.missing())
     yield _without_dependencies("mmpose", mmpose.missing_parts())
 
 
@@ -185,7 +185,7 @@ def _opencv(declared: Declared) -> Finding:
 
 
 #: Extra -> the distribution it is for, which is installed by itself.
-_WITHOUT_DEPENDENCIES = {"mediapipe": "mediapipe", "prelabel": "mmpose"}
+_WITHOUT_DEPENDENCIES = {"prelabel": "mmpose"}
 _OLDER_PYTHON = "use an environment with an older Python for this method"
 
 
@@ -251,6 +251,8 @@ def _files() -> Iterator[Finding]:
         yield Finding("files", path.name, "ok", f"{path}, {_size(path.stat().st_size)}")
     for file in official_files():
         yield _file(file.names[0], file.installed(), file.folder, file.advice())
+    for network in (landmarks.LANDMARKS, landmarks.PALMS):
+        yield _file(network.name, network.installed(), MEDIAPIPE.folder, landmarks.ADVICE)
     for preset in mmpose.PRESETS:
         path = mmpose.weights_path(preset)
         yield _file(path.name, path if path.is_file() else None, "weights", f"hint fetch {preset}")

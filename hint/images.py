@@ -15,6 +15,9 @@ _JPEG, _PNG = b"\xff\xd8", b"\x89PNG"
 _TAIL = 4096
 _FLAGS = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 
+# What is wrong with a picture is said once, by us.
+cv2.setLogLevel(0)
+
 
 def read_image(path: Path) -> Image:
     """Read a picture.
@@ -39,7 +42,7 @@ def decode_image(content: bytes, name: str) -> Image:
         raise InputError(f"{name}: the picture is cut short ({len(content)} bytes)")
     image = cv2.imdecode(np.frombuffer(content, np.uint8), _FLAGS) if content else None
     if image is None:
-        raise InputError(f"{name}: not a picture that OpenCV can read; convert it to JPEG or PNG")
+        raise InputError(f"{name}: not a picture that OpenCV can read, or damaged; convert it to JPEG or PNG")
     rgb: Image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     return rgb
 

@@ -24,8 +24,10 @@ WITHOUT_DEPENDENCIES = Path(__file__).with_name("requirements-nodeps.txt")
 #: Import name -> the smallest extra that brings it.
 EXTRA_OF = {
     **dict.fromkeys(("cv2", "matplotlib", "PIL"), "images"),
+    "pi_heif": "heic",
     **dict.fromkeys(("av", "ijson"), "frames"),
     **dict.fromkeys(("torch", "torchvision", "timm", "smplx", "safetensors", "scipy"), "models"),
+    "ai_edge_litert": "mediapipe",
     "embreex": "demo",
     "jinja2": "site",
     **dict.fromkeys(("pandas", "pyarrow"), "pandas"),
@@ -35,7 +37,7 @@ EXTRA_OF = {
 }
 
 #: Extras whose main package comes from :data:`WITHOUT_DEPENDENCIES`.
-_NEED_WHEELS = ("mediapipe", "prelabel")
+_NEED_WHEELS = ("prelabel",)
 
 
 def pip_command(*extras: str) -> str:
@@ -53,7 +55,7 @@ def pip_command(*extras: str) -> str:
 
 
 def wheels_command() -> str:
-    """Return the command that installs MediaPipe and MMPose, which come without what they declare."""
+    """Return the command that installs MMPose, which comes without what it declares."""
     return f"pip install --no-deps -r {shlex.quote(str(WITHOUT_DEPENDENCIES))}"
 
 

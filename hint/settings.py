@@ -1,6 +1,7 @@
 """Where the toolkit keeps and finds files that are not part of it: weights, MANO, caches."""
 
 import os
+import sys
 from pathlib import Path
 
 import platformdirs
@@ -13,6 +14,11 @@ def home() -> Path:
     """Return the folder of downloads and converted files (``$HINT_HOME`` or the platform's data folder)."""
     given = os.environ.get(HOME_VARIABLE)
     return Path(given).expanduser() if given else Path(platformdirs.user_data_dir("hint"))
+
+
+def environment() -> Path:
+    """Return the folder of files that come with a Python environment, whoever uses it."""
+    return Path(sys.prefix) / "share" / "hint-toolkit"
 
 
 def candidates(*relative: str) -> list[Path]:

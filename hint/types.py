@@ -2,7 +2,8 @@
 
 Conventions, stated once:
 
-* Pixels of the full image as stored (EXIF orientation ignored), 0-based, x right, y down; boxes are xyxy.
+* Pixels of the full image as stored (EXIF orientation ignored; only ``hint predict`` turns photographs upright, and
+  says so), 0-based, x right, y down; boxes are xyxy.
 * 3D in metres, angles in radians.
 * The leading axis is N hands; the joint axis has 21 entries in HInt order (:mod:`hint.skeleton`).
 * ``hand_id`` is the HInt stem (``ND_<id>_frame001201_l``) and the primary key; ``clip_id`` groups hands of one video.
@@ -165,6 +166,7 @@ class Predictions(HandRows[HandPrediction], row=HandPrediction):
         score: (N,21) or (N,) confidence, or None.
         existence: (N,21) True where the joint is estimated to be in the frame, or None; a start for annotation.
         occlusion: (N,21) True where the joint is estimated to be occluded, or None; likewise.
+        occlusion_probability: (N,21) estimate of how likely that is, 0..1; NaN where unknown, or None.
         meta: How they were made; stored with them as JSON.
 
     Raises:
@@ -178,13 +180,15 @@ class Predictions(HandRows[HandPrediction], row=HandPrediction):
     score: Float | None = None
     existence: Bool | None = None
     occlusion: Bool | None = None
+    occlusion_probability: Float | None = None
     meta: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n = len(self.hand_id)
         object.__setattr__(self, "hand_id", shaped(self.hand_id, np.str_, (n,), "hand_id"))
         object.__setattr__(self, "keypoints_2d", shaped(self.keypoints_2d, np.float32, (n, 21, 2), "keypoints_2d"))
-        for name, shape in (("keypoints_3d", (n, 21, 3)), ("vertices", None), ("score", None)):
+        shapes = {"keypoints_3d": (n, 21, 3), "vertices": None, "score": None, "occlusion_probability": (n, 21)}
+        for name, shape in shapes.items():
             values = getattr(self, name)
             if values is None:
                 continue

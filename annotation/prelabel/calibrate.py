@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from annotation.prelabel.calibration import CalibrationFile, fingerprint_sha256, write_calibration
-from annotation.prelabel.guess import inside_frame, joint_scores
+from annotation.prelabel.guess import inside_frame, joint_scores, visible_scores
 from annotation.prelabel.joints import Joints
 from annotation.prelabel.plots import draw_calibration
 from annotation.prelabel.separation import best_threshold, is_informative, roc_auc, separation
@@ -82,11 +82,13 @@ def gather(labels: HandLabels, predictions: Predictions) -> tuple[Joints, list[s
     Raises:
         InputError: If the predictions have no scores, or no hand is both labelled and predicted.
     """
-    score = joint_scores(predictions)
-    if score is None:
+    visible, _ = visible_scores(predictions)
+    if visible is None:
         raise InputError("these predictions have no scores, so there is nothing to calibrate")
+    score = joint_scores(predictions)
+    score = np.zeros_like(visible) if score is None else score
     row_of = {hand_id: row for row, hand_id in enumerate(predictions.hand_id.tolist())}
-    found = np.all(np.isfinite(predictions.keypoints_2d), axis=(1, 2)) & np.all(np.isfinite(score), axis=1)
+    found = np.isfinite(predictions.keypoints_2d).all((1, 2)) & np.isfinite(score).all(1) & np.isfinite(visible).all(1)
     ids = labels.hand_id.tolist()
     common = [k for k, hand_id in enumerate(ids) if hand_id in row_of and found[row_of[hand_id]]]
     if not common:
@@ -94,7 +96,8 @@ def gather(labels: HandLabels, predictions: Predictions) -> tuple[Joints, list[s
     rows = [row_of[ids[k]] for k in common]
     chosen = labels.select(common)
     inside = inside_frame(predictions.keypoints_2d[rows], _sizes(chosen))
-    joints = Joints(score[rows].ravel(), inside.ravel(), chosen.existence.ravel(), chosen.occlusion.ravel())
+    exists, occluded = chosen.existence.ravel(), chosen.occlusion.ravel()
+    joints = Joints(score[rows].ravel(), visible[rows].ravel(), inside.ravel(), exists, occluded)
     known = set(ids)
     used = set(common)
     unlabelled = [hand_id for hand_id in row_of if hand_id not in known]
@@ -128,13 +131,13 @@ def choose_thresholds(joints: Joints, predictions: Predictions) -> CalibrationFi
         joints: The joints to calibrate on.
         predictions: Where the scores come from; the file records their method and settings.
     """
-    existence_at = occlusion_below = min(0.0, float(joints.score.min()))
+    existence_at, occlusion_below = min(0.0, float(joints.score.min())), min(0.0, float(joints.visible.min()))
     exists, inside = joints.exists, joints.inside
     existence_auc = roc_auc(joints.score[inside], exists[inside])
     if is_informative(existence_auc, int(exists[inside].sum()), int((~exists)[inside].sum())):
         existence_at = best_threshold(np.where(inside, joints.score, -np.inf), exists)
     # Only joints that exist can be occluded; visible ones score higher.
-    visible, score = ~joints.occluded[exists], joints.score[exists]
+    visible, score = ~joints.occluded[exists], joints.visible[exists]
     occlusion_auc = roc_auc(score, visible)
     if is_informative(occlusion_auc, int(visible.sum()), int((~visible).sum())):
         occlusion_below = best_threshold(score, visible)

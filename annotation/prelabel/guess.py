@@ -19,13 +19,22 @@ class Thresholds:
 
     Attributes:
         existence_at: Lowest score of an existing joint inside the frame; 0 uses the frame alone, as HInt does.
-        occlusion_below: An existing joint with a lower score is occluded; 0 marks none.
+        occlusion_below: An existing joint that is less certainly visible (:func:`visible_scores`) is occluded; 0 marks
+            none; None is 0.5 of what the picture says and 0.3 of the method's scores.
         calibration_sha256: Digest of the file they come from, "" for the defaults.
     """
 
     existence_at: float = 0.0
-    occlusion_below: float = 0.3
+    occlusion_below: float | None = None
     calibration_sha256: str = ""
+
+    def below(self, source: str) -> float:
+        """Return :attr:`occlusion_below` for the source of what it is compared with."""
+        return _BELOW.get(source, 0.0) if self.occlusion_below is None else self.occlusion_below
+
+
+#: Source of the flags of occlusion -> which score is too low for a visible joint.
+_BELOW = {"picture": 0.5, "score": 0.3}
 
 
 def joint_scores(predictions: Predictions) -> Double | None:
@@ -35,6 +44,19 @@ def joint_scores(predictions: Predictions) -> Double | None:
     score = np.asarray(predictions.score, np.float64)
     spread: Double = np.broadcast_to(score[:, None] if score.ndim == 1 else score, (len(score), N_JOINTS))
     return spread
+
+
+def visible_scores(predictions: Predictions) -> tuple[Double | None, str]:
+    """Return how certainly joints are visible (N,21), float64, and where that comes from.
+
+    Returns:
+        1 less the probability of occlusion, and "picture"; or the method's scores, and "score"; or None and "nothing".
+        NaN where the picture says nothing.
+    """
+    if predictions.occlusion_probability is not None:
+        return 1 - np.asarray(predictions.occlusion_probability, np.float64), "picture"
+    score = joint_scores(predictions)
+    return score, "nothing" if score is None else "score"
 
 
 def inside_frame(keypoints: NDArray[Any], sizes: NDArray[Any]) -> Bool:
@@ -61,11 +83,11 @@ def guess(predictions: Predictions, sizes: Mapping[str, tuple[int, int]], thresh
     """
     frames = np.array([sizes.get(i, (np.inf, np.inf)) for i in predictions.hand_id.tolist()], np.float64).reshape(-1, 2)
     score = joint_scores(predictions)
+    visible, source = visible_scores(predictions)
     exists = inside_frame(predictions.keypoints_2d, frames)
-    occluded = np.zeros_like(exists)
     if score is not None:
         exists = exists & (score >= thresholds.existence_at)
-        occluded = score < thresholds.occlusion_below
+    occluded = np.zeros_like(exists) if visible is None else visible < thresholds.below(source)
     existence = exists if predictions.existence is None else predictions.existence
     occlusion = occluded & existence if predictions.occlusion is None else predictions.occlusion
     meta = {**predictions.meta, "prelabel": _described(predictions, thresholds)}
@@ -73,11 +95,13 @@ def guess(predictions: Predictions, sizes: Mapping[str, tuple[int, int]], thresh
 
 
 def _described(predictions: Predictions, thresholds: Thresholds) -> dict[str, Any]:
-    by_score = "nothing" if predictions.score is None else "score"
+    _, source = visible_scores(predictions)
+    below = thresholds.below(source)
+    used = source if below > 0 else "nothing"
     return {
         "existence_from": "frame and score" if predictions.existence is None else "method",
-        "occlusion_from": by_score if predictions.occlusion is None else "method",
+        "occlusion_from": used if predictions.occlusion is None else "method",
         "existence_at": thresholds.existence_at,
-        "occlusion_below": thresholds.occlusion_below,
+        "occlusion_below": below,
         "calibration_sha256": thresholds.calibration_sha256,
     }

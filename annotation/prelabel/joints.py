@@ -12,13 +12,15 @@ class Joints:
     """All joints of the hands that are both labelled and predicted, one row each.
 
     Attributes:
-        score: (M,) the method's score.
+        score: (M,) the method's score; 0 without scores.
+        visible: (M,) how certainly it is visible, see :func:`annotation.prelabel.guess.visible_scores`.
         inside: (M,) whether the method places it inside the frame.
         exists: (M,) whether it exists according to the labels.
         occluded: (M,) whether the labels mark it as occluded.
     """
 
     score: Double
+    visible: Double
     inside: Bool
     exists: Bool
     occluded: Bool

@@ -26,7 +26,7 @@ def draw_calibration(target: IO[bytes], joints: Joints, content: CalibrationFile
     FigureCanvasAgg(figure)
     left, middle, right = figure.subplots(1, 3)
     exists, inside = joints.exists, joints.inside
-    visible, score = ~joints.occluded[exists], joints.score[exists]
+    visible, score = ~joints.occluded[exists], joints.visible[exists]
     _reliability(left, "visible, of those that exist", score, visible, _VISIBLE)
     _reliability(left, "exists, of those inside the frame", joints.score[inside], exists[inside], _EXISTS)
     left.plot([0, 1], [0, 1], color="#999", lw=0.8, ls="--")

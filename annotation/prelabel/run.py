@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from annotation.prelabel.calibration import Calibration, read_calibration
 from annotation.prelabel.guess import Thresholds, guess
 from annotation.prelabel.hands import Shard, choose, output_path, require_pictures, to_hands
+from annotation.prelabel.occlusion import NONE, with_occlusion
 from hint.engine import run
 from hint.errors import InputError
 from hint.files.manifest import read_manifest
@@ -82,6 +83,7 @@ def prelabel(
     limit: int | None = None,
     box_px: float | None = None,
     calibration: str | Path | Calibration | None = None,
+    occlusion: str | None = None,
     batch_size: int = 16,
     workers: int = 2,
     overwrite: str = "missing",
@@ -102,6 +104,8 @@ def prelabel(
         limit: Number of hands, spread evenly over the manifest; None for all.
         box_px: Side of the square put around the centre of a hand without a box; None leaves such hands out.
         calibration: Thresholds chosen on labels; None for the defaults.
+        occlusion: What flags of occlusion come from: "picture", "score" (of the method) or "none". None is the picture
+            for methods that look at one, if the packages are there. A method's own flags are always kept.
         batch_size: Hands per forward pass.
         workers: Threads that read and crop pictures.
         overwrite: "missing" continues an earlier run, "never" refuses to touch it, "always" starts over.
@@ -129,7 +133,10 @@ def prelabel(
     if isinstance(method, str):
         method = create(method, MethodOptions(device, precision, weights, mano, seed=seed, extra=dict(settings or {})))
     _require_no_labels(method)
+    method = with_occlusion(method, occlusion)
     thresholds = calibration.thresholds(method) if calibration else Thresholds()
+    if occlusion == NONE:
+        thresholds = replace(thresholds, occlusion_below=0.0)
     hands, without_box = to_hands(choose(lines, part, limit), manifest.absolute().parent, box_px)
     if method.card.reads_images:
         require_pictures(hands, manifest)

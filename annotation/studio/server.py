@@ -23,13 +23,12 @@ from types import FrameType
 from urllib.parse import unquote, urlsplit
 
 from annotation.studio.client import StudioError
-from annotation.studio.install import program
+from annotation.studio.install import DATABASE, PRIVATE, empty_database, program
 from annotation.studio.login import Login, last_path, login_of, login_path, write_login
 from hint.errors import InputError
 from hint.lock import file_lock
 
 HOST = "127.0.0.1"
-DATABASE = "label_studio.sqlite3"
 #: Number of backups to keep.
 KEPT = 7
 #: Seconds a start may take; the first one creates the tables.
@@ -70,7 +69,7 @@ def serve(
         login.pictures.mkdir(parents=True, exist_ok=True)
         if saved := back_up(data):
             on_note(f"backup of the previous state: {saved}")
-        if not login_path(data).is_file():
+        if database_url is None and not _has_tables(data):
             on_note("the first start creates the tables, which takes half a minute or more")
         write_login(login_path(data), login)
         with _running(label_studio, login, port, {**os.environ, **_variables(login), **database}) as process:
@@ -91,6 +90,16 @@ def _make_private(data: Path) -> None:
         raise InputError(f"{data} cannot be used: {error.strerror}") from error
 
 
+def _has_tables(data: Path) -> bool:
+    """Tell whether the folder has a database, after giving it an empty one where that is at hand."""
+    database, empty = data / DATABASE, empty_database()
+    if not database.is_file() and empty is not None:
+        partial = database.with_suffix(".partial")
+        shutil.copyfile(empty, partial)
+        partial.replace(database)
+    return database.is_file()
+
+
 def _require_free(port: int) -> None:
     """Refuse a port in use: the server itself would silently take the next one."""
     with socket.socket() as probe:
@@ -103,8 +112,9 @@ def _require_free(port: int) -> None:
 
 
 def _variables(login: Login) -> dict[str, str]:
-    """Return the environment variables that configure the server; telemetry and update checks are off."""
+    """Return the environment variables that configure the server."""
     return {
+        **PRIVATE,
         "LABEL_STUDIO_BASE_DATA_DIR": login.data,
         "LABEL_STUDIO_USERNAME": login.email,
         "LABEL_STUDIO_PASSWORD": login.password,
@@ -112,10 +122,6 @@ def _variables(login: Login) -> dict[str, str]:
         "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",
         "LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED": "true",
         "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT": str(login.pictures),
-        "LABEL_STUDIO_COLLECT_ANALYTICS": "false",
-        "LABEL_STUDIO_LATEST_VERSION_CHECK": "false",
-        "LABEL_STUDIO_SENTRY_DSN": "",
-        "LABEL_STUDIO_FRONTEND_SENTRY_DSN": "",
         "LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK": "true",
         "PYTHONUNBUFFERED": "1",
     }

@@ -40,6 +40,7 @@ SECTIONS = {
         "demo": ("hint.cli.demo:demo", "Render hands, evaluate methods on them and show a report."),
     },
     "Training": {
+        "fit": ("hint.cli.fit:fit", "Fit MANO hands to annotated keypoints, to train on."),
         "train": ("hint.cli.train:train", "Train HaMeR, or a smaller relative of it."),
         "weights": ("hint.cli.weights:app", "Convert network weights."),
     },

@@ -17,11 +17,11 @@ def fetch(
     name: Annotated[
         str,
         typer.Argument(
-            help="hint (the dataset), hamer, frankmocap, metro, rtmpose-m-hand5, ...; a wrong name lists all."
+            help="hint (the dataset), mediapipe, hamer, metro, rtmpose-m-hand5, ...; a wrong name lists all."
         ),
     ],
     url: Annotated[str | None, typer.Option(help="Another address, or the path of a copy you have.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder to unpack to (hint only).")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to unpack to (hint and mediapipe only).")] = None,
     sha256: Annotated[
         str | None, typer.Option(help="Accept an archive with this digest instead of the known one (hint only).")
     ] = None,

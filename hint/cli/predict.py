@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
@@ -26,6 +27,14 @@ class MeshFormat(str, Enum):
     glb = "glb"
 
 
+class Side(str, Enum):
+    """What is known of the sides of hands."""
+
+    auto = "auto"
+    right = "right"
+    left = "left"
+
+
 @with_bundles
 def predict(
     *,
@@ -37,10 +46,20 @@ def predict(
     detector: Annotated[
         str | None, typer.Option(help="Detector, used without --boxes.", show_default="mediapipe")
     ] = None,
+    side: Annotated[
+        Side, typer.Option(help="right or left: all hands are known to be right, or left, ones; auto: find out.")
+    ] = Side.auto,
+    min_score: Annotated[
+        float, typer.Option(help="Leave out hands of which the detector is less sure, 0 to 1.", min=0, max=1)
+    ] = 0.0,
+    max_hands: Annotated[
+        int | None, typer.Option(help="Take at most so many hands of a picture, the surest.", min=1)
+    ] = None,
     mesh: Annotated[MeshFormat | None, typer.Option(help="Write a mesh of every hand, in this format.")] = None,
     overlay: Annotated[bool, typer.Option("--overlay", help="Draw the hands on the pictures, or the video.")] = False,
     focal_length: Annotated[
-        float | None, typer.Option(help="Focal length of the camera in px of the picture, if known.")
+        float | None,
+        typer.Option(help="Focal length of the camera in px of the picture.", show_default="from EXIF, else long"),
     ] = None,
     smooth: Annotated[bool, typer.Option("--smooth", help="Smooth a video (one-euro filter).")] = False,
     smooth_set: Annotated[
@@ -56,7 +75,7 @@ def predict(
     """Predict the hands of pictures or of a video.
 
     Writes keypoints to OUT/predictions.npz, MANO parameters and cameras to OUT/mano.npz, boxes to OUT/hands.jsonl. A
-    second run resumes. Exit code 1 if no hand is found, or pictures or hands are left out.
+    second run resumes. Exit code 1 if pictures or hands are left out.
     """
     with resumable(out, "predictions.npz"):
         from hint.prediction import predict as run
@@ -76,6 +95,9 @@ def predict(
             focal_length=focal_length,
             batch_size=batch_size,
             overwrite=overwrite.value,
+            side=side.value,
+            min_score=min_score,
+            max_hands=max_hands,
         )
     _remarks(result)
     if as_json:
@@ -83,7 +105,7 @@ def predict(
     else:
         for line in _lines(result, out):
             typer.echo(line)
-    raise typer.Exit(1 if result.failures or not len(result) else 0)
+    raise typer.Exit(1 if result.failures else 0)
 
 
 def _one_euro(text: str) -> OneEuro:
@@ -103,9 +125,20 @@ def _remarks(result: PredictResult) -> None:
         remark(f"note: {result.card.note}", style="yellow")
     for name, reason in sorted(result.failures.items()):
         remark(reason if name in reason else f"{name}: {reason}", style="yellow")
+    for frame in result.frames:
+        if frame.sides_doubtful:
+            side = "right" if frame.hands[0].hand.is_right else "left"
+            advice = "if they are one person's, correct is_right in hands.jsonl and pass it to --boxes"
+            remark(f"{frame.picture.name}: both hands are taken for {side} ones; {advice}", style="yellow")
+    turned = [frame.picture for frame in result.frames if frame.picture.exif.orientation != 1]
+    if upright := [picture.name for picture in turned if not picture.stored]:
+        remark(f"turned upright, as viewers show them; results refer to that: {some_ids(upright)}")
+    if stored := [picture.name for picture in turned if picture.stored]:
+        remark(f"not turned upright, since their boxes refer to stored pixels: {some_ids(stored)}")
     empty = _without_hands(result)
     if empty:
-        remark(f"no hand was found in {len(empty)} of {_pictures(result)}: {some_ids(empty)}")
+        found = "no hand was found" if result.boxes is None else "there is no box"
+        remark(f"{found} in {len(empty)} of {_pictures(result)}: {some_ids(empty)}")
 
 
 def _lines(result: PredictResult, out: Path) -> Iterator[str]:
@@ -114,6 +147,11 @@ def _lines(result: PredictResult, out: Path) -> Iterator[str]:
     yield f"{_count(len(result), 'hand')} in {_pictures(result)}, {len(result) - result.reused} predicted{reused}"
     if lacking := len(result) - _with_keypoints(result):
         yield f"no keypoints were found for {_count(lacking, 'hand')}"
+    if result.boxes is not None:
+        given, used, matched, total = result.boxes
+        yield f"{used} of {_count(given, 'box')} used, in {matched} of {_pictures(result, total)}"
+    if result.parameters is not None and len(result):
+        yield f"focal length: {_focal_lengths(result)}"
     if result.stored > len(result):
         yield f"{out} now holds {result.stored} hands, including those of earlier runs"
     for folder in dict.fromkeys(file.parent for file in result.files):
@@ -137,6 +175,10 @@ def _summary(result: PredictResult, out: Path) -> dict[str, Any]:
         "predicted": len(result) - result.reused,
         "with_keypoints": _with_keypoints(result),
         "reused": result.reused,
+        "boxes": result.boxes._asdict() if result.boxes else None,
+        "turned_upright": [f.picture.name for f in result.frames if f.picture.orientation != 1],
+        "focal_lengths": _focal_sources(result),
+        "doubtful_sides": [f.picture.name for f in result.frames if f.sides_doubtful],
         "stored": result.stored,
         "failures": result.failures,
         "out": str(out),
@@ -154,10 +196,29 @@ def _with_keypoints(result: PredictResult) -> int:
     return int(np.isfinite(result.keypoints_2d).all((1, 2)).sum())
 
 
-def _pictures(result: PredictResult) -> str:
+def _focal_sources(result: PredictResult) -> dict[str, int]:
+    """Return source of the focal length -> number of pictures."""
+    return dict(Counter(f.focal_length.source for f in result.frames if f.hands and f.focal_length is not None))
+
+
+def _focal_lengths(result: PredictResult) -> str:
+    """Tell where the focal lengths of the pictures with hands come from."""
+    known = {
+        "given": "as given",
+        "exif": "from EXIF",
+        "default": "not known, so depths have no scale (--focal-length PX sets it)",
+    }
+    sources = _focal_sources(result)
+    if len(sources) == 1:
+        return known[next(iter(sources))]
+    return "; ".join(f"{known[name]} for {number}" for name, number in sources.items())
+
+
+def _pictures(result: PredictResult, number: int | None = None) -> str:
     is_video = any(frame.picture.frame is not None for frame in result.frames)
-    return _count(len(result.frames), "frame" if is_video else "picture")
+    return _count(len(result.frames) if number is None else number, "frame" if is_video else "picture")
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    plural = "es" if noun.endswith("x") else "s"
+    return f"{number} {noun}{'' if number == 1 else plural}"

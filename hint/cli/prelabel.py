@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
 
     from annotation.prelabel.calibrate import Outcome
     from annotation.prelabel.run import Prelabels
+
+
+class Occlusion(str, Enum):
+    """What flags of occlusion come from."""
+
+    picture = "picture"
+    score = "score"
+    none = "none"
 
 
 class _RunByDefault(TyperGroup):
@@ -51,6 +60,10 @@ def run(
     ] = None,
     shard: Annotated[str, typer.Option(help="Run one part only, such as 2/8; hint prelabel merge joins them.")] = "1/1",
     calibration: Annotated[Path | None, typer.Option(help="Thresholds from hint prelabel calibrate.")] = None,
+    occlusion: Annotated[
+        Occlusion | None,
+        typer.Option(help="What flags of occlusion come from; default: the picture, where it can be."),
+    ] = None,
     flags: RunFlags,
     batch_size: BatchSize = 16,
     workers: Workers = 2,
@@ -70,6 +83,7 @@ def run(
             shard=shard,
             box_px=box_px,
             calibration=calibration,
+            occlusion=occlusion.value if occlusion else None,
             batch_size=batch_size,
             workers=workers,
             settings=setup.own(),
@@ -102,7 +116,9 @@ def _notes(result: Prelabels, occlusion_from: str) -> Iterator[str]:
     if result.note:
         yield result.note
     if occlusion_from == "nothing":
-        yield "this method has no scores: every joint inside the frame is guessed visible"
+        yield "nothing says which joints are occluded: every joint inside the frame is guessed visible"
+    elif occlusion_from == "picture" and not result.calibrated:
+        yield "occlusion is guessed from the pictures; see hint prelabel calibrate to fit its threshold to your labels"
     elif occlusion_from == "score" and not result.calibrated:
         yield "the occlusion threshold is not calibrated; see hint prelabel calibrate"
 

@@ -1,8 +1,8 @@
 """Download weights and the dataset.
 
 ``fetch("hamer")`` downloads the official archive, keeps the files the toolkit reads, and writes a receipt with their
-sha256; ``fetch("hint")`` unpacks a whole dataset; ``fetch("rtmpose-m-hand5")`` keeps one file. An interrupted fetch
-resumes where it stopped.
+sha256; ``fetch("hint")`` unpacks a whole dataset; ``fetch("rtmpose-m-hand5")`` keeps one file; ``fetch("mediapipe")``
+has pip download a package and keeps two files of it. An interrupted fetch resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from hint.fetch.receipts import receipt, receipt_path
 from hint.fetch.single import fetch_single
 from hint.fetch.transfer import FetchError, OnProgress
 from hint.fetch.tree import fetch_tree
+from hint.fetch.wheel import fetch_wheel
 from hint.lock import file_lock
 
 __all__ = [
@@ -54,9 +55,9 @@ def fetch(
 
     Args:
         name: A name in ``ASSETS``.
-        url: Another address of the archive, a ``file:`` URL or the path of a local copy; None for the official
-            address.
-        out: Folder to unpack a dataset to; None for its place in the home folder.
+        url: Another address of the archive or package, a ``file:`` URL or the path of a local copy; None for the
+            official address.
+        out: Folder to unpack a dataset or the files of a package to; None for its place in the home folder.
         sha256: Digest of the dataset's archive to accept instead of the known one, for a new release.
         insecure: Skip the check of the server's certificate; for datasets, whose archive has a known digest.
         on_progress: Called with the stage ("download", "check", "compare" or "unpack"), the bytes done and the total,
@@ -75,9 +76,11 @@ def carry_out(job: Job, on_progress: OnProgress | None = None) -> FetchReport:
     """Carry out what :func:`plan` has validated; the second half of :func:`fetch`."""
     running = FetchError(f"another `hint fetch {job.name}` is running; wait for it to finish")
     with _disk_errors(job), file_lock(settings.home() / "downloads" / f"{job.name}.lock", running):
-        tree, single = job.asset.tree, job.asset.single
+        tree, single, wheel = job.asset.tree, job.asset.single, job.asset.wheel
         if single:
             return fetch_single(job, single, on_progress)
+        if wheel:
+            return fetch_wheel(job, wheel, on_progress)
         return fetch_tree(job, tree, on_progress) if tree else fetch_members(job, on_progress)
 
 
@@ -86,7 +89,9 @@ def _disk_errors(job: Job) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        otherwise = "set HINT_HOME to another folder" + (" or choose one with --out" if job.asset.tree else "")
+        otherwise = "set HINT_HOME to another folder" + (
+            " or choose one with --out" if job.asset.tree or job.asset.wheel else ""
+        )
         where = error.filename or job.folder
         raise FetchError(
             f"cannot read or write {where} ({error.strerror or error}): fix that, or {otherwise}"

@@ -70,6 +70,25 @@ class Tree:
 
 
 @dataclass(frozen=True)
+class Wheel:
+    """A few files of a Python package, which is not installed.
+
+    Attributes:
+        requirement: What pip is to download, as the user has set up pip.
+        tags: The wheel to choose, so that it is the same on every machine: options of ``pip download``.
+        folder: Where the files go below the home folder, unless the user names another folder.
+        max_bytes: Disk space to require before the wheel is here to tell.
+        members: Files to keep; only the last part of ``keep_as`` counts in another folder.
+    """
+
+    requirement: str
+    tags: tuple[str, ...]
+    folder: str
+    max_bytes: int
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True)
 class Asset:
     """Something the toolkit uses but cannot ship.
 
@@ -82,6 +101,7 @@ class Asset:
         members: Files to keep from a .tar.gz.
         tree: The folder to unpack from a .zip.
         single: The file, if ``url`` is not an archive.
+        wheel: The package that holds the files, if pip downloads it.
         by_hand: What to do if there is no address; ``{home}`` stands for the home folder.
     """
 
@@ -91,6 +111,7 @@ class Asset:
     members: tuple[Member, ...] = ()
     tree: Tree | None = None
     single: SingleFile | None = None
+    wheel: Wheel | None = None
     by_hand: str = ""
 
 
@@ -126,7 +147,37 @@ def _metro(place: str) -> Asset:
     return Asset(licence=_METRO_LICENCE, url=url, single=SingleFile(place))
 
 
+#: Releases after 0.10.21 carry no networks.
+MEDIAPIPE = Wheel(
+    requirement="mediapipe==0.10.21",
+    tags=("--platform", "manylinux_2_28_x86_64", "--implementation", "cp", "--python-version", "3.12"),
+    folder="mediapipe",
+    max_bytes=100_000_000,
+    members=(
+        Member(
+            "mediapipe/modules/hand_landmark/hand_landmark_full.tflite",
+            "mediapipe/hand_landmark_full.tflite",
+            max_bytes=6_000_000,
+            sha256="11c272b891e1a99ab034208e23937a8008388cf11ed2a9d776ed3d01d0ba00e3",
+        ),
+        Member(
+            "mediapipe/modules/palm_detection/palm_detection_full.tflite",
+            "mediapipe/palm_detection_full.tflite",
+            max_bytes=3_000_000,
+            sha256="1b14e9422c6ad006cde6581a46c8b90dd573c07ab7f3934b5589e7cea3f89a54",
+        ),
+    ),
+)
+
 ASSETS: dict[str, Asset] = {
+    "mediapipe": Asset(
+        licence=(
+            "MediaPipe Hands (Zhang et al., 2020; Google): code and networks are Apache-2.0: "
+            "https://github.com/google-ai-edge/mediapipe/blob/master/LICENSE. Two files are kept of the package "
+            f"{MEDIAPIPE.requirement}, which pip downloads as you have set it up; the package is not installed"
+        ),
+        wheel=MEDIAPIPE,
+    ),
     # More than half of the 6 GB archive is a body-pose network that is not used here.
     "hamer": Asset(
         licence=(
@@ -241,6 +292,6 @@ def asset(name: str) -> Asset:
     if name not in ASSETS:
         raise UnknownNameError("download", name, ASSETS)
     found = ASSETS[name]
-    if not found.url:
+    if not found.url and found.wheel is None:
         raise MissingRequirementError(found.by_hand.format(home=settings.home()))
     return found

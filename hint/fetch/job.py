@@ -21,7 +21,7 @@ class Job:
         name: Name of the asset.
         asset: The asset.
         source: Address or path of the archive.
-        folder: Where files go: the folder of a tree, the home folder for other assets.
+        folder: Where files go: the folder of a tree or a wheel, the home folder for other assets.
         local: Path of the archive if it is the user's own, which is kept.
         digest: Digest the user gave for the archive.
         insecure: Whether to skip the check of the server's certificate.
@@ -77,22 +77,36 @@ def plan(
         InputError: If the source cannot be used, or an option does not apply to this asset.
     """
     wanted = asset(name)
-    if wanted.tree is None:
-        for option, given in (("--out", out), ("--sha256", sha256), ("--insecure", insecure or None)):
-            if given is not None:
-                trees = ", ".join(name for name, other in ASSETS.items() if other.tree)
-                raise InputError(f"{option} is for datasets with a known checksum ({trees}), not for {name}")
+    _refuse_options(name, wanted, out, sha256, insecure)
     if sha256 is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
         raise InputError(f"--sha256 takes 64 hexadecimal digits, not {sha256!r}")
-    source = url or wanted.url
+    source = url or wanted.url or (wanted.wheel.requirement if wanted.wheel else "")
     digest = KnownDigest(sha256.lower()) if sha256 else None
-    return Job(name, wanted, source, _folder(wanted, out), _local_archive(source), digest, insecure)
+    return Job(
+        name,
+        wanted,
+        source,
+        _folder(wanted, out),
+        _local_archive(source) if url or wanted.url else None,
+        digest,
+        insecure,
+    )
+
+
+def _refuse_options(name: str, wanted: Asset, out: Path | None, sha256: str | None, insecure: bool) -> None:
+    """Refuse options of datasets for other assets."""
+    given = {"--out": out and not wanted.wheel, "--sha256": sha256, "--insecure": insecure}
+    for option, value in given.items():
+        if value and wanted.tree is None:
+            trees = ", ".join(name for name, other in ASSETS.items() if other.tree)
+            raise InputError(f"{option} is for datasets with a known checksum ({trees}), not for {name}")
 
 
 def _folder(wanted: Asset, out: Path | None) -> Path:
-    if wanted.tree is None:
+    usual = wanted.tree or wanted.wheel
+    if usual is None:
         return settings.home()
-    folder = (out.expanduser() if out else settings.home() / wanted.tree.folder).absolute()
+    folder = (out.expanduser() if out else settings.home() / usual.folder).absolute()
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is not a folder")
     return folder

@@ -16,12 +16,42 @@ def read_json(path: Path) -> Any:
         InputError: If the file is missing, cannot be read, is not JSON, or is nested too deeply.
     """
     try:
-        return json.loads(path.read_bytes())
+        return parse_json(_content(path))
+    except ValueError as error:
+        raise InputError(f"{path} is not readable as JSON: {error}") from error
+
+
+def read_json_lines(path: Path) -> list[Any]:
+    """Read JSON Lines; empty lines are skipped.
+
+    Raises:
+        InputError: As :func:`read_json`; the line is named.
+    """
+    values = []
+    for number, line in enumerate(_content(path).splitlines(), start=1):
+        try:
+            values += [parse_json(line)] if line.strip() else []
+        except ValueError as error:
+            raise InputError(f"{path} is not readable as JSON: line {number}: {error}") from error
+    return values
+
+
+def parse_json(content: bytes) -> Any:
+    """Parse JSON.
+
+    Raises:
+        ValueError: If it is not JSON, or is nested too deeply.
+    """
+    try:
+        return json.loads(content)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    except RecursionError as error:
-        raise InputError(f"{path} is not readable as JSON: nested too deeply") from error
-    except ValueError as error:
-        raise InputError(f"{path} is not readable as JSON: {error}") from error

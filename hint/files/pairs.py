@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ import numpy as np
 
 from hint.errors import InputError, some_ids
 from hint.files.atomic import atomic_write, write_json
+from hint.files.json_file import parse_json
 from hint.names import parse_name, subset_of_folder
 from hint.types import HandLabels
 
@@ -100,8 +100,8 @@ def read_record(path: Path) -> HandRecord:
     if parse_name(path.stem) is None:
         raise ValueError("the name must end in _l or _r")
     try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
+        content = parse_json(path.read_bytes())
+    except (OSError, ValueError) as error:
         raise ValueError(f"not readable as JSON: {error}") from error
     if not isinstance(content, list) or len(content) != 1 or not isinstance(content[0], dict):
         raise ValueError("expected a list with one hand")

@@ -1,7 +1,7 @@
 """Predictions npz: ``hand_id`` (N,) and ``keypoints_2d`` (N,21,2) in px of the full image; the rest is optional.
 
-Besides 3D, mesh and score these are ``existence`` and ``occlusion`` (N,21) bool, a first guess for annotators, which
-scoring ignores.
+Besides 3D, mesh and score these are ``existence`` and ``occlusion`` (N,21) bool and ``occlusion_probability`` (N,21), a
+first guess for annotators, which scoring ignores.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from hint.files.npz import as_strings, read_npz
 from hint.files.path import as_path
 from hint.types import Predictions
 
-OPTIONAL = ("keypoints_3d", "vertices", "score", "existence", "occlusion")
+OPTIONAL = ("keypoints_3d", "vertices", "score", "existence", "occlusion", "occlusion_probability")
 
 
 def write_predictions(path: Path | str, predictions: Predictions) -> None:

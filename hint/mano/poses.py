@@ -63,16 +63,17 @@ GRASPS: dict[str, tuple[tuple[float, ...], ...]] = {
 }
 
 
-def finger_frame(finger: str) -> Array:
+def finger_frame(finger: str, distal: Array | None = None) -> Array:
     """Return a finger's rest axes: rows flexion axis, nail normal, direction to the tip.
 
     Args:
         finger: Name out of :data:`hint.skeleton.FINGERS`.
+        distal: (3,) direction to the tip of another hand model; by default :data:`DISTAL`.
 
     Returns:
         (3,3) orthonormal rows; turning about the first by a positive angle closes the finger.
     """
-    distal = np.array(DISTAL[finger])
+    distal = np.array(DISTAL[finger] if distal is None else distal, np.float64)
     distal /= np.linalg.norm(distal)
     dorsal = np.array(DORSAL[finger])
     dorsal -= dorsal @ distal * distal

@@ -7,6 +7,8 @@ A package can add methods through entry points of the group ``hint.methods``:
 
 The class needs ``create(options: MethodOptions)``, a class method that returns a :class:`hint.types.Method`, and may
 have a :class:`hint.types.MethodCard` named ``CARD``, which the list of methods shows.
+
+Behind the name of any method, ``-mano`` fits a MANO hand to its keypoints.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from hint.errors import InputError, MissingRequirementError, UnknownNameError
+from hint.methods.mano_card import SUFFIX, missing_for_fit
 from hint.methods.official_file import OfficialFile
 from hint.methods.setup import require_device
 from hint.requirements import DISTRIBUTION, pip_command
@@ -101,7 +104,11 @@ BUILT_IN = {
         "hint.methods.vertex_transformers.card:MeshGraphormer",
         "models",
     ),
-    "mediapipe": BuiltIn("hint.methods.mediapipe:MediaPipeMethod", "hint.methods.mediapipe", "mediapipe"),
+    "mediapipe": BuiltIn("hint.methods.mediapipe.box:MediaPipeMethod", "hint.methods.mediapipe.card", "mediapipe"),
+    "mediapipe-detector": BuiltIn(
+        "hint.methods.mediapipe.detector:MediaPipeDetectorMethod", "hint.methods.mediapipe.card:Detector", "mediapipe"
+    ),
+    "mediapipe-mano": BuiltIn("hint.methods.mano_fit:MediaPipeMano", "hint.methods.mano_card", "models"),
     "mmpose": BuiltIn("hint.methods.mmpose.method:MMPoseMethod", "hint.methods.mmpose.card", "prelabel"),
     "rtmpose": BuiltIn("hint.methods.mmpose.rtmpose:RTMPose", "hint.methods.mmpose.rtmpose", "prelabel"),
     "mean-pose": BuiltIn("hint.methods.mean_pose:MeanPose", "hint.methods.mean_pose"),
@@ -156,6 +163,8 @@ def load_method(
 def create(name: str, options: MethodOptions) -> Method:
     """Load a method from options that are gathered already; see :func:`load_method`."""
     check(name, options)
+    if inner := _inner(name):
+        return _fitted(create(inner, options), options)
     known = replace(options, extra={_setting(name, key): value for key, value in options.extra.items()})
     try:
         return _create_built_in(name, known) if name in BUILT_IN else _create_plugin(_plugins()[name][0], known)
@@ -170,8 +179,13 @@ def check(name: str, options: MethodOptions) -> None:
         UnknownNameError: If no method or device has this name.
         MissingRequirementError: If packages or files are missing; the message names all of them.
     """
+    if inner := _inner(name):
+        check(inner, options)
+        if lacking := missing_for_fit():
+            raise MissingRequirementError(f"{name} {lacking}")
+        return
     if name not in names():
-        raise UnknownNameError("method", name, names())
+        raise UnknownNameError("method", name, [*names(), *(n + SUFFIX for n in names() if SUFFIX in str(name))])
     require_device(options.device)
     if name in BUILT_IN and (lacking := _missing(BUILT_IN[name], options)):
         raise MissingRequirementError(f"{name} {lacking}")
@@ -200,6 +214,18 @@ def official_files() -> list[OfficialFile]:
     """Return the files that methods of the toolkit read as their authors distribute them, each once."""
     files = [file for entry in BUILT_IN.values() for file in getattr(_load(entry.about), "FILES", ())]
     return list(dict.fromkeys(files))
+
+
+def _inner(name: str) -> str:
+    """Return the method that a name with ``-mano`` behind it fits a hand to, "" where it is no such name."""
+    known = names()
+    inner = name.removesuffix(SUFFIX) if isinstance(name, str) else ""
+    return inner if name not in known and inner in known else ""
+
+
+def _fitted(method: Method, options: MethodOptions) -> Method:
+    fitted: Method = _load("hint.methods.mano_fit:ManoFit").wrap(method, options)
+    return fitted
 
 
 def _labels(given: HandLabels | Path | str | None, **reading: str) -> HandLabels | None:

@@ -8,16 +8,18 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from hint.detection import Choice, Detection, Detector, Picture, create_detector
 from hint.errors import InputError
 from hint.methods.table import check, create
-from hint.prediction.boxes import KnownBoxes, boxes_of_labels, boxes_of_pictures, read_boxes, read_lines
-from hint.prediction.detections import BoxLine, Detection, FrameDetections
-from hint.prediction.detector import Detector, create_detector
+from hint.prediction.box_files import check_lines
+from hint.prediction.boxes import KnownBoxes, boxes_of_labels, boxes_of_pictures, read_boxes
+from hint.prediction.detections import BoxLine, FrameDetections
 from hint.prediction.one_euro import OneEuro
 from hint.prediction.options import PredictOptions
 from hint.prediction.result import PredictedHand, PredictResult
 from hint.prediction.run import predict_hands
-from hint.prediction.source import Input, Picture, Source, Stills, find_source
+from hint.prediction.source import Input, Source, Stills, find_source
+from hint.prediction.video_pass import is_searched_first
 from hint.progress import progress
 from hint.types import HandLabels, Method, MethodOptions
 
@@ -63,6 +65,9 @@ def predict(
     focal_length: float | None = None,
     batch_size: int = 16,
     overwrite: str = "missing",
+    side: str = "auto",
+    min_score: float = 0.0,
+    max_hands: int | None = None,
 ) -> PredictResult:
     """Predict the hands of pictures or of a video.
 
@@ -72,10 +77,11 @@ def predict(
         inputs: One or several: picture files, folders of pictures, (H,W,3) RGB arrays, PIL images; or one video.
         method: Name of a method, or a method that was loaded with :func:`hint.load_method`.
         boxes: Boxes of the hands, if they are known; None runs the detector. Of one picture ``[[x1, y1, x2, y2], ...]``
-            in px, of several pictures a list of such entries, with ``sides``. Or labels, which state sides
-            themselves, a file, or a list of ``{"image": ..., "box_xyxy": ..., "is_right": ...}``, of a video with
-            ``"frame"``; an array is named ``picture0``, ``picture1``, ...
-        sides: "right" or "left" (or True for right) for every box, arranged like ``boxes``; one value stands for all.
+            in px of the upright picture, of several pictures a list of such entries, with ``sides``. Or labels, which
+            state sides themselves and refer to stored pixels, a file, or a list of ``{"image": ..., "box_xyxy": ...,
+            "is_right": ...}``, of a video with ``"frame"``; an array is named ``picture0``, ``picture1``, ...
+        sides: "right" or "left" (or True for right) for every box, arranged like ``boxes``; one value stands for all,
+            None for sides that are not known.
         detector: Name of a detector, or an object that detects hands; "mediapipe" if neither it nor boxes are given.
         device: "auto", "cpu" or "cuda", for a method given by name.
         precision: "fp32", "bf16", ...: what the method offers, likewise.
@@ -87,9 +93,12 @@ def predict(
         mesh: "obj", "ply" or "glb" to write a mesh of every hand.
         overlay: Whether to write pictures, or a video, with the hands drawn on them.
         smooth: Whether, or how, to smooth a video.
-        focal_length: Of the whole picture, px, if it is known.
+        focal_length: Of the whole picture, px; None for what its file states, or the default.
         batch_size: Hands per forward pass.
         overwrite: "missing" resumes from what ``out`` holds, "never" refuses to touch it, "always" starts over.
+        side: "right" or "left" if all hands are known to be right, or left, ones; "auto" to find out.
+        min_score: Minimum confidence of the detector.
+        max_hands: Maximum number of hands in a picture or frame, the surest; None for all.
 
     Returns:
         A sequence with an entry for every hand. ``hand_id`` is the picture's name, a number and the side, unless boxes
@@ -102,14 +111,17 @@ def predict(
     source = find_source(inputs)
     folder = Path(out).expanduser() if out is not None else None
     one_euro = OneEuro() if smooth is True else smooth or None
-    options = PredictOptions(folder, mesh, overlay, one_euro, focal_length, batch_size, overwrite)
-    options.check_folder()
+    choice = Choice(side, min_score, max_hands)
+    options = PredictOptions(folder, mesh, overlay, one_euro, focal_length, batch_size, overwrite, choice)
+    options.check(source)
     own = MethodOptions(device, precision, _text(weights), _text(mano), seed=seed, extra=dict(settings or {}))
     if isinstance(method, str):
         check(method, own)  # loading takes seconds: what is missing, and a wrong file of boxes, are found before
     found_by = find_detector(boxes, detector, sides=sides, source=source)
+    if isinstance(found_by, KnownBoxes):
+        found_by.match(source)
     runner = _loaded(method, own)
-    with _progress(runner, source) as advance:
+    with _progress(runner, source, is_searched_first(source, found_by)) as advance:
         return predict_hands(source, runner, found_by, options, advance)
 
 
@@ -144,16 +156,18 @@ def find_detector(
     if isinstance(boxes, HandLabels):
         return boxes_of_labels(boxes, source.listed if isinstance(source, Stills) else ())
     if len(boxes) and all(isinstance(box, Mapping) for box in boxes):
-        return KnownBoxes(read_lines(boxes, Path("boxes")), Path.cwd())
+        return KnownBoxes(check_lines(boxes, Path("boxes")), Path.cwd())
     if not isinstance(source, Stills):
         raise InputError('boxes of a video are a list of {"frame": 0, "box_xyxy": [...], "is_right": true}')
     return boxes_of_pictures(boxes, sides, source.listed)
 
 
-def _progress(method: Method, source: Source) -> AbstractContextManager[Callable[[int], None]]:
+def _progress(method: Method, source: Source, twice: bool) -> AbstractContextManager[Callable[[int], None]]:
     """Show progress, except for a single picture."""
     if source.total == 1:
         return nullcontext(lambda steps: None)
+    if twice:
+        return progress(f"{method.card.title}: frames, each looked at twice", 2 * source.total)
     return progress(f"{method.card.title}: {'frames' if source.rate else 'pictures'}", source.total)
 
 

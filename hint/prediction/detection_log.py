@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hint.prediction.boxes import KnownBoxes, read_boxes
-from hint.prediction.detections import BoxLine, DetectedHand, FrameDetections, lines_of, write_lines
-from hint.prediction.source import Picture
+from hint.detection import Picture
+from hint.prediction.box_files import lines_of_file
+from hint.prediction.camera import focal_length_of
+from hint.prediction.detections import BoxLine, DetectedHand, FrameDetections, lines_of, place_of, write_lines
 from hint.types import Hand
 
 
@@ -16,12 +17,13 @@ class DetectionLog:
     Args:
         detector: Identity of the detector; its earlier detections are reused while it stays the same.
         folder: Folder of ``hands.jsonl``, None to write nothing.
+        focal_length: Of whole pictures, px; None for what they state.
     """
 
-    def __init__(self, detector: str, folder: Path | None) -> None:
+    def __init__(self, detector: str, folder: Path | None, focal_length: float | None = None) -> None:
         self.frames: dict[str, FrameDetections] = {}
-        self._detector, self._folder = detector, folder
-        self._earlier: KnownBoxes | None = None
+        self._detector, self._folder, self._focal_length = detector, folder, focal_length
+        self._earlier: dict[tuple[str | None, int | None], list[BoxLine]] = {}
         self._others: dict[tuple[str | None, int | None], list[BoxLine]] = {}
         self._keys: dict[str, str] = {}
 
@@ -33,33 +35,40 @@ class DetectionLog:
         """
         if self._folder is None or not (self._folder / "hands.jsonl").is_file():
             return
-        self._earlier, self._keys = read_boxes(self._folder / "hands.jsonl"), dict(keys)
-        for line in self._earlier.lines:
-            self._others.setdefault((line.image, line.frame), []).append(line)
+        self._keys = dict(keys)
+        for line in lines_of_file(self._folder / "hands.jsonl"):
+            self._earlier.setdefault((line.image, line.frame), []).append(line)
+        self._others = dict(self._earlier)
 
     def earlier(self, picture: Picture) -> FrameDetections | None:
         """Return what an earlier run found in a picture, None for one to search (again)."""
-        if self._earlier is None or self._keys.get(_file(picture)) != self._key(picture):
+        if self._folder is None or self._keys.get(_file(picture)) != self._key(picture):
             return None
-        lines = self._earlier.of(picture)
+        lines = self._earlier.get(place_of(picture, self._folder))
         if lines is None or lines[0].size is None:
             return None
         hands = [
-            DetectedHand(Hand(line.hand_id, line.box_xyxy, bool(line.is_right), picture.path), line.score, line.track)
+            DetectedHand(
+                Hand(line.hand_id, line.box_xyxy, bool(line.is_right), picture.path),
+                line.score,
+                line.track,
+                bool(line.filled),
+            )
             for line in lines
             if line.box_xyxy is not None and line.hand_id is not None
         ]
-        return FrameDetections(picture, lines[0].size, tuple(hands))
+        focal_length = focal_length_of(picture, lines[0].size, self._focal_length)
+        return FrameDetections(picture, lines[0].size, tuple(hands), focal_length, bool(lines[0].side_doubtful))
 
     def note(self, frame: FrameDetections) -> None:
         """Note what was found in a picture."""
         self.frames[frame.picture.name] = frame
         if self._folder is None:
             return
-        first = lines_of(frame, self._folder)[0]
-        self._others.pop((first.image, first.frame), None)
+        image, number = place_of(frame.picture, self._folder)
+        self._others.pop((image, number), None)
         if self._keys.get(_file(frame.picture)) != self._key(frame.picture):  # all frames of it are out of date
-            self._others = {name: lines for name, lines in self._others.items() if name[0] != first.image}
+            self._others = {name: lines for name, lines in self._others.items() if name[0] != image}
 
     def others(self) -> list[BoxLine]:
         """Return what earlier runs found in pictures that this run has not come to, or is not about."""
@@ -81,7 +90,8 @@ class DetectionLog:
             write_lines(self._folder / "hands.jsonl", self.lines())
 
     def _key(self, picture: Picture) -> str:
-        return f"{picture.key}, {self._detector}"
+        turned = f", orientation {picture.orientation}" if picture.orientation != 1 else ""
+        return f"{picture.key}, {self._detector}{turned}"
 
 
 def _file(picture: Picture) -> str:

@@ -12,9 +12,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from hint.crop import Box
+from hint.detection import Picture
 from hint.files import write_bytes
-from hint.prediction.source import Picture
+from hint.prediction.camera import FocalLength
 from hint.types import Hand
+
+#: No picture has so many px along a side.
+FARTHEST = 1e6
 
 #: Keys under which other tools write boxes.
 _OF_BOXES = re.compile("box|xyxy|xywh|ltrb", re.IGNORECASE)
@@ -27,11 +31,18 @@ class BoxLine(BaseModel):
         image: The picture or video, relative to the list; optional for a video.
         frame: Frame of a video, from 0.
         box_xyxy: Box in px of the picture; None for a picture in which no hand was found.
-        is_right: Side of the hand; required with a box.
+        is_right: Side of the hand; None to find it out.
         hand_id: Name of the hand; made up where there is none.
         score: Confidence of the detector.
         track: Number of the hand in a video; written, not read.
-        size: (width, height) of the picture in px; written, not required.
+        filled: True in frames in which the hand was not found, and the box lies between those around; likewise.
+        size: (width, height) of the picture in px, after it was turned upright; written, not required.
+        orientation: EXIF orientation of a picture that was turned upright, so that boxes refer to what a viewer shows;
+            1 if they refer to the pixels as stored. None: to what a viewer shows.
+        seconds: When the frame of a video is shown; written, not read.
+        focal_length: Of the whole picture, px; written, not read.
+        focal_length_from: "given", "exif" or "default"; written, not read.
+        side_doubtful: True for two hands said to be of one side, which may be one person's; written, not read.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -43,7 +54,13 @@ class BoxLine(BaseModel):
     is_right: bool | None = None
     score: float | None = None
     track: int | None = None
+    filled: bool | None = None
     size: tuple[int, int] | None = None
+    orientation: int | None = None
+    seconds: float | None = None
+    focal_length: float | None = None
+    focal_length_from: str | None = None
+    side_doubtful: bool | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -59,32 +76,15 @@ class BoxLine(BaseModel):
     def _has_area(cls, box: Box | None) -> Box | None:
         if box is not None and not (0 < box[2] - box[0] < float("inf") and 0 < box[3] - box[1] < float("inf")):
             raise ValueError("box of zero or negative size; boxes are x1, y1, x2, y2")
+        if box is not None and max(map(abs, box)) > FARTHEST:
+            raise ValueError("box far outside any picture; boxes are x1, y1, x2, y2 in px")
         return box
 
     @model_validator(mode="after")
     def _is_complete(self) -> BoxLine:
-        if self.box_xyxy is not None and self.is_right is None:
-            raise ValueError("lacks is_right, true or false")
         if self.image is None and self.frame is None:
             raise ValueError("lacks image, or frame of a video")
         return self
-
-
-@dataclass(frozen=True)
-class Detection:
-    """A hand in a picture, as a detector finds it.
-
-    Attributes:
-        box_xyxy: px of the picture.
-        is_right: Side.
-        score: Confidence of the detector, None where it has none.
-        hand_id: Name of the hand, None to make one up.
-    """
-
-    box_xyxy: Box
-    is_right: bool
-    score: float | None = None
-    hand_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -95,11 +95,13 @@ class DetectedHand:
         hand: What a method is asked to predict.
         score: Confidence of the detector.
         track: Number of the hand in a video, None for pictures.
+        filled: Whether it was not found in this frame, and its box lies between those of the frames around.
     """
 
     hand: Hand
     score: float | None
     track: int | None
+    filled: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,18 +110,27 @@ class FrameDetections:
 
     Attributes:
         picture: The picture.
-        size: (width, height) in px.
+        size: (width, height) in px, upright.
         hands: What was found in it.
+        focal_length: Of the whole picture, None if nobody asked.
+        sides_doubtful: Whether both hands are said to be of one side, and may be one person's.
     """
 
     picture: Picture
     size: tuple[int, int]
     hands: tuple[DetectedHand, ...]
+    focal_length: FocalLength | None = None
+    sides_doubtful: bool = False
 
 
 def write_lines(path: Path, lines: Iterable[BoxLine]) -> None:
     """Write a list of boxes, JSON Lines."""
     write_bytes(path, "".join(f"{line.model_dump_json(exclude_none=True)}\n" for line in lines).encode())
+
+
+def place_of(picture: Picture, folder: Path) -> tuple[str, int | None]:
+    """Return what a list of boxes in a folder calls a picture: its path from there, and the frame."""
+    return os.path.relpath(picture.path, folder) if picture.path else picture.name, picture.frame
 
 
 def lines_of(frame: FrameDetections, folder: Path) -> list[BoxLine]:
@@ -130,8 +141,17 @@ def lines_of(frame: FrameDetections, folder: Path) -> list[BoxLine]:
         folder: Where the list of boxes lies.
     """
     picture = frame.picture
-    image = os.path.relpath(picture.path, folder) if picture.path else picture.name
-    shared: dict[str, Any] = {"image": image, "frame": picture.frame, "size": frame.size}
+    image, number = place_of(picture, folder)
+    px, origin = frame.focal_length or (None, None)
+    shared: dict[str, Any] = {
+        "image": image,
+        "frame": number,
+        "seconds": picture.seconds,
+        "size": frame.size,
+        "orientation": None if picture.frame is not None else picture.orientation,
+        "focal_length": px,
+        "focal_length_from": origin,
+    }
     if not frame.hands:
         return [BoxLine(**shared)]
     return [
@@ -142,6 +162,8 @@ def lines_of(frame: FrameDetections, folder: Path) -> list[BoxLine]:
             is_right=found.hand.is_right,
             score=found.score,
             track=found.track,
+            filled=found.filled or None,
+            side_doubtful=frame.sides_doubtful or None,
         )
         for found in frame.hands
     ]

@@ -7,26 +7,37 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hint.prediction.camera import picture_camera
 from hint.prediction.mano_file import translations
 from hint.prediction.store import HandResult
-from hint.render import Camera, Mesh, draw_keypoints, hand_mesh, overlay
+from hint.render import Camera, Mesh, draw_keypoints, hand_mesh, outlined, render_mesh
+from hint.render.mesh import SAMPLES
 from hint.types import Image
 
 #: Opacity of a mesh: a little of the hand shows through.
 _OPACITY = 0.9
+#: Size of a hand over the width of its outline.
+_HAND_PER_LINE = 200.0
+#: Size from which steps along edges are not seen, px.
+_LARGE = 1000
 
 
-def annotated(image: Image, rows: Sequence[HandResult], camera: Camera, faces: NDArray[np.int64] | None) -> Image:
+def annotated(image: Image, rows: Sequence[HandResult], faces: NDArray[np.int64] | None) -> Image:
     """Return a copy of a picture with its hands drawn on it.
+
+    Meshes are drawn with the default focal length, whatever the real one is: methods see each hand from straight ahead,
+    and so from far away it lies over its picture. Which hand hides the other does not depend on the focal length.
 
     Args:
         image: (H,W,3) RGB.
         rows: Its hands; those without finite values are left out.
-        camera: Of the whole picture: its hands share one space, so the nearer hides the farther.
         faces: Triangles of the right hand, None for methods without meshes.
     """
+    camera = picture_camera((image.shape[1], image.shape[0]))
+    drawn = image.copy()
     meshes = [mesh for row in rows if faces is not None and (mesh := placed_mesh(row, camera, faces)) is not None]
-    drawn = overlay(image, meshes, camera, _OPACITY) if meshes else image.copy()
+    if meshes:
+        _lay_over(drawn, meshes, camera, min(_longest(row) for row in rows))
     for row in rows:
         if row.parameters is None:
             drawn = draw_keypoints(drawn, row.predictions.keypoints_2d[0], size=_size(row))
@@ -50,7 +61,24 @@ def placed_mesh(row: HandResult, camera: Camera, faces: NDArray[np.int64]) -> Me
     return Mesh(mesh.vertices + where, mesh.faces, mesh.colour)
 
 
-def _size(row: HandResult) -> float:
-    """Return the size of drawn joints and bones for a hand."""
+def _lay_over(canvas: Image, meshes: Sequence[Mesh], camera: Camera, hand: float) -> None:
+    """Draw meshes into a picture, touching only the part of it that they cover; ``hand`` px is the smallest one."""
+    places = np.concatenate([camera.project(mesh.vertices) for mesh in meshes])
+    ends = np.clip([np.nanmin(places, 0) - 2, np.nanmax(places, 0) + 3], 0, (camera.width, camera.height))
+    (left, top), (right, bottom) = ends.astype(int).tolist()
+    if right <= left or bottom <= top:
+        return
+    window = camera.window((left, top), 1.0, right - left, bottom - top)
+    drawn = render_mesh(meshes, window, SAMPLES if hand < _LARGE else 1)
+    part = canvas[top:bottom, left:right]
+    part[:] = outlined(drawn, float(np.clip(hand / _HAND_PER_LINE, 0.5, 12))).over(part, _OPACITY)
+
+
+def _longest(row: HandResult) -> float:
     x1, y1, x2, y2 = row.hand.box_xyxy
-    return float(np.clip(max(x2 - x1, y2 - y1) / 150, 0.5, 3))
+    return max(x2 - x1, y2 - y1)
+
+
+def _size(row: HandResult) -> float:
+    """Return the size of drawn joints and bones for a hand: in proportion to it, and never invisible."""
+    return max(_longest(row) / 150, 0.5)

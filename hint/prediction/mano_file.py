@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from hint.errors import InputError
 from hint.files import as_strings, read_npz, write_npz
-from hint.render import Camera, full_frame_camera, full_frame_translation
+from hint.render import Camera, full_frame_translation
 from hint.render.camera import CROP_SIZE
 from hint.types import Double, Float, ManoParameters, Strings
 
@@ -26,19 +26,6 @@ CONVENTION = (
     "the mirror image: negate x of the vertices. cam_t and cam_t_crop are in the picture's camera axes (x right, y "
     "down, z forward, metres), already negated for left hands, and are added to vertices after that."
 )
-
-
-def picture_camera(size: tuple[int, int], focal_length: float | None) -> Camera:
-    """Return the camera of a whole picture.
-
-    Args:
-        size: (width, height) of the picture, px.
-        focal_length: px of the picture; None for the crop's angle of view over the longer side.
-    """
-    width, height = size
-    if focal_length is None:
-        return full_frame_camera(width, height)
-    return Camera(width, height, focal_length, (width / 2, height / 2))
 
 
 def crop_translations(parameters: ManoParameters, is_right: NDArray[np.bool_]) -> Double:
@@ -57,8 +44,11 @@ def translations(parameters: ManoParameters, is_right: NDArray[np.bool_], camera
 
 
 def axis_angle(rotations: Float) -> Double:
-    """Return (...,3) axis-angle vectors, radians, of (...,3,3) rotation matrices."""
-    vectors: Double = Rotation.from_matrix(rotations.reshape(-1, 3, 3)).as_rotvec()
+    """Return (...,3) axis-angle vectors, radians, of (...,3,3) rotation matrices; NaN where those are NaN."""
+    matrices = rotations.reshape(-1, 3, 3)
+    vectors: Double = np.full((len(matrices), 3), np.nan)
+    known = np.isfinite(matrices).all((1, 2))
+    vectors[known] = Rotation.from_matrix(matrices[known]).as_rotvec()
     return vectors.reshape(*rotations.shape[:-2], 3)
 
 

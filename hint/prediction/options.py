@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from hint.detection import Choice, Picture
 from hint.errors import InputError, UnknownNameError
 from hint.prediction.detections import FrameDetections
 from hint.prediction.mesh_file import FORMATS
 from hint.prediction.one_euro import OneEuro
-from hint.prediction.source import Picture, Source
+from hint.prediction.source import Source
 from hint.types import Hand, ManoMethod, Method
 
 OVERWRITE = ("missing", "never", "always")
@@ -25,9 +26,10 @@ class PredictOptions:
         mesh: "obj", "ply" or "glb" to write a mesh of every hand.
         overlay: Whether to draw the hands on the pictures, or the video.
         smooth: How to smooth a video, None to leave it as it is.
-        focal_length: Of whole pictures, px; None for the default.
+        focal_length: Of whole pictures, px; None for what their files state, or the default.
         batch_size: Hands per forward pass.
         overwrite: "missing" resumes from what ``out`` holds, "never" refuses to touch it, "always" starts over.
+        choice: Which of the detected hands are taken, and as which side.
     """
 
     out: Path | None = None
@@ -37,9 +39,10 @@ class PredictOptions:
     focal_length: float | None = None
     batch_size: int = 16
     overwrite: str = "missing"
+    choice: Choice = field(default_factory=Choice)
 
-    def check(self, source: Source, method: Method) -> None:
-        """Check before any work that the options suit the input and the method.
+    def check(self, source: Source) -> None:
+        """Check before any work, and before a method is loaded, that the options suit the input.
 
         Raises:
             InputError: If they do not.
@@ -47,8 +50,6 @@ class PredictOptions:
         self.check_folder()
         if self.mesh is not None and self.mesh not in FORMATS:
             raise UnknownNameError("mesh format", self.mesh, FORMATS)
-        if self.mesh is not None and not isinstance(method, ManoMethod):
-            raise InputError(f"{method.card.name} has no MANO mesh; leave out --mesh, or use hamer or hamer-tiny")
         if (self.mesh or self.overlay) and self.out is None:
             raise InputError("meshes and overlays are files: name a folder with out=")
         if self.smooth is not None and source.rate is None:
@@ -57,6 +58,16 @@ class PredictOptions:
             raise InputError(f"the focal length is {self.focal_length} px, expected a positive number")
         if self.batch_size < 1:
             raise InputError(f"the batch size is {self.batch_size}, expected 1 or more")
+
+    def check_method(self, method: Method) -> None:
+        """Check that a method can do what is asked for.
+
+        Raises:
+            InputError: If it cannot.
+        """
+        if self.mesh is not None and not isinstance(method, ManoMethod):
+            name = method.card.name
+            raise InputError(f"{name} has no MANO mesh; leave out --mesh, or fit one: --method {name}-mano")
         if method.card.needs_labels:
             raise InputError(f"{method.card.name} needs ground truth; it cannot predict unlabelled pictures")
 

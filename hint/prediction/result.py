@@ -12,6 +12,7 @@ import numpy as np
 
 from hint.crop import Box
 from hint.hand_rows import count
+from hint.prediction.boxes import BoxCount
 from hint.prediction.detections import DetectedHand, FrameDetections
 from hint.skeleton import N_JOINTS
 from hint.types import Float, ManoParameters, MethodCard, Predictions, Strings
@@ -35,6 +36,7 @@ class PredictedHand:
         keypoints_3d: (21,3) metres, or None.
         vertices: (V,3) metres, or None.
         score: (21,) or () confidence of the method, or None.
+        orientation: EXIF orientation of a picture that was turned upright, 1 for pixels as stored.
     """
 
     hand_id: str
@@ -47,6 +49,7 @@ class PredictedHand:
     keypoints_3d: Float | None
     vertices: Float | None
     score: Float | None
+    orientation: int = 1
 
     def __repr__(self) -> str:
         box = [round(edge) for edge in self.box_xyxy]
@@ -66,6 +69,7 @@ class PredictResult(Sequence[PredictedHand]):
         reused: Number of hands that an earlier run had done.
         files: Files that hold these results.
         stored: Number of hands in ``predictions.npz``, with those of earlier runs into the same folder.
+        boxes: How many of the known boxes belong to the pictures, None where a detector found the hands.
     """
 
     predictions: Predictions
@@ -76,6 +80,7 @@ class PredictResult(Sequence[PredictedHand]):
     reused: int = 0
     files: tuple[Path, ...] = ()
     stored: int = 0
+    boxes: BoxCount | None = None
 
     def __len__(self) -> int:
         return len(self.predictions)
@@ -151,4 +156,5 @@ class PredictResult(Sequence[PredictedHand]):
             None if rows.keypoints_3d is None else rows.keypoints_3d[row],
             None if rows.vertices is None else rows.vertices[row],
             None if rows.score is None else np.asarray(rows.score[row]),
+            frame.picture.orientation,
         )

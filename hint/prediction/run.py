@@ -15,18 +15,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hint.detection import ChoosingDetector, Detection, Detector, Picture, Tracked, Tracker
 from hint.engine import Results
 from hint.errors import InputError
 from hint.prediction.boxes import KnownBoxes
-from hint.prediction.detections import DetectedHand, Detection, FrameDetections
-from hint.prediction.detector import Detector
-from hint.prediction.mano_file import picture_camera
+from hint.prediction.camera import focal_length_of
+from hint.prediction.detections import DetectedHand, FrameDetections
+from hint.prediction.doubts import is_one_sided_pair, outside
 from hint.prediction.mesh_file import write_mesh
 from hint.prediction.options import PredictOptions
 from hint.prediction.result import PredictResult
-from hint.prediction.source import Picture, Source
+from hint.prediction.source import Source
 from hint.prediction.store import HandResult, PredictionStore, join, no_parameters
-from hint.prediction.tracks import Tracker
+from hint.prediction.video_pass import find_and_follow, is_searched_first
 from hint.types import Hand, Image, ManoMethod, Method
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 #: Maximum number of pictures held in memory until their hands are done.
 _MAX_WAITING = 32
+#: And of their pixels, bytes.
+_MOST_BYTES = 200_000_000
 
 Advance = Callable[[int], None]
 
@@ -62,16 +65,23 @@ def predict_hands(
         KeyboardInterrupt: On Ctrl-C, after saving.
     """
     options = options or PredictOptions()
-    options.check(source, method)
+    options.check(source)
+    options.check_method(method)
+    boxes = detector.match(source) if isinstance(detector, KnownBoxes) else None
+    if boxes is not None and options.choice.selects:
+        raise InputError(
+            "a minimum score or number of hands chooses among what a detector finds; shorten the list of boxes"
+        )
+    chosen = ChoosingDetector(detector, options.choice)
     start_over = options.overwrite == "always"
-    store = PredictionStore(method, detector.identity, options.out, options.focal_length, start_over)
+    store = PredictionStore(method, chosen.identity, options.out, options.focal_length, start_over)
     with _video(source, options) as video:
-        job = _Job(source, method, detector, options, store, video, advance)
+        job = _Job(source, method, chosen, options, store, video, advance)
         try:
             job.work()
         finally:
             store.save()
-    return job.result()
+    return replace(job.result(), boxes=boxes)
 
 
 def _video(source: Source, options: PredictOptions) -> Any:
@@ -87,7 +97,7 @@ class _Job:
         self,
         source: Source,
         method: Method,
-        detector: Detector,
+        detector: ChoosingDetector,
         options: PredictOptions,
         store: PredictionStore,
         video: VideoFile | None,
@@ -96,7 +106,9 @@ class _Job:
         self._source, self._method, self._detector, self._options = source, method, detector, options
         self._store, self._video, self._advance = store, video, advance
         self._faces = method.faces if isinstance(method, ManoMethod) else None
-        self._tracker, self._smoother = Tracker(), _smoother(options, method)
+        self._given = detector.detector if isinstance(detector.detector, KnownBoxes) else None
+        self._tracker, self._smoother = Tracker(sure_sides=True), _smoother(options, method)
+        self._followed: list[list[Tracked]] | None = None
         self._waiting: list[tuple[FrameDetections, Image]] = []
         self._pending: list[_Prepared] = []
         self._frames: list[FrameDetections] = []
@@ -107,8 +119,13 @@ class _Job:
 
     def work(self) -> None:
         """Predict all pictures."""
-        for picture in self._pictures():
-            earlier = self._store.log.earlier(picture)
+        if is_searched_first(self._source, self._detector.detector):
+            options = self._options
+            start_over = options.overwrite == "always"
+            self._followed = find_and_follow(self._source, self._detector, options.out, start_over, self._advance)
+        for found in self._pictures():
+            picture = found if self._given is None else self._given.at(found)
+            earlier = self._store.log.earlier(picture) if self._followed is None else None
             if earlier is not None and self._is_finished(earlier):
                 continue
             try:
@@ -119,8 +136,6 @@ class _Job:
                 continue
             self._queue(frame, image, ready)
         self._flush()
-        if isinstance(self._detector, KnownBoxes) and not any(f.hands for f in self._frames) and not self._failures:
-            raise InputError("none of the boxes belongs to any of the pictures; see docs/predict.md for how they match")
 
     def result(self) -> PredictResult:
         """Return all results, and write the smoothed ones."""
@@ -154,8 +169,7 @@ class _Job:
         options, rows = self._options, self._store.results(frame)
         files = [options.overlay_file(frame.picture)] if options.overlay else []
         files += [options.mesh_file(found.hand) for found in frame.hands] if options.mesh else []
-        must_draw = frame.picture.frame is not None or (options.overlay and not self._store.same_camera)
-        if must_draw or len(rows) < len(frame.hands) or not all(file.is_file() for file in files):
+        if frame.picture.frame is not None or len(rows) < len(frame.hands) or not all(file.is_file() for file in files):
             return False
         self._note(frame)
         self._done += rows
@@ -175,34 +189,45 @@ class _Job:
 
     def _detected(self, picture: Picture, image: Image, earlier: FrameDetections | None) -> FrameDetections:
         size = (image.shape[1], image.shape[0])
+        tracked = self._numbered(picture, image, earlier)
+        may_doubt = picture.frame is None and not self._knows_sides()
+        doubtful = may_doubt and is_one_sided_pair([hand.detection for hand in tracked])
+        focal_length = focal_length_of(picture, size, self._options.focal_length)
+        # Detections are kept, the pixels of frames are not.
+        kept = picture if picture.frame is None else replace(picture, pixels=None)
+        return FrameDetections(kept, size, tuple(_named(hand, picture) for hand in tracked), focal_length, doubtful)
+
+    def _numbered(self, picture: Picture, image: Image, earlier: FrameDetections | None) -> list[Tracked]:
+        """Return the hands of a picture with their numbers."""
+        if self._followed is not None and picture.frame is not None:
+            return self._followed[picture.frame] if picture.frame < len(self._followed) else []
         if earlier is not None:
             found = [Detection(f.hand.box_xyxy, f.hand.is_right, f.score, f.hand.hand_id) for f in earlier.hands]
         else:
             found = self._detector.detect(picture, image)
+        size = (image.shape[1], image.shape[0])
         inside = [hand for hand in found if self._is_inside(hand, picture, size)]
-        if picture.frame is None:
-            numbers = list(range(len(inside)))
-        else:
-            numbers = self._tracker.update(picture.frame, [(hand.box_xyxy, hand.is_right) for hand in inside])
-        hands = [_named(hand, picture, number) for hand, number in zip(inside, numbers, strict=True)]
-        # Detections are kept, the pixels of frames are not.
-        return FrameDetections(picture if picture.frame is None else replace(picture, pixels=None), size, tuple(hands))
+        numbers = range(len(inside)) if picture.frame is None else self._tracker.update(picture.frame, inside)
+        return [Tracked(hand, number) for hand, number in zip(inside, numbers, strict=True)]
 
     def _is_inside(self, found: Detection, picture: Picture, size: tuple[int, int]) -> bool:
-        x1, y1, x2, y2 = found.box_xyxy
-        if x2 > 0 and y2 > 0 and x1 < size[0] and y1 < size[1]:
-            return True
-        box = [round(edge, 1) for edge in found.box_xyxy]
-        self._failures[found.hand_id or picture.name] = f"the box {box} lies outside {size[0]}x{size[1]} px"
-        return False
+        problem = outside(found.box_xyxy, size)
+        if problem:
+            self._failures[found.hand_id or picture.name] = problem
+        return not problem
+
+    def _knows_sides(self) -> bool:
+        stated = self._options.choice.side != "auto"
+        return stated or (self._given is not None and self._given.has_sides)
 
     def _queue(self, frame: FrameDetections, image: Image, ready: list[_Prepared]) -> None:
         if len(self._pending) + len(ready) > self._options.batch_size:
             self._flush()
         self._note(frame)
         self._pending += ready
-        self._waiting.append((frame, image))
-        if len(self._pending) >= self._options.batch_size or len(self._waiting) >= _MAX_WAITING:
+        self._waiting.append((frame, image if self._options.overlay else image[:0].copy()))
+        held = sum(waiting.size for _, waiting in self._waiting)
+        if len(self._pending) >= self._options.batch_size or len(self._waiting) >= _MAX_WAITING or held > _MOST_BYTES:
             self._flush()
 
     def _note(self, frame: FrameDetections) -> None:
@@ -252,21 +277,27 @@ class _Job:
                 write_mesh(self._options.mesh_file(row.hand), mesh)
 
     def _draw(self, frame: FrameDetections, image: Image, rows: Sequence[HandResult]) -> None:
+        import cv2
+
         from hint.images import write_image
         from hint.prediction.drawing import annotated
 
-        drawn = annotated(image, rows, picture_camera(frame.size, self._options.focal_length), self._faces)
+        filled = {found.hand.hand_id for found in frame.hands if found.filled}
+        drawn = annotated(image, [row for row in rows if row.hand.hand_id not in filled], self._faces)
+        if filled:  # half transparent
+            drawn = cv2.addWeighted(drawn, 0.5, annotated(image, rows, self._faces), 0.5, 0)
         if self._video is not None:
             self._video.add(drawn)
         else:
             write_image(self._options.overlay_file(frame.picture), drawn)
 
 
-def _named(found: Detection, picture: Picture, number: int) -> DetectedHand:
+def _named(tracked: Tracked, picture: Picture) -> DetectedHand:
     """Name a hand after its picture, its number there or its track, and its side."""
-    hand_id = found.hand_id or f"{picture.name}_{number}_{'r' if found.is_right else 'l'}"
-    hand = Hand(hand_id, found.box_xyxy, found.is_right, picture.path)
-    return DetectedHand(hand, found.score, None if picture.frame is None else number)
+    found = tracked.detection
+    hand_id = found.hand_id or f"{picture.name}_{tracked.track}_{'r' if found.is_right else 'l'}"
+    hand = Hand(hand_id, found.box_xyxy, bool(found.is_right), picture.path)
+    return DetectedHand(hand, found.score, None if picture.frame is None else tracked.track, tracked.filled)
 
 
 def _smoother(options: PredictOptions, method: Method) -> Any:

@@ -7,53 +7,23 @@ import os
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from hint.detection import Picture
 from hint.errors import InputError, some_ids
 from hint.types import Image
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
-PICTURES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+PICTURES = (".avif", ".bmp", ".heic", ".heif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv")
 
 Input: TypeAlias = "str | os.PathLike[str] | Image | PilImage"
-
-
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """One picture, or one frame of a video.
-
-    Attributes:
-        name: Unique name, used in results and messages.
-        path: The file, or the video; None for pictures in memory.
-        key: Changes when the file does.
-        frame: Number of the frame, from 0; None for pictures.
-        pixels: (H,W,3) RGB where it is in memory already.
-    """
-
-    name: str
-    path: Path | None
-    key: str
-    frame: int | None = None
-    pixels: Image | None = None
-
-    def read(self) -> Image:
-        """Return (H,W,3) RGB.
-
-        Raises:
-            InputError: If the picture cannot be read.
-        """
-        if self.pixels is not None or self.path is None:
-            return np.asarray(self.pixels)
-        from hint.images import read_image
-
-        return read_image(self.path)
 
 
 class Source(ABC):
@@ -72,6 +42,10 @@ class Source(ABC):
     @abstractmethod
     def pictures(self) -> Iterator[Picture]:
         """Yield them; a video is decoded once, frame by frame."""
+
+    def files(self) -> dict[str, Path | None]:
+        """Return name -> file of the pictures, or of the video; None for what is in memory."""
+        return {self.name: None}
 
 
 class Stills(Source):
@@ -94,6 +68,10 @@ class Stills(Source):
         """Yield them."""
         yield from self.listed
 
+    def files(self) -> dict[str, Path | None]:
+        """Return name -> file."""
+        return {picture.name: picture.path for picture in self.listed}
+
 
 class Video(Source):
     """The frames of a video, or of an animated GIF.
@@ -112,13 +90,19 @@ class Video(Source):
         self.path, self.name = path, path.name
         self.total, self.rate = len(line.slots), float(line.rate)
         self._key = _key(path)
+        self._seconds = [float((pts - line.start) * line.time_base) for pts in line.slots]
 
     def pictures(self) -> Iterator[Picture]:
         """Yield its frames."""
         from hint.video.pixels import all_frames
 
         for frame, pixels in all_frames(self.path):
-            yield Picture(f"{self.path.stem}_frame{frame:06d}", self.path, self._key, frame, pixels)
+            name, seconds = f"{self.path.stem}_frame{frame:06d}", round(self._seconds[frame], 6)
+            yield Picture(name, self.path, self._key, frame, pixels, seconds)
+
+    def files(self) -> dict[str, Path | None]:
+        """Return the one file."""
+        return {self.path.stem: self.path}
 
 
 def find_source(inputs: Input | Sequence[Input]) -> Source:
@@ -150,14 +134,17 @@ def _listed(inputs: Any) -> list[Any]:
     return [inputs] if is_one else list(inputs)
 
 
-def _path_or_pixels(value: Any) -> Path | Image:
+def _path_or_pixels(value: Any) -> Path | Image | PilImage:
     if isinstance(value, str | os.PathLike):
         return Path(value).expanduser()
-    if isinstance(value, np.ndarray):
-        return value
-    if hasattr(value, "convert") and hasattr(value, "getpixel"):  # a PIL image
-        return np.asarray(value.convert("RGB"))
+    if isinstance(value, np.ndarray) or _is_pil(value):
+        in_memory: Image | PilImage = value
+        return in_memory
     raise InputError(f"cannot read a {type(value).__name__}: give paths, RGB arrays or PIL images")
+
+
+def _is_pil(value: Any) -> bool:
+    return hasattr(value, "convert") and hasattr(value, "getpixel")
 
 
 def _is_video(path: Path) -> bool:
@@ -165,12 +152,12 @@ def _is_video(path: Path) -> bool:
 
 
 def _is_animated(path: Path) -> bool:
-    from PIL import Image as Pil
+    from hint.exif import open_picture
 
     try:
-        with Pil.open(path) as image:
+        with open_picture(path) as image:
             return bool(getattr(image, "is_animated", False))
-    except OSError:  # reported when it is read
+    except (OSError, ValueError):  # reported when it is read
         return False
 
 
@@ -195,8 +182,8 @@ def _pictures_in(files: Sequence[Path]) -> list[Path]:
     return [file for file in files if file.suffix.lower() in PICTURES and not file.name.startswith(".")]
 
 
-def _named(found: Sequence[Path | Image]) -> list[Picture]:
-    """Name pictures after their files, with the suffix where a.jpg lies beside a.png; arrays are numbered."""
+def _named(found: Sequence[Path | Image | PilImage]) -> list[Picture]:
+    """Name pictures after their files, with the suffix where a.jpg lies beside a.png; those in memory are numbered."""
     stems = Counter(file.stem for file in found if isinstance(file, Path))
     pictures: list[Picture] = []
     arrays = 0
@@ -210,11 +197,16 @@ def _named(found: Sequence[Path | Image]) -> list[Picture]:
     return pictures
 
 
-def _in_memory(k: int, array: Image) -> Picture:
-    if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8 or not array.size:
-        raise InputError(f"picture {k} is {array.dtype} of shape {array.shape}, expected (H, W, 3) RGB uint8")
-    digest = hashlib.sha256(repr(array.shape).encode() + array.tobytes()).hexdigest()[:16]
-    return Picture(f"picture{k}", None, digest, pixels=array)
+def _in_memory(k: int, value: Image | PilImage) -> Picture:
+    if not isinstance(value, np.ndarray):
+        from hint.exif import read_exif
+        from hint.photo import pixels_of
+
+        return replace(_in_memory(k, pixels_of(value)), known_exif=read_exif(value))
+    if value.ndim != 3 or value.shape[2] != 3 or value.dtype != np.uint8 or not value.size:
+        raise InputError(f"picture {k} is {value.dtype} of shape {value.shape}, expected (H, W, 3) RGB uint8")
+    digest = hashlib.sha256(repr(value.shape).encode() + value.tobytes()).hexdigest()[:16]
+    return Picture(f"picture{k}", None, digest, pixels=value)
 
 
 def _key(path: Path) -> str:

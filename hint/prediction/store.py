@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from hint.detection import Picture
 from hint.engine import Results, Store, input_key
 from hint.files import read_predictions, write_predictions
+from hint.prediction.camera import picture_camera
 from hint.prediction.detection_log import DetectionLog
 from hint.prediction.detections import FrameDetections
-from hint.prediction.mano_file import picture_camera, read_mano, write_mano
-from hint.prediction.source import Picture
+from hint.prediction.mano_file import read_mano, write_mano
 from hint.types import Hand, ManoMethod, ManoParameters, Method, Predictions
 
 
@@ -42,7 +43,7 @@ class PredictionStore(Store):
         method: What predicts.
         detector: Identity of the detector.
         folder: Where results are written, None to keep them in memory only.
-        focal_length: Of the cameras of whole pictures, px; None for the default.
+        focal_length: Of the cameras of whole pictures, px; None for what pictures state, or the default.
         overwrite: Whether to ignore what the folder holds.
 
     Raises:
@@ -53,9 +54,7 @@ class PredictionStore(Store):
         self, method: Method, detector: str, folder: Path | None, focal_length: float | None, overwrite: bool = False
     ) -> None:
         super().__init__(method)
-        self.log = DetectionLog(detector, folder)
-        #: Whether an earlier run drew pictures with the same camera.
-        self.same_camera = False
+        self.log = DetectionLog(detector, folder, focal_length)
         self._method, self._folder, self._focal_length = method, folder, focal_length
         if folder is not None and not overwrite and (folder / "predictions.npz").is_file():
             self._load(folder)
@@ -89,7 +88,7 @@ class PredictionStore(Store):
         if isinstance(self._method, ManoMethod):
             lines = {line.hand_id: line for line in self.log.lines()}
             hands = [lines[hand_id] for hand_id in results.predictions.hand_id.tolist()]
-            cameras = [picture_camera(line.size, self._focal_length) for line in hands if line.size]
+            cameras = [picture_camera(line.size, line.focal_length) for line in hands if line.size]
             sides = np.array([line.is_right for line in hands], bool)
             ids = np.array([line.hand_id for line in hands], np.str_)
             parameters = results.parameters or no_parameters()
@@ -113,7 +112,6 @@ class PredictionStore(Store):
         predictions = read_predictions(folder / "predictions.npz")
         self._check(predictions, folder)
         self.log.load(predictions.meta.get("pictures", {}))
-        self.same_camera = predictions.meta.get("focal_length") == self._focal_length
         earlier = Results(predictions)
         if isinstance(self._method, ManoMethod):
             earlier = _with_parameters(predictions, folder / "mano.npz")
@@ -142,4 +140,5 @@ def _with_parameters(predictions: Predictions, path: Path) -> Results:
 
 
 def _key(hand: Hand, picture: Picture) -> str:
-    return f"{input_key(hand, with_picture=False)} {picture.key}"
+    turned = f" orientation {picture.orientation}" if picture.orientation != 1 else ""
+    return f"{input_key(hand, with_picture=False)} {picture.key}{turned}"

@@ -7,6 +7,7 @@ from matplotlib and are imported by themselves: ``from hint.render.sheet import 
 from hint.render.camera import Camera, crop_camera, full_frame_camera, full_frame_translation
 from hint.render.keypoints import draw_keypoints
 from hint.render.mesh import LEFT_COLOUR, RIGHT_COLOUR, Mesh, MeshPicture, hand_mesh, render_mesh
+from hint.render.outline import outlined
 from hint.render.tile import PAPER, SHOWN, TILE, Tile, cut_tile
 from hint.render.views import View, overlay, overlay_tile, view
 
@@ -27,6 +28,7 @@ __all__ = [
     "full_frame_camera",
     "full_frame_translation",
     "hand_mesh",
+    "outlined",
     "overlay",
     "overlay_tile",
     "render_mesh",

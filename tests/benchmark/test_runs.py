@@ -232,8 +232,7 @@ def test_hands_in_memory_are_matched_too(hint_root: Path) -> None:
         predictions = Predictions(ids, labels.keypoints_2d)
 
     found = [
-        SimpleNamespace(hand_id=f"{h.hand_id}_0", image=h.image, frame=None, box_xyxy=h.box_xyxy, is_right=h.is_right)
-        for h in labels.hands()
+        SimpleNamespace(**{**vars(h), "hand_id": f"{h.hand_id}_0"}, frame=None, orientation=1) for h in labels.hands()
     ]
     assert evaluate(labels, Result(found), match_boxes=True).record.status == "complete"
     with pytest.raises(InputError, match="12 in all"):

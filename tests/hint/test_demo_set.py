@@ -100,7 +100,7 @@ class TestPairs:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="process groups")
-def test_ctrl_c_twice_ends_hint_demo_data(tmp_path):
+def test_ctrl_c_twice_ends_rendering_without_half_a_picture(tmp_path):
     command = [
         sys.executable,
         "-c",
@@ -120,7 +120,11 @@ def test_ctrl_c_twice_ends_hint_demo_data(tmp_path):
     error = running.communicate(timeout=60)[1]
     assert running.returncode == 130, error
     assert "Traceback" not in error
-    assert len(read_pairs(tmp_path / "TEST_demo_img")) < 500
+    folder = tmp_path / "TEST_demo_img"
+    assert len(read_pairs(folder)) < 500
+    labels, pictures = ({path.stem for path in folder.glob(f"*{end}")} for end in (".json", ".jpg"))
+    assert labels <= pictures, "a label is written after its picture, and stands for both"
+    assert {path.suffix for path in folder.iterdir()} == {".json", ".jpg"}, "no partial file"
 
 
 class TestTruth:

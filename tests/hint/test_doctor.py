@@ -15,7 +15,6 @@ import hint
 from hint import doctor
 from hint.doctor import Finding, examine, has_problem, requirements
 from hint.fetch import receipt_path
-from hint.methods.mediapipe import VERSION
 from hint.requirements import pip_command, wheels_command
 
 ROOT = Path(hint.__file__).parent.parent
@@ -98,9 +97,8 @@ def test_only_problems_count() -> None:
 
 
 def test_plain_look_loads_nothing_heavy() -> None:
-    code = (
-        "import sys; from hint.doctor import examine; examine(); print(*{'torch','cv2','mediapipe'} & set(sys.modules))"
-    )
+    heavy = {"torch", "cv2", "ai_edge_litert"}
+    code = f"import sys; from hint.doctor import examine; examine(); print(*{heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == ""
 
@@ -117,9 +115,9 @@ def test_core_alone_lacks_the_extras_and_has_no_problem_with_it(tmp_path: Path) 
         pip_command("models"),
     )
     assert named("opencv-python-headless", findings).state == "missing"
-    assert named("mediapipe", findings).state == "missing"
+    assert named("ai-edge-litert", findings).state == "missing"
     assert named("mmpose", findings).state == "missing"
-    assert not {"absl-py", "addict", "yapf"} & {f.name for f in findings}, "parts of what is installed by itself"
+    assert not {"addict", "yapf"} & {f.name for f in findings}, "parts of what is installed by itself"
     assert {f.name for f in findings if f.state == "problem"} == {"rich", "typer"}, (
         "parts of the core that were left out"
     )
@@ -154,15 +152,6 @@ def test_version_outside_its_bounds(distributions: Path) -> None:
     assert (opencv.state, numpy.state) == ("problem", "problem")
     assert numpy.detail == "1.26.4, the toolkit needs numpy>=2.2"
     assert numpy.advice == "pip install 'numpy>=2.2'"
-
-
-@pytest.mark.skipif(sys.version_info >= (3, 13), reason="MediaPipe has no wheel for this Python")
-def test_mediapipe_that_sends_metrics(distributions: Path) -> None:
-    install(distributions, "mediapipe", "0.10.35")
-    finding = named("mediapipe")
-    assert finding.state == "problem"
-    assert VERSION in finding.detail
-    assert finding.advice.startswith("pip install --no-deps")
 
 
 def test_another_mmpose(distributions: Path) -> None:

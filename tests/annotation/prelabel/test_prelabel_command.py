@@ -16,7 +16,7 @@ from annotation.prelabel.merge import merge
 from annotation.prelabel.run import prelabel
 from hint.errors import InputError
 from hint.files import read_predictions, write_predictions
-from hint.methods import mediapipe
+from hint.landmarks.files import missing
 from hint.methods.mmpose.card import missing_parts
 from hint.methods.table import create
 from hint.types import HandLabels, Method, MethodOptions
@@ -64,20 +64,20 @@ def test_what_is_no_manifest_is_refused(write_sample: Sample) -> None:
             prelabel(wrong, "box-centre")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", ["mediapipe", "hamer", "mean-pose"])
+@pytest.mark.parametrize("name", ["mediapipe", "mediapipe-detector", "hamer", "mean-pose"])
 def test_any_method_can_prelabel(name: str, write_sample: Sample) -> None:
-    if name == "mediapipe" and (missing := mediapipe.missing()):
-        pytest.skip(f"mediapipe {missing}")
+    if name.startswith("mediapipe") and (lacking := missing()):
+        pytest.skip(f"{name} {lacking}")
     manifest, labels = write_sample(3)
     options = MethodOptions(device="cpu", weights="tiny-random" if name == "hamer" else None)
     result = prelabel(manifest, create(name, options))
     rows = read_predictions(result.path)
     assert rows.hand_id.tolist() == sorted(labels.hand_id.tolist())
-    assert rows.meta["prelabel"]["occlusion_from"] == ("score" if name == "mediapipe" else "nothing")
+    assert rows.meta["prelabel"]["occlusion_from"] == ("nothing" if name == "mean-pose" else "picture")
     found = np.isfinite(rows.keypoints_2d).all((1, 2))
     assert rows.existence is not None
-    # Noise is no hand, and MediaPipe says so.
-    assert found.any() == (name != "mediapipe")
+    # Noise is no hand, and the detector says so.
+    assert found.any() == (name != "mediapipe-detector")
     assert not rows.existence[~found].any()
     assert rows.existence[found].any() == found.any()
 
@@ -121,7 +121,7 @@ def test_pictures_that_cannot_be_used_are_exit_1(write_sample: Sample) -> None:
     # 4 of 12 hands: 0, 4, 7, 11; the broken one is not among them.
     done = hint("prelabel", manifest, "--method", "mmpose", *options)
     assert "note: random weights" in done.stderr
-    assert "the occlusion threshold is not calibrated" in done.stderr
+    assert "occlusion is guessed from the pictures" in done.stderr
     rows = read_predictions(manifest.with_name("TEST_newdays_img.mmpose.npz"))
     assert rows.hand_id.tolist() == [str(labels.hand_id[k]) for k in (0, 4, 7, 11)]
     assert rows.score is not None
@@ -140,12 +140,12 @@ def test_a_truncated_picture_fails_alone(mmpose: Method, write_sample: Sample) -
 
 def test_new_thresholds_need_no_new_predictions(mmpose: Method, write_sample: Sample, tmp_path: Path) -> None:
     manifest, _ = write_sample(4)
-    first = prelabel(manifest, mmpose)
+    first = prelabel(manifest, mmpose, occlusion="score")
     assert first.predictions.occlusion is not None
     assert not first.predictions.occlusion.any(), "SimCC scores of random weights lie above 1"
     calibration = tmp_path / "c.toml"
     calibration.write_text(CALIBRATION.format(occlusion_below=1.5))
-    second = prelabel(manifest, mmpose, calibration=calibration)
+    second = prelabel(manifest, mmpose, occlusion="score", calibration=calibration)
     assert second.reused == 4
     kept = read_predictions(second.path)
     assert np.array_equal(kept.occlusion, kept.existence)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from hint.methods.box_centre import BoxCentre
-from hint.methods.mediapipe import MediaPipeMethod, missing
 from hint.methods.selftest import SelftestReport, selftest, selftest_labels
 from hint.methods.synthetic_hands import synthetic_hands, synthetic_labels
 from hint.methods.table import create
@@ -122,15 +121,6 @@ def test_the_controls_pass(name: str) -> None:
     assert isinstance(report, SelftestReport)
     assert report.passed
     assert report.method == name
-
-
-@pytest.mark.skipif(missing() != "", reason=f"mediapipe {missing()}")
-def test_mediapipe_passes_and_finds_most_hands() -> None:
-    report = selftest(MediaPipeMethod.create(MethodOptions()))
-    assert report.passed
-    details = {check.check: check.detail for check in report.checks}
-    assert "10 found" in details["rows"]
-    assert "in 10 hands" in details["left and right"]
 
 
 def test_an_honest_method_that_reads_pixels_passes() -> None:

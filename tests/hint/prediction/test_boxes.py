@@ -1,16 +1,22 @@
-"""Lists of boxes in every form, and the messages about wrong ones."""
+"""Lists of boxes in every form, which pictures they belong to, and the messages about wrong ones."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import hint
+from hint.detection import Detection, Picture
 from hint.errors import InputError
-from hint.prediction.boxes import KnownBoxes, boxes_of_pictures, read_boxes
-from hint.prediction.detections import BoxLine, DetectedHand, Detection, FrameDetections, lines_of, write_lines
-from hint.prediction.source import Picture
+from hint.exif import Exif
+from hint.files import write_coco, write_evaluation_npz, write_pairs
+from hint.prediction.boxes import BoxCount, KnownBoxes, boxes_of_pictures, read_boxes
+from hint.prediction.camera import FocalLength
+from hint.prediction.detections import BoxLine, DetectedHand, FrameDetections, lines_of, write_lines
+from hint.prediction.source import Source, Stills
 from hint.types import Hand
 
 BOX = (10.0, 20.0, 90.0, 120.0)
@@ -27,36 +33,110 @@ def written(folder: Path, content: Any, name: str = "boxes.json") -> Path:
     return path
 
 
-@pytest.mark.parametrize("image", ["photos/a.jpg", "a.jpg", "{absolute}"])
+def found(boxes: KnownBoxes, *pictures: Picture) -> list[list[Detection]]:
+    boxes.match(Stills(pictures))
+    return [boxes.detect(picture, NO_PIXELS) for picture in pictures]
+
+
+class Clip(Source):
+    """A video of three frames, without a file."""
+
+    total, rate = 3, 25.0
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.name = path, path.name
+
+    def pictures(self) -> Iterator[Picture]:
+        return iter(picture(self.path, frame) for frame in range(self.total))
+
+    def files(self) -> dict[str, Path | None]:
+        return {self.path.stem: self.path}
+
+
+@pytest.mark.parametrize(
+    "image", ["photos/a.jpg", "a.jpg", "a", "a.png", "elsewhere/a.jpg", "{absolute}", "/other/photos/a.jpg"]
+)
 def test_a_box_belongs_to_the_picture_it_names(tmp_path: Path, image: str) -> None:
     a = tmp_path / "photos" / "a.jpg"
     entry = {"image": image.format(absolute=a), "box_xyxy": BOX, "is_right": False}
     boxes = read_boxes(written(tmp_path, [entry]))
-    assert boxes.detect(picture(a), NO_PIXELS) == [Detection(BOX, False)]
-    assert boxes.detect(picture(a.with_name("b.jpg")), NO_PIXELS) == []
+    assert found(boxes, picture(a), picture(a.with_name("b.jpg"))) == [[Detection(BOX, False)], []]
+
+
+def test_a_path_decides_before_a_file_name_and_that_before_a_stem(tmp_path: Path) -> None:
+    names = ["x/a.jpg", "y/a.jpg", "b.jpg", "b.png"]
+    entries = [{"image": name, "box_xyxy": [0, 0, k + 1, 9], "is_right": True} for k, name in enumerate(names)]
+    boxes = read_boxes(written(tmp_path, entries))
+    far = Path("/elsewhere")
+    hands = found(boxes, picture(far / "y" / "a.jpg"), picture(far / "b.png"), Picture("b-jpg", far / "b.jpg", "key"))
+    assert [hand.box_xyxy[2] for (hand,) in hands] == [2, 4, 3]
+
+
+@pytest.mark.parametrize(
+    ("named", "pictures", "message"),
+    [
+        (["x/a.jpg", "y/a.jpg"], ["/z/a.jpg"], r"/z/a\.jpg may be x/a\.jpg, y/a\.jpg of the boxes"),
+        (["a"], ["/z/a.jpg", "/z/a.png"], r"boxes of a may belong to /z/a\.jpg, /z/a\.png"),
+        (["b.jpg"], ["/z/a.jpg"], r"none of the boxes \(b\.jpg\) belongs to the 1 picture \(a-jpg\)"),
+    ],
+    ids=["two lines for one picture", "two pictures for one line", "none"],
+)
+def test_unclear_names_are_refused(tmp_path: Path, named: list[str], pictures: list[str], message: str) -> None:
+    entries = [{"image": name, "box_xyxy": BOX, "is_right": True} for name in named]
+    boxes = read_boxes(written(tmp_path, entries))
+    with pytest.raises(InputError, match=message):
+        found(boxes, *(Picture(Path(name).name.replace(".", "-"), Path(name), "key") for name in pictures))
+
+
+def test_boxes_are_counted(tmp_path: Path) -> None:
+    entries = [{"image": f"{name}.jpg", "box_xyxy": BOX, "is_right": True} for name in "aabx"]
+    boxes = read_boxes(written(tmp_path, entries))
+    assert boxes.match(Stills([picture(tmp_path / f"{name}.jpg") for name in "abc"])) == BoxCount(4, 3, 2, 3)
 
 
 def test_frames_of_a_video(tmp_path: Path) -> None:
-    lines = [{"frame": 0, "box_xyxy": BOX, "is_right": True}, {"frame": 2}]
+    lines = [{"frame": 0, "box_xyxy": BOX, "is_right": True}, {"frame": 2}, {"frame": 9, "box_xyxy": BOX}]
     boxes = read_boxes(written(tmp_path, "\n".join(map(json.dumps, lines)), "boxes.jsonl"))
-    found = [boxes.detect(picture(tmp_path / "clip.mp4", frame), NO_PIXELS) for frame in range(3)]
-    assert found == [[Detection(BOX, True)], [], []]
-    assert boxes.detect(picture(tmp_path / "a.jpg"), NO_PIXELS) == []
+    clip = Clip(tmp_path / "clip.mp4")
+    assert boxes.match(clip) == BoxCount(2, 1, 1, 3)
+    assert [boxes.detect(frame, NO_PIXELS) for frame in clip.pictures()] == [[Detection(BOX, True)], [], []]
+    with pytest.raises(InputError, match="none of the boxes belongs"):
+        found(boxes, picture(tmp_path / "a.jpg"))
 
 
-def test_coco_boxes_need_no_keypoints_but_a_side(tmp_path: Path) -> None:
-    images = [{"id": 7, "file_name": "a.jpg"}, {"id": 8, "file_name": "ND_x_frame000001_l.jpg"}]
+def test_coco_boxes_need_neither_keypoints_nor_a_side(tmp_path: Path) -> None:
+    images = [{"id": 7, "file_name": "val/a.jpg"}, {"id": 8, "file_name": "ND_x_frame000001_l.jpg"}]
     annotations: list[dict[str, Any]] = [
         {"id": 1, "image_id": 7, "bbox": [10, 20, 80, 100], "side": "right"},
-        {"id": 2, "image_id": 8, "bbox": [10, 20, 80, 100]},
+        {"id": 2, "image_id": 7, "bbox": [10, 20, 80, 100]},
+        {"id": 3, "image_id": 8, "bbox": [10, 20, 80, 100]},
     ]
-    path = written(tmp_path, {"images": images, "annotations": annotations})
-    boxes = read_boxes(path)
-    assert boxes.detect(picture(tmp_path / "a.jpg"), NO_PIXELS) == [Detection(BOX, True)]
-    assert boxes.detect(picture(tmp_path / "ND_x_frame000001_l.jpg"), NO_PIXELS) == [Detection(BOX, False)]
-    del annotations[0]["side"]
-    with pytest.raises(InputError, match=r"1 of 2 .*entry 1 \(.*is_right"):
-        read_boxes(written(tmp_path, {"images": images, "annotations": annotations}))
+    boxes = read_boxes(written(tmp_path, {"images": images, "annotations": annotations}))
+    hands = found(boxes, picture(tmp_path / "a.jpg"), picture(tmp_path / "ND_x_frame000001_l.jpg"))
+    assert hands == [[Detection(BOX, True), Detection(BOX, None)], [Detection(BOX, False)]]
+    assert not boxes.has_sides
+
+
+@pytest.mark.parametrize("kind", ["pairs", "npz", "coco"])
+def test_labels_in_another_folder_match_by_name(hint_root: Path, tmp_path: Path, kind: str) -> None:
+    labels = hint.load_labels(hint_root).select([0, 1, 2])
+    source = {"pairs": tmp_path / "TEST_newdays_img", "npz": tmp_path, "coco": tmp_path / "labels.json"}[kind]
+    {"pairs": write_pairs, "npz": write_evaluation_npz, "coco": write_coco}[kind](source, labels)
+    photos = [picture(tmp_path / "photos" / f"{i}.png") for i in labels.hand_id.tolist()]
+    hands = found(read_boxes(source), *photos)
+    assert [hand.hand_id for (hand,) in hands] == labels.hand_id.tolist()
+    assert np.allclose([hand.box_xyxy for (hand,) in hands], labels.box_xyxy)
+
+
+def test_labels_refer_to_stored_pixels_and_other_boxes_to_upright_ones(tmp_path: Path) -> None:
+    turned = Picture("a", tmp_path / "a.jpg", "key", known_exif=Exif(orientation=6))
+    for line, orientation in (({}, 6), ({"orientation": 6}, 6), ({"orientation": 1}, 1)):
+        boxes = KnownBoxes([BoxLine(image="a.jpg", box_xyxy=BOX, is_right=True, **line)], tmp_path)
+        boxes.match(Stills([turned]))
+        assert boxes.at(turned).orientation == orientation
+    mixed = KnownBoxes([BoxLine(image="a.jpg", box_xyxy=BOX, orientation=k) for k in (1, 6)], tmp_path)
+    with pytest.raises(InputError, match=r"boxes of a .*orientation 1"):
+        mixed.match(Stills([turned]))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +147,7 @@ def test_coco_boxes_need_no_keypoints_but_a_side(tmp_path: Path) -> None:
         ('{"a": 1}', "COCO"),
         ([{"image": "a.jpg", "box_xyxy": [0, 0, 5], "is_right": True}], r"entry 1 \(box_xyxy.3: Field required\)"),
         ([{"image": "a.jpg", "box_xyxy": [9, 0, 5, 5], "is_right": True}], r"entry 1 \(box_xyxy.*x1, y1, x2, y2"),
-        ([{"image": "a.jpg", "box_xyxy": [0, 0, 5, 5]}], r"entry 1 \(.*is_right"),
+        ([{"image": "a.jpg", "box_xyxy": [0, 0, 1e30, 1e30], "is_right": True}], r"entry 1 \(box_xyxy.*far outside"),
         ([{"image": "a.jpg", "bbox": [0, 0, 5, 5]}], r"entry 1 \(.*box_xyxy.*bbox.*\).*is_right"),
         ([{"box_xyxy": [0, 0, 5, 5], "is_right": True}], r"entry 1 \(.*image.*frame"),
         ({"images": [], "annotations": [{"image_id": 3, "bbox": [0, 0, 1, 1]}]}, "images .*: 3"),
@@ -84,18 +164,20 @@ def test_an_absent_file(tmp_path: Path) -> None:
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    clip = tmp_path / "clips" / "clip.mp4"
-    hand = Hand("clip_frame000003_0_l", BOX, False, clip)
+    clip = Clip(tmp_path / "clips" / "clip.mp4")
+    hand = Hand("clip_frame000001_0_l", BOX, False, clip.path)
+    first, second = Picture("clip_frame000001", clip.path, "key", 1, seconds=0.04), picture(clip.path, 2)
     frames = [
-        FrameDetections(picture(clip, 3), (640, 480), (DetectedHand(hand, 0.75, 0),)),
-        FrameDetections(picture(clip, 4), (640, 480), ()),
+        FrameDetections(first, (640, 480), (DetectedHand(hand, 0.75, 0),), FocalLength(500.0, "given")),
+        FrameDetections(second, (640, 480), ()),
     ]
     lines = [line for frame in frames for line in lines_of(frame, tmp_path / "out")]
     write_lines(tmp_path / "out" / "hands.jsonl", lines)
+    stored = [json.loads(line) for line in (tmp_path / "out" / "hands.jsonl").read_text().splitlines()]
+    assert (stored[0]["seconds"], stored[0]["focal_length"], stored[0]["focal_length_from"]) == (0.04, 500.0, "given")
     boxes = read_boxes(tmp_path / "out" / "hands.jsonl")
-    assert boxes.detect(frames[0].picture, NO_PIXELS) == [Detection(BOX, False, 0.75, hand.hand_id)]
-    assert boxes.of(frames[1].picture) is not None
-    assert boxes.of(picture(clip, 5)) is None
+    assert boxes.match(clip) == BoxCount(1, 1, 1, 3)
+    assert boxes.detect(first, NO_PIXELS) == [Detection(BOX, False, 0.75, hand.hand_id)]
 
 
 def test_other_boxes_are_another_source() -> None:
@@ -120,19 +202,18 @@ OTHER = (1.0, 2.0, 3.0, 4.0)
         ([BOX, OTHER], ["left", "right"], [[(BOX, False)], [(OTHER, True)]]),
         ([[BOX, OTHER], []], [["left", "right"], []], [[(BOX, False), (OTHER, True)], []]),
         ([[BOX], OTHER], "right", [[(BOX, True)], [(OTHER, True)]]),
+        ([BOX, OTHER], None, [[(BOX, None)], [(OTHER, None)]]),
     ],
 )
 def test_boxes_as_numbers(boxes: Any, sides: Any, expected: list[list[tuple[Any, bool]]]) -> None:
     pictures = PICTURES[: len(expected)]
     known = boxes_of_pictures(boxes, sides, pictures)
-    found = [[(d.box_xyxy, d.is_right) for d in known.detect(picture, NO_PIXELS)] for picture in pictures]
-    assert found == expected
+    assert [[(d.box_xyxy, d.is_right) for d in hands] for hands in found(known, *pictures)] == expected
 
 
 @pytest.mark.parametrize(
     ("boxes", "sides", "message"),
     [
-        ([BOX, BOX], None, "sides="),
         ([BOX], ["right"], "boxes of 1 .* 2 pictures"),
         ([BOX, BOX], ["right", "up"], "'up'"),
         ([BOX, [1, 2, 3]], "right", r"shape \(3,\)"),

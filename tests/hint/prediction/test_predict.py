@@ -11,15 +11,15 @@ import pytest
 from PIL import Image as Pil
 
 import hint
-from hint.errors import InputError, MissingRequirementError
+from hint.errors import InputError
 from hint.files import read_predictions
 from hint.images import read_image, write_image
 from hint.methods.box_centre import BoxCentre
 from hint.methods.hamer.method import HamerMethod
 from hint.methods.synthetic_hands import synthetic_hands
 from hint.prediction import OneEuro, PredictOptions, PredictResult, find_detector, find_source, predict_hands
-from hint.prediction.detector import create_detector
-from hint.prediction.mano_file import axis_angle, picture_camera, read_mano, translations
+from hint.prediction.camera import picture_camera
+from hint.prediction.mano_file import axis_angle, read_mano, translations
 from hint.prediction.smoothing import nearest_rotations
 from hint.prediction.video_file import VideoFile
 from hint.render import crop_camera
@@ -387,23 +387,12 @@ def test_two_boxes_with_one_name(drawn: Path, hamer: HamerMethod) -> None:
         hint.predict(drawn, hamer, boxes=[box, box])
 
 
-def test_an_unknown_detector() -> None:
-    with pytest.raises(InputError, match="unknown detector 'mediapip'; did you mean mediapipe"):
-        create_detector("mediapip")
-
-
-def test_a_detector_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hint.methods.mediapipe.installed_version", lambda name: None)
-    with pytest.raises(MissingRequirementError, match=r"mediapipe .*pip install.*--boxes"):
-        create_detector("mediapipe")
-
-
 @pytest.fixture(scope="module")
 def photographs(shared: Path) -> Path:
     folder = shared / "data" / "real_hands" / "TEST_real_img"
     if not folder.is_dir():
         pytest.skip(f"no photographs at {folder}")
-    from hint.methods.mediapipe import missing
+    from hint.landmarks.files import missing
 
     if lacking := missing():
         pytest.skip(f"mediapipe {lacking}")

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image as Pil
 
 from hint.cli import main
+from hint.detection import Detection, Picture
 from hint.files import read_predictions
 from hint.images import write_image
 
@@ -70,6 +72,7 @@ def test_files_are_named_and_one_to_open(run: Run, photos: Path, tmp_path: Path)
     code, stdout, _ = run(photos, "--boxes", photos / "boxes.json", "--out", out, "--overlay")
     assert code == 0
     assert {line.strip() for line in stdout.splitlines()[1:]} == {
+        "2 of 2 boxes used, in 2 of 2 pictures",
         str(out / "predictions.npz"),
         str(out / "hands.jsonl"),
         f"{out / 'overlay'} (2 files)",
@@ -84,7 +87,8 @@ def test_a_second_picture_in_the_same_folder_is_counted_by_itself(run: Run, phot
     assert (code, stderr) == (0, "")
     lines = stdout.splitlines()
     assert lines[0].startswith("1 hand in 1 picture,")
-    assert "2 hands" in lines[1]
+    assert lines[1] == "1 of 2 boxes used, in 1 of 1 picture"
+    assert "2 hands" in lines[2]
     summary = json.loads(run(photos / "b.png", *options, "--json")[1])
     counts = ("pictures", "hands", "predicted", "reused", "stored")
     assert [summary[name] for name in counts] == [1, 1, 0, 1, 2]
@@ -117,6 +121,48 @@ def test_wrong_input_is_one_line(run: Run, photos: Path, tmp_path: Path, make: s
     assert code == 2
     assert fact in stderr
     assert len(stderr.splitlines()) == 1
+
+
+def turned(folder: Path) -> Path:
+    """A picture that is stored sideways."""
+    exif = Pil.Exif()
+    exif[0x0112] = 8
+    Pil.new("L", (80, 60)).save(folder / "sideways.jpg", exif=exif)
+    return folder / "sideways.jpg"
+
+
+def test_what_is_turned_unsure_or_empty_is_said(
+    run: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class TwoLeft:
+        identity = "two left"
+
+        def detect(self, picture: Picture, image: np.ndarray) -> list[Detection]:
+            boxes = [] if picture.name == "b" else [(0.0, 0.0, 30.0, 30.0), (30.0, 0.0, 60.0, 30.0)]
+            return [Detection(box, False, 0.9) for box in boxes]
+
+    monkeypatch.setattr("hint.prediction.create_detector", lambda name: TwoLeft())
+    options = ("--out", tmp_path / "out")
+    code, stdout, stderr = run(photos / "b.png", turned(photos), *options)
+    assert code == 0
+    assert stdout.startswith("2 hands in 2 pictures,")
+    said = [line for line in stderr.splitlines() if not line.startswith("Box centre: ")]
+    assert len(said) == 3
+    assert "sideways: both hands are taken for left ones" in said[0]
+    assert said[1] == "turned upright, as viewers show them; results refer to that: sideways"
+    assert said[2] == "no hand was found in 1 of 2 pictures: b"
+    summary = json.loads(run(photos / "b.png", photos / "sideways.jpg", *options, "--json")[1])
+    assert summary["turned_upright"] == summary["doubtful_sides"] == ["sideways"]
+    assert (summary["without_hands"], summary["focal_lengths"]) == (["b"], {"default": 1})
+    assert run(photos / "b.png", "--out", tmp_path / "other")[0] == 0
+
+
+def test_labels_leave_a_picture_as_it_is_stored(run: Run, photos: Path, tmp_path: Path) -> None:
+    path = turned(photos)
+    entry = {"image": path.name, "box_xyxy": [10, 10, 50, 50], "is_right": True, "orientation": 1}
+    (photos / "boxes.json").write_text(json.dumps([entry]))
+    code, _, stderr = run(path, "--boxes", photos / "boxes.json", "--out", tmp_path / "out")
+    assert (code, stderr) == (0, "not turned upright, since their boxes refer to stored pixels: sideways\n")
 
 
 def interrupted(script: str, out: Path, arguments: list[object], signals: int) -> tuple[int, float, str]:

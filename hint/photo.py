@@ -1,0 +1,80 @@
+"""Read anybody's photographs: what :func:`hint.images.read_image` reads, HEIC, and transparent pictures on white."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hint.errors import InputError
+from hint.exif import HEIC_READERS, open_picture
+from hint.images import read_image
+from hint.requirements import missing_packages
+from hint.types import Image
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
+
+#: Brands of files in the HEIF container that hold HEVC; AVIF has others.
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+
+
+def read_photo(path: Path) -> Image:
+    """Read a picture, pixels as stored.
+
+    Returns:
+        (H,W,3) RGB uint8. 16 bits lose their lower half; transparent pixels lie on white.
+
+    Raises:
+        InputError: If the file is missing, cut short or damaged, larger than 178 megapixels, or not a picture.
+    """
+    try:
+        with open_picture(path) as picture:
+            if picture.format == "HEIF" or _is_transparent(picture):
+                return pixels_of(picture)
+    except (InputError, ValueError) as error:
+        raise InputError(f"{path}: {error}") from error
+    except OSError as error:
+        if _is_heic(path):
+            raise InputError(f"{path} is HEIC: convert it to JPEG; reading it {_heic_needs()}") from error
+    return read_image(path)
+
+
+def pixels_of(picture: PilImage) -> Image:
+    """Return (H,W,3) RGB uint8 of a Pillow picture of any mode, transparent pixels on white.
+
+    Raises:
+        InputError: If pixels have no known range, or are damaged.
+    """
+    try:
+        if picture.mode.startswith("I;16"):
+            grey = np.asarray(picture) >> 8
+            return np.repeat(grey.astype(np.uint8)[..., None], 3, 2)
+        if picture.mode in ("I", "F"):
+            raise InputError(f"a picture of mode {picture.mode} has no known white; convert it to 8 bits")
+        if not _is_transparent(picture):
+            return np.asarray(picture.convert("RGB"))
+        from PIL import Image as Pil
+
+        white = Pil.new("RGBA", picture.size, "white")
+        return np.asarray(Pil.alpha_composite(white, picture.convert("RGBA")).convert("RGB"))
+    except OSError as error:
+        raise InputError(f"the picture is damaged: {error}") from error
+
+
+def _is_transparent(picture: PilImage) -> bool:
+    return "A" in picture.getbands() or "a" in picture.getbands() or "transparency" in picture.info
+
+
+def _is_heic(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            start = file.read(12)
+    except OSError:
+        return False
+    return start[4:8] == b"ftyp" and start[8:] in _HEIC
+
+
+def _heic_needs() -> str:
+    return missing_packages(HEIC_READERS[:1], "heic") or "failed: it is damaged"

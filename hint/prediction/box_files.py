@@ -1,0 +1,121 @@
+"""Files of boxes: lists, what an earlier run found, manifests, COCO, labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from hint.errors import InputError, first_problem, some_ids
+from hint.files.json_file import read_json, read_json_lines
+from hint.files.labels import read_labels
+from hint.files.manifest import read_manifest
+from hint.names import parse_name
+from hint.prediction.detections import BoxLine
+from hint.types import HandLabels
+
+_SIDES = {"right": True, "left": False}
+
+
+def lines_of_file(path: Path) -> list[BoxLine]:
+    """Read boxes.
+
+    Args:
+        path: Manifest of ``hint sample`` (.jsonl); a list of :class:`BoxLine` as JSON or JSON Lines, such as the
+            ``hands.jsonl`` that ``hint predict`` writes; COCO annotations (.json); or labels as ``hint eval`` reads
+            them (folder of pairs, evaluation npz).
+
+    Raises:
+        InputError: If the file is missing or holds something else.
+    """
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    if path.is_dir() or path.suffix == ".npz":
+        return lines_of_labels(read_labels(path))
+    content = read_json_lines(path) if path.suffix == ".jsonl" else read_json(path)
+    if isinstance(content, dict):
+        return _coco(content, path)
+    if not isinstance(content, list):
+        raise InputError(f"{path} holds one {type(content).__name__}, expected a list of boxes or COCO annotations")
+    if content and isinstance(content[0], dict) and "policy_sha256" in content[0]:
+        return [_as_stored(h.image, h.hand_id, h.box_xyxy, h.side == "right") for h in read_manifest(path)]
+    return check_lines(content, path)
+
+
+def lines_of_labels(labels: HandLabels) -> list[BoxLine]:
+    """Take the boxes, sides and ids of labels; a hand without a picture belongs to the one named like it."""
+    return [_as_stored(str(h.image or h.hand_id), h.hand_id, h.box_xyxy, h.is_right) for h in labels.hands()]
+
+
+def check_lines(content: Sequence[Any], path: Path) -> list[BoxLine]:
+    """Check a list of boxes.
+
+    Raises:
+        InputError: If entries are not boxes; the first five are named.
+    """
+    lines: list[BoxLine] = []
+    problems: list[str] = []
+    for number, value in enumerate(content, start=1):
+        try:
+            lines.append(BoxLine.model_validate(value))
+        except ValidationError as error:
+            problems.append(f"entry {number} ({first_problem(error)})")
+    if problems:
+        raise InputError(
+            f"{path}: {len(problems)} of {len(content)} entries are not boxes: {some_ids(problems)}; write "
+            '{"image": "a.jpg", "box_xyxy": [10, 20, 90, 120], "is_right": true}, for a video also "frame": 0'
+        )
+    return lines
+
+
+def _as_stored(image: str, hand_id: str, box: Any, is_right: bool) -> BoxLine:
+    """Return the line of a label: these refer to pixels as stored."""
+    return BoxLine(image=image, hand_id=hand_id, box_xyxy=box, is_right=is_right, orientation=1)
+
+
+class _CocoImage(BaseModel):
+    id: int | str
+    file_name: str
+
+
+class _CocoHand(BaseModel):
+    image_id: int | str
+    bbox: tuple[float, float, float, float]
+    keypoints: list[float] | None = None
+    side: str | None = None
+    handedness: str | None = None
+    hand_type: str | None = None
+    hand_id: str | None = None
+    box_xyxy: tuple[float, float, float, float] | None = None
+
+
+class _CocoFile(BaseModel):
+    images: list[_CocoImage]
+    annotations: list[_CocoHand]
+
+
+def _coco(content: dict[str, Any], path: Path) -> list[BoxLine]:
+    try:
+        file = _CocoFile.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{path} is neither a list of boxes nor a COCO file ({first_problem(error)})") from error
+    names = {image.id: image.file_name for image in file.images}
+    lost = [str(a.image_id) for a in file.annotations if a.image_id not in names]
+    if lost:
+        raise InputError(f"{path}: annotations of images that it does not list: {some_ids(lost)}")
+    return check_lines([_coco_line(hand, names[hand.image_id]) for hand in file.annotations], path)
+
+
+def _coco_line(hand: _CocoHand, image: str) -> dict[str, Any]:
+    x, y, width, height = hand.bbox
+    parsed = parse_name(hand.hand_id or Path(image).stem)
+    side = hand.side or hand.handedness or hand.hand_type or (parsed and ("right" if parsed.is_right else "left"))
+    return {
+        "image": image,
+        "hand_id": hand.hand_id,
+        "box_xyxy": hand.box_xyxy or (x, y, x + width, y + height),
+        "is_right": _SIDES.get(side or ""),
+        "orientation": 1 if hand.keypoints else None,  # labels refer to pixels as stored
+    }

@@ -1,0 +1,177 @@
+"""Annotated hands become pseudo ground truth: MANO hands fitted to their keypoints, as tars to train on.
+
+``fits.npz`` holds the fits and is what a second run continues from, ``hands.jsonl`` says how good each is, and the
+tars have the official layout, so the released code reads them as ``hint train`` does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hint.errors import InputError, UnknownNameError
+from hint.files import read_labels, write_bytes
+from hint.fit import HandFitter, Trust, gather
+from hint.mano.model import ManoModel
+from hint.mano.procedural import procedural_hand
+from hint.mano.read import find_mano, installed_mano
+from hint.progress import progress
+from hint.training.fit_sheet import write_sheet
+from hint.training.fit_store import FitStore
+from hint.training.fit_tars import has_picture, write_tars
+from hint.types import HandLabels
+
+#: Errors to expect of annotated keypoints.
+TRUST = Trust(sigma_2d=0.015)
+
+#: Fits that are made between two saves.
+_PART = 256
+
+_OVERWRITE = ("never", "missing", "always")
+
+
+@dataclass(frozen=True, eq=False)
+class FittedLabels:
+    """What :func:`fit_labels` wrote.
+
+    Attributes:
+        out: The folder.
+        hand_id: (N,) ids.
+        quality: (N,) 0..1, 0 for hands that are not usable.
+        residual: (N,) mean distance from the keypoints, as a share of the hand's extent; NaN without any joint.
+        unusable: hand_id -> why it has no pose.
+        without_picture: Ids of hands that are in no tar.
+        tars: The tars.
+        sheet: Picture of the worst and the best fits, None without pictures.
+        reused: Number of fits of an earlier run.
+    """
+
+    out: Path
+    hand_id: list[str]
+    quality: list[float]
+    residual: list[float]
+    unusable: dict[str, str]
+    without_picture: list[str]
+    tars: list[Path]
+    sheet: Path | None
+    reused: int
+
+    def __len__(self) -> int:
+        return len(self.hand_id)
+
+    def __repr__(self) -> str:
+        return f"FittedLabels({len(self)} hands, {len(self) - len(self.unusable)} usable, in {self.out})"
+
+
+def fit_labels(
+    labels: HandLabels | Path | str,
+    out: Path | str,
+    *,
+    images: Path | str | None = None,
+    subsets: Sequence[str] = (),
+    mano: ManoModel | str | os.PathLike[str] | None = None,
+    min_quality: float = 0.3,
+    limit: int | None = None,
+    overwrite: str = "missing",
+) -> FittedLabels:
+    """Fit MANO hands to annotated keypoints, and write them as a source of training data.
+
+    A second run continues the first. Hands with fewer than six joints in the frame are written without a pose.
+
+    Args:
+        labels: Labels, or where any format of them is; of a HInt root, the training hands.
+        out: Folder for the results.
+        images: Folder of the pictures, if they are not beside the labels.
+        subsets: Subsets to use, by default all.
+        mano: A hand, its file, or "procedural"; None for the installed MANO, else the procedural hand.
+        min_quality: Pose and shape of worse fits are not supervised; their keypoints are.
+        limit: Only this many hands, spread evenly.
+        overwrite: "missing" continues, "never" refuses, "always" starts over.
+
+    Raises:
+        InputError: If the labels cannot be read, or the folder holds fits of other settings.
+        MissingRequirementError: If no MANO is there.
+    """
+    if overwrite not in _OVERWRITE:
+        raise UnknownNameError("overwrite", overwrite, _OVERWRITE)
+    if not 0 <= min_quality <= 1:
+        raise InputError(f"min_quality is {min_quality:g}; it must lie between 0 and 1")
+    given = labels if isinstance(labels, HandLabels) else read_labels(Path(labels), subsets, images, split="train")
+    chosen = given if limit is None or limit >= len(given) else given.select(_spread(len(given), limit))
+    model = _model(mano)
+    store = FitStore(Path(out), {"fit": 1, "mano_sha256": model.sha256(), "trust": vars(TRUST)}, overwrite)
+    reused = _fit(chosen, model, store)
+    fits = store.rows(chosen.hand_id.tolist())
+    write_bytes(Path(out) / "hands.jsonl", _lines(chosen, fits).encode())
+    sheet = Path(out) / "fits.jpg"
+    tars = write_tars(Path(out), chosen, fits, min_quality, overwrite == "always")
+    return FittedLabels(
+        Path(out),
+        chosen.hand_id.tolist(),
+        fits["quality"].tolist(),
+        fits["residual"].tolist(),
+        {i: r for i, r in zip(chosen.hand_id.tolist(), fits["reason"].tolist(), strict=True) if r},
+        [i for i, p in zip(chosen.hand_id.tolist(), chosen.image.tolist(), strict=True) if not has_picture(p)],
+        tars,
+        sheet if write_sheet(sheet, chosen, fits, model) else None,
+        reused,
+    )
+
+
+def _model(mano: ManoModel | str | os.PathLike[str] | None) -> ManoModel:
+    if isinstance(mano, ManoModel):
+        return mano
+    if mano is None and installed_mano() is None:
+        return procedural_hand()
+    return find_mano(None if mano is None else os.fspath(mano))
+
+
+def _spread(n: int, limit: int) -> Any:
+    return np.arange(limit) * n // limit
+
+
+def _fit(labels: HandLabels, model: ManoModel, store: FitStore) -> int:
+    """Fit what is not in the store yet; return how many hands were."""
+    keys = [_key(labels, k) for k in range(len(labels))]
+    todo = [k for k, key in enumerate(keys) if not store.holds(str(labels.hand_id[k]), key)]
+    fitter = HandFitter(model, TRUST)
+    with progress("fitting hands", len(labels)) as advance:
+        advance(len(labels) - len(todo))
+        for part in (todo[k : k + _PART] for k in range(0, len(todo), _PART)):
+            some = labels.select(part)
+            points = gather(
+                some.keypoints_2d, some.is_right, existence=some.existence, occlusion=some.occlusion & some.existence
+            )
+            store.add(some.hand_id.tolist(), [keys[k] for k in part], fitter.fit(points))
+            store.save()
+            advance(len(part))
+    return len(labels) - len(todo)
+
+
+def _key(labels: HandLabels, k: int) -> str:
+    """Return what identifies the input of a fit."""
+    parts = (labels.keypoints_2d[k], labels.existence[k], labels.occlusion[k], labels.is_right[k])
+    return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()[:16]
+
+
+def _lines(labels: HandLabels, fits: Mapping[str, Any]) -> str:
+    """Return a line of JSON for every hand, sorted by id."""
+    rows = [
+        {
+            "hand_id": hand_id,
+            "usable": not fits["reason"][k],
+            "reason": str(fits["reason"][k]),
+            "joints": int(fits["n_joints"][k]),
+            "residual": None if np.isnan(fits["residual"][k]) else round(float(fits["residual"][k]), 5),
+            "quality": round(float(fits["quality"][k]), 5),
+        }
+        for k, hand_id in enumerate(labels.hand_id.tolist())
+    ]
+    return "".join(json.dumps(row) + "\n" for row in sorted(rows, key=lambda row: str(row["hand_id"])))

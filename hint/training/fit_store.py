@@ -1,0 +1,89 @@
+"""Fits on disk: one npz with a row per hand, which a later run continues from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hint.errors import InputError
+from hint.files import read_npz, write_npz
+from hint.fit import FittedHands
+from hint.types import ManoParameters
+
+_PARAMETERS = tuple(f.name for f in fields(ManoParameters))
+
+#: Columns of ``fits.npz`` beside the parameters.
+_COLUMNS = ("hand_id", "key", "is_right", "keypoints_2d", "keypoints_3d", "residual", "quality", "n_joints", "reason")
+
+Rows = Mapping[str, NDArray[Any]]
+
+
+def parameters_of(rows: Rows, index: Sequence[int]) -> ManoParameters:
+    """Return the MANO parameters of some rows."""
+    return ManoParameters(**{name: rows[name][list(index)] for name in _PARAMETERS})
+
+
+class FitStore:
+    """The fits of one folder.
+
+    Args:
+        folder: Where ``fits.npz`` is.
+        settings: What else the fits depend on.
+        overwrite: "missing", "never" or "always".
+
+    Raises:
+        InputError: If there are fits and they may not be continued, or were made with other settings.
+    """
+
+    def __init__(self, folder: Path, settings: Mapping[str, Any], overwrite: str) -> None:
+        self.path = folder / "fits.npz"
+        self._settings = json.dumps(settings, sort_keys=True)
+        self._parts: list[dict[str, NDArray[Any]]] = []
+        self._row_of: dict[str, int] = {}
+        self._keys: list[str] = []
+        if self.path.exists() and overwrite == "never":
+            raise InputError(f"{self.path} exists; give another --out, or --overwrite missing or always")
+        if self.path.exists() and overwrite == "missing":
+            self._load()
+
+    def holds(self, hand_id: str, key: str) -> bool:
+        """Return whether there is a fit of a hand to the input of this key."""
+        return hand_id in self._row_of and self._keys[self._row_of[hand_id]] == key
+
+    def add(self, hand_ids: Sequence[str], keys: Sequence[str], fitted: FittedHands) -> None:
+        """Add fits; those of the same hands are replaced."""
+        columns = {name: getattr(fitted, name) for name in _COLUMNS[2:-1]}
+        columns |= {name: getattr(fitted.parameters, name) for name in _PARAMETERS}
+        names = {"hand_id": list(hand_ids), "key": list(keys), "reason": fitted.reasons}
+        self._append(columns | {name: np.array(values, np.str_) for name, values in names.items()})
+
+    def rows(self, hand_ids: Sequence[str]) -> dict[str, NDArray[Any]]:
+        """Return the columns of some hands."""
+        index = np.array([self._row_of[hand_id] for hand_id in hand_ids], np.intp)
+        if not self._parts:
+            raise InputError("there is no hand to fit")
+        return {name: np.concatenate([part[name] for part in self._parts])[index] for name in self._parts[0]}
+
+    def save(self) -> None:
+        """Write all fits."""
+        write_npz(self.path, self.rows(sorted(self._row_of)) | {"settings": np.array(self._settings)})
+
+    def _append(self, columns: dict[str, NDArray[Any]]) -> None:
+        start = len(self._keys)
+        self._parts.append(columns)
+        self._keys += columns["key"].tolist()
+        self._row_of |= {hand_id: start + k for k, hand_id in enumerate(columns["hand_id"].tolist())}
+
+    def _load(self) -> None:
+        stored = read_npz(self.path, (*_COLUMNS, *_PARAMETERS, "settings"))
+        if str(stored["settings"]) != self._settings:
+            raise InputError(
+                f"{self.path} holds fits of another hand or version; give another --out, or --overwrite always"
+            )
+        self._append({name: stored[name] for name in (*_COLUMNS, *_PARAMETERS)})

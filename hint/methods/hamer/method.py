@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from hint.crop import CROP_SIZE, box_to_tall_square, crop_blurred
+from hint.crop import CROP_SIZE, box_to_square, box_to_tall_square, crop_blurred
 from hint.errors import InputError, MissingRequirementError
+from hint.landmarks.backbone import WEIGHTS as EYE_WEIGHTS
+from hint.landmarks.backbone import load_network as load_eye
 from hint.mano.read import find_mano
 from hint.methods.crop_method import Crop, CropMethod, Parts, random_card, sized_card, to_numpy
 from hint.methods.hamer import tiny
@@ -20,41 +21,20 @@ from hint.methods.hamer.config import HamerConfig
 from hint.methods.hamer.load import build, choose_mano, is_released, random_network
 from hint.methods.hamer.network import FOCAL_LENGTH, HamerOutput, HandInCrop
 from hint.methods.hamer.precision import PRECISIONS, set_precision
+from hint.methods.hamer.tiny_network import TinyHand, load_parts
 from hint.types import Float, Hand, Image, ManoParameters, MethodOptions, Predictions
 from hint.weights import file_sha256, read_checkpoint
 
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
+class ManoCropMethod(CropMethod[HamerOutput]):
+    """What both sizes of HaMeR share: MANO parameters from one crop."""
 
-class HamerMethod(CropMethod[HamerOutput]):
-    """HaMeR with its weights loaded.
-
-    The crop of the released evaluation is HaMeR's own, so "native" and "hamer" both ask for it; "demo" is that of the
-    released demonstration (3:4 boxes, blur).
-    """
-
-    CARD = CARD
-    crops = {"native": "hamer", "hamer": "hamer", "demo": "demo"}  # noqa: RUF012 - a ClassVar of the base
-    precisions = PRECISIONS
-    network: HandInCrop
+    network: HandInCrop | TinyHand
 
     def __init__(self, parts: Parts, options: MethodOptions) -> None:
         super().__init__(parts, options)
-        network = self.network.network
-        set_precision(network, options.precision)
-        self.crop_size, self.box_factor = network.config.crop_size, network.config.box_factor
+        self.crop_size, self.box_factor = self.network.crop_size, self.network.box_factor
         self.faces = self.network.faces
-
-    @classmethod
-    def load(cls, options: MethodOptions) -> Parts:
-        """Get the network from a file, or a small one with random weights."""
-        return _random(options) if options.weights == TINY_RANDOM else _from_file(options)
-
-    def own_crop(self, hand: Hand, image: Image) -> Crop:
-        """Cut a hand out as the demonstration does; pixels of blurred crops are not rounded."""
-        square = box_to_tall_square(hand.box_xyxy, self.box_factor)
-        return Crop(crop_blurred(image, square, mirror=not hand.is_right, crop_size=self.crop_size), square)
 
     def infer_hands(self, hands: Sequence[Hand], prepared: Sequence[Crop]) -> tuple[Predictions, ManoParameters]:
         """Predict a batch as :meth:`infer` does, and return the MANO parameters too."""
@@ -73,19 +53,59 @@ class HamerMethod(CropMethod[HamerOutput]):
         return to_numpy(joints), to_numpy(vertices)
 
 
-class HamerTinyMethod(HamerMethod):
-    """The small HaMeR that comes with the toolkit."""
+class HamerMethod(ManoCropMethod):
+    """HaMeR with its weights loaded.
+
+    The crop of the released evaluation is HaMeR's own, so "native" and "hamer" both ask for it; "demo" is that of the
+    released demonstration (3:4 boxes, blur).
+    """
+
+    CARD = CARD
+    crops = {"native": "hamer", "hamer": "hamer", "demo": "demo"}  # noqa: RUF012 - a ClassVar of the base
+    precisions = PRECISIONS
+    network: HandInCrop
+
+    def __init__(self, parts: Parts, options: MethodOptions) -> None:
+        super().__init__(parts, options)
+        set_precision(self.network.network, options.precision)
 
     @classmethod
-    def create(cls, options: MethodOptions) -> Self:
-        """Load it.
+    def load(cls, options: MethodOptions) -> Parts:
+        """Get the network from a file, or a small one with random weights."""
+        return _random(options) if options.weights == TINY_RANDOM else _from_file(options)
+
+    def own_crop(self, hand: Hand, image: Image) -> Crop:
+        """Cut a hand out as the demonstration does; pixels of blurred crops are not rounded."""
+        square = box_to_tall_square(hand.box_xyxy, self.box_factor)
+        return Crop(crop_blurred(image, square, mirror=not hand.is_right, crop_size=self.crop_size), square)
+
+
+class HamerTinyMethod(ManoCropMethod):
+    """The small one that comes with the toolkit."""
+
+    CARD = tiny.CARD
+    crops = {"native": "native"}  # noqa: RUF012 - a ClassVar of the base
+    network: TinyHand
+
+    @classmethod
+    def load(cls, options: MethodOptions) -> Parts:
+        """Get the network that comes with the toolkit.
 
         Raises:
             InputError: If other weights are named.
         """
         if options.weights not in (None, tiny.HAMER_TINY):
             raise InputError("hamer-tiny brings its own weights; for others type: --method hamer --weights FILE")
-        return super().create(replace(options, weights=tiny.HAMER_TINY))
+        mano = find_mano(options.mano or "procedural")
+        eye, parts = load_eye(), load_parts(tiny.WEIGHTS)
+        network = TinyHand(eye, parts, mano)
+        files = {"weights_sha256": file_sha256(tiny.WEIGHTS), "landmarks_sha256": file_sha256(EYE_WEIGHTS)}
+        return Parts(network, sized_card(tiny.CARD, network), {**files, "mano_sha256": mano.sha256()})
+
+    def own_crop(self, hand: Hand, image: Image) -> Crop:
+        """Cut a hand out with room to turn; a picture that shrinks is blurred first."""
+        square = box_to_square(hand.box_xyxy, self.box_factor)
+        return Crop(crop_blurred(image, square, mirror=not hand.is_right, crop_size=self.crop_size), square)
 
 
 def _random(options: MethodOptions) -> Parts:
@@ -100,16 +120,14 @@ def _from_file(options: MethodOptions) -> Parts:
     network, mano = build(checkpoint), choose_mano(options.mano, checkpoint)
     card = sized_card(CARD, network)
     sha256 = file_sha256(path)
-    if path == tiny.WEIGHTS:
-        card = replace(tiny.CARD, parameters=card.parameters)
-    elif not is_released(checkpoint, sha256):
+    if not is_released(checkpoint, sha256):
         card = replace(card, training_data=(), weights_licence="unknown", note=f"weights {path.name}")
     return Parts(HandInCrop(network, mano), card, {"weights_sha256": sha256, "mano_sha256": mano.sha256()})
 
 
 def _weights_file(name: str | None) -> Path:
     if name == tiny.HAMER_TINY:
-        return tiny.WEIGHTS
+        raise InputError("hamer-tiny is a method of its own now: type --method hamer-tiny")
     path = installed_weights() if name is None else Path(name).expanduser()
     if path is None:
         raise MissingRequirementError(f"hamer {missing_weights()}")

@@ -104,6 +104,7 @@ class HandInCrop(nn.Module):
         self.network = network
         self.decoder = HandDecoder(model, network.config.crop_size)
         self.faces = model.faces
+        self.crop_size, self.box_factor = network.config.crop_size, network.config.box_factor
 
     def forward(self, crops: Tensor) -> HamerOutput:
         """Map crops (N,S,S,3), RGB in 0..255, to hands."""

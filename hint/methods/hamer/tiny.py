@@ -9,22 +9,24 @@ from hint.methods.hamer import card
 from hint.requirements import missing_packages
 from hint.types import MethodOptions
 
-#: Name of the method, and of its weights for ``--method hamer --weights hamer-tiny``.
+#: Name of the method.
 HAMER_TINY = "hamer-tiny"
 
-#: The weights, which come with the toolkit; docs/hamer-tiny.md says how they were made.
+#: What was trained on top of the landmark network; docs/hamer-tiny.md says how.
 WEIGHTS = Path(__file__).with_name("hamer_tiny.safetensors")
 
 CARD = replace(
     card.CARD,
     name=HAMER_TINY,
     title="HaMeR-tiny",
-    summary="HaMeR's design at one part in 140 of its size, trained on rendered hands only; comes with the toolkit.",
+    summary="MediaPipe's landmark network, and small layers that turn its view upright and regress MANO; "
+    "comes with the toolkit.",
     paper="",
-    weights_licence="MIT",
-    training_data=("rendered hands",),
+    weights_licence="MIT; those of the landmark network Apache-2.0",
+    # The last two are what the landmark network was trained on.
+    training_data=("rendered hands", "30K annotated photographs (not public)", "synthetic hands (not public)"),
     parameters=4_700_717,
-    note="trained on rendered hands only",
+    note="trained on rendered hands, on top of MediaPipe's landmark network",
 )
 
 

@@ -1,4 +1,4 @@
-"""The demo: a rendered set, five methods, their records, one page of pictures."""
+"""The demo: a rendered set, six methods, their records, one page of pictures."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from hint.provenance import git_state
 from hint.types import HandLabels
 from leaderboard.gallery import sheet
 
-METHODS = ("hamer-tiny", "mediapipe", "mean-pose", "box-centre", "oracle-noise")
+METHODS = ("mediapipe-mano", "hamer-tiny", "mediapipe", "mean-pose", "box-centre", "oracle-noise")
 #: Columns of the pictures.
-SHOWN = ("hamer-tiny", "mediapipe", "mean-pose")
+SHOWN = ("mediapipe-mano", "hamer-tiny", "mean-pose")
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ class Side(str, Enum):
 def predict(
     *,
     inputs: Annotated[list[Path], typer.Argument(help="Pictures, folders of pictures, or one video.")],
-    method: Annotated[str, typer.Option(help="Method to run: see hint list methods.")] = "hamer-tiny",
+    method: Annotated[str, typer.Option(help="Method to run: see hint list methods.")] = "mediapipe-mano",
     boxes: Annotated[
         Path | None, typer.Option(help="Known hands: manifest, list of boxes (.json, .jsonl), COCO json or labels.")
     ] = None,

@@ -40,8 +40,8 @@ __all__ = [
     "predict_hands",
 ]
 
-#: Needs no file that does not come with the toolkit.
-DEFAULT_METHOD = "hamer-tiny"
+#: Of the methods that pose MANO and need no licence, the best on photographs: see docs/methods.md.
+DEFAULT_METHOD = "mediapipe-mano"
 DEFAULT_DETECTOR = "mediapipe"
 
 

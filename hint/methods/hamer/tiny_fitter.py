@@ -98,8 +98,8 @@ class _Correction(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.missed, self.state = nn.Linear(21 * 5, width), nn.Linear(_STATE, width)
-        self.hidden = nn.Sequential(nn.GELU(), nn.Linear(width, width), nn.GELU(), nn.Linear(width, _STATE))
-        last = self.hidden[-1]
+        last = nn.Linear(width, _STATE)
+        self.hidden = nn.Sequential(nn.GELU(), nn.Linear(width, width), nn.GELU(), last)
         nn.init.normal_(last.weight, std=0.01)
         nn.init.zeros_(last.bias)
 

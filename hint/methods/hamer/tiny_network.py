@@ -99,7 +99,9 @@ class TinyHand(nn.Module):
 
     def _look(self, pictures: Tensor, turn: Tensor) -> Features:
         views = turned(pictures, turn)
-        seen = [self.eye.features(few) for few in views.split(_ON_CPU if views.device.type == "cpu" else len(views))]
+        seen = [
+            self.eye.features(few) for few in torch.split(views, _ON_CPU if views.device.type == "cpu" else len(views))
+        ]
         maps = {stride: torch.cat([features.maps[stride] for features in seen]) for stride in STRIDES}
         return Features(maps, torch.cat([features.last for features in seen]))
 

@@ -12,6 +12,7 @@ from hint.demo import render_demo_set
 from hint.errors import InputError
 from hint.files import read_labels
 from hint.landmarks.backbone import WEIGHTS as EYE_WEIGHTS
+from hint.methods.hamer.method import HamerTinyMethod
 from hint.methods.hamer.tiny import CARD, HAMER_TINY, WEIGHTS
 from hint.methods.selftest import selftest
 from hint.methods.table import create
@@ -55,7 +56,7 @@ def test_the_landmark_network_is_as_it_was_published():
 
 
 def test_a_turned_picture_gives_the_turned_hand():
-    method = create(HAMER_TINY, MethodOptions(device="cpu"))
+    method = HamerTinyMethod.create(MethodOptions(device="cpu"))
     crop = torch.from_numpy(np.random.default_rng(2).integers(0, 255, (1, 336, 336, 3)).astype(np.float32))
     crop = functional.avg_pool2d(crop.permute(0, 3, 1, 2), 9, 1, 4).permute(0, 2, 3, 1)
     with torch.inference_mode():

@@ -25,7 +25,7 @@ CARD = replace(
     weights_licence="MIT; those of the landmark network Apache-2.0",
     # The last two are what the landmark network was trained on.
     training_data=("rendered hands", "30K annotated photographs (not public)", "synthetic hands (not public)"),
-    parameters=4_700_717,
+    parameters=4_825_668,
     note="trained on rendered hands, on top of MediaPipe's landmark network",
 )
 

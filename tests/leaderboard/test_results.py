@@ -46,6 +46,7 @@ def test_they_are_ranked_together() -> None:
         "hamer-tiny",
         "mean-pose",
         "mediapipe",
+        "mediapipe-mano",
     }
 
 

@@ -88,5 +88,7 @@ def _finished(labels: HandLabels, folder: Path, seed: int) -> Record | None:
 
 
 def _heading(record: Record) -> str:
+    """Break a title into lines as wide as a column."""
     method = record.method
-    return f"{method.title}\n({method.note})" if method.note else method.title
+    title = method.title.replace(" + ", "\n+ ")
+    return f"{title}\n({method.note})" if method.note else title

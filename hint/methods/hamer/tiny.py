@@ -26,7 +26,6 @@ CARD = replace(
     # The last two are what the landmark network was trained on.
     training_data=("rendered hands", "30K annotated photographs (not public)", "synthetic hands (not public)"),
     parameters=4_825_668,
-    note="trained on rendered hands, on top of MediaPipe's landmark network",
 )
 
 

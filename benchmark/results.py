@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.record import Record, read_record
-from hint.errors import InputError, UnknownNameError, WriteError
+from hint.errors import InputError, UnknownNameError
+from hint.files.atomic import require_writable
 
 #: What to do with results that are there already.
 OVERWRITE = ("never", "missing", "always")
@@ -96,7 +96,7 @@ def open_results(folder: Path, limit: int | None, overwrite: str) -> Results:
         raise UnknownNameError("way to overwrite", overwrite, OVERWRITE)
     if overwrite == "never" and any((folder / name).exists() for name in (PREDICTIONS, ERRORS, RECORD)):
         raise InputError(f"{folder} holds results already; type --name NAME to keep both, or --overwrite always")
-    _check_writable(folder)
+    require_writable(folder)
     earlier = _earlier(folder / RECORD, overwrite)
     if earlier is not None and limit is not None and earlier.limit is None and overwrite != "always":
         raise InputError(
@@ -115,13 +115,3 @@ def _earlier(path: Path, overwrite: str) -> Record | None:
         if overwrite == "always":
             return None
         raise InputError(f"{error}; type --name NAME, or --overwrite always to replace it") from error
-
-
-def _check_writable(folder: Path) -> None:
-    """Create a file that has no name in the nearest folder that exists."""
-    place = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
-    try:
-        with tempfile.TemporaryFile(dir=place):
-            pass
-    except OSError as error:
-        raise WriteError(f"cannot write to {folder}: {error.strerror or error}; choose another --out") from error

@@ -23,7 +23,7 @@ from hint.detection.picture import Picture
 from hint.detection.tiles import Tile, cut_tile
 from hint.errors import InputError, MissingRequirementError
 from hint.provenance import sha256_file
-from hint.requirements import missing_packages
+from hint.requirements import missing_packages, pip_command
 from hint.types import Float, Image
 
 #: Where its classes come from; of these modules only classes are allowed, never functions.
@@ -58,8 +58,8 @@ def missing() -> str:
     """Tell what must be installed or fetched first; "" where the detector can run."""
     if missing_packages(["torch", "ultralytics"], "models"):
         return (
-            "needs ultralytics, whose licence is AGPL-3.0: pip install hint-toolkit[models] "
-            "&& pip install --no-deps ultralytics"
+            f"needs ultralytics, whose licence is AGPL-3.0: {pip_command('models')} && "
+            "pip install --no-deps ultralytics"
         )
     if not weights().is_file():
         return (

@@ -41,6 +41,20 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
         temporary.unlink(missing_ok=True)
 
 
+def require_writable(folder: Path) -> None:
+    """Refuse, before any work, a folder that cannot be written to; nothing is left there.
+
+    Raises:
+        WriteError: If it is a file, or the nearest folder that exists takes no files.
+    """
+    place = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise WriteError(f"cannot write to {folder}: {error.strerror or error}; choose another --out") from error
+
+
 def _cannot_write(path: Path, error: OSError) -> WriteError:
     return WriteError(f"cannot write {path}: {error.strerror or error}")
 

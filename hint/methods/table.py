@@ -185,7 +185,7 @@ def check(name: str, options: MethodOptions) -> None:
             raise MissingRequirementError(f"{name} {lacking}")
         return
     if name not in names():
-        raise UnknownNameError("method", name, [*names(), *(n + SUFFIX for n in names() if SUFFIX in str(name))])
+        raise UnknownNameError("method", name, _suggestions(str(name)))
     require_device(options.device)
     if name in BUILT_IN and (lacking := _missing(BUILT_IN[name], options)):
         raise MissingRequirementError(f"{name} {lacking}")
@@ -214,6 +214,12 @@ def official_files() -> list[OfficialFile]:
     """Return the files that methods of the toolkit read as their authors distribute them, each once."""
     files = [file for entry in BUILT_IN.values() for file in getattr(_load(entry.about), "FILES", ())]
     return list(dict.fromkeys(files))
+
+
+def _suggestions(name: str) -> list[str]:
+    """Return the names of all methods, with ``-mano`` behind them where the name has it."""
+    fitted = [known + SUFFIX for known in names() if SUFFIX in name and not known.endswith(SUFFIX)]
+    return list(dict.fromkeys([*names(), *fitted]))
 
 
 def _inner(name: str) -> str:

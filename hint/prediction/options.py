@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hint.detection import Choice, Picture
 from hint.errors import InputError, UnknownNameError
+from hint.files.atomic import require_writable
 from hint.prediction.detections import FrameDetections
 from hint.prediction.mesh_file import FORMATS
 from hint.prediction.one_euro import OneEuro
@@ -76,11 +77,14 @@ class PredictOptions:
 
         Raises:
             InputError: If there are results that must not be touched.
+            WriteError: If the folder cannot be written to.
         """
         if self.overwrite not in OVERWRITE:
             raise UnknownNameError("overwrite", self.overwrite, OVERWRITE)
         if self.out is not None and self.overwrite == "never" and self.file("predictions.npz").exists():
             raise InputError(f"{self.file('predictions.npz')} exists; give another --out, or another --overwrite")
+        if self.out is not None:
+            require_writable(self.out)
 
     def file(self, name: str) -> Path:
         """Return a file of the output folder."""

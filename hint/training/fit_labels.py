@@ -18,6 +18,7 @@ import numpy as np
 
 from hint.errors import InputError, UnknownNameError
 from hint.files import read_labels, write_bytes
+from hint.files.atomic import require_writable
 from hint.fit import HandFitter, Trust, gather
 from hint.mano.model import ManoModel
 from hint.mano.procedural import procedural_hand
@@ -97,12 +98,14 @@ def fit_labels(
 
     Raises:
         InputError: If the labels cannot be read, or the folder holds fits of other settings.
+        WriteError: If the folder cannot be written to.
         MissingRequirementError: If no MANO is there.
     """
     if overwrite not in _OVERWRITE:
         raise UnknownNameError("overwrite", overwrite, _OVERWRITE)
     if not 0 <= min_quality <= 1:
         raise InputError(f"min_quality is {min_quality:g}; it must lie between 0 and 1")
+    require_writable(Path(out))
     given = labels if isinstance(labels, HandLabels) else read_labels(Path(labels), subsets, images, split="train")
     chosen = given if limit is None or limit >= len(given) else given.select(_spread(len(given), limit))
     model = _model(mano)

@@ -261,7 +261,7 @@ def test_pictures_that_were_moved_are_known_by_their_name(hint_root: Path, tmp_p
     with pytest.raises(InputError, match="none of 24"):
         evaluate(labels, file, match_boxes=True)
     file.with_name("hands.jsonl").write_text("\n" + lines + "\n{broken\n")
-    with pytest.raises(InputError, match=f"line {lines.count(chr(10)) + 3}, "):
+    with pytest.raises(InputError, match=f"line {lines.count(chr(10)) + 3}:"):
         evaluate(labels, file, match_boxes=True)
     file.with_name("hands.jsonl").unlink()
     with pytest.raises(InputError, match=r"hands\.jsonl: no such file"):

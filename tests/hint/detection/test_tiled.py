@@ -143,7 +143,7 @@ def rendered() -> Any:
     from hint.demo import render
     from hint.demo.dataset import clip_scenes
 
-    return render(next(clip_scenes(0, 1)))
+    return render(next(clip_scenes(0, 6)))
 
 
 @pytest.mark.parametrize("mirrored", [False, True], ids=["as rendered", "mirrored"])

@@ -27,7 +27,7 @@ def test_the_number_of_tiles_does_not_depend_on_the_size() -> None:
 
 
 def test_small_pictures_have_fewer_levels() -> None:
-    assert [level[0].side for level in pyramid(200, 100)] == [200, 100]
+    assert [level[0].side for level in pyramid(200, 100)] == [200, 100, 50]
     assert [level[0].side for level in pyramid(SMALLEST - 10, 20)] == [SMALLEST - 10]
 
 

@@ -1,14 +1,12 @@
 """The landmark network in PyTorch: as MediaPipe's file says, and with feature maps."""
 
-from importlib.util import find_spec
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
 from hint.errors import InputError
 from hint.landmarks.backbone import CHANNELS, LAST_CHANNELS, WEIGHTS, LandmarkNetwork, load_network
+from hint.landmarks.files import LANDMARKS, missing
 from hint.weights import read_checkpoint, save
 
 
@@ -29,14 +27,11 @@ def crops() -> torch.Tensor:
 @torch.inference_mode()
 def test_outputs_are_those_of_the_file_it_was_read_from(network, crops):
     """Relative to the largest value of each output."""
-    interpreter = pytest.importorskip("ai_edge_litert.interpreter", reason="ai-edge-litert is not installed")
-    spec = find_spec("mediapipe")
-    found = (
-        Path(spec.submodule_search_locations[0]) / "modules/hand_landmark/hand_landmark_full.tflite" if spec else None
-    )
-    if found is None or not found.is_file():
-        pytest.skip("hand_landmark_full.tflite is not installed")
-    reference = interpreter.Interpreter(str(found), num_threads=1)
+    if lacking := missing():
+        pytest.skip(f"MediaPipe's networks {lacking}")
+    from ai_edge_litert.interpreter import Interpreter
+
+    reference = Interpreter(model_content=LANDMARKS.read(), num_threads=1)
     reference.allocate_tensors()
     outputs = sorted(reference.get_output_details(), key=lambda output: output["name"])
     ours = network(crops)

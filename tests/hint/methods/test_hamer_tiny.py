@@ -24,9 +24,9 @@ MEBIBYTE = 2**20
 
 @pytest.fixture(scope="module")
 def hands(tmp_path_factory: pytest.TempPathFactory) -> HandLabels:
-    """Twenty-four rendered hands."""
+    """Twelve rendered hands."""
     folder = tmp_path_factory.mktemp("rendered")
-    render_demo_set(folder, n=24, seed=4242)
+    render_demo_set(folder, n=12, seed=4242)
     return read_labels(folder)
 
 

@@ -14,11 +14,12 @@ from benchmark.matching import MINIMUM_IOU, BoxedHand, match_boxes
 from benchmark.protocol import Protocol
 from benchmark.record import SubsetEntry, labels_sha256
 from benchmark.scores import score_table
-from benchmark.task import Given, Scored, Task, spread
+from benchmark.task import Given, Scored, Task
 from benchmark.temporal.motion import score_motion
 from benchmark.temporal.sequences import labels_in_scope, whole_tracks
 from hint.errors import InputError, some_ids
 from hint.files import read_labels, read_predictions
+from hint.hand_rows import spread
 from hint.types import Hand, HandLabels, Predictions
 
 

@@ -9,8 +9,9 @@ from typing import Protocol
 
 import numpy as np
 
+from hint.box import Box, overlap
 from hint.errors import InputError, some_ids
-from hint.types import Double, HandLabels, Predictions
+from hint.types import HandLabels, Predictions
 
 #: Intersection over union from which two boxes may be of one hand. Detectors frame hands more or less tightly than
 #: annotators do, and picture and side already settle most of it.
@@ -36,7 +37,7 @@ class BoxedHand(Protocol):
         ...
 
     @property
-    def box_xyxy(self) -> tuple[float, float, float, float] | None:
+    def box_xyxy(self) -> Box | None:
         """Box, px."""
         ...
 
@@ -126,13 +127,15 @@ def _pairs(labels: HandLabels, pictures: dict[Path, list[BoxedHand]]) -> Iterato
     for place in pictures:
         for name in {place.name, place.stem}:
             known_as.setdefault(name, []).append(place)
-    rows = zip(labels.hand_id.tolist(), labels.image.tolist(), labels.box_xyxy, labels.is_right.tolist(), strict=True)
+    rows = zip(
+        labels.hand_id.tolist(), labels.image.tolist(), labels.box_xyxy.tolist(), labels.is_right.tolist(), strict=True
+    )
     for hand_id, image, box, is_right in rows:
         picture = _find_picture(Path(image or hand_id), pictures, known_as)
         for hand in pictures[picture] if picture else ():
-            overlap = _iou(box, np.asarray(hand.box_xyxy, np.float64))
-            if hand.is_right == is_right and overlap >= MINIMUM_IOU:
-                yield overlap, str(hand.hand_id), hand_id
+            common = overlap(box, hand.box_xyxy) if hand.box_xyxy is not None else 0.0
+            if hand.is_right == is_right and common >= MINIMUM_IOU:
+                yield common, str(hand.hand_id), hand_id
 
 
 def _find_picture(image: Path, pictures: Collection[Path], known_as: Mapping[str, list[Path]]) -> Path | None:
@@ -141,10 +144,3 @@ def _find_picture(image: Path, pictures: Collection[Path], known_as: Mapping[str
     if place in pictures:
         return place
     return next((known_as[name][0] for name in (image.name, image.stem) if len(known_as.get(name, ())) == 1), None)
-
-
-def _iou(a: Double, b: Double) -> float:
-    """Return the intersection of two boxes (4,) over their union."""
-    size = np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0)
-    intersection = float(size.prod())
-    return intersection / float((a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - intersection)

@@ -9,10 +9,7 @@ from pathlib import Path
 
 from benchmark.record import Record, read_record
 from hint.errors import InputError, UnknownNameError
-from hint.files.atomic import require_writable
-
-#: What to do with results that are there already.
-OVERWRITE = ("never", "missing", "always")
+from hint.files.atomic import OVERWRITE, require_writable
 
 PREDICTIONS, ERRORS, RECORD = "predictions.npz", "errors.npz", "record.json"
 

@@ -8,14 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from benchmark.error_table import Coverage, ErrorTable
 from benchmark.matching import BoxedHand
 from benchmark.record import SubsetEntry, TimingEntry
 from benchmark.scores import Scores
-from hint.errors import InputError
 from hint.provenance import peak_gpu_memory_bytes, peak_memory_bytes
 from hint.types import Hand, HandLabels, MethodCard, Predictions
 
@@ -149,16 +145,3 @@ class Task(ABC, Generic[Answers]):
 
     def export(self, answers: Answers, folder: Path) -> None:
         """Write further files about the predictions of a method on the whole set."""
-
-
-def spread(n_hands: int, limit: int | None) -> NDArray[np.int64]:
-    """Return the rows of ``limit`` hands spread evenly over all, or all rows.
-
-    Raises:
-        InputError: If the limit is below 1.
-    """
-    if limit is None or limit >= n_hands:
-        return np.arange(n_hands)
-    if limit < 1:
-        raise InputError(f"--limit {limit}: evaluate at least one hand")
-    return np.linspace(0, n_hands - 1, limit).round().astype(np.int64)

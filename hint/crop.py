@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hint.box import Box
 from hint.errors import InputError
 from hint.types import Float, Image
 
@@ -36,8 +37,6 @@ _BAND = 32
 #: Mean and deviation of ImageNet's RGB, grey levels.
 MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
 STD = (0.229 * 255, 0.224 * 255, 0.225 * 255)
-
-Box = tuple[float, float, float, float]
 
 
 class Square(NamedTuple):

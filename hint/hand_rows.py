@@ -172,3 +172,16 @@ class HandPrediction:
     keypoints_3d: NDArray[np.float32] | None = None
     vertices: NDArray[np.float32] | None = None
     score: NDArray[np.float32] | None = None
+
+
+def spread(n_hands: int, limit: int | None) -> NDArray[np.int64]:
+    """Return the rows of ``limit`` hands spread evenly over all, or all rows.
+
+    Raises:
+        InputError: If the limit is below 1.
+    """
+    if limit is None or limit >= n_hands:
+        return np.arange(n_hands)
+    if limit < 1:
+        raise InputError(f"--limit {limit}: choose at least one hand")
+    return np.linspace(0, n_hands - 1, limit).round().astype(np.int64)

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from hint import safepickle, settings
 from hint.errors import InputError, WriteError, some_ids
@@ -234,6 +234,20 @@ def matching(
     if listed:
         raise InputError(f"{checkpoint.path}: weights of another network ({listed})")
     return {key: state[key].float() if state[key].is_floating_point() else state[key] for key in expected}
+
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def load_into(network: Network, checkpoint: Checkpoint, ignore: Iterable[str] = ()) -> Network:
+    """Put weights into a network, and return it; see :func:`matching`.
+
+    Raises:
+        InputError: If they are those of another network.
+    """
+    expected = {key: value.shape for key, value in network.state_dict().items()}
+    network.load_state_dict(matching(checkpoint, expected, ignore))
+    return network
 
 
 def save(state: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:

@@ -18,7 +18,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from hint.detection import Detection, Picture, create_detector, overlap
+from hint.box import overlap
+from hint.detection import Detection, Picture, create_detector
 from hint.files import read_labels
 from hint.images import read_image, write_image
 from hint.provenance import sha256_file

@@ -16,7 +16,7 @@ import torch
 from ai_edge_litert import schema_py_generated as schema
 from torch import Tensor, nn
 
-from hint.landmarks.backbone import WEIGHTS, Convolution, LandmarkNetwork
+from hint.landmarks.backbone import WEIGHTS, Convolution, LandmarkBackbone
 from hint.provenance import sha256_file
 from hint.weights import save
 
@@ -35,13 +35,13 @@ def main() -> None:
     parser.add_argument("tflite", type=Path)
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     options = parser.parse_args()
-    network = LandmarkNetwork()
+    network = LandmarkBackbone()
     fill(network, options.tflite.read_bytes())
     state = {key: value.half().contiguous() for key, value in network.state_dict().items()}
     save(state, options.out, _metadata(options.tflite))
 
 
-def fill(network: LandmarkNetwork, model: bytes) -> None:
+def fill(network: LandmarkBackbone, model: bytes) -> None:
     """Copy the weights of a .tflite file into the network."""
     targets: list[nn.Module] = [layer for layer in network.modules() if isinstance(layer, Convolution)]
     targets += [network.get_submodule(name) for name in _LINEAR]

@@ -43,7 +43,7 @@ from hint.occlusion.network import OcclusionNetwork, Seen
 from hint.occlusion.view import PATCH, VIEW, View, cut_views
 from hint.training.rendered import training_scene
 from hint.types import MethodOptions
-from hint.weights import read_checkpoint
+from hint.weights import load_into, read_checkpoint
 
 Array = NDArray[Any]
 
@@ -244,9 +244,7 @@ def _loss(network: OcclusionNetwork, samples: Samples) -> Tensor:
 
 def score(folder: Path, weights: Path) -> None:
     """Print how often the flags are right, by kind of keypoints and by what the network is shown."""
-    network = OcclusionNetwork()
-    network.load_state_dict(read_checkpoint(weights).state)
-    network.eval()
+    network = load_into(OcclusionNetwork(), read_checkpoint(weights)).eval()
     for kind in KINDS:
         samples = read(folder, [kind])
         samples = samples.select(torch.arange(len(samples.occlusion)))

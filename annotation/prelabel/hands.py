@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from hint.errors import InputError, MissingRequirementError, some_ids
 from hint.files.manifest import SampledHand
+from hint.hand_rows import spread
 from hint.types import Hand
 
 
@@ -52,9 +51,8 @@ def output_path(manifest: Path, method: str, shard: Shard) -> Path:
 
 def choose(lines: Sequence[SampledHand], shard: Shard, limit: int | None) -> list[SampledHand]:
     """Return the lines of a shard; a limit first picks that many lines, spread evenly over the manifest."""
-    if limit is not None and limit < len(lines):
-        lines = [lines[k] for k in np.linspace(0, len(lines) - 1, limit).round().astype(int)]
-    return [line for line in lines if shard.holds(line.hand_id)]
+    chosen = (lines[k] for k in spread(len(lines), limit))
+    return [line for line in chosen if shard.holds(line.hand_id)]
 
 
 def to_hands(lines: Sequence[SampledHand], folder: Path, box_px: float | None) -> tuple[list[Hand], list[str]]:

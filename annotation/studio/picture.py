@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hint.box import Box
 from hint.errors import InputError
 from hint.files.manifest import SampledHand
 from hint.images import read_image
@@ -27,7 +28,6 @@ _AROUND_POINTS = 0.1
 #: Assumed side of a hand without a box or points, in units of the frame's shorter side.
 _UNKNOWN = 0.25
 
-Box = tuple[float, float, float, float]
 Crop = tuple[int, int, int, int]
 
 

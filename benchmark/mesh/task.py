@@ -14,13 +14,14 @@ from benchmark.mesh.error_table import compute_mesh_errors, write_mesh_errors
 from benchmark.mesh.protocol import MeshProtocol
 from benchmark.mesh.scores import score_mesh_errors
 from benchmark.record import SubsetEntry
-from benchmark.task import Given, Scored, Task, spread
+from benchmark.task import Given, Scored, Task
 from hint.errors import InputError
 from hint.files.competition import write_competition_files
 from hint.files.freihand import freihand_views, read_freihand, to_freihand
 from hint.files.hand_lists import read_two_lists
 from hint.files.ho3d import FROM_HINT, ho3d_views, read_ho3d, to_ho3d
 from hint.files.mesh_labels import MeshLabels, MeshViews
+from hint.hand_rows import spread
 from hint.skeleton import JOINT_NAMES
 from hint.types import Double, Hand, Predictions
 

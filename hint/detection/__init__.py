@@ -5,7 +5,7 @@ A detector of your own is any object with ``identity``, a string that names it a
 """
 
 from hint.detection.choice import SIDES, Choice, ChoosingDetector
-from hint.detection.detection import GROUP, Detection, Detector, overlap
+from hint.detection.detection import GROUP, Detection, Detector
 from hint.detection.picture import Picture
 from hint.detection.table import DETECTORS, create_detector
 from hint.detection.tracks import Tracked, Tracker, follow
@@ -23,5 +23,4 @@ __all__ = [
     "Tracker",
     "create_detector",
     "follow",
-    "overlap",
 ]

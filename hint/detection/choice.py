@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hint.detection.detection import Detection, Detector
 from hint.detection.picture import Picture
-from hint.errors import InputError, UnknownNameError
+from hint.errors import InputError, MissingRequirementError, UnknownNameError
 from hint.types import Image
 
 if TYPE_CHECKING:
@@ -87,7 +87,6 @@ class ChoosingDetector:
 
     @cached_property
     def _reader(self) -> HandReader:
-        from hint.errors import MissingRequirementError
         from hint.landmarks.files import missing
         from hint.landmarks.reading import HandReader
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from hint.crop import Box
+from hint.box import Box
 from hint.detection.picture import Picture
 from hint.types import Image
 
@@ -42,12 +42,3 @@ class Detector(Protocol):
     def detect(self, picture: Picture, image: Image) -> list[Detection]:
         """Return the hands of a picture, (H,W,3) RGB."""
         ...
-
-
-def overlap(a: Box, b: Box) -> float:
-    """Return intersection over union of two boxes."""
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    common = max(width, 0.0) * max(height, 0.0)
-    both = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b)) - common
-    return common / both if both > 0 else 0.0

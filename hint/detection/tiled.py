@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hint.crop import Box
+from hint.box import Box, area, shared_area
 from hint.detection.detection import GROUP, Detection
 from hint.detection.picture import Picture
 from hint.detection.tiles import Tile, cut_tile, pyramid
@@ -199,7 +199,5 @@ def _are_same(a: Reading, b: Reading) -> bool:
 
 def _is_part(box: Box, of: Box) -> bool:
     """Tell whether a box lies in one that is larger."""
-    width, height = min(box[2], of[2]) - max(box[0], of[0]), min(box[3], of[3]) - max(box[1], of[1])
-    area = (box[2] - box[0]) * (box[3] - box[1])
     side, larger = (max(b[2] - b[0], b[3] - b[1]) for b in (box, of))
-    return max(width, 0) * max(height, 0) > _INSIDE * area and side < _SMALLER * larger
+    return shared_area(box, of) > _INSIDE * area(box) and side < _SMALLER * larger

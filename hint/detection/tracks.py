@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from hint.crop import Box
-from hint.detection.detection import Detection, overlap
+from hint.box import Box, overlap
+from hint.detection.detection import Detection
 
 #: Minimum overlap (intersection over union) of two boxes of the same hand.
 MIN_OVERLAP = 0.3

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from hint import settings
-from hint.detection.detection import Detection, overlap
+from hint.box import overlap
+from hint.detection.detection import Detection
 from hint.detection.picture import Picture
 from hint.detection.tiles import Tile, cut_tile
 from hint.errors import InputError, MissingRequirementError

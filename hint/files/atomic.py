@@ -14,6 +14,9 @@ import numpy as np
 
 from hint.errors import WriteError
 
+#: What to do with results that are there already: refuse to touch them, add what is missing, or start over.
+OVERWRITE = ("never", "missing", "always")
+
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:

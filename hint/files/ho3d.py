@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hint import safepickle
+from hint.box import Box
 from hint.errors import InputError, MissingRequirementError, some_ids
 from hint.files.mesh_labels import MeshLabels, MeshViews, half_of_crop, read_truth
 from hint.files.npz import as_strings, read_npz
@@ -32,8 +33,6 @@ OPENGL = np.array([1.0, -1.0, -1.0])
 
 #: The boxes HaMeR was evaluated with, if the user put them beside the frames.
 BOX_FILE = "ho3d_val.npz"
-
-Box = tuple[float, float, float, float]
 
 
 class _Meta(NamedTuple):

@@ -24,9 +24,6 @@ from hint.render.camera import CROP_SIZE, FOCAL_LENGTH
 #: Focal length of the crop's camera, sides of the crop.
 FOCAL = FOCAL_LENGTH / CROP_SIZE
 
-#: Unknowns: turns, shape, logarithm of the scale, translation.
-N_UNKNOWNS = N_TURNS + N_BETAS + 3
-
 _ANGLES = slice(3, N_TURNS)
 _BETAS = slice(N_TURNS, N_TURNS + N_BETAS)
 _SCALE = N_TURNS + N_BETAS

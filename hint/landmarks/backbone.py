@@ -17,10 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hint.weights import matching, read_checkpoint
-
-#: Side of the crops the network was trained on, px.
-CROP_SIZE = 224
+from hint.weights import load_into, read_checkpoint
 
 #: The weights, which come with the toolkit.
 WEIGHTS = Path(__file__).with_name("landmark_network.safetensors")
@@ -57,19 +54,19 @@ class Features(NamedTuple):
     last: Tensor
 
 
-class Landmarks(NamedTuple):
+class CropLandmarks(NamedTuple):
     """What the network says about N crops.
 
     Attributes:
         points: (N,21,3) x, y in px of the crop, and depth on the same scale.
         presence: (N,) whether the crop shows a hand, 0..1.
-        handedness: (N,) 0..1; which side 1 stands for, :mod:`hint.landmarks` says.
+        right: (N,) probability that what the crop shows is a right hand.
         world: (N,21,3) metres, origin at the hand's centre.
     """
 
     points: Tensor
     presence: Tensor
-    handedness: Tensor
+    right: Tensor
     world: Tensor
 
 
@@ -115,8 +112,8 @@ class Block(nn.Module):
         return out + x if self._has_shortcut else out
 
 
-class LandmarkNetwork(nn.Module):
-    """The whole network; upright right hands suit it best."""
+class LandmarkBackbone(nn.Module):
+    """The network of :class:`hint.landmarks.network.LandmarkNetwork`, for batches; upright right hands suit it best."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -139,23 +136,21 @@ class LandmarkNetwork(nn.Module):
                 maps[stride] = x
         return Features(maps, x)
 
-    def landmarks(self, features: Features) -> Landmarks:
+    def landmarks(self, features: Features) -> CropLandmarks:
         """Read the landmarks from the feature maps of crops of :data:`CROP_SIZE`."""
         mean = features.last.mean((2, 3))
-        presence, handedness = self.presence(mean).sigmoid()[:, 0], self.handedness(mean).sigmoid()[:, 0]
-        return Landmarks(self.points(mean).view(-1, 21, 3), presence, handedness, self.world(mean).view(-1, 21, 3))
+        presence, right = self.presence(mean).sigmoid()[:, 0], self.handedness(mean).sigmoid()[:, 0]
+        return CropLandmarks(self.points(mean).view(-1, 21, 3), presence, right, self.world(mean).view(-1, 21, 3))
 
-    def forward(self, crops: Tensor) -> Landmarks:
+    def forward(self, crops: Tensor) -> CropLandmarks:
         """Map crops (N,3,224,224), RGB in 0..1, to landmarks."""
         return self.landmarks(self.features(crops))
 
 
-def load_network(path: Path = WEIGHTS) -> LandmarkNetwork:
+def load_network(path: Path = WEIGHTS) -> LandmarkBackbone:
     """Return the network with its weights, which are stored in float16, in float32.
 
     Raises:
         InputError: If the file cannot be read or holds another network.
     """
-    network = LandmarkNetwork()
-    network.load_state_dict(matching(read_checkpoint(path), {k: v.shape for k, v in network.state_dict().items()}))
-    return network.eval()
+    return load_into(LandmarkBackbone(), read_checkpoint(path)).eval()

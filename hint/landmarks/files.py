@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from hint import settings
 from hint.errors import InputError, MissingRequirementError
 from hint.fetch.assets import MEDIAPIPE
-from hint.provenance import sha256_file
 from hint.requirements import missing_packages
 
 #: What fetches both files.
@@ -45,9 +45,10 @@ class NetworkFile:
         path = self.installed()
         if path is None:
             raise MissingRequirementError(f"MediaPipe's networks are needed ({self.name}): {ADVICE}")
-        if sha256_file(path) != self.sha256:
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != self.sha256:
             raise InputError(f"{path} is not the file of MediaPipe 0.10.21: remove it and type {ADVICE}")
-        return path.read_bytes()
+        return content
 
 
 LANDMARKS, PALMS = (NetworkFile(Path(member.path).name, member.sha256) for member in MEDIAPIPE.members)

@@ -1,11 +1,8 @@
-"""The landmark network: crops of hands in, 21 landmarks out."""
+"""The landmark network: a crop of a hand in, 21 landmarks out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
-
-import numpy as np
 
 from hint.landmarks.files import LANDMARKS
 from hint.landmarks.runtime import Network
@@ -17,18 +14,18 @@ SIZE = 224
 
 
 class Landmarks(NamedTuple):
-    """What the network sees in N crops.
+    """What the network sees in a crop.
 
     Attributes:
-        points: (N,21,3) px of the crop, from its upper left corner; depth in the same unit, smaller is nearer.
-        presence: (N,) probability that the crop shows a hand.
-        right: (N,) probability that what the crop shows is a right hand.
-        world: (N,21,3) metres in the axes of the crop, origin about the centre of the hand.
+        points: (21,3) px of the crop, from its upper left corner; depth in the same unit, smaller is nearer.
+        presence: Probability that the crop shows a hand.
+        right: Probability that what the crop shows is a right hand.
+        world: (21,3) metres in the axes of the crop, origin about the centre of the hand.
     """
 
     points: Float
-    presence: Float
-    right: Float
+    presence: float
+    right: float
     world: Float
 
 
@@ -46,14 +43,8 @@ class LandmarkNetwork:
     def __init__(self, threads: int | None = None) -> None:
         self._network = Network(LANDMARKS, threads)
 
-    def __call__(self, crops: Sequence[Image]) -> Landmarks:
-        """Read crops, each (224,224,3) RGB uint8; a crop's landmarks do not depend on the others."""
-        n = len(crops)
-        points, world = np.empty((2, n, N_JOINTS, 3), np.float32)
-        presence, right = np.empty((2, n), np.float32)
-        for row, crop in enumerate(crops):
-            outputs = self._network(crop)
-            points[row], world[row] = outputs[0].reshape(N_JOINTS, 3), outputs[3].reshape(N_JOINTS, 3)
-            # MediaPipe takes every picture for that of a mirror and calls this side "Left".
-            presence[row], right[row] = outputs[1][0], outputs[2][0]
-        return Landmarks(points, presence, right, world)
+    def __call__(self, crop: Image) -> Landmarks:
+        """Read a crop, (224,224,3) RGB uint8."""
+        points, presence, right, world = self._network(crop)
+        # MediaPipe takes every picture for that of a mirror and calls this side "Left".
+        return Landmarks(points.reshape(N_JOINTS, 3), float(presence[0]), float(right[0]), world.reshape(N_JOINTS, 3))

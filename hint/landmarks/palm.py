@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hint.box import overlap
 from hint.landmarks.files import PALMS
-from hint.landmarks.region import Region, around_palm, around_picture, cut, overlap
+from hint.landmarks.region import Region, around_palm, around_picture, cut
 from hint.landmarks.runtime import Network
 from hint.types import Double, Float, Image
 
@@ -50,16 +51,13 @@ class Palm(NamedTuple):
 class PalmNetwork:
     """The palm network of MediaPipe Hands 0.10.21 ("full"). Not thread-safe.
 
-    Args:
-        threads: Threads that share a picture, by default as many as there are cores.
-
     Raises:
         MissingRequirementError: If something must be installed or fetched first.
         InputError: If the file is not the expected one.
     """
 
-    def __init__(self, threads: int | None = None) -> None:
-        self._network = Network(PALMS, threads)
+    def __init__(self) -> None:
+        self._network = Network(PALMS)
         self._anchors = _anchors()
 
     def __call__(self, image: Image, min_score: float = 0.5) -> list[Palm]:
@@ -106,7 +104,7 @@ def merged(points: Double, scores: Double) -> list[Palm]:
     order = np.argsort(-scores, kind="stable")
     points, scores, palms = points[order], scores[order], []
     while len(scores):
-        boxes = points[:, :2].reshape(-1, 4)
+        boxes = points[:, :2].reshape(-1, 4).tolist()
         same = np.array([overlap(boxes[0], box) > _SAME for box in boxes])
         same[0] = True  # even of a box without area
         mean = np.average(points[same], axis=0, weights=scores[same])

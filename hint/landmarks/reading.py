@@ -87,14 +87,13 @@ class HandReader:
 
     def look(self, image: Image, region: Region) -> Reading:
         """Return what the network reads in one region."""
-        seen = self._network([cut(image, region, SIZE)])
-        right = float(seen.right[0])
+        seen = self._network(cut(image, region, SIZE))
         return Reading(
-            keypoints=region.to_picture(seen.points[0, :, :2].astype(np.float64) / SIZE - 0.5),
-            world=region.upright(seen.world[0]),
-            presence=float(seen.presence[0]),
+            keypoints=region.to_picture(seen.points[:, :2].astype(np.float64) / SIZE - 0.5),
+            world=region.upright(seen.world),
+            presence=seen.presence,
             is_right=not region.mirrored,
-            right=1 - right if region.mirrored else right,
+            right=1 - seen.right if region.mirrored else seen.right,
             region=region,
         )
 

@@ -94,12 +94,21 @@ def around_landmarks(keypoints: Points, mirrored: bool = False) -> Region:
         keypoints: (21,2) px.
         mirrored: Whether it shows the hand mirrored.
     """
-    knuckles = keypoints[9] / 2 + (keypoints[5] + keypoints[13]) / 4
-    upright = Region(0, 0, 1, _pointing(knuckles - keypoints[0]))
+    upright = Region(0, 0, 1, direction(keypoints))
     low, high = enclosing(keypoints[list(_STEADY)] @ upright.axes).reshape(2, 2)
     centre = (low + high) / 2 - (0, _LANDMARK_RISE * (high - low)[1])
     x, y = upright.to_picture(centre)
     return Region(float(x), float(y), _LANDMARK_SIDE * float((high - low).max()), upright.angle, mirrored)
+
+
+def direction(keypoints: Points) -> float:
+    """Return the angle of the region in which the wrist of a hand (21,2) is below its knuckles."""
+    return _pointing(knuckles(keypoints) - keypoints[0])
+
+
+def knuckles(keypoints: Any) -> Any:
+    """Return the place (...,d) of the middle knuckle and its neighbours, on average, of joints (...,21,d)."""
+    return keypoints[..., 9, :] / 2 + (keypoints[..., 5, :] + keypoints[..., 13, :]) / 4
 
 
 def around_palm(box_xyxy: Points, wrist: Points, middle: Points, mirrored: bool = False) -> Region:
@@ -121,15 +130,6 @@ def around_picture(image: Image) -> Region:
     """Return the smallest square around a whole picture."""
     height, width = image.shape[:2]
     return Region(width / 2, height / 2, max(height, width))
-
-
-def overlap(box: Sequence[float] | Double, other: Sequence[float] | Double) -> float:
-    """Return the intersection over union of two boxes, x1, y1, x2, y2; 0 where they are empty."""
-    common = max(min(box[2], other[2]) - max(box[0], other[0]), 0) * max(
-        min(box[3], other[3]) - max(box[1], other[1]), 0
-    )
-    areas = sum(max(b[2] - b[0], 0) * max(b[3] - b[1], 0) for b in (box, other))
-    return float(common / (areas - common)) if areas > common else 0.0
 
 
 def enclosing(points: Points) -> Double:

@@ -183,6 +183,11 @@ def find_mano(option: str | None) -> ManoModel:
     return read_mano(found)
 
 
+def mano_or_procedural(option: str | None) -> ManoModel:
+    """Return the named hand as :func:`find_mano` does; without a name the installed MANO, else the procedural hand."""
+    return find_mano(option if option is not None or installed_mano() else "procedural")
+
+
 def installed_mano() -> Path | None:
     """Return the MANO file in the usual places, None where there is none."""
     return next((path for path in settings.candidates("mano/MANO_RIGHT.pkl", *PLACES) if path.is_file()), None)

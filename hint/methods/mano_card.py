@@ -1,12 +1,11 @@
-"""The card of ``mediapipe-mano`` and what every fitted method needs; cheap to import."""
+"""What every method with a MANO hand fitted to its keypoints needs; cheap to import."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from hint.methods.mediapipe import card as mediapipe
 from hint.requirements import missing_packages
-from hint.types import MethodCard, MethodOptions
+from hint.types import MethodCard
 
 #: Behind the name of a method: fit a MANO hand to its keypoints.
 SUFFIX = "-mano"
@@ -24,14 +23,3 @@ def fitted_card(card: MethodCard) -> MethodCard:
 def missing_for_fit() -> str:
     """Tell what is missing to fit hands and what to type, "" where nothing is."""
     return missing_packages(PACKAGES, "models")
-
-
-CARD = replace(
-    fitted_card(mediapipe.CARD),
-    summary=f"A MANO hand fitted to the keypoints of mediapipe, with its mesh; {SUFFIX} works behind any name.",
-)
-
-
-def missing(options: MethodOptions | None = None) -> str:
-    """Tell what is missing to run ``mediapipe-mano`` and what to type, "" where nothing is."""
-    return mediapipe.missing(options) or missing_for_fit()

@@ -15,7 +15,7 @@ from hint.errors import InputError
 from hint.fit import HandFitter, Trust, gather, pose
 from hint.mano.model import ManoModel
 from hint.mano.procedural import procedural_hand
-from hint.mano.read import find_mano, installed_mano
+from hint.mano.read import mano_or_procedural
 from hint.methods.mano_card import SUFFIX, fitted_card
 from hint.methods.setup import setup_line
 from hint.types import Float, Hand, Image, ManoMethod, ManoParameters, Method, MethodOptions, Predictions
@@ -63,8 +63,7 @@ class ManoFit:
     @classmethod
     def wrap(cls, method: Method, options: MethodOptions) -> Self:
         """Fit the hand of the options, by default an installed MANO, else the procedural hand."""
-        name = options.mano or (None if installed_mano() else "procedural")
-        return cls(method, find_mano(name))
+        return cls(method, mano_or_procedural(options.mano))
 
     def prepare(self, hand: Hand, image: Image | None) -> Any:
         """Do what the method does."""

@@ -108,7 +108,7 @@ BUILT_IN = {
     "mediapipe-detector": BuiltIn(
         "hint.methods.mediapipe.detector:MediaPipeDetectorMethod", "hint.methods.mediapipe.card:Detector", "mediapipe"
     ),
-    "mediapipe-mano": BuiltIn("hint.methods.mano_fit:MediaPipeMano", "hint.methods.mano_card", "models"),
+    "mediapipe-mano": BuiltIn("hint.methods.mano_fit:MediaPipeMano", "hint.methods.mediapipe.card:Fitted", "models"),
     "mmpose": BuiltIn("hint.methods.mmpose.method:MMPoseMethod", "hint.methods.mmpose.card", "prelabel"),
     "rtmpose": BuiltIn("hint.methods.mmpose.rtmpose:RTMPose", "hint.methods.mmpose.rtmpose", "prelabel"),
     "mean-pose": BuiltIn("hint.methods.mean_pose:MeanPose", "hint.methods.mean_pose"),

@@ -17,7 +17,7 @@ from hint.occlusion.view import cut_patch, in_patch
 from hint.provenance import sha256_file
 from hint.skeleton import N_JOINTS
 from hint.types import Float, Hand, Image
-from hint.weights import matching, read_checkpoint
+from hint.weights import load_into, read_checkpoint
 
 #: The weights, which come with the toolkit; docs/prelabel.md says how they were made.
 WEIGHTS = Path(__file__).with_name("occlusion.safetensors")
@@ -35,10 +35,7 @@ class OcclusionGuesser:
 
     def __init__(self, weights: Path = WEIGHTS) -> None:
         self._weights = weights
-        self._network = OcclusionNetwork()
-        shapes = {key: value.shape for key, value in self._network.state_dict().items()}
-        self._network.load_state_dict(matching(read_checkpoint(weights), shapes))
-        self._network.eval().requires_grad_(False)
+        self._network = load_into(OcclusionNetwork(), read_checkpoint(weights)).eval().requires_grad_(False)
         self._looker = Looker()
 
     @cached_property

@@ -11,7 +11,7 @@ from torch import Tensor
 from hint.fit.hands import HandFitter
 from hint.fit.observation import gather
 from hint.fit.result import pose
-from hint.landmarks.backbone import LandmarkNetwork, load_network
+from hint.landmarks.backbone import LandmarkBackbone, load_network
 from hint.mano.procedural import procedural_hand
 from hint.occlusion.network import Seen
 from hint.occlusion.surface import Surface
@@ -41,7 +41,7 @@ class Looker:
 
     def __init__(self) -> None:
         self._model = procedural_hand()
-        self.landmarks: LandmarkNetwork = load_network().requires_grad_(False)
+        self.landmarks: LandmarkBackbone = load_network().requires_grad_(False)
         self._fitter, self._surface = HandFitter(self._model), Surface(self._model)
 
     @torch.inference_mode()

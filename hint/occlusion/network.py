@@ -7,11 +7,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from hint.occlusion.view import VIEW
+from hint.landmarks import backbone
+from hint.landmarks.network import SIZE as VIEW
+from hint.occlusion.surface import SURFACES
 from hint.skeleton import N_JOINTS
 
 #: Channels read off the feature maps at a joint.
-CHANNELS = 368
+CHANNELS = sum(backbone.CHANNELS.values())
 
 WIDTH, HEADS, LAYERS = 96, 4, 3
 
@@ -22,8 +24,8 @@ _PLACES = 2 + 2 * N_JOINTS
 _LANDMARKS = 2 + N_JOINTS + 1
 
 
-#: Surfaces of a fitted hand that may lie ahead of a joint, and how deep below one joints usually lie, metres.
-_SURFACES, _DEEP = 3, 0.03
+#: How deep below a surface joints usually lie, metres.
+_DEEP = 0.03
 
 
 class Seen(NamedTuple):
@@ -60,7 +62,7 @@ class OcclusionNetwork(nn.Module):
         self.places = nn.Linear(_PLACES, width)
         self.seen = nn.Linear(CHANNELS + _LANDMARKS, width)
         self.unseen = nn.Parameter(torch.zeros(width))
-        self.fitted = nn.Linear(_SURFACES, width)
+        self.fitted = nn.Linear(len(SURFACES), width)
         self.unfitted = nn.Parameter(torch.zeros(width))
         layer = nn.TransformerEncoderLayer(width, HEADS, 2 * width, 0.1, "gelu", batch_first=True, norm_first=True)
         self.layers = nn.TransformerEncoder(layer, LAYERS, enable_nested_tensor=False)

@@ -10,19 +10,18 @@ from torch import Tensor
 from torch.nn import functional
 
 from hint.crop import Square, box_to_square, crop_blurred
+from hint.landmarks.network import SIZE as VIEW
+from hint.landmarks.region import knuckles
 from hint.types import Float, Hand, Image
 
 #: Side of the patch, px, and over the longest side of the box.
 PATCH, PATCH_FACTOR = 320, 2.4
 
-#: Side of the view, px, and over the extent of the keypoints.
-VIEW, VIEW_FACTOR = 224, 1.5
+#: Side of a view over the extent of the keypoints.
+VIEW_FACTOR = 1.5
 
 #: Smallest view over the longest side of the box: keypoints may all lie on one spot.
 _LEAST = 0.5
-
-#: Base of the middle finger and its neighbours: seen from the wrist, they lie upwards.
-_KNUCKLES = {5: 0.25, 9: 0.5, 13: 0.25}
 
 
 class View(NamedTuple):
@@ -63,8 +62,7 @@ def upright(keypoints: Tensor) -> View:
     Args:
         keypoints: (N,21,2) px of the patches, finite.
     """
-    knuckles = sum(share * keypoints[:, joint] for joint, share in _KNUCKLES.items())
-    up = functional.normalize(knuckles - keypoints[:, 0], dim=1, eps=1e-3)
+    up = functional.normalize(knuckles(keypoints) - keypoints[:, 0], dim=1, eps=1e-3)
     up = torch.where(up.square().sum(1, keepdim=True) > 0.5, up, up.new_tensor([0.0, -1.0]))
     axes = torch.stack([torch.stack([-up[:, 1], up[:, 0]], 1), -up], 2)  # columns: the view's x and y
     flat = keypoints @ axes

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
-from hint.crop import Box
+from hint.box import Box
 from hint.detection import Picture
 from hint.files import write_bytes
 from hint.prediction.camera import FocalLength

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hint.crop import Box
+from hint.box import Box
 from hint.detection import Detection
 
 #: The two hands of a person have about one size in a picture, and are at most two arms apart, in lengths of a hand.

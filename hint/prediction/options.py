@@ -8,14 +8,12 @@ from pathlib import Path
 
 from hint.detection import Choice, Picture
 from hint.errors import InputError, UnknownNameError
-from hint.files.atomic import require_writable
+from hint.files.atomic import OVERWRITE, require_writable
 from hint.prediction.detections import FrameDetections
 from hint.prediction.mesh_file import FORMATS
 from hint.prediction.one_euro import OneEuro
 from hint.prediction.source import Source
 from hint.types import Hand, ManoMethod, Method
-
-OVERWRITE = ("missing", "never", "always")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
-from hint.crop import Box
+from hint.box import Box
 from hint.hand_rows import count
 from hint.prediction.boxes import BoxCount
 from hint.prediction.detections import DetectedHand, FrameDetections

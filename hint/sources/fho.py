@@ -12,9 +12,10 @@ import uuid
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from hint.box import Box
 from hint.names import FRAME_TYPES
 from hint.sources.frame import Drawn, usable
-from hint.sources.hand import Box, LeftOut, SourceHand
+from hint.sources.hand import LeftOut, SourceHand
 from hint.sources.pool import Problems
 
 #: Frame size if the file gives none.

@@ -9,7 +9,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from hint.sources.hand import Box, LeftOut, gap
+from hint.box import Box, area, overlap
+from hint.sources.hand import LeftOut, gap
 
 #: Boxes of one side with at least this intersection over union are one hand annotated twice. With less they may be
 #: hands of two people, as in a handshake.
@@ -92,16 +93,3 @@ def clamp(box: Box, size: tuple[int, int]) -> Box | None:
         return box
     x1, y1, x2, y2 = max(x1, 0.0), max(y1, 0.0), min(x2, float(width)), min(y2, float(height))
     return (x1, y1, x2, y2) if x2 > x1 and y2 > y1 else None
-
-
-def area(box: Box) -> float:
-    """Return the area of a box in px²."""
-    return (box[2] - box[0]) * (box[3] - box[1])
-
-
-def overlap(a: Box, b: Box) -> float:
-    """Return the intersection over union of two boxes that have an area."""
-    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    return width * height / (area(a) + area(b) - width * height)

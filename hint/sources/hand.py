@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import hypot, inf
 
-Box = tuple[float, float, float, float]
+from hint.box import Box
 
 #: What a hand touches. "self" and "person" are one's own and another body, hands included; "unknown" covers what
 #: annotators could not decide and sources without this information.

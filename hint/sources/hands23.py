@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
+from hint.box import Box
 from hint.names import HandName, parse_name
 from hint.sources.frame import Drawn, usable
-from hint.sources.hand import Box, LeftOut, SourceHand
+from hint.sources.hand import LeftOut, SourceHand
 from hint.sources.pool import OnProgress, Pool, Problems, make_pool, nothing_there, silent
 
 SPLITS, TEXTS, PICTURES = "allMergedSplit", "allMergedTxt", "allMergedBlur"

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from hint.box import Box
 from hint.sources.frame import Drawn
-from hint.sources.hand import Box
 
 #: class_id -> whether a hand is a right one.
 HAND_CLASSES = {300: False, 301: True}

@@ -18,11 +18,11 @@ import numpy as np
 
 from hint.errors import InputError, UnknownNameError
 from hint.files import read_labels, write_bytes
-from hint.files.atomic import require_writable
+from hint.files.atomic import OVERWRITE, require_writable
 from hint.fit import HandFitter, Trust, gather
+from hint.hand_rows import spread
 from hint.mano.model import ManoModel
-from hint.mano.procedural import procedural_hand
-from hint.mano.read import find_mano, installed_mano
+from hint.mano.read import mano_or_procedural
 from hint.progress import progress
 from hint.training.fit_sheet import write_sheet
 from hint.training.fit_store import FitStore
@@ -32,10 +32,8 @@ from hint.types import HandLabels
 #: Errors to expect of annotated keypoints.
 TRUST = Trust(sigma_2d=0.015)
 
-#: Fits that are made between two saves.
+#: Hands that are fitted between two looks at the clock.
 _PART = 256
-
-_OVERWRITE = ("never", "missing", "always")
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,13 +99,13 @@ def fit_labels(
         WriteError: If the folder cannot be written to.
         MissingRequirementError: If no MANO is there.
     """
-    if overwrite not in _OVERWRITE:
-        raise UnknownNameError("overwrite", overwrite, _OVERWRITE)
+    if overwrite not in OVERWRITE:
+        raise UnknownNameError("overwrite", overwrite, OVERWRITE)
     if not 0 <= min_quality <= 1:
         raise InputError(f"min_quality is {min_quality:g}; it must lie between 0 and 1")
     require_writable(Path(out))
     given = labels if isinstance(labels, HandLabels) else read_labels(Path(labels), subsets, images, split="train")
-    chosen = given if limit is None or limit >= len(given) else given.select(_spread(len(given), limit))
+    chosen = given.select(spread(len(given), limit))
     model = _model(mano)
     store = FitStore(Path(out), {"fit": 1, "mano_sha256": model.sha256(), "trust": vars(TRUST)}, overwrite)
     reused = _fit(chosen, model, store)
@@ -129,15 +127,7 @@ def fit_labels(
 
 
 def _model(mano: ManoModel | str | os.PathLike[str] | None) -> ManoModel:
-    if isinstance(mano, ManoModel):
-        return mano
-    if mano is None and installed_mano() is None:
-        return procedural_hand()
-    return find_mano(None if mano is None else os.fspath(mano))
-
-
-def _spread(n: int, limit: int) -> Any:
-    return np.arange(limit) * n // limit
+    return mano if isinstance(mano, ManoModel) else mano_or_procedural(None if mano is None else os.fspath(mano))
 
 
 def _fit(labels: HandLabels, model: ManoModel, store: FitStore) -> int:
@@ -145,7 +135,7 @@ def _fit(labels: HandLabels, model: ManoModel, store: FitStore) -> int:
     keys = [_key(labels, k) for k in range(len(labels))]
     todo = [k for k, key in enumerate(keys) if not store.holds(str(labels.hand_id[k]), key)]
     fitter = HandFitter(model, TRUST)
-    with progress("fitting hands", len(labels)) as advance:
+    with progress("fitting hands", len(labels)) as advance, store.saving():
         advance(len(labels) - len(todo))
         for part in (todo[k : k + _PART] for k in range(0, len(todo), _PART)):
             some = labels.select(part)
@@ -153,7 +143,6 @@ def _fit(labels: HandLabels, model: ManoModel, store: FitStore) -> int:
                 some.keypoints_2d, some.is_right, existence=some.existence, occlusion=some.occlusion & some.existence
             )
             store.add(some.hand_id.tolist(), [keys[k] for k in part], fitter.fit(points))
-            store.save()
             advance(len(part))
     return len(labels) - len(todo)
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hint.engine.store import SAVE_EVERY
 from hint.errors import InputError
 from hint.files import read_npz, write_npz
 from hint.fit import FittedHands
@@ -47,6 +51,7 @@ class FitStore:
         self._parts: list[dict[str, NDArray[Any]]] = []
         self._row_of: dict[str, int] = {}
         self._keys: list[str] = []
+        self._due = math.inf
         if self.path.exists() and overwrite == "never":
             raise InputError(f"{self.path} exists; give another --out, or --overwrite missing or always")
         if self.path.exists() and overwrite == "missing":
@@ -57,11 +62,23 @@ class FitStore:
         return hand_id in self._row_of and self._keys[self._row_of[hand_id]] == key
 
     def add(self, hand_ids: Sequence[str], keys: Sequence[str], fitted: FittedHands) -> None:
-        """Add fits; those of the same hands are replaced."""
+        """Add fits; those of the same hands are replaced. They are saved now and then while :meth:`saving`."""
         columns = {name: getattr(fitted, name) for name in _COLUMNS[2:-1]}
         columns |= {name: getattr(fitted.parameters, name) for name in _PARAMETERS}
         names = {"hand_id": list(hand_ids), "key": list(keys), "reason": fitted.reasons}
         self._append(columns | {name: np.array(values, np.str_) for name, values in names.items()})
+        if time.monotonic() > self._due:
+            self.save()
+
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        """Save what was added at the end, also when interrupted."""
+        self._due = time.monotonic() + SAVE_EVERY
+        try:
+            yield
+        finally:
+            if self._parts:
+                self.save()
 
     def rows(self, hand_ids: Sequence[str]) -> dict[str, NDArray[Any]]:
         """Return the columns of some hands."""
@@ -73,6 +90,7 @@ class FitStore:
     def save(self) -> None:
         """Write all fits."""
         write_npz(self.path, self.rows(sorted(self._row_of)) | {"settings": np.array(self._settings)})
+        self._due = time.monotonic() + SAVE_EVERY
 
     def _append(self, columns: dict[str, NDArray[Any]]) -> None:
         start = len(self._keys)

@@ -15,7 +15,7 @@ from hint.methods.hamer.config import VIT, HamerConfig
 from hint.methods.hamer.load import BESIDE, upright_hand
 from hint.methods.hamer.network import Hamer
 from hint.training.discriminator import Discriminator
-from hint.weights import Checkpoint, matching, read_checkpoint
+from hint.weights import Checkpoint, load_into, read_checkpoint
 
 #: Prefix of the discriminator's keys in a checkpoint; those of the network have none.
 DISCRIMINATOR = "discriminator."
@@ -93,8 +93,7 @@ def read_backbone(network: Hamer, path: Path) -> None:
     """
     checkpoint = read_checkpoint(path)
     state = checkpoint.under("backbone.") or checkpoint.state
-    expected = {key: value.shape for key, value in network.backbone.state_dict().items()}
-    network.backbone.load_state_dict(matching(Checkpoint(state, {}, path), expected, ("keypoint_head.",)))
+    load_into(network.backbone, Checkpoint(state, {}, path), ("keypoint_head.",))
 
 
 def read_network(model: TrainingModel, path: Path) -> None:
@@ -104,8 +103,6 @@ def read_network(model: TrainingModel, path: Path) -> None:
         InputError: If they belong to another network.
     """
     checkpoint = read_checkpoint(path)
-    expected = {key: value.shape for key, value in model.network.state_dict().items()}
-    model.network.load_state_dict(matching(checkpoint, expected, BESIDE))
+    load_into(model.network, checkpoint, BESIDE)
     if scores := checkpoint.under(DISCRIMINATOR):
-        expected = {key: value.shape for key, value in model.discriminator.state_dict().items()}
-        model.discriminator.load_state_dict(matching(Checkpoint(scores, {}, path), expected))
+        load_into(model.discriminator, Checkpoint(scores, {}, path))

@@ -9,6 +9,7 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
 
+from hint.landmarks.region import knuckles
 from hint.mano.layer import ManoLayer
 from hint.mano.model import TIP_VERTICES, ManoModel
 from hint.mano.poses import sample_poses
@@ -87,8 +88,7 @@ def sample_truth(rng: np.random.Generator, n: int, layer: JointLayer) -> Truth:
 
 def upright(rotations: Tensor, joints: Tensor, jitter: Tensor) -> tuple[Tensor, Tensor]:
     """Turn hands about the line of sight until the wrist is below the knuckles, give or take (N,) radians."""
-    knuckles = joints[:, 9] / 2 + (joints[:, 5] + joints[:, 13]) / 4
-    towards = (knuckles - joints[:, 0])[:, :2]
+    towards = (knuckles(joints) - joints[:, 0])[:, :2]
     turn = -torch.pi / 2 - torch.atan2(towards[:, 1], towards[:, 0]) + jitter
     cos, sin, zero, one = turn.cos(), turn.sin(), torch.zeros_like(turn), torch.ones_like(turn)
     about = torch.stack([cos, -sin, zero, sin, cos, zero, zero, zero, one], 1).view(-1, 3, 3)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,12 +14,12 @@ import torch
 from hands import JointLayer, Truth, sample_truth
 from torch import Tensor, nn
 
-from hint.landmarks.backbone import Landmarks
+from hint.landmarks.backbone import CropLandmarks
 from hint.mano.procedural import procedural_hand
 from hint.methods.hamer.tiny_fitter import FittedHand, Points
 from hint.methods.hamer.tiny_network import LearnedParts
 from hint.methods.hamer.tiny_reader import STRIDES
-from hint.weights import matching, read_checkpoint, save
+from hint.weights import load_into, read_checkpoint, save
 
 #: Weights of the hands after each correction.
 _STEPS = (0.2, 0.3, 0.5, 1.0)
@@ -28,7 +29,7 @@ class Batch(NamedTuple):
     """Views about upright."""
 
     maps: dict[int, Tensor]
-    landmarks: Landmarks
+    landmarks: CropLandmarks
     truth: Truth
     weight: Tensor
 
@@ -63,7 +64,7 @@ class Views:
         inside = (flat.abs() < 0.6).all(-1) & self._arrays["existence"][whole]
         return Batch(
             {stride: self._arrays[f"map{stride}"][rows].float() for stride in STRIDES},
-            Landmarks(points, presence, presence, of["world"].float()),
+            CropLandmarks(points, presence, presence, of["world"].float()),
             Truth(rotations, betas, joints - joints[:, :1], flat),
             torch.where(inside, 1.0, 0.3),
         )
@@ -85,8 +86,7 @@ def train(folder: Path, out: Path, minutes: float, start: Path | None = None, se
     torch.manual_seed(seed)
     rng, layer, parts = np.random.default_rng(seed), JointLayer(procedural_hand()), LearnedParts()
     if start is not None:
-        shapes = {key: value.shape for key, value in parts.state_dict().items()}
-        parts.load_state_dict(matching(read_checkpoint(start), shapes))
+        load_into(parts, read_checkpoint(start))
     views = Views(folder, layer)
     steps: dict[str, int] = {}
     for name, share, loss, trained in (
@@ -113,7 +113,7 @@ def export(parts: LearnedParts, out: Path, metadata: dict[str, str]) -> None:
     save({key: value.half() for key, value in parts.state_dict().items()}, out, metadata)
 
 
-def _minimise(loss: object, module: nn.Module, seconds: float, name: str) -> int:
+def _minimise(loss: Callable[[], Tensor], module: nn.Module, seconds: float, name: str) -> int:
     """Take steps of AdamW until the time is over; the weights end as a moving average."""
     optimiser = torch.optim.AdamW(module.parameters(), 1e-3, weight_decay=1e-2)
     average = {key: value.clone() for key, value in module.state_dict().items()}
@@ -121,7 +121,7 @@ def _minimise(loss: object, module: nn.Module, seconds: float, name: str) -> int
     for step, share in enumerate(_until(begin + seconds, seconds), 1):
         for group in optimiser.param_groups:
             group["lr"] = 1e-3 * min(1, step / 200) * (0.5 + 0.5 * math.cos(math.pi * share)) + 1e-6
-        value = loss()  # type: ignore[operator]
+        value = loss()
         optimiser.zero_grad()
         value.backward()
         nn.utils.clip_grad_norm_(module.parameters(), 5.0)
@@ -130,7 +130,7 @@ def _minimise(loss: object, module: nn.Module, seconds: float, name: str) -> int
             for key, new in module.state_dict().items():
                 average[key].lerp_(new, 1 - min(0.998, step / (step + 20)))
         if step % 100 == 0:
-            print(f"{name}: {step} steps, {100 * share:.0f} %, loss {float(value.detach()):.3f}", flush=True)  # noqa: T201
+            sys.stderr.write(f"{name}: {step} steps, {100 * share:.0f} %, loss {float(value.detach()):.3f}\n")
     module.load_state_dict(average)
     return step
 

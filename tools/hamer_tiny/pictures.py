@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from hint.demo.closeup import close_up
 from hint.demo.dataset import use_one_core
-from hint.landmarks.backbone import CROP_SIZE, LandmarkNetwork, load_network
+from hint.landmarks.backbone import LandmarkBackbone, load_network
+from hint.landmarks.network import SIZE as CROP_SIZE
+from hint.landmarks.region import Region, cut, direction
 from hint.methods.hamer.tiny_network import VIEW_FACTOR
 from hint.methods.hamer.tiny_reader import STRIDES
 from hint.training.rendered import training_scene
@@ -67,7 +69,7 @@ def _looks(seed: int, number: int, rng: np.random.Generator) -> list[dict[str, A
         root = about.T @ pose.global_orient
         looks.append(
             {
-                "view": cut(damaged, centre, side, turn),
+                "view": cut(damaged, Region(*centre.tolist(), side, turn), CROP_SIZE),
                 "is_upright": k >= ANY_WAY,
                 "turn": (math.cos(upright - turn), math.sin(upright - turn)),
                 "flat": (keypoints - centre) @ about[:2, :2] / side,
@@ -81,7 +83,7 @@ def _looks(seed: int, number: int, rng: np.random.Generator) -> list[dict[str, A
 
 
 @torch.inference_mode()
-def _seen(network: LandmarkNetwork, looks: list[dict[str, Any]]) -> dict[str, Array]:
+def _seen(network: LandmarkBackbone, looks: list[dict[str, Any]]) -> dict[str, Array]:
     """Return truth and features of views, those about upright with their maps; numbers in float16."""
     rows = []
     for start in range(0, len(looks), 8):
@@ -97,21 +99,6 @@ def _seen(network: LandmarkNetwork, looks: list[dict[str, Any]]) -> dict[str, Ar
     upright = truth["is_upright"]
     kept = {name: values[upright] if name.startswith("map") else values for name, values in arrays.items()}
     return kept | {name: v.astype(np.float32) if v.dtype == np.float64 else v for name, v in truth.items()}
-
-
-def direction(keypoints: Array) -> float:
-    """Return the turn to the right, radians, that puts the wrist below the knuckles."""
-    x, y = keypoints[9] / 2 + (keypoints[5] + keypoints[13]) / 4 - keypoints[0]
-    return math.atan2(x, -y)
-
-
-def cut(picture: Array, centre: Array, side: float, turn: float) -> Array:
-    """Cut a turned square out of a picture, whose outermost pixels go on: (224,224,3)."""
-    cos, sin = math.cos(turn) * side / CROP_SIZE, math.sin(turn) * side / CROP_SIZE
-    axes = np.array([[cos, -sin], [sin, cos]])
-    matrix = np.column_stack([axes, centre - axes @ np.full(2, CROP_SIZE / 2)])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(picture, matrix, (CROP_SIZE, CROP_SIZE), flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
 def without_border(picture: Array) -> Array:

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from hint.crop import Box, Square
+from hint.box import Box
+from hint.crop import Square
 from hint.errors import InputError
 from hint.types import Image
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -61,7 +62,7 @@ class HamerMethod(ManoCropMethod):
     """
 
     CARD = CARD
-    crops = {"native": "hamer", "hamer": "hamer", "demo": "demo"}  # noqa: RUF012 - a ClassVar of the base
+    crops: ClassVar[Mapping[str, str]] = {"native": "hamer", "hamer": "hamer", "demo": "demo"}
     precisions = PRECISIONS
     network: HandInCrop
 
@@ -84,7 +85,7 @@ class HamerTinyMethod(ManoCropMethod):
     """The small one that comes with the toolkit."""
 
     CARD = tiny.CARD
-    crops = {"native": "native"}  # noqa: RUF012 - a ClassVar of the base
+    crops: ClassVar[Mapping[str, str]] = {"native": "native"}
     network: TinyHand
 
     @classmethod

@@ -17,12 +17,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hint.landmarks.backbone import CROP_SIZE, LAST_CHANNELS, Features, LandmarkNetwork
+from hint.landmarks.backbone import LAST_CHANNELS, Features, LandmarkBackbone
+from hint.landmarks.network import SIZE as CROP_SIZE
 from hint.mano.model import ManoModel
 from hint.methods.hamer.network import HamerOutput, HandDecoder
 from hint.methods.hamer.tiny_fitter import FittedHand, Fitter
 from hint.methods.hamer.tiny_reader import STRIDES, Reader
-from hint.weights import matching, read_checkpoint
+from hint.weights import load_into, read_checkpoint
 
 #: Side of a view over the longest side of the hand's box.
 VIEW_FACTOR = 1.6
@@ -72,7 +73,7 @@ class TinyHand(nn.Module):
     crop_size = int(CROP_SIZE * ROOM)
     box_factor = VIEW_FACTOR * ROOM
 
-    def __init__(self, eye: LandmarkNetwork, parts: LearnedParts, model: ManoModel) -> None:
+    def __init__(self, eye: LandmarkBackbone, parts: LearnedParts, model: ManoModel) -> None:
         super().__init__()
         self.eye, self.parts = eye, parts
         self.decoder = HandDecoder(model, self.crop_size)
@@ -112,9 +113,7 @@ def load_parts(path: Path) -> LearnedParts:
     Raises:
         InputError: If the file cannot be read or holds something else.
     """
-    parts = LearnedParts()
-    parts.load_state_dict(matching(read_checkpoint(path), {key: v.shape for key, v in parts.state_dict().items()}))
-    return parts.eval()
+    return load_into(LearnedParts(), read_checkpoint(path)).eval()
 
 
 def turned(pictures: Tensor, turn: Tensor) -> Tensor:

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hint.landmarks.backbone import CHANNELS, CROP_SIZE, Landmarks
+from hint.landmarks.backbone import CHANNELS, CropLandmarks
+from hint.landmarks.network import SIZE as CROP_SIZE
 from hint.methods.hamer.tiny_fitter import Points
 
 #: Strides of the maps that are read.
@@ -51,7 +52,7 @@ class Reader(nn.Module):
         nn.init.zeros_(self.moved.weight)
         nn.init.zeros_(self.moved.bias)
 
-    def forward(self, maps: dict[int, Tensor], landmarks: Landmarks) -> Reading:
+    def forward(self, maps: dict[int, Tensor], landmarks: CropLandmarks) -> Reading:
         """Read the points of N views."""
         flat, solid = landmarks.points[..., :2] / CROP_SIZE - 0.5, landmarks.world
         own = torch.cat([flat, landmarks.points[..., 2:] / CROP_SIZE, 10 * solid], -1)

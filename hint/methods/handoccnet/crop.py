@@ -3,7 +3,8 @@
 Source: Park et al. 2022 (HandOccNet), released code.
 """
 
-from hint.crop import Box, Square
+from hint.box import Box
+from hint.crop import Square
 from hint.errors import InputError
 
 #: How much larger than the longest side of the box it is.

@@ -7,6 +7,7 @@ from typing import Final
 
 from hint.errors import InputError
 from hint.landmarks import files
+from hint.methods.mano_card import SUFFIX, fitted_card, missing_for_fit
 from hint.types import MethodCard, MethodOptions
 
 CARD: Final = MethodCard(
@@ -36,6 +37,20 @@ class Detector:
     def missing(options: MethodOptions | None = None) -> str:
         """Tell what must be installed or fetched first, as :func:`missing` does."""
         return missing(options)
+
+
+class Fitted:
+    """``mediapipe-mano``, as the list of methods needs it."""
+
+    CARD: Final = replace(
+        fitted_card(CARD),
+        summary=f"A MANO hand fitted to the keypoints of mediapipe, with its mesh; {SUFFIX} works behind any name.",
+    )
+
+    @staticmethod
+    def missing(options: MethodOptions | None = None) -> str:
+        """Tell what must be installed or fetched first."""
+        return missing(options) or missing_for_fit()
 
 
 def missing(options: MethodOptions | None = None) -> str:

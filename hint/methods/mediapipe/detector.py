@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hint.box import overlap
 from hint.errors import InputError, MissingRequirementError
 from hint.methods.extra import read_numbers
 from hint.methods.mediapipe.card import Detector, missing, refuse_options
@@ -120,10 +121,10 @@ def choose(readings: Sequence[Reading], hand: Hand) -> Reading | None:
     those, one of the right side goes first, then the one that overlaps most. A wrong side alone does not rule a
     reading out: box and side are annotated, and the landmarks do not depend on the predicted side.
     """
-    from hint.landmarks.region import enclosing, overlap
+    from hint.landmarks.region import enclosing
 
     def agreement(reading: Reading) -> float:
-        return overlap(enclosing(reading.keypoints), hand.box_xyxy)
+        return overlap(enclosing(reading.keypoints).tolist(), hand.box_xyxy)
 
     on_box = [reading for reading in readings if agreement(reading) >= _MIN_OVERLAP]
     return max(on_box, key=lambda r: ((r.right > 0.5) == hand.is_right, agreement(r)), default=None)

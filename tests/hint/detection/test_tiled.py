@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hint.detection import Detection, Picture, create_detector, overlap, tiled
+from hint.box import overlap
+from hint.detection import Detection, Picture, create_detector, tiled
 from hint.detection.detection import GROUP
 from hint.detection.tiled import TiledDetector
 from hint.detection.tiles import Tile

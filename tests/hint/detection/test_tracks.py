@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from hint.crop import Box
-from hint.detection import Detection, Tracker, follow, overlap
+from hint.box import Box
+from hint.detection import Detection, Tracker, follow
 from hint.detection.tracks import LONGEST_GAP, SHORTEST
 
 HERE, NEAR, FAR = (0.0, 0.0, 100.0, 100.0), (20.0, 10.0, 120.0, 110.0), (300.0, 0.0, 400.0, 100.0)
@@ -17,12 +17,6 @@ def right(box: Box, score: float = 1.0) -> Detection:
 
 def left(box: Box, score: float = 1.0) -> Detection:
     return Detection(box, False, score)
-
-
-def test_overlap() -> None:
-    assert overlap(HERE, HERE) == 1
-    assert overlap(HERE, FAR) == 0
-    assert overlap((0, 0, 2, 2), (1, 0, 3, 2)) == 2 / 6
 
 
 def test_hands_keep_their_numbers_whatever_their_order() -> None:

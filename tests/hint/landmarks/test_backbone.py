@@ -5,13 +5,13 @@ import pytest
 import torch
 
 from hint.errors import InputError
-from hint.landmarks.backbone import CHANNELS, LAST_CHANNELS, WEIGHTS, LandmarkNetwork, load_network
+from hint.landmarks.backbone import CHANNELS, LAST_CHANNELS, WEIGHTS, LandmarkBackbone, load_network
 from hint.landmarks.files import LANDMARKS, missing
 from hint.weights import read_checkpoint, save
 
 
 @pytest.fixture(scope="module")
-def network() -> LandmarkNetwork:
+def network() -> LandmarkBackbone:
     return load_network()
 
 

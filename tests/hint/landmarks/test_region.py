@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hint.errors import InputError
-from hint.landmarks.region import Region, around_box, around_landmarks, around_palm, cut, enclosing, overlap
+from hint.landmarks.region import Region, around_box, around_landmarks, around_palm, cut, enclosing
 from hint.landmarks.window import around
 from hint.methods.synthetic_hands import synthetic_hands
 
@@ -80,11 +80,7 @@ def test_directions_are_turned_back_and_depth_stays() -> None:
     assert Region(0, 0, 1, 0.0, mirrored=True).upright(up) == pytest.approx(np.array([[0, -1, 5], [-1, 0, 0]]))
 
 
-def test_overlap_of_boxes() -> None:
-    assert overlap((0, 0, 10, 10), (0, 0, 10, 10)) == 1
-    assert overlap((0, 0, 10, 10), (5, 0, 15, 10)) == pytest.approx(1 / 3)
-    assert overlap((0, 0, 10, 10), (20, 20, 30, 30)) == 0
-    assert overlap((0, 0, 0, 0), (0, 0, 0, 0)) == 0
+def test_the_box_around_points() -> None:
     assert enclosing(np.array([[3, 1], [2, 7], [5, 4]])).tolist() == [2, 1, 5, 7]
 
 

@@ -1,6 +1,7 @@
 """A MANO hand behind any method: what it predicts, what it says of itself, and what it refuses."""
 
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ class Points:
     """Gives keypoints of a flat right hand in the box, NaN for hands named lost."""
 
     card = MethodCard("points", "Points", "Keypoints in the box.", weights_licence="CC0", note="made up")
-    fingerprint = {"points": 1}  # noqa: RUF012
+    fingerprint: ClassVar[dict[str, int]] = {"points": 1}
     device = "somewhere"
 
     def prepare(self, hand, image):

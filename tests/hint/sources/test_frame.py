@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hint.sources.frame import Drawn, clamp, overlap, usable
+from hint.sources.frame import Drawn, clamp, usable
 from hint.sources.hand import LeftOut, gap
 
 SIZE = (640, 480)
@@ -57,15 +57,6 @@ def test_gaps(other: Box, expected: float) -> None:
 
 def test_gap_without_another_hand_is_infinite() -> None:
     assert gap((0, 0, 10, 10), []) == inf
-
-
-@pytest.mark.parametrize(
-    ("other", "expected"),
-    [((0, 0, 10, 10), 1.0), ((10, 0, 20, 10), 0.0), ((0, 0, 10, 5), 0.5), ((5, 0, 15, 10), 1 / 3)],
-)
-def test_overlaps(other: Box, expected: float) -> None:
-    assert overlap((0, 0, 10, 10), other) == pytest.approx(expected)
-    assert overlap(other, (0, 0, 10, 10)) == pytest.approx(expected)
 
 
 def test_a_box_inside_the_frame_is_unchanged() -> None:

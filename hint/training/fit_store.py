@@ -52,6 +52,7 @@ class FitStore:
         self._row_of: dict[str, int] = {}
         self._keys: list[str] = []
         self._due = math.inf
+        self._unsaved = False
         if self.path.exists() and overwrite == "never":
             raise InputError(f"{self.path} exists; give another --out, or --overwrite missing or always")
         if self.path.exists() and overwrite == "missing":
@@ -67,6 +68,7 @@ class FitStore:
         columns |= {name: getattr(fitted.parameters, name) for name in _PARAMETERS}
         names = {"hand_id": list(hand_ids), "key": list(keys), "reason": fitted.reasons}
         self._append(columns | {name: np.array(values, np.str_) for name, values in names.items()})
+        self._unsaved = True
         if time.monotonic() > self._due:
             self.save()
 
@@ -77,7 +79,7 @@ class FitStore:
         try:
             yield
         finally:
-            if self._parts:
+            if self._unsaved:
                 self.save()
 
     def rows(self, hand_ids: Sequence[str]) -> dict[str, NDArray[Any]]:
@@ -90,6 +92,7 @@ class FitStore:
     def save(self) -> None:
         """Write all fits."""
         write_npz(self.path, self.rows(sorted(self._row_of)) | {"settings": np.array(self._settings)})
+        self._unsaved = False
         self._due = time.monotonic() + SAVE_EVERY
 
     def _append(self, columns: dict[str, NDArray[Any]]) -> None:

@@ -264,7 +264,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_run_continues(hint_root: Path, t
             break
     process.send_signal(signal.SIGINT)
     output = process.stderr.read()
-    assert process.wait(timeout=60) == 130, output
+    assert process.wait(timeout=300) == 130, output
     assert "Traceback" not in output
     assert "the same command continues" in output
     path = tmp_path / "out" / "hamer" / "predictions.npz"

@@ -117,7 +117,7 @@ def test_ctrl_c_twice_ends_rendering_without_half_a_picture(tmp_path):
         time.sleep(0.05)
     for _ in range(2):
         os.killpg(running.pid, signal.SIGINT)  # as a terminal does
-    error = running.communicate(timeout=60)[1]
+    error = running.communicate(timeout=300)[1]
     assert running.returncode == 130, error
     assert "Traceback" not in error
     folder = tmp_path / "TEST_demo_img"

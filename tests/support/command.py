@@ -117,6 +117,6 @@ def interrupt(process: subprocess.Popen[str], group: bool = False) -> str:
     else:
         process.send_signal(signal.SIGINT)
     remarks = process.stderr.read()
-    assert process.wait(timeout=60) == 130, remarks
+    assert process.wait(timeout=300) == 130, remarks
     assert "Traceback" not in remarks
     return remarks

@@ -177,7 +177,7 @@ def interrupted(script: str, out: Path, arguments: list[object], signals: int) -
         process.send_signal(signal.SIGINT)
         time.sleep(0.5)
     rest = process.stderr.read()
-    return process.wait(timeout=60), time.monotonic() - sent, line + rest
+    return process.wait(timeout=300), time.monotonic() - sent, line + rest
 
 
 @pytest.mark.parametrize("kind", ["pictures", "video"])

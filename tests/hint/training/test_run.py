@@ -126,7 +126,7 @@ def test_ctrl_c_keeps_the_state_and_says_how_to_go_on(noise, finished, tmp_path)
         assert running.poll() is None
         time.sleep(0.02)
     running.send_signal(signal.SIGINT)
-    output = running.communicate(timeout=60)[1]
+    output = running.communicate(timeout=300)[1]
     assert running.returncode == 130, output
     (step,) = saved_steps(tmp_path / "checkpoints")
     assert 0 < step < 500
@@ -223,7 +223,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(request_for, start, tmp_path):
     failed = start(
         request_for(tmp_path, changes=[("steps", 4)], resume=True), preexec_fn=limit, stderr=subprocess.PIPE, text=True
     )
-    output = failed.communicate(timeout=60)[1]
+    output = failed.communicate(timeout=300)[1]
     assert failed.returncode
     assert "WriteError: cannot write" in output
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step_00000002.ckpt"]

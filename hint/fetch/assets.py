@@ -147,6 +147,31 @@ def _metro(place: str) -> Asset:
     return Asset(licence=_METRO_LICENCE, url=url, single=SingleFile(place))
 
 
+_WILOR = "https://huggingface.co/spaces/rolpotamias/WiLoR/resolve/main/pretrained_models/"
+_WILOR_LICENCE = (
+    "WiLoR (Potamias et al., CVPR 2025): code and weights are CC BY-NC-ND 4.0, for non-commercial use and not to be "
+    "passed on changed: https://github.com/rolpotamias/WiLoR/blob/main/license.txt. Its detector was made with "
+    "ultralytics (AGPL-3.0); the other file holds arrays of the MANO hand model, which is non-commercial. No checksum "
+    "is published: later downloads are compared with the first one"
+)
+
+
+def _wilor(name: str) -> Asset:
+    return Asset(licence=_WILOR_LICENCE, url=_WILOR + name, single=SingleFile(f"wilor/{name}"))
+
+
+_ANYHAND = "https://huggingface.co/chen-si-02/AnyHand-Models/resolve/main/"
+_ANYHAND_LICENCE = (
+    "AnyHand (Si et al., 2026): its README says that the weights are CC BY-NC-ND; the file LICENSE beside it is CC0: "
+    "https://github.com/chen-si-cs/AnyHand. The file holds arrays of the MANO hand model, which is non-commercial. No "
+    "checksum is published: later downloads are compared with the first one"
+)
+
+
+def _anyhand(name: str) -> Asset:
+    return Asset(licence=_ANYHAND_LICENCE, url=_ANYHAND + name, single=SingleFile(f"anyhand/{name}"))
+
+
 #: Releases after 0.10.21 carry no networks.
 MEDIAPIPE = Wheel(
     requirement="mediapipe==0.10.21",
@@ -230,6 +255,10 @@ ASSETS: dict[str, Asset] = {
             ),
         ),
     ),
+    "wilor": _wilor("wilor_final.ckpt"),
+    "wilor-detector": _wilor("detector.pt"),
+    "anyhand-hamer": _anyhand("anyhand_hamer.ckpt"),
+    "anyhand-wilor": _anyhand("anyhand_wilor.ckpt"),
     "rtmpose-m-hand5": Asset(
         licence=_MMPOSE_LICENCE + "COCO-WholeBody, OneHand10K, FreiHAND, RHD, Halpe",
         url=(f"{_OPENMMLAB}v1/projects/rtmposev1/rtmpose-m_simcc-hand5_pt-aic-coco_210e-256x256-74fb594_20230320.pth"),

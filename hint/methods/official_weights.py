@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -17,11 +17,12 @@ Network = TypeVar("Network", bound=nn.Module)
 
 #: A key only the weights of one network have -> the methods that run it.
 _SIGNATURES = {
-    "mano_head.decpose.weight": "hamer",
-    "feat_encoder.1.weight": "frankmocap",
-    "grid_feat_dim.weight": "mesh-graphormer",
-    "trans_encoder.0.bert.position_embeddings.weight": "metro",
-    "regressor.hand_regHead.betas": "handoccnet-param or handoccnet-noparam",
+    "refine_net.dec_pose.weight": ("wilor",),
+    "mano_head.decpose.weight": ("hamer",),
+    "feat_encoder.1.weight": ("frankmocap",),
+    "grid_feat_dim.weight": ("mesh-graphormer",),
+    "trans_encoder.0.bert.position_embeddings.weight": ("metro",),
+    "regressor.hand_regHead.betas": ("handoccnet-param", "handoccnet-noparam"),
 }
 
 
@@ -49,10 +50,10 @@ def load_network(
 
 def fill(make: Callable[[], Network], checkpoint: Checkpoint, *, method: str, ignore: Iterable[str] = ()) -> Network:
     """Put weights that were read into a network; see :func:`load_network`."""
+    refuse_other_methods(checkpoint, method)
     with torch.device("meta"):
         network = make()
     expected = {key: value.shape for key, value in network.state_dict().items()}
-    _refuse_other_methods(checkpoint, expected, method)
     network.load_state_dict(matching(checkpoint, expected, ignore), assign=True)
     return network
 
@@ -62,8 +63,14 @@ def without_module(checkpoint: Checkpoint) -> Checkpoint:
     return replace(checkpoint, state={key.removeprefix("module."): value for key, value in checkpoint.state.items()})
 
 
-def _refuse_other_methods(checkpoint: Checkpoint, expected: Mapping[str, torch.Size], method: str) -> None:
-    found = next((name for key, name in _SIGNATURES.items() if key in checkpoint.state), None)
-    own = next((name for key, name in _SIGNATURES.items() if key in expected), None)
-    if found is not None and found != own:
-        raise InputError(f"{checkpoint.path}: weights of {found}, not of {method}; type: --method {found.split()[0]}")
+def refuse_other_methods(checkpoint: Checkpoint, method: str) -> None:
+    """Refuse weights that are known to be those of another method.
+
+    Raises:
+        InputError: If they are; the message names their method.
+    """
+    found = next((methods for key, methods in _SIGNATURES.items() if key in checkpoint.state), (method,))
+    if method not in found:
+        raise InputError(
+            f"{checkpoint.path}: weights of {' or '.join(found)}, not of {method}; type: --method {found[0]}"
+        )

@@ -89,6 +89,9 @@ class BuiltIn:
 BUILT_IN = {
     "hamer": BuiltIn("hint.methods.hamer.method:HamerMethod", "hint.methods.hamer.card", "models"),
     "hamer-tiny": BuiltIn("hint.methods.hamer.method:HamerTinyMethod", "hint.methods.hamer.tiny", "models"),
+    "wilor": BuiltIn("hint.methods.wilor.method:WilorMethod", "hint.methods.wilor.card", "models"),
+    "anyhand-hamer": BuiltIn("hint.methods.anyhand.method:AnyHandHamer", "hint.methods.anyhand.card:OfHamer", "models"),
+    "anyhand-wilor": BuiltIn("hint.methods.anyhand.method:AnyHandWilor", "hint.methods.anyhand.card:OfWilor", "models"),
     "frankmocap": BuiltIn("hint.methods.frankmocap.method:FrankMocapMethod", "hint.methods.frankmocap.card", "models"),
     "handoccnet-param": BuiltIn(
         "hint.methods.handoccnet.method:HandOccNetParam", "hint.methods.handoccnet.card:Param", "models"

@@ -31,6 +31,7 @@ SKIPPED = {
         "module.regressor.hand_regHead.vv",
         "module.fitting_loss.",
     ),
+    "wilor": ("mano.", "backbone.init_"),
 }
 
 _VERTEX_TRANSFORMER = {
@@ -58,6 +59,14 @@ GAINS: dict[str, dict[str, float]] = {
         "module.regressor.mano_regHead.shape_reg.weight": 0.03,
     },
     "frankmocap": {"regressor.0.weight": 0.1},
+    "wilor": {
+        "backbone.decpose*": 0.1,
+        "backbone.decshape*": 0.1,
+        "backbone.deccam*": 0.02,
+        "refine_net.dec_pose*": 0.1,
+        "refine_net.dec_shape*": 0.1,
+        "refine_net.dec_cam*": 0.02,
+    },
 }
 
 
@@ -113,7 +122,7 @@ def _gain(method: str, key: str) -> float:
 def network_input(method: str) -> Float:
     """Return the images (2,3,S,S) a network was given: normal numbers, for HandOccNet uniform in [0, 1)."""
     rng = np.random.default_rng(0)
-    side = 256 if method in ("hamer", "handoccnet") else 224
+    side = 256 if method in ("hamer", "handoccnet", "wilor") else 224
     if method == "handoccnet":
         return rng.random((2, 3, side, side), dtype=np.float32)
     return rng.standard_normal((2, 3, side, side), dtype=np.float32)

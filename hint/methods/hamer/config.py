@@ -25,6 +25,30 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
+class VitSizes:
+    """Sizes of the image encoder; the defaults are those of ViT-H.
+
+    Attributes:
+        width: Channels of an image token.
+        depth: Blocks.
+        heads: Attention heads; not visible in the shapes of the weights.
+        mlp_width: Hidden channels of a block.
+        crop_size: Side of the square crops, px; the encoder sees the middle three quarters of their columns.
+    """
+
+    width: int = 1280
+    depth: int = 32
+    heads: int = 16
+    mlp_width: int = 5120
+    crop_size: int = RELEASED_CROP_SIZE
+
+    @classmethod
+    def tiny(cls) -> VitSizes:
+        """Return sizes that run in milliseconds, for tests and demonstrations."""
+        return cls(64, 2, 4, 256)
+
+
+@dataclass(frozen=True)
 class HamerConfig:
     """Sizes of the network; the defaults are those of the released one.
 
@@ -61,6 +85,11 @@ class HamerConfig:
         """Return sizes that run in milliseconds, for tests and demonstrations."""
         return cls(64, 2, 4, 256, 48, 2, 2, 16, 40)
 
+    @property
+    def vit(self) -> VitSizes:
+        """Sizes of the ViT."""
+        return VitSizes(self.width, self.depth, self.heads, self.mlp_width, self.crop_size)
+
     def metadata(self) -> dict[str, str]:
         """Return the sizes as metadata of a weights file."""
         return {_PREFIX + name: str(value) for name, value in asdict(self).items()}
@@ -80,7 +109,7 @@ class HamerConfig:
         stored = {f.name: metadata[_PREFIX + f.name] for f in fields(cls) if _PREFIX + f.name in metadata}
         backbone = stored.get("backbone", VIT)
         sizes, inner = _sizes(shapes, backbone, source)
-        heads = int(stored.get("heads", 0)) or _VIT_HEADS.get(sizes["width"]) if backbone == VIT else 0
+        heads = int(stored.get("heads", 0)) or VIT_HEADS.get(sizes["width"]) if backbone == VIT else 0
         decoder_heads = int(stored.get("decoder_heads", 0)) or _DECODER_HEADS.get(inner)
         if heads is None or decoder_heads is None:
             raise InputError(
@@ -99,7 +128,7 @@ class HamerConfig:
 
 
 #: Heads by width: ViT-S, -B, -L and -H, and the tiny network of the tests.
-_VIT_HEADS = {384: 12, 768: 12, 1024: 16, 1280: 16, 64: 4}
+VIT_HEADS = {384: 12, 768: 12, 1024: 16, 1280: 16, 64: 4}
 #: Heads by the width of all heads together.
 _DECODER_HEADS = {512: 8, 32: 2}
 
@@ -111,10 +140,10 @@ def _sizes(shapes: Shapes, backbone: str, source: Path) -> tuple[dict[str, int],
         inner = shapes[layer + "1.fn.to_q.weight"][0]
         sizes = {
             "width": shapes["backbone.pos_embed"][-1],
-            "depth": _count(shapes, r"backbone\.blocks\.(\d+)\.") if backbone == VIT else 0,
+            "depth": count_layers(shapes, r"backbone\.blocks\.(\d+)\.") if backbone == VIT else 0,
             "mlp_width": shapes["backbone.blocks.0.mlp.fc1.weight"][0] if backbone == VIT else 0,
             "decoder_width": shapes["mano_head.transformer.pos_embedding"][-1],
-            "decoder_depth": _count(shapes, r"mano_head\.transformer\.transformer\.layers\.(\d+)\."),
+            "decoder_depth": count_layers(shapes, r"mano_head\.transformer\.transformer\.layers\.(\d+)\."),
             "decoder_mlp_width": shapes[layer + "2.fn.net.0.weight"][0],
         }
     except (KeyError, IndexError) as error:
@@ -122,5 +151,6 @@ def _sizes(shapes: Shapes, backbone: str, source: Path) -> tuple[dict[str, int],
     return sizes, inner
 
 
-def _count(shapes: Shapes, pattern: str) -> int:
+def count_layers(shapes: Shapes, pattern: str) -> int:
+    """Return how many numbers the group of a pattern has at the beginning of the keys."""
     return len({found.group(1) for key in shapes if (found := re.match(pattern, key))})

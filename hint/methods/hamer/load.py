@@ -11,7 +11,7 @@ from hint.mano.model import ManoModel
 from hint.mano.read import find_mano, from_embedded, installed_mano, missing_mano
 from hint.methods.hamer.config import HamerConfig
 from hint.methods.hamer.network import Hamer
-from hint.methods.official_weights import fill
+from hint.methods.official_weights import fill, refuse_other_methods
 from hint.methods.random_weights import draw_weights
 from hint.weights import Checkpoint
 
@@ -33,6 +33,7 @@ def build(checkpoint: Checkpoint) -> Hamer:
     Raises:
         InputError: If they are not the weights of such a network.
     """
+    refuse_other_methods(checkpoint, "hamer")
     shapes = {key: tuple(value.shape) for key, value in checkpoint.state.items()}
     config = HamerConfig.from_weights(shapes, checkpoint.metadata, checkpoint.path)
     return fill(lambda: Hamer(config), checkpoint, method="hamer", ignore=BESIDE).eval().requires_grad_(False)

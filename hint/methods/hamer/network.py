@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hint.crop import CROP_SIZE, MEAN, STD
@@ -13,7 +15,7 @@ from hint.mano.model import ManoModel
 from hint.methods.hamer.config import VIT, HamerConfig
 from hint.methods.hamer.convolutional import ConvolutionalBackbone
 from hint.methods.hamer.head import ManoHead
-from hint.methods.hamer.vit import VisionTransformer
+from hint.methods.hamer.vit import VisionTransformer, middle_columns
 
 #: Focal length of the crop's camera, px of a crop of 256; smaller crops are smaller pictures of the same camera.
 FOCAL_LENGTH = 5000.0
@@ -58,14 +60,18 @@ class Hamer(nn.Module):
         super().__init__()
         self.config = config
         self.autocast: torch.dtype | None = None
-        self.backbone = VisionTransformer(config) if config.backbone == VIT else ConvolutionalBackbone(config)
-        self._columns = slice(config.crop_size // 8, config.crop_size * 7 // 8)
+        self.backbone = VisionTransformer(config.vit) if config.backbone == VIT else ConvolutionalBackbone(config)
         self.mano_head = ManoHead(config)
+
+    @property
+    def costly(self) -> nn.ModuleList:
+        """What may compute in a lower precision."""
+        return nn.ModuleList([self.backbone])
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Map normalised crops (N,3,S,S) to rotations (N,16,3,3), shape (N,10) and camera (N,3)."""
         with torch.autocast(crops.device.type, self.autocast or torch.bfloat16, enabled=self.autocast is not None):
-            tokens = self.backbone(crops[..., self._columns].to(self.backbone.pos_embed.dtype))
+            tokens = self.backbone(middle_columns(crops).to(self.backbone.pos_embed.dtype))
         out: tuple[Tensor, Tensor, Tensor] = self.mano_head(tokens.float())
         return out
 
@@ -96,7 +102,23 @@ class HandDecoder(nn.Module):
         )
 
 
-class HandInCrop(nn.Module):
+class ManoNetwork(nn.Module):
+    """A network together with its hand: maps crops (N,S,S,3), RGB in 0..255, to a :class:`HamerOutput`.
+
+    Attributes:
+        decoder: Poses and projects the hand.
+        faces: (F,3) triangles of the hand.
+        crop_size: Side of the crops, px.
+        box_factor: Side of the crops over the longest side of the hand's box.
+    """
+
+    decoder: HandDecoder
+    faces: NDArray[np.int64]
+    crop_size: int
+    box_factor: float
+
+
+class HandInCrop(ManoNetwork):
     """A network together with its hand: crops in, hands out."""
 
     def __init__(self, network: Hamer, model: ManoModel) -> None:
@@ -118,12 +140,12 @@ def normalise(crops: Tensor) -> Tensor:
     return ((crops.float() - mean) / std).permute(0, 3, 1, 2)
 
 
-def camera_translation(cam: Tensor) -> Tensor:
-    """Turn the weak camera (N,3) = (scale, x, y) into a translation (N,3) in metres."""
+def camera_translation(cam: Tensor, side: int = CROP_SIZE) -> Tensor:
+    """Turn the weak camera (N,3) = (scale, x, y) of a picture of some side, px, into a translation (N,3) in metres."""
     scale, x, y = cam.unbind(-1)
-    return torch.stack([x, y, 2 * FOCAL_LENGTH / (CROP_SIZE * scale + 1e-9)], -1)
+    return torch.stack([x, y, 2 * FOCAL_LENGTH / (side * scale + 1e-9)], -1)
 
 
-def project(points: Tensor) -> Tensor:
-    """Project points (N,P,3) in front of the crop's camera to crop units (N,P,2)."""
-    return FOCAL_LENGTH / CROP_SIZE * points[..., :2] / points[..., 2:]
+def project(points: Tensor, side: int = CROP_SIZE) -> Tensor:
+    """Project points (N,P,3) in front of the camera of a picture of some side, px, to its units (N,P,2)."""
+    return FOCAL_LENGTH / side * points[..., :2] / points[..., 2:]

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-import torch
+from typing import Protocol
 
-from hint.methods.hamer.network import Hamer
+import torch
+from torch import nn
 
 #: Name -> whether it needs a GPU.
 PRECISIONS = {"fp32": False, "bf16": False, "bf16-autocast": False, "tf32": True, "fp16": True}
 
 
-def set_precision(network: Hamer, name: str) -> None:
-    """Make the backbone compute in a precision of :data:`PRECISIONS`."""
+class Network(Protocol):
+    """A network whose costly part may compute in a lower precision."""
+
+    autocast: torch.dtype | None
+
+    @property
+    def costly(self) -> nn.ModuleList:
+        """The part that does nearly all the work."""
+        ...
+
+
+def set_precision(network: Network, name: str) -> None:
+    """Make the costly part compute in a precision of :data:`PRECISIONS`."""
     if name in ("bf16", "fp16"):
-        network.backbone.to(torch.bfloat16 if name == "bf16" else torch.float16)
+        network.costly.to(torch.bfloat16 if name == "bf16" else torch.float16)
     network.autocast = torch.bfloat16 if name == "bf16-autocast" else None

@@ -20,7 +20,7 @@ from torch.nn import functional
 from hint.landmarks.backbone import LAST_CHANNELS, Features, LandmarkBackbone
 from hint.landmarks.network import SIZE as CROP_SIZE
 from hint.mano.model import ManoModel
-from hint.methods.hamer.network import HamerOutput, HandDecoder
+from hint.methods.hamer.network import HamerOutput, HandDecoder, ManoNetwork
 from hint.methods.hamer.tiny_fitter import FittedHand, Fitter
 from hint.methods.hamer.tiny_reader import STRIDES, Reader
 from hint.weights import load_into, read_checkpoint
@@ -61,7 +61,7 @@ class LearnedParts(nn.Module):
         self.turner, self.reader, self.fitter = Turner(), Reader(), Fitter()
 
 
-class TinyHand(nn.Module):
+class TinyHand(ManoNetwork):
     """Crops in, hands out, as :class:`hint.methods.hamer.network.HandInCrop`.
 
     Args:

@@ -11,7 +11,7 @@ import torch
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
-from hint.methods.hamer.config import HamerConfig
+from hint.methods.hamer.config import VitSizes
 
 PATCH = 16
 
@@ -32,25 +32,39 @@ class PatchEmbed(nn.Module):
 class VisionTransformer(nn.Module):
     """HaMeR's backbone; keys as in the released weights; a crop of 256 px has 16 x 12 patches."""
 
-    def __init__(self, config: HamerConfig) -> None:
+    def __init__(self, sizes: VitSizes) -> None:
         super().__init__()
         norm = partial(nn.LayerNorm, eps=1e-6)
-        ratio = config.mlp_width / config.width
-        self.patch_embed = PatchEmbed(config.width)
-        self.pos_embed = nn.Parameter(torch.zeros(1, 1 + _patches(config.crop_size), config.width))
+        ratio = sizes.mlp_width / sizes.width
+        self.patch_embed = PatchEmbed(sizes.width)
+        self.pos_embed = nn.Parameter(torch.zeros(1, 1 + _patches(sizes.crop_size), sizes.width))
         self.blocks = nn.ModuleList(
-            Block(config.width, config.heads, ratio, qkv_bias=True, norm_layer=norm) for _ in range(config.depth)
+            Block(sizes.width, sizes.heads, ratio, qkv_bias=True, norm_layer=norm) for _ in range(sizes.depth)
         )
-        self.last_norm = norm(config.width)
+        self.last_norm = norm(sizes.width)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map (N,3,256,192) to tokens (N,192,width)."""
+        return self.mix(self.embed(images))
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Turn (N,3,256,192) into tokens (N,192,width) that know their place."""
         # The row of the class token, which there is none of, is added everywhere: so the weights were trained.
         tokens: Tensor = self.patch_embed(images) + self.pos_embed[:, 1:] + self.pos_embed[:, :1]
+        return tokens
+
+    def mix(self, tokens: Tensor) -> Tensor:
+        """Pass any tokens (N,T,width) through the blocks and the last norm."""
         for block in self.blocks:
             tokens = block(tokens)
         normed: Tensor = self.last_norm(tokens)
         return normed
+
+
+def middle_columns(crops: Tensor) -> Tensor:
+    """Return what the encoder sees of square crops (N,3,S,S): the middle three quarters of their columns."""
+    side = crops.shape[-1]
+    return crops[..., side // 8 : side * 7 // 8]
 
 
 def _patches(crop_size: int) -> int:

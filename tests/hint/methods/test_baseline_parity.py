@@ -1,4 +1,4 @@
-"""The baselines against reference arrays, and against their own outputs from when they agreed with them.
+"""Baselines and WiLoR against reference arrays, and against their own outputs from when they agreed with them.
 
 One row per network. ``tests/golden`` holds the answers of the published code, ``tests/fixtures/tiny_<method>.npz`` our
 own answers at a small size, frozen once the full size gave the reference answers. To freeze a row again, delete its
@@ -23,6 +23,8 @@ from hint.mano.read import read_mano
 from hint.methods.frankmocap.body import read_right_hand
 from hint.methods.frankmocap.hand import HandLayer, stand_in
 from hint.methods.frankmocap.network import Encoder, EncoderConfig
+from hint.methods.hamer.config import VitSizes
+from hint.methods.hamer.load import BESIDE as BESIDE_HAMER
 from hint.methods.handoccnet.backbone import Config
 from hint.methods.handoccnet.hand import MeanPoseHand
 from hint.methods.handoccnet.network import BESIDE, HandOccNet
@@ -31,6 +33,7 @@ from hint.methods.vertex_transformers.hrnet import describe
 from hint.methods.vertex_transformers.network import VertexTransformer, unused_keys
 from hint.methods.vertex_transformers.sizes import MESH_GRAPHORMER, METRO, tiny
 from hint.methods.vertex_transformers.topology import Topology, normalised
+from hint.methods.wilor.network import Wilor, WilorInCrop
 from hint.skeleton import MANO_PARENTS
 
 Answer = dict[str, np.ndarray]
@@ -197,6 +200,51 @@ def vertex_transformer_tolerance(outputs, joints2d):
     return dict.fromkeys(names, outputs) | {"joints2d": joints2d} | checks
 
 
+# -- WiLoR
+
+
+def wilor_reference(reference):
+    """The reference hand, and the mean hand its network starts from."""
+    return mano_reference(reference), reference.synth.mean_params()
+
+
+def wilor_small_parts():
+    return drawn_hand(), {"pose": np.tile([1, 0, 0, 0, 1, 0], 16), "shape": np.zeros(10), "cam": [4, 0, 0]}
+
+
+def wilor_answer(network, images, parts):
+    model, means = parts
+    for ours, theirs in (("hand_pose", "pose"), ("betas", "shape"), ("cam", "cam")):
+        getattr(network.backbone, f"init_{ours}").copy_(torch.as_tensor(np.asarray(means[theirs], np.float32)))
+    in_crop = WilorInCrop(network, model)
+    first, features = network.read(images)
+    coarse = in_crop.decode(first)
+    hand = in_crop.decode(network.refine_net(features, first, coarse.vertices))
+    arrays = {
+        "pred_cam": hand.cam,
+        "pred_cam_t": hand.cam_t,
+        "focal_length": hand.focal_length,
+        "temp_pose6d": first.pose,
+        "temp_betas": first.betas,
+        "temp_cam": first.cam,
+        "temp_vertices": coarse.vertices,
+        "temp_global_orient": coarse.global_orient,
+        "temp_hand_pose": coarse.hand_pose,
+        "chk_refine_feat": network.refine_net.look(features, first, coarse.vertices),
+    }
+    outputs = ("global_orient", "hand_pose", "betas", "keypoints_3d", "vertices", "keypoints_2d")
+    return {name: values.numpy() for name, values in arrays.items()} | {
+        name: getattr(hand, name).numpy() for name in outputs
+    }
+
+
+def wilor_tolerance(numbers, metres, points, feature):
+    names = ("pred_cam", "global_orient", "hand_pose", "betas", "temp_pose6d", "temp_betas", "temp_cam")
+    lengths = ("keypoints_3d", "vertices", "temp_vertices")
+    checks = {"keypoints_2d": points, "chk_refine_feat": feature, "focal_length": 0}
+    return dict.fromkeys(names, numbers) | dict.fromkeys(lengths, metres) | checks
+
+
 def vertex_transformer_case(method, sizes, reference_parts):
     return Case(
         method,
@@ -235,6 +283,19 @@ CASES = (
         side=256,
         prefix="module.",
         beside=BESIDE,
+    ),
+    Case(
+        "wilor",
+        full=lambda: Wilor(VitSizes()),
+        small=lambda: Wilor(VitSizes.tiny()),
+        reference_parts=wilor_reference,
+        small_parts=wilor_small_parts,
+        answer=wilor_answer,
+        tolerance=wilor_tolerance(1e-5, 5e-7, 1e-6, 5e-5),
+        side=256,
+        beside=BESIDE_HAMER,
+        tiny_tolerance=wilor_tolerance(5e-6, 5e-7, 5e-7, 2e-5),
+        is_large=True,
     ),
     vertex_transformer_case("metro", METRO, metro_reference),
     vertex_transformer_case("graphormer", MESH_GRAPHORMER, graphormer_reference),

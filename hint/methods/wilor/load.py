@@ -1,0 +1,57 @@
+"""Load the network from a file, or make a random one that looks like a hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from hint.errors import InputError
+from hint.methods.hamer.config import VIT_HEADS, VitSizes, count_layers
+from hint.methods.hamer.load import BESIDE, upright_hand
+from hint.methods.official_weights import fill, refuse_other_methods
+from hint.methods.random_weights import draw_weights
+from hint.methods.wilor.network import Wilor
+from hint.weights import Checkpoint
+
+#: How far random weights move pose, shape and camera.
+_GAINS = {"*.decpose.*": 0.05, "*.decshape.*": 0.05, "*.deccam.*": 0.01, "*.dec_*": 0.01}
+
+
+def build(checkpoint: Checkpoint) -> Wilor:
+    """Put weights into a network of their size, without room for a second copy of them.
+
+    Raises:
+        InputError: If they are not the weights of such a network.
+    """
+    refuse_other_methods(checkpoint, "wilor")
+    needed = replace(checkpoint, state=_counters(checkpoint) | dict(checkpoint.state))
+    network = fill(lambda: Wilor(_sizes(needed)), needed, method="wilor", ignore=BESIDE)
+    return network.eval().requires_grad_(False)
+
+
+def random_network(seed: int) -> Wilor:
+    """Make a small network with random weights whose output for any crop is roughly an upright hand in its middle."""
+    network = Wilor(VitSizes.tiny())
+    draw_weights(network, seed, _GAINS)
+    network.backbone.init_hand_pose, network.backbone.init_cam = upright_hand()
+    return network.eval().requires_grad_(False)
+
+
+def _counters(checkpoint: Checkpoint) -> dict[str, Tensor]:
+    """Return the counters of its batch norms, which nothing reads and converted files may lack."""
+    last = "running_mean"
+    means = (key for key in checkpoint.state if key.endswith(last))
+    return {key.removesuffix(last) + "num_batches_tracked": torch.tensor(0) for key in means}
+
+
+def _sizes(checkpoint: Checkpoint) -> VitSizes:
+    shapes = {key: tuple(value.shape) for key, value in checkpoint.state.items()}
+    try:
+        width, mlp_width = shapes["backbone.pos_embed"][-1], shapes["backbone.blocks.0.mlp.fc1.weight"][0]
+    except (KeyError, IndexError) as error:
+        raise InputError(f"{checkpoint.path}: not WiLoR's weights, {error} is absent") from error
+    if width not in VIT_HEADS:
+        raise InputError(f"{checkpoint.path}: no ViT of width {width} is known, so the number of heads is not")
+    return VitSizes(width, count_layers(shapes, r"backbone\.blocks\.(\d+)\."), VIT_HEADS[width], mlp_width)

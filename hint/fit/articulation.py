@@ -47,20 +47,32 @@ class _Bones(NamedTuple):
     """Where the bones of B hands are.
 
     Attributes:
-        first: (B,15,3,3) first turn of each finger joint.
-        second: (B,15,3,3) first and second turn.
-        local: (B,15,3,3) all turns: the rotation relative to the parent.
+        local: (B,15,3,3) rotation of each finger joint relative to its parent.
         world: (B,16,3,3) rotation of every joint in camera axes.
         origins: (B,16,3,11) places of the joints, as columns.
         centres: (B,16,3) places of the joints, metres.
     """
 
-    first: Tensor
-    second: Tensor
     local: Tensor
     world: Tensor
     origins: Tensor
     centres: Tensor
+
+
+class _Posed(NamedTuple):
+    """The joints and tips of B hands.
+
+    Attributes:
+        places: (B,21,3) metres, MANO's order, then the tips.
+        columns: (B,21,3,11) the same without the correctives, the mean hand and its shape directions.
+        skin: (B,5,3,3) blended rotations of the tips.
+        shift: (B,5,3) correctives of the tips.
+    """
+
+    places: Tensor
+    columns: Tensor
+    skin: Tensor
+    shift: Tensor
 
 
 class Articulation:
@@ -112,35 +124,47 @@ class Articulation:
     def _fixed(self, values: NDArray[Any]) -> Tensor:
         return torch.tensor(values, dtype=self.dtype)
 
+    def joints(self, global_orient: Tensor, hand_pose: Tensor, betas: Tensor) -> Tensor:
+        """Return the joints (B,21,3) that :class:`hint.mano.layer.ManoLayer` returns, without a mesh; metres.
+
+        Args:
+            global_orient: (B,1,3,3) rotation of the wrist.
+            hand_pose: (B,15,3,3) of the finger joints, relative to their parents.
+            betas: (B,10) shape.
+        """
+        shape = _with_mean(betas)
+        return self._posed(self._walk(global_orient[:, 0], hand_pose, shape), shape).places[:, self._order]
+
     def pose(self, wrist: Tensor, angles: Tensor, betas: Tensor) -> Points:
-        """Pose the joints.
+        """Pose the joints by angles, with derivatives.
 
         Args:
             wrist: (B,3,3) rotation.
             angles: (B,21) radians, in the order of :data:`hint.mano.poses.ANGLE_NAMES`.
             betas: (B,10) shape.
         """
-        shape = torch.cat([torch.ones_like(betas[:, :1]), betas], 1)[:, None, :, None]
-        bones = self._chain(wrist, angles, shape)
-        skin, tips, shift = self._skinned(bones)
-        columns = torch.cat([bones.origins, tips], 1)
-        places = _times(columns, shape)
-        places[:, 16:] += _times(skin, shift[..., None])
-        levers = self._levers(bones, shape, shift)
-        axes, own = self._world_axes(wrist, bones)
+        shape = _with_mean(betas)
+        first, second, local = self._turned(angles)
+        bones = self._walk(wrist, local, shape)
+        posed = self._posed(bones, shape)
+        levers = self._levers(bones, shape, posed.shift)
+        axes, own = self._world_axes(wrist, bones, first, second)
         by_turn = torch.linalg.cross(axes[:, None], levers)
-        by_turn[:, 16:, 3:] += self._corrective_turns(skin, own, bones.local)
+        by_turn[:, 16:, 3:] += self._corrective_turns(posed.skin, own, local)
         order = self._order
-        return Points(places[:, order], by_turn[:, order].transpose(2, 3), columns[:, order, :, 1:], bones.local)
+        return Points(posed.places[:, order], by_turn[:, order].transpose(2, 3), posed.columns[:, order, :, 1:], local)
 
-    def _chain(self, wrist: Tensor, angles: Tensor, shape: Tensor) -> _Bones:
-        """Turn every joint about its own axes, and walk from the wrist to the ends of the fingers."""
+    def _turned(self, angles: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the rotations (B,15,3,3) of the finger joints after their first, second and third turn."""
         turned = angles[:, self._angle_of_slot] * self._is_used
         sine, cosine = turned.sin()[..., None, None], turned.cos()[..., None, None]
         turns = (self._eye + sine * self._cross + (1 - cosine) * self._square).view(-1, 15, 3, 3, 3)
         first = turns[:, :, 0]
         second = first @ turns[:, :, 1]
-        local = second @ turns[:, :, 2]
+        return first, second, second @ turns[:, :, 2]
+
+    def _walk(self, wrist: Tensor, local: Tensor, shape: Tensor) -> _Bones:
+        """Walk from the wrist to the ends of the fingers."""
         fingers = local.view(-1, 5, 3, 3, 3)
         world, origins = [wrist[:, None].expand(-1, 5, 3, 3)], [self._joints[0].expand(len(wrist), 5, 3, 11)]
         for level in range(3):
@@ -148,7 +172,15 @@ class Articulation:
             world.append(world[level] @ fingers[:, :, level])
         every = torch.cat([wrist[:, None], torch.stack(world[1:], 2).flatten(1, 2)], 1)
         places = torch.cat([origins[0][:, :1], torch.stack(origins[1:], 2).flatten(1, 2)], 1)
-        return _Bones(first, second, local, every, places, _times(places, shape))
+        return _Bones(local, every, places, _times(places, shape))
+
+    def _posed(self, bones: _Bones, shape: Tensor) -> _Posed:
+        """Place the joints, and skin the tips."""
+        skin, tips, shift = self._skinned(bones)
+        columns = torch.cat([bones.origins, tips], 1)
+        places = _times(columns, shape)
+        places[:, 16:] += _times(skin, shift[..., None])
+        return _Posed(places, columns, skin, shift)
 
     def _skinned(self, bones: _Bones) -> tuple[Tensor, Tensor, Tensor]:
         """Return the blended rotations (B,5,3,3) of the tips, the tips as columns, and their correctives (B,5,3)."""
@@ -171,10 +203,10 @@ class Articulation:
         share = (self._weights @ self._carried)[..., None]
         return torch.cat([joints, tips - share * centre[:, None]], 1)
 
-    def _world_axes(self, wrist: Tensor, bones: _Bones) -> tuple[Tensor, Tensor]:
+    def _world_axes(self, wrist: Tensor, bones: _Bones, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
         """Return the axes (B,24,3) of all turns in camera axes, and (B,15,3,3) those of each joint in its parent's."""
         b = len(wrist)
-        later = [_times(bones.first, self._axes[:, 1, :, None]), _times(bones.second, self._axes[:, 2, :, None])]
+        later = [_times(first, self._axes[:, 1, :, None]), _times(second, self._axes[:, 2, :, None])]
         own = torch.stack([self._axes[:, 0].expand(b, 15, 3), *later], 2)
         parents = bones.world[:, list(MANO_PARENTS[1:])]
         seen = (own @ parents.transpose(2, 3)).flatten(1, 2)[:, self._slot_of_angle]
@@ -187,6 +219,11 @@ class Articulation:
         flat = change.view(b, 15, 27).transpose(0, 1).reshape(15, 3 * b, 9)
         moved = torch.bmm(flat, self._correctives).view(15, b, 3, 5, 3).permute(1, 3, 0, 2, 4).flatten(2, 3)
         return moved[:, :, self._slot_of_angle] @ skin.transpose(2, 3)
+
+
+def _with_mean(betas: Tensor) -> Tensor:
+    """Return (B,1,11,1): what multiplies the mean hand and its shape directions."""
+    return torch.cat([torch.ones_like(betas[:, :1]), betas], 1)[:, None, :, None]
 
 
 def _times(matrices: Tensor, columns: Tensor) -> Tensor:

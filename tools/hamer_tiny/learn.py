@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from hands import JointLayer, Truth, sample_truth
+from hands import Truth, sample_truth
 from torch import Tensor, nn
 
+from hint.fit.articulation import Articulation
 from hint.landmarks.backbone import CropLandmarks
 from hint.mano.procedural import procedural_hand
 from hint.methods.hamer.tiny_fitter import FittedHand, Points
@@ -37,13 +38,13 @@ class Batch(NamedTuple):
 class Views:
     """The files of :func:`pictures.look_at_hands` in a folder, in memory."""
 
-    def __init__(self, folder: Path, layer: JointLayer) -> None:
+    def __init__(self, folder: Path, hand: Articulation) -> None:
         files = [dict(np.load(path)) for path in sorted(folder.glob("hands_*.npz"))]
         if not files:
             raise SystemExit(f"{folder} holds no views; make them first: see --help")
         arrays = {name: torch.from_numpy(np.concatenate([file[name] for file in files])) for name in files[0]}
         self._upright = torch.nonzero(arrays["is_upright"])[:, 0]
-        self._arrays, self._layer = arrays, layer
+        self._arrays, self._hand = arrays, hand
 
     def directions(self, rng: np.random.Generator, n: int) -> tuple[Tensor, Tensor]:
         """Draw means of the last map (n,1152) and the turns (n,2) that make their views upright."""
@@ -60,7 +61,7 @@ class Views:
         points, presence = of["points"].float(), of["presence"].float()
         rotations, betas, flat = of["rotations"], of["betas"], of["flat"]
         with torch.no_grad():
-            joints = self._layer(rotations[:, :1], rotations[:, 1:], betas)
+            joints = self._hand.joints(rotations[:, :1], rotations[:, 1:], betas)
         inside = (flat.abs() < 0.6).all(-1) & self._arrays["existence"][whole]
         return Batch(
             {stride: self._arrays[f"map{stride}"][rows].float() for stride in STRIDES},
@@ -84,18 +85,18 @@ def train(folder: Path, out: Path, minutes: float, start: Path | None = None, se
         seed: Of all draws.
     """
     torch.manual_seed(seed)
-    rng, layer, parts = np.random.default_rng(seed), JointLayer(procedural_hand()), LearnedParts()
+    rng, hand, parts = np.random.default_rng(seed), Articulation(procedural_hand(), torch.float32), LearnedParts()
     if start is not None:
         load_into(parts, read_checkpoint(start))
-    views = Views(folder, layer)
+    views = Views(folder, hand)
     steps: dict[str, int] = {}
     for name, share, loss, trained in (
         ("turner", 0.1, lambda: _turner_loss(parts, views, rng), parts.turner),
-        ("fitter", 0.3, lambda: _sampled_loss(parts, layer, rng, 256), parts.fitter),
+        ("fitter", 0.3, lambda: _sampled_loss(parts, hand, rng, 256), parts.fitter),
         (
             "reader and fitter",
             0.6,
-            lambda: _joint_loss(parts, views, layer, rng),
+            lambda: _joint_loss(parts, views, hand, rng),
             nn.ModuleList([parts.reader, parts.fitter]),
         ),
     ):
@@ -147,21 +148,21 @@ def _turner_loss(parts: LearnedParts, views: Views, rng: np.random.Generator) ->
     return (said - turn).square().sum(1).mean()
 
 
-def _sampled_loss(parts: LearnedParts, layer: JointLayer, rng: np.random.Generator, n: int) -> Tensor:
+def _sampled_loss(parts: LearnedParts, hand: Articulation, rng: np.random.Generator, n: int) -> Tensor:
     """Return the loss of the fitter on sampled hands, whose points are moved by known amounts."""
     with torch.no_grad():
-        truth = sample_truth(rng, n, layer)
-    hands = parts.fitter(moved(truth, rng), layer)
+        truth = sample_truth(rng, n, hand)
+    hands = parts.fitter(moved(truth, rng), hand.joints)
     return hands_loss(hands, truth, torch.ones(n, 21))
 
 
-def _joint_loss(parts: LearnedParts, views: Views, layer: JointLayer, rng: np.random.Generator) -> Tensor:
+def _joint_loss(parts: LearnedParts, views: Views, hand: Articulation, rng: np.random.Generator) -> Tensor:
     maps, landmarks, truth, weight = views.batch(rng, 64)
     points, heat = parts.reader(maps, landmarks)
     solid = (centred(points.solid) - centred(truth.joints)).norm(dim=-1).mean()
     flat = sum(share * ((p - truth.flat).norm(dim=-1) * weight).mean() for share, p in ((10, points.flat), (5, heat)))
-    fitted = hands_loss(parts.fitter(points, layer), truth, weight)
-    return fitted + flat + 10 * solid + 0.25 * _sampled_loss(parts, layer, rng, 64)
+    fitted = hands_loss(parts.fitter(points, hand.joints), truth, weight)
+    return fitted + flat + 10 * solid + 0.25 * _sampled_loss(parts, hand, rng, 64)
 
 
 def hands_loss(hands: list[FittedHand], truth: Truth, weight: Tensor) -> Tensor:

@@ -33,6 +33,8 @@ def test_joints_are_those_of_the_mano_layer(hand, given) -> None:
     points = Articulation(hand).pose(wrist, angles, betas)
     joints, _ = ManoLayer(hand)(wrist[:, None].float(), points.rotations.float(), betas.float())
     assert points.places.numpy() == pytest.approx(joints.double().numpy(), abs=2e-6)
+    by_rotations = Articulation(hand).joints(wrist[:, None], points.rotations, betas)
+    assert by_rotations.numpy() == pytest.approx(points.places.numpy(), abs=1e-12)
 
 
 def test_rotations_are_those_of_the_sampled_pose(model, given) -> None:

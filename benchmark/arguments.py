@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmark.source import PredictedHands
 from hint.errors import InputError
+from hint.files.path import as_path
 from hint.types import HandLabels, Method, Predictions
 
 #: Longest name of results, characters: a name of a folder may have 255 bytes, and a protocol may be added to it.
@@ -66,4 +67,4 @@ def as_folder(out: object) -> Path | None:
     """
     if out is not None and not isinstance(out, str | Path):
         raise InputError(f"out must be a path or None, not {out!r}")
-    return None if out is None else Path(out).expanduser()
+    return None if out is None else as_path(out)

@@ -21,6 +21,7 @@ from benchmark.results import ERRORS, RECORD, folder_name, open_results
 from benchmark.source import PredictedHands, Run, Source, find_source
 from benchmark.task import Outcome, Scored, Task
 from hint.errors import InputError
+from hint.files.path import as_path
 from hint.provenance import collect
 from hint.types import HandLabels, Method, MethodOptions, Predictions
 
@@ -190,8 +191,8 @@ def _keypoint_task(
         if subsets or images:
             raise InputError("subsets and images are for labels given as a path")
         return KeypointTask(labels, rules, limit)
-    folder = Path(images).expanduser() if images else None
-    return KeypointTask(Path(labels).expanduser(), rules, limit, subsets or (), folder)
+    folder = as_path(images) if images else None
+    return KeypointTask(as_path(labels), rules, limit, subsets or (), folder)
 
 
 def _mesh_task(
@@ -204,7 +205,7 @@ def _mesh_task(
         raise InputError(f"protocol {rules.id} scores one whole evaluation set; leave out {' and '.join(wrong)}")
     if isinstance(labels, HandLabels):
         raise InputError(f"protocol {rules.id} scores a dataset in 3D; give the path of its folder")
-    return MeshTask(Path(labels).expanduser(), rules, limit)
+    return MeshTask(as_path(labels), rules, limit)
 
 
 def _finish(task: Task[Any], outcome: Outcome[Any], run: Run) -> Evaluation:

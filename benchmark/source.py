@@ -16,6 +16,7 @@ from benchmark.task import Outcome, Task
 from hint.engine import RunResult, run
 from hint.errors import InputError, some_ids
 from hint.files import read_predictions
+from hint.files.path import as_path
 from hint.progress import progress
 from hint.types import HandLabels, Method, MethodCard, MethodOptions, Predictions
 
@@ -236,7 +237,7 @@ def find_source(
     if isinstance(given, str) and (given.endswith((".npz", ".json")) or os.sep in given):
         given = Path(given)
     if isinstance(given, Path | Predictions):
-        path = given.expanduser() if isinstance(given, Path) else given
+        path = as_path(given) if isinstance(given, Path) else given
         return PredictionSource(path, name, match_boxes, is_mesh)
     if isinstance(given, PredictedHands):
         return PredictionSource(given.predictions, name, match_boxes, is_mesh, list(given))

@@ -15,9 +15,6 @@ _JPEG, _PNG = b"\xff\xd8", b"\x89PNG"
 _TAIL = 4096
 _FLAGS = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 
-# What is wrong with a picture is said once, by us.
-cv2.setLogLevel(0)
-
 
 def read_image(path: Path) -> Image:
     """Read a picture.

@@ -29,6 +29,9 @@ _PATTERNS = {
 }
 _SIDE = re.compile(r"(?P<rest>.*)_(?P<side>[lr])")
 
+#: What the name of a file cannot hold, here or on other systems.
+NO_FILE_NAME = re.compile(r"[/\\\x00-\x1f\x7f]")
+
 _FOLDER = re.compile(r"(?P<split>TRAIN|VAL|TEST)_(?P<source>.+)_(?P<kind>img|seq)")
 
 

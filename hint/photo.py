@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,9 +25,17 @@ if TYPE_CHECKING:
 #: Brands of files in the HEIF container that hold HEVC; AVIF has others.
 _HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
+#: What libjpeg and libpng print about pixels that are not what they were; the group is what went wrong.
+_COMPLAINT = re.compile(rb"(?:Corrupt JPEG data: |(?=Premature end of JPEG)|libpng (?:error|warning): )([^\n]*)\n")
+_LISTENING = Lock()
 
-def read_photo(path: Path) -> Image:
+
+def read_photo(path: Path, complain: Callable[[str], None] = lambda damage: None) -> Image:
     """Read a picture, pixels as stored.
+
+    Args:
+        path: The file.
+        complain: Called with what is wrong with a picture that is damaged, but still shows something.
 
     Returns:
         (H,W,3) RGB uint8. 16 bits lose their lower half; transparent pixels lie on white.
@@ -38,7 +52,34 @@ def read_photo(path: Path) -> Image:
     except OSError as error:
         if _is_heic(path):
             raise InputError(f"{path} is HEIC: convert it to JPEG; reading it {_heic_needs()}") from error
-    return read_image(path)
+    with _complaints() as heard:
+        image = read_image(path)
+    for damage in heard:
+        complain(damage)
+    return image
+
+
+@contextmanager
+def _complaints() -> Iterator[list[str]]:
+    """Collect what decoders print on stderr instead of failing; what others print meanwhile is passed on."""
+    heard: list[str] = []
+    with _LISTENING, tempfile.TemporaryFile() as file:
+        try:
+            stderr = os.dup(2)
+        except OSError:  # it is closed: nobody would have read them
+            yield heard
+            return
+        os.dup2(file.fileno(), 2)
+        try:
+            yield heard
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            file.seek(0)
+            printed = file.read()
+            heard += dict.fromkeys(text.decode(errors="replace") for text in _COMPLAINT.findall(printed))
+            if others := _COMPLAINT.sub(b"", printed):
+                os.write(2, others)
 
 
 def pixels_of(picture: PilImage) -> Image:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from hint import safepickle, settings
 from hint.errors import InputError, WriteError, some_ids
 from hint.files.atomic import write_json
+from hint.files.path import as_path
 from hint.provenance import sha256_file
 
 #: Keys of the weights in files of training programs.
@@ -103,7 +104,7 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
     Raises:
         InputError: If the file is absent, truncated, not weights, or names globals that weights never need.
     """
-    path = Path(path).expanduser()
+    path = as_path(path)
     head = _head(path)
     if head[8:9] == b"{":
         return _read_safetensors(path)

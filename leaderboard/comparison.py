@@ -12,6 +12,7 @@ from benchmark.evaluate import Evaluation
 from benchmark.intervals import check_same
 from benchmark.mesh.protocol import MeshProtocol
 from hint.errors import InputError
+from hint.files.path import as_path
 from hint.notebook import html_table
 from leaderboard.draws import Draws, draw, draw_mesh
 from leaderboard.entry import Entry, read_entries
@@ -111,7 +112,7 @@ def compare(a: Evaluation | Path | str, b: Evaluation | Path | str) -> Compariso
 
 def _entry(given: Evaluation | Path | str) -> Entry:
     if isinstance(given, Path | str):
-        entry = read_entries([Path(given).expanduser()])[0]
+        entry = read_entries([as_path(given)])[0]
         if entry.errors is None and entry.mesh_errors is None:
             raise InputError(f"{given}: {entry.problem}, so it cannot be compared")
         return entry

@@ -62,6 +62,8 @@ _OPTIONS = {
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line; the entry point of ``hint``."""
     _make_streams_safe()
+    # OpenCV reads it once, when it is imported: what is wrong with a picture is said by us, with the name of its file.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     try:
         _run(list(sys.argv[1:] if arguments is None else arguments))
     except HintError as error:

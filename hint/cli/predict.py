@@ -63,8 +63,11 @@ def predict(
     ] = None,
     smooth: Annotated[bool, typer.Option("--smooth", help="Smooth a video (one-euro filter).")] = False,
     smooth_set: Annotated[
-        str, typer.Option(help="For --smooth: minimum cutoff (Hz), cutoff slope (Hz per unit of speed).")
-    ] = "1.5,1.5",
+        str | None,
+        typer.Option(
+            help="For --smooth: minimum cutoff (Hz), cutoff slope (Hz per unit of speed).", show_default="1.5,1.5"
+        ),
+    ] = None,
     out: Out = Path("hint-predictions"),
     seed: Seed = 0,
     overwrite: ReuseOrNot = Overwrite.missing,
@@ -91,7 +94,7 @@ def predict(
             out=out,
             mesh=mesh.value if mesh else None,
             overlay=overlay,
-            smooth=_one_euro(smooth_set) if smooth else False,
+            smooth=_smoothing(smooth, smooth_set),
             focal_length=focal_length,
             batch_size=batch_size,
             overwrite=overwrite.value,
@@ -106,6 +109,12 @@ def predict(
         for line in _lines(result, out):
             typer.echo(line)
     raise typer.Exit(1 if result.failures else 0)
+
+
+def _smoothing(smooth: bool, text: str | None) -> bool | OneEuro:
+    if text is not None and not smooth:
+        raise InputError("--smooth-set sets how --smooth smooths; add --smooth")
+    return smooth if text is None else _one_euro(text)
 
 
 def _one_euro(text: str) -> OneEuro:
@@ -124,8 +133,10 @@ def _remarks(result: PredictResult) -> None:
     if result.card.note and len(result):
         remark(f"note: {result.card.note}", style="yellow")
     for name, reason in sorted(result.failures.items()):
-        remark(reason if name in reason else f"{name}: {reason}", style="yellow")
+        remark(reason if _names(reason, name) else f"{name}: {reason}", style="yellow")
     for frame in result.frames:
+        if frame.damage:
+            remark(f"{frame.picture.name}: its file is damaged ({frame.damage}); look at its hands", style="yellow")
         if frame.sides_doubtful:
             side = "right" if frame.hands[0].hand.is_right else "left"
             advice = "if they are one person's, correct is_right in hands.jsonl and pass it to --boxes"
@@ -139,6 +150,11 @@ def _remarks(result: PredictResult) -> None:
     if empty:
         found = "no hand was found" if result.boxes is None else "there is no box"
         remark(f"{found} in {len(empty)} of {_pictures(result)}: {some_ids(empty)}")
+
+
+def _names(reason: str, picture: str) -> bool:
+    """Tell whether a reason names a picture already, maybe with its folder and its suffix as a suffix."""
+    return picture in reason or picture in reason.replace(".", "-")
 
 
 def _lines(result: PredictResult, out: Path) -> Iterator[str]:
@@ -178,6 +194,7 @@ def _summary(result: PredictResult, out: Path) -> dict[str, Any]:
         "boxes": result.boxes._asdict() if result.boxes else None,
         "turned_upright": [f.picture.name for f in result.frames if f.picture.orientation != 1],
         "focal_lengths": _focal_sources(result),
+        "damaged": {f.picture.name: f.damage for f in result.frames if f.damage},
         "doubtful_sides": [f.picture.name for f in result.frames if f.sides_doubtful],
         "stored": result.stored,
         "failures": result.failures,
@@ -187,7 +204,8 @@ def _summary(result: PredictResult, out: Path) -> dict[str, Any]:
 
 
 def _without_hands(result: PredictResult) -> list[str]:
-    return [frame.picture.name for frame in result.frames if not frame.hands]
+    """Return the pictures without a hand, unless their hands were left out, and that is said."""
+    return [frame.picture.name for frame in result.frames if not (frame.hands or frame.picture.name in result.failures)]
 
 
 def _with_keypoints(result: PredictResult) -> int:

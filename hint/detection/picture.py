@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -44,12 +46,20 @@ class Picture:
         return Exif() if self.path is None or self.frame is not None else read_exif(self.path)
 
     @property
+    def place(self) -> str:
+        """The file, whatever it is called and linked by; the name of a picture in memory. Frames share their video."""
+        return os.path.realpath(self.path) if self.path else self.name
+
+    @property
     def orientation(self) -> int:
         """EXIF orientation that :meth:`read` undoes; 1 leaves pixels as they are stored."""
         return 1 if self.stored else self.exif.orientation
 
-    def read(self) -> Image:
+    def read(self, complain: Callable[[str], None] = lambda damage: None) -> Image:
         """Return (H,W,3) RGB, turned upright unless it is to be left as stored.
+
+        Args:
+            complain: Called with what is wrong with a file that is damaged, but still shows something.
 
         Raises:
             InputError: If the picture cannot be read.
@@ -58,4 +68,4 @@ class Picture:
             return upright(np.asarray(self.pixels), self.orientation)
         from hint.photo import read_photo
 
-        return upright(read_photo(self.path), self.orientation)
+        return upright(read_photo(self.path, complain), self.orientation)

@@ -11,6 +11,7 @@ from urllib.request import url2pathname
 from hint import settings
 from hint.errors import InputError
 from hint.fetch.assets import ASSETS, Asset, KnownDigest, asset
+from hint.files.path import as_path
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def _folder(wanted: Asset, out: Path | None) -> Path:
     usual = wanted.tree or wanted.wheel
     if usual is None:
         return settings.home()
-    folder = (out.expanduser() if out else settings.home() / usual.folder).absolute()
+    folder = (as_path(out) if out else settings.home() / usual.folder).absolute()
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is not a folder")
     return folder
@@ -119,7 +120,7 @@ def _local_archive(source: str) -> Path | None:
     if parts.scheme == "file":
         path = Path(url2pathname(parts.path))
     elif len(parts.scheme) <= 1:  # none, or a Windows drive
-        path = Path(source).expanduser()
+        path = as_path(source)
     else:
         raise InputError(f"cannot fetch from {source}: use http, https, file or the path of an archive")
     if not path.is_file():

@@ -12,8 +12,11 @@ def as_path(path: Path | str) -> Path:
     """Return a path with "~" expanded.
 
     Raises:
-        InputError: If it is neither a str nor a Path.
+        InputError: If it is neither a str nor a Path, or "~name" names no user.
     """
     if not isinstance(path, str | os.PathLike):
         raise InputError(f"expected a path as str or Path, not {type(path).__name__}")
-    return Path(path).expanduser()
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise InputError(f"{path}: there is no such user") from error

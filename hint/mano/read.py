@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hint import safepickle, settings
 from hint.errors import InputError, MissingRequirementError
 from hint.files.atomic import write_npz
+from hint.files.path import as_path
 from hint.mano.model import ManoModel
 
 #: Names of the arrays in MANO_RIGHT.pkl, by field of :class:`ManoModel`.
@@ -176,7 +177,7 @@ def find_mano(option: str | None) -> ManoModel:
 
         return procedural_hand()
     if option is not None:
-        return read_mano(Path(option).expanduser())
+        return read_mano(as_path(option))
     found = installed_mano()
     if found is None:
         raise MissingRequirementError(missing_mano())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hint import settings
 from hint.errors import InputError, MissingRequirementError
+from hint.files.path import as_path
 from hint.types import MethodOptions
 
 #: In place of a weights file: random numbers and a hand without licence, for trying things out.
@@ -64,7 +65,7 @@ class OfficialFile:
             MissingRequirementError: If none was named and none is found.
         """
         named = self.named(options)
-        path = self.installed() if named is None else Path(named).expanduser()
+        path = self.installed() if named is None else as_path(named)
         if path is None:
             raise MissingRequirementError(f"{method} {self.missing()}")
         if not path.is_file():

@@ -10,6 +10,7 @@ from typing import Any
 
 from hint.detection import Choice, Detection, Detector, Picture, create_detector
 from hint.errors import InputError
+from hint.files.path import as_path
 from hint.methods.table import check, create
 from hint.prediction.box_files import check_lines
 from hint.prediction.boxes import KnownBoxes, boxes_of_labels, boxes_of_pictures, read_boxes
@@ -17,9 +18,8 @@ from hint.prediction.detections import BoxLine, FrameDetections
 from hint.prediction.one_euro import OneEuro
 from hint.prediction.options import PredictOptions
 from hint.prediction.result import PredictedHand, PredictResult
-from hint.prediction.run import predict_hands
+from hint.prediction.run import Prediction
 from hint.prediction.source import Input, Source, Stills, find_source
-from hint.prediction.video_pass import is_searched_first
 from hint.progress import progress
 from hint.types import HandLabels, Method, MethodOptions
 
@@ -33,11 +33,11 @@ __all__ = [
     "PredictOptions",
     "PredictResult",
     "PredictedHand",
+    "Prediction",
     "Source",
     "find_detector",
     "find_source",
     "predict",
-    "predict_hands",
 ]
 
 #: Of the methods that pose MANO and need no licence, the best on photographs: see docs/methods.md.
@@ -109,20 +109,17 @@ def predict(
         MissingRequirementError: If something must be installed or downloaded first.
     """
     source = find_source(inputs)
-    folder = Path(out).expanduser() if out is not None else None
+    folder = as_path(out) if out is not None else None
     one_euro = OneEuro() if smooth is True else smooth or None
     choice = Choice(side, min_score, max_hands)
     options = PredictOptions(folder, mesh, overlay, one_euro, focal_length, batch_size, overwrite, choice)
-    options.check(source)
     own = MethodOptions(device, precision, _text(weights), _text(mano), seed=seed, extra=dict(settings or {}))
     if isinstance(method, str):
         check(method, own)  # loading takes seconds: what is missing, and a wrong file of boxes, are found before
-    found_by = find_detector(boxes, detector, sides=sides, source=source)
-    if isinstance(found_by, KnownBoxes):
-        found_by.match(source)
+    prediction = Prediction(source, find_detector(boxes, detector, sides=sides, source=source), options)
     runner = _loaded(method, own)
-    with _progress(runner, source, is_searched_first(source, found_by)) as advance:
-        return predict_hands(source, runner, found_by, options, advance)
+    with _progress(runner, source, prediction.is_searched_first) as advance:
+        return prediction.run(runner, advance)
 
 
 def find_detector(
@@ -152,7 +149,7 @@ def find_detector(
     if detector is not None:
         raise InputError("give boxes or a detector, not both")
     if isinstance(boxes, str | os.PathLike):
-        return read_boxes(Path(boxes).expanduser())
+        return read_boxes(as_path(boxes))
     if isinstance(boxes, HandLabels):
         return boxes_of_labels(boxes, source.listed if isinstance(source, Stills) else ())
     if len(boxes) and all(isinstance(box, Mapping) for box in boxes):

@@ -33,20 +33,30 @@ def lines_of_file(path: Path) -> list[BoxLine]:
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
     if path.is_dir() or path.suffix == ".npz":
-        return lines_of_labels(read_labels(path))
+        return lines_of_labels(read_labels(path), path)
     content = read_json_lines(path) if path.suffix == ".jsonl" else read_json(path)
     if isinstance(content, dict):
         return _coco(content, path)
     if not isinstance(content, list):
         raise InputError(f"{path} holds one {type(content).__name__}, expected a list of boxes or COCO annotations")
     if content and isinstance(content[0], dict) and "policy_sha256" in content[0]:
-        return [_as_stored(h.image, h.hand_id, h.box_xyxy, h.side == "right") for h in read_manifest(path)]
+        stored = [_as_stored(h.image, h.hand_id, h.box_xyxy, h.side == "right") for h in read_manifest(path)]
+        return check_lines(stored, path)
     return check_lines(content, path)
 
 
-def lines_of_labels(labels: HandLabels) -> list[BoxLine]:
-    """Take the boxes, sides and ids of labels; a hand without a picture belongs to the one named like it."""
-    return [_as_stored(str(h.image or h.hand_id), h.hand_id, h.box_xyxy, h.is_right) for h in labels.hands()]
+def lines_of_labels(labels: HandLabels, path: Path = Path("labels")) -> list[BoxLine]:
+    """Take the boxes, sides and ids of labels; a hand without a picture belongs to the one named like it.
+
+    Args:
+        labels: The labels.
+        path: What messages call them.
+
+    Raises:
+        InputError: If a hand has no box, or its id cannot name a file.
+    """
+    hands = labels.hands()
+    return check_lines([_as_stored(str(h.image or h.hand_id), h.hand_id, h.box_xyxy, h.is_right) for h in hands], path)
 
 
 def check_lines(content: Sequence[Any], path: Path) -> list[BoxLine]:
@@ -70,9 +80,9 @@ def check_lines(content: Sequence[Any], path: Path) -> list[BoxLine]:
     return lines
 
 
-def _as_stored(image: str, hand_id: str, box: Any, is_right: bool) -> BoxLine:
+def _as_stored(image: str, hand_id: str, box: Any, is_right: bool) -> dict[str, Any]:
     """Return the line of a label: these refer to pixels as stored."""
-    return BoxLine(image=image, hand_id=hand_id, box_xyxy=box, is_right=is_right, orientation=1)
+    return {"image": image, "hand_id": hand_id, "box_xyxy": box, "is_right": is_right, "orientation": 1}
 
 
 class _CocoImage(BaseModel):

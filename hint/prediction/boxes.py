@@ -142,7 +142,7 @@ def boxes_of_pictures(boxes: Any, sides: Any, pictures: Sequence[Picture]) -> Kn
     if not len(pictures) == len(entries) == len(sides):
         raise InputError(f"boxes of {len(entries)} and sides of {len(sides)} pictures, but {len(pictures)} pictures")
     lines = [
-        {"image": str(picture.path.resolve()) if picture.path else picture.name, "box_xyxy": box, "is_right": is_right}
+        {"image": picture.place, "box_xyxy": box, "is_right": is_right}
         for picture, entry, names in zip(pictures, entries, sides, strict=True)
         for box, is_right in _hands(entry, names, picture.name)
     ]

@@ -42,7 +42,7 @@ class DetectionLog:
 
     def earlier(self, picture: Picture) -> FrameDetections | None:
         """Return what an earlier run found in a picture, None for one to search (again)."""
-        if self._folder is None or self._keys.get(_file(picture)) != self._key(picture):
+        if self._folder is None or self._keys.get(picture.place) != self._key(picture):
             return None
         lines = self._earlier.get(place_of(picture, self._folder))
         if lines is None or lines[0].size is None:
@@ -57,8 +57,10 @@ class DetectionLog:
             for line in lines
             if line.box_xyxy is not None and line.hand_id is not None
         ]
+        first = lines[0]
         focal_length = focal_length_of(picture, lines[0].size, self._focal_length)
-        return FrameDetections(picture, lines[0].size, tuple(hands), focal_length, bool(lines[0].side_doubtful))
+        doubtful, damage = bool(first.side_doubtful), first.damage or ""
+        return FrameDetections(picture, lines[0].size, tuple(hands), focal_length, doubtful, damage)
 
     def note(self, frame: FrameDetections) -> None:
         """Note what was found in a picture."""
@@ -67,7 +69,7 @@ class DetectionLog:
             return
         image, number = place_of(frame.picture, self._folder)
         self._others.pop((image, number), None)
-        if self._keys.get(_file(frame.picture)) != self._key(frame.picture):  # all frames of it are out of date
+        if self._keys.get(frame.picture.place) != self._key(frame.picture):  # all frames of it are out of date
             self._others = {name: lines for name, lines in self._others.items() if name[0] != image}
 
     def others(self) -> list[BoxLine]:
@@ -82,7 +84,7 @@ class DetectionLog:
 
     def pictures(self) -> dict[str, str]:
         """Return file -> what changes when a picture must be searched again."""
-        return self._keys | {_file(f.picture): self._key(f.picture) for f in self.frames.values()}
+        return self._keys | {f.picture.place: self._key(f.picture) for f in self.frames.values()}
 
     def write(self) -> None:
         """Write ``hands.jsonl``."""
@@ -92,8 +94,3 @@ class DetectionLog:
     def _key(self, picture: Picture) -> str:
         turned = f", orientation {picture.orientation}" if picture.orientation != 1 else ""
         return f"{picture.key}, {self._detector}{turned}"
-
-
-def _file(picture: Picture) -> str:
-    """Return the file of a picture: all frames of a video share one."""
-    return str(picture.path.resolve()) if picture.path else picture.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 from hint.box import Box
 from hint.detection import Picture
 from hint.files import write_bytes
+from hint.names import NO_FILE_NAME
 from hint.prediction.camera import FocalLength
 from hint.types import Hand
 
@@ -43,6 +45,7 @@ class BoxLine(BaseModel):
         focal_length: Of the whole picture, px; written, not read.
         focal_length_from: "given", "exif" or "default"; written, not read.
         side_doubtful: True for two hands said to be of one side, which may be one person's; written, not read.
+        damage: What is wrong with the file of the picture; written, not read.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -61,6 +64,7 @@ class BoxLine(BaseModel):
     focal_length: float | None = None
     focal_length_from: str | None = None
     side_doubtful: bool | None = None
+    damage: str | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -74,11 +78,27 @@ class BoxLine(BaseModel):
     @field_validator("box_xyxy")
     @classmethod
     def _has_area(cls, box: Box | None) -> Box | None:
-        if box is not None and not (0 < box[2] - box[0] < float("inf") and 0 < box[3] - box[1] < float("inf")):
+        if box is not None and not all(map(math.isfinite, box)):
+            raise ValueError("box with numbers that are not finite")
+        if box is not None and not (box[2] > box[0] and box[3] > box[1]):
             raise ValueError("box of zero or negative size; boxes are x1, y1, x2, y2")
         if box is not None and max(map(abs, box)) > FARTHEST:
             raise ValueError("box far outside any picture; boxes are x1, y1, x2, y2 in px")
         return box
+
+    @field_validator("image")
+    @classmethod
+    def _is_a_path(cls, image: str | None) -> str | None:
+        if image is not None and "\0" in image:
+            raise ValueError(f"{image!r} is no path")
+        return image
+
+    @field_validator("hand_id")
+    @classmethod
+    def _is_a_file_name(cls, hand_id: str | None) -> str | None:
+        if hand_id is not None and (hand_id in ("", ".", "..") or NO_FILE_NAME.search(hand_id)):
+            raise ValueError(f"{hand_id!r} names files of the hand, so it cannot hold slashes or control characters")
+        return hand_id
 
     @model_validator(mode="after")
     def _is_complete(self) -> BoxLine:
@@ -114,6 +134,7 @@ class FrameDetections:
         hands: What was found in it.
         focal_length: Of the whole picture, None if nobody asked.
         sides_doubtful: Whether both hands are said to be of one side, and may be one person's.
+        damage: What is wrong with the file, though it still shows something; "" for nothing.
     """
 
     picture: Picture
@@ -121,6 +142,7 @@ class FrameDetections:
     hands: tuple[DetectedHand, ...]
     focal_length: FocalLength | None = None
     sides_doubtful: bool = False
+    damage: str = ""
 
 
 def write_lines(path: Path, lines: Iterable[BoxLine]) -> None:
@@ -151,6 +173,7 @@ def lines_of(frame: FrameDetections, folder: Path) -> list[BoxLine]:
         "orientation": None if picture.frame is not None else picture.orientation,
         "focal_length": px,
         "focal_length_from": origin,
+        "damage": frame.damage or None,
     }
     if not frame.hands:
         return [BoxLine(**shared)]

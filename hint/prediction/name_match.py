@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePath
@@ -41,10 +42,10 @@ def match_names(named: Iterable[str], folder: Path, pictures: Mapping[str, Path 
 
 
 def _same_file(named: Sequence[str], folder: Path, pictures: Mapping[str, Path | None]) -> dict[str, str]:
-    known = {path.resolve() if path else Path(name): name for name, path in pictures.items()}
+    known = {os.path.realpath(path) if path else name: name for name, path in pictures.items()}
     found = {}
     for name in named:
-        places = [p for p in ((folder / name).resolve(), Path(name).resolve(), Path(name)) if p in known]
+        places = [p for p in (os.path.realpath(folder / name), os.path.realpath(name), name) if p in known]
         if places:
             found[name] = known[places[0]]
     return found

@@ -15,6 +15,9 @@ from hint.prediction.one_euro import OneEuro
 from hint.prediction.source import Source
 from hint.types import Hand, ManoMethod, Method
 
+#: Focal length of no camera, px.
+LONGEST = 1e7
+
 
 @dataclass(frozen=True)
 class PredictOptions:
@@ -53,8 +56,8 @@ class PredictOptions:
             raise InputError("meshes and overlays are files: name a folder with out=")
         if self.smooth is not None and source.rate is None:
             raise InputError("only a video can be smoothed")
-        if self.focal_length is not None and not 0 < self.focal_length < float("inf"):
-            raise InputError(f"the focal length is {self.focal_length} px, expected a positive number")
+        if self.focal_length is not None and not 1 <= self.focal_length <= LONGEST:
+            raise InputError(f"the focal length is {self.focal_length} px, expected 1 to {LONGEST:,.0f}")
         if self.batch_size < 1:
             raise InputError(f"the batch size is {self.batch_size}, expected 1 or more")
 

@@ -44,44 +44,55 @@ Advance = Callable[[int], None]
 _Prepared = tuple[Hand, Picture, Any]
 
 
-def predict_hands(
-    source: Source,
-    method: Method,
-    detector: Detector,
-    options: PredictOptions | None = None,
-    advance: Advance = lambda steps: None,
-) -> PredictResult:
-    """Predict the hands of pictures or of a video.
+class Prediction:
+    """What is to be predicted, checked before a method is loaded.
 
     Args:
         source: The pictures or the video.
-        method: What predicts.
         detector: What finds the hands.
         options: What to write, and how.
-        advance: Called with the number of pictures just done.
+
+    Attributes:
+        is_searched_first: Whether every frame is looked at twice.
 
     Raises:
-        InputError: If the options do not suit, no box fits any picture, or the folder holds results of other settings.
-        KeyboardInterrupt: On Ctrl-C, after saving.
+        InputError: If the options do not suit, or no box fits any picture.
+        WriteError: If the folder cannot be written to.
     """
-    options = options or PredictOptions()
-    options.check(source)
-    options.check_method(method)
-    boxes = detector.match(source) if isinstance(detector, KnownBoxes) else None
-    if boxes is not None and options.choice.selects:
-        raise InputError(
-            "a minimum score or number of hands chooses among what a detector finds; shorten the list of boxes"
-        )
-    chosen = ChoosingDetector(detector, options.choice)
-    start_over = options.overwrite == "always"
-    store = PredictionStore(method, chosen.identity, options.out, options.focal_length, start_over)
-    with _video(source, options) as video:
-        job = _Job(source, method, chosen, options, store, video, advance)
-        try:
-            job.work()
-        finally:
-            store.save()
-    return replace(job.result(), boxes=boxes)
+
+    def __init__(self, source: Source, detector: Detector, options: PredictOptions | None = None) -> None:
+        self._source, self._options = source, options or PredictOptions()
+        self._options.check(source)
+        self._boxes = detector.match(source) if isinstance(detector, KnownBoxes) else None
+        if self._boxes is not None and self._options.choice.selects:
+            raise InputError(
+                "a minimum score or number of hands chooses among what a detector finds; shorten the list of boxes"
+            )
+        self._detector = ChoosingDetector(detector, self._options.choice)
+        self.is_searched_first = is_searched_first(source, detector)
+
+    def run(self, method: Method, advance: Advance = lambda steps: None) -> PredictResult:
+        """Predict the hands.
+
+        Args:
+            method: What predicts.
+            advance: Called with the number of pictures just done.
+
+        Raises:
+            InputError: If the method cannot do what is asked for, or the folder holds results of other settings.
+            KeyboardInterrupt: On Ctrl-C, after saving.
+        """
+        source, options, detector = self._source, self._options, self._detector
+        options.check_method(method)
+        start_over = options.overwrite == "always"
+        store = PredictionStore(method, detector.identity, options.out, options.focal_length, start_over)
+        with _video(source, options) as video:
+            job = _Job(source, method, detector, options, store, video, advance)
+            try:
+                job.work()
+            finally:
+                store.save()
+        return replace(job.result(), boxes=self._boxes)
 
 
 def _video(source: Source, options: PredictOptions) -> Any:
@@ -181,8 +192,9 @@ class _Job:
         self, picture: Picture, earlier: FrameDetections | None
     ) -> tuple[FrameDetections, Image, list[_Prepared]]:
         """Detect the hands of a picture, and crop those that are not done."""
-        image = picture.read()
-        frame = self._detected(picture, image, earlier)
+        damage: list[str] = []
+        image = picture.read(damage.append)
+        frame = replace(self._detected(picture, image, earlier), damage="; ".join(damage))
         todo = [found.hand for found in frame.hands if self._store.result(found.hand, picture) is None]
         self._reused += len(frame.hands) - len(todo)
         return frame, image, [(hand, picture, self._method.prepare(hand, image)) for hand in todo]

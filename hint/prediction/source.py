@@ -15,6 +15,8 @@ import numpy as np
 
 from hint.detection import Picture
 from hint.errors import InputError, some_ids
+from hint.files.path import as_path
+from hint.names import NO_FILE_NAME
 from hint.types import Image
 
 if TYPE_CHECKING:
@@ -122,6 +124,7 @@ def find_source(inputs: Input | Sequence[Input]) -> Source:
             raise InputError(f"predict one video at a time: {videos[0]} came with {len(given) - 1} more inputs")
         return Video(videos[0])
     found = [entry for value in given for entry in (_files(value) if isinstance(value, Path) else [value])]
+    found = list({os.path.realpath(entry) if isinstance(entry, Path) else id(entry): entry for entry in found}.values())
     if not found:
         raise InputError("no picture was given")
     return Stills(_named(found))
@@ -136,7 +139,7 @@ def _listed(inputs: Any) -> list[Any]:
 
 def _path_or_pixels(value: Any) -> Path | Image | PilImage:
     if isinstance(value, str | os.PathLike):
-        return Path(value).expanduser()
+        return as_path(value)
     if isinstance(value, np.ndarray) or _is_pil(value):
         in_memory: Image | PilImage = value
         return in_memory
@@ -166,6 +169,8 @@ def _files(path: Path) -> list[Path]:
         raise InputError(f"{path}: no such file or folder")
     if path.is_file():
         return [path]
+    if not path.is_dir():
+        raise InputError(f"{path} is neither a file nor a folder")
     try:
         inside = sorted(path.iterdir())
     except OSError as error:
@@ -179,7 +184,9 @@ def _files(path: Path) -> list[Path]:
 
 
 def _pictures_in(files: Sequence[Path]) -> list[Path]:
-    return [file for file in files if file.suffix.lower() in PICTURES and not file.name.startswith(".")]
+    """Return the pictures among the contents of a folder; a broken link is one that cannot be read."""
+    named = [file for file in files if file.suffix.lower() in PICTURES and not file.name.startswith(".")]
+    return [file for file in named if file.is_file() or not file.exists()]
 
 
 def _named(found: Sequence[Path | Image | PilImage]) -> list[Picture]:
@@ -190,7 +197,7 @@ def _named(found: Sequence[Path | Image | PilImage]) -> list[Picture]:
     for entry in found:
         if isinstance(entry, Path):
             name = entry.stem if stems[entry.stem] == 1 else entry.name.replace(".", "-")
-            pictures.append(Picture(name, entry, _key(entry)))
+            pictures.append(Picture(NO_FILE_NAME.sub("_", name), entry, _key(entry)))
         else:
             pictures.append(_in_memory(arrays, entry))
             arrays += 1
@@ -210,5 +217,8 @@ def _in_memory(k: int, value: Image | PilImage) -> Picture:
 
 
 def _key(path: Path) -> str:
-    status = path.stat()
+    try:
+        status = path.stat()
+    except OSError:  # reported when it is read
+        return path.name
     return f"{path.name} {status.st_size} {status.st_mtime_ns}"

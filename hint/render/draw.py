@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from hint.errors import InputError
+from hint.files.path import as_path
 from hint.images import read_image
 from hint.render.keypoints import draw_keypoints
 from hint.types import Image
@@ -51,7 +51,7 @@ def draw(
 
 def _canvas(image: ArrayLike | str | os.PathLike[str]) -> Image:
     if isinstance(image, str | os.PathLike):
-        return read_image(Path(image).expanduser())
+        return read_image(as_path(image))
     canvas = np.array(image)
     if canvas.ndim == 2:
         canvas = np.repeat(canvas[..., None], 3, 2)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from hint.errors import InputError, MissingRequirementError, some_ids
+from hint.files.path import as_path
 from hint.images import decode_image
 from hint.training.broken import report_left_out
 from hint.training.filters import Filters
@@ -59,13 +60,13 @@ def find_tars(where: str | Path) -> list[Path]:
     Raises:
         MissingRequirementError: If any are missing.
     """
-    folder = Path(where).expanduser()
+    folder = as_path(where)
     if folder.is_dir():
         paths = sorted(folder.glob("*.tar"))
         if not paths:
             raise MissingRequirementError(f"{folder} has no .tar files; expected {folder}/000000.tar, ...")
         return paths
-    paths = [Path(name).expanduser() for name in expand_braces(str(where))]
+    paths = [as_path(name) for name in expand_braces(str(where))]
     missing = [str(path) for path in paths if not path.is_file()]
     if missing:
         raise MissingRequirementError(

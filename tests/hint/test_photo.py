@@ -1,5 +1,6 @@
 """Photographs of every kind are read as a viewer shows them, or refused in one line."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,3 +92,39 @@ def test_what_cannot_be_read_is_one_line(
     assert "\n" not in str(error.value)
     assert {"huge": "megapixels", "heic": "HEIC: convert it"}.get(kind, "") in str(error.value)
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_damage_in_the_middle_is_told_and_not_printed(
+    tmp_path: Path, suffix: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path, noise = tmp_path / f"a{suffix}", np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
+    Pil.fromarray(noise).save(path)
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 20] = b"\xff\xd9" * 10
+    path.write_bytes(content)
+    told: list[str] = []
+    if suffix == ".jpg":  # shows its upper half
+        assert read_photo(path, told.append).shape == (60, 80, 3)
+        assert told
+        assert "Corrupt" not in told[0]
+    else:
+        with pytest.raises(InputError, match="damaged"):
+            read_photo(path, told.append)
+    assert capfd.readouterr().err == ""
+
+
+def test_what_others_print_meanwhile_is_passed_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    COLOUR.save(tmp_path / "a.jpg")
+
+    def chatty(path: Path) -> np.ndarray:
+        os.write(2, b"50 %\nCorrupt JPEG data: bad Huffman code\n\n60 %\n")
+        return RGB
+
+    monkeypatch.setattr("hint.photo.read_image", chatty)
+    told: list[str] = []
+    read_photo(tmp_path / "a.jpg", told.append)
+    assert (told, capfd.readouterr().err) == (["bad Huffman code"], "50 %\n\n60 %\n")

@@ -63,7 +63,9 @@ def refuse_options(method: str, options: MethodOptions) -> None:
     """Refuse what cannot be followed.
 
     Raises:
-        InputError: If a GPU or other weights are asked for.
+        InputError: If a GPU, other weights or another precision are asked for.
     """
+    if options.precision != "fp32":
+        raise InputError(f"{method} runs in fp32 only, not in {options.precision}; leave out --precision")
     if options.device == "cuda" or options.weights is not None:
         raise InputError(f"{method} runs MediaPipe's own networks on the CPU; leave out --device cuda and --weights")

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from hint.errors import InputError, MissingRequirementError
+from hint.files.path import as_path
 from hint.methods.device import choose_device, device_name, float32_math, memory_for
 from hint.methods.mmpose.card import CARD, PARTS, PRESETS, missing_parts, missing_weights, weights_path
 from hint.methods.mmpose.checkpoint import load_state, read_state
@@ -76,7 +77,7 @@ class MMPoseMethod:
             model = build(settings, options.seed)
             identity: dict[str, Any] = {"weights": RANDOM, "seed": options.seed}
         else:
-            path = weights_path(settings.preset) if options.weights is None else Path(options.weights).expanduser()
+            path = weights_path(settings.preset) if options.weights is None else as_path(options.weights)
             state = read_state(path)
             model = build(settings, seed=0)
             load_state(model.network, state, path)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hint.errors import InputError, UnknownNameError
+from hint.files.path import as_path
 from hint.methods.mmpose.card import DEFAULT_PRESET, PRESETS
 from hint.types import MethodOptions
 
@@ -49,7 +50,7 @@ def read_settings(options: MethodOptions) -> ModelSettings:
         return ModelSettings(preset, None, flip_test)
     if "preset" in extra:
         raise InputError("mmpose: give either --set preset=NAME or --set config=FILE")
-    config = Path(extra["config"]).expanduser()
+    config = as_path(extra["config"])
     if not config.is_file():
         raise InputError(f"{config}: no such config")
     if options.weights is None:

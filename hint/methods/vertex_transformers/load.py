@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from hint.errors import InputError
+from hint.files.path import as_path
 from hint.mano.read import find_mano
 from hint.methods.crop_method import Parts, random_card, sized_card
 from hint.methods.official_file import RANDOM, OfficialFile
@@ -124,7 +124,7 @@ def _official_topology(options: MethodOptions, name: str, sizes: Sizes) -> Topol
     if not sizes.is_graph:
         return replace(topology, adjacency=None)
     if ADJACENCY in options.extra:
-        return replace(topology, adjacency=read_adjacency(Path(options.extra[ADJACENCY]).expanduser()))
+        return replace(topology, adjacency=read_adjacency(as_path(options.extra[ADJACENCY])))
     if topology.adjacency is None:
         raise InputError(
             f"{path}: has no A, the neighbours of the vertices; name their folder with --set {ADJACENCY}=DIR"

@@ -1,6 +1,7 @@
 """Pictures and videos in, predictions and files out, with a small HaMeR of random weights."""
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from hint.images import read_image, write_image
 from hint.methods.box_centre import BoxCentre
 from hint.methods.hamer.method import HamerMethod
 from hint.methods.synthetic_hands import synthetic_hands
-from hint.prediction import OneEuro, PredictOptions, PredictResult, find_detector, find_source, predict_hands
+from hint.prediction import OneEuro, Prediction, PredictOptions, PredictResult, find_detector, find_source
 from hint.prediction.camera import picture_camera
 from hint.prediction.mano_file import axis_angle, read_mano, translations
 from hint.prediction.smoothing import nearest_rotations
@@ -84,7 +85,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def predicted(path: Path, method: Any, options: PredictOptions | None = None) -> PredictResult:
     folder = path if path.is_dir() else path.parent
-    return predict_hands(find_source(path), method, find_detector(folder / "boxes.json"), options)
+    return Prediction(find_source(path), find_detector(folder / "boxes.json"), options).run(method)
 
 
 def much_changed(a: np.ndarray, b: np.ndarray) -> int:
@@ -148,7 +149,7 @@ def test_a_mirrored_picture_gives_the_mirrored_mesh(hamer: HamerMethod) -> None:
 
     def run(image: np.ndarray, box: list[float], is_right: bool) -> PredictResult:
         known = find_detector([{"image": "picture0", "box_xyxy": box, "is_right": is_right}])
-        return predict_hands(find_source(image), hamer, known)
+        return Prediction(find_source(image), known).run(hamer)
 
     right, left = run(picture, box, True), run(picture[:, ::-1].copy(), mirrored, False)
     assert right.predictions.vertices is not None
@@ -191,7 +192,8 @@ def test_a_second_run_computes_nothing_again(drawn: Path, hamer: HamerMethod, tm
 def test_earlier_results_stay(drawn: Path, hamer: HamerMethod, tmp_path: Path) -> None:
     detector = find_detector(drawn / "boxes.json")
     for names in (("p0", "p1", "p2"), ("p3", "p1")):
-        predict_hands(find_source([drawn / f"{n}.png" for n in names]), hamer, detector, PredictOptions(tmp_path))
+        pictures = find_source([drawn / f"{n}.png" for n in names])
+        Prediction(pictures, detector, PredictOptions(tmp_path)).run(hamer)
     ids = read_predictions(tmp_path / "predictions.npz").hand_id.tolist()
     assert sorted(i[:2] for i in ids) == ["p0", "p1", "p2", "p3"]
     assert read_mano(tmp_path / "mano.npz")[0] == ids
@@ -373,12 +375,37 @@ def test_boxes_of_other_pictures_only(drawn: Path, hamer: HamerMethod) -> None:
         hint.predict(drawn, hamer, boxes=boxes)
 
 
-@pytest.mark.parametrize("make", ["absent", "empty", "two videos"])
-def test_unusable_inputs(tmp_path: Path, make: str) -> None:
-    given = {"absent": [tmp_path / "no.jpg"], "empty": [tmp_path], "two videos": [tmp_path / "a.mp4", "b.mp4"]}[make]
-    message = {"absent": r"no\.jpg", "empty": str(tmp_path), "two videos": r"a\.mp4 .* 1 more"}[make]
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["no.jpg"], r"no\.jpg: no such"),
+        (["."], "holds no picture"),
+        (["a.mp4", "b.mp4"], r"a\.mp4 .* 1 more"),
+        (["pipe"], "neither a file nor a folder"),
+        (["/dev/null"], "neither a file nor a folder"),
+        (["loop"], "no such file"),
+        (["~nobody-is-called-so/a.jpg"], "no such user"),
+    ],
+)
+def test_unusable_inputs(tmp_path: Path, given: list[str], message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    Path("loop").symlink_to("loop")
     with pytest.raises(InputError, match=message):
         find_source(given)
+
+
+def test_odd_things_in_a_folder(tmp_path: Path) -> None:
+    """Pipes and folders are no pictures; a broken link is listed, and a file that is named twice is one picture."""
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "folder.jpg").mkdir()
+    (tmp_path / "loop.jpg").symlink_to("loop.jpg")
+    picture = tmp_path / "one\ntwo.png"
+    write_image(picture, np.zeros((60, 80, 3), np.uint8))
+    boxes = [{"image": str(picture), "box_xyxy": [10, 10, 50, 50], "is_right": True}]
+    result = hint.predict([tmp_path, picture], "box-centre", boxes=boxes)
+    assert result.predictions.hand_id.tolist() == ["one_two_0_r"]
+    assert list(result.failures) == ["loop"]
 
 
 def test_two_boxes_with_one_name(drawn: Path, hamer: HamerMethod) -> None:

@@ -103,7 +103,21 @@ def test_broken_pictures_are_named_and_the_others_predicted(run: Run, photos: Pa
     assert [str(photos / "a.png") in line for line in stderr.splitlines() if "pictures: " not in line] == [True]
 
 
-@pytest.mark.parametrize("make", ["no such file", "empty folder", "bbox", "never"])
+def test_a_damaged_picture_is_predicted_and_named(run: Run, photos: Path, tmp_path: Path) -> None:
+    """Again as the run is resumed, when it is not read."""
+    (photos / "a.png").unlink()
+    noise = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
+    write_image(photos / "a.jpg", noise)
+    content = (photos / "a.jpg").read_bytes()
+    (photos / "a.jpg").write_bytes(content[: len(content) // 2] + b"\xff\xd9")
+    for _ in range(2):
+        code, stdout, stderr = run(photos, "--boxes", photos / "boxes.json", "--out", tmp_path / "out")
+        assert (code, stdout[:22]) == (0, "2 hands in 2 pictures,")
+        assert next(line for line in stderr.splitlines() if "damaged" in line).startswith("a: ")
+    assert (tmp_path / "out" / "hands.jsonl").read_text().count('"damage":') == 1
+
+
+@pytest.mark.parametrize("make", ["no such file", "empty folder", "bbox", "smooth-set", "focal length", "never"])
 def test_wrong_input_is_one_line(run: Run, photos: Path, tmp_path: Path, make: str) -> None:
     out, boxes, given = tmp_path / "out", photos / "boxes.json", [photos]
     if make == "no such file":
@@ -114,6 +128,10 @@ def test_wrong_input_is_one_line(run: Run, photos: Path, tmp_path: Path, make: s
     elif make == "bbox":
         boxes.write_text(json.dumps([{"image": "a.png", "bbox": [10, 10, 40, 40]}]))
         fact = "box_xyxy"
+    elif make == "smooth-set":
+        given, fact = [photos, "--smooth-set", "1,1"], "add --smooth"
+    elif make == "focal length":
+        given, fact = [photos, "--focal-length", "1e300"], "1 to 10,000,000"
     else:
         run(photos, "--boxes", boxes, "--out", out)
         given, fact = [photos, "--overwrite", "never"], "--overwrite"

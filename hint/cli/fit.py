@@ -51,6 +51,8 @@ def fit(
             f"hint: {len(result.without_picture)} hands have no picture and are in no tar: "
             f"{some_ids(result.without_picture)}; give their folder with --images"
         )
+    for hand_id, problem in result.damaged.items():
+        remark(f"hint: {hand_id} is in no tar: {problem}")
     if result.unusable:
         remark(
             f"hint: {len(result.unusable)} hands are not usable: {some_ids(list(result.unusable))}; "
@@ -70,6 +72,7 @@ def _summary(result: FittedLabels) -> dict[str, Any]:
         "usable": len(usable),
         "unusable": result.unusable,
         "without_picture": result.without_picture,
+        "damaged": result.damaged,
         "reused": result.reused,
         "median_quality": round(float(np.median(usable)), 4) if usable else None,
         "median_residual": round(float(np.median(known)), 4) if known else None,

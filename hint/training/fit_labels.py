@@ -19,6 +19,7 @@ import numpy as np
 from hint.errors import InputError, UnknownNameError
 from hint.files import read_labels, write_bytes
 from hint.files.atomic import OVERWRITE, require_writable
+from hint.files.path import as_path
 from hint.fit import HandFitter, Trust, gather
 from hint.hand_rows import spread
 from hint.mano.model import ManoModel
@@ -26,7 +27,7 @@ from hint.mano.read import mano_or_procedural
 from hint.progress import progress
 from hint.training.fit_sheet import write_sheet
 from hint.training.fit_store import FitStore
-from hint.training.fit_tars import has_picture, write_tars
+from hint.training.fit_tars import picture_problem, write_tars
 from hint.types import HandLabels
 
 #: Errors to expect of annotated keypoints.
@@ -47,6 +48,7 @@ class FittedLabels:
         residual: (N,) mean distance from the keypoints, as a share of the hand's extent; NaN without any joint.
         unusable: hand_id -> why it has no pose.
         without_picture: Ids of hands that are in no tar.
+        damaged: hand_id -> what is wrong with its picture; these hands are in no tar either.
         tars: The tars.
         sheet: Picture of the worst and the best fits, None without pictures.
         reused: Number of fits of an earlier run.
@@ -58,6 +60,7 @@ class FittedLabels:
     residual: list[float]
     unusable: dict[str, str]
     without_picture: list[str]
+    damaged: dict[str, str]
     tars: list[Path]
     sheet: Path | None
     reused: int
@@ -103,25 +106,30 @@ def fit_labels(
         raise UnknownNameError("overwrite", overwrite, OVERWRITE)
     if not 0 <= min_quality <= 1:
         raise InputError(f"min_quality is {min_quality:g}; it must lie between 0 and 1")
-    require_writable(Path(out))
-    given = labels if isinstance(labels, HandLabels) else read_labels(Path(labels), subsets, images, split="train")
+    out = as_path(out)
+    require_writable(out)
+    given = labels if isinstance(labels, HandLabels) else read_labels(as_path(labels), subsets, images, split="train")
     chosen = given.select(spread(len(given), limit))
     model = _model(mano)
-    store = FitStore(Path(out), {"fit": 1, "mano_sha256": model.sha256(), "trust": vars(TRUST)}, overwrite)
+    store = FitStore(out, {"fit": 1, "mano_sha256": model.sha256(), "trust": vars(TRUST)}, overwrite)
     reused = _fit(chosen, model, store)
     fits = store.rows(chosen.hand_id.tolist())
-    write_bytes(Path(out) / "hands.jsonl", _lines(chosen, fits).encode())
-    sheet = Path(out) / "fits.jpg"
-    tars = write_tars(Path(out), chosen, fits, min_quality, overwrite == "always")
+    write_bytes(out / "hands.jsonl", _lines(chosen, fits).encode())
+    sheet, ids = out / "fits.jpg", chosen.hand_id.tolist()
+    paths = {k: Path(path) for k, path in enumerate(chosen.image.tolist()) if path and Path(path).is_file()}
+    damaged = {k: problem for k, path in paths.items() if (problem := picture_problem(path))}
+    kept = [k for k in paths if k not in damaged]
+    tars = write_tars(out, chosen, fits, kept, min_quality, overwrite == "always")
     return FittedLabels(
-        Path(out),
-        chosen.hand_id.tolist(),
+        out,
+        ids,
         fits["quality"].tolist(),
         fits["residual"].tolist(),
-        {i: r for i, r in zip(chosen.hand_id.tolist(), fits["reason"].tolist(), strict=True) if r},
-        [i for i, p in zip(chosen.hand_id.tolist(), chosen.image.tolist(), strict=True) if not has_picture(p)],
+        {i: r for i, r in zip(ids, fits["reason"].tolist(), strict=True) if r},
+        [i for k, i in enumerate(ids) if k not in paths],
+        {ids[k]: problem for k, problem in damaged.items()},
         tars,
-        sheet if write_sheet(sheet, chosen, fits, model) else None,
+        sheet if write_sheet(sheet, chosen, fits, kept, model) else None,
         reused,
     )
 

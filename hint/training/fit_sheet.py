@@ -23,9 +23,9 @@ _SHOWN = 6
 Rows = Mapping[str, NDArray[Any]]
 
 
-def write_sheet(path: Path, labels: HandLabels, fits: Rows, model: ManoModel) -> bool:
-    """Draw the usable hands of lowest and of highest quality that have pictures; tell whether there are any."""
-    usable = [k for k, p in enumerate(labels.image.tolist()) if fits["quality"][k] > 0 and p and Path(p).is_file()]
+def write_sheet(path: Path, labels: HandLabels, fits: Rows, kept: list[int], model: ManoModel) -> bool:
+    """Draw the usable hands of lowest and of highest quality among those kept; tell whether there are any."""
+    usable = [k for k in kept if fits["quality"][k] > 0]
     order = sorted(usable, key=lambda k: (fits["quality"][k], k))
     shown = list(dict.fromkeys([*order[:_SHOWN], *order[-_SHOWN:]]))
     if not shown:

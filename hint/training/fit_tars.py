@@ -14,42 +14,50 @@ from scipy.spatial.transform import Rotation
 
 from hint.errors import InputError
 from hint.files import write_json
-from hint.images import read_image
+from hint.files.json_file import read_json
+from hint.images import is_cut, read_image
 from hint.progress import progress
 from hint.training.shards import ShardWriter, official_hand, shard_path
-from hint.types import HandLabels, Image
+from hint.types import HandLabels
 
 #: Hands in a tar.
 PER_TAR = 1000
 
-_JPEG = (".jpg", ".jpeg")
+_JPEG = b"\xff\xd8\xff"
 _RECEIPT = "set.json"
 
 Rows = Mapping[str, NDArray[Any]]
 
 
-def has_picture(path: str) -> bool:
-    """Return whether a label has a picture."""
-    return bool(path) and Path(path).is_file()
+def picture_problem(path: Path) -> str:
+    """Return why a picture can be in no tar, "" if it can; of a JPEG only both ends are looked at."""
+    try:
+        if not _is_whole_jpeg(path):
+            read_image(path)
+    except InputError as error:
+        return str(error)
+    return ""
 
 
-def write_tars(out: Path, labels: HandLabels, fits: Rows, min_quality: float, overwrite: bool) -> list[Path]:
-    """Write the hands that have pictures, a picture with one hand each; finished tars are kept.
+def write_tars(
+    out: Path, labels: HandLabels, fits: Rows, kept: list[int], min_quality: float, overwrite: bool
+) -> list[Path]:
+    """Write hands with their pictures, a picture with one hand each; finished tars are kept.
 
     Args:
         out: Folder of ``000000.tar`` and so on.
         labels: The hands.
         fits: Their fits, row by row.
+        kept: Rows of the hands that have pictures.
         min_quality: Pose and shape of worse fits are not supervised.
         overwrite: Write them again in any case.
 
     Raises:
         InputError: If the folder holds tars of other hands.
     """
-    kept = [k for k, path in enumerate(labels.image.tolist()) if has_picture(path)]
     parts = [kept[k : k + PER_TAR] for k in range(0, len(kept), PER_TAR)]
     tars = [shard_path(out, number) for number in range(len(parts))]
-    _claim(out, _content(labels, fits, min_quality), tars, overwrite)
+    _claim(out, _content(labels.select(kept), fits["key"][kept], min_quality), tars, overwrite)
     with progress("writing tars", len(kept)) as advance:
         for path, part in zip(tars, parts, strict=True):
             if not path.is_file():
@@ -58,18 +66,19 @@ def write_tars(out: Path, labels: HandLabels, fits: Rows, min_quality: float, ov
     return tars
 
 
-def _content(labels: HandLabels, fits: Rows, min_quality: float) -> dict[str, Any]:
+def _content(labels: HandLabels, keys: NDArray[np.str_], min_quality: float) -> dict[str, Any]:
     digest = hashlib.sha256()
-    for values in (labels.hand_id, labels.image, labels.box_xyxy, fits["key"]):
+    for values in (labels.hand_id, labels.image, labels.box_xyxy, keys):
         digest.update(json.dumps(np.asarray(values).tolist()).encode())
     return {"fitted": digest.hexdigest(), "hands": len(labels), "min_quality": min_quality, "per_tar": PER_TAR}
 
 
 def _claim(out: Path, content: dict[str, Any], tars: list[Path], overwrite: bool) -> None:
     """Remove tars that are not wanted any more; those of other hands only if that is what was asked for."""
-    receipt, there = out / _RECEIPT, sorted(out.glob("*.tar"))
-    is_same = receipt.is_file() and json.loads(receipt.read_text(encoding="utf-8")) == content
-    if there and not is_same and not overwrite:
+    receipt, there = out / _RECEIPT, sorted(out.glob(f"{'[0-9]' * 6}.tar"))
+    if there and not receipt.is_file():
+        raise InputError(f"{out} holds tars that hint fit did not write, such as {there[0].name}; give another --out")
+    if there and not overwrite and read_json(receipt) != content:
         raise InputError(f"{out} holds tars of other hands or settings; give another --out, or --overwrite always")
     for path in there:
         if overwrite or path not in tars:
@@ -80,13 +89,18 @@ def _claim(out: Path, content: dict[str, Any], tars: list[Path], overwrite: bool
 def _write(path: Path, labels: HandLabels, fits: Rows, part: list[int], min_quality: float) -> None:
     with ShardWriter(path) as tar:
         for k in part:
-            picture = _picture(Path(str(labels.image[k])))
+            path_of = Path(str(labels.image[k]))
+            picture = path_of.read_bytes() if _is_whole_jpeg(path_of) else read_image(path_of)
             tar.add(str(labels.hand_id[k]).replace(".", "_"), picture, [truth(labels, fits, k, min_quality)])
 
 
-def _picture(path: Path) -> Image | bytes:
-    """Return the bytes of a JPEG as they are, and the pixels of anything else."""
-    return path.read_bytes() if path.suffix.lower() in _JPEG else read_image(path)
+def _is_whole_jpeg(path: Path) -> bool:
+    """Tell whether the bytes of a picture can go into a tar as they are."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_JPEG)) == _JPEG and not is_cut(file)
+    except OSError:  # reported when it is read
+        return False
 
 
 def truth(labels: HandLabels, fits: Rows, k: int, min_quality: float) -> dict[str, Any]:

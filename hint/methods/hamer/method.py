@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from hint.crop import box_to_square, crop_blurred
 from hint.errors import InputError, MissingRequirementError
+from hint.files.path import as_path
 from hint.landmarks.backbone import WEIGHTS as EYE_WEIGHTS
 from hint.landmarks.backbone import load_network as load_eye
 from hint.mano.read import find_mano
@@ -56,7 +57,7 @@ class HamerMethod(ManoCropMethod):
         """
         if options.weights == tiny.HAMER_TINY:
             raise InputError("hamer-tiny is a method of its own now: type --method hamer-tiny")
-        path = installed_weights() if options.weights is None else Path(options.weights).expanduser()
+        path = installed_weights() if options.weights is None else as_path(options.weights)
         if path is None:
             raise MissingRequirementError(f"hamer {missing_weights()}")
         return path

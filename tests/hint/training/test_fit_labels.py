@@ -1,6 +1,7 @@
 """Annotated hands become training data: what is written, what is refused, and that training reads it."""
 
 import json
+import tarfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -164,6 +165,37 @@ def test_labels_without_pictures_are_fitted_and_counted(tmp_path, make) -> None:
     assert result.tars == []
     assert result.sheet is None
     assert (tmp_path / "fits.npz").is_file()
+
+
+def test_a_damaged_picture_is_named_and_the_others_are_written(folder, tmp_path) -> None:
+    labels = hint.load_labels(folder).select([0, 1, 2])
+    pictures = [tmp_path / f"{k}.jpg" for k in range(3)]
+    for picture, found in zip(pictures, labels.image, strict=True):
+        picture.write_bytes(Path(str(found)).read_bytes())
+    pictures[0].write_bytes(pictures[0].read_bytes()[:-100])
+    pictures[1].write_bytes(b"no picture")
+    labels = replace(labels, image=np.array(list(map(str, pictures))))
+    result = hint.fit_labels(labels, tmp_path / "fits", mano="procedural")
+    assert list(result.damaged) == labels.hand_id[:2].tolist()
+    assert [str(tmp_path) in problem for problem in result.damaged.values()] == [True, True]
+    (tar,) = result.tars
+    with tarfile.open(tar) as opened:
+        assert {Path(name).stem.split(".")[0] for name in opened.getnames()} == {str(labels.hand_id[2])}
+    assert result.sheet is not None
+
+
+def test_tars_of_others_are_never_removed(folder, tmp_path) -> None:
+    labels = hint.load_labels(folder).select([0])
+    for name in ("000007.tar", "mine.tar"):
+        (tmp_path / name).write_bytes(b"of somebody")
+    with pytest.raises(InputError, match=r"did not write, such as 000007\.tar"):
+        hint.fit_labels(labels, tmp_path, mano="procedural", overwrite="always")
+    (tmp_path / "000007.tar").unlink()
+    hint.fit_labels(labels, tmp_path, mano="procedural", overwrite="always")
+    assert (tmp_path / "mine.tar").read_bytes() == b"of somebody"
+    (tmp_path / "set.json").write_text("{")
+    with pytest.raises(InputError, match=r"set\.json is not readable"):
+        hint.fit_labels(labels, tmp_path, mano="procedural")
 
 
 @pytest.mark.parametrize(

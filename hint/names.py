@@ -29,8 +29,8 @@ _PATTERNS = {
 }
 _SIDE = re.compile(r"(?P<rest>.*)_(?P<side>[lr])")
 
-#: What the name of a file cannot hold, here or on other systems.
-NO_FILE_NAME = re.compile(r"[/\\\x00-\x1f\x7f]")
+#: What the name of a file cannot hold, here or on other systems; surrogates stand for bytes that are not UTF-8.
+NO_FILE_NAME = re.compile(r"[/\\\x00-\x1f\x7f\ud800-\udfff]")
 
 _FOLDER = re.compile(r"(?P<split>TRAIN|VAL|TEST)_(?P<source>.+)_(?P<kind>img|seq)")
 

@@ -41,8 +41,13 @@ def read_photo(path: Path, complain: Callable[[str], None] = lambda damage: None
         (H,W,3) RGB uint8. 16 bits lose their lower half; transparent pixels lie on white.
 
     Raises:
-        InputError: If the file is missing, cut short or damaged, larger than 178 megapixels, or not a picture.
+        InputError: If the file is missing, cut short or damaged, larger than 178 megapixels, or not a picture, or its
+            name is not UTF-8, so that no list of results could hold it.
     """
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"{os.fspath(path)!a}: its name is not UTF-8; rename it") from error
     try:
         with open_picture(path) as picture:
             if picture.format == "HEIF" or _is_transparent(picture):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from hint.box import Box
 from hint.detection.picture import Picture
@@ -30,6 +30,7 @@ class Detection:
     hand_id: str | None = None
 
 
+@runtime_checkable
 class Detector(Protocol):
     """Finds the hands of a picture.
 

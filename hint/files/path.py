@@ -8,11 +8,11 @@ from pathlib import Path
 from hint.errors import InputError
 
 
-def as_path(path: Path | str) -> Path:
+def as_path(path: str | os.PathLike[str]) -> Path:
     """Return a path with "~" expanded.
 
     Raises:
-        InputError: If it is neither a str nor a Path, or "~name" names no user.
+        InputError: If it is neither a str nor a path, or "~name" names no user.
     """
     if not isinstance(path, str | os.PathLike):
         raise InputError(f"expected a path as str or Path, not {type(path).__name__}")

@@ -12,16 +12,13 @@ from torch import Tensor
 
 from hint.fit.articulation import Articulation
 from hint.fit.objective import FOCAL, Objective, State, Trust
-from hint.fit.observation import MARGIN, Keypoints, Target, gather, squares, targets
+from hint.fit.observation import BLOCK, MARGIN, Keypoints, Target, gather, squares, targets
 from hint.fit.result import FittedHands
 from hint.fit.solver import minimise
 from hint.fit.starts import Starts
 from hint.mano.model import ManoModel
 from hint.mano.read import find_mano
 from hint.types import Double, ManoParameters
-
-#: Hands that are fitted together. Fixed, since the last digit of a matrix product may depend on its size.
-_CHUNK = 8
 
 #: Starts of each hand, steps with all of them, the best that go on, steps with those.
 _STARTS, _FIRST_STEPS, _KEPT, _LAST_STEPS = 6, 5, 2, 12
@@ -83,7 +80,7 @@ class HandFitter:
         square = squares(points)
         rows = np.flatnonzero(np.isfinite(square).all(1))
         target = targets(points, square, _DTYPE)
-        fitted = [self._chunk(target, rows[k : k + _CHUNK]) for k in range(0, len(rows), _CHUNK)]
+        fitted = [self._chunk(target, rows[k : k + BLOCK]) for k in range(0, len(rows), BLOCK)]
         arrays = _Arrays(len(points.is_right), rows, fitted)
         mirror = np.where(points.is_right[:, None, None], 1.0, (-1.0, 1.0, 1.0))
         places = arrays.flat * mirror[..., :2] * square[:, None, 2:] + square[:, None, :2]
@@ -99,8 +96,8 @@ class HandFitter:
         )
 
     def _chunk(self, target: Target, rows: NDArray[np.intp]) -> list[NDArray[np.float64]]:
-        """Fit up to ``_CHUNK`` hands; return what :class:`_Arrays` collects."""
-        some = target.select(torch.from_numpy(np.resize(rows, _CHUNK)))
+        """Fit up to ``BLOCK`` hands; return what :class:`_Arrays` collects."""
+        some = target.select(torch.from_numpy(np.resize(rows, BLOCK)))
         state = self._starts.choose(some, self.trust, _STARTS)
         state, cost = minimise(self._objective, state, some.repeat(_STARTS), _FIRST_STEPS)
         state = _best(state, cost, _STARTS, _KEPT)

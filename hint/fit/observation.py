@@ -21,6 +21,12 @@ OCCLUDED = 0.3
 #: Fewer joints than this leave the hand to the prior.
 MIN_JOINTS = 6
 
+#: Hands that are computed together. Fixed, since the last digit of a matrix product may depend on its size.
+BLOCK = 8
+
+#: Side of the square of a hand whose joints lie at one place, px.
+MIN_SIDE = 1e-6
+
 
 @dataclass(frozen=True, eq=False)
 class Keypoints:
@@ -81,13 +87,11 @@ def gather(
     """Check the keypoints of N hands and weigh their joints.
 
     Raises:
-        InputError: If shapes disagree, or a confidence is not between 0 and 1.
+        InputError: If shapes disagree, a side is neither True nor False, or a confidence is not between 0 and 1.
     """
     places = _shaped(keypoints_2d, (-1, 21, 2), "keypoints_2d")
     n = len(places)
-    right = np.broadcast_to(np.asarray(is_right, bool), (n,)) if np.ndim(is_right) == 0 else np.asarray(is_right, bool)
-    if right.shape != (n,):
-        raise InputError(f"is_right has shape {right.shape}, expected ({n},)")
+    right = _sides(is_right, n)
     solid = np.full((n, 21, 3), np.nan) if keypoints_3d is None else _shaped(keypoints_3d, (n, 21, 3), "keypoints_3d")
     weight = _confidence(confidence, n)
     if existence is not None:
@@ -103,8 +107,27 @@ def gather(
     )
 
 
+def _sides(values: ArrayLike, n: int) -> Bool:
+    """Return (N,) whether hands are right ones; every word would be true, "left" too."""
+    given = np.asarray(values)
+    if given.size and not np.isin(given, (False, True)).all():
+        first = given.ravel().tolist()[0]
+        raise InputError(f"is_right holds {first!r}; write True for right hands and False for left ones")
+    right = np.broadcast_to(given, (n,)) if given.ndim == 0 else given
+    if right.shape != (n,):
+        raise InputError(f"is_right has shape {right.shape}, expected ({n},)")
+    return right.astype(bool)
+
+
+def _numbers(values: ArrayLike, name: str) -> Double:
+    try:
+        return np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} holds something that is no number: {error}") from error
+
+
 def _shaped(values: ArrayLike, shape: tuple[int, ...], name: str) -> Double:
-    array = np.asarray(values, np.float64)
+    array = _numbers(values, name)
     fits = array.ndim == len(shape) and all(s in (-1, a) for s, a in zip(shape, array.shape, strict=True))
     if not fits:
         expected = ", ".join("n" if side == -1 else str(side) for side in shape)
@@ -115,7 +138,7 @@ def _shaped(values: ArrayLike, shape: tuple[int, ...], name: str) -> Double:
 def _confidence(values: ArrayLike | None, n: int) -> Double:
     if values is None:
         return np.ones((n, 21))
-    given = np.asarray(values, np.float64)
+    given = _numbers(values, "confidence")
     array = _shaped(given[:, None].repeat(21, 1) if given.ndim == 1 else given, (n, 21), "confidence")
     array = np.where(np.isfinite(array), array, 0.0)
     if ((array < 0) | (array > 1)).any():
@@ -130,7 +153,7 @@ def squares(points: Keypoints) -> Double:
     low = np.where(used, points.places_2d, np.inf).min(1)
     high = np.where(used, points.places_2d, -np.inf).max(1)
     low, high = np.where(some[:, None], low, np.nan), np.where(some[:, None], high, np.nan)
-    side = np.maximum(MARGIN * (high - low).max(1), 1e-6)
+    side = np.maximum(MARGIN * (high - low).max(1), MIN_SIDE)
     return np.concatenate([(low + high) / 2, side[:, None]], 1)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hint.fit.observation import MARGIN, MIN_JOINTS
+from hint.fit.observation import BLOCK, MARGIN, MIN_JOINTS, MIN_SIDE
 from hint.mano.layer import ManoLayer
 from hint.mano.model import ManoModel
 from hint.types import Bool, Float, ManoParameters
@@ -57,7 +57,7 @@ class FittedHands:
     @property
     def usable(self) -> Bool:
         """(N,) whether enough joints determine the hand."""
-        return np.asarray(self.n_joints >= MIN_JOINTS)
+        return np.array([not reason for reason in self.reasons], bool)
 
     @property
     def quality(self) -> Float:
@@ -70,8 +70,12 @@ class FittedHands:
     def reasons(self) -> list[str]:
         """Why each hand is not usable, "" where it is."""
         return [
-            "" if n >= MIN_JOINTS else f"{n} of 21 joints are known, {MIN_JOINTS} are needed"
-            for n in self.n_joints.tolist()
+            f"{n} of 21 joints are known, {MIN_JOINTS} are needed"
+            if n < MIN_JOINTS
+            else "its joints lie at one place"
+            if side < 2 * MIN_SIDE
+            else ""
+            for n, side in zip(self.n_joints.tolist(), self.parameters.square[:, 2].tolist(), strict=True)
         ]
 
     @property
@@ -102,6 +106,14 @@ def pose(model: ManoModel, parameters: ManoParameters) -> tuple[Float, Float]:
     """Return joints (N,21,3) and vertices (N,778,3) of right hands, metres, not translated."""
     if not len(parameters):
         return np.empty((0, 21, 3), np.float32), np.empty((0, len(model.v_template), 3), np.float32)
-    arrays = (parameters.global_orient, parameters.hand_pose, parameters.betas)
-    joints, vertices = ManoLayer(model)(*(torch.tensor(array) for array in arrays))
-    return joints.numpy(), vertices.numpy()
+    layer, n = ManoLayer(model), len(parameters)
+    # Whole blocks, the last one with hands repeated.
+    rows = np.resize(np.arange(n), -(-n // BLOCK) * BLOCK).reshape(-1, BLOCK)
+    posed = [layer(*_rotations_and_shape(parameters.select(block))) for block in rows]
+    joints, vertices = (np.concatenate([part.numpy() for part in parts])[:n] for parts in zip(*posed, strict=True))
+    return joints, vertices
+
+
+def _rotations_and_shape(parameters: ManoParameters) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    wrist, pose, betas = map(torch.tensor, (parameters.global_orient, parameters.hand_pose, parameters.betas))
+    return wrist, pose, betas

@@ -145,13 +145,19 @@ def find_detector(
         if sides is not None:
             raise InputError("sides= goes with boxes=; a detector finds the sides itself")
         detector = detector or DEFAULT_DETECTOR
-        return create_detector(detector) if isinstance(detector, str) else detector
+        if isinstance(detector, str):
+            return create_detector(detector)
+        if not isinstance(detector, Detector):
+            raise InputError(f"detector= is a name, or an object with identity and detect(), not {detector!r}")
+        return detector
     if detector is not None:
         raise InputError("give boxes or a detector, not both")
     if isinstance(boxes, str | os.PathLike):
         return read_boxes(as_path(boxes))
     if isinstance(boxes, HandLabels):
         return boxes_of_labels(boxes, source.listed if isinstance(source, Stills) else ())
+    if not hasattr(boxes, "__len__"):
+        raise InputError(f"boxes= are rows of x1, y1, x2, y2, labels, a file or a list, not {boxes!r}")
     if len(boxes) and all(isinstance(box, Mapping) for box in boxes):
         return KnownBoxes(check_lines(boxes, Path("boxes")), Path.cwd())
     if not isinstance(source, Stills):

@@ -139,6 +139,8 @@ def _listed(inputs: Any) -> list[Any]:
 
 def _path_or_pixels(value: Any) -> Path | Image | PilImage:
     if isinstance(value, str | os.PathLike):
+        if not os.fspath(value):  # a Path would be the current folder
+            raise InputError("no picture was given: the path is empty")
         return as_path(value)
     if isinstance(value, np.ndarray) or _is_pil(value):
         in_memory: Image | PilImage = value

@@ -69,7 +69,7 @@ def test_pictures_in_memory() -> None:
         pixels_of(Pil.fromarray(RAMP.astype(np.float32)))
 
 
-@pytest.mark.parametrize("kind", ["cut short", "no picture", "empty", "absent", "folder", "huge", "heic"])
+@pytest.mark.parametrize("kind", ["cut short", "no picture", "empty", "absent", "folder", "huge", "heic", "latin"])
 def test_what_cannot_be_read_is_one_line(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -84,13 +84,15 @@ def test_what_cannot_be_read_is_one_line(
     elif kind == "heic":
         monkeypatch.setattr("hint.photo.missing_packages", lambda names, extra: f"needs {names[0]}: pip [{extra}]")
         path.write_bytes(b"\0\0\0\x1cftypheic" + bytes(50))
+    elif kind == "latin":
+        path = path.rename(tmp_path / os.fsdecode(b"\xe9t\xe9.png"))
     else:
         path.write_bytes({"cut short": path.read_bytes()[:-100], "no picture": b"text", "empty": b""}[kind])
     with pytest.raises(InputError) as error:
         read_photo(path)
-    assert str(path) in str(error.value)
+    assert str(tmp_path if kind == "latin" else path) in str(error.value)
     assert "\n" not in str(error.value)
-    assert {"huge": "megapixels", "heic": "HEIC: convert it"}.get(kind, "") in str(error.value)
+    assert {"huge": "megapixels", "heic": "HEIC: convert it", "latin": "rename it"}.get(kind, "") in str(error.value)
     assert capfd.readouterr().err == ""
 
 

@@ -35,6 +35,7 @@ def assert_same_bytes(one: FittedHands, other: FittedHands) -> None:
         assert getattr(one.parameters, f.name).tobytes() == getattr(other.parameters, f.name).tobytes(), f.name
     assert one.keypoints_2d.tobytes() == other.keypoints_2d.tobytes()
     assert one.residual.tobytes() == other.residual.tobytes()
+    assert one.vertices.tobytes() == other.vertices.tobytes()
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +170,8 @@ def test_one_joint_and_joints_in_one_place_give_a_finite_hand(model) -> None:
     fitted = hint.fit_hands(given, True, mano=model)
     assert np.isfinite(fitted.keypoints_2d).all()
     assert np.isfinite(fitted.vertices).all()
+    assert fitted.usable.tolist() == [False, False, True]
+    assert (fitted.quality[1], fitted.reasons[1]) == (0, "its joints lie at one place")
 
 
 def test_no_hand_at_all(model) -> None:
@@ -185,8 +188,18 @@ def test_no_hand_at_all(model) -> None:
         ({"keypoints_3d": np.zeros((1, 21, 3))}, r"keypoints_3d has shape \(1, 21, 3\), expected \(2, 21, 3\)"),
         ({"confidence": np.full((2, 21), 3.0)}, "between 0 and 1"),
         ({"existence": np.ones((2, 5), bool)}, "existence has shape"),
+        ({"is_right": ["left", "right"]}, "is_right holds 'left'; write True"),
+        ({"keypoints_2d": "points"}, "keypoints_2d holds something that is no number"),
     ],
-    ids=["twenty joints", "one side for two hands", "one hand in space", "confidence of 3", "five flags"],
+    ids=[
+        "twenty joints",
+        "one side for two hands",
+        "one hand in space",
+        "confidence of 3",
+        "five flags",
+        "words",
+        "text",
+    ],
 )
 def test_wrong_shapes_are_named(model, change, message) -> None:
     given = {"keypoints_2d": np.zeros((2, 21, 2)), "is_right": [True, False], **change}

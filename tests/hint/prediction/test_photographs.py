@@ -210,6 +210,10 @@ def test_refusals_come_before_a_method_is_loaded(tmp_path: Path, monkeypatch: py
         hint.predict(path, "box-centre", boxes=[{"image": "b.png", "box_xyxy": BOX, "is_right": True}])
     with pytest.raises(InputError, match="focal length is -1"):
         hint.predict(path, "box-centre", detector=Corner(BOX), focal_length=-1)
+    with pytest.raises(InputError, match="detector= is a name"):
+        hint.predict(path, "box-centre", detector=BOX)
+    with pytest.raises(InputError, match="boxes= are rows"):
+        hint.predict(path, "box-centre", boxes=5)
     with pytest.raises(InputError, match="only a video"):
         hint.predict(path, "box-centre", detector=Corner(BOX), smooth=True)
 

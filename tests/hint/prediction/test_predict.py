@@ -385,6 +385,7 @@ def test_boxes_of_other_pictures_only(drawn: Path, hamer: HamerMethod) -> None:
         (["/dev/null"], "neither a file nor a folder"),
         (["loop"], "no such file"),
         (["~nobody-is-called-so/a.jpg"], "no such user"),
+        ([""], "path is empty"),
     ],
 )
 def test_unusable_inputs(tmp_path: Path, given: list[str], message: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -158,7 +158,7 @@ def _entries(sections: Sequence[Section]) -> list[Entry]:
 def _reported_line(source: Source, method: str, visibility: str, columns: Sequence[tuple[str, str, Key]]) -> Line:
     found = [source.cell(method, subset, visibility, key) for _, subset, key in columns]
     cells = tuple(Printed(r.text, r.value, counts=True) if r else Printed() for r in found)
-    place = next((f"{source.title}, table {r.table}, p. {r.page}" for r in found if r), source.title)
+    place = next((f"{source.title}, {r.where}" for r in found if r), source.title)
     return Line(method, place, cells)
 
 

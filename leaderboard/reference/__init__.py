@@ -1,5 +1,5 @@
-"""What papers report: numbers with their table and page, never computed here."""
+"""What papers report: numbers and where they are printed, never computed here."""
 
-from leaderboard.reference.rows import Reference, Source, load_source
+from leaderboard.reference.rows import Reference, Source, load_source, load_sources
 
-__all__ = ["Reference", "Source", "load_source"]
+__all__ = ["Reference", "Source", "load_source", "load_sources"]

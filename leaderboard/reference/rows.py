@@ -22,8 +22,7 @@ class Reference:
 
     Attributes:
         source: Id of the source.
-        table: Number of the table it is printed in.
-        page: Page of that table.
+        where: Where it is printed: table and page, or what quotes it.
         method: Name in the paper.
         protocol: Id of the protocol that computes this number here.
         subset: Part of the dataset.
@@ -33,8 +32,7 @@ class Reference:
     """
 
     source: str
-    table: int
-    page: int
+    where: str
     method: str
     protocol: str
     subset: str
@@ -69,7 +67,9 @@ class Source:
         tables: Its tables.
         runs_as: Method of the paper -> name of the toolkit's method.
         trained_on_hint: Methods of the paper whose training saw HInt.
+        unknown_training: Methods of which the paper does not say so.
         rows: All numbers.
+        note: What a reader must know about them.
     """
 
     id: str
@@ -79,7 +79,9 @@ class Source:
     tables: tuple[PaperTable, ...]
     runs_as: dict[str, str]
     trained_on_hint: frozenset[str]
+    unknown_training: frozenset[str]
     rows: tuple[Reference, ...]
+    note: str = ""
 
     def table(self, number: int) -> PaperTable:
         """Return a table by its number.
@@ -106,11 +108,11 @@ class Source:
     def place(self, method: str, subset: str) -> str:
         """Return where the numbers of a method on a subset are printed."""
         row = next(row for row in self.rows if (row.method, row.subset) == (method, subset))
-        return f"{self.title}, table {row.table}, p. {row.page}"
+        return "; ".join(filter(None, (f"{self.title}, {row.where}", self.note)))
 
 
 def load_source(name: str = HAMER) -> Source:
-    """Read a source of reported numbers.
+    """Read a source of reported numbers, by default the HaMeR paper.
 
     Raises:
         UnknownNameError: If there is no such source.
@@ -121,11 +123,18 @@ def load_source(name: str = HAMER) -> Source:
         title=table["title"],
         citation=table["citation"],
         url=table["url"],
-        tables=tuple(PaperTable(t["number"], t["caption"], tuple(t["methods"])) for t in table["tables"]),
+        tables=tuple(PaperTable(t["number"], t["caption"], tuple(t["methods"])) for t in table.get("tables", ())),
         runs_as=dict(table["runs_as"]),
         trained_on_hint=frozenset(table["trained_on_hint"]["methods"]),
+        unknown_training=frozenset(table["trained_on_hint"].get("unknown", ())),
         rows=tuple(_rows(name)),
+        note=table.get("note", ""),
     )
+
+
+def load_sources() -> tuple[Source, ...]:
+    """Read all sources, the HaMeR paper first."""
+    return tuple(load_source(name) for name in sorted(_FILES.names(), key=lambda name: (name != HAMER, name)))
 
 
 def _rows(name: str) -> Sequence[Reference]:
@@ -133,8 +142,7 @@ def _rows(name: str) -> Sequence[Reference]:
     return [
         Reference(
             source=row["source"],
-            table=int(row["table"]),
-            page=int(row["page"]),
+            where=row["where"],
             method=row["method"],
             protocol=row["protocol"],
             subset=row["subset"],

@@ -17,7 +17,7 @@ from hint.progress import progress
 from hint.types import HandLabels
 from leaderboard.entry import Entry, read_entries
 from leaderboard.protocols import known_protocols
-from leaderboard.reference import load_source
+from leaderboard.reference import load_sources
 from leaderboard.site.board import Board, read_contact
 from leaderboard.site.folder import check_target, write_site
 from leaderboard.site.front import front_page
@@ -154,7 +154,7 @@ def read_board(sources: SiteSources) -> Board:
     return Board(
         entries=tuple(sorted(entries, key=lambda e: (e.name.lower(), e.slug))),
         protocols=known_protocols(entries, sources.protocols),
-        sources=(load_source(),),
+        sources=load_sources(),
         labels=_read_labels(sources.data, sources.images, entries) if sources.data else None,
         agreement=read_agreement(sources.agreement) if sources.agreement else None,
         contact=read_contact(sources.manifests),

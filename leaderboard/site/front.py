@@ -211,9 +211,15 @@ def _reported(source: Source, section: Section, visibility: str, keys: Sequence[
         own = rerun(source, method, section)
         cells = [_reported_cell(source, method, section.subset, visibility, key, own) for key in keys]
         if any(cell.sort for cell in cells):
-            trained = method in source.trained_on_hint
-            flag = (("trained on HInt", "the paper says so"),) if trained else ()
-            yield MethodRow(method, "", tuple(cells), "reported", flag, source.place(method, section.subset))
+            yield MethodRow(
+                method, "", tuple(cells), "reported", _training(source, method), source.place(method, section.subset)
+            )
+
+
+def _training(source: Source, method: str) -> tuple[tuple[str, str], ...]:
+    if method in source.trained_on_hint:
+        return (("trained on HInt", "the source says so"),)
+    return (("training not stated", "it may have seen HInt"),) if method in source.unknown_training else ()
 
 
 def rerun(source: Source, method: str, section: Section) -> Entry | None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hint.errors import InputError
-from leaderboard.reference import load_source
+from leaderboard.reference import load_source, load_sources
 
 SUBSETS = {"New Days": "newdays", "VISOR": "epick", "Ego4D": "ego4d"}
 NAMES = {"HaMeR + HInt train": "HaMeR + HInt"}
@@ -16,15 +16,34 @@ NAMES = {"HaMeR + HInt train": "HaMeR + HInt"}
 
 def test_every_row_says_where_it_is_printed() -> None:
     source = load_source()
-    assert Counter(row.table for row in source.rows) == {1: 36, 2: 72, 3: 162, 4: 27, 5: 81}
-    assert {(row.table, row.page) for row in source.rows} == {(1, 9830), (2, 9830), (3, 9831), (4, 9831), (5, 9832)}
-    assert {row.source for row in source.rows} == {source.id}
+    assert Counter(row.where for row in source.rows) == {
+        "table 1, p. 9830": 36,
+        "table 2, p. 9830": 72,
+        "table 3, p. 9831": 162,
+        "table 4, p. 9831": 27,
+        "table 5, p. 9832": 81,
+    }
     keys = [(r.method, r.subset, r.visibility, r.key) for r in source.rows]
     assert len(set(keys)) == len(keys)
     known = {row.method for row in source.rows}
     assert {method for table in source.tables for method in table.methods} == known
     assert set(source.runs_as) <= known
     assert source.trained_on_hint <= known
+
+
+def test_later_papers_say_which_numbers_they_compared_with() -> None:
+    sources = {source.id: source for source in load_sources()}
+    assert next(iter(sources)) == "hamer-2024"
+    for source in sources.values():
+        known = {row.method for row in source.rows}
+        assert {row.source for row in source.rows} == {source.id}
+        assert all(row.where for row in source.rows)
+        assert set(source.runs_as) | source.trained_on_hint | source.unknown_training <= known
+    first, report = sources["hamer-2023"], sources["dino-x-2024"]
+    assert first.cell("HaMeR", "newdays", "all", ("pck", 0.05)).value == 48.0
+    assert report.cell("Hamba", "ego4d", "all", ("pck", 0.05)) is None, "not printed"
+    assert report.cell("DINO-X Pro", "ego4d", "occluded", ("pck", 0.05)).text == "49.1"
+    assert "first arXiv version" in report.place("HaMeR + HInt", "newdays")
 
 
 def test_numbers_as_printed() -> None:

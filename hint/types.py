@@ -64,6 +64,7 @@ class HandLabels(HandRows[HandLabel], row=HandLabel):
         image: (N,) path of the picture, "" where there is none.
         box_side: (N,) px, longest side of the box where the file states it; None: it follows from ``box_xyxy``. Corners
             computed from a centre and a size lose the last digit of the size, and PCK compares with it.
+        notes: What a reader of the labels must know about the file they come from, such as what was left out.
 
     Raises:
         InputError: If shapes disagree, ids repeat, boxes or keypoints are not finite, or ``box_side`` contradicts the
@@ -80,6 +81,7 @@ class HandLabels(HandRows[HandLabel], row=HandLabel):
     occlusion: Bool
     image: Strings
     box_side: Double | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.hand_id)
@@ -107,7 +109,8 @@ class HandLabels(HandRows[HandLabel], row=HandLabel):
                 raise InputError(f"box_side contradicts box_xyxy: {some_ids(self.hand_id[other].tolist())}")
 
     def _columns(self) -> list[tuple[str, Any]]:
-        return [(f.name, values) for f in fields(self) if (values := getattr(self, f.name)) is not None]
+        arrays = [f.name for f in fields(self) if f.name != "notes"]
+        return [(name, values) for name in arrays if (values := getattr(self, name)) is not None]
 
     def _side_of_corners(self) -> Double:
         side: Double = (self.box_xyxy[:, 2:] - self.box_xyxy[:, :2]).max(1, initial=0)
@@ -130,7 +133,7 @@ class HandLabels(HandRows[HandLabel], row=HandLabel):
 
     def select(self, index: Any) -> HandLabels:
         """Return the hands an index array or a mask picks."""
-        return HandLabels(**{name: values[index] for name, values in self._columns()})
+        return HandLabels(**{name: values[index] for name, values in self._columns()}, notes=self.notes)
 
     def _summary(self) -> list[str]:
         return [count(len(set(self.clip_id.tolist())), "clip"), *self.subsets]
@@ -145,8 +148,9 @@ class HandLabels(HandRows[HandLabel], row=HandLabel):
     @staticmethod
     def concatenate(parts: Sequence[HandLabels]) -> HandLabels:
         """Join label sets; ids must stay unique."""
-        names = [f.name for f in fields(HandLabels) if f.name != "box_side"]
+        names = [f.name for f in fields(HandLabels) if f.name not in ("box_side", "notes")]
         joined = {name: np.concatenate([getattr(p, name) for p in parts]) for name in names}
+        joined["notes"] = tuple(dict.fromkeys(note for p in parts for note in p.notes))
         if any(p.box_side is not None for p in parts):
             joined["box_side"] = np.concatenate([p.longest_side for p in parts])
         return HandLabels(**joined)

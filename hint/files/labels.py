@@ -1,4 +1,4 @@
-"""Labels in any format: a HInt root, a folder of pairs, evaluation npz files, a COCO file."""
+"""Labels in any format; :data:`SINGLE_FILES` and :func:`_find` are the table of readers."""
 
 from __future__ import annotations
 
@@ -16,10 +16,18 @@ from hint.names import split_of_subset, subset_of_folder
 from hint.types import HandLabels
 
 Reader = Callable[[], HandLabels]
+FileReader = Callable[[Path, Path | None, bool], HandLabels]
+
+#: Suffix of a file that holds labels alone -> what reads it.
+SINGLE_FILES: dict[str, FileReader] = {".json": read_coco}
 
 
 def read_labels(
-    path: Path | str, subsets: Sequence[str] = (), images: Path | str | None = None, split: str = "test"
+    path: Path | str,
+    subsets: Sequence[str] = (),
+    images: Path | str | None = None,
+    split: str = "test",
+    skip_bad: bool = False,
 ) -> HandLabels:
     """Read labels of any format.
 
@@ -28,6 +36,7 @@ def read_labels(
         subsets: Names ("newdays", "val_ego4d") or folder names ("VAL_ego4d_img") to read; none = all of ``split``.
         images: Folder of the pictures, or a HInt root, where they are not beside the labels.
         split: "test", "val" or "train": what to read of a HInt root; where it has no such split, all is read.
+        skip_bad: Leave out annotations of a COCO file that cannot be read; ``notes`` of the labels name them.
 
     Raises:
         InputError: If there are no labels, they cannot be read, or there is no such subset.
@@ -38,8 +47,8 @@ def read_labels(
         raise InputError(f"{path}: no such file or folder")
     if images is not None and not images.is_dir():
         raise InputError(f"{images}: no such folder of pictures")
-    if path.is_file() and path.suffix == ".json":
-        return _pick(path, read_coco(path, images), subsets)
+    if path.is_file() and path.suffix.lower() in SINGLE_FILES:
+        return _pick(path, SINGLE_FILES[path.suffix.lower()](path, images, skip_bad), subsets)
     parts = _find(path, images)
     if not parts:
         if path.suffix == ".npz":

@@ -12,7 +12,11 @@ from hint.types import HandLabels, Predictions
 
 
 def load_labels(
-    path: Path | str, subsets: str | Sequence[str] | None = None, images: Path | str | None = None
+    path: Path | str,
+    subsets: str | Sequence[str] | None = None,
+    images: Path | str | None = None,
+    *,
+    skip_bad: bool = False,
 ) -> HandLabels:
     """Read labelled hands; the format is recognised.
 
@@ -20,12 +24,13 @@ def load_labels(
         path: HInt root, folder of jpg+json pairs, evaluation npz or a folder of them, or a COCO keypoint file.
         subsets: One or several names, such as "newdays" or "val_ego4d"; None for every test subset there is.
         images: Folder of the pictures, if they are not beside the labels.
+        skip_bad: Leave out hands that cannot be read from a file of another tool; ``notes`` of the labels name them.
 
     Raises:
         InputError: If nothing readable is there, or a subset is not.
     """
     names = [subsets] if isinstance(subsets, str) else list(subsets or ())
-    return read_labels(path, names, images)
+    return read_labels(path, names, images, skip_bad=skip_bad)
 
 
 def load_predictions(path: Path | str) -> Predictions:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from hint.errors import InputError, first_problem, some_ids
+from hint.files.coco_file import CocoFile
+from hint.files.foreign_hand import ForeignHand, box_of, left_alone, side_of, sift
 from hint.files.json_file import read_json, read_json_lines
 from hint.files.labels import read_labels
 from hint.files.manifest import read_manifest
-from hint.names import parse_name
 from hint.prediction.detections import BoxLine
 from hint.types import HandLabels
 
@@ -25,18 +26,18 @@ def lines_of_file(path: Path) -> list[BoxLine]:
     Args:
         path: Manifest of ``hint sample`` (.jsonl); a list of :class:`BoxLine` as JSON or JSON Lines, such as the
             ``hands.jsonl`` that ``hint predict`` writes; COCO annotations (.json); or labels as ``hint eval`` reads
-            them (folder of pairs, evaluation npz).
+            them (folder of pairs, evaluation npz, CVAT's XML, YOLO's data.yaml).
 
     Raises:
         InputError: If the file is missing or holds something else.
     """
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
-    if path.is_dir() or path.suffix == ".npz":
+    if path.is_dir() or path.suffix.lower() in (".npz", ".xml", ".yaml", ".yml"):
         return lines_of_labels(read_labels(path), path)
     content = read_json_lines(path) if path.suffix == ".jsonl" else read_json(path)
     if isinstance(content, dict):
-        return _coco(content, path)
+        return _coco(path)
     if not isinstance(content, list):
         raise InputError(f"{path} holds one {type(content).__name__}, expected a list of boxes or COCO annotations")
     if content and isinstance(content[0], dict) and "policy_sha256" in content[0]:
@@ -85,47 +86,19 @@ def _as_stored(image: str, hand_id: str, box: Any, is_right: bool) -> dict[str, 
     return {"image": image, "hand_id": hand_id, "box_xyxy": box, "is_right": is_right, "orientation": 1}
 
 
-class _CocoImage(BaseModel):
-    id: int | str
-    file_name: str
+def _coco(path: Path) -> list[BoxLine]:
+    file = CocoFile(path, boxes_only=True)
+    hands, _ = sift(file.hands(), path, "annotations", skip_bad=False)
+    if not hands:
+        raise InputError("; ".join(left_alone(file.left_alone, path)) or f"{path} holds no box of a hand")
+    return check_lines([_coco_line(hand) for hand in hands], path)
 
 
-class _CocoHand(BaseModel):
-    image_id: int | str
-    bbox: tuple[float, float, float, float]
-    keypoints: list[float] | None = None
-    side: str | None = None
-    handedness: str | None = None
-    hand_type: str | None = None
-    hand_id: str | None = None
-    box_xyxy: tuple[float, float, float, float] | None = None
-
-
-class _CocoFile(BaseModel):
-    images: list[_CocoImage]
-    annotations: list[_CocoHand]
-
-
-def _coco(content: dict[str, Any], path: Path) -> list[BoxLine]:
-    try:
-        file = _CocoFile.model_validate(content)
-    except ValidationError as error:
-        raise InputError(f"{path} is neither a list of boxes nor a COCO file ({first_problem(error)})") from error
-    names = {image.id: image.file_name for image in file.images}
-    lost = [str(a.image_id) for a in file.annotations if a.image_id not in names]
-    if lost:
-        raise InputError(f"{path}: annotations of images that it does not list: {some_ids(lost)}")
-    return check_lines([_coco_line(hand, names[hand.image_id]) for hand in file.annotations], path)
-
-
-def _coco_line(hand: _CocoHand, image: str) -> dict[str, Any]:
-    x, y, width, height = hand.bbox
-    parsed = parse_name(hand.hand_id or Path(image).stem)
-    side = hand.side or hand.handedness or hand.hand_type or (parsed and ("right" if parsed.is_right else "left"))
+def _coco_line(hand: ForeignHand) -> dict[str, Any]:
     return {
-        "image": image,
-        "hand_id": hand.hand_id,
-        "box_xyxy": hand.box_xyxy or (x, y, x + width, y + height),
-        "is_right": _SIDES.get(side or ""),
-        "orientation": 1 if hand.keypoints else None,  # labels refer to pixels as stored
+        "image": hand.image,
+        "hand_id": hand.own.get("hand_id"),
+        "box_xyxy": box_of(hand),
+        "is_right": _SIDES.get(side_of(hand) or ""),
+        "orientation": 1 if hand.has_points else None,  # labels refer to pixels as stored
     }

@@ -268,6 +268,7 @@ def test_plain_coco_is_read(labels: HandLabels, tmp_path: Path) -> None:
     assert np.array_equal(read.is_right, labels.is_right)
     np.testing.assert_allclose(read.box_xyxy, labels.box_xyxy)
     content["images"][0]["file_name"] = "no_side.jpg"
+    content["categories"] = [{**content["categories"][0], "id": k, "name": "hand"} for k in (1, 2)]
     write_json(tmp_path / "sideless.json", content)
     with pytest.raises(InputError, match=r"1 of 12 annotations .*annotation 1 \(no side"):
         read_labels(tmp_path / "sideless.json")

@@ -154,7 +154,7 @@ def test_labels_refer_to_stored_pixels_and_other_boxes_to_upright_ones(tmp_path:
         ([{"image": "a\0.jpg", "box_xyxy": [0, 0, 9, 9]}], r"entry 1 \(image.*no path"),
         ([{"image": "a.jpg", "bbox": [0, 0, 5, 5]}], r"entry 1 \(.*box_xyxy.*bbox.*\).*is_right"),
         ([{"box_xyxy": [0, 0, 5, 5], "is_right": True}], r"entry 1 \(.*image.*frame"),
-        ({"images": [], "annotations": [{"image_id": 3, "bbox": [0, 0, 1, 1]}]}, "images .*: 3"),
+        ({"images": [], "annotations": [{"image_id": 3, "bbox": [0, 0, 1, 1]}]}, r"annotation 1 \(image_id 3 "),
     ],
 )
 def test_wrong_lists_are_named(tmp_path: Path, content: Any, message: str) -> None:

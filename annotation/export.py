@@ -1,4 +1,4 @@
-"""Turn reviewed labels into HInt pairs, evaluation npz or COCO, one label per hand."""
+"""Turn labels, reviewed ones above all, into any format, one label per hand; and predictions into tables."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import numpy as np
 
 from annotation.studio.pull import RECORD, annotator_folder, read_record
 from hint.errors import InputError, UnknownNameError, some_ids
-from hint.files import read_pairs, write_coco, write_evaluation_npz, write_json, write_pairs
-from hint.names import folder_of_subset
+from hint.files import read_labels, read_pairs, write_json
+from hint.files.formats import FORMATS
+from hint.files.picture_files import absent_note
 from hint.provenance import collect, sha256_file
 from hint.types import HandLabels
 
-FORMATS = ("hint", "npz", "coco")
 PROVENANCE = "provenance.json"
 
 
@@ -29,49 +29,73 @@ class Exported:
         out: Folder or file.
         provenance: File with their provenance.
         hands: Labels written.
-        taken_from: Annotator -> labels taken, "" for a plain HInt root.
+        taken_from: Annotator -> labels taken, "" for labels without a record of annotators.
+        notes: What was left out, and which pictures are absent.
     """
 
     out: Path
     provenance: Path
     hands: int
     taken_from: dict[str, int]
+    notes: tuple[str, ...] = ()
 
 
 def export(
-    source: str | Path, fmt: str, out: str | Path, annotator: str | None = None, prefer: Sequence[str] = ()
+    source: str | Path,
+    fmt: str,
+    out: str | Path,
+    annotator: str | None = None,
+    prefer: Sequence[str] = (),
+    *,
+    images: str | Path | None = None,
+    copy_images: bool = False,
+    skip_bad: bool = False,
 ) -> Exported:
     """Write labels in a format.
 
     Args:
-        source: Folder from ``hint studio pull``, or any HInt root.
-        fmt: "hint", "npz" or "coco".
-        out: Folder; for COCO a .json file, or a folder that gets ``labels.json``.
+        source: Folder from ``hint studio pull``, or whatever :func:`hint.load_labels` reads.
+        fmt: "hint", "npz", "coco", "cvat" or "yolo".
+        out: Folder; for COCO a .json file and for CVAT a .xml file, or a folder that gets ``labels.json`` or
+            ``annotations.xml``.
         annotator: Take the labels of this person only.
         prefer: Take everybody's labels; for hands with several labels, the first person listed here decides.
+        images: Folder of the pictures, if they are not beside the labels.
+        copy_images: Copy the pictures beside a COCO or CVAT file; the other formats leave no choice.
+        skip_bad: Leave out hands that cannot be read from a file of another tool.
 
     Raises:
         InputError: If there are no labels, the choice of annotator is ambiguous, or ``out`` is not empty.
-        UnknownNameError: If there is no such annotator.
+        UnknownNameError: If there is no such annotator, or format.
     """
     source, out = Path(source), Path(out)
-    people = _people(source)
-    chosen = _chosen(people, annotator, prefer)
-    labels, taken = _merge({name: _read(people[name]) for name in chosen}, prefer)
-    target = out / "labels.json" if fmt == "coco" and out.suffix != ".json" else out
+    if fmt not in FORMATS:
+        raise UnknownNameError("format", fmt, FORMATS)
+    kind = FORMATS[fmt]
+    write = kind.write_with_pictures if copy_images else kind.write
+    if write is None:
+        raise InputError(f"--copy-images is for coco and cvat; {fmt} {'has no' if fmt == 'npz' else 'copies'} pictures")
+    if (source / RECORD).is_file() or not source.exists():
+        people = _people(source)
+        chosen = _chosen(people, annotator, prefer)
+        labels, taken = _merge({name: _read(people[name]) for name in chosen}, prefer)
+    else:
+        _chosen({"": source}, annotator, prefer)
+        labels = _existing(read_labels(source, images=images, split="", skip_bad=skip_bad))
+        taken = {"": len(labels)}
+    target = kind.target(out)
     _require_new(target)
-    {"hint": _write_hint, "npz": write_evaluation_npz, "coco": write_coco}[fmt](target, labels)
-    provenance = target.with_suffix(".provenance.json") if fmt == "coco" else target / PROVENANCE
+    write(target, labels)
+    provenance = target.with_suffix(".provenance.json") if kind.file else target / PROVENANCE
     write_json(provenance, _provenance(source, fmt, labels, taken), indent=2)
-    return Exported(target, provenance, len(labels), taken)
+    absent = () if fmt == "npz" else tuple(absent_note(labels))
+    return Exported(target, provenance, len(labels), taken, (*labels.notes, *absent))
 
 
 def _people(source: Path) -> dict[str, Path]:
-    """Return annotator -> HInt root; the annotator is "" for a plain root."""
-    if not source.is_dir():
-        raise InputError(f"{source}: no such folder")
-    if not (source / RECORD).is_file():
-        return {"": source}
+    """Return annotator -> HInt root."""
+    if not source.exists():
+        raise InputError(f"{source}: no such file or folder")
     emails = read_record(source / RECORD).labels
     if not emails:
         raise InputError(f"{source} contains no labels: nothing usable was submitted")
@@ -98,8 +122,12 @@ def _read(root: Path) -> HandLabels:
         folders = [root]
     if not folders:
         raise InputError(f"{root} contains no labels: expected folders of <stem>.json and <stem>.jpg")
-    labels = HandLabels.concatenate([read_pairs(folder) for folder in folders])
-    existing = np.array([image if Path(image).is_file() else "" for image in labels.image.tolist()])
+    return _existing(HandLabels.concatenate([read_pairs(folder) for folder in folders]))
+
+
+def _existing(labels: HandLabels) -> HandLabels:
+    """Return labels without the paths of pictures that are absent."""
+    existing = np.array([image if Path(image).is_file() else "" for image in labels.image.tolist()], np.str_)
     return HandLabels(**{**vars(labels), "image": existing})
 
 
@@ -126,11 +154,6 @@ def _merge(labels: Mapping[str, HandLabels], prefer: Sequence[str]) -> tuple[Han
 def _require_new(target: Path) -> None:
     if target.is_file() or (target.is_dir() and any(target.iterdir())):
         raise InputError(f"{target} already exists; use another --out")
-
-
-def _write_hint(out: Path, labels: HandLabels) -> None:
-    for subset in labels.subsets:
-        write_pairs(out / folder_of_subset(subset), labels.select(labels.subset == subset))
 
 
 def _provenance(source: Path, fmt: str, labels: HandLabels, taken: Mapping[str, int]) -> dict[str, Any]:

@@ -69,13 +69,13 @@ class KeypointTask(Task[Predictions]):
         Raises:
             InputError: If hands are predicted that have no label, or none that has one.
         """
-        rows = read_predictions(predictions) if isinstance(predictions, Path) else predictions
+        rows = read_predictions(predictions, self._path) if isinstance(predictions, Path) else predictions
         fingerprint: dict[str, Any] = {"predictions_sha256": _digest(rows)}
         if boxes is None:
             self._check_ids(rows)
-            return Given(rows, fingerprint)
+            return Given(rows, fingerprint, rows.notes)
         matched, remark = match_boxes(self._chosen, rows, boxes)
-        return Given(matched, fingerprint | {"matched_by_iou": MINIMUM_IOU}, (remark,))
+        return Given(matched, fingerprint | {"matched_by_iou": MINIMUM_IOU}, (*rows.notes, remark))
 
     def _check_ids(self, predictions: Predictions) -> None:
         given, chosen = set(predictions.hand_id.tolist()), set(self._chosen.hand_id.tolist())
@@ -101,7 +101,7 @@ class KeypointTask(Task[Predictions]):
         moving = [row for _, part in parts for row in score_motion(part, answers, protocol, seed)]
         scores = score_table(table, protocol, seed=seed)
         data = tuple(_subset_entry(part, name, protocol) for name, part in parts)
-        return Scored(scores.plus(moving), coverage, data, table)
+        return Scored(scores.plus(moving), coverage, data, table, self.labels.notes)
 
     def write_errors(self, table: Any, path: Path) -> None:
         """Write an error table."""

@@ -15,8 +15,8 @@ from benchmark.results import PREDICTIONS, Results, name_of_file
 from benchmark.task import Outcome, Task
 from hint.engine import RunResult, run
 from hint.errors import InputError, some_ids
-from hint.files import read_predictions
 from hint.files.path import as_path
+from hint.files.predictions import READERS, RESULTS, read_predictions
 from hint.progress import progress
 from hint.types import HandLabels, Method, MethodCard, MethodOptions, Predictions
 
@@ -201,7 +201,9 @@ class PredictionSource(Source):
         if match_boxes and places is None:
             raise InputError("match_boxes needs what hint.predict returned, or its file with hands.jsonl beside it")
         self._boxes = places if match_boxes else None
-        self._given = path if path and is_mesh else read_predictions(path) if path else predictions
+        # A list of COCO results is read with the labels it is about.
+        later = path is not None and (is_mesh or path.suffix.lower() == RESULTS)
+        self._given = path if path and later else read_predictions(path) if path else predictions
         meta = {} if isinstance(self._given, Path) else self._given.meta
         made_by = meta.get("method")
         own = str(made_by) if made_by else name_of_file(path) if path else "predictions"
@@ -234,7 +236,7 @@ def find_source(
     Raises:
         InputError: If something does not go together.
     """
-    if isinstance(given, str) and (given.endswith((".npz", ".json")) or os.sep in given):
+    if isinstance(given, str) and (given.endswith((".npz", RESULTS, *READERS)) or os.sep in given):
         given = Path(given)
     if isinstance(given, Path | Predictions):
         path = as_path(given) if isinstance(given, Path) else given

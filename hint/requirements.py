@@ -30,6 +30,7 @@ EXTRA_OF = {
     "ai_edge_litert": "mediapipe",
     "embreex": "demo",
     "jinja2": "site",
+    "yaml": "yolo",
     **dict.fromkeys(("pandas", "pyarrow"), "pandas"),
     **dict.fromkeys(("accelerate", "tensorboard"), "train"),
     **dict.fromkeys(("addict", "json_tricks", "munkres", "termcolor", "yapf"), "prelabel"),

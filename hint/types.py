@@ -109,8 +109,7 @@ class HandLabels(HandRows[HandLabel], row=HandLabel):
                 raise InputError(f"box_side contradicts box_xyxy: {some_ids(self.hand_id[other].tolist())}")
 
     def _columns(self) -> list[tuple[str, Any]]:
-        arrays = [f.name for f in fields(self) if f.name != "notes"]
-        return [(name, values) for name in arrays if (values := getattr(self, name)) is not None]
+        return [(name, values) for name in _arrays(self) if (values := getattr(self, name)) is not None]
 
     def _side_of_corners(self) -> Double:
         side: Double = (self.box_xyxy[:, 2:] - self.box_xyxy[:, :2]).max(1, initial=0)
@@ -172,6 +171,7 @@ class Predictions(HandRows[HandPrediction], row=HandPrediction):
         occlusion: (N,21) True where the joint is estimated to be occluded, or None; likewise.
         occlusion_probability: (N,21) estimate of how likely that is, 0..1; NaN where unknown, or None.
         meta: How they were made; stored with them as JSON.
+        notes: What a reader must know about the file they come from, such as what was left out.
 
     Raises:
         InputError: If shapes disagree or ids repeat.
@@ -186,6 +186,7 @@ class Predictions(HandRows[HandPrediction], row=HandPrediction):
     occlusion: Bool | None = None
     occlusion_probability: Float | None = None
     meta: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.hand_id)
@@ -209,8 +210,8 @@ class Predictions(HandRows[HandPrediction], row=HandPrediction):
         return Predictions(**kept)
 
     def _map(self, change: Callable[[str], Any]) -> Predictions:
-        names = [f.name for f in fields(self) if f.name != "meta" and getattr(self, f.name) is not None]
-        return Predictions(**{name: change(name) for name in names}, meta=self.meta)
+        names = [name for name in _arrays(self) if getattr(self, name) is not None]
+        return Predictions(**{name: change(name) for name in names}, meta=self.meta, notes=self.notes)
 
     def select(self, index: Any) -> Predictions:
         """Return the rows an index array or a mask picks."""
@@ -218,13 +219,18 @@ class Predictions(HandRows[HandPrediction], row=HandPrediction):
 
     def _summary(self) -> list[str]:
         lost = int((~np.isfinite(self.keypoints_2d)).all((1, 2)).sum())
-        known = [f.name for f in fields(self)[2:] if f.name != "meta" and getattr(self, f.name) is not None]
+        known = [name for name in _arrays(self)[2:] if getattr(self, name) is not None]
         return [f"{lost:,} not found", *known] if lost else known
 
     @staticmethod
     def concatenate(parts: Sequence[Predictions]) -> Predictions:
         """Join predictions of the same kind; the first one's meta is kept."""
         return parts[0]._map(lambda name: np.concatenate([getattr(part, name) for part in parts]))
+
+
+def _arrays(rows: HandLabels | Predictions) -> list[str]:
+    """Return the names of the fields that have a row for each hand."""
+    return [f.name for f in fields(rows) if f.name not in ("meta", "notes")]
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from hint.errors import InputError
 from hint.files.coco import read_coco
+from hint.files.cvat import read_cvat
 from hint.files.evaluation_npz import part_of, read_evaluation_npz
 from hint.files.npz import read_npz
 from hint.files.pairs import read_pairs
 from hint.files.path import as_path
+from hint.files.yolo import FILE_NAME as YOLO
+from hint.files.yolo import yolo_parts
 from hint.names import split_of_subset, subset_of_folder
 from hint.types import HandLabels
 
@@ -19,7 +22,7 @@ Reader = Callable[[], HandLabels]
 FileReader = Callable[[Path, Path | None, bool], HandLabels]
 
 #: Suffix of a file that holds labels alone -> what reads it.
-SINGLE_FILES: dict[str, FileReader] = {".json": read_coco}
+SINGLE_FILES: dict[str, FileReader] = {".json": read_coco, ".xml": read_cvat}
 
 
 def read_labels(
@@ -32,14 +35,16 @@ def read_labels(
     """Read labels of any format.
 
     Args:
-        path: HInt root, folder of jpg+json pairs, folder of evaluation npz files, one of these, or a COCO file.
+        path: HInt root, folder of jpg+json pairs, folder of evaluation npz files, one of these, COCO keypoints (.json),
+            CVAT's XML, or the data.yaml of a YOLO pose dataset, or its folder.
         subsets: Names ("newdays", "val_ego4d") or folder names ("VAL_ego4d_img") to read; none = all of ``split``.
         images: Folder of the pictures, or a HInt root, where they are not beside the labels.
         split: "test", "val" or "train": what to read of a HInt root; where it has no such split, all is read.
-        skip_bad: Leave out annotations of a COCO file that cannot be read; ``notes`` of the labels name them.
+        skip_bad: Leave out annotations of COCO, CVAT and YOLO that cannot be read; ``notes`` of the labels name them.
 
     Raises:
         InputError: If there are no labels, they cannot be read, or there is no such subset.
+        MissingRequirementError: If YAML is to be read and PyYAML is not installed.
     """
     path = as_path(path)
     images = None if images is None else as_path(images)
@@ -49,19 +54,23 @@ def read_labels(
         raise InputError(f"{images}: no such folder of pictures")
     if path.is_file() and path.suffix.lower() in SINGLE_FILES:
         return _pick(path, SINGLE_FILES[path.suffix.lower()](path, images, skip_bad), subsets)
-    parts = _find(path, images)
+    parts = _find(path, images, skip_bad)
     if not parts:
         if path.suffix == ".npz":
             read_npz(path)  # if it is damaged, that is what is wrong
         raise InputError(
             f"{path} holds no labels: expected HInt folders (TEST_newdays_img, ...), <stem>.jpg+json pairs, "
-            "evaluation npz (<name>_all.npz, _vis, _occ) or a COCO keypoint .json"
+            "evaluation npz (<name>_all.npz, _vis, _occ), COCO keypoints (.json), CVAT's annotations.xml, or YOLO's "
+            f"{YOLO}"
         )
     return HandLabels.concatenate([parts[name]() for name in _choose(path, list(parts), subsets, split)])
 
 
-def _find(path: Path, images: Path | None) -> dict[str, Reader]:
+def _find(path: Path, images: Path | None, skip_bad: bool) -> Mapping[str, Reader]:
     """Return a reader for each subset at ``path``."""
+    described = path / YOLO if (path / YOLO).is_file() else path
+    if described.is_file() and described.suffix.lower() in (".yaml", ".yml"):
+        return yolo_parts(described, images, skip_bad)
     if path.is_file():
         part = part_of(path)
         return {subset_of_folder(part[0]): partial(read_evaluation_npz, path.parent, part[0], images)} if part else {}

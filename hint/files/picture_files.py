@@ -72,8 +72,12 @@ def picture_size(path: Path) -> tuple[int, int]:
 
 def absent_note(labels: HandLabels) -> list[str]:
     """Say how many pictures are absent."""
-    absent = {str(hand_id) for hand_id, image in zip(labels.hand_id, labels.image, strict=True) if not _is_there(image)}
-    return [f"{len(absent)} of {len(labels)} hands have no picture: {some_ids(sorted(absent))}"] if absent else []
+    absent = [
+        hand_id
+        for hand_id, image in zip(labels.hand_id.tolist(), labels.image.tolist(), strict=True)
+        if not _is_there(image)
+    ]
+    return [f"{len(absent)} of {len(labels)} hands have no picture: {some_ids(absent)}"] if absent else []
 
 
 def _is_there(image: str) -> bool:

@@ -1,4 +1,6 @@
-"""Predictions npz: ``hand_id`` (N,) and ``keypoints_2d`` (N,21,2) in px of the full image; the rest is optional.
+"""Predictions: npz, and by :data:`READERS` what other tools write.
+
+An npz holds ``hand_id`` (N,) and ``keypoints_2d`` (N,21,2) in px of the full image; the rest is optional.
 
 Besides 3D, mesh and score these are ``existence`` and ``occlusion`` (N,21) bool and ``occlusion_probability`` (N,21), a
 first guess for annotators, which scoring ignores.
@@ -14,27 +16,60 @@ import numpy as np
 
 from hint.errors import InputError
 from hint.files.atomic import write_npz
+from hint.files.coco_results import read_coco_results
 from hint.files.npz import as_strings, read_npz
 from hint.files.path import as_path
+from hint.files.prediction_table import read_csv, read_parquet, write_csv, write_parquet
 from hint.types import Predictions
 
 OPTIONAL = ("keypoints_3d", "vertices", "score", "existence", "occlusion", "occlusion_probability")
 
+#: Suffix of a COCO results list; it is read with the labels it is about.
+RESULTS = ".json"
+#: Suffix of a table -> what reads it; any other file must be an npz.
+READERS = {".csv": read_csv, ".parquet": read_parquet}
+#: Suffix of a table -> what writes it.
+TABLES = {".csv": write_csv, ".parquet": write_parquet}
+
 
 def write_predictions(path: Path | str, predictions: Predictions) -> None:
-    """Write predictions atomically, ids as fixed-width strings and meta as one JSON string."""
-    arrays: dict[str, Any] = {"hand_id": predictions.hand_id, "keypoints_2d": predictions.keypoints_2d}
-    arrays |= {key: value for key in OPTIONAL if (value := getattr(predictions, key)) is not None}
-    write_npz(as_path(path), {**arrays, "meta": np.array(json.dumps(predictions.meta, allow_nan=False))})
+    """Write predictions atomically: a table where the file is called .csv or .parquet, else npz.
 
-
-def read_predictions(path: Path | str) -> Predictions:
-    """Read predictions, ours or anyone else's.
+    An npz holds ids as fixed-width strings and meta as one JSON string.
 
     Raises:
-        InputError: If keys, shapes or ids are not as documented.
+        WriteError: If the file cannot be written.
+        MissingRequirementError: If Parquet is asked for and pyarrow is not installed.
     """
-    arrays = read_npz(as_path(path), ("hand_id", "keypoints_2d"))
+    path = as_path(path)
+    if path.suffix.lower() in TABLES:
+        TABLES[path.suffix.lower()](path, predictions, {})
+        return
+    arrays: dict[str, Any] = {"hand_id": predictions.hand_id, "keypoints_2d": predictions.keypoints_2d}
+    arrays |= {key: value for key in OPTIONAL if (value := getattr(predictions, key)) is not None}
+    write_npz(path, {**arrays, "meta": np.array(json.dumps(predictions.meta, allow_nan=False))})
+
+
+def read_predictions(path: Path | str, labels: Path | None = None) -> Predictions:
+    """Read predictions, ours or anyone else's.
+
+    Args:
+        path: npz, CSV, Parquet, or a COCO results list (.json).
+        labels: The COCO file whose numbers of pictures a results list uses.
+
+    Raises:
+        InputError: If keys, columns, shapes or ids are not as documented.
+        MissingRequirementError: If Parquet is given and pyarrow is not installed.
+    """
+    path = as_path(path)
+    suffix = path.suffix.lower()
+    if suffix == RESULTS and path.is_file():
+        return read_coco_results(path, labels)
+    return READERS.get(suffix, _read_npz)(path)
+
+
+def _read_npz(path: Path) -> Predictions:
+    arrays = read_npz(path, ("hand_id", "keypoints_2d"))
     try:
         meta = json.loads(str(arrays["meta"])) if "meta" in arrays else {}
         optional = {key: arrays[key] for key in OPTIONAL if key in arrays}

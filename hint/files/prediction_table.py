@@ -1,0 +1,218 @@
+"""Predictions as a table, CSV or Parquet: one row per hand, the same columns for every method.
+
+What a method does not predict is empty. Vertices and guesses of occlusion probabilities stay in the npz.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hint.errors import InputError, MissingRequirementError, some_ids
+from hint.files.atomic import write_bytes
+from hint.requirements import pip_command
+from hint.skeleton import JOINT_NAMES, N_JOINTS
+from hint.types import Double, Predictions
+
+#: Columns of a hand, and what they hold; "score" is the method's for the whole hand, else the detector's.
+HAND_COLUMNS: dict[str, type] = {
+    "hand_id": str,
+    "picture": str,
+    "frame": int,
+    "time": float,
+    "side": str,
+    "score": float,
+    **dict.fromkeys(("x1", "y1", "x2", "y2"), float),
+}
+#: Columns of a joint, behind its name: px, confidence, visibility 0, 1 or 2, metres.
+JOINT_COLUMNS = ("x", "y", "score", "visibility", "x_3d", "y_3d", "z_3d")
+COLUMNS = (*HAND_COLUMNS, *(f"{joint}_{part}" for joint in JOINT_NAMES for part in JOINT_COLUMNS))
+
+_REQUIRED = ("hand_id", *(f"{joint}_{axis}" for joint in JOINT_NAMES for axis in "xy"))
+_META = b"hint"
+
+
+def write_csv(path: Path, predictions: Predictions, places: Mapping[str, Sequence[Any]]) -> None:
+    """Write predictions as CSV; equal predictions give equal bytes.
+
+    Args:
+        path: File to write.
+        predictions: The hands.
+        places: Columns of :data:`HAND_COLUMNS` that are known besides ``hand_id``, with None where a value is not.
+    """
+    columns = _columns(predictions, places)
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(zip(*(map(_text, columns[name]) for name in COLUMNS), strict=True))
+    write_bytes(path, stream.getvalue().encode())
+
+
+def _text(value: Any) -> str:
+    """Return the shortest text of a value, "" for one that is not known."""
+    return "" if value is None or value != value else str(value)
+
+
+def write_parquet(path: Path, predictions: Predictions, places: Mapping[str, Sequence[Any]]) -> None:
+    """Write predictions as Parquet, with how they were made in its metadata; arguments as of :func:`write_csv`.
+
+    Raises:
+        MissingRequirementError: If pyarrow is not installed.
+    """
+    arrow = _arrow()
+    kinds = {str: arrow.string(), int: arrow.int64(), float: arrow.float64()}
+    fields = [(name, kinds[kind]) for name, kind in HAND_COLUMNS.items()]
+    fields += [
+        (name, arrow.int8() if name.endswith("visibility") else arrow.float32()) for name in COLUMNS[len(fields) :]
+    ]
+    schema = arrow.schema(fields, metadata={_META: json.dumps(predictions.meta, allow_nan=False)})
+    columns = _columns(predictions, places)
+    known = [[_known(value) for value in columns[name]] for name in COLUMNS]
+    table = arrow.Table.from_arrays([arrow.array(v, f.type) for v, f in zip(known, schema, strict=True)], schema=schema)
+    from pyarrow import parquet
+
+    stream = io.BytesIO()
+    parquet.write_table(table, stream)
+    write_bytes(path, stream.getvalue())
+
+
+def _known(value: Any) -> Any:
+    return None if value is None or value != value else value
+
+
+def _columns(predictions: Predictions, places: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+    """Return every column; NaN or None where nothing is known."""
+    n = len(predictions)
+    columns: dict[str, Sequence[Any]] = {name: places.get(name, [None] * n) for name in HAND_COLUMNS}
+    columns["hand_id"] = predictions.hand_id.tolist()
+    joints = np.full((n, N_JOINTS, len(JOINT_COLUMNS)), np.nan, np.float32)
+    joints[:, :, :2] = predictions.keypoints_2d
+    if predictions.score is not None and predictions.score.ndim == 2:
+        joints[:, :, 2] = predictions.score
+    elif predictions.score is not None:
+        columns["score"] = list(predictions.score)
+    if predictions.keypoints_3d is not None:
+        joints[:, :, 4:] = predictions.keypoints_3d
+    joints[~np.isfinite(joints)] = np.nan
+    for joint, name in enumerate(JOINT_NAMES):
+        for part, ending in enumerate(JOINT_COLUMNS):
+            columns[f"{name}_{ending}"] = list(joints[:, joint, part])
+        columns[f"{name}_visibility"] = _visibility(predictions, joint)
+    return columns
+
+
+def _visibility(predictions: Predictions, joint: int) -> list[int | None]:
+    if predictions.existence is None and predictions.occlusion is None:
+        return [None] * len(predictions)
+    exists = np.ones(len(predictions), int) if predictions.existence is None else predictions.existence[:, joint]
+    hidden = np.zeros(len(predictions), int) if predictions.occlusion is None else predictions.occlusion[:, joint]
+    return list(map(int, exists * (2 - hidden.astype(int))))
+
+
+def read_csv(path: Path) -> Predictions:
+    """Read predictions from CSV: ``hand_id`` and x and y of every joint, other columns where they are.
+
+    Raises:
+        InputError: If it is not such a table; line and column are named.
+    """
+    try:
+        lines = list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig")), strict=True))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} is not a CSV table in UTF-8: {error}") from error
+    header, rows = (lines[0], lines[1:]) if lines else ([], [])
+    _check_header(header, path)
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(header):
+            raise InputError(f"{path}: line {number} has {len(row)} columns, expected {len(header)}")
+    columns = dict(zip(header, zip(*rows, strict=True) if rows else [()] * len(header), strict=True))
+    return _predictions(columns, path, {})
+
+
+def read_parquet(path: Path) -> Predictions:
+    """Read predictions from Parquet, with the columns of :func:`read_csv`.
+
+    Raises:
+        InputError: If it is not such a table.
+        MissingRequirementError: If pyarrow is not installed.
+    """
+    arrow = _arrow()
+    from pyarrow import parquet
+
+    try:
+        table = parquet.read_table(path)
+        _check_header(table.column_names, path)
+        columns = {name: table.column(name).to_pylist() for name in table.column_names if name in COLUMNS}
+        meta = json.loads((table.schema.metadata or {}).get(_META, b"{}"))
+    except (OSError, ValueError, RecursionError, arrow.ArrowException) as error:
+        raise InputError(f"{path} is not a Parquet table of predictions: {str(error).splitlines()[0]}") from error
+    return _predictions(columns, path, meta if isinstance(meta, dict) else {})
+
+
+def _arrow() -> Any:
+    try:
+        import pyarrow
+    except ModuleNotFoundError as error:
+        raise MissingRequirementError(f"Parquet needs pyarrow: {pip_command('pandas')}") from error
+    return pyarrow
+
+
+def _check_header(header: Sequence[str], path: Path) -> None:
+    twice = sorted({name for name in header if header.count(name) > 1})
+    absent = [name for name in _REQUIRED if name not in header]
+    if twice or absent:
+        what = f"columns twice: {some_ids(twice)}" if twice else f"no column {some_ids(absent)}"
+        raise InputError(f"{path}: {what}; expected hand_id, and wrist_x, wrist_y, ..., little_tip_y in px")
+
+
+def _predictions(columns: Mapping[str, Sequence[Any]], path: Path, meta: dict[str, Any]) -> Predictions:
+    def joints(part: str) -> Double:
+        absent = [np.nan] * len(columns["hand_id"])
+        names = [f"{joint}_{part}" for joint in JOINT_NAMES]
+        return np.stack([_numbers(columns.get(name, absent), name, path) for name in names], axis=1)
+
+    scores, visibility = joints("score"), joints("visibility")
+    points_3d = np.stack([joints(part) for part in JOINT_COLUMNS[4:]], axis=2)
+    whole = _numbers(columns["score"], "score", path) if "score" in columns else np.array([np.nan])
+    seen = ~np.isnan(visibility)
+    if not np.isin(visibility[seen], (0, 1, 2)).all():
+        raise InputError(f"{path}: a visibility is neither 0 (out of frame), 1 (occluded) nor 2 (visible)")
+    try:
+        return Predictions(
+            np.array([str(name) for name in columns["hand_id"]], np.str_),
+            np.stack([joints("x"), joints("y")], axis=2),
+            None if np.isnan(points_3d).all() else points_3d,
+            score=_first_known(scores, whole),
+            existence=visibility > 0 if seen.any() else None,
+            occlusion=visibility == 1 if seen.any() else None,
+            meta=meta,
+        )
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _first_known(*scores: Double) -> NDArray[np.float64] | None:
+    return next((score for score in scores if not np.isnan(score).all()), None)
+
+
+def _numbers(values: Sequence[Any], name: str, path: Path) -> Double:
+    """Return a column as numbers, NaN where it is empty."""
+    array = np.full(len(values), np.nan)
+    for row, value in enumerate(values):
+        if value is None or value == "":
+            continue
+        try:
+            array[row] = float(value)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise InputError(f"{path}: row {row + 1}: {name} is {str(value)[:40]!r}, expected a number") from error
+    if np.isinf(array.astype(np.float32)).any():
+        raise InputError(f"{path}: row {int(np.isinf(array).argmax()) + 1}: {name} is not finite; leave it empty")
+    return array

@@ -15,10 +15,12 @@ from hint.errors import InputError, UnknownNameError, some_ids
 from hint.files import read_labels, read_pairs, write_json
 from hint.files.formats import FORMATS
 from hint.files.picture_files import absent_note
+from hint.prediction.table import write_table
 from hint.provenance import collect, sha256_file
 from hint.types import HandLabels
 
 PROVENANCE = "provenance.json"
+PREDICTION_FORMATS = ("csv", "parquet", "npz")
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,17 @@ def export(
         UnknownNameError: If there is no such annotator, or format.
     """
     source, out = Path(source), Path(out)
+    if fmt in PREDICTION_FORMATS and fmt not in FORMATS:
+        raise InputError(
+            f"{fmt} is for predictions, and {source} holds labels; formats of labels: {', '.join(FORMATS)}"
+        )
     if fmt not in FORMATS:
         raise UnknownNameError("format", fmt, FORMATS)
     kind = FORMATS[fmt]
     write = kind.write_with_pictures if copy_images else kind.write
     if write is None:
         raise InputError(f"--copy-images is for coco and cvat; {fmt} {'has no' if fmt == 'npz' else 'copies'} pictures")
-    if (source / RECORD).is_file() or not source.exists():
+    if (source / RECORD).is_file():
         people = _people(source)
         chosen = _chosen(people, annotator, prefer)
         labels, taken = _merge({name: _read(people[name]) for name in chosen}, prefer)
@@ -92,10 +98,37 @@ def export(
     return Exported(target, provenance, len(labels), taken, (*labels.notes, *absent))
 
 
+def export_predictions(source: str | Path, fmt: str, out: str | Path, labels: str | Path | None = None) -> Exported:
+    """Write predictions as a table, or a table as npz.
+
+    Args:
+        source: Predictions: npz, CSV or Parquet.
+        fmt: "csv", "parquet" or "npz".
+        out: File, or a folder that gets ``predictions.csv``, ...
+        labels: Labels of the hands, which tell their pictures, sides and boxes where no ``hands.jsonl`` of
+            ``hint predict`` does.
+
+    Raises:
+        InputError: If the predictions or the labels cannot be read, or ``out`` exists.
+        UnknownNameError: If there is no such format.
+        MissingRequirementError: If Parquet needs a package that is absent.
+    """
+    source, out = Path(source), Path(out)
+    if fmt not in PREDICTION_FORMATS:
+        raise UnknownNameError("format of predictions", fmt, PREDICTION_FORMATS)
+    target = out if out.suffix == f".{fmt}" else out / f"predictions.{fmt}"
+    if target.exists():
+        raise InputError(f"{target} already exists; use another --out")
+    known = None if labels is None else read_labels(labels, split="")
+    predictions = write_table(source, target, known)
+    provenance = target.with_suffix(".provenance.json")
+    told = {"format": fmt, "hands": len(predictions), "source_sha256": sha256_file(source)}
+    write_json(provenance, {**told, "provenance": collect(["numpy"])}, indent=2)
+    return Exported(target, provenance, len(predictions), {})
+
+
 def _people(source: Path) -> dict[str, Path]:
     """Return annotator -> HInt root."""
-    if not source.exists():
-        raise InputError(f"{source}: no such file or folder")
     emails = read_record(source / RECORD).labels
     if not emails:
         raise InputError(f"{source} contains no labels: nothing usable was submitted")

@@ -27,6 +27,13 @@ class MeshFormat(str, Enum):
     glb = "glb"
 
 
+class TableFormat(str, Enum):
+    """Formats of tables of predictions."""
+
+    csv = "csv"
+    parquet = "parquet"
+
+
 class Side(str, Enum):
     """What is known of the sides of hands."""
 
@@ -56,6 +63,9 @@ def predict(
         int | None, typer.Option(help="Take at most so many hands of a picture, the surest.", min=1)
     ] = None,
     mesh: Annotated[MeshFormat | None, typer.Option(help="Write a mesh of every hand, in this format.")] = None,
+    table: Annotated[
+        TableFormat | None, typer.Option(help="Write the predictions as a table, too, one row per hand.")
+    ] = None,
     overlay: Annotated[bool, typer.Option("--overlay", help="Draw the hands on the pictures, or the video.")] = False,
     focal_length: Annotated[
         float | None,
@@ -93,6 +103,7 @@ def predict(
             **setup.keywords(),
             out=out,
             mesh=mesh.value if mesh else None,
+            table=table.value if table else None,
             overlay=overlay,
             smooth=_smoothing(smooth, smooth_set),
             focal_length=focal_length,

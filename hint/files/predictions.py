@@ -17,6 +17,7 @@ import numpy as np
 from hint.errors import InputError
 from hint.files.atomic import write_npz
 from hint.files.coco_results import read_coco_results
+from hint.files.evaluation_npz import part_of
 from hint.files.npz import as_strings, read_npz
 from hint.files.path import as_path
 from hint.files.prediction_table import read_csv, read_parquet, write_csv, write_parquet
@@ -66,6 +67,12 @@ def read_predictions(path: Path | str, labels: Path | None = None) -> Prediction
     if suffix == RESULTS and path.is_file():
         return read_coco_results(path, labels)
     return READERS.get(suffix, _read_npz)(path)
+
+
+def holds_predictions(path: Path) -> bool:
+    """Tell a file of predictions from labels, by its name."""
+    suffix = path.suffix.lower()
+    return suffix in READERS or (suffix == ".npz" and part_of(path) is None)
 
 
 def _read_npz(path: Path) -> Predictions:

@@ -60,6 +60,7 @@ def predict(
     settings: Mapping[str, str] | None = None,
     out: str | os.PathLike[str] | None = None,
     mesh: str | None = None,
+    table: str | None = None,
     overlay: bool = False,
     smooth: bool | OneEuro = False,
     focal_length: float | None = None,
@@ -91,6 +92,7 @@ def predict(
         settings: The method's own settings, as ``--set`` takes them, likewise.
         out: Folder to write files to; None writes none.
         mesh: "obj", "ply" or "glb" to write a mesh of every hand.
+        table: "csv" or "parquet" to write the predictions as a table, too, one row per hand.
         overlay: Whether to write pictures, or a video, with the hands drawn on them.
         smooth: Whether, or how, to smooth a video.
         focal_length: Of the whole picture, px; None for what its file states, or the default.
@@ -112,7 +114,7 @@ def predict(
     folder = as_path(out) if out is not None else None
     one_euro = OneEuro() if smooth is True else smooth or None
     choice = Choice(side, min_score, max_hands)
-    options = PredictOptions(folder, mesh, overlay, one_euro, focal_length, batch_size, overwrite, choice)
+    options = PredictOptions(folder, mesh, table, overlay, one_euro, focal_length, batch_size, overwrite, choice)
     own = MethodOptions(device, precision, _text(weights), _text(mano), seed=seed, extra=dict(settings or {}))
     if isinstance(method, str):
         check(method, own)  # loading takes seconds: what is missing, and a wrong file of boxes, are found before

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hint.detection import Choice, Picture
-from hint.errors import InputError, UnknownNameError
+from hint.errors import InputError, MissingRequirementError, UnknownNameError
 from hint.files.atomic import OVERWRITE, require_writable
+from hint.files.predictions import TABLES
 from hint.prediction.detections import FrameDetections
 from hint.prediction.mesh_file import FORMATS
 from hint.prediction.one_euro import OneEuro
 from hint.prediction.source import Source
+from hint.requirements import missing_packages
 from hint.types import Hand, ManoMethod, Method
 
 #: Focal length of no camera, px.
@@ -26,6 +28,7 @@ class PredictOptions:
     Attributes:
         out: Folder to write to, None to write nothing.
         mesh: "obj", "ply" or "glb" to write a mesh of every hand.
+        table: "csv" or "parquet" to write the predictions as a table, too.
         overlay: Whether to draw the hands on the pictures, or the video.
         smooth: How to smooth a video, None to leave it as it is.
         focal_length: Of whole pictures, px; None for what their files state, or the default.
@@ -36,6 +39,7 @@ class PredictOptions:
 
     out: Path | None = None
     mesh: str | None = None
+    table: str | None = None
     overlay: bool = False
     smooth: OneEuro | None = None
     focal_length: float | None = None
@@ -48,12 +52,17 @@ class PredictOptions:
 
         Raises:
             InputError: If they do not.
+        MissingRequirementError: If a package that writes the table is absent.
         """
         self.check_folder()
         if self.mesh is not None and self.mesh not in FORMATS:
             raise UnknownNameError("mesh format", self.mesh, FORMATS)
-        if (self.mesh or self.overlay) and self.out is None:
-            raise InputError("meshes and overlays are files: name a folder with out=")
+        if self.table is not None and f".{self.table}" not in TABLES:
+            raise UnknownNameError("kind of table", self.table, [suffix[1:] for suffix in TABLES])
+        if self.table == "parquet" and (missing := missing_packages(["pyarrow"], "pandas")):
+            raise MissingRequirementError(f"Parquet {missing}")
+        if (self.mesh or self.overlay or self.table) and self.out is None:
+            raise InputError("meshes, overlays and tables are files: name a folder with out=")
         if self.smooth is not None and source.rate is None:
             raise InputError("only a video can be smoothed")
         if self.focal_length is not None and not 1 <= self.focal_length <= LONGEST:
@@ -99,11 +108,16 @@ class PredictOptions:
         """Return where the mesh of a hand is written."""
         return self.file(f"meshes/{hand.hand_id}.{self.mesh}")
 
+    def tables(self) -> list[Path]:
+        """Return the tables to write, beside the npz files of the same names."""
+        endings = ("", "-smooth") if self.smooth is not None else ("",)
+        return [self.file(f"predictions{ending}.{self.table}") for ending in endings] if self.table else []
+
     def files(self, frames: Sequence[FrameDetections]) -> tuple[Path, ...]:
         """Return the files that hold the results of pictures, as far as they exist."""
         endings = ("", "-smooth") if self.smooth is not None else ("",)
         names = [f"{name}{ending}.npz" for ending in endings for name in ("predictions", "mano")]
-        paths = [self.file(name) for name in (*names, "hands.jsonl")]
+        paths = [self.file(name) for name in (*names, "hands.jsonl")] + self.tables()
         paths += [self.overlay_file(frame.picture) for frame in frames if self.overlay]
         paths += [self.mesh_file(found.hand) for frame in frames for found in frame.hands if self.mesh]
         return tuple(path for path in dict.fromkeys(paths) if path.is_file())

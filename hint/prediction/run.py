@@ -27,6 +27,7 @@ from hint.prediction.options import PredictOptions
 from hint.prediction.result import PredictResult
 from hint.prediction.source import Source
 from hint.prediction.store import HandResult, PredictionStore, join, no_parameters
+from hint.prediction.table import write_table
 from hint.prediction.video_pass import find_and_follow, is_searched_first
 from hint.types import Hand, Image, ManoMethod, Method
 
@@ -154,6 +155,8 @@ class _Job:
         results = join(self._done)
         if options.smooth is not None:
             self._store.write(results, "-smooth", {**header, "one_euro": vars(options.smooth)})
+        for table in options.tables():
+            write_table(table.with_suffix(".npz"), table)
         parameters = (results.parameters or no_parameters()) if self._faces is not None else None
         predictions = replace(results.predictions, meta={**header, "found_by": self._detector.identity})
         files = options.files(self._frames) if options.out is not None else ()

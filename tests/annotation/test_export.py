@@ -132,5 +132,5 @@ def test_any_hint_root_can_be_exported(hint_root: Path, tmp_path: Path) -> None:
     for path in (hint_root / "TEST_newdays_img").iterdir():
         assert (tmp_path / "one" / "TEST_newdays_img" / path.name).read_bytes() == path.read_bytes()
     (tmp_path / "empty").mkdir()
-    assert "contains no labels" in hint("export", tmp_path / "empty", "--out", tmp_path / "x", code=2).stderr
-    assert "no such folder" in hint("export", tmp_path / "no", "--out", tmp_path / "x", code=2).stderr
+    assert "holds no labels" in hint("export", tmp_path / "empty", "--out", tmp_path / "x", code=2).stderr
+    assert "no such file or folder" in hint("export", tmp_path / "no", "--out", tmp_path / "x", code=2).stderr

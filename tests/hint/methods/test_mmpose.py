@@ -16,7 +16,7 @@ import torch
 
 from hint.engine import run
 from hint.errors import InputError, MissingRequirementError, UnknownNameError
-from hint.files import read_labels
+from hint.files import read_labels, write_coco
 from hint.methods.mmpose import card
 from hint.methods.mmpose.card import DEFAULT_PRESET, PRESETS, missing_parts, weights_path
 from hint.methods.mmpose.checkpoint import read_state
@@ -438,3 +438,24 @@ def test_detectors_of_points_are_evaluated_like_any_method(name: str, hint_root:
 def test_a_hand_without_a_picture_is_refused() -> None:
     with pytest.raises(InputError, match="h_r: MMPose needs a picture"):
         method_of(DEFAULT_PRESET).prepare(Hand("h_r", (0, 0, 9, 9), True), None)
+
+
+def test_an_exported_coco_file_is_a_dataset_of_mmpose(hint_root: Path, tmp_path: Path) -> None:
+    """Its hand datasets take width and height of pictures, and joints in the order of the file."""
+    from hint.methods.mmpose.shim import mmpose_apis
+
+    mmpose_apis()
+    from mmpose.datasets.datasets.hand import FreiHandDataset
+
+    labels = read_labels(hint_root)
+    write_coco(tmp_path / "labels.json", labels, copy_images=True)
+    steps = [{"type": "mmpose.LoadImage"}]
+    theirs = FreiHandDataset("labels.json", data_root=str(tmp_path), data_prefix={"img": ""}, pipeline=steps)
+    read = [theirs[k] for k in range(len(theirs))]
+    order = [labels.hand_id.tolist().index(Path(one["img_path"]).stem) for one in read]
+    assert sorted(order) == list(range(len(labels)))
+    assert all(Path(one["img_path"]).is_relative_to(tmp_path) for one in read)
+    np.testing.assert_allclose([one["keypoints"][0] for one in read], labels.keypoints_2d[order], rtol=1e-6)
+    there = labels.existence[order]
+    np.testing.assert_array_equal([one["keypoints_visible"][0] > 0 for one in read], there)
+    assert [one["img"].shape[:2] for one in read] == [cv2.imread(labels.image[k]).shape[:2] for k in order]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from hint.requirements import pip_command
 
 #: Bytes; descriptions of datasets have a few hundred lines.
 _LARGEST = 1 << 17
+#: Values in each other.
+_DEEPEST = 20
 
 
 def read_yaml(path: Path) -> Any:
@@ -28,13 +31,26 @@ def read_yaml(path: Path) -> Any:
             content = stream.read(_LARGEST + 1)
         if len(content) > _LARGEST:
             raise InputError(f"{path} is larger than 128 kB, too large for a description of a dataset")
-        # A few lines of aliases of aliases stand for billions of values.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(content, yaml.SafeLoader)):
-            raise InputError(f"{path} has aliases (*name), which descriptions of datasets do not need")
+        _check_events(yaml.parse(content, yaml.SafeLoader), yaml)
         return yaml.safe_load(content)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    except RecursionError as error:
-        raise InputError(f"{path} is not readable as YAML: nested too deeply") from error
     except (yaml.YAMLError, ValueError) as error:
         raise InputError(f"{path} is not readable as YAML: {' '.join(str(error).split())}") from error
+
+
+def _check_events(events: Iterable[Any], yaml: Any) -> None:
+    """Refuse, while it is being parsed, what takes forever to read, or stands for more than it is.
+
+    PyYAML's time grows with the square of the depth, and a few lines of aliases of aliases are billions of values.
+
+    Raises:
+        ValueError: If there is an alias, or values are nested too deeply.
+    """
+    depth = 0
+    for event in events:
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent):
+            raise ValueError("aliases (*name), which descriptions of datasets do not need")
+        if depth > _DEEPEST:
+            raise ValueError("nested too deeply")

@@ -26,11 +26,12 @@ def evaluate(
     *,
     data: Annotated[
         Path | None,
-        typer.Option(help="HInt root, folder of jpg+json pairs, evaluation npz, COCO json; FreiHAND or HO-3D folder."),
+        typer.Option(help="HInt root, jpg+json pairs, evaluation npz, COCO, CVAT, YOLO; FreiHAND or HO-3D folder."),
     ] = None,
     method: Annotated[str | None, typer.Option(help="Method to run: see hint list methods.")] = None,
     predictions: Annotated[
-        Path | None, typer.Option(help="Score this npz (hand_id, keypoints_2d), or pred.json in 3D, instead.")
+        Path | None,
+        typer.Option(help="Score these instead: npz, csv, parquet, COCO results; in 3D pred.json."),
     ] = None,
     images: Images = None,
     subset: Subsets = None,

@@ -48,7 +48,7 @@ def predict(
     inputs: Annotated[list[Path], typer.Argument(help="Pictures, folders of pictures, or one video.")],
     method: Annotated[str, typer.Option(help="Method to run: see hint list methods.")] = "mediapipe-mano",
     boxes: Annotated[
-        Path | None, typer.Option(help="Known hands: manifest, list of boxes (.json, .jsonl), COCO json or labels.")
+        Path | None, typer.Option(help="Known hands: manifest, list of boxes (.json, .jsonl), or labels in any format.")
     ] = None,
     detector: Annotated[
         str | None, typer.Option(help="Detector, used without --boxes.", show_default="mediapipe")

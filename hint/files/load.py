@@ -21,7 +21,8 @@ def load_labels(
     """Read labelled hands; the format is recognised.
 
     Args:
-        path: HInt root, folder of jpg+json pairs, evaluation npz or a folder of them, or a COCO keypoint file.
+        path: HInt root, folder of jpg+json pairs, evaluation npz or a folder of them, COCO keypoints (.json), CVAT's XML,
+            or the data.yaml of a YOLO pose dataset.
         subsets: One or several names, such as "newdays" or "val_ego4d"; None for every test subset there is.
         images: Folder of the pictures, if they are not beside the labels.
         skip_bad: Leave out hands that cannot be read from a file of another tool; ``notes`` of the labels name them.
@@ -34,16 +35,17 @@ def load_labels(
 
 
 def load_predictions(path: Path | str) -> Predictions:
-    """Read predictions: an npz with at least ``hand_id`` and ``keypoints_2d``.
+    """Read predictions: an npz with at least ``hand_id`` and ``keypoints_2d``, or a table, CSV or Parquet.
 
     Raises:
-        InputError: If the file is absent, or not a readable .npz of predictions.
+        InputError: If the file is absent, or not readable as predictions.
+        MissingRequirementError: If it is Parquet and pyarrow is not installed.
     """
     return read_predictions(path)
 
 
 def save_predictions(path: Path | str, predictions: Predictions) -> None:
-    """Write predictions as npz, whole or not at all.
+    """Write predictions, whole or not at all: as a table where the file is called .csv or .parquet, else as npz.
 
     Raises:
         InputError: If the path is not a path, or the predictions are not predictions.

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from command import hint
+from command import error, hint
 
 from annotation.studio.pull import PullRecord
-from hint.files import read_coco, read_evaluation_npz, read_labels, write_json, write_pairs
+from hint.files import (
+    read_coco,
+    read_evaluation_npz,
+    read_labels,
+    read_predictions,
+    write_json,
+    write_pairs,
+    write_predictions,
+)
 from hint.images import write_image
-from hint.types import HandLabels
+from hint.types import HandLabels, Predictions
 
 ANN, BEN, CID = "ann@example.com", "ben@example.com", "cid@example.com"
 
@@ -98,7 +108,7 @@ def test_undecided_hands_are_named(pulled: tuple[Path, HandLabels], tmp_path: Pa
     assert not (tmp_path / "x").exists()
 
 
-@pytest.mark.parametrize("fmt", ["hint", "npz", "coco"])
+@pytest.mark.parametrize("fmt", ["hint", "npz", "coco", "cvat"])
 def test_every_format_holds_the_same_labels(pulled: tuple[Path, HandLabels], tmp_path: Path, fmt: str) -> None:
     source, truth = pulled
     out = tmp_path / "out"
@@ -107,6 +117,7 @@ def test_every_format_holds_the_same_labels(pulled: tuple[Path, HandLabels], tmp
         "hint": lambda: read_labels(out, ["train_newdays"]),
         "npz": lambda: read_evaluation_npz(out, "TRAIN_newdays_img"),
         "coco": lambda: read_coco(out / "labels.json"),
+        "cvat": lambda: read_labels(out / "annotations.xml"),
     }
     found = read[fmt]()
     expected = truth.select(np.argsort(truth.hand_id[:8]))
@@ -134,3 +145,63 @@ def test_any_hint_root_can_be_exported(hint_root: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert "holds no labels" in hint("export", tmp_path / "empty", "--out", tmp_path / "x", code=2).stderr
     assert "no such file or folder" in hint("export", tmp_path / "no", "--out", tmp_path / "x", code=2).stderr
+
+
+@pytest.mark.parametrize("fmt", ["coco", "cvat", "yolo"])
+def test_a_copied_folder_can_be_moved(hint_root: Path, tmp_path: Path, fmt: str) -> None:
+    options = [] if fmt == "yolo" else ["--copy-images"]
+    hint("export", hint_root, "--format", fmt, *options, "--out", tmp_path / "out")
+    shutil.move(hint_root, tmp_path / "gone")
+    moved = Path(shutil.move(tmp_path / "out", tmp_path / "moved"))
+    read = read_labels({"coco": moved / "labels.json", "cvat": moved / "annotations.xml", "yolo": moved}[fmt])
+    assert len(read) == 12
+    assert all(Path(image).is_file() and Path(image).is_relative_to(moved) for image in read.image.tolist())
+    if fmt == "coco":
+        images = json.loads((moved / "labels.json").read_text())["images"]
+        assert {(i["width"], i["height"], i["file_name"].split("/")[0]) for i in images} == {(240, 200, "images")}
+
+
+def test_bad_annotations_are_left_out_on_request(hint_root: Path, tmp_path: Path) -> None:
+    path = tmp_path / "labels.json"
+    hint("export", hint_root, "--format", "coco", "--out", path)
+    content = json.loads(path.read_text())
+    del content["annotations"][4]["bbox"]
+    path.write_text(json.dumps(content))
+    message = error(hint("export", path, "--format", "npz", "--out", tmp_path / "npz", code=2))
+    assert "1 of 12 annotations" in message
+    assert "annotation 5 (lacks bbox)" in message
+    assert "reads the other 11" in message
+    done = hint("export", path, "--format", "npz", "--skip-bad", "--out", tmp_path / "npz")
+    assert "1 of 12 annotations left out: annotation 5" in done.stderr
+    assert "11 hands" in done.stderr
+    assert len(read_labels(tmp_path / "npz")) == 11
+
+
+def test_predictions_become_a_table(hint_root: Path, tmp_path: Path) -> None:
+    labels = read_labels(hint_root)
+    write_predictions(tmp_path / "mine.npz", Predictions(labels.hand_id, labels.keypoints_2d))
+    hint("export", tmp_path / "mine.npz", "--format", "csv", "--data", hint_root, "--out", tmp_path / "mine.csv")
+    with (tmp_path / "mine.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["hand_id"] for row in rows] == labels.hand_id.tolist()
+    assert [row["side"] == "right" for row in rows] == labels.is_right.tolist()
+    assert [float(row["x2"]) for row in rows] == labels.box_xyxy[:, 2].tolist()
+    assert all((tmp_path / row["picture"]).is_file() for row in rows)
+    assert rows[0]["wrist_score"] == rows[0]["frame"] == ""
+    hint("export", tmp_path / "mine.csv", "--format", "npz", "--out", tmp_path / "back")
+    back = read_predictions(tmp_path / "back" / "predictions.npz")
+    np.testing.assert_array_equal(back.keypoints_2d, labels.keypoints_2d.astype(np.float32))
+
+
+def test_options_and_formats_that_do_not_go_with_the_source(hint_root: Path, tmp_path: Path) -> None:
+    write_predictions(tmp_path / "mine.csv", Predictions(np.array(["a_l"]), np.zeros((1, 21, 2))))
+    out = ("--out", tmp_path / "out")
+    assert "csv is for predictions" in error(hint("export", hint_root, "--format", "csv", *out, code=2))
+    assert "--copy-images is for coco" in error(hint("export", hint_root, "--copy-images", *out, code=2))
+    assert "--data is for predictions" in error(hint("export", hint_root, "--data", hint_root, *out, code=2))
+    message = error(hint("export", tmp_path / "mine.csv", "--skip-bad", *out, code=2))
+    assert "--skip-bad is for labels" in message
+    assert "unknown format of predictions 'coco'" in error(
+        hint("export", tmp_path / "mine.csv", "--format", "coco", *out, code=2)
+    )
+    assert not (tmp_path / "out").exists()

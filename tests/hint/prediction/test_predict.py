@@ -8,6 +8,7 @@ from typing import Any
 
 import av
 import numpy as np
+import pandas
 import pytest
 from PIL import Image as Pil
 
@@ -108,6 +109,25 @@ def test_files_hold_the_results(drawn: Path, hamer: HamerMethod, tmp_path: Path)
         overlay = read_image(tmp_path / "overlay" / f"{frame.picture.name}.jpg")
         assert overlay.shape[:2] == frame.size[::-1]
         assert much_changed(overlay, frame.picture.read()) > 100
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_table_says_where_every_hand_is(clip: Path, hamer: HamerMethod, tmp_path: Path, kind: str) -> None:
+    options = PredictOptions(tmp_path, table=kind, smooth=OneEuro())
+    result = predicted(clip, hamer, options)
+    tables = [tmp_path / f"predictions{ending}.{kind}" for ending in ("", "-smooth")]
+    assert set(tables) <= set(result.files)
+    for table in tables:
+        stored, read = read_predictions(table.with_suffix(".npz")), read_predictions(table)
+        for name in ("hand_id", "keypoints_2d", "keypoints_3d"):
+            np.testing.assert_array_equal(getattr(read, name), getattr(stored, name))
+    rows = (pandas.read_csv if kind == "csv" else pandas.read_parquet)(tables[0]).to_dict("records")
+    assert [row["frame"] for row in rows] == [hand.frame for hand in result]
+    assert [row["time"] for row in rows] == pytest.approx([hand.frame / RATE for hand in result])
+    assert [tuple(row[key] for key in ("x1", "y1", "x2", "y2")) for row in rows] == [h.box_xyxy for h in result]
+    assert {(row["side"] == "right", (tmp_path / row["picture"]).resolve()) for row in rows} == {
+        (result[0].is_right, clip.resolve())
+    }
 
 
 def test_the_crops_camera_gives_the_keypoints(drawn: Path, hamer: HamerMethod) -> None:

@@ -74,9 +74,9 @@ def _skeletons(root: Element, folder: Path, beside: bool, other: Counter[str]) -
     for track in root.iter("track"):
         other.update(f"{shape.tag} {track.get('label', '')!r}" for shape in track if shape.tag in _SHAPES)
         for skeleton in track.findall("skeleton"):
-            frame, number = skeleton.get("frame", ""), track.get("id", "")
+            frame, name = skeleton.get("frame", ""), track.get("id", "")
             picture = _picture(f"frame_{frame:0>6}.PNG", track.get("subset", ""), folder, beside)
-            hand = _hand(skeleton, track.get("label", ""), f"track {number}, frame {frame}", number, picture)
+            hand = _hand(skeleton, track.get("label", ""), f"track {name}, frame {frame}", name, picture)
             if isinstance(hand, Unreadable) or hand.points is None or hand.points[:, 2].any():
                 yield hand  # else the hand has left the picture
 

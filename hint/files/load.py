@@ -21,8 +21,8 @@ def load_labels(
     """Read labelled hands; the format is recognised.
 
     Args:
-        path: HInt root, folder of jpg+json pairs, evaluation npz or a folder of them, COCO keypoints (.json), CVAT's XML,
-            or the data.yaml of a YOLO pose dataset.
+        path: HInt root, folder of jpg+json pairs, evaluation npz or a folder of them, COCO keypoints (.json), CVAT's
+            XML, or the data.yaml of a YOLO pose dataset.
         subsets: One or several names, such as "newdays" or "val_ego4d"; None for every test subset there is.
         images: Folder of the pictures, if they are not beside the labels.
         skip_bad: Leave out hands that cannot be read from a file of another tool; ``notes`` of the labels name them.

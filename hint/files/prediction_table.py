@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hint.errors import InputError, MissingRequirementError, some_ids
 from hint.files.atomic import write_bytes
 from hint.requirements import pip_command
 from hint.skeleton import JOINT_NAMES, N_JOINTS
-from hint.types import Double, Predictions
+from hint.types import Double, Float, Predictions
 
 #: Columns of a hand, and what they hold; "score" is the method's for the whole hand, else the detector's.
 HAND_COLUMNS: dict[str, type] = {
@@ -188,8 +187,8 @@ def _predictions(columns: Mapping[str, Sequence[Any]], path: Path, meta: dict[st
     try:
         return Predictions(
             np.array([str(name) for name in columns["hand_id"]], np.str_),
-            np.stack([joints("x"), joints("y")], axis=2),
-            None if np.isnan(points_3d).all() else points_3d,
+            np.stack([joints("x"), joints("y")], axis=2).astype(np.float32),
+            None if np.isnan(points_3d).all() else points_3d.astype(np.float32),
             score=_first_known(scores, whole),
             existence=visibility > 0 if seen.any() else None,
             occlusion=visibility == 1 if seen.any() else None,
@@ -199,8 +198,8 @@ def _predictions(columns: Mapping[str, Sequence[Any]], path: Path, meta: dict[st
         raise InputError(f"{path}: {error}") from error
 
 
-def _first_known(*scores: Double) -> NDArray[np.float64] | None:
-    return next((score for score in scores if not np.isnan(score).all()), None)
+def _first_known(*scores: Double) -> Float | None:
+    return next((score.astype(np.float32) for score in scores if not np.isnan(score).all()), None)
 
 
 def _numbers(values: Sequence[Any], name: str, path: Path) -> Double:

@@ -79,7 +79,7 @@ def _read_npz(path: Path) -> Predictions:
     arrays = read_npz(path, ("hand_id", "keypoints_2d"))
     try:
         meta = json.loads(str(arrays["meta"])) if "meta" in arrays else {}
-        optional = {key: arrays[key] for key in OPTIONAL if key in arrays}
+        optional: dict[str, Any] = {key: arrays[key] for key in OPTIONAL if key in arrays}
         ids = as_strings(arrays["hand_id"])
         return Predictions(ids, arrays["keypoints_2d"], **optional, meta=meta)
     except InputError as error:

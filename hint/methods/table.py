@@ -237,12 +237,12 @@ def _fitted(method: Method, options: MethodOptions) -> Method:
     return fitted
 
 
-def _labels(given: HandLabels | Path | str | None, **reading: str) -> HandLabels | None:
+def _labels(given: HandLabels | Path | str | None, split: str = "test") -> HandLabels | None:
     if given is None or isinstance(given, HandLabels):
         return given
     from hint.files import read_labels
 
-    return read_labels(Path(given), **reading)
+    return read_labels(Path(given), split=split)
 
 
 def _setting(method: str, key: str) -> str:

@@ -94,7 +94,7 @@ def export(
     write(target, labels)
     provenance = target.with_suffix(".provenance.json") if kind.file else target / PROVENANCE
     write_json(provenance, _provenance(source, fmt, labels, taken), indent=2)
-    absent = () if fmt == "npz" else tuple(absent_note(labels))
+    absent = () if fmt == "npz" else tuple(f"{text}; --images names their folder" for text in absent_note(labels))
     return Exported(target, provenance, len(labels), taken, (*labels.notes, *absent))
 
 
@@ -102,11 +102,11 @@ def export_predictions(source: str | Path, fmt: str, out: str | Path, labels: st
     """Write predictions as a table, or a table as npz.
 
     Args:
-        source: Predictions: npz, CSV or Parquet.
+        source: Predictions: npz, CSV, Parquet, or COCO results.
         fmt: "csv", "parquet" or "npz".
         out: File, or a folder that gets ``predictions.csv``, ...
         labels: Labels of the hands, which tell their pictures, sides and boxes where no ``hands.jsonl`` of
-            ``hint predict`` does.
+            ``hint predict`` does; of COCO results, the COCO file whose pictures they number.
 
     Raises:
         InputError: If the predictions or the labels cannot be read, or ``out`` exists.
@@ -119,12 +119,11 @@ def export_predictions(source: str | Path, fmt: str, out: str | Path, labels: st
     target = out if out.suffix == f".{fmt}" else out / f"predictions.{fmt}"
     if target.exists():
         raise InputError(f"{target} already exists; use another --out")
-    known = None if labels is None else read_labels(labels, split="")
-    predictions = write_table(source, target, known)
+    predictions = write_table(source, target, None if labels is None else Path(labels))
     provenance = target.with_suffix(".provenance.json")
     told = {"format": fmt, "hands": len(predictions), "source_sha256": sha256_file(source)}
     write_json(provenance, {**told, "provenance": collect(["numpy"])}, indent=2)
-    return Exported(target, provenance, len(predictions), {})
+    return Exported(target, provenance, len(predictions), {}, predictions.notes)
 
 
 def _people(source: Path) -> dict[str, Path]:

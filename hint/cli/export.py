@@ -62,9 +62,9 @@ def export(
     """Write labels in another format, one per hand, or predictions as a table, with their provenance."""
     from annotation.export import export as write
     from annotation.export import export_predictions
-    from hint.files.predictions import holds_predictions
+    from hint.files.predictions import RESULTS, holds_predictions
 
-    if holds_predictions(source):
+    if holds_predictions(source) or (data is not None and source.suffix.lower() == RESULTS):
         _refuse(**{"--images": images, "--copy-images": copy_images, "--skip-bad": skip_bad})
         _refuse(**{"--annotator": annotator, "--prefer": prefer})
         _report(export_predictions(source, fmt.value, out, data))

@@ -60,7 +60,7 @@ def read_coco_results(path: Path, labels: Path | None) -> Predictions:
         InputError: If it is not such a list, there is no COCO file to match it with, or it matches none of its hands.
     """
     content = read_json(path)
-    if not isinstance(content, list) or not content:
+    if not isinstance(content, list) or not any(isinstance(entry, dict) and "image_id" in entry for entry in content):
         raise InputError(f"{path} is not a COCO results list: {_kind(content)}")
     if labels is None or labels.suffix.lower() != ".json" or not labels.is_file():
         raise InputError(

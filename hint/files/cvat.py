@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -28,7 +29,7 @@ from hint.files.foreign_hand import (
     numbers,
     sift,
 )
-from hint.files.joint_names import find_hands, side_in, side_stated
+from hint.files.joint_names import HandJoints, find_hands, side_in, side_stated
 from hint.files.picture_files import copied_names, copy_pictures, picture_names, picture_sizes
 from hint.files.xml_file import read_xml
 from hint.skeleton import JOINT_NAMES
@@ -94,7 +95,7 @@ def _hand(skeleton: Element, label: str, where: str, name: str, picture: str) ->
         own = {key: stated[key] for key in ATTRIBUTES if stated.get(key)}
         box = own.pop("box_xyxy", None)
         points = skeleton.findall("points")
-        hands = find_hands([point.get("label", "") for point in points])
+        hands = _hands_of(tuple(point.get("label", "") for point in points))
         if len(hands) != 1:
             raise ValueError(f"{len(points)} points, which are not the joints of one hand")
         rows = np.array([_point(point) for point in points])
@@ -109,6 +110,12 @@ def _hand(skeleton: Element, label: str, where: str, name: str, picture: str) ->
         )
     except ValueError as error:
         return Unreadable(where, str(error))
+
+
+@lru_cache(maxsize=64)
+def _hands_of(names: tuple[str, ...]) -> list[HandJoints]:
+    """Return the hands among the points of a skeleton; those of a file have few orders."""
+    return find_hands(names)
 
 
 def _point(point: Element) -> Double:

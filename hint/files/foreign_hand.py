@@ -124,7 +124,7 @@ def sift(
     bad = [f"{entry.where} ({entry.reason})" for entry in entries if isinstance(entry, Unreadable)]
     if bad and not (skip_bad and hands):
         message = f"{len(bad)} of {len(entries)} {what} in {path} are not hands: {some_ids(bad)}"
-        advice = f"; --skip-bad of hint export, or skip_bad=True of hint.load_labels, reads the other {len(hands)}"
+        advice = f"; hint export {path} --skip-bad --out NEW writes the other {len(hands)}"
         raise InputError(message + advice if hands else message)
     return hands, [f"{path}: {len(bad)} of {len(entries)} {what} left out: {some_ids(bad)}"] if bad else []
 

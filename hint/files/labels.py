@@ -55,6 +55,8 @@ def read_labels(
     if path.is_file() and path.suffix.lower() in SINGLE_FILES:
         return _pick(path, SINGLE_FILES[path.suffix.lower()](path, images, skip_bad), subsets)
     parts = _find(path, images, skip_bad)
+    if not parts and path.suffix.lower() == ".zip":
+        raise InputError(f"{path} is an archive; unpack it, and name the labels that were in it")
     if not parts:
         if path.suffix == ".npz":
             read_npz(path)  # if it is damaged, that is what is wrong

@@ -7,20 +7,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hint.files import read_predictions, write_predictions
+from hint.files import read_labels, read_predictions, write_predictions
 from hint.files.predictions import TABLES
 from hint.prediction.box_files import lines_of_file, lines_of_labels
 from hint.prediction.detections import BoxLine
-from hint.types import HandLabels, Predictions
+from hint.types import Predictions
 
 
-def write_table(source: Path, target: Path, labels: HandLabels | None = None) -> Predictions:
+def write_table(source: Path, target: Path, labels: Path | None = None) -> Predictions:
     """Write the predictions of a file as another file: a table, or npz.
 
     Args:
         source: The predictions; a ``hands.jsonl`` of ``hint predict`` beside them tells their pictures.
         target: File to write; its suffix decides.
-        labels: Labels of the hands, which tell their pictures otherwise.
+        labels: Labels of the hands, which tell their pictures otherwise; of COCO results, the file they number.
 
     Returns:
         The predictions.
@@ -30,15 +30,20 @@ def write_table(source: Path, target: Path, labels: HandLabels | None = None) ->
         WriteError: If the file cannot be written.
         MissingRequirementError: If Parquet needs a package that is absent.
     """
-    predictions = read_predictions(source)
+    predictions = read_predictions(source, labels)
     write = TABLES.get(target.suffix.lower())
     if write is None:
         write_predictions(target, predictions)
         return predictions
-    hands = source.with_name("hands.jsonl")
-    lines = lines_of_labels(labels) if labels is not None else lines_of_file(hands) if hands.is_file() else []
-    write(target, predictions, _places(predictions, lines, source.parent, target.parent))
+    write(target, predictions, _places(predictions, _lines(source, labels), source.parent, target.parent))
     return predictions
+
+
+def _lines(source: Path, labels: Path | None) -> list[BoxLine]:
+    if labels is not None:
+        return lines_of_labels(read_labels(labels, split=""))
+    hands = source.with_name("hands.jsonl")
+    return lines_of_file(hands) if hands.is_file() else []
 
 
 def _places(

@@ -170,7 +170,7 @@ def test_bad_annotations_are_left_out_on_request(hint_root: Path, tmp_path: Path
     message = error(hint("export", path, "--format", "npz", "--out", tmp_path / "npz", code=2))
     assert "1 of 12 annotations" in message
     assert "annotation 5 (lacks bbox)" in message
-    assert "reads the other 11" in message
+    assert f"hint export {path} --skip-bad --out NEW writes the other 11" in message
     done = hint("export", path, "--format", "npz", "--skip-bad", "--out", tmp_path / "npz")
     assert "1 of 12 annotations left out: annotation 5" in done.stderr
     assert "11 hands" in done.stderr
@@ -205,3 +205,17 @@ def test_options_and_formats_that_do_not_go_with_the_source(hint_root: Path, tmp
         hint("export", tmp_path / "mine.csv", "--format", "coco", *out, code=2)
     )
     assert not (tmp_path / "out").exists()
+
+
+def test_coco_results_become_a_table(hint_root: Path, tmp_path: Path) -> None:
+    hint("export", hint_root, "--format", "coco", "--out", tmp_path / "labels.json")
+    results = [
+        {key: one[key] for key in ("image_id", "category_id", "keypoints")} | {"score": 0.5}
+        for one in json.loads((tmp_path / "labels.json").read_text())["annotations"]
+    ]
+    write_json(tmp_path / "results.json", results)
+    options = ("--format", "csv", "--data", tmp_path / "labels.json", "--out", tmp_path / "mine.csv")
+    hint("export", tmp_path / "results.json", *options)
+    read, labels = read_predictions(tmp_path / "mine.csv"), read_labels(hint_root)
+    assert sorted(read.hand_id.tolist()) == sorted(labels.hand_id.tolist())
+    assert read.score.tolist() == [0.5] * 12

@@ -183,7 +183,7 @@ class PredictionSource(Source):
         name: What to call it, None to go by the predictions.
         match_boxes: Whether hands are matched by box instead of by id.
         is_mesh: Whether the file is the ``pred.json`` of a competition.
-        boxes: Where the hands were found, if that is not in a file beside the predictions.
+        boxes: Where the hands were found, if that is neither in the predictions nor in a file beside them.
     """
 
     def __init__(
@@ -197,7 +197,7 @@ class PredictionSource(Source):
         path = predictions if isinstance(predictions, Path) else None
         if path is not None and path.is_dir():
             path = path / ("pred.json" if is_mesh else PREDICTIONS)
-        places = path.with_name("hands.jsonl") if path else boxes
+        places = _places(path) if path else boxes
         if match_boxes and places is None:
             raise InputError("match_boxes needs what hint.predict returned, or its file with hands.jsonl beside it")
         self._boxes = places if match_boxes else None
@@ -220,6 +220,11 @@ class PredictionSource(Source):
             run.results.check_method(self.name, True, given.fingerprint)
         card = MethodCard(self.name, self.name, "Predictions given as a file.", code_licence="")
         return Outcome(given.answers, card, given.fingerprint, remarks=given.remarks)
+
+
+def _places(path: Path) -> Path:
+    """Return what says where predicted hands are: the table itself, else what ``hint predict`` writes beside them."""
+    return path if path.suffix.lower() in READERS else path.with_name("hands.jsonl")
 
 
 def find_source(

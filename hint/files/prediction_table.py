@@ -115,12 +115,40 @@ def _visibility(predictions: Predictions, joint: int) -> list[int | None]:
     return list(map(int, exists * (2 - hidden.astype(int))))
 
 
-def read_csv(path: Path) -> Predictions:
-    """Read predictions from CSV: ``hand_id`` and x and y of every joint, other columns where they are.
+def read_table(path: Path) -> Predictions:
+    """Read predictions: ``hand_id`` and x and y of every joint, other columns where they are.
+
+    Args:
+        path: A file called .csv or .parquet.
 
     Raises:
         InputError: If it is not such a table; line and column are named.
+        MissingRequirementError: If it is Parquet and pyarrow is not installed.
     """
+    columns, meta = _read(path)
+    return _predictions(columns, path, meta)
+
+
+def read_places(path: Path) -> list[dict[str, Any]]:
+    """Read where the hands of a table are: its columns of hands, by name, without those that are empty.
+
+    Raises:
+        InputError: As :func:`read_table`.
+        MissingRequirementError: Likewise.
+    """
+    columns, _ = _read(path)
+    known = [name for name in HAND_COLUMNS if name in columns]
+    typed = {n: columns[n] if HAND_COLUMNS[n] is str else _numbers(columns[n], n, path).tolist() for n in known}
+    rows = zip(*typed.values(), strict=True)
+    return [{n: v for n, v in zip(known, row, strict=True) if v not in (None, "") and v == v} for row in rows]
+
+
+def _read(path: Path) -> tuple[Mapping[str, Sequence[Any]], dict[str, Any]]:
+    """Return columns, and how the predictions were made where the file says it."""
+    return _parquet_columns(path) if path.suffix.lower() == ".parquet" else (_csv_columns(path), {})
+
+
+def _csv_columns(path: Path) -> Mapping[str, Sequence[Any]]:
     try:
         lines = list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig")), strict=True))
     except OSError as error:
@@ -132,17 +160,10 @@ def read_csv(path: Path) -> Predictions:
     for number, row in enumerate(rows, start=2):
         if len(row) != len(header):
             raise InputError(f"{path}: line {number} has {len(row)} columns, expected {len(header)}")
-    columns = dict(zip(header, zip(*rows, strict=True) if rows else [()] * len(header), strict=True))
-    return _predictions(columns, path, {})
+    return dict(zip(header, zip(*rows, strict=True) if rows else [()] * len(header), strict=True))
 
 
-def read_parquet(path: Path) -> Predictions:
-    """Read predictions from Parquet, with the columns of :func:`read_csv`.
-
-    Raises:
-        InputError: If it is not such a table.
-        MissingRequirementError: If pyarrow is not installed.
-    """
+def _parquet_columns(path: Path) -> tuple[Mapping[str, Sequence[Any]], dict[str, Any]]:
     arrow = _arrow()
     from pyarrow import parquet
 
@@ -153,7 +174,7 @@ def read_parquet(path: Path) -> Predictions:
         meta = json.loads((table.schema.metadata or {}).get(_META, b"{}"))
     except (OSError, ValueError, RecursionError, arrow.ArrowException) as error:
         raise InputError(f"{path} is not a Parquet table of predictions: {str(error).splitlines()[0]}") from error
-    return _predictions(columns, path, meta if isinstance(meta, dict) else {})
+    return columns, meta if isinstance(meta, dict) else {}
 
 
 def _arrow() -> Any:
@@ -212,6 +233,8 @@ def _numbers(values: Sequence[Any], name: str, path: Path) -> Double:
             array[row] = float(value)
         except (TypeError, ValueError, OverflowError) as error:
             raise InputError(f"{path}: row {row + 1}: {name} is {str(value)[:40]!r}, expected a number") from error
-    if np.isinf(array.astype(np.float32)).any():
-        raise InputError(f"{path}: row {int(np.isinf(array).argmax()) + 1}: {name} is not finite; leave it empty")
+    with np.errstate(over="ignore"):
+        too_large = np.isinf(array.astype(np.float32))
+    if too_large.any():
+        raise InputError(f"{path}: row {int(too_large.argmax()) + 1}: {name} is not finite; leave it empty")
     return array

@@ -20,7 +20,7 @@ from hint.files.coco_results import read_coco_results
 from hint.files.evaluation_npz import part_of
 from hint.files.npz import as_strings, read_npz
 from hint.files.path import as_path
-from hint.files.prediction_table import read_csv, read_parquet, write_csv, write_parquet
+from hint.files.prediction_table import read_table, write_csv, write_parquet
 from hint.types import Predictions
 
 OPTIONAL = ("keypoints_3d", "vertices", "score", "existence", "occlusion", "occlusion_probability")
@@ -28,7 +28,7 @@ OPTIONAL = ("keypoints_3d", "vertices", "score", "existence", "occlusion", "occl
 #: Suffix of a COCO results list; it is read with the labels it is about.
 RESULTS = ".json"
 #: Suffix of a table -> what reads it; any other file must be an npz.
-READERS = {".csv": read_csv, ".parquet": read_parquet}
+READERS = {".csv": read_table, ".parquet": read_table}
 #: Suffix of a table -> what writes it.
 TABLES = {".csv": write_csv, ".parquet": write_parquet}
 

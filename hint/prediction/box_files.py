@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from hint.files.foreign_hand import ForeignHand, box_of, left_alone, side_of, si
 from hint.files.json_file import read_json, read_json_lines
 from hint.files.labels import read_labels
 from hint.files.manifest import read_manifest
+from hint.files.prediction_table import read_places
+from hint.files.predictions import READERS
 from hint.prediction.detections import BoxLine
 from hint.types import HandLabels
 
@@ -25,8 +27,8 @@ def lines_of_file(path: Path) -> list[BoxLine]:
 
     Args:
         path: Manifest of ``hint sample`` (.jsonl); a list of :class:`BoxLine` as JSON or JSON Lines, such as the
-            ``hands.jsonl`` that ``hint predict`` writes; COCO annotations (.json); or labels as ``hint eval`` reads
-            them (folder of pairs, evaluation npz, CVAT's XML, YOLO's data.yaml).
+            ``hands.jsonl`` that ``hint predict`` writes; COCO annotations (.json); a table of predictions (.csv,
+            .parquet); or labels as ``hint eval`` reads them (pairs, evaluation npz, CVAT's XML, YOLO's data.yaml).
 
     Raises:
         InputError: If the file is missing or holds something else.
@@ -35,6 +37,8 @@ def lines_of_file(path: Path) -> list[BoxLine]:
         raise InputError(f"{path}: no such file or folder")
     if path.is_dir() or path.suffix.lower() in (".npz", ".xml", ".yaml", ".yml"):
         return lines_of_labels(read_labels(path), path)
+    if path.suffix.lower() in READERS:
+        return check_lines([_of_table(row) for row in read_places(path)], path)
     content = read_json_lines(path) if path.suffix == ".jsonl" else read_json(path)
     if isinstance(content, dict):
         return _coco(path)
@@ -84,6 +88,20 @@ def check_lines(content: Sequence[Any], path: Path) -> list[BoxLine]:
 def _as_stored(image: str, hand_id: str, box: Any, is_right: bool) -> dict[str, Any]:
     """Return the line of a label: these refer to pixels as stored."""
     return {"image": image, "hand_id": hand_id, "box_xyxy": box, "is_right": is_right, "orientation": 1}
+
+
+def _of_table(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the line of a row of a table of predictions."""
+    box = [row[edge] for edge in ("x1", "y1", "x2", "y2") if edge in row]
+    line = {
+        "image": row.get("picture"),
+        "frame": row.get("frame"),
+        "hand_id": row["hand_id"],
+        "box_xyxy": box or None,
+        "is_right": _SIDES.get(row.get("side", "")),
+        "score": row.get("score"),
+    }
+    return {key: value for key, value in line.items() if value is not None}
 
 
 def _coco(path: Path) -> list[BoxLine]:

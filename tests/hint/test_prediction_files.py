@@ -15,7 +15,8 @@ import pytest
 from benchmark.evaluate import evaluate
 from hint.errors import InputError
 from hint.files import read_labels, read_predictions, write_coco, write_json, write_predictions
-from hint.files.prediction_table import COLUMNS
+from hint.files.prediction_table import COLUMNS, write_csv, write_parquet
+from hint.prediction.box_files import lines_of_file
 from hint.skeleton import JOINT_NAMES
 from hint.types import HandLabels, Predictions
 
@@ -138,6 +139,25 @@ def test_a_table_scores_as_the_npz_does(labels: HandLabels, tmp_path: Path) -> N
     assert records[0].scores == records[1].scores == records[2].scores
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_hands_of_a_table_are_matched_by_picture_side_and_box(hint_root: Path, tmp_path: Path, suffix: str) -> None:
+    """As a detector and a method of somebody else write them, with ids of their own."""
+    labels = read_labels(hint_root)
+    found = Predictions(np.array([f"found {k}" for k in range(12)]), labels.keypoints_2d)
+    places = {
+        "picture": labels.image.tolist(),
+        "side": ["right" if is_right else "left" for is_right in labels.is_right],
+        **dict(zip(("x1", "y1", "x2", "y2"), (labels.box_xyxy + 2).T.tolist(), strict=True)),
+    }
+    path = tmp_path / f"p.{suffix}"
+    {"csv": write_csv, "parquet": write_parquet}[suffix](path, found, places)
+    done = evaluate(hint_root, path, match_boxes=True)
+    assert {s.value for s in done.record.scores if s.metric == "pck"} == {100.0}
+    lines = lines_of_file(path)
+    np.testing.assert_allclose([line.box_xyxy for line in lines], labels.box_xyxy + 2)
+    assert [line.is_right for line in lines] == labels.is_right.tolist()
+
+
 @pytest.fixture
 def annotated(labels: HandLabels, tmp_path: Path) -> tuple[Path, HandLabels, list[dict[str, Any]]]:
     """A COCO file of six pictures with two hands each, in categories without a side, and its perfect results."""
@@ -203,7 +223,8 @@ def test_a_bad_prediction_of_the_only_hand_is_its_prediction(annotated: Annotate
     [
         ({"annotations": []}, "annotations, which are labels: hint eval --data"),
         ([], "it is empty"),
-        ([3], r"1 of 1 results .*result 1 \(expected an object"),
+        ([3], "expected a list of image_id, category_id, keypoints and score"),
+        ([3, {"image_id": 1}], r"2 of 2 results .*result 1 \(expected an object"),
         ([{"image_id": 1, "category_id": 9, "keypoints": []}], "result 1 .category_id 9 is no category of hands"),
         ([{"image_id": 1, "category_id": 1}], r"result 1 \(lacks keypoints"),
         ([{"image_id": 1, "category_id": 1, "keypoints": [1e300] * 63}], "far outside"),

@@ -158,9 +158,9 @@ def _file_names(images: list[Any], path: Path) -> dict[Any, str]:
     for place, image in enumerate(images, start=1):
         try:
             number, name = image["id"], image["file_name"]
-            if not isinstance(number, int | str) or not isinstance(name, str) or number in files:
+            if not isinstance(number, int | str) or not name.isprintable() or number in files:
                 raise TypeError
-        except (KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError) as error:
             raise InputError(f"{path}: image {place} needs an id of its own and a file_name") from error
         files[number] = name
     return files

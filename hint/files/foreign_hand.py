@@ -138,6 +138,9 @@ def left_alone(counts: Counter[str], path: Path) -> list[str]:
 
 def checked(hand: ForeignHand) -> ForeignHand | Unreadable:
     """Return a hand that can become a label, else what is wrong with it."""
+    names = [hand.name, *(str(hand.own[key]) for key in ("hand_id", "subset") if key in hand.own)]
+    if wrong := [name for name in names if not can_name_a_file(name)]:
+        return Unreadable(hand.where, f"{wrong[0][:40]!r} cannot be part of the name of a file")
     if side_of(hand) is None:
         return Unreadable(
             hand.where, "no side: neither the label, its attributes nor a file name that ends in _l or _r says it"
@@ -147,6 +150,11 @@ def checked(hand: ForeignHand) -> ForeignHand | Unreadable:
     except ValueError as error:
         return Unreadable(hand.where, str(error))
     return hand if x1 < x2 and y1 < y2 else Unreadable(hand.where, "box of zero or negative size")
+
+
+def can_name_a_file(text: str) -> bool:
+    """Tell whether a name stays in its folder: labels are written to files that are called like them."""
+    return text.isprintable() and bool(text) and not set(text) & set("/\\") and text.strip(".") != ""
 
 
 def side_of(hand: ForeignHand) -> Side | None:

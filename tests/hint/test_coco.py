@@ -162,6 +162,9 @@ BAD: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "word": (lambda a: a["keypoints"].__setitem__(0, "7"), "not a number"),
     "score": (lambda a: a["keypoints"].__setitem__(2, 0.7), "visibility 0.7"),
     "image": (lambda a: a.update(image_id=[1]), r"image_id \[1\] is not among"),
+    "escape": (lambda a: a.update(hand_id="../../a_l"), "'../../a_l' cannot be part of the name of a file"),
+    "folder": (lambda a: a.update(subset="../../a"), "'../../a' cannot be part"),
+    "surrogate": (lambda a: a.update(hand_id="\ud800_l"), "cannot be part"),
     "category": (lambda a: a.update(category_id=77), "category_id 77 is not among"),
 }
 
@@ -191,6 +194,7 @@ def empty(annotation: Any, *categories: Any) -> dict[str, Any]:
     ("content", "message"),
     [
         ([{"image_id": 1, "keypoints": [], "score": 1}], "COCO results, which are predictions"),
+        ({"images": [{"id": 1, "file_name": "a\0.jpg"}], "annotations": [{}]}, "image 1 needs an id"),
         ({"images": [{"id": 1}], "annotations": [{}]}, "image 1 needs an id of its own and a file_name"),
         (empty(3), r"1 of 1 annotations .*entry 1 \(expected an object"),
         (empty({}, "a"), "categories are not a list of objects"),

@@ -84,11 +84,11 @@ class CocoFile:
         values = _points(annotation["keypoints"], category) if both or not self._boxes_only else None
         for hand in category.hands:
             points = None if values is None else visibility_checked(values[list(hand.places)])
-            side = _side(annotation, category, hand)
-            if both:  # of a person, whose box is no hand's
-                yield self._hand(annotation, place, hand.side, None, points)
-            else:
+            if not both:
+                side = _side(annotation, category, hand)
                 yield self._hand(annotation, place, side, numbers(annotation["bbox"], 4, "bbox"), points)
+            elif points is not None and points[:, 2].any():  # of a person, whose box is no hand's
+                yield self._hand(annotation, place, hand.side, None, points)
 
     def _hands_of_person(self, annotation: dict[str, Any], place: int) -> Iterator[ForeignHand]:
         """Yield the valid hands of a person of COCO-WholeBody.

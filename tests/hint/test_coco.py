@@ -150,6 +150,9 @@ def test_two_hands_in_one_list_of_keypoints(labels: HandLabels, tmp_path: Path) 
     np.testing.assert_allclose(read.keypoints_2d[1] - read.keypoints_2d[0], [[500, 0]] * 21)
     there = labels.keypoints_2d[0][labels.existence[0]]
     np.testing.assert_allclose(read.box_xyxy[0], [*there.min(0), *there.max(0)])
+    content["annotations"][0]["keypoints"][66:] = [0] * 63  # the right hand is not annotated
+    write_json(tmp_path / "other.json", content)
+    assert read_coco(tmp_path / "other.json").is_right.tolist() == [False]
 
 
 BAD: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {

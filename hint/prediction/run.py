@@ -156,7 +156,8 @@ class _Job:
         if options.smooth is not None:
             self._store.write(results, "-smooth", {**header, "one_euro": vars(options.smooth)})
         for table in options.tables():
-            write_table(table.with_suffix(".npz"), table)
+            if table.with_suffix(".npz").is_file():  # absent where no picture could be used
+                write_table(table.with_suffix(".npz"), table)
         parameters = (results.parameters or no_parameters()) if self._faces is not None else None
         predictions = replace(results.predictions, meta={**header, "found_by": self._detector.identity})
         files = options.files(self._frames) if options.out is not None else ()

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmark.evaluate import evaluate
 from hint.errors import InputError
 from hint.files import read_coco, read_labels, write_coco, write_json
 from hint.files.joint_names import find_hands, side_in
 from hint.prediction.box_files import lines_of_file
 from hint.skeleton import JOINT_NAMES
-from hint.types import HandLabels
+from hint.types import HandLabels, Predictions
 
 MMPOSE = (
     "wrist",
@@ -136,6 +137,8 @@ def test_hands_are_read_as_other_tools_write_them(labels: HandLabels, tmp_path: 
         np.testing.assert_array_equal(read.visibility, labels.visibility)
     np.testing.assert_allclose(read.box_xyxy, labels.box_xyxy)
     assert len(read.notes) == (change is beside_cups)
+    perfect = Predictions(read.hand_id, read.keypoints_2d)
+    assert set(read.notes) <= set(evaluate(tmp_path / "other.json", perfect).remarks)
     lines = lines_of_file(tmp_path / "other.json")
     assert [line.is_right for line in lines] == labels.is_right.tolist()
     np.testing.assert_allclose([line.box_xyxy for line in lines], labels.box_xyxy)

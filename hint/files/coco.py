@@ -98,8 +98,7 @@ def coco_hands(path: Path, skip_bad: bool = False) -> tuple[list[ForeignHand], l
         InputError: As :func:`read_coco`.
     """
     file = CocoFile(path)
-    found = [checked(hand) if isinstance(hand, ForeignHand) else hand for hand in file.hands()]
-    hands, notes = sift(found, path, "annotations", skip_bad)
+    hands, notes = sift(map(checked, file.hands()), path, "annotations", skip_bad)
     notes = [*left_alone(file.left_alone, path), *notes]
     if not hands:
         raise InputError("; ".join(notes) or f"{path} holds no hand")

@@ -55,7 +55,7 @@ def read_cvat(path: Path, images: Path | None = None, skip_bad: bool = False) ->
         raise InputError(f"{path} is not CVAT's XML: it begins with <{root.tag}>, expected <annotations>")
     folder = images or path.parent
     other: Counter[str] = Counter()
-    found = [checked(h) if isinstance(h, ForeignHand) else h for h in _skeletons(root, folder, images is None, other)]
+    found = map(checked, _skeletons(root, folder, images is None, other))
     hands, notes = sift(found, path, "skeletons", skip_bad)
     notes = [*left_alone(other, path), *notes]
     if not hands:

@@ -16,7 +16,7 @@ from hint.box import Box
 from hint.errors import InputError, some_ids
 from hint.files.joint_names import Side
 from hint.hand_rows import count
-from hint.names import parse_name
+from hint.names import NO_FILE_NAME, parse_name
 from hint.skeleton import N_JOINTS
 from hint.types import Double, HandLabels
 
@@ -136,15 +136,22 @@ def left_alone(counts: Counter[str], path: Path) -> list[str]:
     return [f"{path}: {count(counts.total(), 'annotation')} left alone: {parts}{more}"] if counts else []
 
 
-def checked(hand: ForeignHand) -> ForeignHand | Unreadable:
+def checked(hand: ForeignHand | Unreadable) -> ForeignHand | Unreadable:
     """Return a hand that can become a label, else what is wrong with it."""
+    hand = boxed(hand)
+    if isinstance(hand, ForeignHand) and side_of(hand) is None:
+        reason = "no side: neither the label, its attributes nor a file name that ends in _l or _r says it"
+        return Unreadable(hand.where, reason)
+    return hand
+
+
+def boxed(hand: ForeignHand | Unreadable) -> ForeignHand | Unreadable:
+    """Return a hand that has a name and a box, else what is wrong with it."""
+    if isinstance(hand, Unreadable):
+        return hand
     names = [hand.name, *(str(hand.own[key]) for key in ("hand_id", "subset") if key in hand.own)]
     if wrong := [name for name in names if not can_name_a_file(name)]:
         return Unreadable(hand.where, f"{wrong[0][:40]!r} cannot be part of the name of a file")
-    if side_of(hand) is None:
-        return Unreadable(
-            hand.where, "no side: neither the label, its attributes nor a file name that ends in _l or _r says it"
-        )
     try:
         x1, y1, x2, y2 = box_of(hand)
     except ValueError as error:
@@ -154,7 +161,7 @@ def checked(hand: ForeignHand) -> ForeignHand | Unreadable:
 
 def can_name_a_file(text: str) -> bool:
     """Tell whether a name stays in its folder: labels are written to files that are called like them."""
-    return text.isprintable() and bool(text) and not set(text) & set("/\\") and text.strip(".") != ""
+    return text not in ("", ".", "..") and NO_FILE_NAME.search(text) is None
 
 
 def side_of(hand: ForeignHand) -> Side | None:

@@ -148,11 +148,8 @@ def _read_split(
 ) -> HandLabels:
     other: Counter[str] = Counter()
     pictures = [picture for place in places for picture in _pictures(place)]
-    found = [
-        checked(hand) if isinstance(hand, ForeignHand) else hand
-        for picture in pictures
-        for hand in _hands(picture, path.resolve().parent, classes, other)
-    ]
+    root = path.resolve().parent
+    found = (checked(hand) for picture in pictures for hand in _hands(picture, root, classes, other))
     hands, notes = sift(found, path, f"lines of {split}", skip_bad)
     notes = [*left_alone(other, path), *notes]
     if not hands:

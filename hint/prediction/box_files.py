@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from hint.errors import InputError, first_problem, some_ids
 from hint.files.coco_file import CocoFile
-from hint.files.foreign_hand import ForeignHand, box_of, left_alone, side_of, sift
+from hint.files.foreign_hand import ForeignHand, box_of, boxed, left_alone, side_of, sift
 from hint.files.json_file import read_json, read_json_lines
 from hint.files.labels import read_labels
 from hint.files.manifest import read_manifest
@@ -106,7 +106,7 @@ def _of_table(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _coco(path: Path) -> list[BoxLine]:
     file = CocoFile(path, boxes_only=True)
-    hands, _ = sift(file.hands(), path, "annotations", skip_bad=False)
+    hands, _ = sift(map(boxed, file.hands()), path, "annotations", skip_bad=False)
     if not hands:
         raise InputError("; ".join(left_alone(file.left_alone, path)) or f"{path} holds no box of a hand")
     return check_lines([_coco_line(hand) for hand in hands], path)

@@ -52,7 +52,7 @@ class PredictOptions:
 
         Raises:
             InputError: If they do not.
-        MissingRequirementError: If a package that writes the table is absent.
+            MissingRequirementError: If a package that writes the table is absent.
         """
         self.check_folder()
         if self.mesh is not None and self.mesh not in FORMATS:

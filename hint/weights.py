@@ -209,10 +209,16 @@ def _metadata(content: Any) -> dict[str, str]:
     return {str(k): v for k, v in stored.items() if isinstance(v, str)} if isinstance(stored, dict) else {}
 
 
+#: End of the keys of batch norms' counters.
+_COUNTER = ".num_batches_tracked"
+
+
 def matching(
     checkpoint: Checkpoint, expected: Mapping[str, torch.Size], ignore: Iterable[str] = ()
 ) -> dict[str, Tensor]:
     """Return the tensors a network expects, as float32.
+
+    Counters of batch norms, which nothing reads and some files lack, need not be there.
 
     Args:
         checkpoint: Weights read from a file.
@@ -223,7 +229,7 @@ def matching(
         InputError: If keys are missing, unknown, or of another shape.
     """
     state, skip = checkpoint.state, tuple(ignore)
-    missing = [key for key in expected if key not in state]
+    missing = [key for key in expected if key not in state and not key.endswith(_COUNTER)]
     unknown = [key for key in state if key not in expected and not key.startswith(skip)]
     shapes = [
         f"{key} {tuple(state[key].shape)} for {tuple(shape)}"
@@ -234,7 +240,8 @@ def matching(
     listed = "; ".join(f"{kind}: {some_ids(keys)}" for kind, keys in problems.items() if keys)
     if listed:
         raise InputError(f"{checkpoint.path}: weights of another network ({listed})")
-    return {key: state[key].float() if state[key].is_floating_point() else state[key] for key in expected}
+    found = {key: state.get(key, torch.tensor(0)) for key in expected}
+    return {key: value.float() if value.is_floating_point() else value for key, value in found.items()}
 
 
 Network = TypeVar("Network", bound=nn.Module)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -36,7 +37,8 @@ def train(
     processes: Annotated[int, typer.Option(help="Training processes, one per GPU.", min=1)] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the training in --out.")] = False,
     backbone_weights: Annotated[
-        Path | None, typer.Option(help="Start the backbone from these weights, such as vitpose_backbone.pth.")
+        Path | None,
+        typer.Option(help="Start the backbone from these weights: vitpose_backbone.pth, or timm:resnet50.tv_in1k."),
     ] = None,
     weights: Annotated[Path | None, typer.Option(help="Start from the weights of a whole HaMeR.")] = None,
     mean_params: Annotated[Path | None, typer.Option(help="Start from the means in mano_mean_params.npz.")] = None,
@@ -67,12 +69,21 @@ def train(
         "precision": precision,
         "settings": key_values(changes or []),
         "processes": processes,
+        "weights": weights,
+        "backbone_weights": backbone_weights,
+        "mean_params": mean_params,
     }
     if dry_run:
         _plan(preset, measure=measure, **options)
         return
-    options |= {"seed": seed, "workers": workers, "resume": resume, "save_every": save_every, "keep": keep}
-    options |= {"weights": weights, "backbone_weights": backbone_weights, "mean_params": mean_params, "mano": mano}
+    options |= {
+        "mano": mano,
+        "seed": seed,
+        "workers": workers,
+        "resume": resume,
+        "save_every": save_every,
+        "keep": keep,
+    }
     _train(preset, **options)
 
 
@@ -84,6 +95,8 @@ def _train(preset: str, **options: Any) -> None:
     except KeyboardInterrupt:
         _say_how_to_continue(preset, options["out"])
         raise
+    if os.environ.get("RANK", "0") != "0":  # of the processes that torchrun starts, the first one speaks
+        return
     if result.hands:
         remark(f"{result.hands / result.seconds:.1f} hands/s over {result.seconds:.0f} s")
     typer.echo(f"weights   {result.weights}")
@@ -134,6 +147,8 @@ def _plan(preset: str, **options: Any) -> None:
         typer.echo(f"{source.name:{width}}  {source.place}")
     for heading, text in plan.facts.items():
         typer.echo(f"{heading:<11}{text}")
+    if plan.warning:
+        remark(f"hint: {plan.warning}", style="red")
     if plan.missing:
         remark(f"hint: {plan.missing}")
 

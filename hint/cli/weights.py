@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from hint.cli.options import Json
+
 app = typer.Typer(help="Work with network weights.", no_args_is_help=True)
-
-
-@app.callback()
-def _group() -> None:
-    """Keep ``convert`` a sub-command although it is the only one."""
 
 
 @app.command()
@@ -25,3 +23,19 @@ def convert(
 
     convert_weights(source, target)
     typer.echo(target)
+
+
+@app.command()
+def info(
+    file: Annotated[Path, typer.Argument(help="Weights of any method, official or self-trained.")],
+    as_json: Json = False,
+) -> None:
+    """Say whose weights a file holds, their size, and how they were made; nothing in it is run."""
+    from hint.methods.official_weights import describe_weights
+
+    facts = describe_weights(file)
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2))
+        return
+    for name, value in facts.items():
+        typer.echo(f"{name:<12}{value}")

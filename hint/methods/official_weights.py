@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -69,8 +70,38 @@ def refuse_other_methods(checkpoint: Checkpoint, method: str) -> None:
     Raises:
         InputError: If they are; the message names their method.
     """
-    found = next((methods for key, methods in _SIGNATURES.items() if key in checkpoint.state), (method,))
+    found = _methods_of(checkpoint) or (method,)
     if method not in found:
         raise InputError(
             f"{checkpoint.path}: weights of {' or '.join(found)}, not of {method}; type: --method {found[0]}"
         )
+
+
+def describe_weights(path: Path) -> dict[str, str | int | dict[str, Any]]:
+    """Say what a file of weights holds: method, numbers, types, sha256 and, if this toolkit trained it, how.
+
+    Raises:
+        InputError: If it holds no weights.
+    """
+    checkpoint = without_module(read_checkpoint(path))
+    tensors = list(checkpoint.state.values())
+    facts: dict[str, str | int | dict[str, Any]] = {
+        "file": str(path),
+        "sha256": file_sha256(path),
+        "weights of": " or ".join(_methods_of(checkpoint)) or "no method of the toolkit",
+        "tensors": len(tensors),
+        "parameters": sum(tensor.numel() for tensor in tensors if tensor.is_floating_point()),
+        "types": ", ".join(sorted({str(tensor.dtype).removeprefix("torch.") for tensor in tensors})),
+    }
+    if "training" in checkpoint.metadata:
+        trained = json.loads(checkpoint.metadata["training"])
+        facts |= {name: trained[name] for name in ("step", "seed", "hands", "mano") if name in trained}
+        facts["preset"] = trained.get("preset", {}).get("id", "unknown")
+    elif checkpoint.metadata:
+        facts |= dict(checkpoint.metadata)
+    return facts
+
+
+def _methods_of(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Return the methods that run some weights, none where they are of another network."""
+    return next((methods for key, methods in _SIGNATURES.items() if key in checkpoint.state), ())

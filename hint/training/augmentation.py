@@ -41,7 +41,7 @@ class Augmentation:
     rotation_rate: float = 0.6
     translation: float = 0.02
     colour: float = 0.2
-    tall_box: bool = True
+    tall_box: bool = False
     blur: float = 0.0
     noise: float = 0.0
     brightness: float = 0.0

@@ -1,21 +1,16 @@
-"""The trained model: network and discriminator, their initial weights, and their keys in a checkpoint."""
+"""The trained model: network and discriminator, and their keys in a checkpoint."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import torch
 from timm.layers import DropPath
 from torch import Tensor, nn
 
-from hint.errors import InputError
-from hint.files import read_npz
 from hint.methods.hamer.config import VIT, HamerConfig
-from hint.methods.hamer.load import BESIDE, upright_hand
+from hint.methods.hamer.load import upright_hand
 from hint.methods.hamer.network import Hamer
 from hint.training.discriminator import Discriminator
-from hint.weights import Checkpoint, load_into, read_checkpoint
 
 #: Prefix of the discriminator's keys in a checkpoint; those of the network have none.
 DISCRIMINATOR = "discriminator."
@@ -69,40 +64,3 @@ def _drop_paths(blocks: nn.ModuleList, last: float) -> None:
     """
     for block, share in zip(blocks, np.linspace(0, last, len(blocks)).tolist(), strict=True):
         block.drop_path1, block.drop_path2 = DropPath(share), DropPath(share)
-
-
-def read_mean_parameters(network: Hamer, path: Path) -> None:
-    """Start from the mean pose, shape and camera of ``mano_mean_params.npz``.
-
-    Raises:
-        InputError: If the file holds something else.
-    """
-    arrays = read_npz(path, ("pose", "shape", "cam"))
-    for key, name in (("pose", "init_hand_pose"), ("shape", "init_betas"), ("cam", "init_cam")):
-        buffer, value = getattr(network.mano_head, name), torch.from_numpy(arrays[key]).float().reshape(1, -1)
-        if value.shape != buffer.shape:
-            raise InputError(f"{path}: {key} has {value.shape[1]} numbers, not {buffer.shape[1]}")
-        setattr(network.mano_head, name, value)
-
-
-def read_backbone(network: Hamer, path: Path) -> None:
-    """Start from weights of the backbone alone, such as ViTPose's.
-
-    Raises:
-        InputError: If they belong to another backbone.
-    """
-    checkpoint = read_checkpoint(path)
-    state = checkpoint.under("backbone.") or checkpoint.state
-    load_into(network.backbone, Checkpoint(state, {}, path), ("keypoint_head.",))
-
-
-def read_network(model: TrainingModel, path: Path) -> None:
-    """Start from the weights of a whole HaMeR, such as the released ones, and of its discriminator if included.
-
-    Raises:
-        InputError: If they belong to another network.
-    """
-    checkpoint = read_checkpoint(path)
-    load_into(model.network, checkpoint, BESIDE)
-    if scores := checkpoint.under(DISCRIMINATOR):
-        load_into(model.discriminator, Checkpoint(scores, {}, path))

@@ -60,12 +60,14 @@ class TrainingPlan:
         sources: What is there of each source.
         missing: What must be downloaded or made first, and how; "" if nothing is missing.
         facts: Heading -> text: steps, losses, optimiser, parameters, time.
+        warning: What will hardly be meant, "" where there is nothing: a random start where other weights are expected.
     """
 
     preset: Preset
     sources: tuple[SourceStatus, ...]
     missing: str
     facts: dict[str, str]
+    warning: str = ""
 
 
 def make_plan(request: TrainingRequest, measure: bool | None = None) -> TrainingPlan:
@@ -81,7 +83,15 @@ def make_plan(request: TrainingRequest, measure: bool | None = None) -> Training
     except MissingRequirementError as error:
         missing = str(error)
     measure = not missing if measure is None else measure
-    return TrainingPlan(preset, tuple(_sources(preset, request.data)), missing, dict(_facts(request, measure)))
+    facts = dict(_facts(request, measure))
+    return TrainingPlan(preset, tuple(_sources(preset, request.data)), missing, facts, _warning(request))
+
+
+def _warning(request: TrainingRequest) -> str:
+    initial, expects = request.initial, request.preset.expects
+    if not expects or initial.backbone or initial.network:
+        return ""
+    return f"random start: no weights are given for the backbone; {request.preset.id} expects {expects}"
 
 
 def _sources(preset: Preset, root: Path) -> Iterator[SourceStatus]:
@@ -112,6 +122,7 @@ def _facts(request: TrainingRequest, measure: bool) -> Iterator[tuple[str, str]]
     adamw = f"AdamW, {rule.learning_rate:g}, {rule.schedule}, decay {rule.weight_decay:g}, {preset.precision}"
     yield "optimiser", adamw
     yield "parameters", _parameters(preset)
+    yield "start", str(request.initial)
     yield "real hands", preset.mocap or "random plausible poses, not measured ones"
     yield "time", _time(request, measure)
 

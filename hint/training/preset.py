@@ -118,6 +118,7 @@ class Preset(_Strict):
         drop_path: Stochastic depth of the last ViT block; earlier ones have less.
         mano: Hand model, "" for the installed MANO.
         mocap: File of real hands for the discriminator in the data folder, "" for random plausible ones.
+        expects: Weights the backbone should start from, and what to type for them; "" where random ones are meant.
         network: Sizes of the network.
         optimiser: Optimiser and schedule.
         losses: Factors of the losses.
@@ -138,6 +139,7 @@ class Preset(_Strict):
     drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
     mano: str = ""
     mocap: str = ""
+    expects: str = ""
     network: NetworkSizes = NetworkSizes()
     optimiser: Optimiser = Optimiser()
     losses: LossWeights = LossWeights()

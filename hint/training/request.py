@@ -24,6 +24,10 @@ class InitialWeights:
     backbone: Path | None = None
     mean_parameters: Path | None = None
 
+    def __str__(self) -> str:
+        given = {"network": self.network, "backbone": self.backbone, "mean pose": self.mean_parameters}
+        return ", ".join(f"{what} from {path.name}" for what, path in given.items() if path) or "random weights"
+
 
 @dataclass(frozen=True)
 class TrainingRequest:

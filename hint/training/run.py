@@ -13,8 +13,10 @@ from pathlib import Path
 import torch
 from accelerate.utils import gather_object
 
-from hint.errors import HintError, InputError, WriteError, some_ids
+from hint.errors import HintError, InputError, MissingRequirementError, WriteError, some_ids
+from hint.files import write_bytes
 from hint.files.atomic import write_json
+from hint.mano.model import ManoModel
 from hint.mano.read import find_mano
 from hint.methods.device import choose_device
 from hint.methods.hamer.load import MANO_KEY
@@ -24,14 +26,16 @@ from hint.training.batch import Batch
 from hint.training.checkpoints import State, checkpoint_path, load_state, save_state, saved_steps
 from hint.training.curves import Curves
 from hint.training.data import loader
-from hint.training.datasets import TrainingDatasets, open_datasets
+from hint.training.datasets import TrainingDatasets, find_data, open_datasets
+from hint.training.initial import read_backbone, read_mean_parameters, read_network
 from hint.training.learner import Learner, make_accelerator
-from hint.training.model import TrainingModel, read_backbone, read_mean_parameters, read_network
+from hint.training.model import TrainingModel
+from hint.training.model_card import model_card
 from hint.training.precision import check_precision
 from hint.training.preset import Preset, differences
 from hint.training.request import TrainingRequest
 from hint.training.stop import Stop, asked_to_stop
-from hint.weights import save
+from hint.weights import file_sha256, save
 
 _PACKAGES = ("torch", "timm", "accelerate", "numpy", "smplx", "opencv-python-headless")
 
@@ -109,8 +113,9 @@ def run_training(request: TrainingRequest) -> TrainingResult:
     _check_folder(request)
     device = choose_device(request.device)
     check_precision(request.preset, device)
-    # Missing data is found before the processes join, so that the first one reports it.
-    mano, datasets = find_mano(request.hand), open_datasets(request.preset, request.data, request.seed)
+    # What is missing is found before the processes join, so that the first one reports it.
+    mano = _require(request)
+    datasets = open_datasets(request.preset, request.data, request.seed)
     accelerator = make_accelerator(request.preset, device)
     torch.manual_seed(request.seed)
     model = TrainingModel(request.preset.config, request.preset.drop_path)
@@ -122,6 +127,26 @@ def run_training(request: TrainingRequest) -> TrainingResult:
         _resume(training, load_state(checkpoint_path(training.checkpoints, latest[0])))
     with _limits(request, accelerator.num_processes), asked_to_stop() as stop:
         return _run(training, stop)
+
+
+def _require(request: TrainingRequest) -> ManoModel:
+    """Return the hand model.
+
+    Raises:
+        MissingRequirementError: If it or data is missing; all of it is named at once.
+    """
+    mano, lacking = None, []
+    try:
+        mano = find_mano(request.hand)
+    except MissingRequirementError as error:
+        lacking.append(str(error))
+    try:
+        find_data(request.preset, request.data)
+    except MissingRequirementError as error:
+        lacking.append(str(error))
+    if mano is None or lacking:
+        raise MissingRequirementError("; ".join(lacking))
+    return mano
 
 
 def _check_folder(request: TrainingRequest) -> None:
@@ -170,7 +195,7 @@ def _resume(training: _Training, state: State) -> None:
 
 def _may_change(key: str, preset: Preset) -> bool:
     """Tell whether a setting may change on resuming."""
-    return key in ("title", "accumulate") or (key == "steps" and preset.optimiser.schedule == "constant")
+    return key in ("title", "expects", "accumulate") or (key == "steps" and preset.optimiser.schedule == "constant")
 
 
 def _run(training: _Training, stop: Stop) -> TrainingResult:
@@ -202,7 +227,18 @@ def _run(training: _Training, stop: Stop) -> TrainingResult:
     seconds, weights = time.monotonic() - began, request.out / "weights.safetensors"
     if main:
         save(training.learner.official_state(averaged=True), weights, training.metadata)
+        _write_card(training, weights)
     return TrainingResult(training.step, weights, seconds, (training.step - first) * preset.batch_size)
+
+
+def _write_card(training: _Training, weights: Path) -> None:
+    """Write ``MODEL_CARD.md`` beside the weights; nothing was trained if no step was left."""
+    if not training.pending:
+        return
+    description = json.loads(training.metadata["training"])
+    start = str(training.request.initial)
+    text = model_card(training.preset, description, training.pending, start, file_sha256(weights))
+    write_bytes(training.request.out / "MODEL_CARD.md", text.encode())
 
 
 def _begin(training: _Training) -> Curves:

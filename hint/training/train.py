@@ -54,7 +54,8 @@ def train(
         processes: Training processes, one per GPU.
         resume: Continue the training in ``out``.
         weights: Start from the weights of a whole HaMeR.
-        backbone_weights: Start the backbone from these weights, such as ``vitpose_backbone.pth``.
+        backbone_weights: Start the backbone from these weights: ``vitpose_backbone.pth``, a file of timm's, or
+            ``timm:resnet50.tv_in1k``, which timm downloads.
         mean_params: Start from the means in ``mano_mean_params.npz``.
         mano: MANO file, or "procedural"; by default the preset's choice.
         save_every: Steps between checkpoints.
@@ -105,6 +106,9 @@ def plan_training(
     precision: str | None = None,
     settings: Mapping[str, Any] | None = None,
     processes: int = 1,
+    weights: str | Path | None = None,
+    backbone_weights: str | Path | None = None,
+    mean_params: str | Path | None = None,
     measure: bool | None = None,
 ) -> TrainingPlan:
     """Say which data a training finds, what it trains, and how long it takes; nothing is written.
@@ -119,6 +123,9 @@ def plan_training(
         precision: "fp32", "bf16" or "fp16".
         settings: Further changes of the preset.
         processes: Training processes.
+        weights: Weights of a whole HaMeR to start from.
+        backbone_weights: Weights of the backbone to start from.
+        mean_params: Means to start from.
         measure: Time some steps on random hands; by default only if no data is missing.
 
     Raises:
@@ -127,10 +134,12 @@ def plan_training(
     """
     _require_packages()
     from hint.training.plan import make_plan
-    from hint.training.request import TrainingRequest
+    from hint.training.request import InitialWeights, TrainingRequest
 
     chosen = _changed(preset, settings, steps=steps, batch_size=batch_size, precision=precision)
-    request = TrainingRequest(chosen, Path(data), _folder(out, chosen), device=device, processes=processes)
+    initial = InitialWeights(_path(weights), _path(backbone_weights), _path(mean_params))
+    folder = _folder(out, chosen)
+    request = TrainingRequest(chosen, Path(data), folder, initial=initial, device=device, processes=processes)
     return make_plan(request, measure)
 
 

@@ -18,7 +18,7 @@ from hint.requirements import pip_command
 from hint.types import Predictions
 
 COMMANDS = (
-    *("", "eval", "demo", "demo-data", "doctor", "fetch", "list", "weights", "weights convert"),
+    *("", "eval", "demo", "demo-data", "doctor", "fetch", "list", "weights", "weights convert", "weights info"),
     *("prepare", "prepare verify", "prepare ego4d", "sample", "sample newdays", "sample report", "check", "agreement"),
     *("studio", "studio config", "studio serve", "studio push", "studio status", "studio double", "studio pull"),
     *("export", "predict", "prelabel", "prelabel run", "prelabel merge", "prelabel calibrate"),

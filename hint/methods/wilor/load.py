@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import torch
-from torch import Tensor
-
 from hint.errors import InputError
 from hint.methods.hamer.config import VIT_HEADS, VitSizes, count_layers
 from hint.methods.hamer.load import BESIDE, upright_hand
@@ -26,9 +21,8 @@ def build(checkpoint: Checkpoint) -> Wilor:
         InputError: If they are not the weights of such a network.
     """
     refuse_other_methods(checkpoint, "wilor")
-    needed = replace(checkpoint, state=_counters(checkpoint) | dict(checkpoint.state))
-    network = fill(lambda: Wilor(_sizes(needed)), needed, method="wilor", ignore=BESIDE)
-    return network.eval().requires_grad_(False)
+    sizes = _sizes(checkpoint)
+    return fill(lambda: Wilor(sizes), checkpoint, method="wilor", ignore=BESIDE).eval().requires_grad_(False)
 
 
 def random_network(seed: int) -> Wilor:
@@ -37,13 +31,6 @@ def random_network(seed: int) -> Wilor:
     draw_weights(network, seed, _GAINS)
     network.backbone.init_hand_pose, network.backbone.init_cam = upright_hand()
     return network.eval().requires_grad_(False)
-
-
-def _counters(checkpoint: Checkpoint) -> dict[str, Tensor]:
-    """Return the counters of its batch norms, which nothing reads and converted files may lack."""
-    last = "running_mean"
-    means = (key for key in checkpoint.state if key.endswith(last))
-    return {key.removesuffix(last) + "num_batches_tracked": torch.tensor(0) for key in means}
 
 
 def _sizes(checkpoint: Checkpoint) -> VitSizes:

@@ -5,14 +5,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import safetensors.torch
+import timm
 import torch
 
-from hint.errors import InputError
+from hint.errors import InputError, MissingRequirementError
 from hint.mano.procedural import procedural_hand
 from hint.methods.hamer.config import HamerConfig
+from hint.methods.hamer.convolutional import backbone_width
+from hint.training.initial import read_backbone, read_mean_parameters, read_network
 from hint.training.learner import Learner, make_accelerator
 from hint.training.mocap import drawn_mocap
-from hint.training.model import TrainingModel, read_backbone, read_mean_parameters, read_network
+from hint.training.model import TrainingModel
 from hint.training.preset import load_preset
 from hint.training.timing import drawn_batch
 
@@ -37,6 +41,39 @@ def test_a_backbone_starts_from_its_own_weights(tmp_path):
     assert all(torch.equal(value, state[key]) for key, value in target.network.backbone.state_dict().items())
     with pytest.raises(InputError, match="weights of another network"):
         read_backbone(made(width=32).network, tmp_path / "vitpose.pth")
+
+
+def test_a_convolutional_backbone_starts_from_a_classifier(tmp_path):
+    """As timm and torchvision publish them: with the last layer, with or without counters of batch norms."""
+    torch.manual_seed(1)
+    classifier = timm.create_model("resnet18", pretrained=False).state_dict()
+    target = TrainingModel(HamerConfig(backbone_width("resnet18"), 0, 0, 0, 48, 1, 2, 16, 40, 64, "resnet18")).network
+    place = target.backbone.pos_embed.clone()
+    bare = {key: value for key, value in classifier.items() if "num_batches_tracked" not in key}
+    safetensors.torch.save_file(classifier, tmp_path / "model.safetensors")
+    torch.save(bare, tmp_path / "resnet18.pth")
+    for name in ("model.safetensors", "resnet18.pth"):
+        torch.nn.init.zeros_(target.backbone.features.conv1.weight)
+        read_backbone(target, tmp_path / name)
+        assert torch.equal(target.backbone.features.conv1.weight, classifier["conv1.weight"])
+        assert torch.equal(target.backbone.features.layer4[1].bn2.running_var, classifier["layer4.1.bn2.running_var"])
+    assert torch.equal(target.backbone.pos_embed, place), "the classifier has none"
+    torch.save(bare | {"stranger": torch.ones(1)}, tmp_path / "odd.pth")
+    with pytest.raises(InputError, match="unknown: stranger"):
+        read_backbone(target, tmp_path / "odd.pth")
+    with pytest.raises(InputError, match=r"the backbone is resnet18; timm names its weights resnet18\.TAG"):
+        read_backbone(target, "timm:resnet50.a1_in1k")
+    with pytest.raises(InputError, match=r"no weights resnet18\.none; of resnet18 it has .*resnet18\.tv_in1k"):
+        read_backbone(target, "timm:resnet18.none")
+
+
+def test_weights_that_cannot_be_downloaded_say_what_to_type(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setenv("HF_HOME", "/nowhere")
+    target = TrainingModel(HamerConfig(512, 0, 0, 0, 48, 1, 2, 16, 40, 64, "resnet18")).network
+    with pytest.raises(MissingRequirementError, match=r"could not be downloaded \(.*--backbone-weights FILE"):
+        read_backbone(target, "timm:resnet18.tv_in1k")
 
 
 def test_a_whole_network_starts_from_a_released_file(tmp_path):

@@ -14,11 +14,12 @@ import torch
 
 from hint.errors import HintError, InputError, MissingRequirementError, WriteError
 from hint.methods.hamer.method import HamerMethod
+from hint.methods.official_weights import describe_weights
 from hint.training.checkpoints import checkpoint_path, load_state, saved_steps
 from hint.training.launch import run_processes
 from hint.training.run import _limits, run_training
 from hint.types import MethodOptions
-from hint.weights import read_checkpoint
+from hint.weights import file_sha256, read_checkpoint
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +75,11 @@ def test_it_leaves_checkpoints_curves_and_weights_that_run(finished):
     assert same({k: v for k, v in weights.state.items() if k in state.average}, state.average)
     description = json.loads(weights.metadata["training"])
     assert (description["step"], description["hands"], description["mano"]) == (6, {"noise": 20}, "procedural")
+    card = (finished / "MODEL_CARD.md").read_text()
+    assert "| noise | 1.000 | 20 |" in card
+    assert file_sha256(finished / "weights.safetensors") in card
+    facts = describe_weights(finished / "weights.safetensors")
+    assert (facts["weights of"], facts["step"], facts["hands"]) == ("hamer", 6, {"noise": 20})
     for path in (finished / "weights.safetensors", checkpoint_path(finished / "checkpoints", 6)):
         method = HamerMethod.create(MethodOptions(weights=str(path), device="cpu"))
         assert method.run([torch.zeros(64, 64, 3).numpy()]).vertices.shape == (1, 778, 3)
@@ -241,8 +247,9 @@ def test_too_little_memory_is_one_line(request_for, tmp_path):
 
 def test_missing_data_is_named_at_once(request_for, tmp_path):
     changes = [("datasets.freihand-train.weight", 1), ("mocap", "real.npz")]
-    request = replace(request_for(tmp_path / "out", changes=changes), data=tmp_path)
-    with pytest.raises(MissingRequirementError, match=r"missing: noise \(.*\), freihand-train .*, mocap "):
+    request = replace(request_for(tmp_path / "out", changes=[*changes, ("mano", "")]), data=tmp_path)
+    named = r"MANO.*; the data .* missing: noise \(.*\), freihand-train .*, mocap "
+    with pytest.raises(MissingRequirementError, match=named):
         run_training(request)
     assert not (tmp_path / "out").exists()
 

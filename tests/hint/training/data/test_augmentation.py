@@ -162,7 +162,7 @@ def test_projected_3d_is_the_2d_of_the_crop(
     )
     batch = batch_of(held, [one], Draw(0, 0, 1, rotation, np.ones(3)))
     turned = batch.keypoints_3d[0, :, :3]
-    projected = turned[:, :2] / turned[:, 2:] * 150 / 80
+    projected = turned[:, :2] / turned[:, 2:] * 150 / 60
     assert torch.allclose(projected, batch.keypoints_2d[0, :, :2], atol=1e-5)
 
 

@@ -2,8 +2,8 @@
 
     python tools/released_names.py ego4d_frame_names.json hamer_evaluation_data
 
-The first is in github.com/ddshan/hint, prep_HInt (MIT). The second holds the official evaluation npz, of which nothing but
-the names of the videos of New Days and VISOR is kept.
+The first is in github.com/ddshan/hint, prep_HInt (MIT). The second holds the official evaluation npz, of which nothing
+but the names of the videos of New Days and VISOR is kept.
 """
 
 from __future__ import annotations

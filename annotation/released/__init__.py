@@ -1,8 +1,8 @@
 """Names of the released HInt: its Ego4D pictures, and the videos of its validation and test hands.
 
-The Ego4D names are those of the official list (github.com/ddshan/hint, MIT: ``LICENSE.txt`` beside this file). The names
-of the test videos of New Days and VISOR are those in the official evaluation npz. ``tools/released_names.py`` writes both
-files.
+The Ego4D names are those of the official list (github.com/ddshan/hint, MIT: ``LICENSE.txt`` beside this file). The
+names of the test videos of New Days and VISOR are those in the official evaluation npz. ``tools/released_names.py``
+writes both files.
 """
 
 from __future__ import annotations

@@ -44,9 +44,7 @@ def draw(
     ] = None,
     include_hint_videos: Annotated[
         bool,
-        typer.Option(
-            "--include-hint-videos", help="Training: also draw from videos that HInt validates or tests on."
-        ),
+        typer.Option("--include-hint-videos", help="Training: also draw from videos that HInt validates or tests on."),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print strata and counts; write nothing.")] = False,
     sequences: Annotated[

@@ -95,8 +95,8 @@ def test_videos_used_elsewhere_are_left_out(tree: int, n_used: int, hands: Hands
 def test_excluding_a_clip_excludes_its_whole_video(hands: Hands) -> None:
     one = replace(hands(0)[0], source_split="test")
     listed = [replace(one, clip_id=f"clip {k}", file=f"x{k}.jpg") for k in range(3)]
-    policy = load_policy()
-    assert gather(listed, policy, *policy.draw("newdays", "test"), LeftOut(), {"used": frozenset({"clip 1"})}).units == []
+    policy, used = load_policy(), {"used": frozenset({"clip 1"})}
+    assert gather(listed, policy, *policy.draw("newdays", "test"), LeftOut(), used).units == []
 
 
 def test_too_much_is_refused_with_the_counts(hands: Hands, found: Found) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from annotation.prepare.findings import Fault
+from annotation.prepare.label_content import Summary, check_content, summarize
+from annotation.prepare.label_file import check_writing
 from hint.files.pairs import HandRecord, read_record
 from hint.images import is_cut
 
@@ -52,14 +54,34 @@ class Picture:
     reason: str = ""
 
 
-def check_hand(hand: HandFiles) -> list[Fault]:
+@dataclass(frozen=True)
+class CheckedHand:
+    """What was found in the files of one hand.
+
+    Attributes:
+        hand: The files.
+        faults: What is wrong with them.
+        summary: What is compared among labels, None without a valid label.
+    """
+
+    hand: HandFiles
+    faults: tuple[Fault, ...]
+    summary: Summary | None
+
+
+def check_hand(hand: HandFiles) -> CheckedHand:
     """Check the label, the picture, and whether they agree."""
     faults: list[Fault] = []
-    record = picture = None
+    record = picture = summary = None
     if hand.has_label:
         path = hand.folder / f"{hand.stem}.json"
         try:
             record = read_record(path)
+            summary = summarize(record)
+            faults += [hand.fault(kind, ".json", reason) for kind, reason in check_writing(path.read_bytes())]
+            faults += [hand.fault(kind, "", reason) for kind, reason in check_content(record, summary)]
+        except OSError as error:
+            faults.append(hand.fault("label", ".json", str(error.strerror)))
         except ValueError as error:
             empty = _is_empty(path)
             faults.append(hand.fault("empty file" if empty else "label", ".json", "" if empty else str(error)))
@@ -69,7 +91,7 @@ def check_hand(hand: HandFiles) -> list[Fault]:
             faults.append(hand.fault(picture.wrong, ".jpg", picture.reason))
     if record and picture and picture.size:
         faults += [hand.fault(kind, "", reason) for kind, reason in check_geometry(record, *picture.size)]
-    return faults
+    return CheckedHand(hand, tuple(faults), summary)
 
 
 def inspect_picture(path: Path) -> Picture:
@@ -77,9 +99,11 @@ def inspect_picture(path: Path) -> Picture:
     try:
         with path.open("rb") as stream:
             image = Image.open(stream, formats=_FORMATS)
-            size, channels = image.size, len(image.getbands())
+            size, channels, form = image.size, len(image.getbands()), image.format
             if is_cut(stream):
                 return Picture(size, "cut picture")
+            if form != "JPEG":
+                return Picture(size, "picture format", f"{form}")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         if _is_empty(path):
             return Picture(None, "empty file")

@@ -85,11 +85,12 @@ def check_together(summaries: Mapping[tuple[str, str], Summary]) -> Iterator[Fau
     """
     copies, folders = defaultdict(list), defaultdict(list)
     for (folder, stem), summary in summaries.items():
-        copies[summary.digest].append((folder, f"{folder}/{stem}"))
+        copies[summary.digest].append((folder, stem))
         folders[folder].append(summary)
     for held in copies.values():
-        for k, (folder, name) in enumerate(held if len(held) > 1 else ()):
-            yield Fault("copied label", folder, name, f"as {held[k - 1][1]}")
+        several = len({stem for _, stem in held}) > 1  # a hand in two folders is a finding of its own
+        for k, (folder, stem) in enumerate(held if several else ()):
+            yield Fault("copied label", folder, f"{folder}/{stem}", f"as {'/'.join(held[k - 1])}")
     for folder, found in folders.items():
         if len(found) >= _FEWEST:
             yield from (Fault(kind, folder, folder, reason) for kind, reason in _check_folder(found))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from annotation.check.hands import Hands
+from annotation.check.look import nothing_seen
 from annotation.check.make_population import projected_hands
 from annotation.check.population import rendered_population
 from hint.types import HandLabels
@@ -40,7 +41,7 @@ def hands_of(labels: HandLabels, prelabels: np.ndarray | None = None, with_size:
     n = len(labels)
     picture = np.full((n, 2), float(SIDE) if with_size else np.nan)
     start = np.full((n, 21, 2), np.nan) if prelabels is None else prelabels
-    return Hands(labels, rendered_population(), picture, start)
+    return Hands(labels, rendered_population(), picture, start, nothing_seen(n))
 
 
 @pytest.fixture(scope="session")

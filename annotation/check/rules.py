@@ -189,7 +189,7 @@ RULES = (
     Rule("hand-side", "warning", "left and right mixed up", 1, "visible tips on the palm", hand_side),
     Rule("flipped-side", "warning", "looks like the other hand", 2, "log odds", whole_hand.flipped_side),
     Rule("swapped-fingers", "warning", "two fingers look swapped", 2, "log odds", whole_hand.swapped_fingers),
-    Rule("inverted-flags", "warning", "visible and occluded look mixed up", 2, "log odds", whole_hand.inverted_flags),
+    Rule("inverted-flags", "warning", "visible and occluded look mixed up", 3, "log odds", whole_hand.inverted_flags),
     Rule("unflagged", "warning", "no joint is marked as occluded", 5, "are usually", whole_hand.unflagged),
     Rule("knuckle-order", "warning", "knuckles out of order", 10, "degrees", knuckle_order),
     Rule("crossed-fingers", "warning", "fingers cross at their base", 0.3, "bone lengths", crossed_fingers),

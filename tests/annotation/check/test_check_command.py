@@ -32,9 +32,9 @@ def by_rule(found: dict[str, Any]) -> dict[str, list[str]]:
 
 
 @pytest.fixture(scope="module")
-def few(good: HandLabels, hands: Callable[..., Hands]) -> HandLabels:
+def few(flagged: HandLabels, hands: Callable[..., Hands]) -> HandLabels:
     """Thirty good hands in which no rule finds anything."""
-    some = good.select(slice(0, 60))
+    some = flagged.select(slice(0, 60))
     found = np.any([rule.found(rule.measure(hands(some)).value) for rule in RULES], axis=0)
     return some.select(np.flatnonzero(~found)[:30])
 

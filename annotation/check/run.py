@@ -92,7 +92,7 @@ def check(
     sizes = _picture_sizes(mine) if any(rule.needs == "pictures" for rule in chosen) else [_unknown(s) for s in mine]
     hand_rules = [rule for rule in chosen if isinstance(rule, Rule)]
     done = []
-    onlooker = Onlooker() if look else None
+    onlooker = _onlooker(mine) if look else None
     for k, (one, size) in enumerate(zip([*mine, *others], [*sizes, *map(_unknown, others)], strict=True)):
         seen = onlooker.look(one.labels) if onlooker and k < len(mine) else nothing_seen(len(one.labels))
         hands = Hands(one.labels, usual, size, aligned(one.labels, predictions), seen)
@@ -147,13 +147,23 @@ def _subsets(path: Path) -> list[str]:
     return list(dict.fromkeys(npz or folders))
 
 
+def _have_pictures(sets: Sequence[LabelSet]) -> bool:
+    return any(Path(image).is_file() for one in sets for image in one.labels.image.tolist() if image)
+
+
+def _onlooker(sets: Sequence[LabelSet]) -> Onlooker:
+    if not _have_pictures(sets):
+        raise InputError(f"--look: {sets[0].source} comes without pictures; name their folder with --images DIR")
+    return Onlooker()
+
+
 def _unknown(one: LabelSet) -> Double:
     return np.full((len(one.labels), 2), np.nan)
 
 
 def _picture_sizes(sets: Sequence[LabelSet]) -> list[Double]:
     """Return (N,2) sizes of each set's pictures from their headers; NaN where a picture is missing or unreadable."""
-    if not any(Path(image).is_file() for one in sets for image in one.labels.image.tolist() if image):
+    if not _have_pictures(sets):
         return [_unknown(one) for one in sets]
     from annotation.prepare.hand_files import inspect_picture
     from annotation.prepare.reading import in_parallel

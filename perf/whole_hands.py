@@ -101,10 +101,12 @@ LOOKED_AT: dict[str, tuple[Damage, tuple[str, ...]]] = {
 
 
 def found(labels: HandLabels, rules: Sequence[str], look: Look) -> Bool:
-    """Return (N,) whether one of the rules finds something."""
+    """Return (M,) whether one of the rules finds something in each of the hands that one of them judges."""
     n = len(labels)
     hands = Hands(labels, rendered_population(), np.full((n, 2), np.nan), np.full((n, 21, 2), np.nan), look)
-    return np.any([RULE[name].found(RULE[name].measure(hands).value) for name in rules], axis=0)
+    values = {name: RULE[name].measure(hands).value for name in rules}
+    wrong = np.any([RULE[name].found(value) for name, value in values.items()], axis=0)
+    return wrong[np.isfinite(list(values.values())).any(0)]
 
 
 def held_out(labels: HandLabels) -> Bool:
@@ -132,7 +134,7 @@ def main() -> None:
     errors = LOOKED_AT if onlooker else ERRORS
     print(f"{len(labels):,} hands\n\n| error | rules | good hands reported | found |\n|---|---|---:|---:|")
     for name, (damage, rules) in errors.items():
-        wrong = np.mean([rate(some, rules) for some in damage(labels)])
+        wrong = np.mean([rate(some, rules).mean() for some in damage(labels)])
         print(f"| {name} | {', '.join(rules)} | {rate(labels, rules).mean():.1%} | {wrong:.1%} |")
     every = LOOK if onlooker else [rule for _, rules in ERRORS.values() for rule in rules]
     print(f"| any of them | | {rate(labels, every).mean():.1%} | |\n\n{time.perf_counter() - started:.1f} s")

@@ -9,7 +9,7 @@ import numpy as np
 from annotation.check import judges
 from annotation.check.criterion import Measured
 from annotation.check.hands import Hands
-from hint.types import Double
+from hint.types import Bool, Double
 
 #: Fewest existing joints of a hand that is judged as a whole.
 _JUDGED = 10
@@ -17,6 +17,8 @@ _JUDGED = 10
 _PRESENT = 0.5
 #: Guesses of a flag are never trusted beyond this probability of being wrong.
 _DOUBT = 0.02
+#: Least side of a box in which the network sees hands, px.
+_LARGE = 40.0
 
 
 def flipped_side(hands: Hands) -> Measured:
@@ -52,33 +54,34 @@ def _judged(hands: Hands, judge: Callable[[judges.Labelled], Double]) -> Measure
 
 def nothing_there(hands: Hands) -> Measured:
     """Measure the probability that the picture shows a hand where the keypoints are."""
-    return Measured(hands.look.presence)
+    return Measured(np.where(hands.box_side >= _LARGE, hands.look.presence, np.nan))
 
 
 def other_side_seen(hands: Hands) -> Measured:
     """Measure the probability that the picture shows a hand of the other side."""
-    return Measured(np.where(hands.look.presence > _PRESENT, 1 - hands.look.of_its_side, np.nan))
+    return Measured(np.where(_seen(hands), 1 - hands.look.of_its_side, np.nan))
 
 
 def seen_elsewhere(hands: Hands) -> Measured:
-    """Measure the median distance between annotated joints and where the network sees them, in extents of the hand."""
-    apart = np.sqrt(np.square(hands.look.keypoints_2d - hands.points).sum(2))
-    known = (hands.look.presence > _PRESENT) & (hands.labels.existence.sum(1) >= _JUDGED)
-    rows = np.flatnonzero(known)
-    median = np.full(len(hands), np.nan)
-    median[rows] = np.nanmedian(apart[rows], axis=1) / _extent(hands.points[rows])
-    return Measured(median)
+    """Measure how far the whole hand is away from where the network sees it, in sides of the box.
+
+    The median over the joints: single joints may be off, in the label or in what the network sees.
+    """
+    away, rows = np.full((len(hands), 2), np.nan), np.flatnonzero(_seen(hands))
+    away[rows] = np.nanmedian(hands.look.keypoints_2d[rows] - hands.points[rows], axis=1)
+    return Measured(np.sqrt(np.square(away).sum(1)) / hands.box_side)
 
 
 def other_flags_seen(hands: Hands) -> Measured:
     """Measure the mean log odds that the existing joints have the opposite flags, by the guess from the picture."""
+    exists = hands.labels.existence
     chance = np.clip(hands.look.occluded, _DOUBT, 1 - _DOUBT)
     odds = np.log(chance / (1 - chance)) * np.where(hands.labels.occlusion, -1.0, 1.0)
-    known = np.isfinite(odds).all(1) & (hands.labels.existence.sum(1) >= _JUDGED)
-    total = np.where(hands.labels.existence, odds, 0.0).sum(1) / np.maximum(hands.labels.existence.sum(1), 1)
-    return Measured(np.where(known, total, np.nan))
+    mean = np.where(exists, odds, 0.0).sum(1) / np.maximum(exists.sum(1), 1)
+    return Measured(np.where(_seen(hands), mean, np.nan))
 
 
-def _extent(points: Double) -> Double:
-    extent: Double = (np.nanmax(points, axis=1) - np.nanmin(points, axis=1)).max(1)
-    return extent
+def _seen(hands: Hands) -> Bool:
+    """Return (N,) whether the picture shows a hand that can be compared with the label."""
+    is_there = (hands.box_side >= _LARGE) & (hands.look.presence > _PRESENT)
+    return np.asarray(is_there & (hands.labels.existence.sum(1) >= _JUDGED))

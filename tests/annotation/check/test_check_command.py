@@ -194,8 +194,8 @@ def test_a_broken_picture_costs_only_its_own_rule(folder: Path) -> None:
 
 def test_the_rules_are_listed() -> None:
     rules = json.loads(hint("check", "--list", "--json").stdout)
-    assert len(rules) == 17
-    assert len({rule["rule"] for rule in rules}) == 17
+    assert len(rules) == 25
+    assert len({rule["rule"] for rule in rules}) == 25
     assert {rule["level"] for rule in rules} == {"error", "warning"}
     assert "zigzag" in hint("check", "--list").stdout
 

@@ -41,11 +41,11 @@ def shifted(labels: HandLabels) -> list[HandLabels]:
 # rule: how its error is put in; share of simulated hands it may find and of wrong ones it must find; the same for the
 # released test hands
 CASES: dict[str, tuple[Damage, float, float, float, float]] = {
-    "flipped-side": (lambda labels: [replace(labels, is_right=~labels.is_right)], 0.04, 0.85, 0.03, 0.8),
-    "swapped-fingers": (swapped, 0.03, 0.9, 0.02, 0.9),
-    "inverted-flags": (lambda labels: [replace(labels, occlusion=~labels.occlusion)], 0.04, 0.85, 0.025, 0.8),
-    "unflagged": (lambda labels: [replace(labels, occlusion=np.zeros_like(labels.occlusion))], 0.02, 0.9, 0.025, 0.9),
-    "outside-box": (shifted, 0, 0.9, 0.01, 0.75),
+    "flipped-side": (lambda labels: [replace(labels, is_right=~labels.is_right)], 0.02, 0.9, 0.025, 0.8),
+    "swapped-fingers": (swapped, 0.01, 0.95, 0.02, 0.9),
+    "inverted-flags": (lambda labels: [replace(labels, occlusion=~labels.occlusion)], 0.01, 0.92, 0.02, 0.8),
+    "unflagged": (lambda labels: [replace(labels, occlusion=np.zeros_like(labels.occlusion))], 0.005, 0.95, 0.025, 0.9),
+    "outside-box": (shifted, 0, 0.98, 0.008, 0.75),
 }
 
 

@@ -5,7 +5,7 @@
 
 Labels may be in any format. Every error is put into every hand. Without --look, half of the clips are left out: on
 those of the released test hands the limits of the rules were chosen. With --look the rules that look at pictures are
-counted.
+counted, on hands that are large enough for them.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from annotation.check.hands import Hands
 from annotation.check.look import Look, Onlooker, nothing_seen
 from annotation.check.population import rendered_population
 from annotation.check.rules import RULES
+from annotation.check.whole_hand import LARGE
 from hint.files import read_labels
 from hint.types import Bool, HandLabels
 
@@ -101,12 +102,10 @@ LOOKED_AT: dict[str, tuple[Damage, tuple[str, ...]]] = {
 
 
 def found(labels: HandLabels, rules: Sequence[str], look: Look) -> Bool:
-    """Return (M,) whether one of the rules finds something in each of the hands that one of them judges."""
+    """Return (N,) whether one of the rules finds something."""
     n = len(labels)
     hands = Hands(labels, rendered_population(), np.full((n, 2), np.nan), np.full((n, 21, 2), np.nan), look)
-    values = {name: RULE[name].measure(hands).value for name in rules}
-    wrong = np.any([RULE[name].found(value) for name, value in values.items()], axis=0)
-    return wrong[np.isfinite(list(values.values())).any(0)]
+    return np.any([RULE[name].found(RULE[name].measure(hands).value) for name in rules], axis=0)
 
 
 def held_out(labels: HandLabels) -> Bool:
@@ -124,8 +123,8 @@ def main() -> None:
     options = parser.parse_args()
     labels = read_labels(options.labels)
     onlooker = Onlooker() if options.look else None
-    if onlooker is None:
-        labels = labels.select(np.flatnonzero(held_out(labels)))
+    side = (labels.box_xyxy[:, 2:] - labels.box_xyxy[:, :2]).max(1)
+    labels = labels.select(np.flatnonzero(side >= LARGE if onlooker else held_out(labels)))
 
     def rate(some: HandLabels, rules: Sequence[str]) -> Bool:
         return found(some, rules, onlooker.look(some) if onlooker else nothing_seen(len(some)))

@@ -18,7 +18,7 @@ _PRESENT = 0.5
 #: Guesses of a flag are never trusted beyond this probability of being wrong.
 _DOUBT = 0.02
 #: Least side of a box in which the network sees hands, px.
-_LARGE = 40.0
+LARGE = 40.0
 
 
 def flipped_side(hands: Hands) -> Measured:
@@ -54,7 +54,7 @@ def _judged(hands: Hands, judge: Callable[[judges.Labelled], Double]) -> Measure
 
 def nothing_there(hands: Hands) -> Measured:
     """Measure the probability that the picture shows a hand where the keypoints are."""
-    return Measured(np.where(hands.box_side >= _LARGE, hands.look.presence, np.nan))
+    return Measured(np.where(hands.box_side >= LARGE, hands.look.presence, np.nan))
 
 
 def other_side_seen(hands: Hands) -> Measured:
@@ -83,5 +83,5 @@ def other_flags_seen(hands: Hands) -> Measured:
 
 def _seen(hands: Hands) -> Bool:
     """Return (N,) whether the picture shows a hand that can be compared with the label."""
-    is_there = (hands.box_side >= _LARGE) & (hands.look.presence > _PRESENT)
+    is_there = (hands.box_side >= LARGE) & (hands.look.presence > _PRESENT)
     return np.asarray(is_there & (hands.labels.existence.sum(1) >= _JUDGED))

@@ -27,7 +27,7 @@ def flipped_side(hands: Hands) -> Measured:
     Flags and view are the evidence: where fingertips are occluded, the back of the hand is usually seen, and then the
     order of the knuckles determines the side. So this is likely, never certain; see :func:`hand_side`.
     """
-    return _judged(hands, judges.side_odds)
+    return _judged_by_flags(hands, judges.side_odds)
 
 
 def swapped_fingers(hands: Hands) -> Measured:
@@ -37,7 +37,7 @@ def swapped_fingers(hands: Hands) -> Measured:
 
 def inverted_flags(hands: Hands) -> Measured:
     """Measure the log odds that visible joints are marked as occluded, and occluded ones as visible."""
-    return _judged(hands, judges.flag_odds)
+    return _judged_by_flags(hands, judges.flag_odds)
 
 
 def unflagged(hands: Hands) -> Measured:
@@ -45,6 +45,11 @@ def unflagged(hands: Hands) -> Measured:
     none = ~hands.labelled.occluded.any(1)
     expected = _judged(hands, judges.expected_occluded)
     return Measured(np.where(none | np.isnan(expected.value), expected.value, 0.0))
+
+
+def _judged_by_flags(hands: Hands, judge: Callable[[judges.Labelled], Double]) -> Measured:
+    """Return what a judge says of hands with flags; without an occluded joint nobody may have looked."""
+    return Measured(np.where(hands.labelled.occluded.any(1), _judged(hands, judge).value, np.nan))
 
 
 def _judged(hands: Hands, judge: Callable[[judges.Labelled], Double]) -> Measured:

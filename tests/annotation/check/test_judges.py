@@ -75,8 +75,16 @@ def test_opposite_labels_get_opposite_odds(flagged: HandLabels, hands: MakeHands
         ("flipped-side", replace(flagged, is_right=~flagged.is_right)),
         ("inverted-flags", replace(flagged, occlusion=~flagged.occlusion)),
     ):
-        expected = -RULE[name].measure(hands(flagged)).value
-        np.testing.assert_allclose(RULE[name].measure(hands(other)).value, expected, atol=1e-9, err_msg=name)
+        value, opposite = (RULE[name].measure(hands(labels)).value for labels in (flagged, other))
+        both = np.isfinite(value) & np.isfinite(opposite)
+        assert both.mean() > 0.9
+        np.testing.assert_allclose(opposite[both], -value[both], atol=1e-9, err_msg=name)
+
+
+def test_the_side_of_hands_without_flags_is_open(flagged: HandLabels, hands: MakeHands) -> None:
+    bare = hands(replace(flagged, occlusion=np.zeros_like(flagged.occlusion)))
+    for name, is_judged in {"flipped-side": False, "inverted-flags": False, "swapped-fingers": True}.items():
+        assert np.isfinite(RULE[name].measure(bare).value).any() == is_judged
 
 
 def test_place_size_and_mirroring_of_the_picture_do_not_matter(flagged: HandLabels, hands: MakeHands) -> None:
@@ -99,5 +107,5 @@ def test_points_that_do_not_exist_do_not_matter_and_few_joints_are_not_judged(
     for name in ("flipped-side", "swapped-fingers", "inverted-flags", "unflagged"):
         value = RULE[name].measure(hands(part)).value
         assert np.isnan(value[::2]).all()
-        assert np.isfinite(value[1::2]).all()
+        assert np.isfinite(value[1::2]).mean() > 0.9
         np.testing.assert_array_equal(RULE[name].measure(hands(replace(part, keypoints_2d=points))).value, value)

@@ -54,7 +54,9 @@ KINDS = {
     ),
     "folder flags": Kind("problem", "folders whose flags are unlike those of the release", _UNPACK),
     "evaluation": Kind("problem", "labels that differ from the evaluation npz", _UNPACK),
-    "official name": Kind("problem", "Ego4D names that are not in the official list", f"{_UNPACK}, or remove them"),
+    "official name": Kind(
+        "problem", "Ego4D names that are not in the official list", "give them the official names, or remove them"
+    ),
     "missing name": Kind("problem", "Ego4D names of the official list that are missing", _UNPACK),
     "picture": Kind("problem", "pictures that cannot be read", _REPLACE, can_cut=True),
     "cut picture": Kind("problem", "truncated pictures", _REPLACE, can_cut=True),

@@ -78,7 +78,8 @@ def flag_odds(hands: Labelled) -> Double:
 def expected_occluded(hands: Labelled) -> Double:
     """Return (N,) how many of the existing joints are usually occluded in hands of that shape."""
     logits = _apply("occluded", _features(hands)[:, : 3 * 21])
-    return (hands.exists / (1 + np.exp(-logits))).sum(1)
+    expected: Double = (hands.exists / (1 + np.exp(-logits))).sum(1)
+    return expected
 
 
 def _features(hands: Labelled) -> Double:

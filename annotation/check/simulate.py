@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from hint.mano.layer import ManoLayer
@@ -97,7 +96,7 @@ def _held(rng: np.random.Generator, joints: Double) -> tuple[Double, Double, Dou
     """Return centres (n,3), radii (n,), long axes (n,3) and their stretch (n,) of ellipsoids in the hands."""
     n = len(joints)
     across = _unit(joints[:, 5] - joints[:, 17])
-    palmwards = -_unit(np.cross(_unit(joints[:, 9] - joints[:, 0]), across))
+    palmwards = _unit(np.cross(across, _unit(joints[:, 9] - joints[:, 0])).astype(np.float64))
     radius = rng.uniform(0.015, 0.06, n)
     palm, tips = joints[:, [0, 5, 9, 13, 17]].mean(1), joints[:, _TIPS].mean(1)
     centre = 0.45 * palm + 0.35 * tips + 0.2 * joints[:, [9, 10]].mean(1)
@@ -121,9 +120,10 @@ def _in_front(joints: Double, centre: Double, radius: Double, axis: Double, stre
     return np.where(root > 0, (b + np.sqrt(np.maximum(root, 0))) / a, 0.0)
 
 
-def _beyond_a_line(rng: np.random.Generator, points: Double) -> NDArray[np.bool_]:
+def _beyond_a_line(rng: np.random.Generator, points: Double) -> Bool:
     """Return (n,21) which points (n,21,2) are beyond a line across the hand, up to three fifths of it."""
     angle = rng.uniform(0, 2 * np.pi, len(points))
     along = (points * np.stack([np.cos(angle), np.sin(angle)], 1)[:, None]).sum(2)
     low, high = along.min(1), along.max(1)
-    return along > (low + (high - low) * rng.uniform(0.4, 1, len(points)))[:, None]
+    beyond: Bool = along > (low + (high - low) * rng.uniform(0.4, 1, len(points)))[:, None]
+    return beyond

@@ -60,7 +60,8 @@ def in_picture(hand: Hand, keypoints: Float) -> Double:
     """Return (21,2) keypoints of the patch in px of the picture: the inverse of :func:`in_patch`."""
     x, y, size = patch_square(hand)
     side = (1 if hand.is_right else -1, 1)
-    return (keypoints - PATCH / 2) * (size / PATCH) * side + np.array((x, y))
+    placed: Double = (keypoints - PATCH / 2) * (size / PATCH) * side + np.array((x, y))
+    return placed
 
 
 def upright(keypoints: Tensor) -> View:

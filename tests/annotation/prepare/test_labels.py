@@ -39,7 +39,11 @@ def changed(change: Callable[[dict[str, list]], object]) -> Callable[[Path], Non
 
 def rewritten(change: Callable[[str], bytes]) -> Callable[[Path], None]:
     """Return the damage that writes the text of a label in another way."""
-    return lambda path: path.write_bytes(change(path.read_text())) and None
+
+    def damage(path: Path) -> None:
+        path.write_bytes(change(path.read_text()))
+
+    return damage
 
 
 def scaled(hand: dict[str, list]) -> None:

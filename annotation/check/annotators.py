@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from annotation.check.criterion import Criterion
 from annotation.check.hands import Hands
 from annotation.check.population import MAD
-from annotation.check.rules import Criterion
 from hint.types import Double
 
 OUTLIER = Criterion(

@@ -8,6 +8,8 @@ from functools import cached_property
 import numpy as np
 
 from annotation.check.geometry import bone_vectors, by_joint
+from annotation.check.judges import Labelled, labelled
+from annotation.check.look import Look
 from annotation.check.population import Population, existing_points
 from hint.types import Bool, Double, HandLabels, Predictions
 
@@ -21,12 +23,14 @@ class Hands:
         population: Usual bone lengths and bends.
         picture: (N,2) width and height of the pictures, px; NaN without a picture.
         prelabels: (N,21,2) px, the points the annotators started from; NaN if unknown.
+        look: What the pictures show.
     """
 
     labels: HandLabels
     population: Population
     picture: Double
     prelabels: Double
+    look: Look
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -61,6 +65,12 @@ class Hands:
     def size(self) -> Double:
         """(N,) size of the hand from its bones, px: about the mean length of an unforeshortened bone."""
         return self._relative[1]
+
+    @cached_property
+    def labelled(self) -> Labelled:
+        """What the judges of whole hands see."""
+        given = self.labels
+        return labelled(given.keypoints_2d, given.existence, given.occlusion, given.is_right)
 
     @cached_property
     def in_picture(self) -> Bool:

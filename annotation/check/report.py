@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from annotation.check.rules import Criterion, Level
+from annotation.check.criterion import Criterion, Level
 from annotation.check.splits import LabelSet
 from hint.files import write_bytes, write_json
 

@@ -6,106 +6,23 @@ Thresholds are set so that correct hands are hardly ever reported; docs/check.md
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from annotation.check import geometry
+from annotation.check import geometry, whole_hand
+from annotation.check.criterion import Measured, Rule
 from annotation.check.hands import Hands
 from annotation.check.population import long_pairs
 from hint.skeleton import BONES, FINGERS, JOINT_NAMES
-from hint.types import Bool, Double
+from hint.types import Double
 
-Level = Literal["error", "warning"]
-
-#: Keeps ratios of small numbers finite.
-_SMALL = 1e-3
 #: Narrowest palm whose orientation is reliable, see :func:`geometry.palm_spread`.
 _BROAD = 0.3
 #: Narrowest knuckles for judging the side of the thumb, in lengths of the line wrist - middle knuckle.
 _WIDE = 0.5
 #: Shortest such line for the same, in hand sizes: a third of its length in a frontal view.
 _DEEP = 0.8
-
-
-@dataclass(frozen=True, eq=False)
-class Measured:
-    """A number for each hand.
-
-    Attributes:
-        value: (N,) NaN for undecided.
-        where: (N,) index into ``names``: the joint or finger with this number.
-        names: Joints or fingers, () if the number is about the whole hand.
-    """
-
-    value: Double
-    where: NDArray[np.int64] | None = None
-    names: tuple[str, ...] = ()
-
-    def name(self, k: int) -> str:
-        """Return the joint or finger of hand k's number, "" for the whole hand."""
-        return "" if self.where is None else self.names[int(self.where[k])]
-
-
-@dataclass(frozen=True)
-class Criterion:
-    """One thing that can be wrong.
-
-    Attributes:
-        id: Name on the command line and in files.
-        level: An error is certainly wrong; a warning deserves a look.
-        description: One line.
-        threshold: Limit of the value.
-        unit: Unit of the value.
-        low: Whether values up to the threshold are the findings, instead of values above it.
-        needs: Input it needs besides labels, "" for none.
-    """
-
-    id: str
-    level: Level
-    description: str
-    threshold: float
-    unit: str
-    low: bool = field(default=False, kw_only=True)
-    needs: str = field(default="", kw_only=True)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return JSON values."""
-        return {
-            "rule": self.id,
-            "level": self.level,
-            "says": self.description,
-            "threshold": self.threshold,
-            "unit": self.unit,
-        }
-
-    def found(self, value: Double) -> Bool:
-        """Return (N,) whether values are findings; NaN is not."""
-        return np.asarray(value <= self.threshold if self.low else value > self.threshold)
-
-    def excess(self, value: float) -> float:
-        """Return the severity of a finding, at least 1."""
-        more, less = (self.threshold, value) if self.low else (value, self.threshold)
-        return (abs(more) + _SMALL) / (abs(less) + _SMALL)
-
-    def message(self, value: float, name: str = "") -> str:
-        """Describe a finding."""
-        what = f"{self.description}: {name}, " if name else f"{self.description}: "
-        return f"{what}{value:.4g} {self.unit} (limit {self.threshold:g})"
-
-
-@dataclass(frozen=True)
-class Rule(Criterion):
-    """A criterion for single hands.
-
-    Attributes:
-        measure: Computes the values that are compared with the threshold.
-    """
-
-    measure: Callable[[Hands], Measured]
 
 
 def outside_picture(hands: Hands) -> Measured:
@@ -264,12 +181,16 @@ RULES = (
         "existence-flag", "error", "joints in the picture that are marked as not existing", 0, "joints", existence_flag
     ),
     Rule("no-visible", "warning", "box without a visible joint", 0, "joints", no_visible, low=True),
-    Rule("outside-box", "warning", "joint far outside the box", 0.1, "box sides", outside_box),
+    Rule("outside-box", "warning", "joint outside the box", 0.02, "box sides", outside_box),
     Rule("bone-length", "warning", "bone too long for the hand", 6, "robust z", bone_length),
     Rule("joint-angle", "warning", "finger turns too sharply at a joint", 12, "robust z", joint_angle),
     Rule("zigzag", "warning", "finger bends forwards, then backwards", 30, "degrees", zigzag),
     Rule("thumb-side", "warning", "thumb on the little finger's side", 0.2, "palm lengths", thumb_side),
     Rule("hand-side", "warning", "left and right mixed up", 1, "visible tips on the palm", hand_side),
+    Rule("flipped-side", "warning", "looks like the other hand", 2, "log odds", whole_hand.flipped_side),
+    Rule("swapped-fingers", "warning", "two fingers look swapped", 2, "log odds", whole_hand.swapped_fingers),
+    Rule("inverted-flags", "warning", "visible and occluded look mixed up", 3, "log odds", whole_hand.inverted_flags),
+    Rule("unflagged", "warning", "no joint is marked as occluded", 5, "are usually", whole_hand.unflagged),
     Rule("knuckle-order", "warning", "knuckles out of order", 10, "degrees", knuckle_order),
     Rule("crossed-fingers", "warning", "fingers cross at their base", 0.3, "bone lengths", crossed_fingers),
     Rule("same-point", "warning", "two joints at the same place", 0.1, "px", same_point, low=True),
@@ -281,6 +202,43 @@ RULES = (
         "hand sizes",
         collapsed_finger,
         low=True,
+    ),
+    Rule(
+        "no-hand-seen",
+        "warning",
+        "no hand in the picture there",
+        0.2,
+        "probability",
+        whole_hand.nothing_there,
+        low=True,
+        needs="--look",
+    ),
+    Rule(
+        "other-side-seen",
+        "warning",
+        "the picture shows the other hand",
+        0.7,
+        "probability",
+        whole_hand.other_side_seen,
+        needs="--look",
+    ),
+    Rule(
+        "seen-elsewhere",
+        "warning",
+        "the picture shows the hand elsewhere",
+        0.11,
+        "box sides",
+        whole_hand.seen_elsewhere,
+        needs="--look",
+    ),
+    Rule(
+        "other-flags-seen",
+        "warning",
+        "the picture shows other occlusions",
+        0.5,
+        "log odds",
+        whole_hand.other_flags_seen,
+        needs="--look",
     ),
     Rule("untouched", "warning", "all points as pre-labelled", 0.01, "px", untouched, low=True, needs="prelabels"),
 )

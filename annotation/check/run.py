@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from annotation.check.annotators import FEWEST, OUTLIER, habits, robust_z
+from annotation.check.criterion import Criterion, Measured, Rule
 from annotation.check.hands import Hands, aligned
+from annotation.check.look import Onlooker, nothing_seen
 from annotation.check.population import load_population
 from annotation.check.report import CheckReport, Finding, RuleCount, SetCount, write_report
-from annotation.check.rules import RULES, Criterion, Measured, Rule
+from annotation.check.rules import RULES
 from annotation.check.splits import NEAR_DUPLICATE, SHARED_CLIP, LabelSet, near_duplicates, shared_clips
 from hint.errors import InputError, UnknownNameError
 from hint.files import read_labels, read_predictions
@@ -60,6 +62,7 @@ def check(
     images: str | Path | None = None,
     prelabels: Predictions | str | Path | None = None,
     population: str | Path | None = None,
+    look: bool = False,
     rules: Sequence[str] = (),
     out: str | Path | None = None,
 ) -> CheckReport:
@@ -71,12 +74,14 @@ def check(
         images: Folder of the pictures, if they are not beside the labels.
         prelabels: Predictions the annotators started from.
         population: File or labels with the usual bone lengths and bends; None for the built-in table.
+        look: Whether to look at the pictures of the hands, too (a tenth of a second per hand and core).
         rules: Ids of the rules to apply; none for all.
         out: Folder for findings.jsonl, check.json and worst.png; None writes nothing.
 
     Raises:
         InputError: If something cannot be read, or there are no labels.
         UnknownNameError: If there is no such rule.
+        MissingRequirementError: If packages to look at pictures are missing.
         WriteError: If something cannot be saved.
     """
     chosen = choose(rules)
@@ -87,8 +92,10 @@ def check(
     sizes = _picture_sizes(mine) if any(rule.needs == "pictures" for rule in chosen) else [_unknown(s) for s in mine]
     hand_rules = [rule for rule in chosen if isinstance(rule, Rule)]
     done = []
-    for one, size in zip([*mine, *others], [*sizes, *map(_unknown, others)], strict=True):
-        hands = Hands(one.labels, usual, size, aligned(one.labels, predictions))
+    onlooker = _onlooker(mine) if look else None
+    for k, (one, size) in enumerate(zip([*mine, *others], [*sizes, *map(_unknown, others)], strict=True)):
+        seen = onlooker.look(one.labels) if onlooker and k < len(mine) else nothing_seen(len(one.labels))
+        hands = Hands(one.labels, usual, size, aligned(one.labels, predictions), seen)
         done.append(_Checked(one, hands, {rule.id: rule.measure(hands) for rule in hand_rules}))
     checked = done[: len(mine)]
     found = [f for one in checked for rule in hand_rules for f in _findings(one, rule)]
@@ -140,13 +147,23 @@ def _subsets(path: Path) -> list[str]:
     return list(dict.fromkeys(npz or folders))
 
 
+def _have_pictures(sets: Sequence[LabelSet]) -> bool:
+    return any(Path(image).is_file() for one in sets for image in one.labels.image.tolist() if image)
+
+
+def _onlooker(sets: Sequence[LabelSet]) -> Onlooker:
+    if not _have_pictures(sets):
+        raise InputError(f"--look: {sets[0].source} comes without pictures; name their folder with --images DIR")
+    return Onlooker()
+
+
 def _unknown(one: LabelSet) -> Double:
     return np.full((len(one.labels), 2), np.nan)
 
 
 def _picture_sizes(sets: Sequence[LabelSet]) -> list[Double]:
     """Return (N,2) sizes of each set's pictures from their headers; NaN where a picture is missing or unreadable."""
-    if not any(Path(image).is_file() for one in sets for image in one.labels.image.tolist() if image):
+    if not _have_pictures(sets):
         return [_unknown(one) for one in sets]
     from annotation.prepare.hand_files import inspect_picture
     from annotation.prepare.reading import in_parallel
@@ -173,7 +190,9 @@ def _found(rule: Criterion, hand_id: str, part: str, value: float, message: str,
 
 def _judged(rule: Rule, checked: Sequence[_Checked], predictions: Predictions | None) -> int | None:
     judged = sum(int(np.isfinite(one.measured[rule.id].value).sum()) for one in checked)
-    absent = (rule.needs == "pictures" and not judged) or (rule.needs == "prelabels" and predictions is None)
+    absent = (rule.needs in ("pictures", "--look") and not judged) or (
+        rule.needs == "prelabels" and predictions is None
+    )
     return None if absent else judged
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from annotation.check.rules import Criterion
+from annotation.check.criterion import Criterion
 from annotation.prepare.findings import KINDS
 from annotation.prepare.folders import Listing, check_across
 from annotation.prepare.reading import in_parallel

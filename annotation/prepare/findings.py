@@ -31,6 +31,8 @@ class Kind:
 _UNPACK = "unpack these again from the released zip"
 _CUT = "hint prepare ego4d --hint {root} --clips DIR"
 _REPLACE = "delete these and unpack them again from the released zip"
+_LOOK_AT = "look at them; the release has a few"
+_RELEASED_IN = "in the release 99.9 % are inside"
 _LOOK = "look at a few; if there are many, the pictures differ in size from the labelled ones"
 
 KINDS = {
@@ -42,9 +44,25 @@ KINDS = {
     "name": Kind("problem", "names that are not hands of their folder", "move them to their folder, or remove them"),
     "empty file": Kind("problem", "files of zero bytes", _REPLACE, can_cut=True),
     "label": Kind("problem", "invalid labels", _UNPACK),
+    "encoding": Kind("problem", "labels that are not plain UTF-8", _UNPACK),
+    "repeated key": Kind("problem", "labels with the same key twice, of which parsers take either", _UNPACK),
+    "tiny box": Kind("problem", "boxes of a few px, as of labels normalised to 0..1", _UNPACK),
+    "collapsed": Kind("problem", "labels whose keypoints are all on one spot", _UNPACK),
+    "misplaced": Kind("problem", "labels with every joint outside the box", _UNPACK),
+    "folder beside boxes": Kind(
+        "problem", "folders with many joints outside their boxes", f"{_UNPACK}; {_RELEASED_IN}"
+    ),
+    "folder flags": Kind("problem", "folders whose flags are unlike those of the release", _UNPACK),
+    "evaluation": Kind("problem", "labels that differ from the evaluation npz", _UNPACK),
+    "official name": Kind(
+        "problem", "Ego4D names that are not in the official list", "give them the official names, or remove them"
+    ),
+    "missing name": Kind("problem", "Ego4D names of the official list that are missing", _UNPACK),
     "picture": Kind("problem", "pictures that cannot be read", _REPLACE, can_cut=True),
     "cut picture": Kind("problem", "truncated pictures", _REPLACE, can_cut=True),
     "channels": Kind("problem", "pictures that do not have three channels", _REPLACE, can_cut=True),
+    "picture format": Kind("problem", "pictures that are not JPEG", _REPLACE, can_cut=True),
+    "damaged picture": Kind("problem", "pictures with damaged content", _REPLACE, can_cut=True),
     "duplicate hand": Kind("problem", "hands that are in several folders", "remove the misplaced ones"),
     "checksum changed": Kind("problem", "files that differ from their checksum", "restore the original files"),
     "checksum missing": Kind("problem", "files of the checksum list that are missing", "restore them"),
@@ -60,6 +78,10 @@ KINDS = {
     "checksum extra": Kind(
         "warning", "files that are not in the checksum list", "update the list if they belong to it"
     ),
+    "copied label": Kind("warning", "labels that are the same under several names", f"{_UNPACK} if one is misnamed"),
+    "extra key": Kind("warning", "labels with keys that the release does not have", "nothing reads these keys"),
+    "no joint": Kind("warning", "labels without an existing joint", "methods are not scored on these hands"),
+    "beside box": Kind("warning", "labels with over a quarter of the joints outside the box", _LOOK_AT),
     "existence": Kind("warning", "hands whose existence flags disagree with the size of the picture", _LOOK),
     "box": Kind("warning", "boxes outside their picture", "methods that read pictures skip these hands"),
     "shared clip": Kind(

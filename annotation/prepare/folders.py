@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from annotation import released
 from annotation.prepare.findings import Fault
 from annotation.prepare.release import HANDS, source_of, split_of
 from hint.errors import InputError
@@ -91,6 +92,19 @@ def check_listing(listing: Listing) -> Iterator[Fault]:
             yield Fault("picture without label", folder, f"{folder}/{stem}.jpg")
         elif stem not in listing.pictures:
             yield Fault(_absent_picture(listing), folder, f"{folder}/{stem}.json")
+
+
+def check_official(listing: Listing) -> Iterator[Fault]:
+    """Yield Ego4D names that differ from the official list."""
+    official = released.ego4d_stems().get(listing.folder)
+    if official is None:
+        return
+    for stem in sorted(listing.hands.keys() - official):
+        other = f"{stem[:-1]}{'lr'[stem.endswith('l')]}"
+        reason = f"the official name is {other}" if other in official else ""
+        yield Fault("official name", listing.folder, f"{listing.folder}/{stem}", reason)
+    for stem in sorted(official - listing.hands.keys()):
+        yield Fault("missing name", listing.folder, f"{listing.folder}/{stem}")
 
 
 def _why(stem: str, folder: str) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from annotation.prepare.findings import Fault
+from annotation.prepare.label_content import Summary, check_content, summarize
+from annotation.prepare.label_file import check_writing
 from hint.files.pairs import HandRecord, read_record
 from hint.images import is_cut
 
@@ -45,31 +47,63 @@ class Picture:
         size: Width and height in px, None if they cannot be read.
         wrong: Kind of fault, "" for none.
         reason: Details.
+        form: "JPEG" or "PNG", "" if it cannot be read.
     """
 
     size: tuple[int, int] | None
     wrong: str = ""
     reason: str = ""
+    form: str = ""
 
 
-def check_hand(hand: HandFiles) -> list[Fault]:
+@dataclass(frozen=True)
+class CheckedHand:
+    """What was found in the files of one hand.
+
+    Attributes:
+        hand: The files.
+        faults: What is wrong with them.
+        summary: What is compared among labels, None without a valid label.
+    """
+
+    hand: HandFiles
+    faults: tuple[Fault, ...]
+    summary: Summary | None
+
+
+def check_hand(hand: HandFiles) -> CheckedHand:
     """Check the label, the picture, and whether they agree."""
-    faults: list[Fault] = []
     record = picture = None
+    faults: list[Fault] = []
     if hand.has_label:
-        path = hand.folder / f"{hand.stem}.json"
-        try:
-            record = read_record(path)
-        except ValueError as error:
-            empty = _is_empty(path)
-            faults.append(hand.fault("empty file" if empty else "label", ".json", "" if empty else str(error)))
+        record, faults = _read_label(hand)
+    summary = summarize(record) if record else None
+    if record and summary:
+        faults += [hand.fault(kind, "", reason) for kind, reason in check_content(record, summary)]
     if hand.has_picture:
-        picture = inspect_picture(hand.folder / f"{hand.stem}.jpg")
-        if picture.wrong:
-            faults.append(hand.fault(picture.wrong, ".jpg", picture.reason))
+        picture, more = _check_picture(hand)
+        faults += more
     if record and picture and picture.size:
         faults += [hand.fault(kind, "", reason) for kind, reason in check_geometry(record, *picture.size)]
-    return faults
+    return CheckedHand(hand, tuple(faults), summary)
+
+
+def _read_label(hand: HandFiles) -> tuple[HandRecord | None, list[Fault]]:
+    path = hand.folder / f"{hand.stem}.json"
+    try:
+        record = read_record(path)
+        faults = [hand.fault(kind, ".json", reason) for kind, reason in check_writing(path.read_bytes())]
+    except (OSError, ValueError) as error:
+        empty = _is_empty(path)
+        return None, [hand.fault("empty file" if empty else "label", ".json", "" if empty else str(error))]
+    return record, faults
+
+
+def _check_picture(hand: HandFiles) -> tuple[Picture, list[Fault]]:
+    picture = inspect_picture(hand.folder / f"{hand.stem}.jpg")
+    if picture.wrong:
+        return picture, [hand.fault(picture.wrong, ".jpg", picture.reason)]
+    return picture, [] if picture.form == "JPEG" else [hand.fault("picture format", ".jpg", picture.form)]
 
 
 def inspect_picture(path: Path) -> Picture:
@@ -77,14 +111,15 @@ def inspect_picture(path: Path) -> Picture:
     try:
         with path.open("rb") as stream:
             image = Image.open(stream, formats=_FORMATS)
-            size, channels = image.size, len(image.getbands())
+            size, channels, form = image.size, len(image.getbands()), image.format
             if is_cut(stream):
                 return Picture(size, "cut picture")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         if _is_empty(path):
             return Picture(None, "empty file")
         return Picture(None, "picture", getattr(error, "strerror", None) or "no JPEG header")
-    return Picture(size) if channels == 3 else Picture(size, "channels", f"{image.mode}")
+    wrong = ("", "") if channels == 3 else ("channels", image.mode)
+    return Picture(size, *wrong, form or "")
 
 
 def _is_empty(path: Path) -> bool:

@@ -15,9 +15,19 @@ from annotation.prepare.checksums import (
     sha256_of,
     write_checksums,
 )
+from annotation.prepare.decoding import check_decoding
+from annotation.prepare.evaluation import compare_evaluation
 from annotation.prepare.findings import KINDS, Fault, Finding, group
-from annotation.prepare.folders import Listing, check_across, check_listing, check_root_names, list_folder
-from annotation.prepare.hand_files import HandFiles, check_hand
+from annotation.prepare.folders import (
+    Listing,
+    check_across,
+    check_listing,
+    check_official,
+    check_root_names,
+    list_folder,
+)
+from annotation.prepare.hand_files import CheckedHand, HandFiles, check_hand
+from annotation.prepare.label_content import check_together
 from annotation.prepare.official_zip import RELEASED_MD5, official_md5
 from annotation.prepare.reading import in_parallel
 from annotation.prepare.release import HANDS, check_root, choose_folders
@@ -95,14 +105,18 @@ class ReleaseReport:
 
 @dataclass(frozen=True)
 class Extras:
-    """Checks besides names, labels and pictures; all of them read every byte.
+    """Checks besides names, labels, and the headers and ends of pictures.
 
     Attributes:
+        decode: Whether to decode every picture.
+        evaluation: Folder of the official evaluation npz to compare the test hands with.
         zip_md5: Whether to compute the MD5 of the official zip.
         write: Checksum file to write.
         against: Checksum file to compare with.
     """
 
+    decode: bool = False
+    evaluation: Path | None = None
     zip_md5: bool = False
     write: Path | None = None
     against: Path | None = None
@@ -118,7 +132,7 @@ def verify(root: Path, only: Sequence[str] = (), extras: Extras | None = None) -
     Args:
         root: Folder of the eleven released folders.
         only: Released folders or subsets to check; the rest of the root is ignored.
-        extras: Checks that read every byte.
+        extras: Further checks.
 
     Raises:
         InputError: If root is not a HInt root, or a checksum file cannot be used.
@@ -134,7 +148,13 @@ def verify(root: Path, only: Sequence[str] = (), extras: Extras | None = None) -
     faults = [Fault("missing folder", folder, folder) for folder in folders if not (root / folder).is_dir()]
     if not only:
         faults += check_root_names(root, extras.own_files())
-    faults += _check_hands(root, listings)
+    checked = _check_hands(root, listings)
+    faults += _check_names(listings)
+    faults += _found_in(checked)
+    if extras.decode:
+        faults += check_decoding(root, _openable(checked))
+    if extras.evaluation:
+        faults += compare_evaluation(root, listings, extras.evaluation)
     if extras.write or listed is not None:
         faults += _check_sums(root, listings, extras.write, listed)
     md5 = official_md5(root) if extras.zip_md5 else None
@@ -143,17 +163,33 @@ def verify(root: Path, only: Sequence[str] = (), extras: Extras | None = None) -
     return ReleaseReport(str(root), tuple(_count(f, listings, faults) for f in folders), group(faults), md5)
 
 
-def _check_hands(root: Path, listings: Sequence[Listing]) -> Iterator[Fault]:
+def _check_names(listings: Sequence[Listing]) -> Iterator[Fault]:
+    for item in listings:
+        yield from check_listing(item)
+        yield from check_official(item)
+    yield from check_across(listings)
+
+
+def _check_hands(root: Path, listings: Sequence[Listing]) -> list[CheckedHand]:
     hands = [
         HandFiles(root / item.folder, stem, stem in item.labels, stem in item.pictures)
         for item in listings
         for stem in sorted(item.hands)
     ]
-    for item in listings:
-        yield from check_listing(item)
-    yield from check_across(listings)
-    for faults in in_parallel(check_hand, hands, "checking hands"):
-        yield from faults
+    return in_parallel(check_hand, hands, "checking hands")
+
+
+def _found_in(checked: Sequence[CheckedHand]) -> Iterator[Fault]:
+    for one in checked:
+        yield from one.faults
+    named = ((one.hand.folder.name, one.hand.stem, one.summary) for one in checked)
+    yield from check_together({(folder, stem): summary for folder, stem, summary in named if summary})
+
+
+def _openable(checked: Sequence[CheckedHand]) -> list[str]:
+    """Return the pictures without a fault so far."""
+    hands = [(f"{one.hand.folder.name}/{one.hand.stem}.jpg", one) for one in checked if one.hand.has_picture]
+    return [name for name, one in hands if name not in {fault.id for fault in one.faults}]
 
 
 def _check_sums(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -59,7 +59,7 @@ def gather(
     folder: str,
     draw: Draw,
     left_out: LeftOut,
-    exclude: frozenset[str] = frozenset(),
+    exclude: Mapping[str, frozenset[str]] | None = None,
 ) -> Candidates:
     """Gather the units that may be drawn.
 
@@ -69,11 +69,16 @@ def gather(
         folder: HInt folder of the sample.
         draw: The rules of that folder.
         left_out: Collects the hands that are left out.
-        exclude: Clips or videos that are used elsewhere; their whole videos are left out.
+        exclude: Reason -> clips or videos that must not be used; their whole videos are left out.
     """
     everything = list(hands)
     splits = _split_of_video(everything)
-    used = {hand.video_id for hand in everything if hand.clip_id in exclude or hand.video_id in exclude}
+    used = {
+        hand.video_id: reason
+        for reason, clips in (exclude or {}).items()
+        for hand in everything
+        if hand.clip_id in clips or hand.video_id in clips
+    }
     admitted = []
     for hand in everything:
         if not draw.admits(hand):
@@ -81,7 +86,7 @@ def gather(
         if hand.source_split != splits[hand.video_id]:
             left_out.add(f"the video is also in the source's {splits[hand.video_id]} split", hand.hand_id)
         elif hand.video_id in used:
-            left_out.add("the video was excluded", hand.hand_id)
+            left_out.add(used[hand.video_id], hand.hand_id)
         elif hand.box_xyxy and hand.longest_side < policy.min_box_px:
             left_out.add(f"the box is smaller than {policy.min_box_px:g} px", hand.hand_id)
         else:

@@ -1,14 +1,29 @@
-"""Videos that are used elsewhere: in a manifest, a HInt folder or a file of labels."""
+"""Videos that are used elsewhere: in a manifest, a HInt folder, a file of labels, or to evaluate on HInt."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
 
+from annotation.released import evaluation_videos
 from hint.errors import InputError
 from hint.files import read_labels
 from hint.files.manifest import read_manifest
 from hint.names import parse_name, subset_of_folder
+
+
+def excluded(paths: Iterable[Path], hint_videos: bool) -> dict[str, frozenset[str]]:
+    """Return what must not be drawn: reason -> clips and videos.
+
+    Args:
+        paths: What :func:`used_clips` reads.
+        hint_videos: Whether to leave out the videos of HInt's validation and test hands, too.
+
+    Raises:
+        InputError: If one of the paths cannot be read.
+    """
+    held_out = evaluation_videos() if hint_videos else frozenset()
+    return {"the video was excluded": used_clips(paths), "HInt validates or tests on the video": held_out}
 
 
 def used_clips(paths: Iterable[Path]) -> frozenset[str]:

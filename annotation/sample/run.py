@@ -98,6 +98,7 @@ def sample(
     policy: str | Path = "paper-v1",
     seed: int = 0,
     exclude: Sequence[str | Path] = (),
+    include_hint_videos: bool = False,
     sequences: bool = False,
     clips: str | Path | None = None,
     available: bool = False,
@@ -118,6 +119,7 @@ def sample(
         policy: Name of a policy, or the path of a ``.toml``.
         seed: Seed of the draw.
         exclude: Manifests, HInt roots or label files whose videos are not used.
+        include_hint_videos: Draw training hands from the videos of HInt's validation and test hands, too.
         sequences: Ego4D: draw whole actions instead of frames.
         clips: Ego4D: folder of the clips, if they are not below the root.
         available: Draw only hands whose picture or clip exists.
@@ -131,7 +133,9 @@ def sample(
         MissingRequirementError: If clips or pictures are missing.
         WriteError: If something cannot be saved.
     """
-    options = _options(source, split, out, policy, seed, exclude, sequences, available, overwrite, workers)
+    options = _options(
+        source, split, out, policy, seed, exclude, include_hint_videos, sequences, available, overwrite, workers
+    )
     pool = _read(options, root, clips, skip_broken)
     found = candidates(options, pool)
     with progress("writing pictures", n) as advance:
@@ -148,6 +152,7 @@ def survey(
     n: int | None = None,
     policy: str | Path = "paper-v1",
     exclude: Sequence[str | Path] = (),
+    include_hint_videos: bool = False,
     sequences: bool = False,
     clips: str | Path | None = None,
     available: bool = False,
@@ -162,6 +167,7 @@ def survey(
         n: Size of a sample, to see how many units each stratum would take.
         policy: Name of a policy, or the path of a ``.toml``.
         exclude: Manifests, HInt roots or label files whose videos are not used.
+        include_hint_videos: Draw training hands from the videos of HInt's validation and test hands, too.
         sequences: Ego4D: whole actions instead of frames.
         clips: Ego4D: folder of the clips, if they are not below the root.
         available: Count only hands whose picture or clip exists.
@@ -171,7 +177,7 @@ def survey(
         UnknownNameError: If there is no such source or policy.
         InputError: If the source cannot be read.
     """
-    options = _options(source, split, "", policy, 0, exclude, sequences, available)
+    options = _options(source, split, "", policy, 0, exclude, include_hint_videos, sequences, available)
     pool = _read(options, root, clips, skip_broken)
     found = candidates(options, pool)
     quotas: Sequence[int | None] = found.draw.quotas(n) if n else [None] * len(found.draw.strata)
@@ -186,6 +192,7 @@ def _options(
     policy: str | Path,
     seed: int,
     exclude: Sequence[str | Path],
+    include_hint_videos: bool,
     sequences: bool,
     available: bool,
     overwrite: str = "missing",
@@ -194,7 +201,9 @@ def _options(
     if source not in SOURCES:
         raise UnknownNameError("source", source, SOURCES)
     rules, excluded = load_policy(str(policy)), tuple(map(Path, exclude))
-    options = SampleOptions(source, split, sequences, seed, rules, Path(out), excluded, available, overwrite, workers)
+    options = SampleOptions(
+        source, split, sequences, seed, rules, Path(out), excluded, include_hint_videos, available, overwrite, workers
+    )
     _ = options.folder  # raises if the policy has no rules for it, before anything is read
     return options
 

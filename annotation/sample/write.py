@@ -9,7 +9,7 @@ from typing import Literal
 
 from annotation.sample.distribution import Described, distribution
 from annotation.sample.draw import Candidates, Chosen, draw_sample, gather
-from annotation.sample.exclude import used_clips
+from annotation.sample.exclude import excluded
 from annotation.sample.pictures import picture_path, require_files, write_pictures
 from annotation.sample.policy import Policy
 from annotation.sample.summary import StratumCount, Summary, summary_path, write_summary
@@ -35,6 +35,7 @@ class SampleOptions:
         policy: The rules to draw by.
         out: Folder for pictures, manifest and summary.
         exclude: Manifests, HInt roots or label files whose videos are not used.
+        include_hint_videos: Draw training hands from the videos of HInt's validation and test hands, too.
         available: Draw only hands whose picture or clip exists.
         overwrite: "missing", "never" or "always".
         workers: Files read in parallel; None for one per core.
@@ -47,6 +48,7 @@ class SampleOptions:
     policy: Policy
     out: Path
     exclude: tuple[Path, ...] = ()
+    include_hint_videos: bool = False
     available: bool = False
     overwrite: str = "missing"
     workers: int | None = None
@@ -72,7 +74,8 @@ def candidates(options: SampleOptions, pool: Pool) -> Candidates:
     hands: Iterable[SourceHand] = pool.hands
     if options.available:
         hands = _available(pool)
-    return gather(hands, options.policy, folder, draw, pool.left_out, used_clips(options.exclude))
+    exclude = excluded(options.exclude, options.split == "train" and not options.include_hint_videos)
+    return gather(hands, options.policy, folder, draw, pool.left_out, exclude)
 
 
 def _available(pool: Pool) -> list[SourceHand]:

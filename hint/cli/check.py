@@ -35,6 +35,9 @@ def check(
     population: Annotated[
         Path | None, typer.Option(help="Usual bone lengths and bends: a population file, or labels to measure them on.")
     ] = None,
+    look: Annotated[
+        bool, typer.Option("--look", help="Also look at the pictures with a network (a tenth of a second per hand).")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for findings.jsonl, check.json and worst.png.")] = None,
     fail_on: Annotated[str, typer.Option(help="Exit code 1 for: error, warning (either), never, or a rule.")] = "error",
     list_rules: Annotated[bool, typer.Option("--list", help="List the rules and stop.")] = False,
@@ -60,6 +63,7 @@ def check(
         images=images,
         prelabels=prelabels,
         population=population,
+        look=look,
         rules=rule or (),
         out=out,
     )

@@ -32,6 +32,12 @@ def verify(
     write: Annotated[
         Path | None, typer.Option("--write-checksums", help="Also write such a list, for sha256sum -c in ROOT.")
     ] = None,
+    decode: Annotated[
+        bool, typer.Option("--decode", help="Also decode every picture, not only header and end.")
+    ] = False,
+    evaluation: Annotated[
+        Path | None, typer.Option(help="Also compare the test labels with the official evaluation npz in this folder.")
+    ] = None,
     zip_md5: Annotated[
         bool, typer.Option("--zip-md5", help="Also compute the MD5 of the official check (minutes, writes nothing).")
     ] = False,
@@ -44,7 +50,7 @@ def verify(
     from annotation.prepare.verify import Extras
     from annotation.prepare.verify import verify as check
 
-    report = check(root, only or (), Extras(zip_md5, write, checksums))
+    report = check(root, only or (), Extras(decode, evaluation, zip_md5, write, checksums))
     if as_json:
         typer.echo(json.dumps(report.as_json(), indent=2))
     else:

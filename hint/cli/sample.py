@@ -42,6 +42,10 @@ def draw(
         list[Path] | None,
         typer.Option(help="Do not use the videos of this manifest, HInt root or label file; repeat for several."),
     ] = None,
+    include_hint_videos: Annotated[
+        bool,
+        typer.Option("--include-hint-videos", help="Training: also draw from videos that HInt validates or tests on."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print strata and counts; write nothing.")] = False,
     sequences: Annotated[
         bool, typer.Option("--sequences", help="Ego4D: draw whole actions instead of frames.")
@@ -66,6 +70,7 @@ def draw(
         "split": split.value,
         "policy": policy,
         "exclude": exclude or (),
+        "include_hint_videos": include_hint_videos,
         "sequences": sequences,
         "clips": clips,
         "available": available,

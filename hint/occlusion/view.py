@@ -12,7 +12,7 @@ from torch.nn import functional
 from hint.crop import Square, box_to_square, crop_blurred
 from hint.landmarks.network import SIZE as VIEW
 from hint.landmarks.region import knuckles
-from hint.types import Float, Hand, Image
+from hint.types import Double, Float, Hand, Image
 
 #: Side of the patch, px, and over the longest side of the box.
 PATCH, PATCH_FACTOR = 320, 2.4
@@ -54,6 +54,14 @@ def in_patch(hand: Hand, keypoints: Float) -> Float:
     x, y, size = patch_square(hand)
     side = (1 if hand.is_right else -1, 1)
     return ((keypoints - (x, y)) * side * (PATCH / size) + PATCH / 2).astype(np.float32)
+
+
+def in_picture(hand: Hand, keypoints: Float) -> Double:
+    """Return (21,2) keypoints of the patch in px of the picture: the inverse of :func:`in_patch`."""
+    x, y, size = patch_square(hand)
+    side = (1 if hand.is_right else -1, 1)
+    placed: Double = (keypoints - PATCH / 2) * (size / PATCH) * side + np.array((x, y))
+    return placed
 
 
 def upright(keypoints: Tensor) -> View:

@@ -3,6 +3,7 @@
 import importlib.util
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -10,8 +11,10 @@ import numpy as np
 import pytest
 
 from annotation.check.hands import Hands
+from annotation.check.look import nothing_seen
 from annotation.check.make_population import projected_hands
 from annotation.check.population import rendered_population
+from annotation.check.simulate import simulated_hands
 from hint.types import HandLabels
 
 SIDE = 640
@@ -40,7 +43,7 @@ def hands_of(labels: HandLabels, prelabels: np.ndarray | None = None, with_size:
     n = len(labels)
     picture = np.full((n, 2), float(SIDE) if with_size else np.nan)
     start = np.full((n, 21, 2), np.nan) if prelabels is None else prelabels
-    return Hands(labels, rendered_population(), picture, start)
+    return Hands(labels, rendered_population(), picture, start, nothing_seen(n))
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +51,16 @@ def good() -> HandLabels:
     """4,000 projected hands, other ones than the population was measured on."""
     points, is_right = projected_hands(4000, seed=99)
     return label(points + SIDE / 2, is_right)
+
+
+@pytest.fixture(scope="session")
+def flagged() -> HandLabels:
+    """400 simulated hands with careful flags, other ones than the networks were trained on; half of them left ones."""
+    points, occluded = simulated_hands(400, seed=99)
+    is_right = np.arange(400) % 2 == 0
+    placed = 1200 * points * np.where(is_right[:, None, None], 1, (-1, 1))
+    labels = label(placed - placed.mean(1, keepdims=True) + SIDE / 2, is_right)
+    return replace(labels, occlusion=occluded)
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from annotation.check.criterion import Rule
 from annotation.check.hands import Hands, aligned
+from annotation.check.look import nothing_seen
 from annotation.check.population import rendered_population
-from annotation.check.rules import RULES, Rule
+from annotation.check.rules import RULES
 from hint.files import read_labels
 from hint.skeleton import FINGERS
 from hint.types import HandLabels, Predictions
@@ -219,7 +221,7 @@ def test_palm_and_back_of_the_hand_are_not_distinguished(good: HandLabels, hands
     box = good.box_xyxy[:, [2, 1, 0, 3]] * (-1, 1, -1, 1) + (640, 0, 640, 0)
     mirrored = replace(good, keypoints_2d=points, box_xyxy=box)
     for rule in RULES:
-        if rule.id not in ("hand-side", "untouched", "outside-picture", "existence-flag"):
+        if rule.id not in LEARNED | {"hand-side", "untouched", "outside-picture", "existence-flag"}:
             expected = rule.measure(hands(good)).value
             np.testing.assert_allclose(rule.measure(hands(mirrored)).value, expected, atol=1e-6, err_msg=rule.id)
 
@@ -261,14 +263,20 @@ def hard_hands(slow: ModuleType) -> Hands:
     start = made.prelabels.copy()
     start[140:200] = np.nan
     start[200:210] = points[200:210]
-    return Hands(replace(labels, keypoints_2d=points, existence=exists), made.population, made.picture, start)
+    wrong = replace(labels, keypoints_2d=points, existence=exists)
+    return Hands(wrong, made.population, made.picture, start, made.look)
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
-def test_a_rule_equals_the_plain_loop(rule: Rule, slow: ModuleType) -> None:
+#: Rules of networks, which tests/annotation/check/test_judges.py and test_look.py are about.
+LEARNED = {"flipped-side", "swapped-fingers", "inverted-flags", "unflagged"}
+LEARNED |= {rule.id for rule in RULES if rule.needs == "--look"}
+
+
+@pytest.mark.parametrize("name", [rule.id for rule in RULES if rule.id not in LEARNED])
+def test_a_rule_equals_the_plain_loop(name: str, slow: ModuleType) -> None:
     hands = hard_hands(slow)
-    expected = [slow.LOOP[rule.id](hand) for hand in slow.plain(hands)]
-    value = rule.measure(hands).value
+    expected = [slow.LOOP[name](hand) for hand in slow.plain(hands)]
+    value = RULE[name].measure(hands).value
     assert [v is not None for v in expected] == np.isfinite(value).tolist()
     np.testing.assert_allclose(value, [np.nan if v is None else v for v in expected], rtol=1e-9, atol=1e-9)
 
@@ -302,7 +310,7 @@ def plain_hands(points: np.ndarray) -> Hands:
         np.zeros((n, 21), bool),
         np.full(n, ""),
     )
-    return Hands(labels, rendered_population(), np.full((n, 2), np.nan), np.full((n, 21, 2), np.nan))
+    return Hands(labels, rendered_population(), np.full((n, 2), np.nan), np.full((n, 21, 2), np.nan), nothing_seen(n))
 
 
 def test_hand_worked_numbers() -> None:
@@ -330,13 +338,13 @@ def test_hand_worked_numbers() -> None:
 
 
 def test_a_message_has_rule_joint_and_value() -> None:
-    assert RULE["outside-box"].message(0.25, "wrist") == "joint far outside the box: wrist, 0.25 box sides (limit 0.1)"
+    assert RULE["outside-box"].message(0.25, "wrist") == "joint outside the box: wrist, 0.25 box sides (limit 0.02)"
     assert RULE["no-visible"].excess(0) == 1
     assert RULE["zigzag"].excess(60) == pytest.approx(2, rel=1e-3)
 
 
 #: Largest share of the 5,373 released test hands each rule finds; docs/check.md has the numbers.
-RELEASED = {"no-visible": 0.003, "outside-box": 0.002, "bone-length": 0.008, "joint-angle": 0.001, "zigzag": 0.015}
+RELEASED = {"no-visible": 0.003, "outside-box": 0.007, "bone-length": 0.008, "joint-angle": 0.001, "zigzag": 0.015}
 RELEASED |= {"thumb-side": 0.008, "hand-side": 0, "knuckle-order": 0.008, "crossed-fingers": 0.006}
 RELEASED |= {"same-point": 0.001, "collapsed-finger": 0, "existence-flag": 0}
 

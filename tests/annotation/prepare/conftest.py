@@ -19,6 +19,7 @@ _UUID = "00000000-0000-4000-8000-{:012d}"
 
 #: Makes the command line expect a release as small as the folders of these tests.
 _SMALL_RELEASE = f"import annotation.prepare.release as release; release.HANDS.update({SMALL})"
+_SMALL_RELEASE += "; import annotation.released as released; released.ego4d_stems = lambda: "
 _MAIN = "from hint.cli import main; main()"
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -36,9 +37,13 @@ def stems_of(folder: str) -> list[str]:
     return [f"{i}_{i}_{k}_pre_frame_{'lr'[k % 2]}" for k, i in enumerate(ids)]
 
 
-def label() -> dict[str, list[Any]]:
-    """A hand with one joint outside the picture."""
-    keypoints = [[float(2 + k), float(3 + k)] for k in range(20)] + [[-4.5, 10.0]]
+#: Its official list is as small.
+_SMALL_RELEASE += repr({folder: set(stems_of(folder)) for folder in HANDS if "ego4d" in folder})
+
+
+def label(number: int = 0) -> dict[str, list[Any]]:
+    """A hand with one joint outside the picture, unlike those of other numbers."""
+    keypoints = [[float(2 + k), float(3 + k)] for k in range(20)] + [[-4.5, 10.0 + number]]
     return {
         "bbox": [[1.5, 2.0, 30.0, 31.25]],
         "keypoints": list(keypoints),
@@ -51,11 +56,10 @@ def label() -> dict[str, list[Any]]:
 def root(tmp_path: Path) -> Path:
     """A complete small release."""
     rng = np.random.default_rng(3)
-    for folder in HANDS:
-        for stem in stems_of(folder):
-            write_json(tmp_path / "HInt" / folder / f"{stem}.json", [label()])
-            picture = rng.integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)
-            write_image(tmp_path / "HInt" / folder / f"{stem}.jpg", picture)
+    for number, hand in enumerate(f"{folder}/{stem}" for folder in HANDS for stem in stems_of(folder)):
+        write_json(tmp_path / "HInt" / f"{hand}.json", [label(number)])
+        picture = rng.integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+        write_image(tmp_path / "HInt" / f"{hand}.jpg", picture)
     return tmp_path / "HInt"
 
 

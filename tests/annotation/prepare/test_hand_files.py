@@ -91,7 +91,7 @@ def test_damaged_files_are_faults_and_never_stop_the_check(hand: HandFiles) -> N
             for place in rng.integers(0, min(len(content), 700), 3):
                 content[place] = rng.integers(256)
             path.write_bytes(content)
-        kinds |= {fault.kind for fault in check_hand(hand)}
+        kinds |= {fault.kind for fault in check_hand(hand).faults}
     assert kinds >= {"label", "picture", "cut picture"}
 
 
@@ -115,11 +115,13 @@ def test_odd_json_is_refused_with_a_reason(text: str, tmp_path: Path) -> None:
 def test_a_number_beyond_floats_is_not_finite(hand: HandFiles) -> None:
     path = hand.folder / f"{hand.stem}.json"
     path.write_text(path.read_text().replace("31.25", "9" * 400))
-    assert [(f.kind, f.reason) for f in check_hand(hand)] == [("label", "bbox has a value that is not a finite number")]
+    assert [(f.kind, f.reason) for f in check_hand(hand).faults] == [
+        ("label", "bbox has a value that is not a finite number")
+    ]
 
 
 def test_files_that_disappear_are_named(hand: HandFiles) -> None:
     for suffix in (".json", ".jpg"):
         (hand.folder / f"{hand.stem}{suffix}").unlink()
-    assert [fault.kind for fault in check_hand(hand)] == ["label", "picture"]
+    assert [fault.kind for fault in check_hand(hand).faults] == ["label", "picture"]
     assert inspect_picture(hand.folder / "none.jpg").reason == "No such file or directory"

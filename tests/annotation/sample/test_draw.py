@@ -85,18 +85,18 @@ def test_videos_used_elsewhere_are_left_out(tree: int, n_used: int, hands: Hands
     listed = hands(tree)
     used = frozenset(sorted({hand.video_id for hand in listed})[:n_used])
     policy, left_out = load_policy(), LeftOut()
-    found = gather(listed, policy, *policy.draw("newdays", "test"), left_out, used)
+    found = gather(listed, policy, *policy.draw("newdays", "test"), left_out, {"used": used})
     drawn = {hand.video_id for unit in found.units for hand in unit}
     assert not drawn & used
     there = [hand for hand in listed if hand.source_split == "test"]
-    assert sum(map(len, found.units)) + len(left_out.ids["the video was excluded"]) == len(there)
+    assert sum(map(len, found.units)) + len(left_out.ids["used"]) == len(there)
 
 
 def test_excluding_a_clip_excludes_its_whole_video(hands: Hands) -> None:
     one = replace(hands(0)[0], source_split="test")
     listed = [replace(one, clip_id=f"clip {k}", file=f"x{k}.jpg") for k in range(3)]
-    policy = load_policy()
-    assert gather(listed, policy, *policy.draw("newdays", "test"), LeftOut(), frozenset({"clip 1"})).units == []
+    policy, used = load_policy(), {"used": frozenset({"clip 1"})}
+    assert gather(listed, policy, *policy.draw("newdays", "test"), LeftOut(), used).units == []
 
 
 def test_too_much_is_refused_with_the_counts(hands: Hands, found: Found) -> None:

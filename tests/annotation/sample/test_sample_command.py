@@ -135,6 +135,32 @@ def test_the_videos_of_a_hint_folder_can_be_excluded(hands23: Path, tmp_path: Pa
         assert not {line.video for line in lines} & {line.video for line in used}
 
 
+HELD_OUT = ("0-A_ctkz_oE", "zwq7QfKjJD0")
+
+
+def test_videos_of_hints_test_are_kept_out_of_training(hands23: Path, tmp_path: Path) -> None:
+    """Two training videos of the source get names of released test videos."""
+    root = tmp_path / "hands23"
+    shutil.copytree(hands23, root, copy_function=os.link)
+    listed = root / "allMergedSplit" / "TRAIN.txt"
+    videos = list(dict.fromkeys(line[3:14] for line in listed.read_text().splitlines() if line.startswith("ND_")))[:2]
+    renamed = dict(zip(videos, HELD_OUT, strict=True))
+    text = listed.read_text()
+    for old, new in renamed.items():
+        text = text.replace(old, new)
+        for path in (*root.glob(f"*/ND_{old}*"),):
+            path.rename(path.with_name(path.name.replace(old, new)))
+    listed.unlink()
+    listed.write_text(text)
+    common = ("sample", "newdays", "--root", root, "--split", "train", "--out", tmp_path / "out", "-n", 20, "--dry-run")
+    found = hint(*common, "--json")
+    assert "HInt validates or tests on the video, such as ND_" in found.stderr
+    free = hint(*common, "--json", "--include-hint-videos")
+    assert "HInt validates" not in free.stderr
+    frames = [json.loads(done.stdout)["strata"][0]["frames"] for done in (found, free)]
+    assert frames[0] < frames[1]
+
+
 def test_a_run_continues_and_never_mixes_samples(hands23: Path, tmp_path: Path) -> None:
     common = ("sample", "newdays", "--root", hands23, "--split", "val", "--out", tmp_path)
     hint(*common, "-n", 30)

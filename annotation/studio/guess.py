@@ -1,4 +1,4 @@
-"""The initial points of tasks, from a file of predictions."""
+"""The points annotators start from: those of a file of predictions, else a mean hand in the box."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from annotation.studio.task import Guess
+from annotation.studio.picture import box_of
+from annotation.studio.task import Guess, Points
 from hint.files import read_predictions
 from hint.files.manifest import SampledHand
-from hint.types import Predictions
+from hint.types import Hand, Predictions
+
+#: What the predictions on the server are called where all of them are mean poses.
+MEAN_POSE = "mean-pose"
 
 
 def read_guesses(path: Path, hands: Sequence[SampledHand]) -> dict[str, Guess]:
@@ -54,6 +58,14 @@ def guesses_of(predictions: Predictions, hands: Sequence[SampledHand], name: str
             }
         )
     return found
+
+
+def mean_pose(hand: SampledHand) -> Points:
+    """Return the 21 points of a mean hand in the box of a hand, mirrored for left hands, px of the frame."""
+    from hint.methods.mean_pose import MeanPose, frozen_table
+
+    placed = MeanPose(frozen_table()).infer([Hand(hand.hand_id, box_of(hand, None), hand.side == "right")], [None])
+    return tuple((float(x), float(y)) for x, y in placed.keypoints_2d[0])
 
 
 def model_version(predictions: Predictions, name: str) -> str:

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from annotation.studio.client import Studio, StudioError
-from annotation.studio.guess import read_guesses
+from annotation.studio.config import IMAGE
+from annotation.studio.guess import MEAN_POSE, mean_pose, read_guesses
 from annotation.studio.install import home
 from annotation.studio.picture import MARGIN, crop_of, cut, read_frame, shown_size
 from annotation.studio.project import Listing, Task, ensure_project, list_tasks
@@ -140,6 +141,7 @@ def _task(hand: SampledHand, guess: Guess | None, margin: float | None) -> HandT
         crop=crop,
         shown=shown_size(crop),
         guess=guess,
+        mean_pose=None if guess else mean_pose(hand),
     )
 
 
@@ -201,7 +203,7 @@ class _Push:
                     "the server"
                 )
             missing = now
-        self._show_predictions()
+        self._show_predictions(listing)
         return self._report(listing, first)
 
     def _retry(self, work: Callable[[], Any]) -> Any:
@@ -218,10 +220,11 @@ class _Push:
     def _missing(self, listing: Listing) -> _Missing:
         known = listing.tasks
         guessed = [hand_id for hand_id, task in self.tasks.items() if task.guess]
+        version = self._version(listing)
         return _Missing(
             [hand_id for hand_id in self.tasks if hand_id not in known],
             [hand_id for hand_id in guessed if hand_id in known and known[hand_id].hint.guess is None],
-            [hand_id for hand_id in guessed if not (hand_id in known and known[hand_id].versions)],
+            [hand_id for hand_id in self.tasks if not (hand_id in known and version in known[hand_id].versions)],
         )
 
     def _refuse_contradictions(self, listing: Listing) -> None:
@@ -235,16 +238,18 @@ class _Push:
                 f"project {self.title!r} contains {len(ids)} hands with {kind}: {some_ids(ids)}; "
                 "nothing was changed, push to another project"
             )
-        version = self._version()
-        others = {v for task in listing.tasks.values() for v in task.versions} - {version}
-        if version and others:
+        version = self._version(listing)
+        others = _versions(listing) - {version}
+        if others:
             raise InputError(
                 f"project {self.title!r} contains predictions of {', '.join(sorted(others))}, not of {version}; "
                 "annotators would see only one of them: push to another project"
             )
 
-    def _version(self) -> str | None:
-        return next((task.guess.version for task in self.tasks.values() if task.guess), None)
+    def _version(self, listing: Listing) -> str:
+        """Return the version annotators start from, which is one for all hands: also mean poses are sent under it."""
+        given = next((task.guess.version for task in self.tasks.values() if task.guess), None)
+        return given or min(_versions(listing), default=MEAN_POSE)
 
     def _round(self) -> Listing:
         """List and add missing tasks; list and add missing predictions; list."""
@@ -261,19 +266,21 @@ class _Push:
             listing = list_tasks(self.studio, self.project)
         unpredicted = [hand_id for hand_id in self._missing(listing).predictions if hand_id in listing.tasks]
         for batch in _batches(unpredicted):
-            self.studio.add_predictions(self.project, [_prediction(listing.tasks[hand_id]) for hand_id in batch])
+            version = self._version(listing)
+            sent = [_prediction(listing.tasks[hand_id], version) for hand_id in batch]
+            self.studio.add_predictions(self.project, sent)
             self._step(len(batch))
         return list_tasks(self.studio, self.project) if unpredicted else listing
 
     def _add_guess(self, task: Task) -> None:
         """Add the guess to the data of a task that was pushed without one; its picture stays the same."""
         hint = task.hint.model_copy(update={"guess": self.tasks[task.hand_id].guess})
-        self.studio.change_task(task.id, data={**task.data, "hint": hint.model_dump(mode="json")})
+        self.studio.change_task(task.id, data={**task.data, **task_data(task.hand_id, task.data[IMAGE], hint)})
 
     def _pictures(self, hand_ids: Sequence[str], tasks: Mapping[str, HandTask]) -> Iterator[tuple[str, bytes]]:
         def make(hand_id: str, _stop: Event) -> bytes:
             frame = read_frame(self.hands[hand_id], self.folder)
-            return encode_image(cut(frame, tasks[hand_id].crop), ".jpg")
+            return encode_image(cut(frame, tasks[hand_id].crop, tasks[hand_id].box_xyxy), ".jpg")
 
         yield from in_threads(make, hand_ids)
 
@@ -286,9 +293,9 @@ class _Push:
         if gone:
             self.on_note(f"{len(gone)} missing pictures restored: {some_ids(gone)}")
 
-    def _show_predictions(self) -> None:
-        version = self._version()
-        if version and self._retry(lambda: self.studio.project(self.project)).model_version != version:
+    def _show_predictions(self, listing: Listing) -> None:
+        version = self._version(listing)
+        if self._retry(lambda: self.studio.project(self.project)).model_version != version:
             self._retry(partial(self.studio.show_predictions, self.project, version))
 
     def _report(self, listing: Listing, first: _Missing) -> PushReport:
@@ -314,10 +321,16 @@ def _contradiction(task: HandTask, known: Task) -> str:
     return ""
 
 
-def _prediction(task: Task) -> dict[str, Any]:
-    if task.hint.guess is None:
-        raise StudioError(f"{task.hand_id}: the task lost its initial points; was it changed meanwhile?")
-    return {"task": task.id, "model_version": task.hint.guess.version, "result": results(task.hint)}
+def _versions(listing: Listing) -> set[str]:
+    """Return the versions of the predictions in a project, mean poses aside."""
+    return {version for task in listing.tasks.values() for version in task.versions} - {MEAN_POSE}
+
+
+def _prediction(task: Task, version: str) -> dict[str, Any]:
+    try:
+        return {"task": task.id, "model_version": version, "result": results(task.hint)}
+    except ValueError as error:
+        raise StudioError(f"{task.hand_id}: {error}; was the task changed meanwhile?") from error
 
 
 def _batches(ids: Sequence[str]) -> list[Sequence[str]]:

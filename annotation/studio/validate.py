@@ -39,11 +39,11 @@ def validate_tasks(tasks: Mapping[str, HandTask]) -> None:
     interface.validate()
     kinds: dict[tuple[str, str, str], Any] = {}
     for hand_id, task in tasks.items():
-        for one in results(task) if task.guess else ():
+        for one in results(task):
             value = one["value"]
             if not (0 <= value["x"] <= 100 and 0 <= value["y"] <= 100):
                 raise StudioError(f"{hand_id}: a predicted point is outside the shown picture: {value}")
-            kinds[one["id"], one["from_name"], value["keypointlabels"][0]] = one
+            kinds[one["id"], one["from_name"], str(value[one["type"]])] = one
     problems = interface.validate_prediction({"model_version": "x", "result": list(kinds.values())}, return_errors=True)
     if problems:
         raise StudioError(f"predictions do not match the labelling configuration: {problems[0][:200]}")

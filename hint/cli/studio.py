@@ -136,7 +136,8 @@ def _show_push(report: PushReport, project: str, url: str, as_json: bool) -> Non
     else:
         typer.echo(f"nothing to do: all {report.hands} hands are in {project!r}")
     if report.bare:
-        remark(f"{len(report.bare)} hands have no complete prediction, so no initial points: {some_ids(report.bare)}")
+        ids = some_ids(report.bare)
+        remark(f"{len(report.bare)} hands have no complete prediction, so they start from the mean pose: {ids}")
     if report.failures:
         remark(f"overcame {report.failures} server failures")
     if report.doubled:

@@ -55,10 +55,14 @@ why.</p>
 <p>Use "Label All Tasks" only. Never open what somebody else has labelled: you would see and change it.</p>
 """
 
-#: Names of the label for no state, in the panel and in the list of regions; no keys at the joints.
+#: Gives the label for no state a name, in the panel and in the list of regions, where it has its own grey; makes
+#: joints small and hides their keys.
 _STYLE = """
-.hint-states .lsf-label_empty .lsf-label__text { font-size: 0 }
-.hint-states .lsf-label_empty .lsf-label__text::after { content: "visible"; font-size: 14px }
+.hint-states .lsf-label_empty .lsf-label__text,
+.lsf-labels-list > .lsf-labels-list[style*="102, 102, 102"] { font-size: 0 }
+.hint-states .lsf-label_empty .lsf-label__text::after,
+.lsf-labels-list > .lsf-labels-list[style*="102, 102, 102"]::after { content: "visible"; font-size: 14px }
+.hint-joints .lsf-label { font-size: 11px; padding: 0 6px; height: 20px }
 .hint-joints .lsf-label__hotkey { display: none }
 """
 
@@ -77,17 +81,18 @@ def label_config() -> str:
     <Image name="{IMAGE}" value="$image" zoom="true" zoomControl="true" brightnessControl="true"
            contrastControl="true" maxWidth="100%"/>
   </View>
-  <View style="width:240px;margin-left:1em">
-    <Header value="State of the selected points" size="5"/>
-    <View className="hint-states"><Labels name="{STATE}" toName="{IMAGE}" allowEmpty="true" strokeWidth="3" opacity="0">
+  <View style="width:230px;margin-left:1em">
+    <Header value="State of the selected points" size="5" style="margin:0"/>
+    <View className="hint-states"><Labels name="{STATE}" toName="{IMAGE}" allowEmpty="true" strokeWidth="2" opacity="0">
 {_state_labels()}
     </Labels></View>
-    <Header value="Whole hand" size="5"/>
+    <Header value="Whole hand" size="5" style="margin:8px 0 0"/>
     <Choices name="{STATUS}" toName="{IMAGE}" choice="single-radio" showInline="true">{choices}</Choices>
     <TextArea name="{COMMENT}" toName="{IMAGE}" rows="1" maxSubmissions="1" placeholder="comment"/>
     <View className="hint-joints" visibleWhen="no-region-selected">
-      <Header value="Joints: to add a missing one, click its name, then the picture" size="5"/>
-      <KeyPointLabels name="{JOINT}" toName="{IMAGE}" maxUsages="1" strokeWidth="3" opacity="0.9">
+      <Header value="Joints" size="5" style="margin:8px 0 0"/>
+      <Header value="One was deleted? Click its name, then the picture." size="5" style="margin:0;font-size:12px"/>
+      <KeyPointLabels name="{JOINT}" toName="{IMAGE}" maxUsages="1" strokeWidth="2" opacity="0.9">
 {_joint_labels()}
       </KeyPointLabels>
     </View>

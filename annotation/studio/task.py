@@ -33,9 +33,9 @@ from hint.errors import first_problem
 from hint.names import parse_name
 from hint.skeleton import JOINT_NAMES, N_JOINTS
 
-#: Width of a point, percent. Points without a width are not drawn, and no point can be dragged closer to the far edges
-#: than twice the width.
-WIDTH = 0.2
+#: Radius of a point, percent: large enough for a ring. Points without a width are not drawn, and no point can be dragged
+#: closer to the far edges than twice the width.
+WIDTH = 0.5
 #: Where points outside the shown picture are shown, percent: as close to the edge as they could be dragged.
 EDGE = 2 * WIDTH
 #: Largest difference of a point that was not moved, percent.

@@ -30,7 +30,7 @@ STATUS_KEYS = {OK: "n", UNUSABLE: "m"}
 _JOINT_KEYS = tuple(f"ctrl+alt+shift+{letter}" for letter in "abcdefghijklmnopqrstu")
 
 #: Ring of a point that is not visible; selected points get a red one.
-_STATE_COLOURS = {OCCLUDED: "#000000", OUT_OF_FRAME: "#ff00ff"}
+_STATE_COLOURS = {OCCLUDED: "#1f3fff", OUT_OF_FRAME: "#ff00ff"}
 #: The skeleton's near-white wrist would be invisible on skin and in the list.
 _WRIST_COLOUR = "#8c8c8c"
 #: The skeleton's vermilion would look like the red of the selection.
@@ -43,9 +43,9 @@ is closer or clearer.</p>
 <p>Put each point on the middle of the joint, inside the finger, not on the skin that faces the camera. Tips
 are the ends of the fingers.</p>
 <p><b>visible</b> (1, a filled dot): you see the surface of the hand where the joint is.</p>
-<p><b>occluded</b> (2, a black ring): the joint is in the frame, but an object, another hand or this hand hides it. Put
+<p><b>occluded</b> (2, a ring): the joint is in the frame, but an object, another hand or this hand hides it. Put
 the point where it must be.</p>
-<p><b>out_of_frame</b> (3, a magenta ring): the joint is beyond the edge of the frame. Leave the point at the edge.</p>
+<p><b>out_of_frame</b> (3, magenta): the joint is beyond the edge of the frame. Leave the point at the edge.</p>
 <p>Click a point and press the key. To do it for a whole finger, draw a box around its points and press the key.</p>
 <p>"Mean pose" in the heading: nobody predicted these points. Put every one of them where it belongs; a label with a
 point that was left there is not accepted.</p>
@@ -59,9 +59,9 @@ why.</p>
 #: joints small and hides their keys.
 _STYLE = """
 .hint-states .lsf-label_empty .lsf-label__text,
-.lsf-labels-list > .lsf-labels-list[style*="102, 102, 102"] { font-size: 0 }
+.lsf-labels-list .lsf-labels-list[style*="102, 102, 102"] { font-size: 0 }
 .hint-states .lsf-label_empty .lsf-label__text::after,
-.lsf-labels-list > .lsf-labels-list[style*="102, 102, 102"]::after { content: "visible"; font-size: 14px }
+.lsf-labels-list .lsf-labels-list[style*="102, 102, 102"]::after { content: "visible"; font-size: 14px }
 .hint-joints .lsf-label { font-size: 11px; padding: 0 6px; height: 20px }
 .hint-joints .lsf-label__hotkey { display: none }
 """
@@ -76,13 +76,13 @@ def label_config() -> str:
   <View style="flex:1;min-width:0">
     <View style="display:flex;gap:1.5em;align-items:baseline;padding:0 0 4px 4px">
       <Header value="${HAND}" size="3" style="margin:0"/>
-      <Header value="${START}" size="5" style="margin:0"/>
+      <Header value="${START}" size="5" style="margin:0;font-size:13px"/>
     </View>
     <Image name="{IMAGE}" value="$image" zoom="true" zoomControl="true" brightnessControl="true"
            contrastControl="true" maxWidth="100%"/>
   </View>
   <View style="width:230px;margin-left:1em">
-    <Header value="State of the selected points" size="5" style="margin:0"/>
+    <Header value="State of a point" size="5" style="margin:0"/>
     <View className="hint-states"><Labels name="{STATE}" toName="{IMAGE}" allowEmpty="true" strokeWidth="2" opacity="0">
 {_state_labels()}
     </Labels></View>
@@ -91,7 +91,7 @@ def label_config() -> str:
     <TextArea name="{COMMENT}" toName="{IMAGE}" rows="1" maxSubmissions="1" placeholder="comment"/>
     <View className="hint-joints" visibleWhen="no-region-selected">
       <Header value="Joints" size="5" style="margin:8px 0 0"/>
-      <Header value="One was deleted? Click its name, then the picture." size="5" style="margin:0;font-size:12px"/>
+      <Header value="One was deleted? Click its name, then the picture." size="5" style="margin:0;font-size:12px;line-height:1.3"/>
       <KeyPointLabels name="{JOINT}" toName="{IMAGE}" maxUsages="1" strokeWidth="2" opacity="0.9">
 {_joint_labels()}
       </KeyPointLabels>
@@ -110,12 +110,13 @@ def _state_labels() -> str:
 
 def _joint_labels() -> str:
     return "\n".join(
-        f'        <Label value="{name}" background="{_joint_colour(k)}" hotkey="{_JOINT_KEYS[k]}"/>'
+        f'        <Label value="{name}" background="{joint_colour(k)}" hotkey="{_JOINT_KEYS[k]}"/>'
         for k, name in enumerate(JOINT_NAMES)
     )
 
 
-def _joint_colour(joint: int) -> str:
+def joint_colour(joint: int) -> str:
+    """Return the colour of a joint, "#rrggbb"."""
     finger = FINGER_OF_JOINT[joint]
     if finger < 0:
         return _WRIST_COLOUR

@@ -22,10 +22,13 @@ from pathlib import Path
 from types import FrameType
 from urllib.parse import unquote, urlsplit
 
+from annotation.studio import page
 from annotation.studio.client import StudioError
 from annotation.studio.install import DATABASE, PRIVATE, empty_database, program
 from annotation.studio.login import Login, last_path, login_of, login_path, write_login
+from annotation.studio.page.drawing import drawing_script
 from hint.errors import InputError
+from hint.files import write_bytes
 from hint.lock import file_lock
 
 HOST = "127.0.0.1"
@@ -124,6 +127,19 @@ def _variables(login: Login) -> dict[str, str]:
         "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT": str(login.pictures),
         "LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK": "true",
         "PYTHONUNBUFFERED": "1",
+        **_page_variables(Path(login.data)),
+    }
+
+
+def _page_variables(data: Path) -> dict[str, str]:
+    """Return the environment variables that add the drawing of the hand to the labelling page."""
+    script = data / "drawing.js"
+    write_bytes(script, drawing_script().encode())
+    searched = [str(Path(page.__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {
+        "HINT_STUDIO_SCRIPT": str(script),
+        "DJANGO_SETTINGS_MODULE": "label_studio_settings",
+        "PYTHONPATH": os.pathsep.join(searched),
     }
 
 

@@ -33,8 +33,8 @@ from hint.errors import first_problem
 from hint.names import parse_name
 from hint.skeleton import JOINT_NAMES, N_JOINTS
 
-#: Radius of a point, percent: large enough for a ring. Points without a width are not drawn, and no point can be dragged
-#: closer to the far edges than twice the width.
+#: Radius of a point, percent: large enough for a ring. Points without one are not drawn, and no point can be dragged
+#: closer to the far edges than twice this.
 WIDTH = 0.5
 #: Where points outside the shown picture are shown, percent: as close to the edge as they could be dragged.
 EDGE = 2 * WIDTH

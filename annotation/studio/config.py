@@ -91,7 +91,8 @@ def label_config() -> str:
     <TextArea name="{COMMENT}" toName="{IMAGE}" rows="1" maxSubmissions="1" placeholder="comment"/>
     <View className="hint-joints" visibleWhen="no-region-selected">
       <Header value="Joints" size="5" style="margin:8px 0 0"/>
-      <Header value="One was deleted? Click its name, then the picture." size="5" style="margin:0;font-size:12px;line-height:1.3"/>
+      <Header value="One was deleted? Click its name, then the picture." size="5"
+              style="margin:0;font-size:12px;line-height:1.3"/>
       <KeyPointLabels name="{JOINT}" toName="{IMAGE}" maxUsages="1" strokeWidth="2" opacity="0.9">
 {_joint_labels()}
       </KeyPointLabels>

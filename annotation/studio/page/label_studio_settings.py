@@ -21,7 +21,7 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    """Return a setting of Label Studio's own, also while that module still loads: it asks for its first lines itself."""
+    """Return a setting of Label Studio, which already asks for the first ones while the last ones load."""
     return getattr(sys.modules[_OWN], name)
 
 

@@ -227,6 +227,14 @@ class Studio:
             )
         return self.project(made.id)
 
+    def change_page(self, project: int, config: str, guidelines: str) -> Any:
+        """Replace what annotators see; return the project. The server refuses what does not fit existing labels."""
+        with self._request():
+            self.api.projects.update(
+                id=project, label_config=config, expert_instruction=guidelines, request_options=self.small
+            )
+        return self.project(project)
+
     def show_predictions(self, project: int, version: str) -> None:
         """Let annotators start from the predictions of a model version."""
         with self._request():

@@ -8,6 +8,8 @@ the start, and a stray key would turn one joint into another.
 
 from __future__ import annotations
 
+import hashlib
+import re
 from xml.etree import ElementTree
 
 from hint.errors import InputError
@@ -26,6 +28,7 @@ RESERVED_KEYS = frozenset("uvhk[]")
 #: The first is given by Label Studio, to the label that stands for no state.
 STATE_KEYS = {VISIBLE: "1", OCCLUDED: "2", OUT_OF_FRAME: "3"}
 STATUS_KEYS = {OK: "n", UNUSABLE: "m"}
+_SIGNATURE = re.compile("<!-- hint ([0-9a-f]{16}) -->")
 #: Label Studio gives a letter to every label without a key, so joints get combinations nobody types.
 _JOINT_KEYS = tuple(f"ctrl+alt+shift+{letter}" for letter in "abcdefghijklmnopqrstu")
 
@@ -68,11 +71,30 @@ _STYLE = """
 
 
 def label_config() -> str:
-    """Return the labelling configuration as XML."""
+    """Return the labelling configuration as XML, signed so that a later hint can tell whether somebody changed it."""
+    return signed(_controls())
+
+
+def signed(config: str) -> str:
+    """Return a configuration with the digest of its content."""
+    return f"{config}<!-- hint {_digest(config)} -->\n"
+
+
+def is_as_written(config: str) -> bool:
+    """Tell whether a configuration is what some hint wrote."""
+    found = _SIGNATURE.search(config)
+    return found is not None and found[1] == _digest(config)
+
+
+def _digest(config: str) -> str:
+    return hashlib.sha256(_canonical(config).encode()).hexdigest()[:16]
+
+
+def _controls() -> str:
     choices = "".join(f'<Choice value="{name}" hotkey="{key}"/>' for name, key in STATUS_KEYS.items())
     return f"""\
 <View style="display:flex">
-  <Style>{_STYLE}</Style>
+  <Style>{" ".join(_STYLE.split())}</Style>
   <View style="flex:1;min-width:0">
     <View style="display:flex;gap:1.5em;align-items:baseline;padding:0 0 4px 4px">
       <Header value="${HAND}" size="3" style="margin:0"/>
@@ -130,11 +152,22 @@ def require_unchanged(config: str, project: str) -> None:
     Raises:
         InputError: If controls, labels or their attributes differ.
     """
-    if _canonical(config) != _canonical(label_config()):
+    if _canonical(config) == _canonical(label_config()):
+        return
+    if _names(config) == _names(label_config()) and not fits_tasks(config):
         raise InputError(
-            f"the labelling configuration of project {project!r} was changed; restore it (hint studio config prints "
-            "it, paste it into Settings > Labeling Interface) or use another project"
+            f"the labelling page of project {project!r} is that of an earlier hint, and its tasks fit no other; label "
+            "and pull it as it is, and push hands that are not in it into another project"
         )
+    raise InputError(
+        f"the labelling configuration of project {project!r} was changed; restore it (hint studio config prints "
+        "it, paste it into Settings > Labeling Interface) or use another project"
+    )
+
+
+def fits_tasks(config: str) -> bool:
+    """Tell whether tasks and labels made with a configuration fit the current one: same controls, kinds and labels."""
+    return _kinds(config) == _kinds(label_config())
 
 
 def require_same_meaning(config: str, project: str) -> None:
@@ -158,14 +191,19 @@ def _canonical(config: str) -> str:
 
 
 def _names(config: str) -> dict[str, frozenset[str]]:
-    """Return control -> names of its labels or choices."""
+    """Return control -> names of its labels or choices; visible is none, but was one in pages of an earlier hint."""
+    return {name: labels - {VISIBLE} for name, (_, labels) in _kinds(config).items()}
+
+
+def _kinds(config: str) -> dict[str, tuple[str, frozenset[str]]]:
+    """Return control -> its kind, and the names of its labels or choices."""
     try:
         root = ElementTree.fromstring(config)
     except ElementTree.ParseError:
         return {}
-    controls = [element for element in root.iter() if element.get("toName")]
+    controls = {element.get("name", ""): element for element in root.iter() if element.get("toName")}
     return {
-        control.get("name", ""): frozenset(child.get("value", "") for child in control)
-        for control in controls
-        if control.get("name") in (JOINT, STATE, STATUS)
+        name: (controls[name].tag, frozenset(child.get("value", "") for child in controls[name]))
+        for name in (JOINT, STATE, STATUS)
+        if name in controls
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from annotation.studio.client import Studio
-from annotation.studio.config import GUIDELINES, label_config, require_unchanged
+from annotation.studio.config import GUIDELINES, fits_tasks, is_as_written, label_config, require_unchanged
 from annotation.studio.task import HandTask, read_task
 from hint.errors import InputError
 
@@ -68,7 +68,9 @@ def require_project(studio: Studio, title: str) -> Any:
 
 
 def ensure_project(studio: Studio, title: str) -> Any:
-    """Return the project with a title; create it if needed.
+    """Return the project with a title; create it if needed, and bring a labelling page up to date.
+
+    A page that somebody changed is not touched.
 
     Raises:
         InputError: If the title is too short or too long, or the project has another labelling configuration.
@@ -76,7 +78,10 @@ def ensure_project(studio: Studio, title: str) -> Any:
     if len(title) not in _TITLE:
         raise InputError(f"--project {title!r}: Label Studio accepts names of {_TITLE[0]} to {_TITLE[-1]} characters")
     found = studio.find(title) or studio.create(title, label_config(), GUIDELINES)
-    require_unchanged(str(found.label_config), title)
+    config = str(found.label_config)
+    if config != label_config() and is_as_written(config) and fits_tasks(config):
+        return studio.change_page(int(found.id), label_config(), GUIDELINES)
+    require_unchanged(config, title)
     return found
 
 

@@ -22,7 +22,6 @@ from pathlib import Path
 from types import FrameType
 from urllib.parse import unquote, urlsplit
 
-from annotation.studio import page
 from annotation.studio.client import StudioError
 from annotation.studio.install import DATABASE, PRIVATE, empty_database, program
 from annotation.studio.login import Login, last_path, login_of, login_path, write_login
@@ -135,7 +134,7 @@ def _page_variables(data: Path) -> dict[str, str]:
     """Return the environment variables that add the drawing of the hand to the labelling page."""
     script = data / "drawing.js"
     write_bytes(script, drawing_script().encode())
-    searched = [str(Path(page.__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    searched = [str(Path(__file__).parent / "page"), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {
         "HINT_STUDIO_SCRIPT": str(script),
         "DJANGO_SETTINGS_MODULE": "label_studio_settings",

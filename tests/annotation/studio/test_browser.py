@@ -224,7 +224,9 @@ def test_a_hand_without_predictions_takes_at_most_21_drags(
     page.click(page.where(RING[0]))
     page.key(Keys.BACKSPACE)
     page.until(lambda: len(page.points()) == 20)
-    (name,) = (e for e in page.browser.find_elements(By.CSS_SELECTOR, ".hint-joints .lsf-label") if e.text == "ring_mcp")
+    (name,) = (
+        e for e in page.browser.find_elements(By.CSS_SELECTOR, ".hint-joints .lsf-label") if e.text == "ring_mcp"
+    )
     name.click()
     page.click(page.place(50, 50))
     page.until(lambda: len(page.points()) == 21)

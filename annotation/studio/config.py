@@ -62,9 +62,9 @@ why.</p>
 #: joints small and hides their keys.
 _STYLE = """
 .hint-states .lsf-label_empty .lsf-label__text,
-.lsf-labels-list .lsf-labels-list[style*="102, 102, 102"] { font-size: 0 }
+.lsf-labels-list [style*="102, 102, 102"] { font-size: 0 }
 .hint-states .lsf-label_empty .lsf-label__text::after,
-.lsf-labels-list .lsf-labels-list[style*="102, 102, 102"]::after { content: "visible"; font-size: 14px }
+.lsf-labels-list [style*="102, 102, 102"]::after { content: "visible"; font-size: 14px }
 .hint-joints .lsf-label { font-size: 11px; padding: 0 6px; height: 20px }
 .hint-joints .lsf-label__hotkey { display: none }
 """

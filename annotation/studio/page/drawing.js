@@ -18,13 +18,19 @@
     return result?.mainValue?.[0];
   };
 
+  // The shape knows where it is while it is dragged; points outside a zoomed view have none.
+  const position = (region, stage) => {
+    if (region.shapeRef?.getStage?.() === stage) return region.shapeRef.getAbsolutePosition();
+    const { scaleX, scaleY, x, y } = region.parent.layerZoomScalePosition;
+    return { x: region.canvasX * scaleX + x, y: region.canvasY * scaleY + y };
+  };
+
   const points = (stage) => {
     const found = [];
     for (const region of annotation()?.regionStore?.regions ?? []) {
       const joint = hand.joints.indexOf(value(region, hand.joint));
-      const shape = region.shapeRef;
-      if (joint < 0 || region.hidden || shape?.getStage?.() !== stage) continue;
-      const { x, y } = shape.getAbsolutePosition();
+      if (joint < 0 || region.hidden || !region.parent) continue;
+      const { x, y } = position(region, stage);
       found.push({ region, joint, x, y, state: value(region, hand.state), selected: region.inSelection });
     }
     return found;

@@ -80,6 +80,11 @@ def signed(config: str) -> str:
     return f"{config}<!-- hint {_digest(config)} -->\n"
 
 
+def is_outdated(config: str) -> bool:
+    """Tell whether a configuration is one that an earlier hint wrote and that the current one can replace."""
+    return is_as_written(config) and fits_tasks(config) and _canonical(config) != _canonical(label_config())
+
+
 def is_as_written(config: str) -> bool:
     """Tell whether a configuration is what some hint wrote."""
     found = _SIGNATURE.search(config)

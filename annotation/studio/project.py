@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from annotation.studio.client import Studio
-from annotation.studio.config import GUIDELINES, fits_tasks, is_as_written, label_config, require_unchanged
+from annotation.studio.config import GUIDELINES, is_outdated, label_config, require_unchanged
 from annotation.studio.task import HandTask, read_task
 from hint.errors import InputError
 
@@ -79,7 +79,7 @@ def ensure_project(studio: Studio, title: str) -> Any:
         raise InputError(f"--project {title!r}: Label Studio accepts names of {_TITLE[0]} to {_TITLE[-1]} characters")
     found = studio.find(title) or studio.create(title, label_config(), GUIDELINES)
     config = str(found.label_config)
-    if config != label_config() and is_as_written(config) and fits_tasks(config):
+    if is_outdated(config):
         return studio.change_page(int(found.id), label_config(), GUIDELINES)
     require_unchanged(config, title)
     return found

@@ -200,7 +200,7 @@ def test_pushing_again_brings_the_page_up_to_date(server: Any, sample: Any) -> N
     older = signed(label_config().partition("<!--")[0].replace("State of a point", "Points"))
     studio.change_page(project, older, "older guidelines")
     assert push(server, sample, "older page").stdout.startswith("nothing to do")
-    assert studio.project(project).label_config == label_config()
+    assert studio.project(project).label_config == label_config().strip()
     assert studio.project(project).expert_instruction == GUIDELINES
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,9 @@ class Page:
         """Whether exactly these joints have a state."""
         return {joint for joint, found in self.states().items() if found == state} == {JOINT_NAMES[k] for k in joints}
 
+    def is_in(self, state: str, joint: int) -> bool:
+        return self.states()[JOINT_NAMES[joint]] == state
+
     def counted(self) -> int:
         """Return the number of actions since the last call."""
         self.actions, counted = 0, self.actions
@@ -181,7 +185,7 @@ def test_a_corrected_hand_arrives_in_the_pair_after_few_actions(
     page.click(page.where(LITTLE_TIP))
     for key, state in (("2", ""), ("3", "out_of_frame"), ("1", ""), ("2", "occluded"), ("2", ""), ("2", "occluded")):
         page.key(key)
-        page.until(lambda state=state: page.states()["little_tip"] == state)
+        page.until(partial(page.is_in, state, LITTLE_TIP))
         style = page.points()["little_tip"]["style"]
         assert (float(style["opacity"]) == 0) == bool(state), "hollow or filled"
         assert (style["strokecolor"] == joint_colour(LITTLE_TIP)) == (not state)

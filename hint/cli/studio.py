@@ -136,8 +136,8 @@ def _show_push(report: PushReport, project: str, url: str, as_json: bool) -> Non
     else:
         typer.echo(f"nothing to do: all {report.hands} hands are in {project!r}")
     if report.bare:
-        ids = some_ids(report.bare)
-        remark(f"{len(report.bare)} hands have no complete prediction, so they start from the mean pose: {ids}")
+        bare = some_ids(report.bare)
+        remark(f"{len(report.bare)} hands without a complete prediction, so with the mean pose instead: {bare}")
     if report.failures:
         remark(f"overcame {report.failures} server failures")
     if report.doubled:

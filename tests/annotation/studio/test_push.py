@@ -121,7 +121,7 @@ def test_predictions_may_come_later(server: Any, sample: Any) -> None:
     points[3, 7] = np.nan
     write_predictions(sample.predictions, Predictions(some.hand_id, points, meta={"method": "hamer"}))
     done = push(server, sample, "bare first")
-    assert f"1 hands have no complete prediction, so they start from the mean pose: {sample.ids[3]}" in done.stderr
+    assert f"1 hands without a complete prediction, so with the mean pose instead: {sample.ids[3]}" in done.stderr
     found = {task["data"]["hand_id"]: task for task in tasks_of(server, "bare first")}
     for task in found.values():
         assert sorted(one["model_version"] for one in task["predictions"]) == ["hamer", "mean-pose"]

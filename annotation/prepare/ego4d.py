@@ -20,7 +20,7 @@ from hint.errors import InputError, some_ids
 from hint.files import write_bytes
 from hint.names import parse_name
 from hint.video import FrameRangeError, VideoError, cut_jpegs
-from hint.video.ffmpeg import require_ffmpeg
+from hint.video.programs import require_ffmpeg
 from hint.workers import in_threads
 
 _FOLDER = re.compile(r"(TRAIN|VAL|TEST)_ego4d_(img|seq)")

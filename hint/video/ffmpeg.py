@@ -12,7 +12,7 @@ from pathlib import Path
 from hint.video.jpegs import split_jpegs
 from hint.video.probe import complaint, probe, seconds
 from hint.video.programs import passthrough, require_ffmpeg, run_program, start_program
-from hint.video.timeline import DamagedVideoError, FrameRangeError, Run, Timeline
+from hint.video.timeline import DamagedVideoError, FrameRangeError, Run, Timeline, join
 
 #: Frames asked of one ffmpeg at most: it refuses filter expressions of more than about 100 terms.
 _LONGEST_RUN = 50
@@ -81,38 +81,36 @@ def _cut_run(line: Timeline, run: Run) -> tuple[Pictures, Reasons]:
     """Return the pictures of a run, and why others are refused."""
     timestamps = [*run.places, *line.following(run)]
     jpegs, reason = _decode(line, run.start, timestamps)
-    parts = line.runs(run.numbers, near=0) if reason else []
-    if len(jpegs) == len(timestamps) and not any(complaint(line, part.start, line.last(part)) for part in parts):
+    if not reason:
         return _numbered(run, dict(zip(run.places, jpegs, strict=False))), {}
-    pictures: Pictures = {}
-    damaged: Reasons = {}
-    for part in parts:
-        sound, reasons = _cut_sound(line, part, reason)
-        pictures |= sound
-        damaged |= reasons
-    return pictures, damaged
+    groups = line.runs(run.numbers, near=0)
+    if len(groups) == 1:
+        return _cut_group(line, groups[0], jpegs if len(jpegs) == len(timestamps) else [], reason)
+    middle = len(groups) // 2
+    first, second = (_cut_run(line, join(half)) for half in (groups[:middle], groups[middle:]))
+    return first[0] | second[0], first[1] | second[1]
 
 
-def _cut_sound(line: Timeline, run: Run, reason: str) -> tuple[Pictures, Reasons]:
+def _cut_group(line: Timeline, run: Run, jpegs: list[bytes], reason: str) -> tuple[Pictures, Reasons]:
     """Return the pictures before damage in a run that starts at one key frame, and why others are refused.
 
     Args:
         line: Packets of the video.
         run: The frames.
-        reason: What decoding them together reported; a key frame further on, or a container that cannot seek exactly,
-            may be all there is to it.
+        jpegs: Its pictures, if all came out.
+        reason: What decoding them together reported. It may be harmless: about pictures after them, or before the key
+            frame, or because the container cannot seek exactly.
     """
     order = sorted(run.places, key=line.position.__getitem__)
     n_sound = bisect_left(order, True, key=lambda pts: complaint(line, run.start, pts) != "")
     sound = sorted(order[:n_sound])
     if n_sound < len(order):
         reason = complaint(line, run.start, order[n_sound])
-    jpegs: list[bytes] = []
-    if sound:
-        jpegs, _ = _decode(line, run.start, sound)
-        if len(jpegs) != len(sound):
-            jpegs, _ = _decode(line, None, sound)
-    cut = dict(zip(sound, jpegs, strict=True)) if len(jpegs) == len(sound) else {}
+        jpegs = []
+    for start in (run.start, None):
+        if len(jpegs) < len(sound):
+            jpegs, _ = _decode(line, start, sound)
+    cut = dict(zip(sound, jpegs, strict=False)) if len(jpegs) >= len(sound) else {}
     return _numbered(run, cut), {n: reason for pts, places in run.places.items() if pts not in cut for n in places}
 
 

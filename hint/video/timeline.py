@@ -96,6 +96,11 @@ class Run:
         return [place for places in self.places.values() for place in places]
 
 
+def join(runs: Sequence[Run]) -> Run:
+    """Return one run of several that follow each other."""
+    return Run(runs[0].start, {pts: places for run in runs for pts, places in run.places.items()})
+
+
 @dataclass(frozen=True)
 class Timeline:
     """The packets of a video stream and their timing.

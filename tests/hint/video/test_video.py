@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from hint.errors import MissingRequirementError
 from hint.video import FrameRangeError, VideoError, cut_jpegs, read_frames
-from hint.video.ffmpeg import probe, split_jpegs
+from hint.video.jpegs import split_jpegs
+from hint.video.probe import probe
 from hint.video.timeline import Packet, Timeline
 
 NAMES = [
@@ -168,7 +169,7 @@ _scan = st.binary(max_size=40).map(lambda data: data.replace(b"\xff", b"\xff\x00
 @given(st.lists(st.tuples(st.binary(max_size=30), _scan), max_size=5), st.integers(0, 3))
 def test_a_stream_of_jpegs_is_split_at_their_ends_only(parts: list[tuple[bytes, bytes]], rest: int) -> None:
     pictures = [jpeg(*part) for part in parts]
-    assert list(split_jpegs(b"".join(pictures) + b"\xff\xd8\xff"[:rest])) == pictures
+    assert list(split_jpegs([b"".join(pictures) + b"\xff\xd8\xff"[:rest]])) == pictures
 
 
 def timeline(*packets: Packet, alone: bool = True, start: int = 0) -> Timeline:

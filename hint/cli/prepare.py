@@ -108,13 +108,17 @@ def ego4d(
     if as_json:
         typer.echo(json.dumps(asdict(cut), indent=2))
     else:
-        _report_cut(cut, missing)
+        _report_cut(cut, clips, missing)
     raise typer.Exit(0 if cut.is_complete else 1)
 
 
-def _report_cut(cut: Cut, missing: Path | None) -> None:
+def _report_cut(cut: Cut, clips: Path, missing: Path | None) -> None:
+    from hint.sources.clips import download_command
+
     for clip, reason in sorted(cut.failed.items()):
         remark(f"{clip}: {reason}", style="yellow")
+    for picture in cut.refused:
+        typer.echo(f"not cut {picture}")
     for clip, n in sorted(cut.missing.items()):
         typer.echo(f"missing {clip}.mp4 ({n} pictures)")
     typer.echo(f"{cut.written} pictures cut, {cut.present} already existed")
@@ -122,8 +126,10 @@ def _report_cut(cut: Cut, missing: Path | None) -> None:
         listing = "" if missing else " (--missing FILE writes FILE)"
         remark(
             f"hint: {len(cut.missing)} clips ({sum(cut.missing.values())} pictures) are missing; download them, then "
-            f"run the same command again{listing}:\n"
-            f"ego4d --output_directory DIR --version v1 --datasets clips --video_uid_file {missing or 'FILE'}"
+            f"run the same command again{listing}:\n{download_command(clips, missing or 'FILE')}"
         )
     if cut.failed:
-        remark(f"hint: {len(cut.failed)} clips are broken or too short; download them again, then rerun this command")
+        remark(
+            f"hint: {len(cut.refused)} pictures of {len(cut.failed)} clips were not cut, since these are broken or too "
+            "short; download them again, then rerun this command"
+        )

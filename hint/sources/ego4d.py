@@ -7,14 +7,14 @@ from functools import partial
 from pathlib import Path
 
 from hint.errors import InputError
-from hint.sources.fho import FhoReader
+from hint.sources.clips import Clips
+from hint.sources.fho import UNKNOWN_SIZE, FhoReader
 from hint.sources.hand import LeftOut, SourceHand
 from hint.sources.pool import OnProgress, Pool, Problems, make_pool, nothing_there, silent
 from hint.sources.stream import read_entries
 
 #: Folders below the root, as made by the Ego4D downloader or moved by people.
 FOLDERS = ("", "annotations", "v2/annotations", "v1/annotations")
-CLIP_FOLDERS = ("clips", "v2/clips", "v1/clips")
 
 #: Files with boxes and action ids, in order of preference.
 MAIN = ("fho_main.json", "fho.json")
@@ -27,8 +27,8 @@ def read_ego4d(
 ) -> Pool:
     """Read the hands of Ego4D's FHO annotations.
 
-    ``fho_main.json`` is read if it exists, else v1's ``fho.json``, else ``fho_hands_{train,val}.json``. The clips need
-    not exist yet.
+    ``fho_main.json`` is read if it exists, else v1's ``fho.json``, else ``fho_hands_{train,val}.json``, whose centres
+    need the size of the frames: from the clip, else from ``ego4d.json``. The clips need not exist yet.
 
     Args:
         root: Folder of the downloader, or its ``annotations``.
@@ -42,11 +42,15 @@ def read_ego4d(
     files = _find(root)
     left_out = LeftOut()
     problems = Problems(root, left_out, skip_broken)
-    below = "" if clips else _clip_folder(root)
-    reader = FhoReader(below, left_out, problems)
+    reader = FhoReader(Clips(clips or root, root), left_out, problems)
     sizes = [(path, path.stat().st_size) for path in files]
     hands = list(_read(sizes, reader, problems if skip_broken else None, on_progress))
     problems.check()
+    if not hands and UNKNOWN_SIZE in left_out.ids:
+        raise InputError(
+            f"fho_hands_*.json gives no sizes of frames: put the clips or ego4d.json into {root} (the downloader brings "
+            f"it with every dataset, unless --no-metadata is given)"
+        )
     return make_pool(hands, left_out, sizes, clips or root)
 
 
@@ -63,10 +67,6 @@ def _find(root: Path) -> list[Path]:
         names = ", ".join((*MAIN, *CENTRES))
         raise nothing_there(root, f"Ego4D hands ({names})", [folder or "." for folder in FOLDERS])
     return files
-
-
-def _clip_folder(root: Path) -> str:
-    return next((folder for folder in CLIP_FOLDERS if (root / folder).is_dir()), CLIP_FOLDERS[0])
 
 
 def _read(

@@ -53,7 +53,8 @@ def verify(
 
 
 def _show(report: ReleaseReport) -> None:
-    from annotation.prepare.findings import KINDS, printable
+    from annotation.prepare.findings import KINDS
+    from hint.errors import printable
 
     headings = ("folder", "json", "jpg", "released", "problems", "warnings")
     show_rows(headings, [[str(value) for value in vars(count).values()] for count in report.folders])

@@ -10,7 +10,8 @@ from hint.errors import InputError
 from hint.sources.clips import Clips
 from hint.sources.fho import UNKNOWN_SIZE, FhoReader
 from hint.sources.hand import LeftOut, SourceHand
-from hint.sources.pool import OnProgress, Pool, Problems, make_pool, nothing_there, silent
+from hint.sources.pool import OnProgress, Pool, Problems, make_pool, silent
+from hint.sources.root import nothing_there
 from hint.sources.stream import read_entries
 
 #: Folders below the root, as made by the Ego4D downloader or moved by people.
@@ -56,17 +57,22 @@ def read_ego4d(
 
 def _find(root: Path) -> list[Path]:
     for name in MAIN:
-        for folder in FOLDERS:
-            if (root / folder / name).is_file():
-                return [root / folder / name]
-    found = [
-        next((root / folder / name for folder in FOLDERS if (root / folder / name).is_file()), None) for name in CENTRES
-    ]
-    files = [path for path in found if path]
+        if main := _below(root, name):
+            return [main]
+    files = [path for name in CENTRES if (path := _below(root, name))]
     if not files:
-        names = ", ".join((*MAIN, *CENTRES))
-        raise nothing_there(root, f"Ego4D hands ({names})", [folder or "." for folder in FOLDERS])
+        names = (*MAIN, *CENTRES)
+        folders = [folder or "." for folder in FOLDERS]
+        raise nothing_there(root, f"Ego4D hands ({', '.join(names)})", folders, _is_root, names)
     return files
+
+
+def _below(root: Path, name: str) -> Path | None:
+    return next((root / folder / name for folder in FOLDERS if (root / folder / name).is_file()), None)
+
+
+def _is_root(root: Path) -> bool:
+    return any(_below(root, name) for name in (*MAIN, *CENTRES))
 
 
 def _read(

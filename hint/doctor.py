@@ -29,10 +29,10 @@ from hint.landmarks import files as landmarks
 from hint.mano.read import installed_mano, missing_mano
 from hint.methods.mmpose import card as mmpose
 from hint.methods.table import official_files
+from hint.programs import INSTALL, find_program, too_old
 from hint.provenance import PACKAGES, installed_version
 from hint.requirements import DISTRIBUTION, pip_command
 from hint.version import __version__
-from hint.video.programs import INSTALL, find_program, too_old
 
 State = Literal["ok", "missing", "problem"]
 

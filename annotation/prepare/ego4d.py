@@ -19,9 +19,9 @@ from threading import Event
 from hint.errors import InputError, some_ids
 from hint.files import remove_abandoned, write_bytes
 from hint.names import parse_name
+from hint.programs import require_ffmpeg
 from hint.sources.clips import find_clip
 from hint.video import VideoError, cut_jpegs
-from hint.video.programs import require_ffmpeg
 from hint.workers import in_threads
 
 _FOLDER = re.compile(r"(TRAIN|VAL|TEST)_ego4d_(img|seq)")

@@ -112,7 +112,7 @@ def write_pictures(
     for hand in todo:
         groups[hand.file].append(hand)
     if any(file.endswith(".mp4") for file in groups):
-        from hint.video.programs import require_ffmpeg
+        from hint.programs import require_ffmpeg
 
         require_ffmpeg()
     problems: list[str] = []

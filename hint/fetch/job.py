@@ -97,7 +97,12 @@ def plan(
         raise InputError(f"--sha256 takes 64 hexadecimal digits, not {sha256!r}")
     source = url or wanted.url or (wanted.wheel.requirement if wanted.wheel else "")
     digest = KnownDigest(sha256.lower()) if sha256 else None
-    given = {"--url": url, "--out": str(out) if out else None, "--sha256": sha256, "--insecure": "" if insecure else None}
+    given = {
+        "--url": url,
+        "--out": str(out) if out else None,
+        "--sha256": sha256,
+        "--insecure": "" if insecure else None,
+    }
     return Job(
         name,
         wanted,

@@ -77,10 +77,8 @@ def download_command(folder: Path, listing: Path | str) -> str:
         version, above = above.name, above.parent
     else:
         version = "v2" if (above / "v2").is_dir() else "v1"
-    return shlex.join(
-        ["ego4d", "--output_directory", str(above), "--version", version]
-        + ["--datasets", "clips", "--video_uid_file", str(listing)]
-    )
+    where = ["--output_directory", str(above), "--version", version]
+    return shlex.join(["ego4d", *where, "--datasets", "clips", "--video_uid_file", str(listing)])
 
 
 def _size_of_video(path: Path) -> tuple[int, int]:

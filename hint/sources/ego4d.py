@@ -49,8 +49,8 @@ def read_ego4d(
     problems.check()
     if not hands and UNKNOWN_SIZE in left_out.ids:
         raise InputError(
-            f"fho_hands_*.json gives no sizes of frames: put the clips or ego4d.json into {root} (the downloader brings "
-            f"it with every dataset, unless --no-metadata is given)"
+            f"fho_hands_*.json gives no sizes of frames: put the clips or ego4d.json into {root} (the downloader "
+            "brings it with every dataset, unless --no-metadata is given)"
         )
     return make_pool(hands, left_out, sizes, clips or root)
 

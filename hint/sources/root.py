@@ -30,7 +30,8 @@ def nothing_there(
     if packed := next((path for path in archives if _holds(path, markers)), None):
         folder = packed.with_suffix("")
         unzip = shlex.join(["unzip", str(packed), "-d", str(folder)])
-        return InputError(f"{packed} holds {what} but is not unpacked: {unzip}, then use --root {shlex.quote(str(folder))}")
+        use = f"--root {shlex.quote(str(folder))}"
+        return InputError(f"{packed} holds {what} but is not unpacked: {unzip}, then use {use}")
     return InputError(f"{root} does not contain {what}; looked for {', '.join(looked_for)} below it")
 
 

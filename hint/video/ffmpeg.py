@@ -9,9 +9,9 @@ from functools import partial
 from os import cpu_count
 from pathlib import Path
 
+from hint.programs import passthrough, require_ffmpeg, run_program, start_program
 from hint.video.jpegs import split_jpegs
 from hint.video.probe import complaint, probe, seconds
-from hint.video.programs import passthrough, require_ffmpeg, run_program, start_program
 from hint.video.timeline import DamagedVideoError, FrameRangeError, Run, Timeline, join
 
 #: Frames asked of one ffmpeg at most: it refuses filter expressions of more than about 100 terms.

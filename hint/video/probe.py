@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from hint.video.programs import run_program
+from hint.programs import run_program
 from hint.video.timeline import Packet, Timeline, VideoError, is_evenly_spaced
 
 _STREAM = "index,time_base,r_frame_rate,avg_frame_rate,nb_frames"
@@ -100,11 +101,10 @@ def complaint(line: Timeline, start: int, pts: int) -> str:
 
 def _lands_on(line: Timeline, start: int) -> int:
     """Return the place of the packet that is read first on the way to a key frame; not every file seeks exactly."""
-    found = run_program("ffprobe", *_interval(line, start, 1), "-show_entries", "packet=pts", "-of", "compact=p=0", str(line.video))
-    text = found.content.decode(errors="replace").partition("=")[2]
-    digits = text[: len(text) - len(text.lstrip("-0123456789"))]
-    place = line.position.get(int(digits), len(line.packets)) if digits.lstrip("-") else len(line.packets)
-    return place if place <= line.position[start] else 0
+    arguments = (*_interval(line, start, 1), "-show_entries", "packet=pts", "-of", "compact")
+    found = re.search(rb"packet\|pts=(-?\d+)", run_program("ffprobe", *arguments, str(line.video)).content)
+    place = line.position.get(int(found[1])) if found else None
+    return place if place is not None and place <= line.position[start] else 0
 
 
 def _complaints(line: Timeline, first: int, stop: int) -> list[str]:

@@ -34,8 +34,8 @@ class FrameRangeError(VideoError):
 
     def __init__(self, video: Path, length: int, numbers: list[int], announced: int = 0) -> None:
         self.length = length
-        ends = f" ends early: it has {length} of its {announced} frames" if announced > length else f" has {length} frames"
-        super().__init__(f"{video}{ends}, no frame {some_ids(map(str, numbers))} (counted from 0)")
+        has = f"ends early: it has {length} of its {announced}" if announced > length else f"has {length}"
+        super().__init__(f"{video} {has} frames, no frame {some_ids(map(str, numbers))} (counted from 0)")
 
 
 class DamagedVideoError(VideoError):

@@ -227,7 +227,12 @@ def _times(draws: Draws, book: Book, shared: Truth, pre: int, odd: float) -> Tru
             if draws.chance(odd):
                 boxes.append({name: [1, 2]})
                 book.left_out("second hand of the same side", f"{stem}_{name[0]}")
-            place = {"centre": (x * short / 256, y * short / 256), "frame": number, "frame_type": kind, "action": action}
+            place = {
+                "centre": (x * short / 256, y * short / 256),
+                "frame": number,
+                "frame_type": kind,
+                "action": action,
+            }
             book.hands([(is_right, None, "unknown")], [], **shared, stem=stem, **place)
         times[kind] = {"frame": number + 9000, "clip_frame": number, "boxes": boxes}
     return times

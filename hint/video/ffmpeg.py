@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hint.programs import passthrough, require_ffmpeg, run_program, start_program
 from hint.video.jpegs import split_jpegs
-from hint.video.probe import complaint, probe, seconds
+from hint.video.probe import Inspection, probe, seconds
 from hint.video.timeline import DamagedVideoError, FrameRangeError, Run, Timeline, join
 
 #: Frames asked of one ffmpeg at most: it refuses filter expressions of more than about 100 terms.
@@ -101,11 +101,12 @@ def _cut_group(line: Timeline, run: Run, jpegs: list[bytes], reason: str) -> tup
         reason: What decoding them together reported. It may be harmless: about pictures after them, or before the key
             frame, or because the container cannot seek exactly.
     """
+    inspection = Inspection(line, run.start)
     order = sorted(run.places, key=line.position.__getitem__)
-    n_sound = bisect_left(order, True, key=lambda pts: complaint(line, run.start, pts) != "")
+    n_sound = bisect_left(order, True, key=lambda pts: inspection.complaint(pts) != "")
     sound = sorted(order[:n_sound])
     if n_sound < len(order):
-        reason = complaint(line, run.start, order[n_sound])
+        reason = inspection.complaint(order[n_sound])
         jpegs = []
     for start in (run.start, None):
         if len(jpegs) < len(sound):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hint.programs import run_program
-from hint.video.timeline import Packet, Timeline, VideoError, is_evenly_spaced
+from hint.programs import Output, run_program
+from hint.video.timeline import AFTER, Packet, Timeline, VideoError, is_evenly_spaced
 
 _STREAM = "index,time_base,r_frame_rate,avg_frame_rate,nb_frames"
 _ENTRIES = f"packet=pts,dts,duration,flags,stream_index:stream={_STREAM}:format=start_time,nb_streams,format_name"
@@ -47,7 +48,7 @@ def _timeline(video: Path, content: dict[str, Any]) -> Timeline:
         start=round(Fraction(container.get("start_time", 0)) / time_base),
         is_alone=container["nb_streams"] == 1,
         is_clear=len(timed) == len(content["packets"]) and _is_ordered(timed, container, time_base * rate),
-        announced=int(stream.get("nb_frames", 0)),
+        announced=_announced(stream, len(own)),
     )
 
 
@@ -60,6 +61,12 @@ def _is_ordered(packets: list[dict[str, Any]], container: dict[str, Any], per_un
     if None in decoded or "matroska" in container["format_name"]:
         return shown == sorted(shown)
     return is_evenly_spaced(decoded, per_unit) and all(a <= b for a, b in zip(decoded, shown, strict=True))
+
+
+def _announced(stream: dict[str, Any], n_packets: int) -> int:
+    """Return the number of pictures a truncated file should have, 0 for a whole one."""
+    announced = int(stream.get("nb_frames", 0))
+    return announced if announced > n_packets else 0
 
 
 def _packet(entry: dict[str, Any]) -> Packet:
@@ -77,46 +84,54 @@ def _fraction(text: str) -> Fraction:
     return Fraction(int(numerator), int(denominator)) if int(denominator or 1) else Fraction(0)
 
 
-def complaint(line: Timeline, start: int, pts: int) -> str:
-    """Return why a picture cannot be trusted, "" if it can: what its packets bring to decoders from a key frame on.
-
-    The packet that follows is decoded as well: where damage begins within a packet of VP9, only the next one shows it.
+class Inspection:
+    """What decoding from a key frame on reports, packet by packet.
 
     Args:
         line: Packets of the video.
         start: Timestamp of the key frame.
-        pts: Timestamp of the picture.
     """
-    stop = line.position[pts] + 2
-    first = _lands_on(line, start)
-    found = _complaints(line, first, stop)
-    if not found or not first:
-        return next(iter(found), "")
-    # Pictures between a key frame and the next may need those before it, and be missed without harm: ask once more
-    # from a key frame earlier, for what the same packets bring then.
-    earlier = _lands_on(line, max((p.pts for p in line.packets[:first] if p.is_key), default=line.packets[0].pts))
-    before = _complaints(line, earlier, first)
-    return next(iter(_complaints(line, earlier, stop)[len(before) :]), "")
 
+    def __init__(self, line: Timeline, start: int) -> None:
+        self._line = line
+        self._first = self._lands_on(start)
 
-def _lands_on(line: Timeline, start: int) -> int:
-    """Return the place of the packet that is read first on the way to a key frame; not every file seeks exactly."""
-    arguments = (*_interval(line, start, 1), "-show_entries", "packet=pts", "-of", "compact")
-    found = re.search(rb"packet\|pts=(-?\d+)", run_program("ffprobe", *arguments, str(line.video)).content)
-    place = line.position.get(int(found[1])) if found else None
-    return place if place is not None and place <= line.position[start] else 0
+    def complaint(self, pts: int) -> str:
+        """Return why a picture cannot be trusted, "" if it can."""
+        stop = self._line.position[pts] + 1 + AFTER
+        found = self._complaints(self._first, stop)
+        if not found or not self._first:
+            return next(iter(found), "")
+        # Pictures between a key frame and the next may need those before it, and be missed without harm: ask once
+        # more from a key frame earlier, for what the same packets bring then.
+        return next(iter(self._complaints(self._earlier, stop)[self._before :]), "")
 
+    @cached_property
+    def _earlier(self) -> int:
+        keys = [packet.pts for packet in self._line.packets[: self._first] if packet.is_key]
+        return self._lands_on(max(keys, default=self._line.packets[0].pts))
 
-def _complaints(line: Timeline, first: int, stop: int) -> list[str]:
-    """Return what decoding the packets ``first:stop`` brings to the log."""
-    start = line.packets[first].pts if first else None
-    arguments = ("-threads", "1", *_interval(line, start, stop - first), "-show_entries", "frame=pts", "-of", "compact")
-    return run_program("ffprobe", *arguments, str(line.video)).complaints
+    @cached_property
+    def _before(self) -> int:
+        return len(self._complaints(self._earlier, self._first))
 
+    def _lands_on(self, start: int) -> int:
+        """Return the place of the packet that is read first on the way to a key frame; not every file seeks exactly."""
+        found = re.search(rb"packet\|pts=(-?\d+)", self._run(start, 1, "packet=pts").content)
+        place = self._line.position.get(int(found[1])) if found else None
+        return place if place is not None and place <= self._line.position[start] else 0
 
-def _interval(line: Timeline, start: int | None, n: int) -> list[str]:
-    where = f"{seconds(line, start):.6f}" if start is not None else ""
-    return ["-select_streams", "v:0", "-read_intervals", f"{where}%+#{n}"]
+    def _complaints(self, first: int, stop: int) -> list[str]:
+        """Return what decoding the packets ``first:stop`` brings to the log."""
+        start = self._line.packets[first].pts if first else None
+        return self._run(start, stop - first, "frame=pts").complaints
+
+    def _run(self, start: int | None, n: int, entries: str) -> Output:
+        """Read, or decode, n packets from a key frame or the beginning on."""
+        where = "" if start is None else f"{seconds(self._line, start):.6f}"
+        interval = ("-select_streams", "v:0", "-read_intervals", f"{where}%+#{n}")
+        shown = ("-show_entries", entries, "-of", "compact")
+        return run_program("ffprobe", "-threads", "1", *interval, *shown, str(self._line.video))
 
 
 def seconds(line: Timeline, start: int) -> float:

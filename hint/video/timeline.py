@@ -17,6 +17,10 @@ from hint.errors import InputError, some_ids
 #: Part of a place by which pictures of an even clock may be off, for containers that round times.
 _OFF_BEAT = Fraction(1, 4)
 
+#: Packets to decode after those of a picture, to trust it: damage that begins within a packet of VP9 goes unnoticed
+#: there, and noise in the next one may pass for a picture.
+AFTER = 3
+
 #: Decode on to the next key frame over at most this many places; a new start there costs as much.
 _NEAR = 30
 
@@ -34,7 +38,7 @@ class FrameRangeError(VideoError):
 
     def __init__(self, video: Path, length: int, numbers: list[int], announced: int = 0) -> None:
         self.length = length
-        has = f"ends early: it has {length} of its {announced}" if announced > length else f"has {length}"
+        has = f"ends early: it has {length} of its {announced}" if announced else f"has {length}"
         super().__init__(f"{video} {has} frames, no frame {some_ids(map(str, numbers))} (counted from 0)")
 
 
@@ -114,7 +118,7 @@ class Timeline:
         is_alone: Whether the file has no other stream; then a late first frame is not preceded by copies of it.
         is_clear: False if a full decode also depends on what the packets do not tell: on another video stream, on
             pictures without a timestamp, or on pictures that may come out of the decoder in another order than shown.
-        announced: Pictures it should have, 0 if the file does not say.
+        announced: Pictures a truncated file should have, 0 for a whole one.
 
     Raises:
         VideoError: If there is no packet with a timestamp.
@@ -164,10 +168,10 @@ class Timeline:
         return max(run.places, key=self.position.__getitem__)
 
     def following(self, run: Run) -> list[int]:
-        """Return the timestamp of the picture decoded after those of a run, none if it is shown before them."""
+        """Return the timestamp to decode up to for :data:`AFTER` more packets, none if a run gets there anyway."""
         place = self.position[self.last(run)] + 1
-        after = self.packets[place : place + 1]
-        return [packet.pts for packet in after if packet.is_shown and packet.pts > max(run.places)]
+        after = [packet.pts for packet in self.packets[place : place + AFTER] if packet.is_shown]
+        return [pts for pts in after if pts == max(after) > max(run.places)]
 
     def runs(self, frames: Iterable[int], longest: int = sys.maxsize, near: int = _NEAR) -> list[Run]:
         """Group places by the key frame their decoding starts from; near ones are decoded together.

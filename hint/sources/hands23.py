@@ -15,6 +15,7 @@ from typing import NamedTuple
 from PIL import Image, UnidentifiedImageError
 
 from hint.box import Box
+from hint.errors import InputError
 from hint.names import HandName, parse_name
 from hint.sources.frame import Drawn, usable
 from hint.sources.hand import LeftOut, SourceHand
@@ -120,8 +121,10 @@ def read_hands23(
     Raises:
         InputError: If the root is not Hands23, or files are broken.
     """
-    if not is_hands23(root) or (pictures and not (root / PICTURES).is_dir()):
-        raise nothing_there(root, "Hands23", expected(), _is_whole, MARKERS)
+    if not is_hands23(root):
+        raise nothing_there(root, "Hands23", expected(), is_hands23, MARKERS)
+    if pictures and not (root / PICTURES).is_dir():
+        raise InputError(f"{root / PICTURES} is missing: without pictures there is only --dry-run")
     left_out = LeftOut()
     problems = Problems(root, left_out, skip_broken)
     splits = _read_splits(root, f"{prefix}_", left_out, problems)
@@ -147,10 +150,6 @@ def is_hands23(root: Path) -> bool:
 def expected() -> list[str]:
     """List the paths expected below a root of Hands23."""
     return [f"{SPLITS}/{{{','.join(SPLIT_FILES.values())}}}", f"{TEXTS}/<name>.jpg.txt", f"{PICTURES}/<name>.jpg"]
-
-
-def _is_whole(root: Path) -> bool:
-    return is_hands23(root) and (root / PICTURES).is_dir()
 
 
 def _read_splits(root: Path, prefix: str, left_out: LeftOut, problems: Problems) -> dict[str, str]:

@@ -185,7 +185,9 @@ def test_redirects(server: FileServer, hint_home: Path) -> None:
 def test_refused_connection() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, not listening
-        with pytest.raises(FetchError, match=r"refuses connections; type `hint fetch net`"):
+        with pytest.raises(
+            FetchError, match=r"refuses connections; type `hint fetch net --url http://127[^ ]+` to try again"
+        ):
             fetch("net", url=f"http://127.0.0.1:{taken.getsockname()[1]}/x")
 
 

@@ -120,6 +120,17 @@ def test_a_dry_run_needs_no_pictures(hands23: Path, tmp_path: Path) -> None:
         assert f"unzip {packed} -d {packed.with_suffix('')}" in error(hint(*common, root, code=2))
 
 
+def test_names_cannot_control_the_terminal(tmp_path: Path) -> None:
+    names = tmp_path / "hands23" / "allMergedSplit" / "TRAIN.txt"
+    names.parent.mkdir(parents=True)
+    names.write_text("ND_\x1b[2J\x9b31m.jpg\n")
+    (tmp_path / "hands23" / "allMergedTxt").mkdir()
+    done = hint("sample", "newdays", "--root", tmp_path / "hands23", "--split", "train", "--dry-run")
+    assert "such as ND_\\x1b[2J\\x9b31m.jpg" in done.stderr
+    (tmp_path / "hands23" / "allMergedTxt" / "ND_\x1b]0;x.jpg.txt").touch()
+    assert "\x1b" not in hint("sample", "newdays", "--root", tmp_path / "\x1b[2J", "--split", "train", code=2).stderr
+
+
 def test_asking_for_too_many_fails_with_the_counts(hands23: Path, tmp_path: Path) -> None:
     arguments = ("sample", "newdays", "--root", hands23, "--split", "test", "--out", tmp_path / "out")
     message = error(hint(*arguments, "-n", 100_000, code=2))

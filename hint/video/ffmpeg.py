@@ -30,7 +30,7 @@ def cut_jpegs(video: Path, frames: Iterable[int], *, workers: int | None = None)
 
     Only the groups of pictures that hold the frames are decoded. Videos of a variable rate, with several video
     streams or with times that repeat or go backward are decoded from the start, since their numbering is known to
-    ffmpeg alone. Nothing is written to disk.
+    ffmpeg alone. Nothing is left on disk.
 
     Args:
         video: The video; of several video streams ffmpeg chooses.
@@ -49,6 +49,8 @@ def cut_jpegs(video: Path, frames: Iterable[int], *, workers: int | None = None)
     require_ffmpeg()
     line = probe(video)
     numbers = sorted(set(frames))
+    if not numbers:
+        return
     if line.is_even:
         yield from _by_seeking(line, numbers, workers or cpu_count() or 1)
     else:
@@ -145,14 +147,14 @@ def _decode(line: Timeline, start: int | None, timestamps: Sequence[int]) -> tup
 
 def _from_the_start(line: Timeline, numbers: list[int]) -> Iterator[tuple[int, bytes]]:
     """Yield frames of a full decode, nothing if it reports an error: which frames that concerns is not known."""
-    found: Pictures = {}
+    wanted, found = set(numbers), Pictures()
     length = 0
     with start_program("ffmpeg", "-nostats", "-nostdin", "-i", str(line.video), *_JPEG) as running:
         for number, jpeg in enumerate(split_jpegs(iter(partial(running.output.read, _CHUNK), b""))):
             length = number + 1
-            if number in numbers:
+            if number in wanted:
                 found[number] = jpeg
-            if number == max(numbers):
+            if number == numbers[-1]:
                 running.process.kill()
                 break
         complaints = running.complaints(max(running.process.wait(), 0))

@@ -27,7 +27,10 @@ def probe(video: Path) -> Timeline:
     found, complaints = run_program(
         "ffprobe", "-select_streams", "v", "-show_entries", _ENTRIES, "-of", "json", str(video)
     )
-    content: dict[str, Any] = json.loads(found or b"{}")
+    try:
+        content: dict[str, Any] = json.loads(found or b"{}")
+    except ValueError:
+        content = {}
     if not content.get("streams") or not content.get("packets"):
         reason = complaints[-1].rpartition(": ")[2] if complaints else "it has no video stream"
         raise VideoError(f"{video} is not a readable video: {reason}")

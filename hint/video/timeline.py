@@ -150,10 +150,8 @@ class Timeline:
         """
         per_unit = self.time_base * self.rate
         shown = sorted(packet.pts for packet in self.packets if packet.is_shown)
-        late = (shown[0] - self.start) * per_unit if shown else 0
         return (
             self.is_clear
-            and (self.is_alone or late < _OFF_BEAT)
             and is_evenly_spaced(shown, per_unit)
             and all(packet.duration * per_unit < 1 + _OFF_BEAT for packet in self.packets if packet.is_shown)
         )

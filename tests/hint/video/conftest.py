@@ -28,7 +28,7 @@ CLIPS: dict[str, tuple[str, ...]] = {
     "late start": (*PICTURE, *H264, "-bf", "2", "-g", "30", "-output_ts_offset", "1.234", "mp4"),
     "late start in a stream": (*PICTURE, *H264, "-bf", "2", "-g", "30", "-output_ts_offset", "1.234", "ts"),
     "picture after the sound": (
-        *("-itsoffset", "0.5", *PICTURE, *SOUND, *H264, "-bf", "2", "-g", "30", "-c:a", "aac", "mkv"),
+        *("-itsoffset", "0.5", *PICTURE, *SOUND, *H264, "-bf", "2", "-g", "30", "-c:a", "aac", "mp4"),
     ),
     "29.97 per second": (
         *("-f", "lavfi", "-i", "testsrc2=s=160x128:r=30000/1001:d=4", *H264, "-bf", "2", "-g", "50", "mp4"),
@@ -58,6 +58,7 @@ EVEN = [
     "vp9 with hidden frames",
     "late start",
     "late start in a stream",
+    "picture after the sound",
     "29.97 per second",
 ]
 

@@ -65,7 +65,7 @@ def test_even_clips_are_not_decoded_from_the_start(clip: Clip, even: list[str]) 
     assert [name for name in NAMES if probe(clip(name)).is_even] == [name for name in NAMES if name in even]
 
 
-@pytest.mark.parametrize("name", ["h264 with open groups and sound", "late start", "a rate that swings"])
+@pytest.mark.parametrize("name", ["h264 with open groups and sound", "picture after the sound", "a rate that swings"])
 def test_the_oldest_supported_ffmpeg_cuts_its_own_frames(
     name: str, clip: Clip, decoded: Decoded, old_ffmpeg: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

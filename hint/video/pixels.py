@@ -126,7 +126,7 @@ def _pictures(video: Path, run: Run) -> dict[int, Image]:
             if found := _collect(video, run, seek=seek):
                 return found
         except av.FFmpegError as error:
-            reasons.append(error.strerror)
+            reasons.append(str(error.strerror))
     raise VideoError(f"{video} cannot be decoded at frame {run.first}: {next(iter(reasons), 'no picture came out')}")
 
 

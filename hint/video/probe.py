@@ -60,8 +60,9 @@ def _is_ordered(packets: list[dict[str, Any]], container: dict[str, Any], per_un
 
     Matroska does not store those; there only pictures that are stored in order are.
     """
-    shown, decoded = ([packet.get(key) for packet in packets] for key in ("pts", "dts"))
-    if None in decoded or "matroska" in container["format_name"]:
+    shown = [packet["pts"] for packet in packets]
+    decoded = [packet["dts"] for packet in packets if "dts" in packet]
+    if len(decoded) < len(shown) or "matroska" in container["format_name"]:
         return shown == sorted(shown)
     return is_evenly_spaced(decoded, per_unit) and all(a <= b for a, b in zip(decoded, shown, strict=True))
 

@@ -104,8 +104,8 @@ def test_of_two_video_streams_ffmpeg_chooses(
     small, large = ("-f", "lavfi", "-i", "color=red:s=64x48:d=1"), ("-f", "lavfi", "-i", "color=blue:s=96x64:d=1")
     for default in (0, 1):
         path = tmp_path / f"{default}.mkv"
-        marks = ("-disposition:v:0", "default" if default == 0 else "0")
-        marks += ("-disposition:v:1", "default" if default == 1 else "0")
+        of_0, of_1 = ("default", "0") if default == 0 else ("0", "default")
+        marks = ("-disposition:v:0", of_0, "-disposition:v:1", of_1)
         ffmpeg(*small, *large, "-map", "0", "-map", "1", *marks, "-c:v", "libx264", path)
         truth = decoded(path)
         assert dict(cut_jpegs(path, [3, 20])) == {3: truth[3], 20: truth[20]}

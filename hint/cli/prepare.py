@@ -73,7 +73,9 @@ def _show(report: ReleaseReport) -> None:
 
 @app.command("ego4d")
 def ego4d(
-    clips: Annotated[Path, typer.Option(help="Folder of Ego4D's canonical clips, <clip>.mp4.")],
+    clips: Annotated[
+        Path, typer.Option(help="Folder of Ego4D's canonical clips, <clip>.mp4, or the one the downloader was given.")
+    ],
     root: Annotated[Path, typer.Option("--hint", help="HInt root to put the pictures into.")],
     frames: Annotated[
         Path | None, typer.Option(help="Official ego4d_frame_names.json; default: the pictures that the labels need.")
@@ -92,7 +94,8 @@ def ego4d(
 ) -> None:
     """Cut the Ego4D pictures of the released dataset out of the clips, byte for byte like the official script.
 
-    Needs ffmpeg on PATH. Only the needed frames are decoded; a second run continues where the first stopped.
+    Needs ffmpeg and ffprobe 4.2 or newer on PATH. Only the needed frames are decoded; a second run continues where the
+    first stopped. A picture whose decoding reports an error is not written but named; exit code 1.
     """
     from annotation.prepare.ego4d import cut_frames, frame_names
     from hint.files import write_bytes

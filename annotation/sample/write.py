@@ -175,6 +175,7 @@ def _line(options: SampleOptions, chosen: Chosen, digest: str) -> SampledHand:
         video=hand.video_id,
         clip=hand.clip_id,
         frame=hand.frame,
+        epic_frame=hand.epic_frame,
         frame_type=hand.frame_type,
         action=hand.action,
         side="right" if hand.is_right else "left",

@@ -11,7 +11,7 @@ import os
 import sys
 from contextlib import suppress
 
-from hint.errors import HintError, InputError, UnknownNameError
+from hint.errors import HintError, InputError, UnknownNameError, printable
 
 TYPE_CHECKING = False  # type checkers take it for True; typing itself is slow to import
 if TYPE_CHECKING:
@@ -98,7 +98,8 @@ def _leave(code: int) -> NoReturn:
 
 
 def _fail(error: HintError) -> NoReturn:
-    sys.stderr.write(f"hint: {error}\n")
+    text = printable(str(error), keep="\n")
+    sys.stderr.write(f"hint: {text}\n")
     sys.exit(error.exit_code)
 
 

@@ -139,4 +139,6 @@ def report(
         return
     for one in reports:
         show_rows(["feature", "chi-square", "degrees", "p", "p, corrected", "verdict"], one.rows(), title=one.title)
+        if left_out := one.summary.left_out:
+            show_rows(["left out of the pool", "count"], [[reason, f"{n:,}"] for reason, n in left_out.items()])
     typer.echo(f"page      {page}\npicture   {page.with_suffix('.png')}")

@@ -6,16 +6,20 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
 from hint.errors import WriteError
+from hint.lock import try_lock
 
 #: What to do with results that are there already: refuse to touch them, add what is missing, or start over.
 OVERWRITE = ("never", "missing", "always")
+
+#: Ending of files that are not whole yet.
+_PART = ".hint-part"
 
 
 @contextmanager
@@ -27,12 +31,13 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_PART, dir=path.parent)
     except OSError as error:
         raise _cannot_write(path, error) from error
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as stream:
+            try_lock(stream)  # so that remove_abandoned leaves it alone
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
@@ -42,6 +47,14 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
         raise _cannot_write(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove what killed processes left in a folder: parts of files that nobody is writing."""
+    for part in folder.glob(f".*{_PART}"):
+        with suppress(OSError), part.open("r+b") as stream:
+            if try_lock(stream):
+                part.unlink()
 
 
 def require_writable(folder: Path) -> None:

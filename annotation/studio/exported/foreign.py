@@ -26,6 +26,7 @@ _STATES = {
     **dict.fromkeys(("occluded", "hidden", "invisible", "not visible"), OCCLUDED),
     **dict.fromkeys(("out of frame", "outside", "out", "truncated", "not in frame"), OUT_OF_FRAME),
 }
+_NO_POINTS = "no points: only KeyPointLabels named after the joints of a hand are read"
 #: Keys of labels in a value.
 _LABELS = ("keypointlabels", "rectanglelabels", "labels")
 
@@ -73,6 +74,8 @@ class Translator:
         Raises:
             ValueError: If the task cannot be read; the message is the reason.
         """
+        if not row.get("annotations"):
+            return []
         picture = self.pictures.find(row.get("data") or {}, _labelled_size(row))
         by_hand: dict[str, list[dict[str, Any]]] = defaultdict(list)
         boxes: dict[str, Box | None] = {}
@@ -129,14 +132,17 @@ class Translator:
                     (box.x, box.y, box.x + box.width, box.y + box.height) if box else None,
                 )
         if not groups:
-            raise ValueError("no points: only KeyPointLabels named after the joints of a hand are read")
+            raise ValueError(_NO_POINTS)
 
 
-def _labelled_size(row: Mapping[str, Any]) -> tuple[int, int] | None:
+def _labelled_size(row: Mapping[str, Any]) -> tuple[int, int]:
     """Return (width, height) of the picture as the labels state it, px."""
-    parts = [one for annotation in row.get("annotations") or [] for one in annotation.get("result") or []]
+    parts = [one for annotation in row["annotations"] for one in annotation.get("result") or []]
     sizes = [(one.get("original_width"), one.get("original_height")) for one in parts]
-    return next(((w, h) for w, h in sizes if isinstance(w, int) and isinstance(h, int) and w > 0 and h > 0), None)
+    stated = [(w, h) for w, h in sizes if isinstance(w, int) and isinstance(h, int) and w > 0 and h > 0]
+    if not stated:
+        raise ValueError(_NO_POINTS)
+    return stated[0]
 
 
 def _read(result: Sequence[Mapping[str, Any]], picture: Found) -> tuple[list[_Region], Side | None]:

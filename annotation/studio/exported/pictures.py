@@ -76,12 +76,12 @@ class Pictures:
             if path.suffix.lower() in PICTURES:
                 self._files.setdefault(path.name, []).append(path)
 
-    def find(self, data: Mapping[str, Any], size: tuple[int, int] | None) -> Found:
+    def find(self, data: Mapping[str, Any], size: tuple[int, int]) -> Found:
         """Return the picture of a task.
 
         Args:
             data: The data of the task.
-            size: (width, height) that the labels are for, px; needed where the file is not at hand.
+            size: (width, height) that the labels are for, px; taken where the file is not at hand.
 
         Raises:
             ValueError: If the task has no picture, or it is not clear which file it is, or that cannot be used.
@@ -90,8 +90,6 @@ class Pictures:
         stem = safe_name(PurePosixPath(_UPLOADED.sub("", file)).stem)
         path = self._path(file)
         if path is None or self._folder is None:
-            if size is None:
-                raise ValueError("its labels do not say how large the picture is")
             return Found(stem, address, file, "", size, 1)
         orientation = read_exif(path).orientation
         if orientation in _MIRRORED:

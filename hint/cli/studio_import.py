@@ -11,7 +11,7 @@ import typer
 from hint.cli.console import remark, show_rows
 from hint.cli.options import Json, Side
 from hint.cli.own_pictures import Split
-from hint.errors import some_ids
+from hint.errors import InputError, some_ids
 
 
 def import_export(
@@ -22,6 +22,10 @@ def import_export(
     ] = None,
     manifest: Annotated[
         list[Path] | None, typer.Option(help="Manifest whose pictures go beside the labels, if hint pushed them.")
+    ] = None,
+    person: Annotated[
+        list[str] | None,
+        typer.Option(help="NUMBER=EMAIL of an annotator, where the export tells only numbers; repeat for several."),
     ] = None,
     side: Annotated[
         Side, typer.Option(help="right or left: side of hands where nothing says it; auto: leave them out.")
@@ -43,6 +47,7 @@ def import_export(
         out,
         images=images,
         manifests=manifest or (),
+        people=_people(person or []),
         name=name,
         split=split.value,
         side=None if side is Side.auto else side.value,
@@ -60,3 +65,14 @@ def import_export(
         remark("JSON-MIN does not tell who changed a label, nor drafts and skipped tasks; the full JSON does")
     remark_pull(record)
     raise typer.Exit(0 if done.is_sound else 1)
+
+
+def _people(pairs: list[str]) -> dict[int, str]:
+    """Read the pairs of ``--person NUMBER=EMAIL``."""
+    people: dict[int, str] = {}
+    for pair in pairs:
+        number, _, email = pair.partition("=")
+        if not (number.isdigit() and email):
+            raise InputError(f"--person {pair}: write NUMBER=EMAIL, such as 3=ann@example.com")
+        people[int(number)] = email
+    return people

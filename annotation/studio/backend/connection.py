@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from annotation.studio.backend.app import USER
 from annotation.studio.client import Studio, StudioError
@@ -58,11 +59,14 @@ class Connection:
         }
         try:
             self._studio.ask("POST", "/api/ml", json=settings)
-        except StudioError as error:
-            raise StudioError(
-                f"project {self._title!r} cannot use {url}: {error}; a server of your own must reach that address "
-                "(--address), and take local ones with LABEL_STUDIO_ML_BLOCK_LOCAL_IP=false"
-            ) from error
+        except HintError as error:
+            # For a local address the server refuses to report to the backend, which is not wanted, but connects it.
+            if not any(one["readable_state"] == "Connected" for one in self._own()):
+                raise StudioError(
+                    f"project {self._title!r} cannot use {url}: {error}; a server of your own must reach that address "
+                    "(--address), and take local ones with LABEL_STUDIO_ML_BLOCK_LOCAL_IP=false"
+                ) from error
+        self._drop_reports(url)
         found = self._studio.project(self.project).model_version or ""
         if found in ("", self._version) or not self._predicted(found):
             self._studio.show_predictions(self.project, self._version)
@@ -71,11 +75,21 @@ class Connection:
 
     def close(self) -> None:
         """Disconnect it; points that are stored stay what annotators start from."""
-        for one in self._studio.ask("GET", "/api/ml", params={"project": self.project}):
-            if one.get("description") == _MARK:
-                self._studio.send("DELETE", f"/api/ml/{one['id']}")
+        for one in self._own():
+            self._studio.send("DELETE", f"/api/ml/{one['id']}")
         if not self.shown and self._predicted(self._version):
             self._studio.show_predictions(self.project, self._version)
+
+    def _own(self) -> list[dict[str, Any]]:
+        """Return the backends of the project that hint connected; the server asks each whether it is up."""
+        listed = self._studio.ask("GET", "/api/ml", params={"project": self.project})
+        return [one for one in listed if one.get("description") == _MARK]
+
+    def _drop_reports(self, url: str) -> None:
+        """Keep the server from reporting everything that is done in the project to the backend."""
+        for one in self._studio.ask("GET", "/api/webhooks/", params={"project": self.project}):
+            if one["url"] == f"{url}/webhook":
+                self._studio.send("DELETE", f"/api/webhooks/{one['id']}/")
 
     def _predicted(self, version: str) -> bool:
         """Return whether the project contains predictions of a version."""

@@ -73,11 +73,13 @@ class ExportFile(Studio):
     Args:
         path: The file.
         tasks: Its tasks.
+        people: Number of a user -> email; an export may tell the numbers only.
     """
 
-    def __init__(self, path: Path, tasks: Tasks) -> None:
+    def __init__(self, path: Path, tasks: Tasks, people: Mapping[int, str]) -> None:
         # There is no connection, so nothing of the base class is set up but its address.
         self.url = path.name
+        self._people = dict(people)
         self._content = path.read_bytes() if tasks.unchanged else json.dumps(tasks.rows).encode()
         number = next((row["project"] for row in tasks.rows if isinstance(row.get("project"), int)), 0)
         self._project = SimpleNamespace(
@@ -111,5 +113,5 @@ class ExportFile(Studio):
         return self._content
 
     def emails(self) -> dict[int, str]:
-        """Return none: an export names people where it names them at all."""
-        return {}
+        """Return user number -> email, as far as they were given."""
+        return self._people

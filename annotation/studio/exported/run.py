@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +39,7 @@ def import_labels(
     *,
     images: Path | None = None,
     manifests: Sequence[Path] = (),
+    people: Mapping[int, str] | None = None,
     name: str = "import",
     split: Split = "train",
     side: Side | None = None,
@@ -50,6 +51,7 @@ def import_labels(
         out: Folder to write; an earlier import in it is updated.
         images: Folder of the pictures, found by file name.
         manifests: Manifests whose pictures go beside the labels, for tasks that hint pushed.
+        people: Number of a user -> email, where the export tells only the numbers.
         name: Name of the HInt folder of other tasks, ``TRAIN_<name>_img``.
         split: "train", "val" or "test", for the name of that folder.
         side: Side of hands where nothing says it, None to refuse them.
@@ -59,4 +61,4 @@ def import_labels(
     """
     tasks = read_tasks(path, Translator(Pictures(images), folder_of(split, name), side))
     bases = [*manifests, *([images / "manifest.jsonl"] if images else [])]
-    return Imported(pull(ExportFile(path, tasks), path.stem, out, manifests=bases), tasks)
+    return Imported(pull(ExportFile(path, tasks, people or {}), path.stem, out, manifests=bases), tasks)

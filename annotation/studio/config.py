@@ -13,6 +13,8 @@ from hint.skeleton import FINGER_COLOURS, FINGER_OF_JOINT, JOINT_NAMES
 
 #: Names of the controls and of the picture, as in every result.
 IMAGE, JOINT, STATE, STATUS, COMMENT = "image", "kp", "state", "hand_status", "comment"
+#: The box an annotator draws to have points predicted anew; it is there while Auto-Annotation is on, and not a label.
+BOX = "box"
 
 VISIBLE, OCCLUDED, OUT_OF_FRAME = "visible", "occluded", "out_of_frame"
 OK, UNUSABLE = "ok", "unusable"
@@ -60,14 +62,15 @@ def label_config() -> str:
   <View style="flex:1">
     <Image name="{IMAGE}" value="$image" zoom="true" zoomControl="true" brightnessControl="true"
            contrastControl="true" maxWidth="100%"/>
+    <Rectangle name="{BOX}" toName="{IMAGE}" smart="true" smartOnly="true" canRotate="false"/>
   </View>
   <View style="width:270px;margin-left:1em">
     <Header value="State of the point: z / x / c" size="5"/>
-    <KeyPointLabels name="{STATE}" toName="{IMAGE}" strokeWidth="5" opacity="0.9">
+    <KeyPointLabels name="{STATE}" toName="{IMAGE}" strokeWidth="5" opacity="0.9" smart="false">
 {states}
     </KeyPointLabels>
     <Header value="Joint" size="5"/>
-    <KeyPointLabels name="{JOINT}" toName="{IMAGE}" maxUsages="1" strokeWidth="5" opacity="0.9">
+    <KeyPointLabels name="{JOINT}" toName="{IMAGE}" maxUsages="1" strokeWidth="5" opacity="0.9" smart="false">
 {joints}
     </KeyPointLabels>
     <Header value="Whole hand" size="5"/>

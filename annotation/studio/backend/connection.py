@@ -13,6 +13,8 @@ from hint.errors import HintError
 
 #: Marks the backends that ``hint studio ml`` connected.
 _MARK = "hint studio ml"
+#: Versions that stand for no prediction: none, and the mean hand that annotators may start from.
+_NOTHING = ("", "mean-pose")
 
 
 class Connection:
@@ -68,7 +70,7 @@ class Connection:
                 ) from error
         self._drop_reports(url)
         found = self._studio.project(self.project).model_version or ""
-        if found in ("", self._version) or not self._predicted(found):
+        if found in (*_NOTHING, self._version) or not self._predicted(found):
             self._studio.show_predictions(self.project, self._version)
         else:
             self.shown = found

@@ -37,7 +37,8 @@ class Seen:
 
     @property
     def _scale(self) -> NDArray[np.float64]:
-        return np.array(self.image.shape[1::-1], float) / self.crop[2:]
+        scale: NDArray[np.float64] = np.array(self.image.shape[1::-1], float) / self.crop[2:]
+        return scale
 
     def box(self, box: Box) -> Box:
         """Convert a box from px of the frame to px of the picture."""

@@ -67,12 +67,12 @@ class Predictor:
         numbers = list(ready)
         for start in range(0, len(numbers), _BATCH):
             batch = numbers[start : start + _BATCH]
-            points = self._guesses([ready[k] for k in batch])
-            for k, one in zip(batch, points, strict=True):
-                if one is None:
+            guesses = self._guesses([ready[k] for k in batch])
+            for k, guessed in zip(batch, guesses, strict=True):
+                if guessed is None:
                     self._on_problem(f"{ready[k].hand.hand_id}: {self._method.card.name} finds no hand in the box")
                 else:
-                    found[k] = results(ready[k].task.model_copy(update={"guess": one}))
+                    found[k] = results(ready[k].task.model_copy(update={"guess": guessed}))
         return [found.get(k) for k in range(len(tasks))]
 
     def _ready(self, row: Mapping[str, Any], box: Box | None) -> _Ready | None:

@@ -12,7 +12,13 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from chromium import SECONDS, chromium
 from command import error
+from selenium import webdriver
+from selenium.webdriver.common.actions.action_builder import ActionBuilder
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
 from annotation.studio.guess import read_guesses
 from annotation.studio.project import Task, list_tasks
@@ -26,13 +32,13 @@ ANN = "ann@example.com"
 
 
 @contextmanager
-def backend(server: Any, port: int, *projects: str) -> Iterator[subprocess.Popen[str]]:
+def backend(server: Any, port: int, *projects: str, method: str = "box-centre") -> Iterator[subprocess.Popen[str]]:
     """``hint studio ml``, as a person starts it and stops it with Ctrl-C."""
     titles = [option for project in projects for option in ("--project", project)]
-    process = server.begin("studio", "ml", "--method", "box-centre", "--port", port, *titles)
+    process = server.begin("studio", "ml", "--method", method, "--port", port, *titles)
     try:
         lines = [process.stdout.readline() for _ in range(1 + len(projects))]
-        assert lines[0].startswith("points    box-centre-"), process.stderr.read()
+        assert lines[0].startswith(f"points    {method}-"), process.stderr.read()
         yield process
     finally:
         process.send_signal(signal.SIGINT)
@@ -116,6 +122,56 @@ def test_tasks_without_points_get_them_and_get_them_anew_in_another_box(
     assert label.hand_id.tolist() == [hand_id]
     x, y, width, height = tasks[hand_id].hint.crop
     np.testing.assert_allclose(label.keypoints_2d[0], [(x + 0.3 * width, y + 0.45 * height)] * 21, atol=0.1)
+
+
+SUGGESTIONS = '[data-testid="bottombar-accept-suggestions-button"]'
+DRAWN = """
+    const box = document.querySelector('canvas[class*=overlay]')?.getBoundingClientRect();
+    return box && box.width > 200 ? [box.left, box.top, box.width, box.height] : null;
+"""
+POINTS = """
+    const found = window.Htx?.annotationStore?.selected?.serializeAnnotation() ?? [];
+    return found.map(one => [one.id, one.type, one.value.x, one.value.y]);
+"""
+
+
+def first(browser: webdriver.Chrome, selector: str) -> Any:
+    """The first element that is shown, once there is one."""
+    return WebDriverWait(browser, SECONDS).until(
+        lambda b: next((e for e in b.find_elements(By.CSS_SELECTOR, selector) if e.is_displayed()), None)
+    )
+
+
+@pytest.mark.slow
+def test_a_box_drawn_on_the_page_replaces_the_points(server: Any, sample: Any, tmp_path: Path) -> None:
+    number, _ = push(server, sample, "drawn box")
+    port = int(server.url.rpartition(":")[2]) + 1000
+    window = chromium(tmp_path / "profile", "--window-size=1500,1100")
+    with backend(server, port, "drawn box", method="mean-pose"), window as browser:
+        browser.get(f"{server.url}/user/login/")
+        browser.find_element(By.NAME, "email").send_keys(server.login["email"])
+        browser.find_element(By.NAME, "password").send_keys(server.login["password"] + Keys.ENTER)
+        WebDriverWait(browser, SECONDS).until(lambda b: "/user/login" not in b.current_url)
+        browser.get(f"{server.url}/projects/{number}/data?labeling=1")
+        first(browser, '[aria-label="Close modal"]').click()
+        WebDriverWait(browser, SECONDS).until(lambda b: b.execute_script(POINTS))
+        before = browser.execute_script(POINTS)
+        toggle = '[data-testid="bottombar-auto-annotation-toggle"]'
+        browser.execute_script(f"document.querySelector('{toggle}').click()")
+        first(browser, '[aria-label="rectangle-tool"]').click()
+        left, top, width, height = WebDriverWait(browser, SECONDS).until(lambda b: b.execute_script(DRAWN))
+        mouse = ActionBuilder(browser, duration=200)
+        mouse.pointer_action.move_to_location(round(left + width * 0.5), round(top + height * 0.5)).pointer_down()
+        for share in (0.6, 0.7, 0.8, 0.9):
+            mouse.pointer_action.move_to_location(round(left + width * share), round(top + height * share))
+        mouse.pointer_action.pointer_up()
+        mouse.perform()
+        first(browser, SUGGESTIONS).click()
+        WebDriverWait(browser, SECONDS).until(lambda b: b.execute_script(POINTS) != before)
+        after = browser.execute_script(POINTS)
+    assert [one[:2] for one in after] == [one[:2] for one in before], "the same 21 points, and no box"
+    x, y = np.array([one[2:] for one in after]).T
+    assert ((x > 50) & (x < 90) & (y > 50) & (y < 90)).all()
 
 
 def test_what_cannot_be_served_is_one_line(server: Any, sample: Any) -> None:

@@ -146,6 +146,7 @@ def test_boxes_of_ones_own_on_the_command_line(tmp_path: Path) -> None:
     assert [line.side for line in lines] == ["left", "right"]
     assert [line.size for line in lines] == [(120, 160)] * 2, "upright"
     assert lines[1].hand_id == name_of_label("thumb up", True)
+    assert "nothing to compare it with" in error(hint("sample", "report", out / "VAL_lab3_img.jsonl", code=2))
     boxes.write_text(f"{json.dumps(rows[0])}\n")
     assert "had hands in" in error(hint(*command, code=2))
     assert "use lower-case letters" in error(hint(*command[:-1], "My Lab", code=2))

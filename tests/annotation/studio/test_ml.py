@@ -158,7 +158,7 @@ def test_a_box_drawn_on_the_page_replaces_the_points(server: Any, sample: Any, t
         before = browser.execute_script(POINTS)
         toggle = '[data-testid="bottombar-auto-annotation-toggle"]'
         browser.execute_script(f"document.querySelector('{toggle}').click()")
-        first(browser, '[aria-label="rectangle-tool"]').click()
+        first(browser, ".lsf-tool_smart").click()
         left, top, width, height = WebDriverWait(browser, SECONDS).until(lambda b: b.execute_script(DRAWN))
         mouse = ActionBuilder(browser, duration=200)
         mouse.pointer_action.move_to_location(round(left + width * 0.5), round(top + height * 0.5)).pointer_down()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from types import SimpleNamespace
 from typing import Any
 
@@ -57,7 +57,7 @@ def read_tasks(path: Path, translator: Translator) -> Tasks:
     refused: dict[str, list[str]] = {}
     for row in given:
         try:
-            rows += [row] if "hint" in row["data"] else translator.translate(row)
+            rows += [_checked(row)] if "hint" in row["data"] else translator.translate(row)
         except (ValueError, TypeError, AttributeError) as error:
             reason = str(error) if type(error) is ValueError else "malformed results"
             refused.setdefault(reason, []).append(f"task {row.get('id')}")
@@ -65,6 +65,16 @@ def read_tasks(path: Path, translator: Translator) -> Tasks:
         reasons = [f"{reason}: {some_ids(ids)}" for reason, ids in refused.items()]
         raise InputError(f"{path}: no task can be read: {'; '.join(reasons[:3]) or 'none was labelled'}")
     return Tasks(rows, not minimal and rows == content, refused, minimal)
+
+
+def _checked(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a task of hint; refuse one whose names would lead out of the folders they belong in."""
+    data = row["data"]
+    hint = data["hint"] if isinstance(data["hint"], dict) else {}
+    hand_id, image = str(data.get("hand_id")), PureWindowsPath(str(hint.get("image")))
+    if PureWindowsPath(hand_id).name != hand_id or image.anchor or ".." in image.parts:
+        raise ValueError("a hand id or picture that is not a name")
+    return row
 
 
 class ExportFile(Studio):

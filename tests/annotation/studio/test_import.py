@@ -164,6 +164,7 @@ def test_what_cannot_be_read_is_refused_with_a_reason(imported: Any, tmp_path: P
         "wrist appears twice": export(named, [*full, keypoint("wrist", 4, 4)]),
         "the picture was rotated": export(named, [{**full[0], "image_rotation": 90}, *full[1:]]),
         "no points": export(named, []),
+        "not a name": [{**export(named, full)[0], "data": {"hand_id": "../../out_l", "hint": {"image": "a.jpg"}}}],
         "no pictures in its data": export("text", full),
         "labels of a picture of 160x120 px": export(named, [{**full[0], "original_width": 10}, *full[1:]]),
     }

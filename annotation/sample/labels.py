@@ -35,6 +35,7 @@ class LabelSample:
         added: Hands that this run added.
         renamed: Id of a label -> id in the manifest, where they differ.
         points: Predictions npz with the labels as points to start from, None if it was not asked for.
+        notes: What a reader of the labels must know about the file they come from.
     """
 
     manifest: Path
@@ -43,6 +44,7 @@ class LabelSample:
     added: int
     renamed: dict[str, str] = field(default_factory=dict)
     points: Path | None = None
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<{self.hands} labelled hands, {self.added} of them new: {self.manifest}>"
@@ -64,7 +66,7 @@ def sample_labels(
     Boxes, sides and ids are those of the labels; boxes refer to pixels as stored, so pictures are copied as they are.
 
     Args:
-        data: Labels of any readable format: HInt root, jpg+json pairs, evaluation npz, COCO.
+        data: Labels of any readable format: HInt root, jpg+json pairs, evaluation npz, COCO, CVAT, YOLO.
         out: Folder for pictures and manifests.
         subsets: Names ("newdays", "val_ego4d") to take; none for all of the test split, or all there is.
         images: Folder of the pictures, if they are not beside the labels.

@@ -105,7 +105,7 @@ def _show_photos(found: PhotoSample) -> None:
 
 
 def labels(
-    data: Annotated[Path, typer.Argument(help="Labels: HInt root, jpg+json pairs, npz or COCO json.")],
+    data: Annotated[Path, typer.Argument(help="Labels: HInt root, jpg+json pairs, evaluation npz, COCO, CVAT, YOLO.")],
     subset: Subsets = None,
     images: Images = None,
     n: Annotated[int | None, typer.Option("-n", "--n", help="Draw so many hands at random.", min=1)] = None,
@@ -134,7 +134,8 @@ def labels(
             points=points,
             overwrite=overwrite.value,
         )
-    finish(lambda: _show_labels(parts), [_as_json(part) for part in parts], as_json)
+    notes = dict.fromkeys(note for part in parts for note in part.notes)
+    finish(lambda: _show_labels(parts), [_as_json(part) for part in parts], as_json, notes=notes)
 
 
 def _show_labels(parts: list[LabelSample]) -> None:

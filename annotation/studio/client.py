@@ -147,6 +147,29 @@ class Studio:
             yield
         self.last_response = time.monotonic()
 
+    def send(self, method: str, path: str, **content: Any) -> Any:
+        """Send a small request once; return the response, a success.
+
+        Args:
+            method: Such as "POST".
+            path: Such as "/api/ml".
+            content: ``params``, ``json`` or ``files``, as httpx takes them.
+        """
+        from label_studio_sdk.core.api_error import ApiError
+
+        with self._request():
+            headers = self.api._client_wrapper.get_headers()
+            answer = self.http.request(method, f"{self.url}{path}", headers=headers, **content)
+            if not answer.is_success:
+                raise ApiError(status_code=answer.status_code, body=answer.text)
+        return answer
+
+    def ask(self, method: str, path: str, **content: Any) -> Any:
+        """Send a request as :meth:`send` does; return the JSON of the response."""
+        answer = self.send(method, path, **content)
+        with translated_errors(self.url):
+            return answer.json()
+
     def retry(self, work: Callable[[], Value], patience: float, on_failure: OnFailure = lambda _: None) -> Value:
         """Repeat something until it works or the server was away for too long.
 

@@ -19,6 +19,8 @@ from hint.skeleton import FINGER_COLOURS, FINGER_OF_JOINT, FINGERS, JOINT_NAMES
 IMAGE, JOINT, STATE, STATUS, COMMENT = "image", "kp", "state", "hand_status", "comment"
 #: Fields of a task's data that are shown: which hand it is, and what its points come from.
 HAND, START = "hand", "start"
+#: The box an annotator draws to have points predicted anew; it is there while Auto-Annotation is on, and not a label.
+BOX = "box"
 
 VISIBLE, OCCLUDED, OUT_OF_FRAME = "visible", "occluded", "out_of_frame"
 OK, UNUSABLE = "ok", "unusable"
@@ -107,12 +109,15 @@ def _controls() -> str:
     </View>
     <Image name="{IMAGE}" value="$image" zoom="true" zoomControl="true" brightnessControl="true"
            contrastControl="true" maxWidth="100%"/>
+    <Rectangle name="{BOX}" toName="{IMAGE}" smart="true" smartOnly="true" canRotate="false"/>
   </View>
   <View style="width:230px;margin-left:1em">
     <Header value="State of a point" size="5" style="margin:0"/>
-    <View className="hint-states"><Labels name="{STATE}" toName="{IMAGE}" allowEmpty="true" strokeWidth="2" opacity="0">
+    <View className="hint-states">
+      <Labels name="{STATE}" toName="{IMAGE}" allowEmpty="true" smart="false" strokeWidth="2" opacity="0">
 {_state_labels()}
-    </Labels></View>
+      </Labels>
+    </View>
     <Header value="Whole hand" size="5" style="margin:8px 0 0"/>
     <Choices name="{STATUS}" toName="{IMAGE}" choice="single-radio" showInline="true">{choices}</Choices>
     <TextArea name="{COMMENT}" toName="{IMAGE}" rows="1" maxSubmissions="1" placeholder="comment"/>
@@ -120,7 +125,7 @@ def _controls() -> str:
       <Header value="Joints" size="5" style="margin:8px 0 0"/>
       <Header value="One was deleted? Click its name, then the picture." size="5"
               style="margin:0;font-size:12px;line-height:1.3"/>
-      <KeyPointLabels name="{JOINT}" toName="{IMAGE}" maxUsages="1" strokeWidth="2" opacity="0.9">
+      <KeyPointLabels name="{JOINT}" toName="{IMAGE}" maxUsages="1" smart="false" strokeWidth="2" opacity="0.9">
 {_joint_labels()}
       </KeyPointLabels>
     </View>

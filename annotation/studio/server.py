@@ -125,6 +125,7 @@ def _variables(login: Login) -> dict[str, str]:
         "LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED": "true",
         "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT": str(login.pictures),
         "LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK": "true",
+        "LABEL_STUDIO_ML_BLOCK_LOCAL_IP": "false",  # hint studio ml listens on this machine, too
         "PYTHONUNBUFFERED": "1",
         **_page_variables(Path(login.data)),
     }

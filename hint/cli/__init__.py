@@ -26,7 +26,7 @@ SECTIONS = {
         "demo-data": ("hint.cli.demo:demo_data", "Render hands with exact labels."),
     },
     "Annotation": {
-        "sample": ("hint.cli.sample:app", "Choose frames to annotate from New Days, VISOR or Ego4D."),
+        "sample": ("hint.cli.sample:app", "Choose frames to annotate, or take pictures of your own."),
         "prelabel": ("hint.cli.prelabel:app", "Let a method guess the labels of sampled hands."),
         "studio": ("hint.cli.studio:app", "Label hands in Label Studio: push, watch, pull."),
         "check": ("hint.cli.check:check", "Check the consistency of annotations."),

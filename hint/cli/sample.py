@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,20 +11,15 @@ import typer
 
 from hint.cli.console import remark, resumable, show_rows
 from hint.cli.options import Json, Out, Overwrite, Seed
+from hint.cli.own_pictures import Split, labels, photos
 from hint.errors import InputError
 
 if TYPE_CHECKING:
     from annotation.sample.run import Sample, Survey
 
-app = typer.Typer(help="Choose frames to annotate from New Days, VISOR or Ego4D.", no_args_is_help=True)
-
-
-class Split(str, Enum):
-    """Split a sample is for."""
-
-    train = "train"
-    val = "val"
-    test = "test"
+app = typer.Typer(
+    help="Choose frames to annotate: from New Days, VISOR or Ego4D, or pictures of your own.", no_args_is_help=True
+)
 
 
 def draw(
@@ -92,6 +86,10 @@ for _source, _help in {
     "ego4d": "Sample hands of Ego4D's critical frames (annotations/fho_main.json, clips).",
 }.items():
     app.command(_source, help=f"{_help} The same seed gives the same bytes; no video is in two splits.")(draw)
+
+
+app.command("photos")(photos)
+app.command("labels")(labels)
 
 
 def _show_survey(found: Survey, as_json: bool) -> None:

@@ -102,8 +102,9 @@ def _announced_end(container: InputContainer) -> float | None:
     tag = re.fullmatch(r"(\d+):(\d\d):(\d\d\.?\d*)", stream.metadata.get("DURATION", ""))  # of Matroska
     if tag is not None:
         return 3600 * float(tag[1]) + 60 * float(tag[2]) + float(tag[3])
-    is_alone = len(container.streams) == 1 and container.duration is not None
-    return container.duration / av.time_base if is_alone else None
+    if len(container.streams) > 1 or container.duration is None:  # it lasts as long as the longest stream
+        return None
+    return container.duration / av.time_base
 
 
 def _upright(frame: av.VideoFrame) -> Image:

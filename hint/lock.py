@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -12,21 +13,35 @@ from hint.errors import HintError
 
 
 @contextmanager
-def file_lock(path: Path, otherwise: HintError) -> Iterator[None]:
+def file_lock(path: Path, otherwise: HintError, *, keep: bool = True) -> Iterator[None]:
     """Hold a lock that the system releases when the process ends, so that a crash leaves none behind.
 
     Args:
-        path: File to lock; it is not deleted.
+        path: File to lock.
         otherwise: The error to raise if another process holds the lock.
+        keep: Whether the file stays; else it is deleted, also one that a crash left.
 
     Raises:
         HintError: If another process holds the lock.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as handle:
-        if not try_lock(handle):
+        # A file that its holder deletes between our opening and locking it excludes nobody.
+        if not try_lock(handle) or not (keep or _is_at(handle, path)):
             raise otherwise
-        yield
+        try:
+            yield
+        finally:
+            if not keep:
+                with suppress(OSError):  # Windows keeps files that are open
+                    path.unlink()
+
+
+def _is_at(handle: IO[bytes], path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def try_lock(handle: IO[bytes]) -> bool:

@@ -128,6 +128,8 @@ def prelabel(
         calibration = read_calibration(Path(calibration))
     name = method if isinstance(method, str) else method.card.name
     path = Path(out) if out is not None else output_path(manifest, name, part)
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; give the file to write, such as {path / f'{manifest.stem}.{name}.npz'}")
     if overwrite == "never" and path.exists():
         raise InputError(f"{path} already exists; use --overwrite missing or always")
     if isinstance(method, str):

@@ -131,9 +131,19 @@ def _run_command(name: str, arguments: list[str]) -> None:
     from hint.cli.command import make_command
     from hint.imports import SIBLINGS, check_package
 
+    _require_no_empty(arguments)
     for package in SIBLINGS:
         check_package(package)
     make_command(COMMANDS[name][0]).main(arguments, prog_name=f"hint {name}")
+
+
+def _require_no_empty(arguments: list[str]) -> None:
+    """Refuse empty arguments: as a path they would be the current folder."""
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        option = before if not argument else argument[:-1]
+        if not argument or (argument.startswith("--") and argument.find("=") == len(argument) - 1):
+            after = f" after {option}" if option else ""
+            raise InputError(f"an argument{after} is empty; is a variable of the shell not set?")
 
 
 def overview() -> str:

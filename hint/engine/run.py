@@ -11,15 +11,16 @@ import hashlib
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from hint.engine.store import Complete, FileStore, Results, Store, completed, unchanged
 from hint.errors import InputError, MissingRequirementError, some_ids
+from hint.files.claim import claimed
 from hint.types import Hand, Image, Method, Predictions
 
 Advance = Callable[[int], None]
@@ -68,30 +69,38 @@ def run(
         advance: Called with the number of hands just done.
 
     Raises:
-        InputError: If images are absent, ``save_to`` holds predictions of other settings, or the method has no meshes
-            and ``meshes`` asks for them.
+        InputError: If images are absent, ``save_to`` holds predictions of other settings, another run is writing it,
+            or the method has no meshes and ``meshes`` asks for them.
         KeyboardInterrupt: On Ctrl-C, after saving.
     """
     started = time.perf_counter()
     if method.card.reads_images:
         check_pictures(hands)
-    store = Store(method)
-    if save_to is not None:
-        store = FileStore(method, save_to, complete=complete, meshes=meshes, overwrite=overwrite)
-    todo = [hand for hand in hands if not store.ask(hand.hand_id, input_key(hand, method.card.reads_images))]
-    reused = len(hands) - len(todo)
-    advance(reused)
-    failures: dict[str, str] = {}
-    try:
-        with closing(_batches(method, todo, batch_size, workers, failures, advance)) as batches:
-            for batch in batches:
-                rows = method.infer([hand for hand, _ in batch], [ready for _, ready in batch])
-                store.add(_stored(rows, method, meshes))
-                advance(len(batch))
-    finally:
-        store.save()
-    rows = completed(store.rows().predictions, complete)
+    with _store(method, save_to, complete=complete, meshes=meshes, overwrite=overwrite) as store:
+        todo = [hand for hand in hands if not store.ask(hand.hand_id, input_key(hand, method.card.reads_images))]
+        reused = len(hands) - len(todo)
+        advance(reused)
+        failures: dict[str, str] = {}
+        try:
+            with closing(_batches(method, todo, batch_size, workers, failures, advance)) as batches:
+                for batch in batches:
+                    rows = method.infer([hand for hand, _ in batch], [ready for _, ready in batch])
+                    store.add(_stored(rows, method, meshes))
+                    advance(len(batch))
+        finally:
+            store.save()
+        rows = completed(store.rows().predictions, complete)
     return RunResult(rows, failures, reused, time.perf_counter() - started)
+
+
+@contextmanager
+def _store(method: Method, save_to: Path | None, **options: Any) -> Iterator[Store]:
+    """Open the results, and keep other runs away from their file."""
+    if save_to is None:
+        yield Store(method)
+        return
+    with claimed(save_to.parent, save_to.name):
+        yield FileStore(method, save_to, **options)
 
 
 def _stored(rows: Predictions, method: Method, meshes: bool) -> Results:

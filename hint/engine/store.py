@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -158,9 +159,10 @@ class Store:
                 f"{place} holds predictions made with {_difference(earlier.meta, self.header)}; "
                 "give another --out (or --name, of hint eval), or --overwrite always"
             )
-        keys = len(earlier.meta.get("inputs", []))
-        if keys != len(earlier):
-            raise InputError(f"{place} has {keys} input keys for {len(earlier)} predictions; add --overwrite always")
+        keys = earlier.meta.get("inputs")
+        if not isinstance(keys, list) or len(keys) != len(earlier):
+            count = len(keys) if isinstance(keys, list) else 0
+            raise InputError(f"{place} has {count} input keys for {len(earlier)} predictions; add --overwrite always")
 
     def _take_over(self, earlier: Results) -> None:
         """Take over the results of an earlier run."""
@@ -192,6 +194,19 @@ class Store:
         joined = Results.concatenate(alive)
         rows = {hand_id: row for row, hand_id in enumerate(joined.predictions.hand_id.tolist())}
         self._parts, self._starts, self._row_of = [joined], [0], rows
+
+
+@contextmanager
+def reading_earlier() -> Iterator[None]:
+    """Say how to go on where results of an earlier run cannot be read.
+
+    Raises:
+        InputError: If they cannot.
+    """
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{error}; to start over, add --overwrite always") from error
 
 
 def unchanged(rows: Predictions) -> Predictions:
@@ -228,7 +243,8 @@ class FileStore(Store):
             self._load()
 
     def _load(self) -> None:
-        earlier = read_predictions(self._path)
+        with reading_earlier():
+            earlier = read_predictions(self._path)
         self._check(earlier, self._path)
         if self._meshes and earlier.vertices is None:
             raise InputError(f"{self._path} holds no meshes; give another --out or --name, or --overwrite always")
@@ -249,7 +265,8 @@ def completed(rows: Predictions, complete: Complete) -> Predictions:
 
 def _difference(earlier: dict[str, Any], now: dict[str, Any]) -> str:
     """Name what differs between two headers, as "seed 0 (now 7)"; digests tell nobody anything, so "other weights"."""
-    old = {"method": earlier.get("method"), **(earlier.get("fingerprint") or {})}
+    fingerprint = earlier.get("fingerprint")
+    old = {"method": earlier.get("method"), **(fingerprint if isinstance(fingerprint, dict) else {})}
     new = {"method": now["method"], **now["fingerprint"]}
     changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     return ", ".join(_change(key, old.get(key), new.get(key)) for key in changed)

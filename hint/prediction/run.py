@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from hint.detection import ChoosingDetector, Detection, Detector, Picture, Tracked, Tracker
 from hint.engine import Results
 from hint.errors import InputError
+from hint.files.claim import claimed
 from hint.prediction.boxes import KnownBoxes
 from hint.prediction.camera import focal_length_of
 from hint.prediction.detections import DetectedHand, FrameDetections
@@ -80,11 +81,16 @@ class Prediction:
             advance: Called with the number of pictures just done.
 
         Raises:
-            InputError: If the method cannot do what is asked for, or the folder holds results of other settings.
+            InputError: If the method cannot do what is asked for, the folder holds results of other settings, or
+                another run is writing to it.
             KeyboardInterrupt: On Ctrl-C, after saving.
         """
+        self._options.check_method(method)
+        with claimed(self._options.out) if self._options.out is not None else nullcontext():
+            return self._run(method, advance)
+
+    def _run(self, method: Method, advance: Advance) -> PredictResult:
         source, options, detector = self._source, self._options, self._detector
-        options.check_method(method)
         start_over = options.overwrite == "always"
         store = PredictionStore(method, detector.identity, options.out, options.focal_length, start_over)
         with _video(source, options) as video:

@@ -11,6 +11,7 @@ import numpy as np
 
 from hint.detection import Picture
 from hint.engine import Results, Store, input_key
+from hint.engine.store import reading_earlier
 from hint.files import read_predictions, write_predictions
 from hint.prediction.camera import picture_camera
 from hint.prediction.detection_log import DetectionLog
@@ -109,12 +110,14 @@ class PredictionStore(Store):
         self.write(results, "", meta | {"inputs": results.predictions.meta["inputs"]})
 
     def _load(self, folder: Path) -> None:
-        predictions = read_predictions(folder / "predictions.npz")
+        with reading_earlier():
+            predictions = read_predictions(folder / "predictions.npz")
         self._check(predictions, folder)
-        self.log.load(predictions.meta.get("pictures", {}))
-        earlier = Results(predictions)
-        if isinstance(self._method, ManoMethod):
-            earlier = _with_parameters(predictions, folder / "mano.npz")
+        pictures, earlier = predictions.meta.get("pictures"), Results(predictions)
+        with reading_earlier():
+            self.log.load(pictures if isinstance(pictures, dict) else {})
+            if isinstance(self._method, ManoMethod):
+                earlier = _with_parameters(predictions, folder / "mano.npz")
         self._take_over(earlier)
 
 

@@ -111,7 +111,7 @@ def _read(path: Path, key: str) -> list[list[Detection]]:
     """Return the hands of each frame, of none if the key is another."""
     header, *lines = path.read_text("utf-8", errors="replace").splitlines() or [""]
     frames: list[list[Detection]] = []
-    with suppress(ValueError, TypeError):  # a line may have been cut off
+    with suppress(ValueError, TypeError, KeyError):  # a line may have been cut off, or be of something else
         if json.loads(header) == {"key": key}:
             frames.extend(map(_hands, lines))
     return frames

@@ -19,6 +19,7 @@ import numpy as np
 from hint.errors import InputError, UnknownNameError
 from hint.files import read_labels, write_bytes
 from hint.files.atomic import OVERWRITE, require_writable
+from hint.files.claim import claimed
 from hint.files.path import as_path
 from hint.fit import HandFitter, Trust, gather
 from hint.hand_rows import spread
@@ -98,7 +99,7 @@ def fit_labels(
         overwrite: "missing" continues, "never" refuses, "always" starts over.
 
     Raises:
-        InputError: If the labels cannot be read, or the folder holds fits of other settings.
+        InputError: If the labels cannot be read, the folder holds fits of other settings, or another run writes to it.
         WriteError: If the folder cannot be written to.
         MissingRequirementError: If no MANO is there.
     """
@@ -110,7 +111,11 @@ def fit_labels(
     require_writable(out)
     given = labels if isinstance(labels, HandLabels) else read_labels(as_path(labels), subsets, images, split="train")
     chosen = given.select(spread(len(given), limit))
-    model = _model(mano)
+    with claimed(out):
+        return _write(chosen, out, _model(mano), min_quality, overwrite)
+
+
+def _write(chosen: HandLabels, out: Path, model: ManoModel, min_quality: float, overwrite: str) -> FittedLabels:
     store = FitStore(out, {"fit": 1, "mano_sha256": model.sha256(), "trust": vars(TRUST)}, overwrite)
     reused = _fit(chosen, model, store)
     fits = store.rows(chosen.hand_id.tolist())

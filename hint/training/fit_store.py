@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hint.engine.store import SAVE_EVERY
-from hint.errors import InputError
+from hint.engine.store import SAVE_EVERY, reading_earlier
+from hint.errors import InputError, some_ids
 from hint.files import read_npz, write_npz
 from hint.fit import FittedHands
 from hint.types import ManoParameters
@@ -102,9 +102,23 @@ class FitStore:
         self._row_of |= {hand_id: start + k for k, hand_id in enumerate(columns["hand_id"].tolist())}
 
     def _load(self) -> None:
-        stored = read_npz(self.path, (*_COLUMNS, *_PARAMETERS, "settings"))
+        with reading_earlier():
+            stored = read_npz(self.path, (*_COLUMNS, *_PARAMETERS, "settings"))
+            _require_rows(stored, self.path)
         if str(stored["settings"]) != self._settings:
             raise InputError(
                 f"{self.path} holds fits of another hand or version; give another --out, or --overwrite always"
             )
         self._append({name: stored[name] for name in (*_COLUMNS, *_PARAMETERS)})
+
+
+def _require_rows(stored: Rows, path: Path) -> None:
+    """Refuse columns that are not all of as many hands, or parameters of other shapes."""
+    number = stored["hand_id"].size
+    other = [name for name in (*_COLUMNS, *_PARAMETERS) if stored[name].shape[:1] != (number,)]
+    if other:
+        raise InputError(f"{path} has {number} hands, but {some_ids(other)} of other numbers")
+    try:
+        parameters_of(stored, range(number))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ PER_TAR = 1000
 
 _JPEG = b"\xff\xd8\xff"
 _RECEIPT = "set.json"
+_END_OF_TAR = bytes(1024)
 
 Rows = Mapping[str, NDArray[Any]]
 
@@ -60,7 +62,7 @@ def write_tars(
     _claim(out, _content(labels.select(kept), fits["key"][kept], min_quality), tars, overwrite)
     with progress("writing tars", len(kept)) as advance:
         for path, part in zip(tars, parts, strict=True):
-            if not path.is_file():
+            if not _is_whole_tar(path):
                 _write(path, labels, fits, part, min_quality)
             advance(len(part))
     return tars
@@ -84,6 +86,16 @@ def _claim(out: Path, content: dict[str, Any], tars: list[Path], overwrite: bool
         if overwrite or path not in tars:
             path.unlink()
     write_json(receipt, content, indent=1)
+
+
+def _is_whole_tar(path: Path) -> bool:
+    """Tell whether a tar is there with its end, two blocks of zeros."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - len(_END_OF_TAR), 0))
+        return file.read() == _END_OF_TAR
 
 
 def _write(path: Path, labels: HandLabels, fits: Rows, part: list[int], min_quality: float) -> None:

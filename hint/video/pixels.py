@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +16,9 @@ from av.video.stream import VideoStream
 from hint.errors import some_ids
 from hint.types import Image
 from hint.video.timeline import Packet, Run, Timeline, VideoError
+
+#: Seconds that a video may end before its header says; the length of its last picture is not always known.
+_MISSING = 0.5
 
 
 def read_frames(video: Path, frames: Iterable[int]) -> Iterator[tuple[int, Image]]:
@@ -75,6 +79,32 @@ def all_frames(video: Path) -> Iterator[tuple[int, Image]]:
     if places:
         lost = sorted(place for here in places.values() for place in here)
         raise VideoError(f"{video} cannot be decoded at frame {some_ids(map(str, lost))}")
+    _require_end(line)
+
+
+def _require_end(line: Timeline) -> None:
+    """Raise if a video ends before its own header says so; libav takes that for its end."""
+    end = float(max(packet.pts + packet.duration for packet in line.packets) * line.time_base)
+    with av.open(str(line.video)) as container:
+        announced = _announced_end(container)
+    if announced is not None and announced - end > _MISSING:
+        raise VideoError(
+            f"{line.video} is cut short: it should last until {announced:.2f} s and ends at {end:.2f} s, after "
+            f"{len(line.slots)} frames"
+        )
+
+
+def _announced_end(container: InputContainer) -> float | None:
+    """Return when the pictures end according to the header, seconds by the file's clock; None if it does not say."""
+    stream = _chosen(container)
+    if stream.duration is not None and stream.time_base is not None:
+        return float((stream.duration + (stream.start_time or 0)) * stream.time_base)
+    tag = re.fullmatch(r"(\d+):(\d\d):(\d\d\.?\d*)", stream.metadata.get("DURATION", ""))  # of Matroska
+    if tag is not None:
+        return 3600 * float(tag[1]) + 60 * float(tag[2]) + float(tag[3])
+    if len(container.streams) > 1 or container.duration is None:  # it lasts as long as the longest stream
+        return None
+    return container.duration / av.time_base
 
 
 def _upright(frame: av.VideoFrame) -> Image:

@@ -14,7 +14,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from hint.cli import COMMANDS, SECTIONS, overview
+from hint.cli import COMMANDS, SECTIONS, main, overview
 from hint.cli.command import as_app, make_command
 from hint.cli.console import finish, resumable, show_rows
 from hint.cli.options import MethodFlags, RunFlags, with_bundles
@@ -53,6 +53,19 @@ def test_a_wrong_first_word_is_one_line(word: str, answer: str) -> None:
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert answer in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "after"),
+    [(["predict", ""], ""), (["predict", "a.jpg", "--out", ""], "--out"), (["fit", "--out="], "--out")],
+)
+def test_an_empty_argument_is_not_the_current_folder(
+    arguments: list[str], after: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    assert capsys.readouterr().err.startswith(f"hint: an argument{after and f' after {after}'} is empty;")
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -219,3 +219,19 @@ def test_pictures_that_fail_are_listed_and_the_others_predicted(hint_root: Path)
     assert len(result.predictions) == 10
     assert "cut short" in result.failures[cut.hand_id]
     assert "lies outside 240x200 px" in result.failures[outside.hand_id]
+
+
+@pytest.mark.parametrize("change", [{"inputs": 5}, {"inputs": []}, {"fingerprint": [1]}, None])
+def test_damaged_results_of_an_earlier_run_are_one_line(tmp_path: Path, change: dict[str, Any] | None) -> None:
+    path = tmp_path / "p.npz"
+    store = FileStore(Brightness(), path)
+    store.ask("a", "a1")
+    store.add(batch("a", 1))
+    store.save()
+    if change is None:
+        path.write_bytes(path.read_bytes()[:200])
+    else:
+        rows = read_predictions(path)
+        write_predictions(path, replace(rows, meta={**rows.meta, **change}))
+    with pytest.raises(InputError, match=r"p\.npz.*--overwrite always"):
+        FileStore(Brightness(), path)

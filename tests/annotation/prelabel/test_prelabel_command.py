@@ -62,6 +62,8 @@ def test_what_is_no_manifest_is_refused(write_sample: Sample) -> None:
     for wrong in (manifest.parent, labels):
         with pytest.raises(InputError, match="hint sample"):
             prelabel(wrong, "box-centre")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"is a folder; give the file to write, such as .*\.box-centre\.npz"):
+        prelabel(manifest, "box-centre", out=manifest.parent)
 
 
 @pytest.mark.parametrize("name", ["mediapipe", "mediapipe-detector", "hamer", "mean-pose"])

@@ -69,6 +69,8 @@ def test_an_interrupted_search_goes_on(clip: Path, method: BoxCentre, tmp_path: 
     stopped = TwoHands(stop_at=GROUP + 5)
     with pytest.raises(KeyboardInterrupt):
         hint.predict(clip, method, detector=stopped, out=tmp_path)
+    with (tmp_path / "detections.jsonl").open("a") as log:
+        log.write("[{}]\n" + '[{"box_xyxy": [1')  # of something else; cut off
     rest = TwoHands()
     result = hint.predict(clip, method, detector=rest, out=tmp_path)
     assert rest.asked == list(range(GROUP, FRAMES))

@@ -154,6 +154,33 @@ def test_fits_of_another_hand_are_not_continued(folder, tmp_path, other_hand) ->
         hint.fit_labels(labels, tmp_path, mano=other_hand)
 
 
+def test_a_tar_without_its_end_is_written_again(folder, tmp_path) -> None:
+    tar = hint.fit_labels(folder, tmp_path, mano="procedural").tars[0]
+    whole = tar.read_bytes()
+    tar.write_bytes(whole[: len(whole) // 2])
+    hint.fit_labels(folder, tmp_path, mano="procedural")
+    assert tar.read_bytes() == whole
+
+
+def test_damaged_fits_are_one_line_and_left_alone(fitted, folder, tmp_path) -> None:
+    path, whole = tmp_path / "fits.npz", read_npz(fitted.out / "fits.npz")
+    np.savez(path, **whole)
+    content = path.read_bytes()
+    for damage, message in (
+        (lambda: path.write_bytes(content[: len(content) // 2]), "damaged"),
+        (
+            lambda: np.savez(path, **{**whole, "betas": whole["betas"][:3]}),
+            f"has {N} hands, but betas of other numbers",
+        ),
+        (lambda: np.savez(path, **{**whole, "betas": whole["betas"][:, :3]}), "betas has shape"),
+    ):
+        damage()
+        before = path.read_bytes()
+        with pytest.raises(InputError, match=rf"fits\.npz.*{message}.*--overwrite always"):
+            hint.fit_labels(folder, tmp_path, mano="procedural")
+        assert path.read_bytes() == before
+
+
 @pytest.fixture
 def other_hand():
     return replace(procedural_hand(), v_template=procedural_hand().v_template * 1.1, source="another hand")

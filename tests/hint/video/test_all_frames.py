@@ -52,3 +52,20 @@ def test_a_file_that_is_not_a_video(tmp_path: Path) -> None:
     (tmp_path / "clip.mp4").write_bytes(b"no video")
     with pytest.raises(VideoError, match="not a readable video"):
         next(all_frames(tmp_path / "clip.mp4"))
+
+
+@pytest.mark.parametrize("kind", ["mkv", "mp4"])
+def test_a_video_that_is_cut_short_is_named_after_its_frames(
+    ffmpeg: Callable[..., None], tmp_path: Path, kind: str
+) -> None:
+    """Its head is there and says how long it is; libav ends without an error where the file ends."""
+    whole, cut = tmp_path / f"whole.{kind}", tmp_path / f"cut.{kind}"
+    sound = ("-f", "lavfi", "-i", "sine=d=3")  # longer than the pictures, which is no fault
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x48:r=30:d=2", *sound, "-g", "10", "-movflags", "+faststart", whole)
+    content = whole.read_bytes()
+    cut.write_bytes(content[: len(content) // 2])
+    assert sum(1 for _ in all_frames(whole)) == 60
+    frames = all_frames(cut)
+    assert next(frames)[0] == 0
+    with pytest.raises(VideoError, match=r"cut\.\w+ is cut short: it should last until 2\.\d* s"):
+        list(frames)

@@ -133,7 +133,7 @@ def test_everything_people_do_is_reported(server: Any, sample: Any, people: dict
     api.annotations.delete(id=contaminated.id)
     server.hint("studio", "pull", "--project", "all sorts", "--out", out, code=1)
     names = {path.stem for path in (out / ANN / "TRAIN_newdays_img").iterdir()}
-    assert names == {ids[k] for k in (0, 1, 7)}, "what is no longer there goes"
+    assert names == {ids[k] for k in (0, 1, 7)}, "what is no longer there does not count"
 
 
 def draft(studio: Studio, task: Any) -> None:
@@ -141,15 +141,13 @@ def draft(studio: Studio, task: Any) -> None:
     answer = studio.http.post(
         f"{studio.url}/api/tasks/{task.id}/drafts",
         json={"result": results(task.hint), "lead_time": 3},
-        headers=studio.api._client_wrapper.get_headers(),
     )
     assert answer.status_code == 201, answer.text
 
 
 def offered(studio: Studio, project: int) -> str | None:
     """The hand that Label All Tasks shows next."""
-    headers = studio.api._client_wrapper.get_headers()
-    answer = studio.http.get(f"{studio.url}/api/projects/{project}/next", headers=headers)
+    answer = studio.http.get(f"{studio.url}/api/projects/{project}/next")
     return str(answer.json()["data"]["hand_id"]) if answer.status_code == 200 else None
 
 
@@ -218,7 +216,7 @@ def test_pictures_can_be_moved(server: Any, sample: Any, people: dict[str, str],
     sample.folder.rename(tmp_path / "elsewhere")
     out = tmp_path / "out"
     done = server.hint("studio", "pull", "--project", "moved pictures", "--out", out)
-    assert "1 labels have no picture beside them (pass --manifest FILE to add them)" in done.stderr
+    assert "1 hand without a picture (pass --manifest FILE to add it)" in done.stderr
     manifest = tmp_path / "elsewhere" / sample.manifest.name
     server.hint("studio", "pull", "--project", "moved pictures", "--out", out, "--manifest", manifest)
     assert (out / ANN / "TRAIN_newdays_img" / f"{sample.ids[0]}.jpg").is_file()

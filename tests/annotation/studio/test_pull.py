@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from annotation.studio.client import Studio
+from annotation.studio.config import label_config
 from annotation.studio.project import Listing, list_tasks
+from annotation.studio.pull import pull as pull_labels
 from annotation.studio.task import results
 from hint.files import read_labels, read_pairs
 from hint.files.manifest import read_manifest, write_manifest
@@ -134,6 +136,87 @@ def test_everything_people_do_is_reported(server: Any, sample: Any, people: dict
     server.hint("studio", "pull", "--project", "all sorts", "--out", out, code=1)
     names = {path.stem for path in (out / ANN / "TRAIN_newdays_img").iterdir()}
     assert names == {ids[k] for k in (0, 1, 7)}, "what is no longer there does not count"
+
+
+def test_nothing_pulled_earlier_is_lost(server: Any, sample: Any, people: dict[str, str], tmp_path: Path) -> None:
+    listing = push(server, sample, "kept labels")
+    ids, tasks = sample.ids, [listing.tasks[hand_id] for hand_id in sample.ids]
+    ann = server.client(people[ANN])
+    made = [submit(ann, task) for task in tasks[:6]]
+    out = tmp_path / "out"
+    pull = ("studio", "pull", "--project", "kept labels", "--out", out)
+    server.hint(*pull)
+    before = {path.relative_to(out): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+    ann.api.tasks.delete(id=str(tasks[0].id))
+    ann.api.annotations.delete(id=made[1].id)
+    submit(ann, tasks[2], results(tasks[2].hint)[2:])
+    unusable = {"id": "s", "from_name": "hand_status", "to_name": "image", "type": "choices"}
+    submit(ann, tasks[3], [{**unusable, "value": {"choices": ["unusable"]}}])
+    ann.api.annotations.update(id=made[4].id, result=moved(tasks[4], 8, 40.0, 60.0, "occluded"))
+    sample.folder.rename(tmp_path / "elsewhere")
+    elsewhere = ("--url", f"http://localhost:{server.port}", "--token", server.login["token"])
+    done = server.hint(*pull, *elsewhere, code=1)
+
+    record = json.loads((out / "pull.json").read_text())
+    folder = out / ANN / "TRAIN_newdays_img"
+    assert sorted(path.name for path in folder.iterdir()) == [f"{i}.{end}" for i in ids[4:6] for end in ("jpg", "json")]
+    assert record["pictures_absent"] == []
+    withdrawn = {label["hand_id"]: (label["annotator"], label["reason"]) for label in record["withdrawn"]}
+    assert withdrawn == {
+        ids[0]: (ANN, "its task was deleted"),
+        ids[1]: (ANN, "deleted"),
+        ids[2]: (ANN, "no longer complete: joints are missing"),
+        ids[3]: (ANN, "marked unusable"),
+    }
+    assert record["replaced"] == [f"{ANN}/TRAIN_newdays_img/{ids[4]}.json"]
+    assert f"4 labels pulled earlier and withdrawn since; kept in earlier/{record['time']}" in done.stderr
+    assert f"{ids[0]} ({ANN}: its task was deleted)" in done.stderr
+    aside = out / "earlier" / record["time"]
+    for name, content in before.items():
+        if name.suffix in (".json", ".jpg") and len(name.parts) == 3:
+            place = aside if name.stem in ids[:4] or name.name == f"{ids[4]}.json" else out
+            assert (place / name).read_bytes() == content
+    assert {row["data"]["hand_id"] for row in json.loads((aside / "raw.json").read_text())} == {
+        ids[k] for k in (0, 1, 4)
+    }, "annotations that are no longer in raw.json"
+    server.hint("export", out, "--out", tmp_path / "now")
+    assert len(read_labels(tmp_path / "now", ["train_newdays"])) == 2
+    server.hint("export", aside / ANN, "--out", tmp_path / "before")
+    same_labels(read_labels(tmp_path / "before", ["train_newdays"]), sample, ids[:5])
+
+    server.hint("studio", "push", tmp_path / "elsewhere" / sample.manifest.name, "--project", "kept labels", *elsewhere)
+    again = list_tasks(ann, ann.find("kept labels").id).tasks[ids[0]]
+    submit(ann, again, results(tasks[0].hint))
+    done = server.hint(*pull, code=1)
+    assert "3 labels withdrawn before" in done.stderr
+    assert (folder / f"{ids[0]}.jpg").is_file(), "a label that is back counts again"
+    server.client().create("other labels", label_config(), "")
+    other = server.hint("studio", "pull", "--project", "other labels", "--out", out, code=2)
+    assert "contains labels of another project, 'kept labels' on" in other.stderr
+
+
+def test_an_interrupted_pull_is_continued(
+    server: Any, sample: Any, people: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listing = push(server, sample, "interrupted")
+    ann = server.client(people[ANN])
+    made = [submit(ann, listing.tasks[hand_id]) for hand_id in sample.ids[:2]]
+    out = tmp_path / "out"
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("annotation.studio.pull._write_notes", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            pull_labels(server.client(), "interrupted", out)
+    assert not (out / "pull.json").exists()
+    ann.api.annotations.delete(id=made[0].id)
+    record = pull_labels(server.client(), "interrupted", out)
+    assert [label.hand_id for label in record.withdrawn] == sample.ids[:1]
+    assert [path.stem for path in (out / ANN / "TRAIN_newdays_img").glob("*.json")] == [sample.ids[1]]
+    assert not (out / "unfinished.json").exists()
 
 
 def draft(studio: Studio, task: Any) -> None:

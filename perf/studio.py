@@ -3,8 +3,8 @@
     python perf/studio.py --hands 5000 --out /tmp/studio
 
 The server's own import takes tasks and predictions in one request per 250 and is never looked at again; it is what a
-push would cost if nothing could get lost. It is measured with Label Studio's own client (SDK), and without. Processor seconds
-are those of the server and of the client together (Linux).
+push would cost if nothing could get lost. It is measured with Label Studio's own client (SDK), and without.
+Processor seconds are those of the server and of the client together (Linux).
 """
 
 from __future__ import annotations
@@ -84,9 +84,7 @@ def main() -> None:
             for i in ids
         ]
         took["import"] = cost(server, lambda: bulk_import(studio, "imported", rows))
-        took["import by the SDK"] = cost(
-            server, lambda: bulk_import(studio, "by the SDK", rows, sdk=True)
-        )
+        took["import by the SDK"] = cost(server, lambda: bulk_import(studio, "by the SDK", rows, sdk=True))
         bulk_import(studio, "labelled", annotated(rows))
         number = studio.find("labelled").id
         took["export"] = cost(server, lambda: studio.export(number))

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from ipaddress import ip_address
 from typing import Any, TypeVar
@@ -86,6 +88,9 @@ class Project(BaseModel):
         label_config: Its labelling configuration.
         task_number: Its tasks.
         finished_task_number: Tasks with all the labels they need.
+        total_predictions_number: Their predictions.
+        total_annotations_number: Their annotations that were not skipped.
+        skipped_annotations_number: Their skipped annotations.
         model_version: The predictions annotators start from.
     """
 
@@ -96,6 +101,9 @@ class Project(BaseModel):
     label_config: str = ""
     task_number: int = 0
     finished_task_number: int = 0
+    total_predictions_number: int = 0
+    total_annotations_number: int = 0
+    skipped_annotations_number: int = 0
     model_version: str | None = None
 
     @property
@@ -157,6 +165,13 @@ def _short(body: bytes) -> str:
     return " ".join(str(reason).split())[:200]
 
 
+def _date(header: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(header)
+    except ValueError:
+        return None
+
+
 class Studio:
     """The requests hint needs.
 
@@ -173,6 +188,8 @@ class Studio:
         self.timeout = timeout
         #: Time of the last response, by :func:`time.monotonic`.
         self.last_response = time.monotonic()
+        #: What the clock of the server said at the last response; None if it did not tell.
+        self.server_time: datetime | None = None
         #: How often the server went away while something was retried.
         self.outages = 0
 
@@ -201,6 +218,7 @@ class Studio:
         if not answer.is_success:
             raise _translate(self.url, answer.status_code, answer.content)
         self.last_response = time.monotonic()
+        self.server_time = _date(answer.headers.get("date", ""))
         return answer
 
     def ask(self, method: str, path: str, *, long: bool = False, **content: Any) -> Any:
@@ -314,14 +332,26 @@ class Studio:
         self.ask("PATCH", f"/api/projects/{project}/", json=settings)
 
     def tasks(self, project: int) -> list[dict[str, Any]]:
-        """Return all tasks: id, data, predictions_model_versions, total_predictions, overlap.
+        """Return all tasks: id, data, predictions_model_versions, total_predictions, overlap."""
+        return self._listed(project, _COLUMNS, fields="all")
+
+    def task_numbers(self, project: int, column: str, operator: str, value: str) -> list[int]:
+        """Return the numbers of tasks that a filter of the task list lets through, such as "updated_at", "greater"."""
+        kind = {"updated_at": "Datetime", "draft_exists": "Boolean"}[column]
+        item = {"filter": f"filter:tasks:{column}", "operator": operator, "type": kind, "value": value}
+        query = json.dumps({"filters": {"conjunction": "and", "items": [item]}})
+        rows = self._listed(project, ("id",), fields="task_only", query=query)
+        return [int(row["id"]) for row in rows]
+
+    def _listed(self, project: int, columns: Sequence[str], **params: str) -> list[dict[str, Any]]:
+        """Return columns of tasks.
 
         Raises:
             Unreachable: If fewer tasks arrive than the server says there are.
         """
         found: list[dict[str, Any]] = []
         total = 1
-        params = {"project": project, "page_size": _PAGE, "fields": "all", "include": ",".join(_COLUMNS)}
+        params = {**params, "project": str(project), "page_size": str(_PAGE), "include": ",".join(columns)}
         while len(found) < total:
             page = self.ask("GET", "/api/tasks/", long=True, params={**params, "page": len(found) // _PAGE + 1})
             with translated_errors(self.url):
@@ -344,12 +374,6 @@ class Studio:
         with translated_errors(self.url):
             return [int(number) for number in done["task_ids"]]
 
-    def prediction_counts(self, project: int) -> dict[str, int]:
-        """Return model version -> number of predictions, counted in the table itself."""
-        found = self.ask("GET", f"/api/projects/{project}/model-versions/", params={"extended": True})
-        with translated_errors(self.url):
-            return {str(one["model_version"]): int(one["count"]) for one in found["static"]}
-
     def add_predictions(self, project: int, predictions: Sequence[Mapping[str, Any]]) -> None:
         """Create predictions ({"task", "model_version", "result"}); list the project before repeating this."""
         self.ask("POST", f"/api/projects/{project}/import/predictions", long=True, json=predictions)
@@ -358,9 +382,14 @@ class Studio:
         """Change ``data`` or ``overlap`` of a task."""
         self.ask("PATCH", f"/api/tasks/{task}/", json=values)
 
-    def export(self, project: int) -> bytes:
-        """Return all tasks with annotations and drafts, as the server's JSON."""
-        params = {"exportType": "JSON", "download_all_tasks": True}
+    def export(self, project: int, tasks: Sequence[int] = ()) -> bytes:
+        """Return tasks with annotations and drafts, as the server's JSON.
+
+        Args:
+            project: The project.
+            tasks: Tasks to export, a few hundred at most; none for all.
+        """
+        params = {"exportType": "JSON", "download_all_tasks": True, "ids[]": [*tasks]}
         return bytes(self.send("GET", f"/api/projects/{project}/export", long=True, params=params).content)
 
     def emails(self) -> dict[int, str]:

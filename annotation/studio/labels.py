@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,6 @@ from annotation.studio.task import Answer, HandTask
 from annotation.studio.work import Annotation
 from hint.files.pairs import pair_json
 from hint.names import parse_name, subset_of_folder
-from hint.provenance import sha256_file
 from hint.types import HandLabels
 from hint.workers import in_threads
 
@@ -53,8 +53,9 @@ def _place_picture(folder: KeepingFolder, label: Path, task: HandTask, bases: Se
     """Put the picture that was pushed beside its label, if it still exists unchanged; one already there is kept."""
     name = str(label.with_suffix(Path(task.image).suffix))
     for path in (folder.out / name, *(base / task.image for base in bases)):
-        if path.is_file() and sha256_file(path) == task.image_sha256:
-            folder.put(name, path.read_bytes())
+        content = path.read_bytes() if path.is_file() else b""
+        if hashlib.sha256(content).hexdigest() == task.image_sha256:
+            folder.put(name, content)
             return True
     return False
 

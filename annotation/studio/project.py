@@ -100,8 +100,8 @@ def list_tasks(studio: Studio, project: int) -> Listing:
 
 def is_still(studio: Studio, project: int, listing: Listing) -> bool:
     """Tell whether a project has as many tasks and predictions as a listing; this takes a hundredth of listing them."""
-    n_tasks, n_predictions = studio.project(project).task_number, sum(studio.prediction_counts(project).values())
-    return (n_tasks, n_predictions) == (listing.n_tasks, listing.n_predictions)
+    now = studio.project(project)
+    return (now.task_number, now.total_predictions_number) == (listing.n_tasks, listing.n_predictions)
 
 
 def read_listing(rows: Sequence[Mapping[str, Any]]) -> Listing:

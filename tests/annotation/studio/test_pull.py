@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,9 @@ from annotation.studio.client import Studio
 from annotation.studio.config import label_config
 from annotation.studio.project import Listing, list_tasks
 from annotation.studio.pull import pull as pull_labels
+from annotation.studio.recent import recent_work
 from annotation.studio.task import results
+from annotation.studio.work import Work, fetch_work
 from hint.files import read_labels, read_pairs
 from hint.files.manifest import read_manifest, write_manifest
 from hint.provenance import sha256_file
@@ -217,6 +221,35 @@ def test_an_interrupted_pull_is_continued(
     assert [label.hand_id for label in record.withdrawn] == sample.ids[:1]
     assert [path.stem for path in (out / ANN / "TRAIN_newdays_img").glob("*.json")] == [sample.ids[1]]
     assert not (out / "unfinished.json").exists()
+
+
+def test_who_asks_again_gets_only_what_changed_exported(
+    server: Any, sample: Any, people: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HINT_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("annotation.studio.recent._LATE", timedelta(seconds=0))
+    tasks = [*push(server, sample, "asked often").tasks.values()]
+    ann, studio = server.client(people[ANN]), server.client()
+    made = [submit(ann, task) for task in tasks[:3]]
+    draft(ann, tasks[4])
+    asked: list[tuple[int, ...]] = []
+    export = studio.export
+    monkeypatch.setattr(studio, "export", lambda project, ids=(): (asked.append(tuple(ids)), export(project, ids))[1])
+
+    def ask() -> Work:
+        time.sleep(1.1)  # the clock of responses has seconds
+        return recent_work(studio, studio.find("asked often"))
+
+    assert (len(ask().annotations), asked) == (3, [()])
+    submit(ann, tasks[5])
+    ann.api.annotations.delete(id=made[0].id)
+    draft(ann, tasks[6])
+    found = ask()
+    assert sorted(asked[1]) == sorted(tasks[k].id for k in (0, 4, 5, 6))
+    assert found == fetch_work(server.client(), studio.find("asked often").id)[1]
+    assert found.drafts == {ANN: [tasks[4].hand_id, tasks[6].hand_id]}
+    ann.api.tasks.delete(id=str(tasks[7].id))
+    assert ask().n_tasks == 11, "what was deleted leaves no trace in the list of changes, but in the counts"
 
 
 def draft(studio: Studio, task: Any) -> None:

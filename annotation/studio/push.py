@@ -47,6 +47,7 @@ class PushReport:
 
     Attributes:
         project: Number of the project.
+        identity: What the project keeps when its server moves or its title changes.
         hands: Hands of the manifest.
         added: Tasks created.
         predicted: Tasks that got predictions.
@@ -57,6 +58,7 @@ class PushReport:
     """
 
     project: int
+    identity: str
     hands: int
     added: int = 0
     predicted: int = 0
@@ -106,9 +108,8 @@ def push(
     busy = StudioError(f"another push to {project!r} is running on this machine; wait until it ends")
     with file_lock(home() / "locks" / short_name(project), busy):  # of this title on any server: its port may change
         frames = {hand.hand_id: hand for hand in hands}
-        job = _Push(studio, store, project, manifest.parent, frames, tasks, patience, on_note, on_step)
-        report = job.run()
-        remember_manifest(job.project.identity, manifest)
+        report = _Push(studio, store, project, manifest.parent, frames, tasks, patience, on_note, on_step).run()
+        remember_manifest(report.identity, manifest)
     report.bare = sorted(set(tasks) - set(guesses)) if predictions else []
     return report
 
@@ -332,6 +333,7 @@ class _Push:
         mine = {hand_id: task for hand_id, task in listing.tasks.items() if hand_id in self.tasks}
         return PushReport(
             self.project.id,
+            self.project.identity,
             hands=len(self.tasks),
             added=len(first.tasks),
             predicted=len(first.predictions),

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from label_studio_sdk import LabelStudio
 from studio_hands import Server, write_hands
 
 from annotation.studio.client import Studio
@@ -43,15 +44,15 @@ def cost(server: Server, work: Callable[[], object]) -> dict[str, float]:
     return {"wall": round(wall, 1), "processor": round(used, 1)}
 
 
-def bulk_import(studio: Studio, title: str, rows: list[dict[str, object]], *, sdk: bool = False) -> None:
+def bulk_import(studio: Studio, title: str, rows: list[dict[str, object]], sdk: LabelStudio | None = None) -> None:
     """Import tasks with predictions the server's own way."""
     project = studio.create(title, label_config(), "").id
     for start in range(0, len(rows), BATCH):
         part = rows[start : start + BATCH]
-        if sdk:
-            studio.api.projects.import_tasks(project, request=part, request_options={"max_retries": 0})
-        else:
+        if sdk is None:
             studio.add_tasks(project, part)
+        else:
+            sdk.projects.import_tasks(project, request=part, request_options={"max_retries": 0})
 
 
 def annotated(rows: list[dict[str, object]]) -> list[dict[str, object]]:
@@ -84,7 +85,7 @@ def main() -> None:
             for i in ids
         ]
         took["import"] = cost(server, lambda: bulk_import(studio, "imported", rows))
-        took["import by the SDK"] = cost(server, lambda: bulk_import(studio, "by the SDK", rows, sdk=True))
+        took["import by the SDK"] = cost(server, lambda: bulk_import(studio, "by the SDK", rows, server.sdk()))
         bulk_import(studio, "labelled", annotated(rows))
         number = studio.find("labelled").id
         took["export"] = cost(server, lambda: studio.export(number))

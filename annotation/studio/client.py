@@ -13,7 +13,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from functools import cached_property
 from ipaddress import ip_address
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -184,7 +183,6 @@ class Studio:
         # Requests to this machine must not go through a proxy of the environment.
         self.http = open_session(address.url, address.token, timeout, proxies=not address.is_loopback)
         self.url = address.url
-        self.token = address.token
         self.timeout = timeout
         #: Time of the last response, by :func:`time.monotonic`.
         self.last_response = time.monotonic()
@@ -192,13 +190,6 @@ class Studio:
         self.server_time: datetime | None = None
         #: How often the server went away while something was retried.
         self.outages = 0
-
-    @cached_property
-    def api(self) -> Any:
-        """Label Studio's own client, for what is asked so rarely that loading it does not matter."""
-        from label_studio_sdk import LabelStudio
-
-        return LabelStudio(base_url=self.url, api_key=self.token, timeout=self.timeout, max_retries=0)
 
     def send(self, method: str, path: str, *, long: bool = False, **content: Any) -> Any:
         """Send a request once.

@@ -14,7 +14,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -357,8 +357,7 @@ def _write_notes(folder: KeepingFolder, answers: _Sorted, tasks: Mapping[str, Ha
 
 
 def _note(annotation: Annotation, answer: Answer, tasks: Mapping[str, HandTask]) -> dict[str, Any]:
-    kept = asdict(annotation)
-    del kept["result"], kept["annotator"]
+    kept = {name: value for name, value in vars(annotation).items() if name not in ("result", "annotator")}
     details = {"comment": answer.comment, "moved": answer.moved, "restated": answer.restated}
     return {**kept, **details, "double": tasks[annotation.hand_id].double is not None}
 

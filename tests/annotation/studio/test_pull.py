@@ -189,7 +189,8 @@ def test_nothing_pulled_earlier_is_lost(server: Any, sample: Any, people: dict[s
     server.hint("export", aside / ANN, "--out", tmp_path / "before")
     same_labels(read_labels(tmp_path / "before", ["train_newdays"]), sample, ids[:5])
 
-    server.hint("studio", "push", tmp_path / "elsewhere" / sample.manifest.name, "--project", "kept labels")
+    manifest, predictions = (tmp_path / "elsewhere" / path.name for path in (sample.manifest, sample.predictions))
+    server.hint("studio", "push", manifest, "--predictions", predictions, "--project", "kept labels")
     again = list_tasks(ann, ann.find("kept labels").id).tasks[ids[0]]
     submit(ann, again, results(tasks[0].hint))
     done = server.hint(*pull, code=1)

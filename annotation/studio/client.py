@@ -33,6 +33,8 @@ _COLUMNS = ("id", "data", "predictions_model_versions", "total_predictions", "ov
 _STRANGE = "did not answer like Label Studio 1.23; is the address correct?"
 #: Attempts while the server is up but fails.
 _TRIES = 500
+#: Seconds after which a line is told again.
+_QUIET = 60.0
 
 Value = TypeVar("Value")
 OnNote = Callable[[str], None]
@@ -184,12 +186,15 @@ class Studio:
         self.http = open_session(address.url, address.token, timeout, proxies=not address.is_loopback)
         self.url = address.url
         self.timeout = timeout
-        #: Time of the last response, by :func:`time.monotonic`.
-        self.last_response = time.monotonic()
         #: What the clock of the server said at the last response; None if it did not tell.
         self.server_time: datetime | None = None
         #: How often the server went away while something was retried.
         self.outages = 0
+        #: Since when it is away, by :func:`time.monotonic`; None while it responds.
+        self._away_since: float | None = None
+        self._on_note: OnNote = lambda _: None
+        self._told: dict[str, float] = {}
+        self._is_told = False
 
     def send(self, method: str, path: str, *, long: bool = False, **content: Any) -> Any:
         """Send a request once.
@@ -208,8 +213,7 @@ class Studio:
             answer = self.http.request(method, path, timeout=timeout, **content)
         if not answer.is_success:
             raise _translate(self.url, answer.status_code, answer.content)
-        self.last_response = time.monotonic()
-        self.server_time = _date(answer.headers.get("date", ""))
+        self._responded(answer.headers.get("date", ""))
         return answer
 
     def ask(self, method: str, path: str, *, long: bool = False, **content: Any) -> Any:
@@ -231,24 +235,35 @@ class Studio:
         Raises:
             Unreachable: The error of the last attempt.
         """
-        outage = 0.0
+        self._on_note = on_note
         for tries_left in range(_TRIES, 0, -1):
             try:
-                done = work()
+                return work()
             except Unreachable as error:
-                # A response since the last failure restarts the clock.
-                if not outage or self.last_response > outage:
-                    outage = time.monotonic()
+                if self._away_since is None:
+                    self._away_since = time.monotonic()
                     self.outages += 1
-                    on_note(f"{error}; trying again for {patience:.0f} s")
-                if time.monotonic() - outage > patience or tries_left == 1:
+                    self._tell_of_outage(f"{error}; trying again for {patience:.0f} s")
+                if time.monotonic() - self._away_since > patience or tries_left == 1:
                     raise
                 time.sleep(1)
-            else:
-                if outage:
-                    on_note(f"{self.url} answers again after {max(1, self.last_response - outage):.0f} s")
-                return done
         raise AssertionError
+
+    def _responded(self, date: str) -> None:
+        """Note the time of a response, and that an outage is over."""
+        self.server_time = _date(date)
+        if self._away_since is not None:
+            away = max(1, time.monotonic() - self._away_since)
+            self._away_since = None
+            if self._is_told:
+                self._on_note(f"{self.url} answers again after {away:.0f} s")
+
+    def _tell_of_outage(self, line: str) -> None:
+        """Tell the user, but nothing twice in a minute: a server may fail and answer by turns."""
+        self._is_told = time.monotonic() - self._told.get(line, -_QUIET) >= _QUIET
+        if self._is_told:
+            self._told[line] = time.monotonic()
+            self._on_note(line)
 
     def version(self) -> str:
         """Return the server's version; this also checks the token."""

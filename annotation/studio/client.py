@@ -367,18 +367,17 @@ class Studio:
                 raise Unreachable(f"{self.url} listed {len(found)} of {total} tasks")
         return found
 
-    def add_tasks(self, project: int, tasks: Sequence[Mapping[str, Any]]) -> list[int]:
+    def add_tasks(self, project: int, tasks: Sequence[Mapping[str, Any]]) -> tuple[list[int], int]:
         """Create tasks ({"data", "predictions"}); list the project before repeating this.
 
-        The server may lose the predictions, and says that it succeeded all the same.
-
         Returns:
-            The numbers of the tasks, in the same order.
+            The numbers of the tasks, in the same order, and the number of predictions: the server may lose them, and
+            calls that a success.
         """
         path = f"/api/projects/{project}/import"
         done = self.ask("POST", path, long=True, params={"return_task_ids": True}, json=tasks)
         with translated_errors(self.url):
-            return [int(number) for number in done["task_ids"]]
+            return [int(number) for number in done["task_ids"]], int(done["prediction_count"])
 
     def add_predictions(self, project: int, predictions: Sequence[Mapping[str, Any]]) -> None:
         """Create predictions ({"task", "model_version", "result"}); list the project before repeating this."""

@@ -32,7 +32,7 @@ def push(server: Any, sample: Any, project: str) -> Listing:
     return list_tasks(studio, studio.find(project).id)
 
 
-def submit(studio: Studio, task: Any, result: list[dict[str, Any]] | None = None, **more: Any) -> Any:
+def submit(studio: Any, task: Any, result: list[dict[str, Any]] | None = None, **more: Any) -> Any:
     found = results(task.hint) if result is None else result
     return studio.api.annotations.create(id=task.id, result=found, lead_time=12.0, **more)
 

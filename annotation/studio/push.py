@@ -32,11 +32,9 @@ from hint.images import encode_image
 from hint.lock import file_lock
 from hint.workers import in_threads, one_ahead
 
-#: Predictions per request, and pictures cut ahead: larger requests are hardly faster, and block annotators for longer.
+#: Tasks, or predictions, per request. Larger requests are hardly faster, and block annotators for longer; each request
+#: must find SQLite at a moment when nobody saves, so many small ones wait longer.
 BATCH = 250
-#: Tasks with predictions per request. If somebody saves while SQLite prepares to write them, the server loses their
-#: predictions, and waits for 3, 6, 12, ... s before it tries again: the fewer tasks, the rarer. After a loss, fewer.
-_TASKS = range(20, 101)
 #: Rounds without progress before giving up.
 _ROUNDS = 5
 _FILE_NAME = re.compile(r"[\w-][\w.-]*")
@@ -195,8 +193,6 @@ class _Push:
     on_step: Callable[[int, int], None]
     total: int = 0
     done: int = 0
-    #: Tasks per request.
-    together: int = _TASKS[-1]
     #: What the project contains; None while that is uncertain.
     listing: Listing | None = None
 
@@ -295,23 +291,13 @@ class _Push:
         sent: dict[str, Task] = {}
         for batch, pictures in one_ahead(self._pictures, _batches(hand_ids)):
             addresses = self.store.put(self.studio, self.project.id, pictures)
-            while left := [hand_id for hand_id in batch if hand_id not in sent]:
-                sent |= self._send({hand_id: addresses[hand_id] for hand_id in left[: self.together]})
+            data = {hand_id: task_data(hand_id, addresses[hand_id], self.tasks[hand_id]) for hand_id in batch}
+            rows = [{"data": data[hand_id], "predictions": _predictions(self.tasks[hand_id])} for hand_id in batch]
+            numbers, n_predictions = self.studio.add_tasks(self.project.id, rows)
+            for number, hand_id in zip(numbers, batch, strict=True):
+                sent[hand_id] = _sent(number, hand_id, self.tasks[hand_id], data[hand_id])
+            self._step(len(batch) + n_predictions)
         return sent
-
-    def _send(self, addresses: Mapping[str, str]) -> dict[str, Task]:
-        """Send tasks, hand id -> address of the picture, in one request; fewer next time if predictions were lost."""
-        tasks = {hand_id: self.tasks[hand_id] for hand_id in addresses}
-        data = {hand_id: task_data(hand_id, addresses[hand_id], task) for hand_id, task in tasks.items()}
-        rows = [{"data": data[hand_id], "predictions": _predictions(task)} for hand_id, task in tasks.items()]
-        numbers, n_predictions = self.studio.add_tasks(self.project.id, rows)
-        if n_predictions < sum(len(row["predictions"]) for row in rows):
-            self.together = max(_TASKS.start, self.together // 2)
-        self._step(len(rows) + n_predictions)
-        return {
-            hand_id: _sent(number, hand_id, task, data[hand_id])
-            for number, (hand_id, task) in zip(numbers, tasks.items(), strict=True)
-        }
 
     def _add_guess(self, task: Task) -> None:
         """Add the guess to the data of a task that was pushed without one; its picture stays the same."""

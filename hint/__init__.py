@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from annotation.check.run import check as check
     from annotation.export import export as export
     from annotation.prelabel.run import prelabel as prelabel
+    from annotation.sample.labels import sample_labels as sample_labels
+    from annotation.sample.photos import sample_photos as sample_photos
     from annotation.sample.run import sample as sample
     from benchmark.evaluate import Evaluation as Evaluation
     from benchmark.evaluate import evaluate as evaluate
@@ -84,6 +86,8 @@ _PUBLIC = {
     "predict": "hint.prediction:predict",
     "prelabel": "annotation.prelabel.run:prelabel",
     "sample": "annotation.sample.run:sample",
+    "sample_labels": "annotation.sample.labels:sample_labels",
+    "sample_photos": "annotation.sample.photos:sample_photos",
     "save_predictions": "hint.files.load:save_predictions",
     "train": "hint.training.train:train",
 }

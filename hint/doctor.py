@@ -22,13 +22,14 @@ from typing import Literal
 from packaging.requirements import Requirement
 
 from hint import settings
-from hint.errors import InputError
+from hint.errors import InputError, MissingRequirementError
 from hint.fetch import receipt, receipt_path
 from hint.fetch.assets import MEDIAPIPE
 from hint.landmarks import files as landmarks
 from hint.mano.read import installed_mano, missing_mano
 from hint.methods.mmpose import card as mmpose
 from hint.methods.table import official_files
+from hint.programs import INSTALL, find_program, too_old
 from hint.provenance import PACKAGES, installed_version
 from hint.requirements import DISTRIBUTION, pip_command
 from hint.version import __version__
@@ -339,6 +340,18 @@ def _system() -> Iterator[Finding]:
     else:
         advice = f"set {settings.HOME_VARIABLE} to a folder you can write to"
         yield Finding("system", "home", "problem", f"{there} cannot be written to", advice)
-    ffmpeg = shutil.which("ffmpeg")
-    advice = "apt install ffmpeg, brew install ffmpeg or winget install ffmpeg, to cut frames out of videos"
-    yield Finding("system", "ffmpeg", *(("ok", ffmpeg) if ffmpeg else ("missing", "not on PATH", advice)))
+    yield _program("ffmpeg")
+    yield _program("ffprobe")
+
+
+def _program(name: str) -> Finding:
+    """Check a program that cuts frames out of videos."""
+    try:
+        program = find_program(name)
+    except MissingRequirementError as error:
+        return Finding("system", name, "problem", str(error).partition("; ")[0], INSTALL)
+    if program is None:
+        return Finding("system", name, "missing", "not on PATH", f"{INSTALL}, to cut frames out of videos")
+    if program.is_too_old:
+        return Finding("system", name, "problem", too_old(name, program), INSTALL)
+    return Finding("system", name, "ok", f"{program.version}, {program.path}")

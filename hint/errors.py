@@ -53,6 +53,16 @@ def some_ids(ids: Iterable[str]) -> str:
     return shown if len(listed) <= 5 else f"{shown}, ... ({len(listed)} in all)"
 
 
+def printable(text: str, keep: str = "") -> str:
+    """Escape characters that a terminal cannot show or would interpret; names in files may contain any.
+
+    Args:
+        text: A message, or part of one.
+        keep: Characters to leave as they are, such as line breaks.
+    """
+    return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)
+
+
 def first_problem(error: "ValidationError", skip: Collection[str] = ()) -> str:
     """Return the first problem pydantic found in a file as "field: message".
 

@@ -24,12 +24,13 @@ def file_lock(path: Path, otherwise: HintError) -> Iterator[None]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as handle:
-        if not _lock(handle):
+        if not try_lock(handle):
             raise otherwise
         yield
 
 
-def _lock(handle: IO[bytes]) -> bool:
+def try_lock(handle: IO[bytes]) -> bool:
+    """Lock an open file until it is closed; return whether no other process holds it."""
     if sys.platform == "win32":
         import msvcrt
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 #: Frame types of Ego4D's critical frames, in order of time.
 FRAME_TYPES = ("pre_45", "pre_30", "pre_15", "pre_frame", "contact_frame", "pnr_frame", "post_frame")
@@ -85,10 +86,12 @@ def subset_of_folder(folder: str) -> str:
     return split + match["source"] + ("_seq" if match["kind"] == "seq" else "")
 
 
-def split_of_subset(subset: str) -> str:
-    """Return "train", "val" or "test"."""
+def split_of_subset(subset: str) -> Literal["train", "val", "test"]:
+    """Return the part of the dataset that a subset belongs to."""
     split = subset.partition("_")[0]
-    return split if split in ("train", "val") else "test"
+    if split == "train":
+        return "train"
+    return "val" if split == "val" else "test"
 
 
 def folder_of_subset(subset: str) -> str:

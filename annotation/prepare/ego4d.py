@@ -17,10 +17,11 @@ from pathlib import Path
 from threading import Event
 
 from hint.errors import InputError, some_ids
-from hint.files import write_bytes
+from hint.files import remove_abandoned, write_bytes
 from hint.names import parse_name
-from hint.video import FrameRangeError, VideoError, cut_jpegs
-from hint.video.ffmpeg import require_ffmpeg
+from hint.programs import require_ffmpeg
+from hint.sources.clips import find_clip
+from hint.video import VideoError, cut_jpegs
 from hint.workers import in_threads
 
 _FOLDER = re.compile(r"(TRAIN|VAL|TEST)_ego4d_(img|seq)")
@@ -38,12 +39,14 @@ class Cut:
         present: Pictures that already existed.
         missing: Missing clip -> number of its pictures.
         failed: Clip -> why some of its pictures could not be cut.
+        refused: Those pictures, as paths below the HInt folder.
     """
 
     written: int = 0
     present: int = 0
     missing: dict[str, int] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)
 
     @property
     def is_complete(self) -> bool:
@@ -116,7 +119,7 @@ def cut_frames(
 
     Args:
         names: Folder -> stems, from :func:`frame_names`.
-        clips: Folder of ``<clip>.mp4``.
+        clips: Folder of ``<clip>.mp4``, or one in which the Ego4D downloader made it.
         root: The HInt folder.
         overwrite: "missing" cuts missing pictures, "never" refuses if any exists, "always" cuts all again.
         workers: Parallel ffmpeg processes, by default one per core.
@@ -136,16 +139,18 @@ def cut_frames(
     cut = Cut(present=present)
     advance = on_done or (lambda _: None)
     advance(present)
-    for clip in [clip for clip in needed if not (clips / f"{clip}.mp4").is_file()]:
+    for clip in [clip for clip in needed if find_clip(clips, clip) is None]:
         cut.missing[clip] = _count(needed.pop(clip))
         advance(cut.missing[clip])
     workers = workers or cpu_count() or 1
     work = partial(_cut_clip, clips, max(1, workers // max(1, len(needed))))
-    for (clip, frames), (written, failure) in in_threads(work, needed.items(), workers):
-        cut.written += written
+    for (clip, frames), (refused, failure) in in_threads(work, needed.items(), workers):
+        cut.written += _count(frames) - len(refused)
+        cut.refused += [path.relative_to(root).as_posix() for path in refused]
         if failure:
             cut.failed[clip] = failure
         advance(_count(frames))
+    cut.refused.sort()
     return cut
 
 
@@ -158,6 +163,7 @@ def _needed(names: dict[str, list[str]], root: Path, overwrite: bool) -> tuple[d
     needed: dict[str, Frames] = defaultdict(lambda: defaultdict(list))
     present = 0
     for folder, stems in names.items():
+        remove_abandoned(root / folder)
         existing = set() if overwrite else {path.name for path in (root / folder).glob("*.jpg") if path.stat().st_size}
         for stem in stems:
             if f"{stem}.jpg" in existing:
@@ -169,20 +175,17 @@ def _needed(names: dict[str, list[str]], root: Path, overwrite: bool) -> tuple[d
     return needed, present
 
 
-def _cut_clip(clips: Path, workers: int, job: tuple[str, Frames], stop: Event) -> tuple[int, str]:
-    """Return the number of pictures written, and why others were not."""
+def _cut_clip(clips: Path, workers: int, job: tuple[str, Frames], stop: Event) -> tuple[list[Path], str]:
+    """Return the pictures that were not written, and why."""
     clip, frames = job
-    written = 0
+    left = dict(frames)
+    failure = ""
     try:
-        for number, jpeg in cut_jpegs(clips / f"{clip}.mp4", frames, workers=workers):
+        for number, jpeg in cut_jpegs(clips / (find_clip(clips, clip) or f"{clip}.mp4"), frames, workers=workers):
             if stop.is_set():
                 break
-            for path in frames[number]:
+            for path in left.pop(number):
                 write_bytes(path, jpeg)
-                written += 1
-    except FrameRangeError as error:
-        within = {number: paths for number, paths in frames.items() if number < error.length}
-        return (_cut_clip(clips, workers, (clip, within), stop)[0] if within else 0), str(error)
     except VideoError as error:
-        return written, str(error)
-    return written, ""
+        failure = str(error)
+    return [path for paths in left.values() for path in paths], failure

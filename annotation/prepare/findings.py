@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from hint.errors import printable
+
 Level = Literal["problem", "warning"]
 
 
@@ -145,11 +147,6 @@ class Finding:
             return [printable(f"{i} ({self.reasons[i]})" if i in self.reasons else i) for i in self.ids]
         folders = [i.partition("/")[0] for i in self.ids]
         return [f"{folder} {folders.count(folder)}" for folder in dict.fromkeys(folders)]
-
-
-def printable(text: str) -> str:
-    """Escape characters that a terminal cannot show or would interpret; file names may contain any bytes."""
-    return text if text.isprintable() else repr(text)[1:-1]
 
 
 def group(faults: Iterable[Fault]) -> tuple[Finding, ...]:

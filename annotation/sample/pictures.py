@@ -12,10 +12,27 @@ from threading import Event
 
 from PIL import Image
 
-from hint.errors import InputError, MissingRequirementError, some_ids
-from hint.files import write_bytes
+from hint.errors import HintError, InputError, MissingRequirementError, some_ids
+from hint.files import remove_abandoned, write_bytes
 from hint.sources.hand import SourceHand
 from hint.workers import in_threads
+
+
+class PictureError(HintError):
+    """Some pictures of a sample could not be written.
+
+    Attributes:
+        lost: Ids of their hands.
+    """
+
+    def __init__(self, problems: Sequence[str], lost: Sequence[str]) -> None:
+        self.lost = sorted(lost)
+        super().__init__(
+            f"{len(lost)} pictures of {len(problems)} files could not be written: {some_ids(self.lost)}: "
+            f"{some_ids(sorted(problems))}; replace these files, or move them away and add --available, and run the "
+            "same command to continue"
+        )
+
 
 #: Hands whose pictures come from one file: a picture, a .zip or a clip.
 Group = list[SourceHand]
@@ -48,11 +65,13 @@ def require_files(hands: Sequence[SourceHand], base: Path, listing: Path) -> Non
     missing = sorted({hand.file for hand in hands if not (base / hand.file).is_file()})
     clips = [Path(file).stem for file in missing if file.endswith(".mp4")]
     if clips:
+        from hint.sources.clips import download_command
+
         write_bytes(listing, "".join(f"{clip}\n" for clip in clips).encode())
         raise MissingRequirementError(
-            f"{len(clips)} clips are missing below {base}: {some_ids(clips)}; download them (ego4d "
-            f"--datasets clips --video_uid_file {listing}) and run the same command again, or draw from the existing "
-            "ones with --available"
+            f"{len(clips)} clips are missing below {base}: {some_ids(clips)}; download them "
+            f"({download_command(base, listing)}) and run the same command again, or draw from the existing ones with "
+            "--available"
         )
     if missing:
         raise MissingRequirementError(
@@ -81,24 +100,29 @@ def write_pictures(
         on_done: Called with the number of pictures just dealt with.
 
     Raises:
-        InputError: If some pictures could not be written; the message says which and why.
+        PictureError: If some pictures could not be written; all others were.
+        MissingRequirementError: If ffmpeg is needed and absent or too old.
         WriteError: If a picture cannot be saved.
     """
     advance = on_done or (lambda _: None)
+    remove_abandoned(folder)
     todo = [hand for hand in hands if overwrite or not picture_path(folder, hand).is_file()]
     advance(len(hands) - len(todo))
     groups: dict[str, Group] = defaultdict(list)
     for hand in todo:
         groups[hand.file].append(hand)
+    if any(file.endswith(".mp4") for file in groups):
+        from hint.programs import require_ffmpeg
+
+        require_ffmpeg()
     problems: list[str] = []
+    lost: list[str] = []
     for group, problem in in_threads(partial(_write, base, folder), groups.values(), workers):
         advance(len(group))
         problems += [problem] if problem else []
+        lost += [hand.hand_id for hand in group if problem and not picture_path(folder, hand).is_file()]
     if problems:
-        raise InputError(
-            f"{len(problems)} files could not be used: {some_ids(sorted(problems))}; "
-            "fix them and run the same command to continue"
-        )
+        raise PictureError(problems, lost)
 
 
 def _write(base: Path, folder: Path, group: Group, stop: Event) -> str:
@@ -135,12 +159,11 @@ def _from_zip(source: Path, group: Group) -> Iterator[tuple[SourceHand, bytes]]:
 
 
 def _from_clip(source: Path, group: Group) -> Iterator[tuple[SourceHand, bytes]]:
-    from hint.images import encode_image
-    from hint.video import read_frames
+    """Yield the bytes ffmpeg writes, as those of HInt are; groups are cut side by side, each by one ffmpeg."""
+    from hint.video import cut_jpegs
 
     hands: dict[int, Group] = defaultdict(list)
     for hand in group:
         hands[hand.frame].append(hand)
-    for number, image in read_frames(source, hands):
-        content = encode_image(image, ".jpg")
+    for number, content in cut_jpegs(source, hands, workers=1):
         yield from ((hand, content) for hand in hands[number])

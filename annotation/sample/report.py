@@ -95,6 +95,8 @@ def compare_manifest(manifest: Path) -> SampleReport:
         InputError: If manifest or summary cannot be read, or do not belong together.
     """
     hands = read_manifest(manifest)
+    if not hands[0].policy:
+        raise InputError(f"{manifest} was not drawn by a policy from a pool, so there is nothing to compare it with")
     summary = read_summary(summary_path(manifest))
     if {(hand.folder, hand.policy_sha256, hand.seed) for hand in hands} != {
         (summary.folder, summary.policy_sha256, summary.seed)

@@ -178,7 +178,7 @@ def survey(
         InputError: If the source cannot be read.
     """
     options = _options(source, split, "", policy, 0, exclude, include_hint_videos, sequences, available)
-    pool = _read(options, root, clips, skip_broken)
+    pool = _read(options, root, clips, skip_broken, pictures=False)
     found = candidates(options, pool)
     quotas: Sequence[int | None] = found.draw.quotas(n) if n else [None] * len(found.draw.strata)
     strata = [_survey(found, *pair) for pair in zip(found.draw.strata, quotas, strict=True)]
@@ -208,7 +208,9 @@ def _options(
     return options
 
 
-def _read(options: SampleOptions, root: str | Path, clips: str | Path | None, skip_broken: bool) -> Pool:
+def _read(
+    options: SampleOptions, root: str | Path, clips: str | Path | None, skip_broken: bool, *, pictures: bool = True
+) -> Pool:
     if options.source != "ego4d" and (options.sequences or clips):
         raise InputError("--sequences and --clips apply to ego4d only")
     with progress_of_total(f"reading {options.source}") as on_progress:
@@ -216,6 +218,7 @@ def _read(options: SampleOptions, root: str | Path, clips: str | Path | None, sk
             options.source,
             Path(root),
             clips=Path(clips) if clips is not None else None,
+            pictures=pictures,
             skip_broken=skip_broken,
             on_progress=on_progress,
         )

@@ -115,7 +115,7 @@ def write_sample(
     clips = options.out / f"{options.folder}.clips.txt"
     require_files(hands, pool.pictures, clips)
     if options.overwrite == "always":
-        _remove_sample(options.manifest)
+        remove_sample(options.manifest)
     write_pictures(
         hands,
         pool.pictures,
@@ -156,7 +156,7 @@ def _refuse_other_sample(options: SampleOptions, chosen: Sequence[Chosen]) -> No
         )
 
 
-def _remove_sample(manifest: Path) -> None:
+def remove_sample(manifest: Path) -> None:
     """Remove an earlier sample: the files its manifest names, nothing else."""
     if manifest.is_file():
         pictures = [manifest.parent / line.image for line in read_manifest(manifest)]
@@ -175,6 +175,7 @@ def _line(options: SampleOptions, chosen: Chosen, digest: str) -> SampledHand:
         video=hand.video_id,
         clip=hand.clip_id,
         frame=hand.frame,
+        epic_frame=hand.epic_frame,
         frame_type=hand.frame_type,
         action=hand.action,
         side="right" if hand.is_right else "left",

@@ -298,9 +298,9 @@ class Studio:
 
     def project(self, project: int) -> Project:
         """Return the current state of a project."""
-        return self._project(self.ask("GET", f"/api/projects/{project}/"))
+        return self._read_project(self.ask("GET", f"/api/projects/{project}/"))
 
-    def _project(self, found: Any) -> Project:
+    def _read_project(self, found: Any) -> Project:
         with translated_errors(self.url):
             return Project.model_validate(found)
 
@@ -331,6 +331,12 @@ class Studio:
         made = self.ask("POST", "/api/projects/", long=True, json=settings)
         with translated_errors(self.url):
             return self.project(int(made["id"]))
+
+    def change_page(self, project: int, config: str, guidelines: str) -> Project:
+        """Replace what annotators see; return the project. The server refuses what does not fit existing labels."""
+        page = {"label_config": config, "expert_instruction": guidelines}
+        self.ask("PATCH", f"/api/projects/{project}/", json=page)
+        return self.project(project)
 
     def show_predictions(self, project: int, version: str) -> None:
         """Let annotators start from the predictions of a model version."""

@@ -1,4 +1,4 @@
-"""The initial points of tasks, from a file of predictions."""
+"""The points annotators start from: those of a file of predictions, else a mean hand in the box."""
 
 from __future__ import annotations
 
@@ -9,10 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
-from annotation.studio.task import Guess
+from annotation.studio.picture import box_of
+from annotation.studio.task import Guess, Points
 from hint.files import read_predictions
 from hint.files.manifest import SampledHand
+from hint.mano.procedural.anatomy import DIGITS, WRIST
+from hint.skeleton import FINGERS
 from hint.types import Predictions
+
+#: What the predictions on the server are called where all of them are mean poses.
+MEAN_POSE = "mean-pose"
+#: Part of a box that a mean pose fills.
+_FILLED = 0.9
 
 
 def read_guesses(path: Path, hands: Sequence[SampledHand]) -> dict[str, Guess]:
@@ -54,6 +62,19 @@ def guesses_of(predictions: Predictions, hands: Sequence[SampledHand], name: str
             }
         )
     return found
+
+
+def mean_pose(hand: SampledHand) -> Points:
+    """Return an open hand of mean proportions in the box of a hand: fingers up, seen from the back, px of the frame.
+
+    Its points are far from each other, so each can be taken and put where it belongs.
+    """
+    joints = np.concatenate([WRIST[None], *(DIGITS[finger].at(DIGITS[finger].stops) for finger in FINGERS)])
+    flat = np.stack([-joints[:, 2] if hand.side == "right" else joints[:, 2], joints[:, 0]], axis=1)
+    low, high = np.reshape(box_of(hand, None), (2, 2))
+    centred = flat - (flat.min(0) + flat.max(0)) / 2
+    placed = (low + high) / 2 + centred * (_FILLED * (high - low) / np.ptp(flat, axis=0)).min()
+    return tuple((float(x), float(y)) for x, y in placed)
 
 
 def model_version(predictions: Predictions, name: str) -> str:

@@ -27,6 +27,10 @@ _LONG = 720
 _AROUND_POINTS = 0.1
 #: Assumed side of a hand without a box or points, in units of the frame's shorter side.
 _UNKNOWN = 0.25
+#: Corners that mark the box: colour, length in units of its shorter side, distance from the box and widths of the line
+#: and its dark rim in px of the shown picture. They lie outside the box and so hide nothing of the hand.
+_CORNER_COLOUR, _CORNER_LENGTH = (255, 221, 0), 0.2
+_CORNER_GAP, _CORNER_WIDTHS = 4, ((4, (0, 0, 0)), (2, _CORNER_COLOUR))
 
 Crop = tuple[int, int, int, int]
 
@@ -45,7 +49,7 @@ def crop_of(hand: SampledHand, points: NDArray[np.float64] | None, margin: float
     width, height = hand.size
     if margin is None:
         return 0, 0, width, height
-    box = hand.box_xyxy or _box_of(hand, points)
+    box = box_of(hand, points)
     low, high = np.array(box[:2]), np.array(box[2:])
     side = float((high - low).max())
     low, high = low - margin * side, high + margin * side
@@ -59,8 +63,10 @@ def crop_of(hand: SampledHand, points: NDArray[np.float64] | None, margin: float
     return int(first[0]), int(first[1]), int(last[0] - first[0]), int(last[1] - first[1])
 
 
-def _box_of(hand: SampledHand, points: NDArray[np.float64] | None) -> Box:
-    """Return a box for a hand with only a centre: around its points, or of a typical size."""
+def box_of(hand: SampledHand, points: NDArray[np.float64] | None) -> Box:
+    """Return the box of a hand; around its points, or of a typical size, if it has only a centre."""
+    if hand.box_xyxy is not None:
+        return hand.box_xyxy
     if points is not None and len(points) > 1 and (np.ptp(points, axis=0) > 0).all():
         return (*points.min(0).tolist(), *points.max(0).tolist())
     half = _UNKNOWN * min(hand.size) / 2
@@ -90,12 +96,24 @@ def read_frame(hand: SampledHand, folder: Path) -> Image:
     return frame
 
 
-def cut(frame: Image, crop: Crop) -> Image:
-    """Return the picture that shows a crop."""
+def cut(frame: Image, crop: Crop, box: Box | None = None) -> Image:
+    """Return the picture that shows a crop, with the corners of a box marked."""
     x, y, width, height = crop
-    part: Image = np.ascontiguousarray(frame[y : y + height, x : x + width])
+    part: Image = np.array(frame[y : y + height, x : x + width])
     size = shown_size(crop)
-    if size == (width, height):
-        return part
-    enlarged: Image = cv2.resize(part, size, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
-    return enlarged
+    if size != (width, height):
+        part = cv2.resize(part, size, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+    if box is not None:
+        _mark_corners(part, (np.array(box) - (x, y, x, y)) * (size[0] / width))
+    return part
+
+
+def _mark_corners(picture: Image, box: NDArray[np.float64]) -> None:
+    """Draw the four corners of a box, in px of the picture."""
+    length = _CORNER_LENGTH * float((box[2:] - box[:2]).min())
+    outer = box + np.array((-_CORNER_GAP, -_CORNER_GAP, _CORNER_GAP, _CORNER_GAP))
+    for width, colour in _CORNER_WIDTHS:
+        for x, to_right in ((outer[0], 1), (outer[2], -1)):
+            for y, down in ((outer[1], 1), (outer[3], -1)):
+                bend = [(x + to_right * length, y), (x, y), (x, y + down * length)]
+                cv2.polylines(picture, [np.rint(bend).astype(np.int32)], False, colour, width)

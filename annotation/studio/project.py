@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from annotation.studio.client import Project, Studio
-from annotation.studio.config import GUIDELINES, label_config, require_unchanged
+from annotation.studio.config import GUIDELINES, is_outdated, label_config, require_unchanged
 from annotation.studio.task import HandTask, read_task
 from hint.errors import InputError
 
@@ -81,7 +81,9 @@ def require_project(studio: Studio, title: str) -> Project:
 
 
 def ensure_project(studio: Studio, title: str) -> Project:
-    """Return the project with a title; create it if needed.
+    """Return the project with a title; create it if needed, and bring a labelling page up to date.
+
+    A page that somebody changed is not touched.
 
     Raises:
         InputError: If the title is too short or too long, or the project has another labelling configuration.
@@ -89,7 +91,9 @@ def ensure_project(studio: Studio, title: str) -> Project:
     if len(title) not in _TITLE:
         raise InputError(f"--project {title!r}: Label Studio accepts names of {_TITLE[0]} to {_TITLE[-1]} characters")
     found = studio.find(title) or studio.create(title, label_config(), GUIDELINES)
-    require_unchanged(str(found.label_config), title)
+    if is_outdated(found.label_config):
+        return studio.change_page(found.id, label_config(), GUIDELINES)
+    require_unchanged(found.label_config, title)
     return found
 
 

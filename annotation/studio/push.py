@@ -8,8 +8,7 @@ alone.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -19,13 +18,15 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from annotation.studio.client import Project, Studio, StudioError
-from annotation.studio.guess import read_guesses
+from annotation.studio.config import IMAGE
+from annotation.studio.guess import MEAN_POSE, mean_pose, read_guesses
 from annotation.studio.install import home
 from annotation.studio.picture import MARGIN, crop_of, cut, read_frame, shown_size
 from annotation.studio.project import Listing, Task, ensure_project, is_still, list_tasks
 from annotation.studio.pushed import remember_manifest, short_name
 from annotation.studio.store import PictureStore
 from annotation.studio.task import Guess, HandTask, results, task_data
+from annotation.studio.validate import require_file_names
 from hint.errors import InputError, counted, some_ids
 from hint.files.manifest import SampledHand, read_manifest
 from hint.images import encode_image
@@ -37,7 +38,6 @@ from hint.workers import in_threads, one_ahead
 BATCH = 250
 #: Rounds without progress before giving up.
 _ROUNDS = 5
-_FILE_NAME = re.compile(r"[\w-][\w.-]*")
 
 Value = TypeVar("Value")
 
@@ -104,7 +104,7 @@ def push(
     hands = _hands(manifest, only)
     guesses = read_guesses(predictions, hands) if predictions else {}
     tasks = {hand.hand_id: _task(hand, guesses.get(hand.hand_id), margin) for hand in hands}
-    _require_file_names(tasks)
+    require_file_names(tasks)
     studio.wait_until_up(patience, on_note)
     busy = StudioError(f"another push to {project!r} is running on this machine; wait until it ends")
     with file_lock(home() / "locks" / short_name(project), busy):  # of this title on any server: its port may change
@@ -133,17 +133,6 @@ def _hands(manifest: Path, only: Path | None) -> list[SampledHand]:
     return [hand for hand in hands if hand.hand_id in ids]
 
 
-def _require_file_names(hand_ids: Iterable[str]) -> None:
-    """Refuse ids that cannot be file names.
-
-    Raises:
-        InputError: If there are any.
-    """
-    wrong = [hand_id for hand_id in hand_ids if not _FILE_NAME.fullmatch(hand_id)]
-    if wrong:
-        raise InputError(f"{len(wrong)} hand ids cannot be file names: {some_ids(wrong)}")
-
-
 def _task(hand: SampledHand, guess: Guess | None, margin: float | None) -> HandTask:
     points = np.array(guess.keypoints)[np.array(guess.existence)] if guess else None
     crop = crop_of(hand, points, margin)
@@ -156,6 +145,7 @@ def _task(hand: SampledHand, guess: Guess | None, margin: float | None) -> HandT
         crop=crop,
         shown=shown_size(crop),
         guess=guess,
+        mean_pose=None if guess else mean_pose(hand),
     )
 
 
@@ -221,7 +211,7 @@ class _Push:
                     "the server"
                 )
             missing = now
-        self._show_predictions()
+        self._show_predictions(listing)
         return self._report(listing, first)
 
     def _retry(self, work: Callable[[], Value]) -> Value:
@@ -240,10 +230,11 @@ class _Push:
     def _missing(self, listing: Listing) -> _Missing:
         known = listing.tasks
         guessed = [hand_id for hand_id, task in self.tasks.items() if task.guess]
+        version = self._version(listing)
         return _Missing(
             [hand_id for hand_id in self.tasks if hand_id not in known],
             [hand_id for hand_id in guessed if hand_id in known and known[hand_id].hint.guess is None],
-            [hand_id for hand_id in guessed if not (hand_id in known and known[hand_id].versions)],
+            [hand_id for hand_id in self.tasks if not (hand_id in known and version in known[hand_id].versions)],
         )
 
     def _refuse_contradictions(self, listing: Listing) -> None:
@@ -257,16 +248,18 @@ class _Push:
                 f"project {self.title!r} contains {len(ids)} hands with {kind}: {some_ids(ids)}; "
                 "nothing was changed, push to another project"
             )
-        version = self._version()
-        others = {v for task in listing.tasks.values() for v in task.versions} - {version}
-        if version and others:
+        version = self._version(listing)
+        others = _versions(listing) - {version}
+        if others:
             raise InputError(
                 f"project {self.title!r} contains predictions of {', '.join(sorted(others))}, not of {version}; "
                 "annotators would see only one of them: push to another project"
             )
 
-    def _version(self) -> str | None:
-        return next((task.guess.version for task in self.tasks.values() if task.guess), None)
+    def _version(self, listing: Listing) -> str:
+        """Return the version annotators start from, which is one for all hands: also mean poses are sent under it."""
+        given = next((task.guess.version for task in self.tasks.values() if task.guess), None)
+        return given or min(_versions(listing), default=MEAN_POSE)
 
     def _round(self) -> Listing:
         """Send what is missing; return what the project then contains."""
@@ -277,32 +270,40 @@ class _Push:
             self._add_guess(listing.tasks[hand_id])
         if missing.guesses:
             listing = list_tasks(self.studio, self.project.id)
+        version = self._version(listing)
         unpredicted = [hand_id for hand_id in missing.predictions if hand_id in listing.tasks]
         for batch in _batches(unpredicted):
-            self.studio.add_predictions(self.project.id, [_prediction(listing.tasks[hand_id]) for hand_id in batch])
+            sent = [_prediction(listing.tasks[hand_id], version) for hand_id in batch]
+            self.studio.add_predictions(self.project.id, sent)
             self._step(len(batch))
-        expected = listing.extended(self._add_tasks(missing.tasks))
+        expected = listing.extended(self._add_tasks(missing.tasks, version))
         if not unpredicted and is_still(self.studio, self.project.id, expected):
             self.listing = expected
         return self._list()
 
-    def _add_tasks(self, hand_ids: Sequence[str]) -> dict[str, Task]:
-        """Send tasks with their predictions; return them as they should have arrived."""
+    def _add_tasks(self, hand_ids: Sequence[str], version: str) -> dict[str, Task]:
+        """Send tasks with their predictions of a version; return them as they should have arrived."""
         sent: dict[str, Task] = {}
         for batch, pictures in one_ahead(self._pictures, _batches(hand_ids)):
             addresses = self.store.put(self.studio, self.project.id, pictures)
             data = {hand_id: task_data(hand_id, addresses[hand_id], self.tasks[hand_id]) for hand_id in batch}
-            rows = [{"data": data[hand_id], "predictions": _predictions(self.tasks[hand_id])} for hand_id in batch]
+            rows = [
+                {
+                    "data": data[hand_id],
+                    "predictions": [{"model_version": version, "result": results(self.tasks[hand_id])}],
+                }
+                for hand_id in batch
+            ]
             numbers, n_predictions = self.studio.add_tasks(self.project.id, rows)
             for number, hand_id in zip(numbers, batch, strict=True):
-                sent[hand_id] = _sent(number, hand_id, self.tasks[hand_id], data[hand_id])
+                sent[hand_id] = _sent(number, hand_id, self.tasks[hand_id], data[hand_id], version)
             self._step(len(batch) + n_predictions)
         return sent
 
     def _add_guess(self, task: Task) -> None:
         """Add the guess to the data of a task that was pushed without one; its picture stays the same."""
         hint = task.hint.model_copy(update={"guess": self.tasks[task.hand_id].guess})
-        self.studio.change_task(task.id, data={**task.data, "hint": hint.model_dump(mode="json")})
+        self.studio.change_task(task.id, data={**task.data, **task_data(task.hand_id, task.data[IMAGE], hint)})
 
     def _pictures(self, hand_ids: Sequence[str]) -> dict[str, bytes]:
         return self._cut(hand_ids, self.tasks)
@@ -312,7 +313,7 @@ class _Push:
 
         def make(hand_id: str, _stop: Event) -> bytes:
             frame = read_frame(self.hands[hand_id], self.folder)
-            return encode_image(cut(frame, tasks[hand_id].crop), ".jpg")
+            return encode_image(cut(frame, tasks[hand_id].crop, tasks[hand_id].box_xyxy), ".jpg")
 
         return dict(in_threads(make, hand_ids))
 
@@ -325,9 +326,9 @@ class _Push:
         if gone:
             self.on_note(f"{counted(len(gone), 'missing picture')} restored: {some_ids(gone)}")
 
-    def _show_predictions(self) -> None:
-        version = self._version()
-        if version and self._retry(lambda: self.studio.project(self.project.id)).model_version != version:
+    def _show_predictions(self, listing: Listing) -> None:
+        version = self._version(listing)
+        if self._retry(lambda: self.studio.project(self.project.id)).model_version != version:
             self._retry(partial(self.studio.show_predictions, self.project.id, version))
 
     def _report(self, listing: Listing, first: _Missing) -> PushReport:
@@ -354,22 +355,22 @@ def _contradiction(task: HandTask, known: Task) -> str:
     return ""
 
 
-def _prediction(task: Task) -> dict[str, Any]:
+def _versions(listing: Listing) -> set[str]:
+    """Return the versions of the predictions in a project, mean poses aside."""
+    return {version for task in listing.tasks.values() for version in task.versions} - {MEAN_POSE}
+
+
+def _prediction(task: Task, version: str) -> dict[str, Any]:
     """Return the prediction of a task on the server."""
-    if task.hint.guess is None:
-        raise StudioError(f"{task.hand_id}: the task lost its initial points; was it changed meanwhile?")
-    return {"task": task.id, **_predictions(task.hint)[0]}
+    try:
+        return {"task": task.id, "model_version": version, "result": results(task.hint)}
+    except ValueError as error:
+        raise StudioError(f"{task.hand_id}: {error}; was the task changed meanwhile?") from error
 
 
-def _predictions(task: HandTask) -> list[dict[str, Any]]:
-    """Return the prediction of a task, if it has one."""
-    return [{"model_version": task.guess.version, "result": results(task)}] if task.guess else []
-
-
-def _sent(number: int, hand_id: str, hint: HandTask, data: Mapping[str, Any]) -> Task:
+def _sent(number: int, hand_id: str, hint: HandTask, data: Mapping[str, Any], version: str) -> Task:
     """Return a task as the server lists it, if nothing of it was lost."""
-    versions = (hint.guess.version,) if hint.guess else ()
-    return Task(number, hand_id, hint, data, versions, n_predictions=len(versions), overlap=1)
+    return Task(number, hand_id, hint, data, (version,), n_predictions=1, overlap=1)
 
 
 def _batches(ids: Sequence[str]) -> list[Sequence[str]]:

@@ -25,7 +25,9 @@ from urllib.parse import unquote, urlsplit
 from annotation.studio.client import StudioError
 from annotation.studio.install import DATABASE, PRIVATE, empty_database, program
 from annotation.studio.login import Login, last_path, login_of, login_path, write_login
+from annotation.studio.page.drawing import drawing_script
 from hint.errors import InputError
+from hint.files import write_bytes
 from hint.lock import file_lock
 from hint.progress import PLAIN_EVERY
 
@@ -125,7 +127,21 @@ def _variables(login: Login) -> dict[str, str]:
         "LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED": "true",
         "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT": str(login.pictures),
         "LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK": "true",
+        "LABEL_STUDIO_ML_BLOCK_LOCAL_IP": "false",  # hint studio ml listens on this machine, too
         "PYTHONUNBUFFERED": "1",
+        **_page_variables(Path(login.data)),
+    }
+
+
+def _page_variables(data: Path) -> dict[str, str]:
+    """Return the environment variables that add the drawing of the hand to the labelling page."""
+    script = data / "drawing.js"
+    write_bytes(script, drawing_script().encode())
+    searched = [str(Path(__file__).parent / "page"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {
+        "HINT_STUDIO_SCRIPT": str(script),
+        "DJANGO_SETTINGS_MODULE": "label_studio_settings",
+        "PYTHONPATH": os.pathsep.join(searched),
     }
 
 

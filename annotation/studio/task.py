@@ -16,19 +16,37 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from annotation.studio.config import COMMENT, IMAGE, JOINT, OCCLUDED, OK, OUT_OF_FRAME, STATE, STATUS, VISIBLE
+from annotation.studio.config import (
+    COMMENT,
+    HAND,
+    IMAGE,
+    JOINT,
+    OCCLUDED,
+    OK,
+    OUT_OF_FRAME,
+    START,
+    STATE,
+    STATUS,
+    VISIBLE,
+)
 from hint.errors import first_problem
+from hint.names import parse_name
 from hint.skeleton import JOINT_NAMES, N_JOINTS
 
-#: Width of a point, percent. Points without a width are not drawn, and no point can be dragged closer to the far edges
-#: than twice the width.
-WIDTH = 0.2
+#: Radius of a point, percent: large enough for a ring. Points without one are not drawn, and no point can be dragged
+#: closer to the far edges than twice this.
+WIDTH = 0.5
 #: Where points outside the shown picture are shown, percent: as close to the edge as they could be dragged.
 EDGE = 2 * WIDTH
 #: Largest difference of a point that was not moved, percent.
 _SAME = 1e-6
+#: The server takes a general label for that of a text, and refuses predictions that do not say where in it.
+_TEXT_SPAN = {"start": 0, "end": 0}
+#: What the page says where nothing was predicted.
+NOT_PREDICTED = "MEAN POSE, not a prediction: place all 21 points"
 
 Double = NDArray[np.float64]
+Points = tuple[tuple[float, float], ...]
 
 
 class Guess(BaseModel):
@@ -43,7 +61,7 @@ class Guess(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     version: str
-    keypoints: tuple[tuple[float, float], ...] = Field(min_length=N_JOINTS, max_length=N_JOINTS)
+    keypoints: Points = Field(min_length=N_JOINTS, max_length=N_JOINTS)
     existence: tuple[bool, ...] = Field(min_length=N_JOINTS, max_length=N_JOINTS)
     occlusion: tuple[bool, ...] = Field(min_length=N_JOINTS, max_length=N_JOINTS)
 
@@ -59,7 +77,9 @@ class HandTask(BaseModel):
         box_xyxy: Box in px of the frame, None if the source has none.
         crop: x, y, width, height of the shown part, px of the frame.
         shown: (width, height) of the picture on the server, px.
-        guess: Initial points, or None.
+        guess: Predicted points to start from, or None.
+        mean_pose: 21 points of a mean hand in the box, px of the frame: what annotators start from without a guess, and
+            what no label may contain. None in tasks of an earlier hint, and where there was a guess from the start.
         double: Seed with which the task was drawn for double annotation, or None.
     """
 
@@ -72,6 +92,7 @@ class HandTask(BaseModel):
     crop: tuple[int, int, int, int]
     shown: tuple[int, int]
     guess: Guess | None = None
+    mean_pose: Points | None = Field(default=None, min_length=N_JOINTS, max_length=N_JOINTS)
     double: int | None = None
 
 
@@ -119,7 +140,15 @@ def task_data(hand_id: str, address: str, task: HandTask) -> dict[str, Any]:
         address: Address of the picture on the server.
         task: Everything else.
     """
-    return {IMAGE: address, "hand_id": hand_id, "hint": task.model_dump(mode="json")}
+    return {IMAGE: address, "hand_id": hand_id, **_headings(hand_id, task), "hint": task.model_dump(mode="json")}
+
+
+def _headings(hand_id: str, task: HandTask) -> dict[str, str]:
+    """Return what the page says about the hand."""
+    name = parse_name(hand_id)
+    side = "side unknown" if name is None else "RIGHT hand" if name.is_right else "LEFT hand"
+    start = f"points predicted by {task.guess.version}" if task.guess else NOT_PREDICTED
+    return {HAND: side, START: start}
 
 
 def read_task(data: Mapping[str, Any]) -> tuple[str, HandTask]:
@@ -137,30 +166,39 @@ def read_task(data: Mapping[str, Any]) -> tuple[str, HandTask]:
 
 
 def results(task: HandTask) -> list[dict[str, Any]]:
-    """Return the guess of a task as the results of a prediction, joint before state, with ids kp00..kp20.
+    """Return the points to start from as the results of a prediction, state before joint, with ids kp00..kp20.
 
     Raises:
-        ValueError: If the task has no guess.
+        ValueError: If the task has neither a guess nor a mean pose.
     """
-    guess = _guess(task)
+    exists, hidden = _initial_flags(task)
     found: list[dict[str, Any]] = []
     for k, (x, y) in enumerate(_shown_percent(task).tolist()):
-        state = OUT_OF_FRAME if not guess.existence[k] else OCCLUDED if guess.occlusion[k] else VISIBLE
+        state = [OUT_OF_FRAME] if not exists[k] else [OCCLUDED] if hidden[k] else []
         found += [
-            _result(task, k, x, y, control, label) for control, label in ((JOINT, JOINT_NAMES[k]), (STATE, state))
+            _result(task, k, x, y, STATE, {"labels": state, **_TEXT_SPAN}),
+            _result(task, k, x, y, JOINT, {"keypointlabels": [JOINT_NAMES[k]]}),
         ]
     return found
 
 
-def _guess(task: HandTask) -> Guess:
-    if task.guess is None:
+def _initial_points(task: HandTask) -> Double:
+    points = task.guess.keypoints if task.guess else task.mean_pose
+    if points is None:
         raise ValueError("the task has no initial points")
-    return task.guess
+    return np.array(points)
 
 
-def _shown_percent(task: HandTask) -> Double:
-    """Return (21,2) positions at which the points of a guess are shown, percent."""
-    percent = to_percent(np.array(_guess(task).keypoints), task.crop)
+def _initial_flags(task: HandTask) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return existence and occlusion to start from; all of a mean pose is visible, as nobody knows better."""
+    if task.guess is None:
+        return np.ones(N_JOINTS, bool), np.zeros(N_JOINTS, bool)
+    return np.array(task.guess.existence), np.array(task.guess.occlusion)
+
+
+def _shown_percent(task: HandTask, points: Double | None = None) -> Double:
+    """Return (21,2) positions at which points of the frame are shown, percent; by default the initial ones."""
+    percent = to_percent(_initial_points(task) if points is None else points, task.crop)
     beyond = (percent < 0) | (percent > 100)
     shown: Double = np.where(beyond, np.clip(percent, EDGE, 100 - EDGE), percent)
     return shown
@@ -178,16 +216,16 @@ def from_percent(percent: Double, crop: tuple[int, int, int, int]) -> Double:
     return points
 
 
-def _result(task: HandTask, joint: int, x: float, y: float, control: str, label: str) -> dict[str, Any]:
+def _result(task: HandTask, joint: int, x: float, y: float, control: str, labels: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": f"kp{joint:02d}",
         "from_name": control,
         "to_name": IMAGE,
-        "type": "keypointlabels",
+        "type": next(iter(labels)),
         "original_width": task.shown[0],
         "original_height": task.shown[1],
         "image_rotation": 0,
-        "value": {"x": x, "y": y, "width": WIDTH, "keypointlabels": [label]},
+        "value": {"x": x, "y": y, "width": WIDTH, **labels},
     }
 
 
@@ -248,11 +286,12 @@ def _regions(result: Sequence[Mapping[str, Any]]) -> list[_Region]:
         value = one["value"]
         key = (str(one["id"]), float(value["x"]), float(value["y"]))
         found = labels.setdefault(key, {JOINT: [], STATE: []})
-        found[one["from_name"]] += value.get("keypointlabels") or []
+        # Pages of an earlier hint had states of the same kind as joints.
+        found[one["from_name"]] += value.get("labels") or value.get("keypointlabels") or []
         picture = (one.get("original_width"), one.get("original_height"), one.get("image_rotation") or 0)
         pictures.setdefault(key, set()).add(picture)
     return [
-        _Region(*key, frozenset(pictures[key]), tuple(found[JOINT]), tuple(found[STATE]))
+        _Region(*key, frozenset(pictures[key]), tuple(found[JOINT]), tuple(found[STATE]) or (VISIBLE,))
         for key, found in labels.items()
     ]
 
@@ -264,13 +303,28 @@ def _check(task: HandTask, regions: Sequence[_Region]) -> list[str]:
         "a joint appears twice": any(times > 1 for times in counts.values()),
         "an unknown joint": any(name not in JOINT_NAMES for name in counts),
         "a point without a joint, or with several": any(len(region.joints) != 1 for region in regions),
-        "a point without a state, or with several": any(len(region.states) != 1 for region in regions),
+        "a point with several states": any(len(region.states) != 1 for region in regions),
         "an unknown state": any({*r.states} - {VISIBLE, OCCLUDED, OUT_OF_FRAME} for r in regions),
+        "points were left where the mean pose put them": _has_mean_points(task, regions),
         "an initial point was assigned to another joint": any(_relabelled(region) for region in regions),
         "a point outside the picture": any(not (0 <= v <= 100) for r in regions for v in (r.x, r.y)),
         "the picture had another size or was rotated": any(region.pictures != {(*task.shown, 0)} for region in regions),
     }
     return [kind for kind, found in tests.items() if found]
+
+
+def _has_mean_points(task: HandTask, regions: Sequence[_Region]) -> bool:
+    """Return whether joints in the frame are where the mean pose put them: nobody placed them."""
+    if task.mean_pose is None:
+        return False
+    shown = dict(zip(JOINT_NAMES, _shown_percent(task, np.array(task.mean_pose)).tolist(), strict=True))
+    placed = [
+        ((region.x, region.y), shown[joint])
+        for region in regions
+        for joint in region.joints
+        if joint in shown and OUT_OF_FRAME not in region.states
+    ]
+    return any(np.allclose(point, mean, rtol=0, atol=_SAME) for point, mean in placed)
 
 
 def _relabelled(region: _Region) -> bool:
@@ -287,10 +341,10 @@ def _points(task: HandTask, regions: Sequence[_Region], usable: bool, comment: s
     states = np.array([region.states[0] for region in regions])
     keypoints = from_percent(percent, task.crop)
     existence, occlusion = np.not_equal(states, OUT_OF_FRAME), np.equal(states, OCCLUDED)
-    if task.guess is None:
+    if task.guess is None and task.mean_pose is None:
         return Answer(usable, comment, keypoints, existence, occlusion)
-    true, shown = np.array(task.guess.keypoints), _shown_percent(task)
-    existed, hidden = np.array(task.guess.existence), np.array(task.guess.occlusion)
+    true, shown = _initial_points(task), _shown_percent(task)
+    existed, hidden = _initial_flags(task)
     untouched = np.all(np.abs(percent - shown) <= _SAME, axis=1)
     # For a point that was and still is outside the frame, the server cannot store whether it is occluded.
     still_out = untouched & ~existed & ~existence

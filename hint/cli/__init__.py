@@ -11,7 +11,7 @@ import os
 import sys
 from contextlib import suppress
 
-from hint.errors import HintError, InputError, UnknownNameError
+from hint.errors import HintError, InputError, UnknownNameError, printable
 
 TYPE_CHECKING = False  # type checkers take it for True; typing itself is slow to import
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ SECTIONS = {
         "demo-data": ("hint.cli.demo:demo_data", "Render hands with exact labels."),
     },
     "Annotation": {
-        "sample": ("hint.cli.sample:app", "Choose frames to annotate from New Days, VISOR or Ego4D."),
+        "sample": ("hint.cli.sample:app", "Choose frames to annotate, or take pictures of your own."),
         "prelabel": ("hint.cli.prelabel:app", "Let a method guess the labels of sampled hands."),
         "studio": ("hint.cli.studio:app", "Label hands in Label Studio: push, watch, pull."),
         "check": ("hint.cli.check:check", "Check the consistency of annotations."),
@@ -98,7 +98,8 @@ def _leave(code: int) -> NoReturn:
 
 
 def _fail(error: HintError) -> NoReturn:
-    sys.stderr.write(f"hint: {error}\n")
+    text = printable(str(error), keep="\n")
+    sys.stderr.write(f"hint: {text}\n")
     sys.exit(error.exit_code)
 
 

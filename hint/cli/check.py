@@ -91,7 +91,7 @@ def _list(ids: list[str], as_json: bool) -> None:
 
 
 def _show(report: CheckReport, out: Path | None) -> None:
-    from annotation.prepare.findings import printable
+    from hint.errors import printable
 
     show_rows(
         ("set", "hands", "occluded", "absent", "untouched", "moved by", "flagged"),

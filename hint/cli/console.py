@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
+from hint.errors import printable
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
@@ -39,7 +41,7 @@ def show(*tables: RenderableType) -> None:
 
 def show_rows(headings: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None) -> None:
     """Print plain strings as a table; a terminal folds long texts, elsewhere every row is one line."""
-    cells = [list(row) for row in rows]
+    cells = [list(map(printable, row)) for row in rows]
     if not sys.stdout.isatty():
         sys.stdout.write("".join(f"{line}\n" for line in _aligned([list(headings), *cells], title)))
         return
@@ -64,7 +66,8 @@ def _aligned(rows: Sequence[Sequence[str]], title: str | None) -> Iterator[str]:
 
 
 def remark(text: str, style: str = "") -> None:
-    """Print a line on stderr, never cut or read as markup."""
+    """Print lines on stderr, never cut or read as markup."""
+    text = printable(text, keep="\n")
     if not sys.stderr.isatty():
         sys.stderr.write(f"{text}\n")
         return

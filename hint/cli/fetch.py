@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -36,18 +37,29 @@ def fetch(
 
     job = downloads.plan(name, url=url, out=out, sha256=sha256, insecure=insecure)
     remark(job.asset.licence)
-    if not accept:
-        _ask(name)
-    report = downloads.carry_out(job, _progress())
+    if accept:
+        job = replace(job, options={**job.options, "--accept-licence": ""})
+    else:
+        _ask(job.command({"--accept-licence": ""}))
+    try:
+        report = downloads.carry_out(job, _progress())
+    except KeyboardInterrupt:
+        remark(f"hint: interrupted; {job.command()} goes on from there")
+        raise
     for path in report.files:
         typer.echo(f"{path}{' (new)' if path in report.new else ''}")
     for text in report.remarks:
         remark(text)
 
 
-def _ask(name: str) -> None:
+def _ask(accepting: str) -> None:
+    """Ask whether the licence is accepted.
+
+    Args:
+        accepting: The command that accepts it.
+    """
     if not sys.stdin.isatty():
-        raise MissingRequirementError(f"accept the licence above first: hint fetch {name} --accept-licence")
+        raise MissingRequirementError(f"accept the licence above first: {accepting}")
     if not typer.confirm("Accept?", err=True):
         raise MissingRequirementError("the licence was not accepted, nothing was downloaded")
 

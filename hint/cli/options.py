@@ -31,6 +31,14 @@ class Device(str, Enum):
     cuda = "cuda"
 
 
+class Side(str, Enum):
+    """What is known of the sides of hands."""
+
+    auto = "auto"
+    right = "right"
+    left = "left"
+
+
 Out = Annotated[Path, typer.Option(help="Folder for the results.")]
 Seed = Annotated[int, typer.Option(help="Seed of all random draws.", min=0)]
 Limit = Annotated[int | None, typer.Option(help="Only this many hands, spread evenly.", min=1)]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hint.cli.console import remark, resumable
-from hint.cli.options import BatchSize, Json, MethodFlags, Out, Overwrite, ReuseOrNot, Seed, with_bundles
+from hint.cli.options import BatchSize, Json, MethodFlags, Out, Overwrite, ReuseOrNot, Seed, Side, with_bundles
 from hint.errors import InputError, some_ids
 
 if TYPE_CHECKING:
@@ -32,14 +32,6 @@ class TableFormat(str, Enum):
 
     csv = "csv"
     parquet = "parquet"
-
-
-class Side(str, Enum):
-    """What is known of the sides of hands."""
-
-    auto = "auto"
-    right = "right"
-    left = "left"
 
 
 @with_bundles

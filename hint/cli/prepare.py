@@ -59,7 +59,8 @@ def verify(
 
 
 def _show(report: ReleaseReport) -> None:
-    from annotation.prepare.findings import KINDS, printable
+    from annotation.prepare.findings import KINDS
+    from hint.errors import printable
 
     headings = ("folder", "json", "jpg", "released", "problems", "warnings")
     show_rows(headings, [[str(value) for value in vars(count).values()] for count in report.folders])
@@ -78,7 +79,9 @@ def _show(report: ReleaseReport) -> None:
 
 @app.command("ego4d")
 def ego4d(
-    clips: Annotated[Path, typer.Option(help="Folder of Ego4D's canonical clips, <clip>.mp4.")],
+    clips: Annotated[
+        Path, typer.Option(help="Folder of Ego4D's canonical clips, <clip>.mp4, or the one the downloader was given.")
+    ],
     root: Annotated[Path, typer.Option("--hint", help="HInt root to put the pictures into.")],
     frames: Annotated[
         Path | None, typer.Option(help="Official ego4d_frame_names.json; default: the pictures that the labels need.")
@@ -97,7 +100,8 @@ def ego4d(
 ) -> None:
     """Cut the Ego4D pictures of the released dataset out of the clips, byte for byte like the official script.
 
-    Needs ffmpeg on PATH. Only the needed frames are decoded; a second run continues where the first stopped.
+    Needs ffmpeg and ffprobe 4.2 or newer on PATH. Only the needed frames are decoded; a second run continues where the
+    first stopped. A picture whose decoding reports an error is not written but named; exit code 1.
     """
     from annotation.prepare.ego4d import cut_frames, frame_names
     from hint.files import write_bytes
@@ -114,13 +118,17 @@ def ego4d(
     if as_json:
         typer.echo(json.dumps(asdict(cut), indent=2))
     else:
-        _report_cut(cut, missing)
+        _report_cut(cut, clips, missing)
     raise typer.Exit(0 if cut.is_complete else 1)
 
 
-def _report_cut(cut: Cut, missing: Path | None) -> None:
+def _report_cut(cut: Cut, clips: Path, missing: Path | None) -> None:
+    from hint.sources.clips import download_command
+
     for clip, reason in sorted(cut.failed.items()):
         remark(f"{clip}: {reason}", style="yellow")
+    for picture in cut.refused:
+        typer.echo(f"not cut {picture}")
     for clip, n in sorted(cut.missing.items()):
         typer.echo(f"missing {clip}.mp4 ({n} pictures)")
     typer.echo(f"{cut.written} pictures cut, {cut.present} already existed")
@@ -128,8 +136,10 @@ def _report_cut(cut: Cut, missing: Path | None) -> None:
         listing = "" if missing else " (--missing FILE writes FILE)"
         remark(
             f"hint: {len(cut.missing)} clips ({sum(cut.missing.values())} pictures) are missing; download them, then "
-            f"run the same command again{listing}:\n"
-            f"ego4d --output_directory DIR --version v1 --datasets clips --video_uid_file {missing or 'FILE'}"
+            f"run the same command again{listing}:\n{download_command(clips, missing or 'FILE')}"
         )
     if cut.failed:
-        remark(f"hint: {len(cut.failed)} clips are broken or too short; download them again, then rerun this command")
+        remark(
+            f"hint: {len(cut.refused)} pictures of {len(cut.failed)} clips were not cut, since these are broken or too "
+            "short; download them again, then rerun this command"
+        )

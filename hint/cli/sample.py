@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,20 +11,15 @@ import typer
 
 from hint.cli.console import remark, resumable, show_rows
 from hint.cli.options import Json, Out, Overwrite, Seed
+from hint.cli.own_pictures import Split, labels, photos
 from hint.errors import InputError
 
 if TYPE_CHECKING:
     from annotation.sample.run import Sample, Survey
 
-app = typer.Typer(help="Choose frames to annotate from New Days, VISOR or Ego4D.", no_args_is_help=True)
-
-
-class Split(str, Enum):
-    """Split a sample is for."""
-
-    train = "train"
-    val = "val"
-    test = "test"
+app = typer.Typer(
+    help="Choose frames to annotate: from New Days, VISOR or Ego4D, or pictures of your own.", no_args_is_help=True
+)
 
 
 def draw(
@@ -94,6 +88,10 @@ for _source, _help in {
     app.command(_source, help=f"{_help} The same seed gives the same bytes; no video is in two splits.")(draw)
 
 
+app.command("photos")(photos)
+app.command("labels")(labels)
+
+
 def _show_survey(found: Survey, as_json: bool) -> None:
     _remark_left_out(found.left_out)
     content = found.as_json()
@@ -139,4 +137,6 @@ def report(
         return
     for one in reports:
         show_rows(["feature", "chi-square", "degrees", "p", "p, corrected", "verdict"], one.rows(), title=one.title)
+        if left_out := one.summary.left_out:
+            show_rows(["left out of the pool", "count"], [[reason, f"{n:,}"] for reason, n in left_out.items()])
     typer.echo(f"page      {page}\npicture   {page.with_suffix('.png')}")

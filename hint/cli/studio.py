@@ -10,6 +10,8 @@ import typer
 
 from hint.cli.console import remark, resumable, show_rows
 from hint.cli.options import Json, Seed
+from hint.cli.studio_import import import_export
+from hint.cli.studio_ml import ml
 from hint.errors import counted, some_ids
 
 if TYPE_CHECKING:
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from annotation.studio.status import Status
 
 app = typer.Typer(help="Label hands in Label Studio: serve, push, watch, pull.", no_args_is_help=True)
+
+app.command("ml")(ml)
+app.command("import")(import_export)
 
 Project = Annotated[str, typer.Option(help="Title of the project, 3 to 50 characters.")]
 Url = Annotated[
@@ -138,7 +143,7 @@ def _show_push(report: PushReport, project: str, url: str, as_json: bool) -> Non
         typer.echo(f"nothing to do: all {counted(report.hands, 'hand')} are in {project!r}")
     if report.bare:
         bare = counted(len(report.bare), "hand")
-        remark(f"{bare} without a complete prediction, so without initial points: {some_ids(report.bare)}")
+        remark(f"{bare} without a complete prediction, so with the mean pose instead: {some_ids(report.bare)}")
     if report.outages:
         remark(f"overcame {counted(report.outages, 'outage')} of the server")
     if report.doubled:
@@ -254,11 +259,12 @@ def pull(
         typer.echo(f"{project}: {record.labelled} of {record.tasks} hands labelled")
         show_rows(("annotator", "labels"), rows)
         typer.echo(f"labels    {out}\nrecord    {out / 'pull.json'}")
-    _remark_pull(record)
+    remark_pull(record)
     raise typer.Exit(0 if record.is_sound else 1)
 
 
-def _remark_pull(record: PullRecord) -> None:
+def remark_pull(record: PullRecord) -> None:
+    """Print what of a pull needs attention."""
     for kind, ids in record.problems.items():
         remark(f"left out {len(ids)}: {kind}: {some_ids(ids)}", style="yellow")
     lists = {

@@ -74,7 +74,7 @@ def fetch(
 
 def carry_out(job: Job, on_progress: OnProgress | None = None) -> FetchReport:
     """Carry out what :func:`plan` has validated; the second half of :func:`fetch`."""
-    running = FetchError(f"another `hint fetch {job.name}` is running; wait for it to finish")
+    running = FetchError(f"another `{job.command()}` is running; wait for it to finish")
     with _disk_errors(job), file_lock(settings.home() / "downloads" / f"{job.name}.lock", running):
         tree, single, wheel = job.asset.tree, job.asset.single, job.asset.wheel
         if single:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 from urllib.request import url2pathname
@@ -26,6 +28,7 @@ class Job:
         local: Path of the archive if it is the user's own, which is kept.
         digest: Digest the user gave for the archive.
         insecure: Whether to skip the check of the server's certificate.
+        options: Options of the command line that repeats the request -> values, "" for none.
     """
 
     name: str
@@ -35,6 +38,17 @@ class Job:
     local: Path | None
     digest: KnownDigest | None
     insecure: bool
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def command(self, more: Mapping[str, str] | None = None) -> str:
+        """Return the command line that repeats the request.
+
+        Args:
+            more: Further options -> values, "" for none.
+        """
+        options = {**self.options, **(more or {})}
+        words = [word for option, value in options.items() for word in (option, value) if word]
+        return shlex.join(["hint", "fetch", self.name, *words])
 
     @property
     def public_source(self) -> str:
@@ -83,6 +97,12 @@ def plan(
         raise InputError(f"--sha256 takes 64 hexadecimal digits, not {sha256!r}")
     source = url or wanted.url or (wanted.wheel.requirement if wanted.wheel else "")
     digest = KnownDigest(sha256.lower()) if sha256 else None
+    given = {
+        "--url": url,
+        "--out": str(out) if out else None,
+        "--sha256": sha256,
+        "--insecure": "" if insecure else None,
+    }
     return Job(
         name,
         wanted,
@@ -91,6 +111,7 @@ def plan(
         _local_archive(source) if url or wanted.url else None,
         digest,
         insecure,
+        {option: value for option, value in given.items() if value is not None},
     )
 
 

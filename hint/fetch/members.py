@@ -42,7 +42,7 @@ def _missing(job: Job, known: Mapping[Member, str]) -> list[Member]:
         if not path.exists():
             missing.append(member)
         elif member in known and sha256_file(path) != known[member]:
-            raise FetchError(f"{path} is not the expected file; move it away and type `hint fetch {job.name}`")
+            raise FetchError(f"{path} is not the expected file; move it away and type `{job.command()}`")
     return missing
 
 
@@ -50,11 +50,11 @@ def _extract(job: Job, missing: list[Member], known: Mapping[Member, str], on_pr
     folder = settings.home() / "downloads"
     need = sum(member.max_bytes for member in missing)
     target = folder / job.asset.archive
-    archive = job.local or download(job.source, target, name=job.name, extra=need, on_progress=on_progress)
+    archive = job.local or download(job.source, target, again=job.command, extra=need, on_progress=on_progress)
     unpacked = folder / f"{job.name}.unpacked"
     require_space(folder, need, f"unpack {archive.name}")
     try:
-        _compare(job.name, archive, unpack(archive, missing, unpacked, on_progress), known)
+        _compare(job, archive, unpack(archive, missing, unpacked, on_progress), known)
         for member in missing:
             place = settings.home() / member.keep_as
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -69,14 +69,14 @@ def _extract(job: Job, missing: list[Member], known: Mapping[Member, str], on_pr
         archive.unlink()
 
 
-def _compare(name: str, archive: Path, digests: Mapping[Member, str], known: Mapping[Member, str]) -> None:
+def _compare(job: Job, archive: Path, digests: Mapping[Member, str], known: Mapping[Member, str]) -> None:
     for member, digest in digests.items():
         if known.get(member, digest) == digest:
             continue
-        accept = "" if member.sha256 else f"; to accept the change, remove {receipt_path(name)} first"
+        accept = "" if member.sha256 else f"; to accept the change, remove {receipt_path(job.name)} first"
         raise DamagedArchiveError(
             f"{member.path} in {archive} has sha256 {digest}, expected {known[member]}: download the archive again "
-            f"(`hint fetch {name}`){accept}"
+            f"(`{job.command()}`){accept}"
         )
 
 

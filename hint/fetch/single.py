@@ -19,7 +19,7 @@ def fetch_single(job: Job, single: SingleFile, on_progress: OnProgress | None) -
     digest = _known_digest(job, single)
     if place.exists():
         if not digest.fits(sha256_file(place)):
-            raise FetchError(f"{place} is not the expected file; move it away and type `hint fetch {job.name}`")
+            raise FetchError(f"{place} is not the expected file; move it away and type `{job.command()}`")
         return FetchReport(job.name, (place,), (), "")
     sha256 = _install(job, place, digest, on_progress)
     write_receipt(job, {"files": {single.keep_as: {"bytes": place.stat().st_size, "sha256": sha256}}})
@@ -36,14 +36,14 @@ def _install(job: Job, place: Path, digest: KnownDigest, on_progress: OnProgress
     """Put the file in its place if its digest is right; return the digest."""
     folder = settings.home() / "downloads"
     target = folder / place.name
-    file = job.local or download(job.source, target, name=job.name, extra=0, on_progress=on_progress)
+    file = job.local or download(job.source, target, again=job.command, extra=0, on_progress=on_progress)
     sha256 = sha256_file(file)
     if not digest.fits(sha256):
         if job.local is None:  # otherwise every later attempt would fail on it
             file.unlink()
         raise DamagedArchiveError(
             f"{file} has sha256 {sha256}, expected {digest}: it is damaged or a different file; type "
-            f"`hint fetch {job.name}` to download it again"
+            f"`{job.command()}` to download it again"
         )
     place.parent.mkdir(parents=True, exist_ok=True)
     if job.local is None:

@@ -13,7 +13,7 @@ import shutil
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from http.client import responses
 from pathlib import Path
@@ -69,7 +69,7 @@ def download(
     url: str,
     target: Path,
     *,
-    name: str,
+    again: Callable[[Mapping[str, str]], str],
     extra: int,
     on_progress: OnProgress | None = None,
     certificate: Certificate = "required",
@@ -82,7 +82,7 @@ def download(
     Args:
         url: http or https.
         target: Destination.
-        name: Name of the asset, for messages.
+        again: Returns the command to type for another attempt, given further options; for messages.
         extra: Bytes that must stay free on the disk besides the file.
         on_progress: Called with "download", the bytes downloaded and the total.
         certificate: Whether to check the certificate of an https server; if waived, the caller must verify a digest.
@@ -100,12 +100,12 @@ def download(
             failed = 1 if here >= most + PROGRESS_BYTES else failed + 1
             most = max(most, here)
             if failed >= ATTEMPTS:
-                raise FetchError(f"{url}: {reason}, {ATTEMPTS} times; {_advice(name, here)}") from reason
+                raise FetchError(f"{url}: {reason}, {ATTEMPTS} times; {_advice(again, here)}") from reason
             time.sleep(BACKOFF_S * 2 ** (failed - 1))
         except FetchError as error:
             here = attempt.part.stat().st_size if attempt.part.exists() else 0
             may_waive = certificate == "waivable" and isinstance(error, CertificateError)
-            raise FetchError(f"{error}; {_advice(name, here, may_waive=may_waive)}") from error
+            raise FetchError(f"{error}; {_advice(again, here, may_waive=may_waive)}") from error
     return target
 
 
@@ -137,10 +137,10 @@ def require_space(folder: Path, need: int, purpose: str, elsewhere: str = "set H
         )
 
 
-def _advice(name: str, here: int, *, may_waive: bool = False) -> str:
-    again = f"`hint fetch {name}` to " + (f"resume at {here / 1e6:.0f} MB" if here else "try again")
-    waive = f"`hint fetch {name} --insecure` to rely on the archive's checksum alone"
-    return f"type {waive if may_waive else again}, or `hint fetch {name} --url FILE` with a copy you have"
+def _advice(again: Callable[[Mapping[str, str]], str], here: int, *, may_waive: bool = False) -> str:
+    resume = f"`{again({})}` to " + (f"resume at {here / 1e6:.0f} MB" if here else "try again")
+    waive = f"`{again({'--insecure': ''})}` to rely on the archive's checksum alone"
+    return f"type {waive if may_waive else resume}, or `{again({'--url': 'FILE'})}` with a copy you have"
 
 
 class _Attempt:

@@ -77,7 +77,7 @@ def _known_release(job: Job) -> _Release | None:
     path = list_path(job.name)
     if not path.is_file() or sha256_file(path) != recorded["list"]["sha256"]:
         raise InputError(
-            f"{path} does not match its receipt; remove {receipt_path(job.name)} and type `hint fetch {job.name}`"
+            f"{path} does not match its receipt; remove {receipt_path(job.name)} and type `{job.command()}`"
         )
     return _Release(recorded["archive"]["sha256"], Path(recorded["folder"]), read_list(path))
 
@@ -101,7 +101,7 @@ def _download(job: Job, need: int, on_progress: OnProgress | None) -> Path:
     return download(
         job.source,
         target,
-        name=job.name,
+        again=job.command,
         extra=need if same_disk else 0,
         on_progress=on_progress,
         certificate="waived" if job.insecure else "waivable",
@@ -132,8 +132,8 @@ def _check(job: Job, tree: Tree, archive: Path, release: _Release | None, on_pro
         archive = archive.replace(archive.with_name(f"{archive.name}.refused"))
     raise FetchError(
         f"{archive} has sha256 {sha256}, expected {' or '.join(map(str, accepted))}: it is damaged, forged or a new "
-        f"release; type `hint fetch {job.name}` to download it again or, if you trust this release, "
-        f"`hint fetch {job.name} --url {shlex.quote(str(archive))} --sha256 {sha256}`"
+        f"release; type `{job.command()}` to download it again or, if you trust this release, "
+        f"`{job.command({'--url': str(archive), '--sha256': sha256})}`"
     )
 
 

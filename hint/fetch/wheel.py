@@ -45,7 +45,7 @@ def _is_in_place(job: Job, member: Member, place: Path) -> bool:
     if not place.exists():
         return False
     if sha256_file(place) != member.sha256:
-        raise FetchError(f"{place} is not the expected file; move it away and type `hint fetch {job.name}`")
+        raise FetchError(f"{place} is not the expected file; move it away and type `{job.command()}`")
     return True
 
 
@@ -59,20 +59,20 @@ def _downloaded(job: Job, wheel: Wheel, on_progress: OnProgress | None) -> Itera
     downloads.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=downloads) as folder:
         if job.source == wheel.requirement:
-            yield _by_pip(job.name, wheel, Path(folder))
+            yield _by_pip(job, wheel, Path(folder))
         else:
             target = Path(folder) / "package.whl"
-            yield download(job.source, target, name=job.name, extra=0, on_progress=on_progress)
+            yield download(job.source, target, again=job.command, extra=0, on_progress=on_progress)
 
 
-def _by_pip(name: str, wheel: Wheel, folder: Path) -> Path:
+def _by_pip(job: Job, wheel: Wheel, folder: Path) -> Path:
     """Return the wheel that pip downloads to a folder.
 
     Raises:
         MissingRequirementError: If this Python has no pip.
         FetchError: If pip does not bring it.
     """
-    otherwise = f"or download {wheel.requirement} elsewhere and type: hint fetch {name} --url WHEEL"
+    otherwise = f"or download {wheel.requirement} elsewhere and type: {job.command({'--url': 'WHEEL'})}"
     if find_spec("pip") is None:
         raise MissingRequirementError(f"this Python has no pip: python -m ensurepip, {otherwise}")
     require_space(folder, wheel.max_bytes, f"download {wheel.requirement}")
@@ -104,7 +104,7 @@ def _extract(job: Job, archive: Path, member: Member) -> bytes:
         content = _read(packed, member)
     if hashlib.sha256(content).hexdigest() != member.sha256:
         raise DamagedArchiveError(
-            f"{archive.name} does not hold the expected {member.path}; type `hint fetch {job.name}` to download another"
+            f"{archive.name} does not hold the expected {member.path}; type `{job.command()}` to download another"
         )
     return content
 

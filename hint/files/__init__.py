@@ -1,6 +1,6 @@
 """Every format on disk: HInt pairs, evaluation npz, COCO keypoints, CVAT, YOLO, predictions."""
 
-from hint.files.atomic import atomic_write, write_bytes, write_json, write_npz
+from hint.files.atomic import atomic_write, remove_abandoned, write_bytes, write_json, write_npz
 from hint.files.coco import read_coco, write_coco
 from hint.files.cvat import read_cvat, write_cvat
 from hint.files.evaluation_npz import read_evaluation_npz, write_evaluation_npz
@@ -20,6 +20,7 @@ __all__ = [
     "read_npz",
     "read_pairs",
     "read_predictions",
+    "remove_abandoned",
     "write_bytes",
     "write_coco",
     "write_cvat",

@@ -6,18 +6,22 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
 from hint.errors import WriteError
+from hint.lock import try_lock
 
 #: What to do with results that are there already: refuse to touch them, add what is missing, or start over.
 OVERWRITE = ("never", "missing", "always")
 #: Windows can only wait for single files.
 _CAN_SYNC_ALL = hasattr(os, "sync")
+
+#: Ending of files that are not whole yet.
+_PART = ".hint-part"
 
 
 @contextmanager
@@ -34,12 +38,13 @@ def atomic_write(path: Path, *, sync: bool = True) -> Iterator[IO[bytes]]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_PART, dir=path.parent)
     except OSError as error:
         raise _cannot_write(path, error) from error
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as stream:
+            try_lock(stream)  # so that remove_abandoned leaves it alone
             yield stream
             if sync or not _CAN_SYNC_ALL:
                 stream.flush()
@@ -56,6 +61,14 @@ def sync_files() -> None:
     """Wait until everything written so far is on the disk; macOS only begins to write."""
     if _CAN_SYNC_ALL:
         os.sync()
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove what killed processes left in a folder: parts of files that nobody is writing."""
+    for part in folder.glob(f".*{_PART}"):
+        with suppress(OSError), part.open("r+b") as stream:
+            if try_lock(stream):
+                part.unlink()
 
 
 def require_writable(folder: Path) -> None:

@@ -25,6 +25,7 @@ class SampledHand(BaseModel):
         video: Recording; no two splits share one.
         clip: Name of the video in HInt file names.
         frame: Frame number in the source.
+        epic_frame: VISOR: number in EPIC-KITCHENS' own frames, None if its mapping was not there.
         frame_type: Ego4D's critical frame, "" elsewhere.
         action: Ego4D's action, "" elsewhere.
         side: Side of the hand.
@@ -52,6 +53,7 @@ class SampledHand(BaseModel):
     video: str
     clip: str
     frame: int
+    epic_frame: int | None = None
     frame_type: str
     action: str
     side: Literal["left", "right"]

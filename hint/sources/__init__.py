@@ -11,28 +11,30 @@ from typing import Any
 from hint.errors import MissingRequirementError, UnknownNameError
 from hint.requirements import pip_command
 from hint.sources.hand import CONTACTS, LeftOut, SourceHand
-from hint.sources.pool import OnProgress, Pool, in_order, nothing_there, silent
+from hint.sources.pool import OnProgress, Pool, in_order, silent
+from hint.sources.root import nothing_there
 
 __all__ = ["CONTACTS", "SOURCES", "LeftOut", "OnProgress", "Pool", "SourceHand", "in_order", "read_source"]
 
 
-def _newdays(root: Path, clips: Path | None, **options: Any) -> Pool:
+def _newdays(root: Path, clips: Path | None, pictures: bool, **options: Any) -> Pool:
     from hint.sources.hands23 import read_hands23
 
-    return read_hands23(root, "ND", **options)
+    return read_hands23(root, "ND", pictures=pictures, **options)
 
 
-def _visor(root: Path, clips: Path | None, **options: Any) -> Pool:
+def _visor(root: Path, clips: Path | None, pictures: bool, **options: Any) -> Pool:
     from hint.sources import hands23, visor
 
     if hands23.is_hands23(root):
-        return hands23.read_hands23(root, "EK", **options)
+        return hands23.read_hands23(root, "EK", pictures=pictures, **options)
     if visor.is_visor(root):
         return visor.read_visor(root, **options)
-    raise nothing_there(root, "VISOR", [*hands23.expected(), *visor.expected()])
+    looked_for, markers = [*hands23.expected(), *visor.expected()], (*hands23.MARKERS, *visor.MARKERS)
+    raise nothing_there(root, "VISOR", looked_for, lambda r: hands23.is_hands23(r) or visor.is_visor(r), markers)
 
 
-def _ego4d(root: Path, clips: Path | None, **options: Any) -> Pool:
+def _ego4d(root: Path, clips: Path | None, pictures: bool, **options: Any) -> Pool:
     from hint.sources.ego4d import read_ego4d
 
     return read_ego4d(root, clips=clips, **options)
@@ -47,6 +49,7 @@ def read_source(
     root: Path,
     *,
     clips: Path | None = None,
+    pictures: bool = True,
     skip_broken: bool = False,
     on_progress: OnProgress = silent,
 ) -> Pool:
@@ -56,6 +59,7 @@ def read_source(
         name: "newdays" (Hands23), "visor" (the VISOR part of Hands23, or VISOR itself) or "ego4d".
         root: Folder of the source.
         clips: Folder of Ego4D's clips, if they are not below the root.
+        pictures: Whether Hands23 must have its pictures; others may always be missing.
         skip_broken: Leave out what cannot be read instead of raising an error.
         on_progress: Called with what is done and the total, in files (Hands23) or bytes.
 
@@ -68,7 +72,7 @@ def read_source(
         raise UnknownNameError("source", name, SOURCES)
     try:
         with _without_collector():
-            return SOURCES[name](root, clips, skip_broken=skip_broken, on_progress=on_progress)
+            return SOURCES[name](root, clips, pictures, skip_broken=skip_broken, on_progress=on_progress)
     except ModuleNotFoundError as error:
         raise MissingRequirementError(f"{name} needs {error.name}: {pip_command('frames')}") from error
 

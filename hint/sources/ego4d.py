@@ -7,14 +7,15 @@ from functools import partial
 from pathlib import Path
 
 from hint.errors import InputError
-from hint.sources.fho import FhoReader
+from hint.sources.clips import Clips
+from hint.sources.fho import UNKNOWN_SIZE, FhoReader
 from hint.sources.hand import LeftOut, SourceHand
-from hint.sources.pool import OnProgress, Pool, Problems, make_pool, nothing_there, silent
+from hint.sources.pool import OnProgress, Pool, Problems, make_pool, silent
+from hint.sources.root import nothing_there
 from hint.sources.stream import read_entries
 
 #: Folders below the root, as made by the Ego4D downloader or moved by people.
 FOLDERS = ("", "annotations", "v2/annotations", "v1/annotations")
-CLIP_FOLDERS = ("clips", "v2/clips", "v1/clips")
 
 #: Files with boxes and action ids, in order of preference.
 MAIN = ("fho_main.json", "fho.json")
@@ -27,8 +28,8 @@ def read_ego4d(
 ) -> Pool:
     """Read the hands of Ego4D's FHO annotations.
 
-    ``fho_main.json`` is read if it exists, else v1's ``fho.json``, else ``fho_hands_{train,val}.json``. The clips need
-    not exist yet.
+    ``fho_main.json`` is read if it exists, else v1's ``fho.json``, else ``fho_hands_{train,val}.json``, whose centres
+    need the size of the frames: from the clip, else from ``ego4d.json``. The clips need not exist yet.
 
     Args:
         root: Folder of the downloader, or its ``annotations``.
@@ -42,31 +43,36 @@ def read_ego4d(
     files = _find(root)
     left_out = LeftOut()
     problems = Problems(root, left_out, skip_broken)
-    below = "" if clips else _clip_folder(root)
-    reader = FhoReader(below, left_out, problems)
+    reader = FhoReader(Clips(clips or root, root), left_out, problems)
     sizes = [(path, path.stat().st_size) for path in files]
     hands = list(_read(sizes, reader, problems if skip_broken else None, on_progress))
     problems.check()
+    if not hands and UNKNOWN_SIZE in left_out.ids:
+        raise InputError(
+            f"fho_hands_*.json gives no sizes of frames: put the clips or ego4d.json into {root} (the downloader "
+            "brings it with every dataset, unless --no-metadata is given)"
+        )
     return make_pool(hands, left_out, sizes, clips or root)
 
 
 def _find(root: Path) -> list[Path]:
     for name in MAIN:
-        for folder in FOLDERS:
-            if (root / folder / name).is_file():
-                return [root / folder / name]
-    found = [
-        next((root / folder / name for folder in FOLDERS if (root / folder / name).is_file()), None) for name in CENTRES
-    ]
-    files = [path for path in found if path]
+        if main := _below(root, name):
+            return [main]
+    files = [path for name in CENTRES if (path := _below(root, name))]
     if not files:
-        names = ", ".join((*MAIN, *CENTRES))
-        raise nothing_there(root, f"Ego4D hands ({names})", [folder or "." for folder in FOLDERS])
+        names = (*MAIN, *CENTRES)
+        folders = [folder or "." for folder in FOLDERS]
+        raise nothing_there(root, f"Ego4D hands ({', '.join(names)})", folders, _is_root, names)
     return files
 
 
-def _clip_folder(root: Path) -> str:
-    return next((folder for folder in CLIP_FOLDERS if (root / folder).is_dir()), CLIP_FOLDERS[0])
+def _below(root: Path, name: str) -> Path | None:
+    return next((root / folder / name for folder in FOLDERS if (root / folder / name).is_file()), None)
+
+
+def _is_root(root: Path) -> bool:
+    return any(_below(root, name) for name in (*MAIN, *CENTRES))
 
 
 def _read(

@@ -14,12 +14,16 @@ from typing import Any, NamedTuple
 
 from hint.box import Box
 from hint.names import FRAME_TYPES
+from hint.sources.clips import Clips
 from hint.sources.frame import Drawn, usable
 from hint.sources.hand import LeftOut, SourceHand
 from hint.sources.pool import Problems
 
-#: Frame size if the file gives none.
+#: Frame size if ``fho_main`` gives none.
 USUAL_SIZE = (1920, 1080)
+
+#: Reason for leaving out clips of ``fho_hands``, which gives no sizes; its centres are relative to them.
+UNKNOWN_SIZE = "clip of unknown size"
 
 #: Short side of the frames in which ``fho_hands`` gives centres.
 CENTRES_SHORT_SIDE = 256
@@ -55,13 +59,13 @@ class FhoReader:
     """Converts entries of FHO files to hands.
 
     Args:
-        clips: Folder of the clips, as in ``file`` of the hands; "" for none.
+        clips: The clips the hands are in.
         left_out: Receives what cannot be used.
         problems: Receives what cannot be read.
     """
 
-    def __init__(self, clips: str, left_out: LeftOut, problems: Problems) -> None:
-        self._clips = f"{clips}/" if clips else ""
+    def __init__(self, clips: Clips, left_out: LeftOut, problems: Problems) -> None:
+        self._clips = clips
         self._left_out = left_out
         self._problems = problems
 
@@ -71,7 +75,7 @@ class FhoReader:
         try:
             uid = _text(_object(video, "video").get("video_uid") or key, "video_uid")
             where = f"{file} video {uid}"
-            size = _size(video.get("video_metadata"))
+            size = _size(video.get("video_metadata")) or USUAL_SIZE
             intervals = _list(video.get("annotated_intervals"), "annotated_intervals")
         except ValueError as error:
             self._problems.add(where, str(error))
@@ -98,7 +102,7 @@ class FhoReader:
         uid = _text(uid, "clip_uid")
         start, end = interval.get("clip_parent_start_frame"), interval.get("clip_parent_end_frame")
         length = None if start is None or end is None else _whole(end, "clip end") - _whole(start, "clip start")
-        return Clip(video, uid, length, size, f"{self._clips}{uid}.mp4", "")
+        return Clip(video, uid, length, size, self._clips.file(uid), "")
 
     def _action(self, where: str, action: Any, clip: Clip) -> list[SourceHand]:
         uid = action.get("uid") if isinstance(action, dict) else None
@@ -159,8 +163,12 @@ class FhoReader:
             uid = _text(entry["clip_uid"], "clip_uid")
             where = f"{file} clip {uid}"
             video = _text(entry.get("video_uid"), "video_uid")
-            clip = Clip(video, uid, None, _size(entry), f"{self._clips}{uid}.mp4", split)
             frames = _list(entry.get("frames"), "frames")
+            size = _size(entry) or self._clips.size(uid, video)
+            if size is None:
+                self._left_out.add(UNKNOWN_SIZE, uid)
+                return
+            clip = Clip(video, uid, None, size, self._clips.file(uid), split)
         except ValueError as error:
             self._problems.add(where, str(error))
             return
@@ -255,13 +263,11 @@ def _why_no_action(action: dict[str, Any]) -> str:
     return "action without frames" if action.get("frames") is None else ""
 
 
-def _size(holder: Any) -> tuple[int, int]:
+def _size(holder: Any) -> tuple[int, int] | None:
     if holder is None:
-        return USUAL_SIZE
+        return None
     width, height = _object(holder, "video_metadata").get("width"), holder.get("height")
-    if width is None or height is None:
-        return USUAL_SIZE
-    return _whole(width, "width"), _whole(height, "height")
+    return None if width is None or height is None else (_whole(width, "width"), _whole(height, "height"))
 
 
 def _box(bbox: Any) -> Box | None:

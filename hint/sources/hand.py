@@ -35,6 +35,7 @@ class SourceHand:
         file: Path below the root: a picture, a .zip with pictures, or a video.
         member: Name of the picture in a .zip, "" otherwise.
         point: (x, y) of the middle of the hand in px, used if there is no box.
+        epic_frame: Number of the frame in EPIC-KITCHENS' own frames, if VISOR's mapping is there.
     """
 
     source: str
@@ -52,6 +53,7 @@ class SourceHand:
     file: str
     member: str = ""
     point: tuple[float, float] = (0.0, 0.0)
+    epic_frame: int | None = None
 
     @property
     def stem(self) -> str:

@@ -15,10 +15,12 @@ from typing import NamedTuple
 from PIL import Image, UnidentifiedImageError
 
 from hint.box import Box
+from hint.errors import InputError
 from hint.names import HandName, parse_name
 from hint.sources.frame import Drawn, usable
 from hint.sources.hand import LeftOut, SourceHand
-from hint.sources.pool import OnProgress, Pool, Problems, make_pool, nothing_there, silent
+from hint.sources.pool import OnProgress, Pool, Problems, make_pool, silent
+from hint.sources.root import nothing_there
 
 SPLITS, TEXTS, PICTURES = "allMergedSplit", "allMergedTxt", "allMergedBlur"
 
@@ -40,6 +42,12 @@ CONTACT = {
     "inconclusive": "unknown",
     "none": "unknown",
 }
+
+#: Paths in a .zip of Hands23.
+MARKERS = (f"{SPLITS}/", f"{TEXTS}/")
+
+#: Larger than any picture, for boxes that cannot be compared with one.
+_UNLIMITED = (1 << 20, 1 << 20)
 
 _FIELDS = 7
 #: Frames between two reports of progress.
@@ -93,19 +101,30 @@ def parse_split(text: str) -> list[str]:
     return [name for line in text.splitlines() if (name := line.strip())]
 
 
-def read_hands23(root: Path, prefix: str, *, skip_broken: bool = False, on_progress: OnProgress = silent) -> Pool:
+def read_hands23(
+    root: Path,
+    prefix: str,
+    *,
+    pictures: bool = True,
+    skip_broken: bool = False,
+    on_progress: OnProgress = silent,
+) -> Pool:
     """Read the hands of one part of Hands23.
 
     Args:
         root: Folder with ``allMergedSplit``, ``allMergedTxt`` and ``allMergedBlur``.
         prefix: "ND" for New Days, "EK" for VISOR.
+        pictures: Whether there must be pictures; if not, and there are none, boxes are not compared with them.
         skip_broken: Leave out lines and files that cannot be read instead of raising an error.
         on_progress: Called with the frames done and the total.
 
     Raises:
         InputError: If the root is not Hands23, or files are broken.
     """
-    _check_root(root)
+    if not is_hands23(root):
+        raise nothing_there(root, "Hands23", expected(), is_hands23, MARKERS)
+    if pictures and not (root / PICTURES).is_dir():
+        raise InputError(f"{root / PICTURES} is missing: without pictures there is only --dry-run")
     left_out = LeftOut()
     problems = Problems(root, left_out, skip_broken)
     splits = _read_splits(root, f"{prefix}_", left_out, problems)
@@ -123,19 +142,14 @@ def read_hands23(root: Path, prefix: str, *, skip_broken: bool = False, on_progr
 
 
 def is_hands23(root: Path) -> bool:
-    """Tell whether a folder looks like Hands23."""
-    return (root / SPLITS).is_dir() or (root / TEXTS).is_dir()
+    """Tell whether a folder holds the labels of Hands23."""
+    has_split = any((root / SPLITS / file).is_file() for file in SPLIT_FILES.values())
+    return has_split and (root / TEXTS).is_dir()
 
 
 def expected() -> list[str]:
     """List the paths expected below a root of Hands23."""
     return [f"{SPLITS}/{{{','.join(SPLIT_FILES.values())}}}", f"{TEXTS}/<name>.jpg.txt", f"{PICTURES}/<name>.jpg"]
-
-
-def _check_root(root: Path) -> None:
-    has_split = any((root / SPLITS / file).is_file() for file in SPLIT_FILES.values())
-    if not (has_split and (root / TEXTS).is_dir() and (root / PICTURES).is_dir()):
-        raise nothing_there(root, "Hands23", expected())
 
 
 def _read_splits(root: Path, prefix: str, left_out: LeftOut, problems: Problems) -> dict[str, str]:
@@ -171,6 +185,7 @@ class _Frames:
         self._source = source
         self._left_out = left_out
         self._problems = problems
+        self._has_pictures = self._pictures.is_dir()
         self.bytes_read = 0
 
     def read(self, name: str, split: str) -> Iterator[SourceHand]:
@@ -238,6 +253,8 @@ class _Frames:
 
     def _size(self, name: str, stem: str) -> tuple[int, int] | None:
         """Read (width, height) from the header of the picture, without decoding it."""
+        if not self._has_pictures:
+            return _UNLIMITED
         try:
             with Image.open(self._pictures / name) as picture:
                 return picture.size

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -90,16 +90,3 @@ def in_order(hands: Iterable[SourceHand]) -> Iterator[SourceHand]:
     """Yield hands by clip and id, building the ids of one clip at a time rather than millions."""
     for _, group in groupby(sorted(hands, key=_CLIP), key=_CLIP):
         yield from sorted(group, key=attrgetter("hand_id"))
-
-
-def nothing_there(root: Path, what: str, looked_for: Sequence[str]) -> InputError:
-    """Describe what a root lacks.
-
-    Args:
-        root: The folder.
-        what: What it should hold.
-        looked_for: Paths below it.
-    """
-    if not root.exists():
-        return InputError(f"{root}: no such folder")
-    return InputError(f"{root} does not contain {what}; looked for {', '.join(looked_for)} below it")

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from hint.names import parse_name
 from hint.sources.frame import usable
 from hint.sources.hand import LeftOut, SourceHand
-from hint.sources.pool import OnProgress, Pool, Problems, make_pool, nothing_there, silent
+from hint.sources.pool import OnProgress, Pool, Problems, make_pool, silent
+from hint.sources.root import nothing_there
 from hint.sources.visor_frame import hands_of_frame
 
 #: Folder of the release below the root, unless it is the root.
 STORE = "GroundTruth-SparseAnnotations"
 ANNOTATIONS, PICTURES = "annotations", "rgb_frames"
 
+#: Paths in a .zip of the release.
+MARKERS = (f"{STORE}/", f"{ANNOTATIONS}/train/P", f"{ANNOTATIONS}/val/P")
+
 #: Splits that may have annotations; a frame in several belongs to the first.
 SPLITS = ("test", "val", "train")
 
 #: Corrections of contacts by VISOR-HOS: picture name -> name of the hand -> id of what it touches.
 ERRATA = "correct.json"
+
+#: Numbers of frames in EPIC-KITCHENS' own frames, which differ: video -> picture of VISOR -> picture of EPIC-KITCHENS.
+MAPPING = "frame_mapping.json"
+_NUMBER = re.compile(r"frame_(\d{10})")
 
 #: (width, height) of every sparse frame in px.
 FRAME_SIZE = (1920, 1080)
@@ -44,13 +53,16 @@ def read_visor(root: Path, *, skip_broken: bool = False, on_progress: OnProgress
     """
     store = _store(root)
     if store is None:
-        raise nothing_there(root, "VISOR", expected())
+        raise nothing_there(root, "VISOR", expected(), is_visor, MARKERS)
     left_out = LeftOut()
     problems = Problems(root, left_out, skip_broken)
     videos = [(split, path) for split in SPLITS for path in sorted((store / ANNOTATIONS / split).glob("*.json"))]
     files = [(path, path.stat().st_size) for _, path in videos]
-    errata = next((path for path in (root / ERRATA, store / ERRATA) if path.is_file()), None)
-    reader = _Reader(root, Pictures(root, store, problems), _corrections(errata, problems), left_out, problems)
+    errata, mapping = (
+        next((path for path in (root / name, store / name) if path.is_file()), None) for name in (ERRATA, MAPPING)
+    )
+    notes = _Notes(_two_levels(errata, problems), _two_levels(mapping, problems))
+    reader = _Reader(root, Pictures(root, store, problems), notes, left_out, problems)
     hands: list[SourceHand] = []
     done, total = 0, sum(size for _, size in files)
     for (split, path), (_, size) in zip(videos, files, strict=True):
@@ -58,8 +70,8 @@ def read_visor(root: Path, *, skip_broken: bool = False, on_progress: OnProgress
         done += size
         on_progress(done, total)
     problems.check()
-    read = [(errata, errata.stat().st_size), *files] if errata else files
-    return make_pool(hands, left_out, read, root)
+    beside = [(path, path.stat().st_size) for path in (errata, mapping) if path]
+    return make_pool(hands, left_out, [*beside, *files], root)
 
 
 def is_visor(root: Path) -> bool:
@@ -88,7 +100,8 @@ def _load(path: Path) -> Any:
     return json.loads(path.read_bytes(), parse_constant=_refuse)
 
 
-def _corrections(path: Path | None, problems: Problems) -> dict[str, dict[str, str]]:
+def _two_levels(path: Path | None, problems: Problems) -> dict[str, dict[str, str]]:
+    """Read an object of objects; empty if there is none."""
     if path is None:
         return {}
     try:
@@ -96,10 +109,27 @@ def _corrections(path: Path | None, problems: Problems) -> dict[str, dict[str, s
     except ValueError as error:
         problems.add(path.name, str(error))
         return {}
-    if isinstance(found, dict) and all(isinstance(contacts, dict) for contacts in found.values()):
+    if isinstance(found, dict) and all(isinstance(inner, dict) for inner in found.values()):
         return found
-    problems.add(path.name, "expected an object of objects: picture -> hand -> id")
+    problems.add(path.name, "expected an object of objects")
     return {}
+
+
+class _Notes(NamedTuple):
+    """What the release says about its annotations elsewhere.
+
+    Attributes:
+        corrections: Picture -> name of a hand -> id of what it touches.
+        mapping: Video -> picture -> picture of EPIC-KITCHENS.
+    """
+
+    corrections: Mapping[str, Mapping[str, str]]
+    mapping: Mapping[str, Mapping[str, str]]
+
+    def epic_frame(self, video: str, name: str) -> int | None:
+        """Return the number that EPIC-KITCHENS gives a picture."""
+        found = _NUMBER.search(str(self.mapping.get(video, {}).get(name, "")))
+        return int(found[1]) if found else None
 
 
 class Pictures:
@@ -155,13 +185,13 @@ class _Reader:
         self,
         root: Path,
         pictures: Pictures,
-        corrections: Mapping[str, Mapping[str, str]],
+        notes: _Notes,
         left_out: LeftOut,
         problems: Problems,
     ) -> None:
         self._root = root
         self._pictures = pictures
-        self._corrections = corrections
+        self._notes = notes
         self._left_out = left_out
         self._problems = problems
         self._seen: set[str] = set()
@@ -198,7 +228,7 @@ class _Reader:
             self._left_out.add("frame annotated again", stem)
             return
         self._seen.add(stem)
-        drawn, unusable = hands_of_frame(frame.get("annotations"), self._corrections.get(name, {}))
+        drawn, unusable = hands_of_frame(frame.get("annotations"), self._notes.corrections.get(name, {}))
         for reason, is_right in unusable:
             self._left_out.add(reason, f"{stem}_{'r' if is_right else 'l'}")
         if not drawn:
@@ -207,6 +237,7 @@ class _Reader:
         if place is None:
             self._left_out.add("picture missing", stem)
             return
+        epic_frame = self._notes.epic_frame(parsed.clip_id, name)
         for hand, distance in usable(stem, drawn, FRAME_SIZE, self._left_out):
             yield SourceHand(
                 source="visor",
@@ -223,4 +254,5 @@ class _Reader:
                 hand_gap=distance,
                 file=place[0],
                 member=place[1],
+                epic_frame=epic_frame,
             )

@@ -1,15 +1,16 @@
 """Hands of one VISOR frame: masks to boxes, gloves to hands, ids to contacts.
 
-Source: the rules of github.com/epic-kitchens/VISOR-HOS (data_preparation). The only deviation: a glove mask
-that covers both hands gives no box.
+Source: the rules of github.com/epic-kitchens/VISOR-HOS (data_preparation). Two deviations: a glove mask that covers
+both hands gives no box, and specks of a mask do not count for its box.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import reduce
 from typing import Any, NamedTuple
 
-from hint.box import Box
+from hint.box import Box, area
 from hint.sources.frame import Drawn
 
 #: class_id -> whether a hand is a right one.
@@ -20,6 +21,10 @@ GLOVE_CLASSES = frozenset({60, 303, 304})
 GLOVE_NAMES = frozenset({"oven glove", "gloves", "rubber glove", "left glove", "right glove", "glove"})
 
 NOT_IN_CONTACT = frozenset({"hand-not-in-contact", "glove-not-in-contact"})
+
+#: A polygon whose extent has less than this share of the largest one's area is a slip of the annotator's hand and does
+#: not count for the box; the tip of a finger that shows beside an object has more.
+SPECK = 0.005
 
 #: Points a polygon needs to enclose anything.
 _CORNERS = 3
@@ -119,19 +124,25 @@ def _worn(value: Any) -> frozenset[bool]:
 
 
 def box_of(segments: Any) -> Box | None:
-    """Return the extent of polygons; None if none has three points.
+    """Return the extent of polygons, without specks; None if none has three points.
+
+    Args:
+        segments: Polygons of [x, y] in px.
 
     Raises:
         ValueError: If these are not lists of [x, y].
     """
     try:
-        points = [point for polygon in segments or () if len(polygon) >= _CORNERS for point in polygon]
-        if not points:
-            return None
-        xs, ys = [x for x, _ in points], [y for _, y in points]
-        return float(min(xs) + 0), float(min(ys) + 0), float(max(xs) + 0), float(max(ys) + 0)
+        boxes = [_extent(polygon) for polygon in segments or () if len(polygon) >= _CORNERS]
     except (TypeError, ValueError):
         raise ValueError("segments are not polygons of [x, y]") from None
+    largest = max(map(area, boxes), default=0.0)
+    return reduce(_union, (box for box in boxes if area(box) >= SPECK * largest), None)
+
+
+def _extent(polygon: Iterable[Any]) -> Box:
+    xs, ys = zip(*((float(x), float(y)) for x, y in polygon), strict=True)
+    return min(xs), min(ys), max(xs), max(ys)
 
 
 def contact_of(part: Part, is_right: bool, parts: Parts) -> str:

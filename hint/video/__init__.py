@@ -6,6 +6,6 @@ timestamp on, a frame repeated where the video has a gap. For a video of constan
 
 from hint.video.ffmpeg import cut_jpegs
 from hint.video.pixels import read_frames
-from hint.video.timeline import FrameRangeError, VideoError
+from hint.video.timeline import DamagedVideoError, FrameRangeError, VideoError
 
-__all__ = ["FrameRangeError", "VideoError", "cut_jpegs", "read_frames"]
+__all__ = ["DamagedVideoError", "FrameRangeError", "VideoError", "cut_jpegs", "read_frames"]

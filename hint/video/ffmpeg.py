@@ -2,46 +2,38 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from fractions import Fraction
 from functools import partial
 from os import cpu_count
 from pathlib import Path
-from typing import Any
 
-from hint.errors import MissingRequirementError
-from hint.video.timeline import Packet, Run, Timeline, VideoError
-
-_ENTRIES = "packet=pts,duration,flags:stream=time_base,r_frame_rate,avg_frame_rate:format=start_time,nb_streams"
+from hint.programs import passthrough, require_ffmpeg, run_program, start_program
+from hint.video.jpegs import split_jpegs
+from hint.video.probe import Inspection, probe, seconds
+from hint.video.timeline import DamagedVideoError, FrameRangeError, Run, Timeline, join
 
 #: Frames asked of one ffmpeg at most: it refuses filter expressions of more than about 100 terms.
 _LONGEST_RUN = 50
 
+_JPEG = ("-qscale:v", "1", "-c:v", "mjpeg", "-f", "image2pipe", "-")
+_CHUNK = 1 << 20
 
-def require_ffmpeg() -> None:
-    """Raise unless ffmpeg and ffprobe are on PATH.
-
-    Raises:
-        MissingRequirementError: If one of them is absent.
-    """
-    absent = [name for name in ("ffmpeg", "ffprobe") if shutil.which(name) is None]
-    if absent:
-        raise MissingRequirementError(
-            f"{' and '.join(absent)} not on PATH: apt install ffmpeg, brew install ffmpeg or conda install ffmpeg"
-        )
+#: Frame -> JPEG, and frame -> why it is refused.
+Pictures = dict[int, bytes]
+Reasons = dict[int, str]
 
 
 def cut_jpegs(video: Path, frames: Iterable[int], *, workers: int | None = None) -> Iterator[tuple[int, bytes]]:
     """Yield frames of a video as JPEG, byte-identical to the files of ``ffmpeg -i video -qscale:v 1 %10d.jpg``.
 
-    Nothing but the groups of pictures that hold the frames is decoded, and nothing is written to disk.
+    Only the groups of pictures that hold the frames are decoded. Videos of a variable rate, with several video
+    streams or with times that repeat or go backward are decoded from the start, since their numbering is known to
+    ffmpeg alone. Nothing is left on disk.
 
     Args:
-        video: The video; its first video stream is used.
+        video: The video; of several video streams ffmpeg chooses.
         frames: Numbers from 0: frame n is the file numbered n+1.
         workers: Groups of pictures decoded at the same time, by default one per core.
 
@@ -50,105 +42,123 @@ def cut_jpegs(video: Path, frames: Iterable[int], *, workers: int | None = None)
 
     Raises:
         VideoError: If the video cannot be read.
-        FrameRangeError: If it is shorter than a frame number asks.
-        MissingRequirementError: If ffmpeg is absent.
+        DamagedVideoError: If decoding some of the frames reported an error; after all others were yielded.
+        FrameRangeError: If it is shorter than a frame number asks; after all others were yielded.
+        MissingRequirementError: If ffmpeg is absent or too old.
     """
     require_ffmpeg()
     line = probe(video)
-    runs = line.runs(frames, longest=_LONGEST_RUN)
-    with ThreadPoolExecutor(workers or cpu_count() or 1) as pool:
+    numbers = sorted(set(frames))
+    if not numbers:
+        return
+    if line.is_even:
+        yield from _by_seeking(line, numbers, workers or cpu_count() or 1)
+    else:
+        yield from _from_the_start(line, numbers)
+
+
+def _by_seeking(line: Timeline, numbers: list[int], workers: int) -> Iterator[tuple[int, bytes]]:
+    length = len(line.slots)
+    runs = line.runs([number for number in numbers if number < length], longest=_LONGEST_RUN)
+    damaged: Reasons = {}
+    with ThreadPoolExecutor(workers) as pool:
         try:
-            for run, pictures in zip(runs, pool.map(partial(_decode, line), runs), strict=True):
-                for picture, places in zip(pictures, run.places.values(), strict=True):
-                    yield from ((place, picture) for place in places)
+            for pictures, reasons in pool.map(partial(_cut_run, line), runs):
+                yield from pictures.items()
+                damaged |= reasons
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+    _raise_for(line, damaged, [number for number in numbers if number >= length], length)
 
 
-def probe(video: Path) -> Timeline:
-    """Read the packets of a video's first video stream with ffprobe, decoding nothing.
+def _raise_for(line: Timeline, damaged: Reasons, outside: list[int], length: int) -> None:
+    beyond = FrameRangeError(line.video, length, outside, line.announced) if outside else None
+    if damaged:
+        raise DamagedVideoError(line.video, damaged, f"; {beyond}" if beyond else "")
+    if beyond:
+        raise beyond
 
-    Raises:
-        VideoError: If the file is missing, damaged, or has no video.
+
+def _cut_run(line: Timeline, run: Run) -> tuple[Pictures, Reasons]:
+    """Return the pictures of a run, and why others are refused."""
+    timestamps = [*run.places, *line.following(run)]
+    jpegs, reason = _decode(line, run.start, timestamps)
+    if not reason:
+        return _numbered(run, dict(zip(run.places, jpegs, strict=False))), {}
+    groups = line.runs(run.numbers, near=0)
+    if len(groups) == 1:
+        return _cut_group(line, groups[0], jpegs if len(jpegs) == len(timestamps) else [], reason)
+    middle = len(groups) // 2
+    first, second = (_cut_run(line, join(half)) for half in (groups[:middle], groups[middle:]))
+    return first[0] | second[0], first[1] | second[1]
+
+
+def _cut_group(line: Timeline, run: Run, jpegs: list[bytes], reason: str) -> tuple[Pictures, Reasons]:
+    """Return the pictures before damage in a run that starts at one key frame, and why others are refused.
+
+    Args:
+        line: Packets of the video.
+        run: The frames.
+        jpegs: Its pictures, if all came out.
+        reason: What decoding them together reported. It may be harmless: about pictures after them, or before the key
+            frame, or because the container cannot seek exactly.
     """
-    if not video.is_file():
-        raise VideoError(f"{video}: no such file")
-    command = ["ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", _ENTRIES, "-of", "json", str(video)]
-    done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL, start_new_session=True)
-    found: dict[str, Any] = json.loads(done.stdout or b"{}")
-    if done.returncode or not found.get("streams") or not found.get("packets"):
-        raise VideoError(f"{video} is not a readable video: {_reason(done.stderr) or 'it has no video stream'}")
-    stream, container = found["streams"][0], found["format"]
-    time_base = Fraction(stream["time_base"])
-    return Timeline(
-        video=video,
-        packets=[_packet(packet) for packet in found["packets"] if "pts" in packet],
-        time_base=time_base,
-        rate=_rate(stream),
-        start=round(Fraction(container.get("start_time", 0)) / time_base),
-        is_alone=container["nb_streams"] == 1,
+    inspection = Inspection(line, run.start)
+    order = sorted(run.places, key=line.position.__getitem__)
+    n_sound = bisect_left(order, True, key=lambda pts: inspection.complaint(pts) != "")
+    sound = sorted(order[:n_sound])
+    if n_sound < len(order):
+        reason = inspection.complaint(order[n_sound])
+        jpegs = []
+    for start in (run.start, None):
+        if len(jpegs) < len(sound):
+            jpegs, _ = _decode(line, start, sound)
+    cut = dict(zip(sound, jpegs, strict=False)) if len(jpegs) >= len(sound) else {}
+    return _numbered(run, cut), {n: reason for pts, places in run.places.items() if pts not in cut for n in places}
+
+
+def _numbered(run: Run, jpegs: Mapping[int, bytes]) -> Pictures:
+    return {place: jpegs[pts] for pts, places in run.places.items() if pts in jpegs for place in places}
+
+
+def _decode(line: Timeline, start: int | None, timestamps: Sequence[int]) -> tuple[list[bytes], str]:
+    """Return one JPEG per timestamp, ascending, and what there is to say against them.
+
+    Args:
+        line: Packets of the video.
+        start: Timestamp of the key frame to start from; None for the beginning.
+        timestamps: Those of the pictures.
+    """
+    where: list[str] = []
+    if start is not None and start > line.start:
+        where = ["-noaccurate_seek", "-ss", f"{seconds(line, start - line.start):.6f}"]
+    chosen = "+".join(f"eq(pts,{pts})" for pts in timestamps)
+    output, complaints = run_program(
+        *("ffmpeg", "-nostats", "-nostdin", "-threads", "1", "-copyts", *where, "-i", str(line.video)),
+        # A fine encoder clock, since pictures of a variable rate may be closer than the stream's own.
+        *("-map", "0:v:0", "-vf", f"select='{chosen}'", *passthrough(), "-enc_time_base", "1:1000000"),
+        *("-frames:v", str(len(timestamps)), *_JPEG),
     )
+    jpegs = list(split_jpegs([output]))
+    if len(jpegs) != len(timestamps):
+        complaints.append(f"{len(jpegs)} of {len(timestamps)} pictures came out")
+    return jpegs, next(iter(complaints), "")
 
 
-def _packet(entry: dict[str, Any]) -> Packet:
-    return Packet(entry["pts"], entry.get("duration", 0), "K" in entry["flags"], "D" not in entry["flags"])
-
-
-def _rate(stream: dict[str, str]) -> Fraction:
-    """Return the rate ffmpeg would choose: the stream's, unless that is only the resolution of its clock."""
-    rate, average = (_fraction(stream[key]) for key in ("r_frame_rate", "avg_frame_rate"))
-    return average if 0 < average < 70 and rate > 210 else rate or average or Fraction(25)
-
-
-def _fraction(text: str) -> Fraction:
-    numerator, _, denominator = text.partition("/")
-    return Fraction(int(numerator), int(denominator)) if int(denominator or 1) else Fraction(0)
-
-
-def _decode(line: Timeline, run: Run) -> list[bytes]:
-    """Return one JPEG per timestamp of a run; start at the beginning where the container cannot seek exactly."""
-    if (jpegs := _run_ffmpeg(line, run, seek=True)) is None:
-        jpegs = _run_ffmpeg(line, run, seek=False)
-    if jpegs is None:
-        raise VideoError(f"{line.video} cannot be decoded at frame {run.first}")
-    return jpegs
-
-
-def _run_ffmpeg(line: Timeline, run: Run, *, seek: bool) -> list[bytes] | None:
-    # Half a frame behind the key frame, so that rounding to microseconds cannot fall before it.
-    seconds = float((run.start - line.start) * line.time_base + 1 / (2 * line.rate))
-    where = ["-noaccurate_seek", "-ss", f"{seconds:.6f}"] if seek and run.start > line.start else []
-    chosen = "+".join(f"eq(pts,{pts})" for pts in run.places)
-    command = ["ffmpeg", "-v", "error", "-nostdin", "-threads", "1", "-copyts", *where, "-i", str(line.video)]
-    # A fine encoder clock, since frames of a variable rate may be closer than the stream's own.
-    command += ["-map", "0:v:0", "-vf", f"select='{chosen}'", "-fps_mode", "passthrough", "-enc_time_base", "1:1000000"]
-    command += ["-frames:v", str(len(run.places)), "-qscale:v", "1", "-c:v", "mjpeg", "-f", "image2pipe", "-"]
-    done = subprocess.run(command, capture_output=True, check=False, start_new_session=True)
-    pictures = list(split_jpegs(done.stdout))
-    return pictures if len(pictures) == len(run.places) and not done.returncode else None
-
-
-def _reason(stderr: bytes) -> str:
-    lines = stderr.decode(errors="replace").strip().splitlines()
-    return lines[-1].rpartition(": ")[2] if lines else ""
-
-
-def split_jpegs(stream: bytes) -> Iterator[bytes]:
-    """Yield the pictures of a stream of JPEGs; a truncated one at the end is left out."""
-    start = 0
-    while (end := _jpeg_end(stream, start)) is not None:
-        yield stream[start:end]
-        start = end
-
-
-def _jpeg_end(stream: bytes, start: int) -> int | None:
-    """Return where the JPEG that begins at ``start`` ends.
-
-    Segments before the scan are skipped by their length, since they may hold the end marker by chance; in the scan a
-    0xff of the data is followed by 0.
-    """
-    place = start + 2
-    while stream[place : place + 1] == b"\xff" and stream[place + 1 : place + 2] not in (b"\xda", b""):
-        place += 2 + int.from_bytes(stream[place + 2 : place + 4], "big")
-    end = stream.find(b"\xff\xd9", place)
-    return None if end < 0 else end + 2
+def _from_the_start(line: Timeline, numbers: list[int]) -> Iterator[tuple[int, bytes]]:
+    """Yield frames of a full decode, nothing if it reports an error: which frames that concerns is not known."""
+    wanted, found = set(numbers), Pictures()
+    length = 0
+    with start_program("ffmpeg", "-nostats", "-nostdin", "-i", str(line.video), *_JPEG) as running:
+        for number, jpeg in enumerate(split_jpegs(iter(partial(running.output.read, _CHUNK), b""))):
+            length = number + 1
+            if number in wanted:
+                found[number] = jpeg
+            if number == numbers[-1]:
+                running.process.kill()
+                break
+        complaints = running.complaints(max(running.process.wait(), 0))
+    damaged = {number: complaints[0] for number in found if complaints}
+    if not damaged:
+        yield from found.items()
+    _raise_for(line, damaged, [number for number in numbers if number not in found], length)

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
 
 from hint.errors import some_ids
 from hint.types import Image
@@ -18,26 +21,19 @@ def read_frames(video: Path, frames: Iterable[int]) -> Iterator[tuple[int, Image
     """Yield frames of a video, decoding only the groups of pictures that hold them.
 
     Args:
-        video: The video; its first video stream is used.
+        video: The video; of several video streams the one ffmpeg would choose is used.
         frames: Numbers from 0.
 
     Yields:
-        (number, (H,W,3) RGB), numbers ascending.
+        (number, (H,W,3) RGB), upright if the file has its orientation; numbers ascending.
 
     Raises:
         VideoError: If the video cannot be read.
         FrameRangeError: If a frame number is beyond its end.
     """
-    _require(video)
-    try:
-        line = _packets(video)
-        for run in line.runs(frames):
-            found = _collect(video, run, seek=True) or _collect(video, run, seek=False)
-            if not found:
-                raise VideoError(f"{video} cannot be decoded at frame {run.first}")
-            yield from ((place, found[pts]) for pts, places in run.places.items() for place in places)
-    except av.FFmpegError as error:
-        raise VideoError(f"{video} is not a readable video: {error.strerror}") from error
+    for run in timeline(video).runs(frames):
+        found = _pictures(video, run)
+        yield from ((place, found[pts]) for pts, places in run.places.items() for place in places)
 
 
 def timeline(video: Path) -> Timeline:
@@ -57,7 +53,7 @@ def all_frames(video: Path) -> Iterator[tuple[int, Image]]:
     """Yield every frame of a video, decoding it once and holding one frame at a time.
 
     Yields:
-        (number, (H,W,3) RGB) as :func:`read_frames`, but rotated upright if the file has its orientation.
+        (number, (H,W,3) RGB) as :func:`read_frames`.
 
     Raises:
         VideoError: If the video cannot be read to its end.
@@ -69,7 +65,7 @@ def all_frames(video: Path) -> Iterator[tuple[int, Image]]:
     last = -1
     try:
         with av.open(str(video)) as container:
-            for frame in container.decode(container.streams.video[0]):
+            for frame in container.decode(_chosen(container)):
                 here = places.pop(frame.pts, []) if frame.pts is not None else []
                 pixels = _upright(frame) if here else None
                 for last in here:
@@ -91,11 +87,22 @@ def _require(video: Path) -> None:
         raise VideoError(f"{video}: no such file")
 
 
+def _chosen(container: InputContainer) -> VideoStream:
+    """Return the video stream ffmpeg would choose: the largest, where being the default is worth five megapixels."""
+    return max(container.streams.video, key=_score)
+
+
+def _score(stream: VideoStream) -> int:
+    if stream.disposition & Disposition.attached_pic:
+        return 1
+    return stream.width * stream.height + 5_000_000 * bool(stream.disposition & Disposition.default)
+
+
 def _packets(video: Path) -> Timeline:
     with av.open(str(video)) as container:
         if not container.streams.video:
             raise VideoError(f"{video} is not a readable video: it has no video stream")
-        stream = container.streams.video[0]
+        stream = _chosen(container)
         time_base = stream.time_base or Fraction(1, av.time_base)
         return Timeline(
             video=video,
@@ -111,17 +118,29 @@ def _packets(video: Path) -> Timeline:
         )
 
 
+def _pictures(video: Path, run: Run) -> dict[int, Image]:
+    """Return the frames of a run by timestamp; start at the beginning where the container does not seek exactly."""
+    reasons: list[str] = []
+    for seek in (True, False):
+        try:
+            if found := _collect(video, run, seek=seek):
+                return found
+        except av.FFmpegError as error:
+            reasons.append(str(error.strerror))
+    raise VideoError(f"{video} cannot be decoded at frame {run.first}: {next(iter(reasons), 'no picture came out')}")
+
+
 def _collect(video: Path, run: Run, *, seek: bool) -> dict[int, Image]:
-    """Return the frames of a run by timestamp, nothing unless all are found: not every container seeks exactly."""
+    """Return the frames of a run by timestamp, nothing unless all are found."""
     found: dict[int, Image] = {}
     last = max(run.places)
     with av.open(str(video)) as container:
-        stream = container.streams.video[0]
+        stream = _chosen(container)
         if seek:
             container.seek(run.start, stream=stream)
         for frame in container.decode(stream):
             if frame.pts in run.places:
-                found[frame.pts] = np.asarray(frame.to_ndarray(format="rgb24"))
+                found[frame.pts] = _upright(frame)
             if frame.pts is not None and frame.pts >= last:
                 break
     return found if len(found) == len(run.places) else {}

@@ -315,10 +315,30 @@ def test_home(hint_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert named("home").state == "problem"
 
 
-def test_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+PROGRAM = """#!/bin/sh
+echo "{name} version {version} Copyright (c) 2000-2018 the FFmpeg developers"
+echo "libavutil      56. 14.100 / 56. 14.100"
+echo "libavcodec     {library}.100 / {library}.100"
+"""
+
+
+@pytest.mark.parametrize("name", ["ffmpeg", "ffprobe"])
+def test_ffmpeg_and_ffprobe(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a program prints about itself is all that is looked at; the tests of videos run real ones of two ages."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert named("ffmpeg").state == "missing"
-    program = tmp_path / "ffmpeg"
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
-    assert named("ffmpeg") == Finding("system", "ffmpeg", "ok", str(program))
+    assert (named(name).state, named(name).detail) == ("missing", "not on PATH")
+    states = [("4.2.2", "58. 54", "ok"), ("N-106-gdeadbeef", "60.  3", "ok"), ("4.1.9", "58. 35", "problem")]
+    for version, library, state in states:
+        program = tmp_path / version / name
+        program.parent.mkdir()
+        program.write_text(PROGRAM.format(name=name, version=version, library=library))
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{program.parent}:/bin")
+        assert named(name).state == state
+        assert version in named(name).detail
+    assert named(name).detail == f"{name} 4.1.9 ({program}) is too old, 4.2 or newer is needed"
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / name).write_text("#!/bin/sh\necho libavcodec.so.59 is missing >&2; exit 127\n")
+    (tmp_path / "broken" / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'broken'}:/bin")
+    assert (named(name).state, "libavcodec.so.59 is missing" in named(name).detail) == ("problem", True)

@@ -181,19 +181,25 @@ def _fho_box(name: str, box: Sequence[float]) -> Truth:
 
 
 def write_fho_hands(root: Path, n_hands: int, seed: int = 0, *, odd: float = 0.004, keep: bool = True) -> Written:
-    """Write ``fho_hands_{train,val}.json`` with at least ``n_hands`` usable hands in all."""
+    """Write ``fho_hands_{train,val}.json`` with at least ``n_hands`` usable hands in all, and ``ego4d.json``."""
     draws, book, n_bytes = Draws(seed), Book(keep), 0
+    videos: list[Truth] = []
     root.mkdir(parents=True, exist_ok=True)
     for split, share in (("train", 0.8), ("val", 1.0)):
         clips = []
         while book.n_hands < share * n_hands:
             video, clip = draws.uid(), draws.uid()
             shared: dict[str, Any] = {"source": "ego4d", "source_split": split, "video_id": video, "clip_id": clip}
-            shared |= {"size": (1920, 1080), "file": f"clips/{clip}.mp4"}
+            size = draws.pick(((1920, 1080), 0.6), ((1440, 1080), 0.3), ((2560, 1440), 0.1))
+            shared |= {"size": size, "file": f"clips/{clip}.mp4"}
+            metadata = {"fps": 30.0, "display_resolution_width": size[0], "display_resolution_height": size[1]}
+            videos.append({"video_uid": video, "duration_sec": 1800.0, "video_metadata": metadata})
             frames = [_times(draws, book, shared, 60 + 400 * k, odd) for k in range(draws.between(5, 20))]
             clips.append({"clip_id": len(clips), "clip_uid": clip, "video_uid": video, "frames": frames})
         content = {"version": "1.0", "date": "x", "description": "x", "manifest": "x", "split": split, "clips": clips}
         n_bytes += (root / f"fho_hands_{split}.json").write_text(json.dumps(content))
+    above = root.parent if root.name == "annotations" else root
+    (above / "ego4d.json").write_text(json.dumps({"version": "1.0", "videos": videos, "clips": []}))
     return book.close(n_bytes)
 
 
@@ -214,13 +220,19 @@ def _times(draws: Draws, book: Book, shared: Truth, pre: int, odd: float) -> Tru
             continue
         stem, boxes = f"{shared['clip_id']}_{action}_{number}_{kind}", []
         for is_right in draws.pick(([], 0.05), ([True], 0.2), ([False], 0.2), ([True, False], 0.55)):
-            x, y = draws.between(0, 455), draws.between(0, 256)
+            short = min(shared["size"])
+            x, y = draws.between(0, 256 * shared["size"][0] // short), draws.between(0, 256)
             name = "right_hand" if is_right else "left_hand"
             boxes.append({name: [x, y]})
             if draws.chance(odd):
                 boxes.append({name: [1, 2]})
                 book.left_out("second hand of the same side", f"{stem}_{name[0]}")
-            place = {"centre": (x * 1080 / 256, y * 1080 / 256), "frame": number, "frame_type": kind, "action": action}
+            place = {
+                "centre": (x * short / 256, y * short / 256),
+                "frame": number,
+                "frame_type": kind,
+                "action": action,
+            }
             book.hands([(is_right, None, "unknown")], [], **shared, stem=stem, **place)
         times[kind] = {"frame": number + 9000, "clip_frame": number, "boxes": boxes}
     return times

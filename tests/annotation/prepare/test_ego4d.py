@@ -10,8 +10,9 @@ import pytest
 from command import hint, interrupt, start
 
 from annotation.prepare.ego4d import cut_frames, frame_names
-from hint.errors import InputError
+from hint.errors import HintError, InputError
 from hint.files import write_json
+from hint.lock import file_lock
 
 CLIPS = [f"{k:08x}-aaaa-bbbb-cccc-0123456789ab" for k in range(4)]
 ACTION = "f0e1d2c3-9999-8888-7777-666655554444"
@@ -96,7 +97,7 @@ def test_a_second_run_cuts_missing_pictures(clips: Path, root: Path) -> None:
     empty = root / "TRAIN_ego4d_img" / f"{stem(0, 0, 'pre_45_l')}.jpg"
     empty.write_bytes(b"")
     done = hint(*command, "--json")
-    assert json.loads(done.stdout) == {"written": 2, "present": 5, "missing": {}, "failed": {}}
+    assert json.loads(done.stdout) == {"written": 2, "present": 5, "missing": {}, "failed": {}, "refused": []}
     assert pictures(root) == whole
     refused = hint(*command, "--overwrite", "never", code=2)
     assert "7 of the pictures already exist in" in refused.stderr
@@ -113,17 +114,19 @@ def test_missing_clips_are_listed_once_at_the_end(clips: Path, root: Path, tmp_p
         f"missing {CLIPS[2]}.mp4 (1 pictures)",
     ]
     assert "3 pictures cut" in done.stdout
-    assert "--video_uid_file" in done.stderr
+    assert f"ego4d --output_directory {some} --version v1 --datasets clips --video_uid_file" in done.stderr
     assert (tmp_path / "missing.txt").read_text().split() == [CLIPS[0], CLIPS[2]]
     assert len(pictures(root)) == 3
-    again = hint("prepare", "ego4d", "--clips", clips, "--hint", root)
-    assert "4 pictures cut, 3 already existed" in again.stdout
+    shutil.copytree(clips, some / "v1" / "clips")
+    again = hint("prepare", "ego4d", "--clips", some, "--hint", root)
+    assert "4 pictures cut, 3 already existed" in again.stdout, "found where that command puts them"
 
 
 def test_a_clip_that_is_too_short_gives_the_other_pictures(clips: Path, root: Path) -> None:
     write_json(root / "TRAIN_ego4d_img" / f"{stem(1, 60, 'pre_45_l')}.json", [{}])
     done = hint("prepare", "ego4d", "--clips", clips, "--hint", root, code=1)
     assert f"{CLIPS[1]}.mp4 has 60 frames, no frame 60 (counted from 0)" in done.stderr
+    assert f"not cut TRAIN_ego4d_img/{stem(1, 60, 'pre_45_l')}.jpg" in done.stdout.splitlines()
     assert "7 pictures cut" in done.stdout
 
 
@@ -136,6 +139,42 @@ def test_a_broken_clip_does_not_hide_the_others(clips: Path, root: Path, tmp_pat
     assert f"{CLIPS[2]}.mp4 is not a readable video" in done.stderr
     assert "Traceback" not in done.stderr
     assert len(pictures(root)) == 6
+
+
+def test_pictures_of_a_damaged_clip_are_named_and_the_others_cut(clips: Path, root: Path, tmp_path: Path) -> None:
+    """ffmpeg fills in what is missing and ends with 0; what follows up to the next key frame is wrong too."""
+    copies = tmp_path / "copies"
+    shutil.copytree(clips, copies)
+    hint("prepare", "ego4d", "--clips", clips, "--hint", root)
+    whole = pictures(root)
+    shutil.rmtree(root / "TEST_ego4d_seq")
+    for frame in (17, 45, 59):
+        write_json(root / "TEST_ego4d_seq" / f"{stem(1, frame, 'pre_15_l')}.json", [{}])
+    content = bytearray((copies / f"{CLIPS[1]}.mp4").read_bytes())
+    place = content.index(b"mdat") + (len(content) - content.index(b"mdat")) * 55 // 100
+    content[place : place + 2500] = bytes(2500)
+    (copies / f"{CLIPS[1]}.mp4").write_bytes(content)
+    done = hint("prepare", "ego4d", "--clips", copies, "--hint", root, "--overwrite", "always", code=1)
+    lost = [f"TEST_ego4d_seq/{stem(1, 45, 'pre_15_l')}.jpg"]
+    assert [line for line in done.stdout.splitlines() if line.startswith("not cut")] == [f"not cut {lost[0]}"]
+    assert f"{CLIPS[1]}.mp4 cannot be decoded at frame 45: " in done.stderr
+    found = pictures(root)
+    assert lost[0] not in found
+    assert {f"TEST_ego4d_seq/{stem(1, frame, 'pre_15_l')}.jpg" for frame in (17, 59)} < set(found)
+    assert all(jpeg == whole[name] for name, jpeg in found.items() if name in whole)
+
+
+def test_what_a_killed_run_left_is_removed(clips: Path, root: Path) -> None:
+    folder = root / "TEST_ego4d_seq"
+    abandoned = folder / f".{stem(1, 17, 'pre_15_l')}.jpg.abcdefgh.hint-part"
+    abandoned.write_bytes(b"half")
+    busy, own = folder / ".other.jpg.ijklmnop.hint-part", folder / ".mine"
+    own.touch()
+    with file_lock(busy, HintError("busy")):
+        hint("prepare", "ego4d", "--clips", clips, "--hint", root)
+        assert sorted(path.name for path in folder.glob(".*")) == [".mine", busy.name], "another run is writing it"
+    hint("prepare", "ego4d", "--clips", clips, "--hint", root)
+    assert [path.name for path in folder.glob(".*")] == [".mine"]
 
 
 USAGE = {

@@ -30,7 +30,9 @@ def make(hands: Callable[..., list[SourceHand]], tmp_path: Path) -> Make:
 
     def draw(split: str, n: int, policy: str = "paper-v1", out: str = "out") -> Path:
         listed = hands(11, n_videos=400)
-        pool = Pool(listed, LeftOut(), (), root)
+        left_out = LeftOut()
+        left_out.add("second hand of the same side", "ND_a_l")
+        pool = Pool(listed, left_out, (), root)
         options = SampleOptions("newdays", split, False, 0, load_policy(policy), tmp_path / out)
         found = candidates(options, pool)
         write_image(root / "one.jpg", read_image(_blank(root)))
@@ -168,6 +170,7 @@ def test_the_command_prints_a_table_or_json(make: Make, tmp_path: Path) -> None:
     done = hint("sample", "report", *manifests)
     assert "TEST_newdays_img, 40 hands of" in done.stdout
     assert "hand position" in done.stdout
+    assert done.stdout.count("second hand of the same side  1\n") == 2
     assert (tmp_path / "out" / "TEST_newdays_img.html").is_file()
     options = ("--json", "--out", tmp_path / "elsewhere.html")
     found = json.loads(hint("sample", "report", *manifests, *options).stdout)

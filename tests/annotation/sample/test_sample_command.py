@@ -22,6 +22,7 @@ from hint.files import write_json
 from hint.files.manifest import read_manifest
 from hint.images import read_image
 from hint.provenance import sha256_file
+from hint.video import cut_jpegs
 
 CLIPS = [f"{k:08x}-1111-4222-8333-444455556666" for k in range(12)]
 ACTION = "f0e1d2c3-9999-4888-8777-666655554444"
@@ -100,6 +101,34 @@ def test_a_dry_run_prints_counts_and_writes_nothing(hands23: Path, tmp_path: Pat
     assert "left out" in done.stderr
     assert "interaction" in hint(*common).stdout
     assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_needs_no_pictures(hands23: Path, tmp_path: Path) -> None:
+    for name in ("allMergedSplit", "allMergedTxt"):
+        shutil.copytree(hands23 / name, tmp_path / "hands23" / name)
+    common = ("sample", "newdays", "--split", "train", "-n", 9, "--out", tmp_path / "out", "--root")
+    rows = json.loads(hint(*common, tmp_path / "hands23", "--dry-run", "--json").stdout)["strata"]
+    whole = json.loads(hint(*common, hands23, "--dry-run", "--json").stdout)["strata"]
+    assert [row["frames"] for row in rows] == pytest.approx([row["frames"] for row in whole], rel=0.02)
+    assert "allMergedBlur is missing" in error(hint(*common, tmp_path / "hands23", code=2))
+    assert f"use --root {tmp_path / 'hands23'}" in error(hint(*common, tmp_path, code=2))
+    packed = tmp_path / "far" / "hands23.zip"
+    packed.parent.mkdir()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.write(hands23 / "allMergedSplit" / "TRAIN.txt", "allMergedSplit/TRAIN.txt")
+    for root in (packed, packed.parent):
+        assert f"unzip {packed} -d {packed.with_suffix('')}" in error(hint(*common, root, code=2))
+
+
+def test_names_cannot_control_the_terminal(tmp_path: Path) -> None:
+    names = tmp_path / "hands23" / "allMergedSplit" / "TRAIN.txt"
+    names.parent.mkdir(parents=True)
+    names.write_text("ND_\x1b[2J\x9b31m.jpg\n")
+    (tmp_path / "hands23" / "allMergedTxt").mkdir()
+    done = hint("sample", "newdays", "--root", tmp_path / "hands23", "--split", "train", "--dry-run")
+    assert "such as ND_\\x1b[2J\\x9b31m.jpg" in done.stderr
+    (tmp_path / "hands23" / "allMergedTxt" / "ND_\x1b]0;x.jpg.txt").touch()
+    assert "\x1b" not in hint("sample", "newdays", "--root", tmp_path / "\x1b[2J", "--split", "train", code=2).stderr
 
 
 def test_asking_for_too_many_fails_with_the_counts(hands23: Path, tmp_path: Path) -> None:
@@ -273,6 +302,7 @@ def test_ego4d_pictures_are_the_exact_frames(clips: Path, tmp_path: Path) -> Non
     for line in lines:
         assert line.hand_id == f"{line.clip}_{ACTION}_{line.frame}_{line.frame_type}_r"
         image = read_image(out / line.image).astype(float)
+        assert (out / line.image).read_bytes() == dict(cut_jpegs(clips / f"{line.clip}.mp4", [line.frame]))[line.frame]
         apart = {
             n: np.abs(image - frame_of(clips / f"{line.clip}.mp4", n)).mean()
             for n in range(line.frame - 2, line.frame + 3)
@@ -304,7 +334,7 @@ def test_missing_clips_are_listed_for_the_downloader(clips: Path, tmp_path: Path
     common = ("sample", "ego4d", "--root", tmp_path, "--split", "train", "--out", tmp_path / "out")
     message = error(hint(*common, "-n", 30, code=3))
     listing = tmp_path / "out" / "TRAIN_ego4d_img.clips.txt"
-    assert str(listing) in message
+    assert f"ego4d --output_directory {tmp_path} --version v1 --datasets clips --video_uid_file {listing}" in message
     assert set(listing.read_text().split()) <= set(CLIPS[1::2])
     assert not (tmp_path / "out" / "TRAIN_ego4d_img.jsonl").exists()
     hint(*common, "-n", 10, "--available")
@@ -317,16 +347,19 @@ def test_a_clip_shorter_than_the_frame_number_is_named(clips: Path, tmp_path: Pa
     fho(tmp_path, frame=35)
     out = tmp_path / "out"
     done = hint(
-        *("sample", "ego4d", "--root", tmp_path, "--clips", clips, "--split", "train", "-n", 30, "--out", out), code=2
+        *("sample", "ego4d", "--root", tmp_path, "--clips", clips, "--split", "train", "-n", 30, "--out", out), code=1
     )
     assert re.search(r"\.mp4 has 60 frames, no frame 60[0-9, ]* \(counted from 0\)", error(done))
+    lost = re.search(rf"(\d+) pictures of \d+ files could not be written: {CLIPS[0][:6]}", error(done))
+    assert lost is not None
+    assert len(list((out / "TRAIN_ego4d_img").iterdir())) == 30 - int(lost[1]), "the others are there"
     assert not (out / "TRAIN_ego4d_img.jsonl").exists()
 
 
 def test_clips_of_another_size_are_refused(clips: Path, tmp_path: Path) -> None:
     fho(tmp_path, size=(1920, 1080))
     common = ("sample", "ego4d", "--root", tmp_path, "--clips", clips, "--split", "train", "--out", tmp_path / "out")
-    assert "is 160x128 px, but its boxes are for 1920x1080; get the full size" in error(hint(*common, "-n", 2, code=2))
+    assert "is 160x128 px, but its boxes are for 1920x1080; get the full size" in error(hint(*common, "-n", 2, code=1))
 
 
 @pytest.mark.parametrize("uid", ["../../../evil", "a/b", "a\\b"], ids=["parent", "slash", "backslash"])

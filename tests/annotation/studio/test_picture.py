@@ -86,6 +86,23 @@ def test_small_hands_are_enlarged_and_nothing_moves() -> None:
     assert picture[359, -1, 0] == pytest.approx(255 - picture[360, -1, 0], abs=2)
 
 
+def test_the_box_is_marked_by_corners_that_hide_nothing_of_the_hand() -> None:
+    """Nothing inside the box and nothing away from its corners changes, wherever the box lies."""
+    frame = np.full((80, 100, 3), 90, np.uint8)
+    crop = (20, 10, 60, 60)
+    plain, marked = cut(frame, crop), cut(frame, crop, (30, 20, 60, 50))
+    changed = (marked != plain).any(2)
+    assert frame.max() == 90, "the frame itself stays"
+    assert not changed[120:480, 120:480].any(), "inside the box; the picture is 12 times as large"
+    for y, x in ((116, 116), (116, 484), (484, 116), (484, 484)):
+        corner = marked[y - 3 : y + 4, x - 3 : x + 4].reshape(-1, 3).tolist()
+        assert [255, 221, 0] in corner
+        assert [0, 0, 0] in corner, "a dark rim, to be seen on everything"
+    assert not changed[:, 250:350].any(), "the middle of the sides is free"
+    assert not changed[250:350].any()
+    assert not (cut(frame, crop, (0, 0, 100, 80)) != plain).any(), "a box around everything"
+
+
 def test_exif_orientation_is_ignored(sample: Any, server: Any, tmp_path: Path) -> None:
     """A browser turns pictures by their EXIF orientation; the pictures pushed carry none."""
     path = sample.folder / "TRAIN_newdays_img" / f"{sample.ids[0]}.jpg"

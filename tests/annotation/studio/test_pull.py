@@ -42,7 +42,7 @@ def moved(task: Any, joint: int, x: float, y: float, state: str) -> list[dict[st
     found = results(task.hint)
     for one in found[2 * joint : 2 * joint + 2]:
         one["value"] |= {"x": x, "y": y}
-    found[2 * joint + 1]["value"]["keypointlabels"] = [state]
+    found[2 * joint]["value"]["labels"] = [] if state == "visible" else [state]
     return found
 
 
@@ -271,8 +271,8 @@ def offered(studio: Studio, project: int) -> str | None:
 def other_wrist(task: Any) -> list[dict[str, Any]]:
     """The results of a task by somebody who sees the wrist otherwise, where it is in the frame."""
     found = results(task.hint)
-    state = found[1]["value"]["keypointlabels"]
-    state[0] = {"visible": "occluded", "occluded": "visible"}.get(state[0], state[0])
+    state = found[0]["value"]["labels"]
+    found[0]["value"]["labels"] = state if state == ["out_of_frame"] else [] if state else ["occluded"]
     return found
 
 

@@ -20,6 +20,7 @@ import pytest
 from command import error
 from PIL import Image
 
+from annotation.studio.config import GUIDELINES, label_config, signed
 from annotation.studio.task import from_percent
 from hint.files import read_predictions, write_predictions
 from hint.images import read_image
@@ -56,13 +57,13 @@ def test_300_hands_arrive_with_their_predictions(server: Any, pushed: Any) -> No
         assert prediction["model_version"] == "guess"
         found = prediction["result"]
         assert [one["id"] for one in found] == [f"kp{k:02d}" for k in range(21) for _ in range(2)]
-        assert [one["from_name"] for one in found] == ["kp", "state"] * 21
-        assert all(one["value"]["width"] == 0.2 for one in found)
-        assert [one["value"]["keypointlabels"] for one in found[::2]] == [[name] for name in JOINT_NAMES]
+        assert [one["from_name"] for one in found] == ["state", "kp"] * 21
+        assert all(one["value"]["width"] == 0.5 for one in found)
+        assert [one["value"]["keypointlabels"] for one in found[1::2]] == [[name] for name in JOINT_NAMES]
         k = row[task["data"]["hand_id"]]
         exists, hidden = pushed.labels.existence[k], pushed.labels.occlusion[k]
-        states = np.where(exists, np.where(hidden, "occluded", "visible"), "out_of_frame")
-        assert [one["value"]["keypointlabels"][0] for one in found[1::2]] == states.tolist()
+        states = np.where(exists, np.where(hidden, "occluded", ""), "out_of_frame")
+        assert ["".join(one["value"]["labels"]) for one in found[::2]] == states.tolist()
         percent = np.array([[one["value"]["x"], one["value"]["y"]] for one in found[::2]])
         assert (percent >= 0).all()
         assert (percent <= 100).all()
@@ -111,18 +112,25 @@ def test_a_missing_picture_is_restored(server: Any, sample: Any) -> None:
 
 def test_predictions_may_come_later(server: Any, sample: Any) -> None:
     server.hint("studio", "push", sample.manifest, "--project", "bare first")
-    assert not any(task["predictions"] for task in tasks_of(server, "bare first"))
+    for task in tasks_of(server, "bare first"):
+        assert [one["model_version"] for one in task["predictions"]] == ["mean-pose"]
+        assert task["data"]["start"] == "MEAN POSE, not a prediction: place all 21 points"
+    assert server.client().find("bare first").model_version == "mean-pose"
     some = read_predictions(sample.predictions)
     points = some.keypoints_2d.copy()
     points[3, 7] = np.nan
     write_predictions(sample.predictions, Predictions(some.hand_id, points, meta={"method": "hamer"}))
     done = push(server, sample, "bare first")
-    assert "0 new, 11 got points" in done.stdout
-    assert f"1 hand without a complete prediction, so without initial points: {sample.ids[3]}" in done.stderr
+    assert f"1 hand without a complete prediction, so with the mean pose instead: {sample.ids[3]}" in done.stderr
     found = {task["data"]["hand_id"]: task for task in tasks_of(server, "bare first")}
-    assert {hand_id for hand_id, task in found.items() if not task["predictions"]} == {sample.ids[3]}
-    assert found[sample.ids[0]]["predictions"][0]["model_version"] == "hamer"
+    for task in found.values():
+        assert sorted(one["model_version"] for one in task["predictions"]) == ["hamer", "mean-pose"]
+    assert server.client().find("bare first").model_version == "hamer", "annotators see one version only"
+    assert found[sample.ids[3]]["data"]["start"].startswith("MEAN POSE")
+    assert found[sample.ids[0]]["data"]["start"] == "points predicted by hamer"
     assert found[sample.ids[0]]["data"]["hint"]["guess"]["version"] == "hamer"
+    again = server.hint("studio", "push", sample.manifest, "--project", "bare first")
+    assert again.stdout.startswith("nothing to do")
     inside = ((points[0] >= 0) & (points[0] < (200, 150))).all(1)
     assert found[sample.ids[0]]["data"]["hint"]["guess"]["existence"] == inside.tolist()
 
@@ -159,7 +167,7 @@ def test_doubles_can_be_shown_without_points_in_a_project_of_their_own(
     server.hint("studio", "double", 3, "--project", "blind")
     tasks = tasks_of(server, "blind")
     assert sorted(task["data"]["hand_id"] for task in tasks) == sorted(ids)
-    assert [(task["predictions"], task["overlap"]) for task in tasks] == [([], 2)] * 3
+    assert [(task["data"]["start"][:9], task["overlap"]) for task in tasks] == [("MEAN POSE", 2)] * 3
     listing.write_text("nobody_l\n")
     refused = server.hint("studio", "push", sample.manifest, "--hands", listing, "--project", "blind", code=2)
     assert f"lacks 1 hands of {listing}: nobody_l" in error(refused)
@@ -183,6 +191,18 @@ def test_a_changed_configuration_is_refused(server: Any, sample: Any) -> None:
     )
     done = server.hint("studio", "pull", "--project", "changed config", "--out", sample.folder / "out", code=2)
     assert "joints, states or choices were renamed" in error(done)
+
+
+def test_pushing_again_brings_the_page_up_to_date(server: Any, sample: Any) -> None:
+    push(server, sample, "older page")
+    studio = server.client()
+    project = studio.find("older page").id
+    older = signed(label_config().partition("<!--")[0].replace("State of a point", "Points"))
+    studio.change_page(project, older, "older guidelines")
+    assert push(server, sample, "older page").stdout.startswith("nothing to do")
+    headers = {"Authorization": f"Token {server.login['token']}"}
+    shown = studio.http.get(f"{server.url}/api/projects/{project}/", headers=headers).json()
+    assert (shown["label_config"], shown["expert_instruction"]) == (label_config().strip(), GUIDELINES)
 
 
 def test_pictures_can_be_uploaded(server: Any, sample: Any) -> None:

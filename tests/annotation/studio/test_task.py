@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotation.studio.config import JOINT, STATE, label_config, require_same_meaning, require_unchanged
+from annotation.studio.config import (
+    JOINT,
+    STATE,
+    is_as_written,
+    label_config,
+    require_same_meaning,
+    require_unchanged,
+    signed,
+)
 from annotation.studio.task import Guess, HandTask, read_answer, read_task, results, task_data
 from hint.errors import InputError
 from hint.skeleton import JOINT_NAMES
@@ -90,12 +99,12 @@ def test_placed_points_make_the_round_trip_within_a_hundredth_of_a_pixel(
 @given(points=POINTS, exists=FLAGS, hidden=FLAGS, crop=crops())
 def test_every_point_can_be_seen_and_reached(points: Any, exists: Any, hidden: Any, crop: Any) -> None:
     found = results(make_task(points, exists, hidden, crop))
-    assert [one["from_name"] for one in found] == [JOINT, STATE] * 21
+    assert [one["from_name"] for one in found] == [STATE, JOINT] * 21, "the first one determines how a point looks"
     shown = np.array([[one["value"]["x"], one["value"]["y"]] for one in found])
     assert ((shown >= 0) & (shown <= 100)).all()
-    assert all(one["value"]["width"] == 0.2 for one in found)
-    states = [one["value"]["keypointlabels"][0] for one in found[1::2]]
-    assert [state != "out_of_frame" for state in states] == exists
+    assert all(one["value"]["width"] == 0.5 for one in found)
+    states = [one["value"]["labels"] for one in found[::2]]
+    assert ["out_of_frame" not in state for state in states] == exists
 
 
 @pytest.fixture
@@ -108,7 +117,7 @@ def task() -> HandTask:
 
 
 def value(result: list[dict[str, Any]], joint: int, control: str = JOINT) -> dict[str, Any]:
-    found: dict[str, Any] = result[2 * joint + (control == STATE)]["value"]
+    found: dict[str, Any] = result[2 * joint + (control == JOINT)]["value"]
     return found
 
 
@@ -125,11 +134,46 @@ def test_a_moved_point_counts_as_it_was_placed(task: HandTask) -> None:
 
 def test_a_point_marked_as_existing_is_where_it_is_shown(task: HandTask) -> None:
     result = results(task)
-    value(result, 20, STATE)["keypointlabels"] = ["visible"]
-    answer, _ = read_answer(task, result)
-    assert answer.existence[20]
-    assert answer.keypoints[20, 0] == pytest.approx(100 + 400 * 0.996)
-    assert answer.restated == ("little_tip",)
+    value(result, 20, STATE)["labels"] = []
+    for said in (result, [one for one in result if one is not result[40]]):  # no state, or no result for it
+        answer, _ = read_answer(task, said)
+        assert answer.existence[20]
+        assert answer.keypoints[20, 0] == pytest.approx(100 + 400 * 0.99)
+        assert answer.restated == ("little_tip",)
+
+
+def test_points_left_where_the_mean_pose_put_them_are_no_labels(task: HandTask) -> None:
+    """Somebody has to have placed every joint that is in the frame; out of frame, nobody can."""
+    mean = (*((120.0 + 10 * k, 60.0 + 12 * k) for k in range(20)), (90.0, 60.0))
+    bare = task.model_copy(update={"guess": None, "mean_pose": mean})
+    assert task_data("a_l", "a.jpg", bare)["start"].startswith("MEAN POSE, not a prediction")
+    untouched = results(bare)
+    for k in range(20):
+        for control in (STATE, JOINT):
+            value(untouched, k, control)["x"] += 1e-3 if k else 0
+    kind = "points were left where the mean pose put them"
+    assert read_answer(bare, untouched)[1] == [kind]
+    value(untouched, 20, STATE)["labels"] = ["out_of_frame"]
+    assert read_answer(bare, untouched)[1] == [kind], "the wrist still is"
+    for control in (STATE, JOINT):
+        value(untouched, 0, control)["y"] += 1e-3
+    answer, problems = read_answer(bare, untouched)
+    assert problems == []
+    assert answer.moved == JOINT_NAMES[:20]
+    guessed = bare.model_copy(update={"guess": task.guess})
+    assert kind in read_answer(guessed, results(bare))[1], "also if predictions came later"
+    unusable = {"from_name": "hand_status", "value": {"choices": ["unusable"]}}
+    assert read_answer(bare, [*results(bare), unusable])[1] == []
+
+
+def test_labels_made_with_an_earlier_page_are_read(task: HandTask) -> None:
+    """States were of the same kind as joints, and visible was one of them."""
+    result = results(task)
+    for one in result[::2]:
+        state = one["value"].pop("labels") or ["visible"]
+        one.update(type="keypointlabels", value={**one["value"], "keypointlabels": state})
+    assert read_answer(task, result)[1] == []
+    assert np.array_equal(read_answer(task, result)[0].occlusion, read_answer(task, results(task))[0].occlusion)
 
 
 def test_status_and_comment(task: HandTask) -> None:
@@ -154,9 +198,9 @@ PROBLEMS: dict[str, Callable[[list[dict[str, Any]]], list[dict[str, Any]]]] = {
     "joints are missing": lambda r: r[4:],
     "a joint appears twice": lambda r: [*r, *({**one, "id": "new"} for one in copy.deepcopy(r[:2]))],
     "an unknown joint": lambda r: edited(r, value(r, 0).update(keypointlabels=["x"])),
-    "a point without a joint, or with several": lambda r: r[1:],
-    "a point without a state, or with several": lambda r: [r[0], *r[2:]],
-    "an unknown state": lambda r: edited(r, value(r, 3, STATE).update(keypointlabels=["y"])),
+    "a point without a joint, or with several": lambda r: [r[0], *r[2:]],
+    "a point with several states": lambda r: edited(r, value(r, 3, STATE).update(labels=["occluded", "out_of_frame"])),
+    "an unknown state": lambda r: edited(r, value(r, 3, STATE).update(labels=["y"])),
     "an initial point was assigned to another joint": lambda r: edited(
         r, value(r, 3).update(keypointlabels=["wrist"]), value(r, 0).update(keypointlabels=["thumb_ip"])
     ),
@@ -185,25 +229,40 @@ def test_foreign_tasks_are_recognised(task: HandTask) -> None:
 def test_the_configuration_is_valid_and_its_keys_are_free(task: HandTask) -> None:
     from label_studio_sdk.label_interface import LabelInterface
 
-    from annotation.studio.config import JOINT_KEYS, RESERVED_KEYS, STATE_KEYS, STATUS_KEYS
+    from annotation.studio.config import RESERVED_KEYS, STATE_KEYS, STATUS_KEYS
 
     interface = LabelInterface(label_config())
     interface.validate()
     prediction = {"model_version": "m", "result": results(task)}
     assert interface.validate_prediction(prediction, return_errors=True) == []
-    keys = [*JOINT_KEYS, *STATE_KEYS.values(), *STATUS_KEYS.values()]
-    assert len(keys) == len(set(keys)) == 26
+    keys = [*STATE_KEYS.values(), *STATUS_KEYS.values()]
+    assert len(keys) == len(set(keys)) == 5
     assert not set(keys) & RESERVED_KEYS
+    joints = re.findall(r'<Label value="\w+_?\w*" background="#\w+" hotkey="([^"]+)"/>', label_config())[2:]
+    assert len(set(joints)) == 21
+    assert all(key.startswith("ctrl+alt+shift+") for key in joints), "a key typed by mistake would change a joint"
 
 
 def test_a_changed_configuration_is_noticed() -> None:
     config = label_config()
     require_unchanged(config.replace("\n", "\r\n  "), "x")
-    recoloured = config.replace("#00c853", "#00c854")
+    recoloured = config.replace("#ff00ff", "#ff00fe")
     require_same_meaning(recoloured, "x")
+    assert is_as_written(config)
+    assert is_as_written(signed("<View><Header/></View>"))
+    assert not is_as_written(recoloured)
     for changed in (recoloured, config.replace("thumb_tip", "thumb_end"), "<View/>", "no xml"):
         with pytest.raises(InputError, match="labelling configuration of project"):
             require_unchanged(changed, "x")
     for changed in (config.replace("thumb_tip", "thumb_end"), "<View/>", "no xml"):
         with pytest.raises(InputError, match="were renamed"):
             require_same_meaning(changed, "x")
+
+
+def test_the_page_of_an_earlier_hint_is_recognised_and_its_labels_are_readable() -> None:
+    """Its states were key points, and visible was one of them; its tasks fit no other page."""
+    old = label_config().replace('<Labels name="state"', '<KeyPointLabels name="state"').replace("</Labels>", "X", 1)
+    old = old.replace("X", '<Label value="visible"/></KeyPointLabels>')
+    require_same_meaning(old, "x")
+    with pytest.raises(InputError, match=r"earlier hint.*push hands that are not in it into another project"):
+        require_unchanged(old, "x")

@@ -185,7 +185,9 @@ def test_redirects(server: FileServer, hint_home: Path) -> None:
 def test_refused_connection() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, not listening
-        with pytest.raises(FetchError, match=r"refuses connections; type `hint fetch net`"):
+        with pytest.raises(
+            FetchError, match=r"refuses connections; type `hint fetch net --url http://127[^ ]+` to try again"
+        ):
             fetch("net", url=f"http://127.0.0.1:{taken.getsockname()[1]}/x")
 
 
@@ -247,9 +249,10 @@ def test_few_known_digits_do_not_replace_a_certificate() -> None:
 
 SCRIPT = """
 import sys
-from hint.fetch import ASSETS, Asset, SingleFile, fetch
+from hint.cli import main
+from hint.fetch import ASSETS, Asset, SingleFile
 ASSETS["net"] = Asset("free for all", sys.argv[1], single=SingleFile("weights/net.pth"))
-fetch("net")
+main(["fetch", "net", "--accept-licence"])
 """
 
 
@@ -258,7 +261,7 @@ fetch("net")
 def test_interrupted_download_resumes(server: FileServer, hint_home: Path, number: int) -> None:
     server.faults = ["stall:100000"]
     part = hint_home / "downloads/net.pth.part"
-    with subprocess.Popen([sys.executable, "-c", SCRIPT, server.url], stderr=subprocess.DEVNULL) as running:
+    with subprocess.Popen([sys.executable, "-c", SCRIPT, server.url], stderr=subprocess.PIPE, text=True) as running:
         end = time.monotonic() + 20
         while not (part.exists() and part.stat().st_size):
             assert time.monotonic() < end, "nothing was downloaded"
@@ -266,6 +269,9 @@ def test_interrupted_download_resumes(server: FileServer, hint_home: Path, numbe
         with pytest.raises(FetchError, match="another `hint fetch net` is running"):
             fetch("net")
         running.send_signal(number)
+        remarks = running.communicate()[1]
+    if number == signal.SIGINT:
+        assert "hint: interrupted; hint fetch net --accept-licence goes on from there" in remarks
     here = part.stat().st_size
     assert 0 < here <= 100_000
     fetch("net")

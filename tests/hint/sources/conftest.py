@@ -3,8 +3,11 @@
 import math
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
+import av
+import numpy as np
 import pytest
 
 from hint.sources import Pool
@@ -22,10 +25,28 @@ def assert_agrees(pool: Pool, written: Any) -> None:
         assert {key: getattr(hand, key) for key in truth if key != "hand_gap"} == {
             key: value for key, value in truth.items() if key != "hand_gap"
         }
-        assert {field.name for field in fields(hand)} - {"point"} <= set(truth), "nothing is left unchecked"
+        unchecked = {field.name for field in fields(hand)} - set(truth)
+        assert unchecked <= {"point", "epic_frame"}
 
 
 @pytest.fixture
 def agrees() -> Callable[[Pool, Any], None]:
     """The function that compares a pool with what was written."""
     return assert_agrees
+
+
+def write_video(path: Path, size: tuple[int, int]) -> Path:
+    """Write one grey frame."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=30)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        frame = av.VideoFrame.from_ndarray(np.full((size[1], size[0], 3), 90, np.uint8), format="rgb24")
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    return path
+
+
+@pytest.fixture
+def a_video() -> Callable[..., Path]:
+    """The function that writes a video of a size."""
+    return write_video

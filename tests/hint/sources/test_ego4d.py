@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hint.errors import InputError
 from hint.names import FRAME_TYPES, parse_name
 from hint.sources import Pool, read_source
+from hint.sources.clips import download_command, find_clip
 from hint.sources.ego4d import read_ego4d
 from hint.sources.fho import stand_in_action
 from hint.sources.stream import CHUNK, read_entries
@@ -309,6 +310,9 @@ def times(boxes: Any, **changes: Any) -> Any:
 
 def read_clips(root: Path, *clips: Any, split: str = "train", skip_broken: bool = False) -> Pool:
     (root / f"fho_hands_{split}.json").write_text(json.dumps({"version": "1.0", "split": split, "clips": clips}))
+    size = {"display_resolution_width": 1920, "display_resolution_height": 1080}
+    videos = [{"video_uid": VIDEO, "video_metadata": size}, {"video_uid": "another", "video_metadata": None}]
+    (root / "ego4d.json").write_text(json.dumps({"videos": videos}))
     return read_ego4d(root, skip_broken=skip_broken)
 
 
@@ -320,9 +324,45 @@ def test_a_centre_is_scaled_from_a_short_side_of_256(tmp_path: Path) -> None:
     assert left.stem == f"{CLIP}_{stand_in_action(CLIP, 120, 360)}_90_pre_45"
 
 
-def test_size_from_the_file(tmp_path: Path) -> None:
-    (hand,) = read_clips(tmp_path, clip(times([{"left_hand": [128, 64]}]), width=640, height=512)).hands
-    assert (hand.centre, hand.size) == ((256, 128), (640, 512))
+def test_the_size_of_a_clip_is_its_own_or_that_of_its_video(tmp_path: Path, a_video: Callable[..., Path]) -> None:
+    """A clip wins, since smaller copies have the same names; without either the hands are left out, not guessed."""
+    hands = times([{"left_hand": [128, 64]}])
+    assert read_clips(tmp_path, clip(hands, video_uid="another"), clip(hands)).left_out.ids == {
+        "clip of unknown size": [CLIP]
+    }
+    (hand,) = read_clips(tmp_path, clip(hands)).hands
+    assert (hand.centre, hand.size) == ((540, 270), (1920, 1080))
+    a_video(tmp_path / "v1" / "clips" / f"{CLIP}.mp4", size=(640, 512))
+    (hand,) = read_clips(tmp_path, clip(hands)).hands
+    assert (hand.centre, hand.size, hand.file) == ((256, 128), (640, 512), f"v1/clips/{CLIP}.mp4")
+    (tmp_path / "v1" / "clips" / f"{CLIP}.mp4").write_text("no video")
+    with pytest.raises(InputError, match="is not a readable video"):
+        read_clips(tmp_path, clip(hands))
+
+
+def test_without_any_size_the_file_to_bring_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no sizes of frames.* ego4d\.json"):
+        read_clips(tmp_path, clip(times([{"left_hand": [128, 64]}]), video_uid="another"))
+    (tmp_path / "ego4d.json").write_text("[]")
+    with pytest.raises(InputError, match=r"ego4d\.json is not the metadata of Ego4D"):
+        read_ego4d(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("folder", "above", "version"),
+    [("e", "e", "v1"), ("e/v2", "e", "v2"), ("e/v1/clips", "e", "v1"), ("own clips", "'own clips'", "v1")],
+)
+def test_clips_are_found_where_the_downloader_puts_them(folder: str, above: str, version: str, tmp_path: Path) -> None:
+    command = download_command(Path(folder), "list.txt")
+    assert command == (
+        f"ego4d --output_directory {above} --version {version} --datasets clips --video_uid_file list.txt"
+    )
+    place = tmp_path / above.strip("'") / version / "clips" / f"{CLIP}.mp4"
+    place.parent.mkdir(parents=True)
+    place.touch()
+    found = find_clip(tmp_path / folder, CLIP)
+    assert found is not None
+    assert (tmp_path / folder / found) == place
 
 
 def test_a_stand_in_action_is_not_an_ego4d_uid() -> None:

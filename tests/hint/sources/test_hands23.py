@@ -210,7 +210,15 @@ def test_undecodable_text_and_invalid_pictures(tree: Tree) -> None:
     assert read_hands23(root, "ND", skip_broken=True).left_out.counts() == {"broken": 2}
 
 
-@pytest.mark.parametrize("missing", ["allMergedSplit", "allMergedTxt", "allMergedBlur"])
+def test_pictures_are_needed_unless_hands_are_only_counted(tree: Tree, tmp_path: Path) -> None:
+    tree({STEM: LEFT})
+    (tmp_path / "allMergedBlur").rename(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="allMergedBlur is missing: without pictures there is only --dry-run"):
+        read_hands23(tmp_path, "ND")
+    assert len(read_hands23(tmp_path, "ND", pictures=False).hands) == 1
+
+
+@pytest.mark.parametrize("missing", ["allMergedSplit", "allMergedTxt"])
 def test_a_wrong_root_error_names_the_expected_paths(missing: str, tree: Tree, tmp_path: Path) -> None:
     tree({STEM: LEFT})
     (tmp_path / missing).rename(tmp_path / "elsewhere")

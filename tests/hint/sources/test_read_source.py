@@ -27,7 +27,7 @@ def test_visor_is_read_from_either_release(tmp_path: Path, synthetic: ModuleType
     synthetic.write_visor(tmp_path / "visor", 5)
     assert {hand.stem[:2] for hand in read_source("visor", tmp_path / "hands23").hands} == {"EK"}
     assert {hand.stem[0] for hand in read_source("visor", tmp_path / "visor").hands} == {"P"}
-    with pytest.raises(InputError, match=r"looked for allMergedSplit.*GroundTruth-SparseAnnotations"):
+    with pytest.raises(InputError, match=r"does not contain VISOR, but .*hands23 does: use --root .*hands23"):
         read_source("visor", tmp_path)
 
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ CLIPS: dict[str, tuple[str, ...]] = {
     "late start": (*PICTURE, *H264, "-bf", "2", "-g", "30", "-output_ts_offset", "1.234", "mp4"),
     "late start in a stream": (*PICTURE, *H264, "-bf", "2", "-g", "30", "-output_ts_offset", "1.234", "ts"),
     "picture after the sound": (
-        *("-itsoffset", "0.5", *PICTURE, *SOUND, *H264, "-bf", "2", "-g", "30", "-c:a", "aac", "mkv"),
+        *("-itsoffset", "0.5", *PICTURE, *SOUND, *H264, "-bf", "2", "-g", "30", "-c:a", "aac", "mp4"),
     ),
     "29.97 per second": (
         *("-f", "lavfi", "-i", "testsrc2=s=160x128:r=30000/1001:d=4", *H264, "-bf", "2", "-g", "50", "mp4"),
@@ -45,6 +46,21 @@ CLIPS: dict[str, tuple[str, ...]] = {
         *("-enc_time_base", "1:90000", *H264, "-bf", "2", "mp4"),
     ),
 }
+
+
+#: Clips whose frames are found by seeking, since their clock is even.
+EVEN = [
+    "h264 with B-frames and one long group",
+    "h264 with short groups",
+    "h264 with open groups and sound",
+    "h264 with key frames only",
+    "vp9",
+    "vp9 with hidden frames",
+    "late start",
+    "late start in a stream",
+    "picture after the sound",
+    "29.97 per second",
+]
 
 
 def run_ffmpeg(*arguments: object) -> None:
@@ -76,14 +92,39 @@ def clip(ffmpeg: Callable[..., None], tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="session")
 def decoded(ffmpeg: Callable[..., None], tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], list[bytes]]:
-    """The function that decodes a whole clip to files, as the official way does, and returns their bytes."""
-    known: dict[Path, list[bytes]] = {}
+    """The function that decodes a whole clip to files, as the official way does, and returns their bytes.
+
+    It uses the ffmpeg on PATH.
+    """
+    known: dict[tuple[Path, str], list[bytes]] = {}
 
     def decode(path: Path) -> list[bytes]:
-        if path not in known:
+        key = (path, os.environ["PATH"])
+        if key not in known:
             folder = tmp_path_factory.mktemp("frames")
             ffmpeg("-i", path, "-qscale:v", "1", folder / "%10d.jpg")
-            known[path] = [file.read_bytes() for file in sorted(folder.iterdir())]
-        return known[path]
+            known[key] = [file.read_bytes() for file in sorted(folder.iterdir())]
+        return known[key]
 
     return decode
+
+
+@pytest.fixture(scope="session")
+def even() -> list[str]:
+    """Names of the clips whose frames are found by seeking."""
+    return EVEN
+
+
+@pytest.fixture(scope="session")
+def old_ffmpeg(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ffmpeg 4.2.2, the oldest that is supported: the one that imageio-ffmpeg 0.4.7 brings."""
+    try:
+        files = metadata.files("imageio-ffmpeg") or []
+    except metadata.PackageNotFoundError:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip("imageio-ffmpeg is not installed")
+    bundled = next(file for file in files if file.parent.name == "binaries" and file.name.startswith("ffmpeg"))
+    folder = tmp_path_factory.mktemp("old")
+    (folder / "ffmpeg").symlink_to(str(bundled.locate()))
+    return folder

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hint.images import read_image
-from hint.video import read_frames
+from hint.video import cut_jpegs, read_frames
 from hint.video.pixels import all_frames, timeline
 from hint.video.timeline import VideoError
 
@@ -43,6 +43,9 @@ def test_a_rotated_video_is_upright(ffmpeg: Callable[..., None], tmp_path: Path)
     _, first = next(all_frames(turned))
     assert first.shape == upright.shape == (64, 48, 3)
     assert np.abs(first.astype(int) - upright).mean() < 3
+    assert np.array_equal(first, dict(read_frames(turned, [0]))[0])
+    ffmpeg("-i", turned, "-qscale:v", "1", "-frames:v", "1", tmp_path / "first.jpg")
+    assert dict(cut_jpegs(turned, [0]))[0] == (tmp_path / "first.jpg").read_bytes()
 
 
 def test_a_file_that_is_not_a_video(tmp_path: Path) -> None:

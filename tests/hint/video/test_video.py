@@ -1,4 +1,7 @@
+import json
+import os
 import random
+import subprocess
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -10,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hint.errors import MissingRequirementError
-from hint.video import FrameRangeError, VideoError, cut_jpegs, read_frames
-from hint.video.ffmpeg import probe, split_jpegs
+from hint.images import read_image
+from hint.video import DamagedVideoError, FrameRangeError, VideoError, cut_jpegs, read_frames
+from hint.video.jpegs import split_jpegs
+from hint.video.probe import probe
 from hint.video.timeline import Packet, Timeline
 
 NAMES = [
@@ -54,6 +59,58 @@ def test_single_frames_are_found_by_seeking(name: str, clip: Clip, decoded: Deco
     truth = decoded(clip(name))
     for number in random.Random(0).sample(range(len(truth)), 4):
         assert list(cut_jpegs(clip(name), [number])) == [(number, truth[number])]
+
+
+def test_even_clips_are_not_decoded_from_the_start(clip: Clip, even: list[str]) -> None:
+    assert [name for name in NAMES if probe(clip(name)).is_even] == [name for name in NAMES if name in even]
+
+
+@pytest.mark.parametrize("name", ["h264 with open groups and sound", "picture after the sound", "a rate that swings"])
+def test_the_oldest_supported_ffmpeg_cuts_its_own_frames(
+    name: str, clip: Clip, decoded: Decoded, old_ffmpeg: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, today = clip(name), decoded(clip(name))
+    monkeypatch.setenv("PATH", f"{old_ffmpeg}:{os.environ['PATH']}")
+    assert decoded(path) != today, "another encoder"
+    assert dict(cut_jpegs(path, range(len(decoded(path))))) == dict(enumerate(decoded(path)))
+
+
+#: Times as bitstream filters of ffmpeg rewrite them: equal ones, an order that goes back, a jump back.
+TIMES = {
+    "equal.mp4": "setts=pts='if(eq(N,50),PREV_OUTPTS,PTS)'",
+    "swapped.mp4": "setts=pts='if(eq(N,50),PTS+512,if(eq(N,51),PTS-512,PTS))'",
+    "back.mp4": "setts=ts='if(gte(N,60),TS-20*512,TS)'",
+    "swapped.mkv": "setts=pts='if(eq(N,50),PTS+512,if(eq(N,51),PTS-512,PTS))'",
+    "back.mkv": "setts=ts='if(gte(N,60),TS-20*512,TS)'",
+}
+
+
+@pytest.mark.parametrize("name", TIMES)
+def test_times_that_repeat_or_go_back(
+    name: str, clip: Clip, decoded: Decoded, ffmpeg: Callable[..., None], tmp_path: Path
+) -> None:
+    made = "h264 with short groups" if name == "equal.mp4" else "h264 with key frames only"
+    ffmpeg("-i", clip(made), "-c", "copy", "-bsf:v", TIMES[name], tmp_path / name)
+    truth = decoded(tmp_path / name)
+    assert dict(cut_jpegs(tmp_path / name, range(len(truth)))) == dict(enumerate(truth))
+    with pytest.raises(FrameRangeError, match=f"has {len(truth)} frames, no frame 999") as caught:
+        list(cut_jpegs(tmp_path / name, [999]))
+    assert caught.value.length == len(truth)
+
+
+def test_of_two_video_streams_ffmpeg_chooses(
+    clip: Clip, decoded: Decoded, ffmpeg: Callable[..., None], tmp_path: Path
+) -> None:
+    small, large = ("-f", "lavfi", "-i", "color=red:s=64x48:d=1"), ("-f", "lavfi", "-i", "color=blue:s=96x64:d=1")
+    for default in (0, 1):
+        path = tmp_path / f"{default}.mkv"
+        of_0, of_1 = ("default", "0") if default == 0 else ("0", "default")
+        marks = ("-disposition:v:0", of_0, "-disposition:v:1", of_1)
+        ffmpeg(*small, *large, "-map", "0", "-map", "1", *marks, "-c:v", "libx264", path)
+        truth = decoded(path)
+        assert dict(cut_jpegs(path, [3, 20])) == {3: truth[3], 20: truth[20]}
+        (tmp_path / "truth.jpg").write_bytes(truth[3])
+        assert dict(read_frames(path, [3]))[3].shape == read_image(tmp_path / "truth.jpg").shape
 
 
 @pytest.mark.parametrize("workers", [1, 4])
@@ -125,17 +182,62 @@ def test_an_invalid_video_error_is_one_line_with_its_name(
     assert "\n" not in str(caught.value)
 
 
-def test_damage_in_the_middle_is_noticed(tmp_path: Path, clip: Clip) -> None:
-    """A picture whose data is gone is an error, not a grey or an older picture."""
-    line = probe(clip("h264 with key frames only"))
-    content = bytearray(clip("h264 with key frames only").read_bytes())
-    assert len(line.packets) == 120
-    half = len(content) // 2
-    content[half : half + 20_000] = bytes(20_000)
+def reached(video: Path, start: int, stop: int) -> set[int]:
+    """Frames that damage to bytes of a file may reach: from a little before it to a little after the next key frame."""
+    shown = ["-show_entries", "packet=pts,pos,size,flags", "-of", "json"]
+    command = ["ffprobe", "-v", "error", "-select_streams", "v", *shown, str(video)]
+    packets = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["packets"]
+    order = sorted(packet["pts"] for packet in packets)
+    hit = [k for k, p in enumerate(packets) if int(p["pos"]) < stop and int(p["pos"]) + int(p["size"]) > start]
+    behind = next((k for k, p in enumerate(packets) if k > hit[-1] and "K" in p["flags"]), len(packets))
+    return {order.index(packet["pts"]) for packet in packets[max(0, hit[0] - 3) : behind + 3]}
+
+
+@pytest.mark.parametrize("name", [*NAMES[1:5]])
+def test_pictures_that_damage_touches_are_named_and_all_others_cut(
+    name: str, tmp_path: Path, clip: Clip, decoded: Decoded
+) -> None:
+    """A decoder fills in what is missing and ends without an error: what it wrote may be grey, older or smeared."""
+    content = bytearray(clip(name).read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 4000] = bytes(4000) if "open" in name else random.Random(1).randbytes(4000)
     path = tmp_path / "damaged.mp4"
     path.write_bytes(content)
-    with pytest.raises(VideoError, match="cannot be decoded at frame"):
-        list(cut_jpegs(path, range(120)))
+    found: dict[int, bytes] = {}
+    with pytest.raises(DamagedVideoError, match=r"damaged.mp4 cannot be decoded at frame \d") as caught:
+        found.update(cut_jpegs(path, range(0, 120, 5)))
+    truth = decoded(clip(name))
+    assert [number for number, jpeg in found.items() if jpeg != truth[number]] == []
+    assert set(found) | set(caught.value.reasons) == set(range(0, 120, 5))
+    assert set(caught.value.reasons) <= reached(clip(name), middle, middle + 4000)
+    assert "@ 0x" not in str(caught.value)
+
+
+def test_the_rest_of_a_truncated_clip_is_missing_by_name(
+    tmp_path: Path, clip: Clip, decoded: Decoded, ffmpeg: Callable[..., None]
+) -> None:
+    ffmpeg("-i", clip("vp9"), "-c", "copy", "-movflags", "+faststart", tmp_path / "whole.mp4")
+    content = (tmp_path / "whole.mp4").read_bytes()
+    (tmp_path / "part.mp4").write_bytes(content[: len(content) * 2 // 3])
+    found: dict[int, bytes] = {}
+    with pytest.raises(VideoError, match=r"ends early: it has \d+ of its 120 frames, no frame 119") as caught:
+        found.update(cut_jpegs(tmp_path / "part.mp4", [3, 39, 119]))
+    assert found == {number: decoded(clip("vp9"))[number] for number in (3, 39)}
+    assert "cannot be decoded" not in str(caught.value)
+
+
+def test_the_first_reason_is_told(tmp_path: Path, clip: Clip) -> None:
+    """Not that of a second attempt from the beginning."""
+    content = bytearray(clip("vp9").read_bytes())
+    line = probe(clip("vp9"))
+    start = content.index(b"mdat") + 4
+    content[start : start + 3000] = bytes(3000)
+    (tmp_path / "damaged.mp4").write_bytes(content)
+    assert len(line.packets) == 120
+    with pytest.raises(DamagedVideoError, match=r"at frame 2: \w"):
+        list(cut_jpegs(tmp_path / "damaged.mp4", [2]))
+    with pytest.raises(VideoError, match=r"at frame 2: \w"):
+        list(read_frames(tmp_path / "damaged.mp4", [2]))
 
 
 def test_without_ffmpeg_the_command_to_type_is_named(
@@ -168,7 +270,7 @@ _scan = st.binary(max_size=40).map(lambda data: data.replace(b"\xff", b"\xff\x00
 @given(st.lists(st.tuples(st.binary(max_size=30), _scan), max_size=5), st.integers(0, 3))
 def test_a_stream_of_jpegs_is_split_at_their_ends_only(parts: list[tuple[bytes, bytes]], rest: int) -> None:
     pictures = [jpeg(*part) for part in parts]
-    assert list(split_jpegs(b"".join(pictures) + b"\xff\xd8\xff"[:rest])) == pictures
+    assert list(split_jpegs([b"".join(pictures) + b"\xff\xd8\xff"[:rest]])) == pictures
 
 
 def timeline(*packets: Packet, alone: bool = True, start: int = 0) -> Timeline:

@@ -1,0 +1,152 @@
+"""``hint sample photos`` and ``hint sample labels``."""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hint.cli.console import finish, remark, resumable
+from hint.cli.options import Images, Json, Out, Overwrite, Seed, Side, Subsets
+from hint.errors import some_ids
+from hint.hand_rows import count
+
+if TYPE_CHECKING:
+    from annotation.sample.labels import LabelSample
+    from annotation.sample.photos import PhotoSample
+
+
+class Split(str, Enum):
+    """Split of a collection."""
+
+    train = "train"
+    val = "val"
+    test = "test"
+
+
+Adding = Annotated[
+    Overwrite, typer.Option(help="missing: add to a manifest that is there; never: refuse; always: start over.")
+]
+
+
+def photos(
+    inputs: Annotated[list[Path], typer.Argument(help="Photographs, or folders of them (not their subfolders).")],
+    boxes: Annotated[
+        Path | None, typer.Option(help="Known hands: manifest, list of boxes (.json, .jsonl), COCO json or labels.")
+    ] = None,
+    detector: Annotated[
+        str | None, typer.Option(help="Detector, used without --boxes.", show_default="mediapipe")
+    ] = None,
+    side: Annotated[
+        Side, typer.Option(help="right or left: all hands are known to be right, or left, ones; auto: find out.")
+    ] = Side.auto,
+    min_score: Annotated[
+        float, typer.Option(help="Leave out hands of which the detector is less sure, 0 to 1.", min=0, max=1)
+    ] = 0.0,
+    max_hands: Annotated[
+        int | None, typer.Option(help="Take at most so many hands of a photograph, the surest.", min=1)
+    ] = None,
+    name: Annotated[str, typer.Option(help="Name of the collection: lower-case letters and digits.")] = "photos",
+    split: Annotated[Split, typer.Option(help="Split it is for; its folder is <SPLIT>_<name>_img.")] = Split.train,
+    out: Out = Path("hint-frames"),
+    overwrite: Adding = Overwrite.missing,
+    as_json: Json = False,
+) -> None:
+    """Make a manifest of your own photographs, with boxes of yours or from a detector; the originals are only read.
+
+    A second run adds new photographs. Exit code 1 if photographs cannot be used.
+    """
+    from annotation.sample.photos import sample_photos
+
+    with resumable(out):
+        found = sample_photos(
+            inputs,
+            out=out,
+            boxes=boxes,
+            detector=detector,
+            name=name,
+            split=split.value,
+            side=side.value,
+            min_score=min_score,
+            max_hands=max_hands,
+            overwrite=overwrite.value,
+        )
+    _remark_photos(found)
+    finish(lambda: _show_photos(found), _as_json(found), as_json, ok=not found.failures)
+
+
+def _remark_photos(found: PhotoSample) -> None:
+    for name, reason in sorted(found.failures.items()):
+        remark(reason if name in reason else f"{name}: {reason}", style="yellow")
+    if found.turned:
+        remark(f"turned upright, as viewers show them; boxes refer to that: {some_ids(found.turned)}")
+    if found.doubtful:
+        remark(
+            f"two hands said to be of one side, check them: {some_ids(found.doubtful)}; state sides with --boxes",
+            style="yellow",
+        )
+    if found.without_hands:
+        what = "no hand was found" if found.boxes is None else "there is no box"
+        remark(f"{what} in {count(len(found.without_hands), 'photograph')}: {some_ids(found.without_hands)}")
+    if found.boxes is not None and found.boxes.used < found.boxes.given:
+        remark(f"{found.boxes.given - found.boxes.used} of the {found.boxes.given} boxes belong to no photograph")
+    if found.below:
+        remark(f"pictures in folders below were not read; name these folders too: {some_ids(found.below)}")
+
+
+def _show_photos(found: PhotoSample) -> None:
+    typer.echo(f"{count(found.hands, 'hand')} of {count(found.photos, 'photograph')}, {found.added} of them new")
+    if found.hands:
+        typer.echo(f"manifest  {found.manifest}\npictures  {found.pictures}")
+        remark(f"next: hint prelabel {found.manifest}, hint studio push {found.manifest} --project NAME")
+
+
+def labels(
+    data: Annotated[Path, typer.Argument(help="Labels: HInt root, jpg+json pairs, evaluation npz, COCO, CVAT, YOLO.")],
+    subset: Subsets = None,
+    images: Images = None,
+    n: Annotated[int | None, typer.Option("-n", "--n", help="Draw so many hands at random.", min=1)] = None,
+    points: Annotated[
+        bool, typer.Option("--points", help="Also write the labels as predictions, to start from: <FOLDER>.labels.npz.")
+    ] = False,
+    out: Out = Path("hint-frames"),
+    seed: Seed = 0,
+    overwrite: Adding = Overwrite.missing,
+    as_json: Json = False,
+) -> None:
+    """Make manifests of hands that are labelled already, to annotate them again or to correct them.
+
+    A second run adds hands; a larger -n with the same seed only adds.
+    """
+    from annotation.sample.labels import sample_labels
+
+    with resumable(out):
+        parts = sample_labels(
+            data,
+            out=out,
+            subsets=subset or (),
+            images=images,
+            n=n,
+            seed=seed,
+            points=points,
+            overwrite=overwrite.value,
+        )
+    notes = dict.fromkeys(note for part in parts for note in part.notes)
+    finish(lambda: _show_labels(parts), [_as_json(part) for part in parts], as_json, notes=notes)
+
+
+def _show_labels(parts: list[LabelSample]) -> None:
+    for part in parts:
+        if part.renamed:
+            pairs = [f"{old} is {new}" for old, new in part.renamed.items()]
+            remark(f"{count(len(pairs), 'hand')} got a name that is a file name with a side: {some_ids(pairs)}")
+        typer.echo(f"manifest  {part.manifest}  ({count(part.hands, 'hand')}, {part.added} of them new)")
+        if part.points:
+            typer.echo(f"points    {part.points}")
+
+
+def _as_json(found: PhotoSample | LabelSample) -> Any:
+    return json.loads(json.dumps(vars(found), default=str))

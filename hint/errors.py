@@ -41,6 +41,11 @@ class MissingRequirementError(HintError):
     exit_code = 3
 
 
+def counted(number: int, thing: str) -> str:
+    """Return a number of things for messages, such as "1 hand" or "2,000 hands"."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def some_ids(ids: Iterable[str]) -> str:
     """Return the first five ids and the total number, for messages."""
     listed = list(ids)

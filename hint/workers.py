@@ -49,6 +49,23 @@ def in_threads(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
+def one_ahead(work: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[tuple[Job, Result]]:
+    """Yield each job with its result, in order; a thread is already busy with the next one meanwhile.
+
+    Args:
+        work: Takes a job.
+        jobs: What to do.
+    """
+    waiting = iter(jobs)
+    with ThreadPoolExecutor(1) as pool:
+        submitted = [(job, pool.submit(work, job)) for job in islice(waiting, 1)]
+        while submitted:
+            job, future = submitted.pop()
+            result = future.result()
+            submitted = [(following, pool.submit(work, following)) for following in islice(waiting, 1)]
+            yield job, result
+
+
 def in_processes(
     work: Callable[[Job], Result], jobs: Iterable[Job], workers: int | None = None
 ) -> Generator[tuple[Job, Result], None, None]:

@@ -38,7 +38,7 @@ def draw(hand_ids: Iterable[str], number: int, seed: int) -> list[str]:
 
 
 def choose_doubles(
-    studio: Studio, title: str, number: int, seed: int, patience: float, on_failure: Callable[[str], None]
+    studio: Studio, title: str, number: int, seed: int, patience: float, on_note: Callable[[str], None]
 ) -> Doubles:
     """Have this many tasks of a project labelled by two people; earlier choices are kept.
 
@@ -48,9 +48,9 @@ def choose_doubles(
     Raises:
         InputError: If there are not enough tasks, more were chosen before, or they were drawn with another seed.
     """
-    studio.wait_until_up(patience, on_failure)
-    project = int(studio.retry(lambda: require_project(studio, title), patience, on_failure).id)
-    listing = studio.retry(lambda: list_tasks(studio, project), patience, on_failure)
+    studio.wait_until_up(patience, on_note)
+    project = int(studio.retry(lambda: require_project(studio, title), patience, on_note).id)
+    listing = studio.retry(lambda: list_tasks(studio, project), patience, on_note)
     chosen = _choose(listing, title, number, seed)
     new = [hand_id for hand_id in chosen if listing.tasks[hand_id].hint.double is None]
 
@@ -62,7 +62,7 @@ def choose_doubles(
                 hint = task.hint.model_copy(update={"double": seed})
                 studio.change_task(task.id, data={**task.data, "hint": hint.model_dump(mode="json")}, overlap=2)
 
-    studio.retry(apply, patience, on_failure)
+    studio.retry(apply, patience, on_note)
     return Doubles(sorted(chosen), sorted(new), seed)
 
 

@@ -6,11 +6,14 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hint import settings
-from hint.errors import MissingRequirementError
+from hint.errors import MissingRequirementError, counted
+from hint.progress import PLAIN_EVERY
 
 #: The release that was tried; the labelling page of another one may behave differently.
 VERSION = "1.23.2"
@@ -43,11 +46,11 @@ def environment() -> Path:
     return Path(given).expanduser() if given else home() / f"env-{VERSION}"
 
 
-def program(on_install: Callable[[str], None]) -> Path:
+def program(on_note: Callable[[str], None]) -> Path:
     """Return the ``label-studio`` program, after installing it where that was not done yet.
 
     Args:
-        on_install: Called with a line before an installation begins.
+        on_note: Called with lines that tell how far an installation is.
 
     Raises:
         MissingRequirementError: If it cannot be installed; the message ends in what to type.
@@ -59,8 +62,8 @@ def program(on_install: Callable[[str], None]) -> Path:
         return found
     if not is_own:
         raise MissingRequirementError(f"{found} is not there; ${ENVIRONMENT_VARIABLE} names an environment with it")
-    on_install(f"installing Label Studio {VERSION} into {folder}: about 1 GB, two to four minutes")
-    install(folder)
+    on_note(f"installing Label Studio {VERSION} into {folder}: about 1 GB, two to four minutes, once")
+    install(folder, on_note)
     return found
 
 
@@ -73,29 +76,55 @@ def empty_database() -> Path | None:
     return found if found.is_file() else None
 
 
-def install(folder: Path) -> None:
+def install(folder: Path, on_note: Callable[[str], None] = lambda _line: None) -> None:
     """Create a virtual environment with Label Studio and an empty database; an incomplete one is replaced.
+
+    Args:
+        folder: Where; relative to the current folder or absolute.
+        on_note: Called with lines that tell how far it is.
 
     Raises:
         MissingRequirementError: If that fails.
     """
-    steps = (
-        [sys.executable, "-m", "venv", "--clear", str(folder)],
-        [str(folder / _BIN / "python"), "-m", "pip", "install", "--quiet", REQUIREMENT],
-        [str(folder / _BIN / "label-studio"), "version", "--data-dir", str(folder / _EMPTY)],  # any command creates it
-    )
-    for step in steps:
+    program, empty = folder / _BIN, folder / _EMPTY
+    steps = {
+        "1 of 3: an environment": [sys.executable, "-m", "venv", "--clear", str(folder)],
+        "2 of 3: packages": [str(program / "python"), "-m", "pip", "install", "--progress-bar", "off", REQUIREMENT],
+        # Any command creates the tables.
+        "3 of 3: tables": [str(program / "label-studio"), "version", "--data-dir", str(empty)],
+    }
+    for name, step in steps.items():
+        on_note(name)
         try:
-            done = subprocess.run(step, capture_output=True, text=True, check=False, env={**os.environ, **PRIVATE})
+            lines = _run(step, on_note)
         except OSError as error:
-            raise _cannot(steps, str(error)) from error
-        if done.returncode:
-            lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or [done.stderr.strip()]
-            raise _cannot(steps, lines[-1][:200])
+            raise _cannot(list(steps.values()), str(error)) from error
+        if lines is not None:
+            reasons = [line for line in lines if line.startswith("ERROR")] or [line for line in lines if line.strip()]
+            raise _cannot(list(steps.values()), reasons[-1][:200] if reasons else "no reason given")
     (folder / _READY).touch()
 
 
-def _cannot(steps: tuple[list[str], ...], reason: str) -> MissingRequirementError:
+def _run(step: Sequence[str], on_note: Callable[[str], None]) -> list[str] | None:
+    """Run a step; tell which package is at hand now and then. Return its last lines if it fails, else None."""
+    last: deque[str] = deque(maxlen=50)
+    n_packages, told = 0, time.monotonic()
+    environment = {**os.environ, **PRIVATE, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        step, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=environment
+    ) as process:
+        for line in process.stdout or ():
+            last.append(line.rstrip())
+            n_packages += line.startswith("Collecting ")
+            if line.startswith("Installing collected packages"):
+                on_note(f"unpacking {counted(n_packages, 'package')}, a minute or two")
+            elif line.startswith("Collecting ") and time.monotonic() - told > PLAIN_EVERY:
+                told = time.monotonic()
+                on_note(f"{counted(n_packages, 'package')} so far, now {line.split()[1]}")
+    return list(last) if process.returncode else None
+
+
+def _cannot(steps: Sequence[list[str]], reason: str) -> MissingRequirementError:
     commands = " && ".join(shlex.join(step) for step in steps)
     return MissingRequirementError(
         f"Label Studio could not be installed ({' '.join(reason.split())}); try it by hand: {commands} && "

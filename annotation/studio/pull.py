@@ -4,6 +4,7 @@ OUT/raw.json                                  the complete export of the server
 OUT/<annotator>/<FOLDER>/<hand_id>.json .jpg  labels of one person, a HInt root
 OUT/<annotator>/annotations.jsonl             times, comments, moved points
 OUT/pull.json                                 origin, time, counts, problems
+OUT/earlier/<time>/                           what that pull replaced, or did not find on the server any more
 """
 
 from __future__ import annotations
@@ -13,26 +14,26 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from threading import Event
 from typing import Any, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from annotation.studio.client import Studio
+from annotation.studio.client import Project, Studio
 from annotation.studio.config import require_same_meaning
+from annotation.studio.kept import KeepingFolder, Plan, unfinished
+from annotation.studio.labels import Label, write_labels
 from annotation.studio.project import require_project
 from annotation.studio.pushed import pushed_manifests
 from annotation.studio.task import Answer, HandTask, Problems, read_answer
 from annotation.studio.work import Annotation, Work, fetch_work
 from hint.errors import InputError
-from hint.files import write_bytes, write_json, write_pairs
-from hint.names import parse_name, subset_of_folder
-from hint.provenance import collect, sha256_file
-from hint.types import HandLabels
-from hint.workers import in_threads
+from hint.files import write_json
+from hint.files.atomic import json_bytes
+from hint.names import parse_name
+from hint.provenance import collect
 
 RAW, RECORD, NOTES = "raw.json", "pull.json", "annotations.jsonl"
 
@@ -50,6 +51,25 @@ class Double(BaseModel):
     annotators: list[str]
 
 
+class Withdrawn(BaseModel):
+    """A label of an earlier pull that is no longer on the server, or no longer sound.
+
+    Attributes:
+        hand_id: The hand.
+        annotator: Who labelled it.
+        reason: Why it no longer counts.
+        since: Time of the pull that found this.
+        kept: Its file, relative to the folder.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    hand_id: str
+    annotator: str
+    reason: str
+    since: str
+    kept: str
+
+
 class PullRecord(BaseModel):
     """Origin of the labels, counts and problems.
 
@@ -58,6 +78,8 @@ class PullRecord(BaseModel):
         server: Its version.
         project: Title of the project.
         project_id: Its number.
+        identity: What the project keeps when its server moves or its title changes.
+        time: When the labels were pulled, in UTC; names the folder of what was set aside.
         provenance: Program, versions, time.
         raw_sha256: Digest of the server's JSON.
         tasks: Hands in the project.
@@ -74,7 +96,9 @@ class PullRecord(BaseModel):
         foreign: Tasks not pushed by hint.
         problems: Kind -> "hand (annotator)".
         doubles: Hands to be labelled by two people.
-        files: Files written, relative to the folder.
+        replaced: Files whose earlier version was set aside.
+        withdrawn: Labels of earlier pulls that no longer count, and are kept.
+        files: Files of the current labels, relative to the folder.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -83,6 +107,8 @@ class PullRecord(BaseModel):
     server: str
     project: str
     project_id: int
+    identity: str = ""
+    time: str = ""
     provenance: dict[str, Any]
     raw_sha256: str
     tasks: int
@@ -99,12 +125,19 @@ class PullRecord(BaseModel):
     foreign: list[str]
     problems: dict[str, list[str]]
     doubles: list[Double]
+    replaced: list[str] = []
+    withdrawn: list[Withdrawn] = []
     files: list[str]
+
+    @property
+    def withdrawn_now(self) -> list[Withdrawn]:
+        """Labels that this pull found withdrawn."""
+        return [label for label in self.withdrawn if label.since == self.time]
 
     @property
     def is_sound(self) -> bool:
         """Whether nothing needs attention."""
-        return not (self.problems or self.changed_by_others or self.doubled or self.foreign)
+        return not (self.problems or self.changed_by_others or self.doubled or self.foreign or self.withdrawn_now)
 
 
 @dataclass
@@ -144,30 +177,39 @@ def pull(
         InputError: If the project does not exist or its labels were renamed, or ``out`` contains something else.
         Unreachable: If the server is not up at the start, or away for longer than ``patience``.
     """
-    before = _earlier(out)
     version = studio.wait_until_up(patience, on_note)
     found = studio.retry(lambda: require_project(studio, project), patience, on_note)
-    require_same_meaning(str(found.label_config), project)
-    raw, work = studio.retry(lambda: fetch_work(studio, int(found.id)), patience, on_note)
-    write_bytes(out / RAW, raw)
+    require_same_meaning(found.label_config, project)
+    before = _earlier(out, found)
+    raw, work = studio.retry(lambda: fetch_work(studio, found.id), patience, on_note)
     answers = sort_answers(work)
-    known = [*manifests, *pushed_manifests(studio.url, int(found.id))]
-    files, pictures, absent = _write(out, work, answers, [path.parent for path in known])
+    labels = _label_files(work, answers)
+    folder = KeepingFolder(out)
+    folder.begin(Plan(project=found.identity, files=sorted({*before.files, *labels})))
+    folder.put(RAW, raw, lost=partial(_lost_tasks, now=raw))
+    known = [*manifests, *pushed_manifests(found.identity)]
+    absent = write_labels(folder, labels, work.tasks, [path.parent for path in known])
+    _write_notes(folder, answers, work.tasks)
+    files = sorted({*folder.files} - {RAW})
+    folder.withdraw(sorted({*before.files} - {*files}))
     record = PullRecord(
         url=studio.url,
         server=version,
         project=project,
-        project_id=int(found.id),
-        provenance=collect(["label-studio-sdk", "numpy"]),
+        project_id=found.id,
+        identity=found.identity,
+        time=folder.time,
+        provenance=collect(["httpx", "numpy"]),
         raw_sha256=hashlib.sha256(raw).hexdigest(),
         labels={email: len(labels) for email, labels in sorted(answers.sound.items())},
-        pictures=pictures,
+        pictures=sum(not name.endswith((".json", ".jsonl")) for name in files),
         pictures_absent=absent,
-        files=sorted(files),
+        replaced=sorted(folder.replaced),
+        withdrawn=_withdrawn(folder, before, files, work, answers),
+        files=files,
         **_work_fields(work, answers),
     )
-    for name in sorted(set(before) - set(files)):
-        (out / name).unlink(missing_ok=True)
+    folder.end()
     write_json(out / RECORD, record.model_dump(mode="json"), indent=2)
     return record
 
@@ -205,13 +247,67 @@ def read_record(path: Path) -> PullRecord:
         raise InputError(f"{path} is not the record of a pull") from error
 
 
-def _earlier(out: Path) -> list[str]:
-    """Return the files of an earlier pull; refuse a folder with other content."""
-    if (out / RECORD).is_file():
-        return read_record(out / RECORD).files
-    if out.exists() and (not out.is_dir() or {path.name for path in out.iterdir()} - {RAW}):
+@dataclass(frozen=True)
+class _Before:
+    """What earlier pulls left in the folder.
+
+    Attributes:
+        files: Files of labels that counted then, and of a pull that was interrupted.
+        emails: Folder of an annotator -> email.
+        withdrawn: Labels that did not count any more.
+    """
+
+    files: list[str]
+    emails: dict[str, str]
+    withdrawn: list[Withdrawn]
+
+
+def _earlier(out: Path, project: Project) -> _Before:
+    """Return what earlier pulls of a project left.
+
+    Raises:
+        InputError: If the folder contains something else.
+    """
+    record = read_record(out / RECORD) if (out / RECORD).is_file() else None
+    plan = unfinished(out)
+    if not (record or plan) and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} contains something other than an earlier pull; use another --out")
-    return []
+    owners = {*([record.identity] if record else []), *([plan.project] if plan else [])}
+    if owners - {project.identity}:
+        name = f"{record.project!r} on {record.url}" if record else "whose pull was interrupted"
+        raise InputError(f"{out} contains labels of another project, {name}; use another --out")
+    files = {*(record.files if record else ()), *(plan.files if plan else ())}
+    emails = {annotator_folder(email): email for email in (record.labels if record else ())}
+    return _Before(sorted(files), emails, record.withdrawn if record else [])
+
+
+def _withdrawn(
+    folder: KeepingFolder, before: _Before, files: Sequence[str], work: Work, answers: _Sorted
+) -> list[Withdrawn]:
+    """Return the labels that once counted and do not any more."""
+    now = {(email, annotation.hand_id) for email, found in answers.sound.items() for annotation, _ in found}
+    listed = {(label.annotator, label.hand_id): label for label in before.withdrawn}
+    for name in sorted({*before.files} - {*files}):
+        person, hand_id = Path(name).parts[0], Path(name).stem
+        if name.endswith(".json") and (kept := folder.kept(name)):
+            email = before.emails.get(person, person)
+            reason = _reason(email, hand_id, work, answers)
+            listed[email, hand_id] = Withdrawn(
+                hand_id=hand_id, annotator=email, reason=reason, since=folder.time, kept=kept
+            )
+    return [label for key, label in sorted(listed.items()) if key not in now]
+
+
+def _reason(email: str, hand_id: str, work: Work, answers: _Sorted) -> str:
+    """Return why a label no longer counts."""
+    if hand_id not in work.tasks:
+        return "its task was deleted"
+    if hand_id in answers.unusable.get(email, ()):
+        return "marked unusable"
+    kinds = [kind for kind, ids in answers.problems.ids.items() if f"{hand_id} ({email})" in ids]
+    if kinds:
+        return f"no longer complete: {', '.join(kinds)}"
+    return "skipped" if hand_id in work.skipped.get(email, ()) else "deleted"
 
 
 def sort_answers(work: Work) -> _Sorted:
@@ -241,99 +337,42 @@ def doubles_of(work: Work, answers: _Sorted) -> list[Double]:
     return [Double(hand_id=hand_id, annotators=clean[hand_id]) for hand_id in ids]
 
 
-def _write(out: Path, work: Work, answers: _Sorted, bases: Sequence[Path]) -> tuple[list[str], int, list[str]]:
-    """Write labels, pictures and notes; return file names, number of pictures, hands without a picture."""
-    files: list[str] = []
-    needed = sorted({annotation.hand_id for found in answers.sound.values() for annotation, _ in found})
-    pictures = _find_pictures({hand_id: work.tasks[hand_id] for hand_id in needed}, bases)
+def _label_files(work: Work, answers: _Sorted) -> dict[str, Label]:
+    """Return file -> sound label."""
+    return {
+        f"{annotator_folder(email)}/{Path(work.tasks[annotation.hand_id].folder).name}/{annotation.hand_id}.json": (
+            annotation,
+            answer,
+        )
+        for email, found in answers.sound.items()
+        for annotation, answer in found
+    }
+
+
+def _write_notes(folder: KeepingFolder, answers: _Sorted, tasks: Mapping[str, HandTask]) -> None:
     for email, found in answers.sound.items():
-        files += _write_person(out, annotator_folder(email), found, work.tasks, pictures)
-    absent = [hand_id for hand_id in needed if hand_id not in pictures]
-    return files, sum(not name.endswith((".json", ".jsonl")) for name in files), absent
-
-
-def _find_pictures(tasks: Mapping[str, HandTask], bases: Sequence[Path]) -> dict[str, Path]:
-    """Return hand id -> the picture that was pushed, if it still exists unchanged."""
-
-    def find(hand_id: str, _stop: Event) -> Path | None:
-        task = tasks[hand_id]
-        for base in bases:
-            path = base / task.image
-            if path.is_file() and sha256_file(path) == task.image_sha256:
-                return path
-        return None
-
-    return {hand_id: path for hand_id, path in in_threads(find, tasks) if path is not None}
-
-
-def _write_person(
-    out: Path,
-    name: str,
-    found: Sequence[tuple[Annotation, Answer]],
-    tasks: Mapping[str, HandTask],
-    pictures: Mapping[str, Path],
-) -> list[str]:
-    by_folder: dict[str, list[tuple[Annotation, Answer]]] = defaultdict(list)
-    for annotation, answer in found:
-        by_folder[Path(tasks[annotation.hand_id].folder).name].append((annotation, answer))
-    files = [f"{name}/{NOTES}"]
-    for folder, part in by_folder.items():
-        target = out / name / folder
-        labels = labels_of(folder, part, tasks, _needed(target, part, tasks, pictures))
-        write_pairs(target, labels)
-        for annotation, _ in part:
-            files.append(f"{name}/{folder}/{annotation.hand_id}.json")
-            if picture := pictures.get(annotation.hand_id):
-                files.append(f"{name}/{folder}/{annotation.hand_id}{picture.suffix}")
-    lines = [json.dumps(_note(annotation, answer, tasks)) for annotation, answer in found]
-    write_bytes(out / name / NOTES, "".join(f"{line}\n" for line in lines).encode())
-    return files
-
-
-def _needed(
-    target: Path,
-    part: Sequence[tuple[Annotation, Answer]],
-    tasks: Mapping[str, HandTask],
-    pictures: Mapping[str, Path],
-) -> dict[str, Path]:
-    """Return the pictures that an earlier pull has not written yet."""
-
-    def exists(hand_id: str) -> bool:
-        path = target / f"{hand_id}{pictures[hand_id].suffix}"
-        return path.is_file() and sha256_file(path) == tasks[hand_id].image_sha256
-
-    ids = [annotation.hand_id for annotation, _ in part if annotation.hand_id in pictures]
-    return {hand_id: pictures[hand_id] for hand_id in ids if not exists(hand_id)}
-
-
-def labels_of(
-    folder: str,
-    part: Sequence[tuple[Annotation, Answer]],
-    tasks: Mapping[str, HandTask],
-    pictures: Mapping[str, Path],
-) -> HandLabels:
-    """Return the labels of one person in one HInt folder; hands without a box get that of their points."""
-    names = [(annotation.hand_id, parse_name(annotation.hand_id)) for annotation, _ in part]
-    points = [answer.keypoints for _, answer in part if answer.keypoints is not None]
-    boxes = [
-        tasks[hand_id].box_xyxy or (*p.min(0).tolist(), *p.max(0).tolist())
-        for (hand_id, _), p in zip(names, points, strict=True)
-    ]
-    return HandLabels(
-        hand_id=np.array([hand_id for hand_id, _ in names]),
-        clip_id=np.array([parsed.clip_id if parsed else hand_id for hand_id, parsed in names]),
-        subset=np.full(len(part), subset_of_folder(folder)),
-        box_xyxy=np.array(boxes),
-        is_right=np.array([parsed is not None and parsed.is_right for _, parsed in names]),
-        keypoints_2d=np.array(points),
-        existence=np.array([answer.existence for _, answer in part]),
-        occlusion=np.array([answer.occlusion for _, answer in part]),
-        image=np.array([str(pictures.get(hand_id, "")) for hand_id, _ in names]),
-    )
+        lines = [json.dumps(_note(annotation, answer, tasks)) for annotation, answer in found]
+        content = "".join(f"{line}\n" for line in lines).encode()
+        folder.put(f"{annotator_folder(email)}/{NOTES}", content, lost=partial(_lost_lines, now=content))
 
 
 def _note(annotation: Annotation, answer: Answer, tasks: Mapping[str, HandTask]) -> dict[str, Any]:
-    kept = asdict(annotation)
-    del kept["result"], kept["annotator"]
+    kept = {name: value for name, value in vars(annotation).items() if name not in ("result", "annotator")}
     details = {"comment": answer.comment, "moved": answer.moved, "restated": answer.restated}
     return {**kept, **details, "double": tasks[annotation.hand_id].double is not None}
+
+
+def _lost_lines(before: bytes, now: bytes) -> bytes:
+    known = {*now.splitlines()}
+    return b"".join(line + b"\n" for line in before.splitlines() if line not in known)
+
+
+def _lost_tasks(before: bytes, now: bytes) -> bytes:
+    """Return the tasks of an earlier export with annotations that a later one lacks, "" if there are none."""
+
+    def annotations(row: Mapping[str, Any]) -> set[tuple[Any, Any]]:
+        return {(one["id"], one.get("updated_at")) for one in row.get("annotations") or []}
+
+    known = {key for row in json.loads(now) for key in annotations(row)}
+    lost = [row for row in json.loads(before) if annotations(row) - known]
+    return json_bytes(lost) if lost else b""

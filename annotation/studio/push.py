@@ -1,41 +1,45 @@
-"""Push hands into a project: tasks first, then their predictions, then list the project, until nothing is missing.
+"""Push hands into a project: tasks with their predictions, then whatever did not arrive, until nothing is missing.
 
-The server may lose predictions that come with their tasks, and a request whose answer was lost may still have been
-carried out. So tasks and predictions are sent separately, nothing is sent again before the project was listed, and only
-the listing counts as success.
+The server may lose predictions that come with their tasks and say nothing, and a request whose answer was lost may
+still have been carried out. So nothing is sent again before the project was listed, and success is what the database
+has: as many tasks and predictions as were sent, or else a new listing, after which the missing predictions are sent
+alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from threading import Event
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from annotation.studio.client import Studio, StudioError
+from annotation.studio.client import Project, Studio, StudioError
 from annotation.studio.config import IMAGE
 from annotation.studio.guess import MEAN_POSE, mean_pose, read_guesses
 from annotation.studio.install import home
 from annotation.studio.picture import MARGIN, crop_of, cut, read_frame, shown_size
-from annotation.studio.project import Listing, Task, ensure_project, list_tasks
-from annotation.studio.pushed import project_key, remember_manifest
+from annotation.studio.project import Listing, Task, ensure_project, is_still, list_tasks
+from annotation.studio.pushed import remember_manifest, short_name
 from annotation.studio.store import PictureStore
 from annotation.studio.task import Guess, HandTask, results, task_data
-from annotation.studio.validate import require_file_names, validate_tasks
-from hint.errors import InputError, some_ids
+from annotation.studio.validate import require_file_names
+from hint.errors import InputError, counted, some_ids
 from hint.files.manifest import SampledHand, read_manifest
 from hint.images import encode_image
 from hint.lock import file_lock
-from hint.workers import in_threads
+from hint.workers import in_threads, one_ahead
 
-#: Tasks, or predictions, per request: larger requests are hardly faster, and block annotators for longer.
+#: Tasks, or predictions, per request. Larger requests are hardly faster, and block annotators for longer; each request
+#: must find SQLite at a moment when nobody saves, so many small ones wait longer.
 BATCH = 250
 #: Rounds without progress before giving up.
 _ROUNDS = 5
+
+Value = TypeVar("Value")
 
 
 @dataclass
@@ -44,23 +48,25 @@ class PushReport:
 
     Attributes:
         project: Number of the project.
+        identity: What the project keeps when its server moves or its title changes.
         hands: Hands of the manifest.
         added: Tasks created.
         predicted: Tasks that got predictions.
         bare: Hands without predictions, although a file was given.
         doubled: Hand id -> task numbers, for hands with several tasks.
         predicted_twice: Hands with several predictions of the same version.
-        failures: Server failures that were overcome.
+        outages: How often the server went away meanwhile.
     """
 
     project: int
+    identity: str
     hands: int
     added: int = 0
     predicted: int = 0
     bare: list[str] = field(default_factory=list)
     doubled: dict[str, list[int]] = field(default_factory=dict)
     predicted_twice: list[str] = field(default_factory=list)
-    failures: int = 0
+    outages: int = 0
 
 
 def push(
@@ -99,14 +105,12 @@ def push(
     guesses = read_guesses(predictions, hands) if predictions else {}
     tasks = {hand.hand_id: _task(hand, guesses.get(hand.hand_id), margin) for hand in hands}
     require_file_names(tasks)
-    validate_tasks(tasks)
     studio.wait_until_up(patience, on_note)
     busy = StudioError(f"another push to {project!r} is running on this machine; wait until it ends")
-    with file_lock(home() / "locks" / project_key(studio.url, project), busy):
+    with file_lock(home() / "locks" / short_name(project), busy):  # of this title on any server: its port may change
         frames = {hand.hand_id: hand for hand in hands}
-        job = _Push(studio, store, project, manifest.parent, frames, tasks, patience, on_note, on_step)
-        report = job.run()
-        remember_manifest(studio.url, report.project, manifest)
+        report = _Push(studio, store, project, manifest.parent, frames, tasks, patience, on_note, on_step).run()
+        remember_manifest(report.identity, manifest)
     report.bare = sorted(set(tasks) - set(guesses)) if predictions else []
     return report
 
@@ -177,17 +181,21 @@ class _Push:
     patience: float
     on_note: Callable[[str], None]
     on_step: Callable[[int, int], None]
-    project: int = 0
-    failures: int = 0
     total: int = 0
     done: int = 0
+    #: What the project contains; None while that is uncertain.
+    listing: Listing | None = None
+
+    @cached_property
+    def project(self) -> Project:
+        """The project; it is created if needed."""
+        return self._retry(lambda: ensure_project(self.studio, self.title))
 
     def run(self) -> PushReport:
-        """Repeat until the listing contains everything."""
-        self.project = int(self._retry(lambda: ensure_project(self.studio, self.title)).id)
+        """Repeat until the project contains everything."""
         self.store.check()
-        self._retry(lambda: self.store.attach(self.studio, self.project))
-        listing = self._retry(lambda: list_tasks(self.studio, self.project))
+        self._retry(lambda: self.store.attach(self.studio, self.project.id))
+        listing = self._retry(self._list)
         self._refuse_contradictions(listing)
         missing = first = self._missing(listing)
         self.total, idle = first.to_send, 0
@@ -206,16 +214,18 @@ class _Push:
         self._show_predictions(listing)
         return self._report(listing, first)
 
-    def _retry(self, work: Callable[[], Any]) -> Any:
-        return self.studio.retry(work, self.patience, self._failed)
-
-    def _failed(self, reason: str) -> None:
-        self.failures += 1
-        self.on_note(f"trying again: {reason}")
+    def _retry(self, work: Callable[[], Value]) -> Value:
+        return self.studio.retry(work, self.patience, self.on_note)
 
     def _step(self, steps: int) -> None:
         self.done += steps
         self.on_step(min(self.done, self.total), self.total)
+
+    def _list(self) -> Listing:
+        """Return what the project contains; ask only where that is uncertain."""
+        if self.listing is None:
+            self.listing = list_tasks(self.studio, self.project.id)
+        return self.listing
 
     def _missing(self, listing: Listing) -> _Missing:
         known = listing.tasks
@@ -252,62 +262,86 @@ class _Push:
         return given or min(_versions(listing), default=MEAN_POSE)
 
     def _round(self) -> Listing:
-        """List and add missing tasks; list and add missing predictions; list."""
-        listing = list_tasks(self.studio, self.project)
+        """Send what is missing; return what the project then contains."""
+        listing = self._list()
+        self.listing = None  # until everything below has worked
         missing = self._missing(listing)
-        for batch in _batches(missing.tasks):
-            addresses = self.store.put(self.studio, self.project, dict(self._pictures(batch, self.tasks)))
-            data = [task_data(hand_id, addresses[hand_id], self.tasks[hand_id]) for hand_id in batch]
-            self.studio.add_tasks(self.project, data)
-            self._step(len(batch))
         for hand_id in missing.guesses:
             self._add_guess(listing.tasks[hand_id])
-        if missing.tasks or missing.guesses:
-            listing = list_tasks(self.studio, self.project)
-        unpredicted = [hand_id for hand_id in self._missing(listing).predictions if hand_id in listing.tasks]
+        if missing.guesses:
+            listing = list_tasks(self.studio, self.project.id)
+        version = self._version(listing)
+        unpredicted = [hand_id for hand_id in missing.predictions if hand_id in listing.tasks]
         for batch in _batches(unpredicted):
-            version = self._version(listing)
             sent = [_prediction(listing.tasks[hand_id], version) for hand_id in batch]
-            self.studio.add_predictions(self.project, sent)
+            self.studio.add_predictions(self.project.id, sent)
             self._step(len(batch))
-        return list_tasks(self.studio, self.project) if unpredicted else listing
+        expected = listing.extended(self._add_tasks(missing.tasks, version))
+        if not unpredicted and is_still(self.studio, self.project.id, expected):
+            self.listing = expected
+        return self._list()
+
+    def _add_tasks(self, hand_ids: Sequence[str], version: str) -> dict[str, Task]:
+        """Send tasks with their predictions of a version; return them as they should have arrived."""
+        sent: dict[str, Task] = {}
+        for batch, pictures in one_ahead(self._pictures, _batches(hand_ids)):
+            addresses = self.store.put(self.studio, self.project.id, pictures)
+            data = {hand_id: task_data(hand_id, addresses[hand_id], self.tasks[hand_id]) for hand_id in batch}
+            rows = [
+                {
+                    "data": data[hand_id],
+                    "predictions": [{"model_version": version, "result": results(self.tasks[hand_id])}],
+                }
+                for hand_id in batch
+            ]
+            numbers, n_predictions = self.studio.add_tasks(self.project.id, rows)
+            for number, hand_id in zip(numbers, batch, strict=True):
+                sent[hand_id] = _sent(number, hand_id, self.tasks[hand_id], data[hand_id], version)
+            self._step(len(batch) + n_predictions)
+        return sent
 
     def _add_guess(self, task: Task) -> None:
         """Add the guess to the data of a task that was pushed without one; its picture stays the same."""
         hint = task.hint.model_copy(update={"guess": self.tasks[task.hand_id].guess})
         self.studio.change_task(task.id, data={**task.data, **task_data(task.hand_id, task.data[IMAGE], hint)})
 
-    def _pictures(self, hand_ids: Sequence[str], tasks: Mapping[str, HandTask]) -> Iterator[tuple[str, bytes]]:
+    def _pictures(self, hand_ids: Sequence[str]) -> dict[str, bytes]:
+        return self._cut(hand_ids, self.tasks)
+
+    def _cut(self, hand_ids: Sequence[str], tasks: Mapping[str, HandTask]) -> dict[str, bytes]:
+        """Return the pictures of hands as JPEGs."""
+
         def make(hand_id: str, _stop: Event) -> bytes:
             frame = read_frame(self.hands[hand_id], self.folder)
             return encode_image(cut(frame, tasks[hand_id].crop, tasks[hand_id].box_xyxy), ".jpg")
 
-        yield from in_threads(make, hand_ids)
+        return dict(in_threads(make, hand_ids))
 
     def _restore_pictures(self, listing: Listing) -> None:
         """Write pictures that vanished from the served folder again, cropped as their tasks expect."""
         known = {hand_id: task.hint for hand_id, task in listing.tasks.items() if hand_id in self.tasks}
-        gone = [hand_id for hand_id in known if self.store.lacks(self.project, hand_id)]
+        gone = [hand_id for hand_id in known if self.store.lacks(self.project.id, hand_id)]
         for batch in _batches(gone):
-            self.store.put(self.studio, self.project, dict(self._pictures(batch, known)))
+            self.store.put(self.studio, self.project.id, self._cut(batch, known))
         if gone:
-            self.on_note(f"{len(gone)} missing pictures restored: {some_ids(gone)}")
+            self.on_note(f"{counted(len(gone), 'missing picture')} restored: {some_ids(gone)}")
 
     def _show_predictions(self, listing: Listing) -> None:
         version = self._version(listing)
-        if self._retry(lambda: self.studio.project(self.project)).model_version != version:
-            self._retry(partial(self.studio.show_predictions, self.project, version))
+        if self._retry(lambda: self.studio.project(self.project.id)).model_version != version:
+            self._retry(partial(self.studio.show_predictions, self.project.id, version))
 
     def _report(self, listing: Listing, first: _Missing) -> PushReport:
         mine = {hand_id: task for hand_id, task in listing.tasks.items() if hand_id in self.tasks}
         return PushReport(
-            self.project,
+            self.project.id,
+            self.project.identity,
             hands=len(self.tasks),
             added=len(first.tasks),
             predicted=len(first.predictions),
             doubled={hand_id: ids for hand_id, ids in listing.doubled.items() if hand_id in self.tasks},
             predicted_twice=[hand_id for hand_id, task in mine.items() if task.n_predictions > len(task.versions)],
-            failures=self.failures,
+            outages=self.studio.outages,
         )
 
 
@@ -327,10 +361,16 @@ def _versions(listing: Listing) -> set[str]:
 
 
 def _prediction(task: Task, version: str) -> dict[str, Any]:
+    """Return the prediction of a task on the server."""
     try:
         return {"task": task.id, "model_version": version, "result": results(task.hint)}
     except ValueError as error:
         raise StudioError(f"{task.hand_id}: {error}; was the task changed meanwhile?") from error
+
+
+def _sent(number: int, hand_id: str, hint: HandTask, data: Mapping[str, Any], version: str) -> Task:
+    """Return a task as the server lists it, if nothing of it was lost."""
+    return Task(number, hand_id, hint, data, (version,), n_predictions=1, overlap=1)
 
 
 def _batches(ids: Sequence[str]) -> list[Sequence[str]]:

@@ -13,35 +13,34 @@ from hint.files import write_json
 
 
 class Pushed(BaseModel):
-    """The manifests of one project."""
+    """The manifests of one project, named by what it keeps when its server moves."""
 
     model_config = ConfigDict(extra="forbid")
-    version: Literal[1] = 1
-    url: str
-    project: int
+    version: Literal[2] = 2
+    project: str
     manifests: list[str]
 
 
-def project_key(url: str, project: int | str) -> str:
-    """Return a short name for a project of a server, by its number or title."""
-    return hashlib.sha256(f"{url} {project}".encode()).hexdigest()[:20]
+def short_name(text: str) -> str:
+    """Return a file name for any text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
-def pushed_manifests(url: str, project: int) -> list[Path]:
-    """Return the manifests that were pushed to a project from this machine."""
+def pushed_manifests(project: str) -> list[Path]:
+    """Return the manifests that were pushed from this machine to the project with an identity."""
     try:
-        content = _path(url, project).read_bytes()
+        content = _path(project).read_bytes()
         return [Path(manifest) for manifest in Pushed.model_validate_json(content).manifests]
     except (OSError, ValidationError):
         return []
 
 
-def remember_manifest(url: str, project: int, manifest: Path) -> None:
+def remember_manifest(project: str, manifest: Path) -> None:
     """Add a manifest to those of a project."""
-    known = [str(path) for path in pushed_manifests(url, project)]
+    known = [str(path) for path in pushed_manifests(project)]
     manifests = list(dict.fromkeys([*known, str(manifest.resolve())]))
-    write_json(_path(url, project), Pushed(url=url, project=project, manifests=manifests).model_dump(), indent=2)
+    write_json(_path(project), Pushed(project=project, manifests=manifests).model_dump(), indent=2)
 
 
-def _path(url: str, project: int) -> Path:
-    return home() / "pushed" / f"{project_key(url, project)}.json"
+def _path(project: str) -> Path:
+    return home() / "pushed" / f"{short_name(project)}.json"

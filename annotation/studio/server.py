@@ -29,6 +29,7 @@ from annotation.studio.page.drawing import drawing_script
 from hint.errors import InputError
 from hint.files import write_bytes
 from hint.lock import file_lock
+from hint.progress import PLAIN_EVERY
 
 HOST = "127.0.0.1"
 #: Number of backups to keep.
@@ -74,7 +75,8 @@ def serve(
         if database_url is None and not _has_tables(data):
             on_note("the first start creates the tables, which takes half a minute or more")
         write_login(login_path(data), login)
-        with _running(label_studio, login, port, {**os.environ, **_variables(login), **database}) as process:
+        environment = {**os.environ, **_variables(login), **database}
+        with _running(label_studio, login, port, environment, on_note) as process:
             login = login.model_copy(update={"pid": process.pid})
             for path in (login_path(data), last_path()):
                 write_login(path, login)
@@ -171,7 +173,7 @@ def database_variables(url: str | None) -> dict[str, str]:
 
 @contextmanager
 def _running(
-    label_studio: Path, login: Login, port: int, environment: Mapping[str, str]
+    label_studio: Path, login: Login, port: int, environment: Mapping[str, str], on_note: Callable[[str], None]
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start the server and wait until it responds; stop it on exit. Ctrl-C in the terminal does not reach it."""
     log = Path(login.data) / "server.log"
@@ -187,7 +189,7 @@ def _running(
         )
         try:
             with _interrupted_by_sigterm():
-                _wait_until_ready(process, login.url, port, log)
+                _wait_until_ready(process, login.url, port, log, on_note)
                 yield process
         finally:
             _stop(process)
@@ -205,15 +207,20 @@ def _interrupted_by_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, previous)
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], url: str, port: int, log: Path) -> None:
-    deadline = time.monotonic() + START
-    while time.monotonic() < deadline:
+def _wait_until_ready(
+    process: subprocess.Popen[bytes], url: str, port: int, log: Path, on_note: Callable[[str], None]
+) -> None:
+    begun, told = time.monotonic(), 0.0
+    while (waited := time.monotonic() - begun) < START:
         if process.poll() is not None:
             raise StudioError(f"Label Studio did not start ({process.returncode}); see {log}")
         if _is_up(url):
             if owns_port(process.pid, port) is False:
                 raise StudioError(f"port {port} was taken by another program meanwhile; choose another --port")
             return
+        if waited - told > PLAIN_EVERY:
+            told = waited
+            on_note(f"starting Label Studio for {waited:.0f} s; its log is {log}")
         time.sleep(0.3)
     raise StudioError(f"Label Studio did not respond within {START:.0f} s; see {log}")
 

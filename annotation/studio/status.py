@@ -9,7 +9,8 @@ from typing import Any
 
 from annotation.studio.client import Studio
 from annotation.studio.project import require_project
-from annotation.studio.work import Work, fetch_work
+from annotation.studio.recent import recent_work
+from annotation.studio.work import Work
 
 #: Seconds the server may be away.
 _PATIENCE = 10.0
@@ -73,8 +74,8 @@ def project_status(studio: Studio, title: str) -> Status:
     Raises:
         InputError: If there is no such project.
     """
-    project = int(require_project(studio, title).id)
-    return status_of(studio.retry(lambda: fetch_work(studio, project), _PATIENCE)[1])
+    project = require_project(studio, title)
+    return status_of(studio.retry(lambda: recent_work(studio, project), _PATIENCE))
 
 
 def list_projects(studio: Studio) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from annotation.studio.client import Studio, Unreachable
 from annotation.studio.login import Login
 from hint.errors import InputError
-from hint.files import write_bytes
+from hint.files.atomic import sync_files, write_bytes
 
 #: Files and bytes per upload; the server takes 100 files and 250 MB.
 _FILES, _BYTES = 50, 100_000_000
@@ -52,22 +52,20 @@ class ServedFolder:
         studio.serve_folder(project, str(folder))
 
     def put(self, studio: Studio, project: int, pictures: Mapping[str, bytes]) -> dict[str, str]:
-        """Write the pictures."""
+        """Write the pictures; all are on the disk before their tasks are sent, even if the power fails then."""
         del studio
+        folder = self._folder(project)
         for hand_id, content in pictures.items():
-            write_bytes(self._file(project, hand_id), content)
-        name = self._folder(project).name
-        return {hand_id: f"/data/local-files/?d={quote(f'{name}/{hand_id}.jpg')}" for hand_id in pictures}
+            write_bytes(folder / f"{hand_id}.jpg", content, sync=False)
+        sync_files()
+        return {hand_id: f"/data/local-files/?d={quote(f'{folder.name}/{hand_id}.jpg')}" for hand_id in pictures}
 
     def lacks(self, project: int, hand_id: str) -> bool:
         """Return whether the file is missing."""
-        return not self._file(project, hand_id).is_file()
+        return not (self._folder(project) / f"{hand_id}.jpg").is_file()
 
     def _folder(self, project: int) -> Path:
         return self.root.resolve() / f"project-{project}"
-
-    def _file(self, project: int, hand_id: str) -> Path:
-        return self._folder(project) / f"{hand_id}.jpg"
 
 
 @dataclass(frozen=True)

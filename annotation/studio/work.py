@@ -78,14 +78,20 @@ def fetch_work(studio: Studio, project: int) -> tuple[bytes, Work]:
         StudioError: If it is not an export.
     """
     content = studio.export(project)
-    rows = _read(studio.url, content)
+    rows = read_export(studio.url, content)
     expected = studio.project(project).task_number or 0
     if len(rows) != expected:
         raise Unreachable(f"{studio.url} exported {len(rows)} of {expected} tasks")
     return content, sort_work(rows, studio.emails())
 
 
-def _read(url: str, content: bytes) -> list[Mapping[str, Any]]:
+def read_export(url: str, content: bytes) -> list[dict[str, Any]]:
+    """Return the tasks of an export.
+
+    Raises:
+        Unreachable: If it is truncated.
+        StudioError: If it is not an export.
+    """
     try:
         rows = json.loads(content)
     except ValueError as error:

@@ -10,7 +10,7 @@ import typer
 
 from hint.cli.console import remark, show_rows
 from hint.cli.options import Images, Json
-from hint.errors import InputError
+from hint.errors import InputError, counted
 
 if TYPE_CHECKING:
     from annotation.check.report import CheckReport
@@ -127,7 +127,8 @@ def _show(report: CheckReport, out: Path | None) -> None:
         rows = [(printable(f.hand_id or f.set), f.rule, printable(f.message)) for f in worst]
         show_rows(("hand", "rule", "worst findings"), rows)
     totals = report.as_json()
-    typer.echo(f"{totals['hands']} hands: {totals['errors']} errors, {totals['warnings']} warnings")
+    found = [counted(totals[key], thing) for key, thing in (("errors", "error"), ("warnings", "warning"))]
+    typer.echo(f"{counted(totals['hands'], 'hand')}: {', '.join(found)}")
     if out is not None:
         remark(f"findings.jsonl, check.json and worst.png are in {out}")
 

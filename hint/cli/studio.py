@@ -12,7 +12,7 @@ from hint.cli.console import remark, resumable, show_rows
 from hint.cli.options import Json, Seed
 from hint.cli.studio_import import import_export
 from hint.cli.studio_ml import ml
-from hint.errors import some_ids
+from hint.errors import counted, some_ids
 
 if TYPE_CHECKING:
     from annotation.studio.login import Login
@@ -137,21 +137,22 @@ def _show_push(report: PushReport, project: str, url: str, as_json: bool) -> Non
     if as_json:
         typer.echo(json.dumps(asdict(report), indent=2))
     elif report.added or report.predicted:
-        typer.echo(f"{report.hands} hands in {project!r}: {report.added} new, {report.predicted} got points")
+        hands = counted(report.hands, "hand")
+        typer.echo(f"{hands} in {project!r}: {report.added} new, {report.predicted} got points")
     else:
-        typer.echo(f"nothing to do: all {report.hands} hands are in {project!r}")
+        typer.echo(f"nothing to do: all {counted(report.hands, 'hand')} are in {project!r}")
     if report.bare:
-        bare = some_ids(report.bare)
-        remark(f"{len(report.bare)} hands without a complete prediction, so with the mean pose instead: {bare}")
-    if report.failures:
-        remark(f"overcame {report.failures} server failures")
+        bare = counted(len(report.bare), "hand")
+        remark(f"{bare} without a complete prediction, so with the mean pose instead: {some_ids(report.bare)}")
+    if report.outages:
+        remark(f"overcame {counted(report.outages, 'outage')} of the server")
     if report.doubled:
         ids = [f"{hand_id} (tasks {', '.join(map(str, tasks))})" for hand_id, tasks in report.doubled.items()]
-        remark(f"{len(ids)} hands have several tasks; delete all but one of each: {some_ids(ids)}", style="yellow")
+        hands = counted(len(ids), "hand")
+        remark(f"{hands} with several tasks; delete all but one of each: {some_ids(ids)}", style="yellow")
     if report.predicted_twice:
-        remark(
-            f"{len(report.predicted_twice)} hands have the same prediction twice: {some_ids(report.predicted_twice)}"
-        )
+        twice = counted(len(report.predicted_twice), "hand")
+        remark(f"{twice} with the same prediction twice: {some_ids(report.predicted_twice)}")
     remark(f"label with Label All Tasks at {url}/projects/{report.project}/data")
 
 
@@ -187,9 +188,10 @@ def _show_status(project: str, found: Status) -> None:
     cells = [[str("-" if value is None else value) for value in vars(person).values()] for person in found.people]
     show_rows(("annotator", "labelled", "skipped", "drafts", "changed by others", "s per hand"), cells)
     if found.repeated:
-        remark(f"{len(found.repeated)} hands have several tasks: {some_ids(found.repeated)}", style="yellow")
+        repeated = counted(len(found.repeated), "hand")
+        remark(f"{repeated} with several tasks: {some_ids(found.repeated)}", style="yellow")
     if found.foreign:
-        remark(f"{len(found.foreign)} tasks were not pushed by hint: {some_ids(found.foreign)}", style="yellow")
+        remark(f"{counted(len(found.foreign), 'task')} not pushed by hint: {some_ids(found.foreign)}", style="yellow")
 
 
 def _show_projects(rows: list[dict[str, Any]], as_json: bool) -> None:
@@ -266,19 +268,36 @@ def remark_pull(record: PullRecord) -> None:
     for kind, ids in record.problems.items():
         remark(f"left out {len(ids)}: {kind}: {some_ids(ids)}", style="yellow")
     lists = {
-        "labels were changed by someone other than their author": record.changed_by_others,
-        "hands have several tasks": record.doubled,
-        "tasks were not pushed by hint": record.foreign,
+        "label": ("changed by someone other than the author", record.changed_by_others),
+        "hand": ("with several tasks", record.doubled),
+        "task": ("not pushed by hint", record.foreign),
     }
-    for text, ids in lists.items():
+    for thing, (what, ids) in lists.items():
         if ids:
-            remark(f"{len(ids)} {text}: {some_ids(ids)}", style="yellow")
+            remark(f"{counted(len(ids), thing)} {what}: {some_ids(ids)}", style="yellow")
     by_person = {"unusable": record.unusable, "skipped": record.skipped, "drafts": record.drafts}
     for text, people in by_person.items():
         for email, ids in people.items():
             remark(f"{text} by {email}: {len(ids)}: {some_ids(ids)}")
     if record.pictures_absent:
+        absent = counted(len(record.pictures_absent), "hand")
+        remark(f"{absent} without a picture (pass --manifest FILE to add it): {some_ids(record.pictures_absent)}")
+    _remark_kept(record)
+
+
+def _remark_kept(record: PullRecord) -> None:
+    """Tell what became of labels of earlier pulls."""
+    if record.replaced:
         remark(
-            f"{len(record.pictures_absent)} labels have no picture beside them (pass --manifest FILE to add them): "
-            f"{some_ids(record.pictures_absent)}"
+            f"{counted(len(record.replaced), 'file')} changed since the last pull; what was there is in "
+            f"earlier/{record.time}: {some_ids(record.replaced)}"
         )
+    if now := record.withdrawn_now:
+        ids = [f"{label.hand_id} ({label.annotator}: {label.reason})" for label in now]
+        remark(
+            f"{counted(len(now), 'label')} pulled earlier and withdrawn since; kept in earlier/{record.time}, not "
+            f"exported: {some_ids(ids)}",
+            style="yellow",
+        )
+    if before := len(record.withdrawn) - len(now):
+        remark(f"{counted(before, 'label')} withdrawn before; pull.json says where each is kept")

@@ -17,14 +17,21 @@ from hint.lock import try_lock
 
 #: What to do with results that are there already: refuse to touch them, add what is missing, or start over.
 OVERWRITE = ("never", "missing", "always")
+#: Windows can only wait for single files.
+_CAN_SYNC_ALL = hasattr(os, "sync")
 
 #: Ending of files that are not whole yet.
 _PART = ".hint-part"
 
 
 @contextmanager
-def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+def atomic_write(path: Path, *, sync: bool = True) -> Iterator[IO[bytes]]:
     """Open a temporary neighbour of ``path`` and rename it over ``path`` once all was written.
+
+    Args:
+        path: File to write.
+        sync: Wait until it is on the disk. Of many files, which need not survive a loss of power one by one, the
+            caller writes all without and calls :func:`sync_files` once.
 
     Raises:
         WriteError: If the folder cannot be made or written to, or the disk is full; ``path`` is left as it was.
@@ -39,14 +46,21 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
         with os.fdopen(handle, "wb") as stream:
             try_lock(stream)  # so that remove_abandoned leaves it alone
             yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
+            if sync or not _CAN_SYNC_ALL:
+                stream.flush()
+                os.fsync(stream.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
         raise _cannot_write(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sync_files() -> None:
+    """Wait until everything written so far is on the disk; macOS only begins to write."""
+    if _CAN_SYNC_ALL:
+        os.sync()
 
 
 def remove_abandoned(folder: Path) -> None:
@@ -81,15 +95,20 @@ def _umask() -> int:
     return mask
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write ``content`` to ``path`` atomically."""
-    with atomic_write(path) as stream:
+def write_bytes(path: Path, content: bytes, *, sync: bool = True) -> None:
+    """Write ``content`` to ``path`` atomically; ``sync`` as in :func:`atomic_write`."""
+    with atomic_write(path, sync=sync) as stream:
         stream.write(content)
 
 
 def write_json(path: Path, value: Any, indent: int | None = None) -> None:
     """Write JSON atomically; NaN and infinities are refused."""
-    write_bytes(path, json.dumps(value, indent=indent, allow_nan=False).encode() + b"\n")
+    write_bytes(path, json_bytes(value, indent))
+
+
+def json_bytes(value: Any, indent: int | None = None) -> bytes:
+    """Return what :func:`write_json` writes."""
+    return json.dumps(value, indent=indent, allow_nan=False).encode() + b"\n"
 
 
 def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:

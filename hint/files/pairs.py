@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from hint.errors import InputError, some_ids
-from hint.files.atomic import atomic_write, write_json
+from hint.files.atomic import atomic_write, json_bytes, write_bytes
 from hint.files.json_file import parse_json
 from hint.names import parse_name, subset_of_folder
 from hint.types import HandLabels
@@ -144,16 +144,21 @@ def _flags(hand: dict[str, Any], key: str) -> list[bool]:
     return [bool(v) for v in value]
 
 
+def pair_json(labels: HandLabels, k: int) -> bytes:
+    """Return the content of the JSON file of hand k."""
+    hand = {
+        "bbox": [labels.box_xyxy[k].tolist()],
+        "keypoints": labels.keypoints_2d[k].tolist(),
+        "existence": labels.existence[k].astype(int).tolist(),
+        "occlusion": labels.occlusion[k].astype(int).tolist(),
+    }
+    return json_bytes([hand])
+
+
 def write_pairs(folder: Path, labels: HandLabels) -> None:
     """Write labels as pairs; pictures that exist are copied, missing ones are left out."""
     for k, stem in enumerate(labels.hand_id.tolist()):
-        hand = {
-            "bbox": [labels.box_xyxy[k].tolist()],
-            "keypoints": labels.keypoints_2d[k].tolist(),
-            "existence": labels.existence[k].astype(int).tolist(),
-            "occlusion": labels.occlusion[k].astype(int).tolist(),
-        }
-        write_json(folder / f"{stem}.json", [hand])
+        write_bytes(folder / f"{stem}.json", pair_json(labels, k))
         source = Path(labels.image[k]) if labels.image[k] else None
         if source is None or not source.is_file():
             continue

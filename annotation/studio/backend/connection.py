@@ -36,7 +36,8 @@ class Connection:
 
     def __init__(self, studio: Studio, title: str, version: str) -> None:
         self._studio, self._title, self._version = studio, title, version
-        self.project = int(require_project(studio, title).id)
+        found = require_project(studio, title)
+        self.project, self.identity = found.id, found.identity
         self.shown = ""
 
     def open(self, url: str, password: str) -> None:

@@ -59,5 +59,5 @@ def serve_method(
     predictor = Predictor(method, Frames(studio, bases), thresholds, on_note)
     connections = [Connection(studio, title, predictor.version) for title in projects]
     for connection in connections:
-        bases += [manifest.parent for manifest in pushed_manifests(studio.url, connection.project)]
+        bases += [manifest.parent for manifest in pushed_manifests(connection.identity)]
     serve_predictor(predictor, place, connections, lambda: on_ready(connections, predictor.version), on_note)

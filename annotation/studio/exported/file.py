@@ -117,9 +117,9 @@ class ExportFile(Studio):
         del project
         return self._project
 
-    def export(self, project: int) -> bytes:
+    def export(self, project: int, tasks: Sequence[int] = ()) -> bytes:
         """Return its tasks."""
-        del project
+        del project, tasks
         return self._content
 
     def emails(self) -> dict[int, str]:

@@ -39,7 +39,9 @@ def saving(server: Any, token: str, title: str) -> Iterator[list[int]]:
                 if tasks:
                     task, turn = tasks[turn], turn + 1
                     made = studio.api.annotations.create(
-                        id=task.id, result=results(task.hint), request_options=studio.once
+                        id=task.id,
+                        result=results(task.hint),
+                        request_options={"max_retries": 0, "timeout_in_seconds": 120},
                     )
                     saved.append(made.id)
             except Exception:

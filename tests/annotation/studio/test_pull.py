@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,12 @@ import numpy as np
 import pytest
 
 from annotation.studio.client import Studio
+from annotation.studio.config import label_config
 from annotation.studio.project import Listing, list_tasks
+from annotation.studio.pull import pull as pull_labels
+from annotation.studio.recent import recent_work
 from annotation.studio.task import results
+from annotation.studio.work import Work, fetch_work
 from hint.files import read_labels, read_pairs
 from hint.files.manifest import read_manifest, write_manifest
 from hint.provenance import sha256_file
@@ -26,7 +32,7 @@ def push(server: Any, sample: Any, project: str) -> Listing:
     return list_tasks(studio, studio.find(project).id)
 
 
-def submit(studio: Studio, task: Any, result: list[dict[str, Any]] | None = None, **more: Any) -> Any:
+def submit(studio: Any, task: Any, result: list[dict[str, Any]] | None = None, **more: Any) -> Any:
     found = results(task.hint) if result is None else result
     return studio.api.annotations.create(id=task.id, result=found, lead_time=12.0, **more)
 
@@ -133,7 +139,118 @@ def test_everything_people_do_is_reported(server: Any, sample: Any, people: dict
     api.annotations.delete(id=contaminated.id)
     server.hint("studio", "pull", "--project", "all sorts", "--out", out, code=1)
     names = {path.stem for path in (out / ANN / "TRAIN_newdays_img").iterdir()}
-    assert names == {ids[k] for k in (0, 1, 7)}, "what is no longer there goes"
+    assert names == {ids[k] for k in (0, 1, 7)}, "what is no longer there does not count"
+
+
+def test_nothing_pulled_earlier_is_lost(server: Any, sample: Any, people: dict[str, str], tmp_path: Path) -> None:
+    listing = push(server, sample, "kept labels")
+    ids, tasks = sample.ids, [listing.tasks[hand_id] for hand_id in sample.ids]
+    ann = server.client(people[ANN])
+    made = [submit(ann, task) for task in tasks[:6]]
+    out = tmp_path / "out"
+    pull = ("studio", "pull", "--project", "kept labels", "--out", out)
+    server.hint(*pull)
+    before = {path.relative_to(out): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+    ann.api.tasks.delete(id=str(tasks[0].id))
+    ann.api.annotations.delete(id=made[1].id)
+    submit(ann, tasks[2], results(tasks[2].hint)[2:])
+    unusable = {"id": "s", "from_name": "hand_status", "to_name": "image", "type": "choices"}
+    submit(ann, tasks[3], [{**unusable, "value": {"choices": ["unusable"]}}])
+    ann.api.annotations.update(id=made[4].id, result=moved(tasks[4], 8, 40.0, 60.0, "occluded"))
+    sample.folder.rename(tmp_path / "elsewhere")
+    elsewhere = ("--url", f"http://localhost:{server.port}", "--token", server.login["token"])
+    done = server.hint(*pull, *elsewhere, code=1)
+
+    record = json.loads((out / "pull.json").read_text())
+    folder = out / ANN / "TRAIN_newdays_img"
+    assert sorted(path.name for path in folder.iterdir()) == [f"{i}.{end}" for i in ids[4:6] for end in ("jpg", "json")]
+    assert record["pictures_absent"] == []
+    withdrawn = {label["hand_id"]: (label["annotator"], label["reason"]) for label in record["withdrawn"]}
+    assert withdrawn == {
+        ids[0]: (ANN, "its task was deleted"),
+        ids[1]: (ANN, "deleted"),
+        ids[2]: (ANN, "no longer complete: joints are missing"),
+        ids[3]: (ANN, "marked unusable"),
+    }
+    assert record["replaced"] == [f"{ANN}/TRAIN_newdays_img/{ids[4]}.json"]
+    assert f"4 labels pulled earlier and withdrawn since; kept in earlier/{record['time']}" in done.stderr
+    assert f"{ids[0]} ({ANN}: its task was deleted)" in done.stderr
+    aside = out / "earlier" / record["time"]
+    for name, content in before.items():
+        if name.suffix in (".json", ".jpg") and len(name.parts) == 3:
+            place = aside if name.stem in ids[:4] or name.name == f"{ids[4]}.json" else out
+            assert (place / name).read_bytes() == content
+    assert {row["data"]["hand_id"] for row in json.loads((aside / "raw.json").read_text())} == {
+        ids[k] for k in (0, 1, 4)
+    }, "annotations that are no longer in raw.json"
+    server.hint("export", out, "--out", tmp_path / "now")
+    assert len(read_labels(tmp_path / "now", ["train_newdays"])) == 2
+    server.hint("export", aside / ANN, "--out", tmp_path / "before")
+    same_labels(read_labels(tmp_path / "before", ["train_newdays"]), sample, ids[:5])
+
+    manifest, predictions = (tmp_path / "elsewhere" / path.name for path in (sample.manifest, sample.predictions))
+    server.hint("studio", "push", manifest, "--predictions", predictions, "--project", "kept labels")
+    again = list_tasks(ann, ann.find("kept labels").id).tasks[ids[0]]
+    submit(ann, again, results(tasks[0].hint))
+    done = server.hint(*pull, code=1)
+    assert "3 labels withdrawn before" in done.stderr
+    assert (folder / f"{ids[0]}.jpg").is_file(), "a label that is back counts again"
+    server.client().create("other labels", label_config(), "")
+    other = server.hint("studio", "pull", "--project", "other labels", "--out", out, code=2)
+    assert "contains labels of another project, 'kept labels' on" in other.stderr
+
+
+def test_an_interrupted_pull_is_continued(
+    server: Any, sample: Any, people: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listing = push(server, sample, "interrupted")
+    ann = server.client(people[ANN])
+    made = [submit(ann, listing.tasks[hand_id]) for hand_id in sample.ids[:2]]
+    out = tmp_path / "out"
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("annotation.studio.pull._write_notes", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            pull_labels(server.client(), "interrupted", out)
+    assert not (out / "pull.json").exists()
+    ann.api.annotations.delete(id=made[0].id)
+    record = pull_labels(server.client(), "interrupted", out)
+    assert [label.hand_id for label in record.withdrawn] == sample.ids[:1]
+    assert [path.stem for path in (out / ANN / "TRAIN_newdays_img").glob("*.json")] == [sample.ids[1]]
+    assert not (out / "unfinished.json").exists()
+
+
+def test_who_asks_again_gets_only_what_changed_exported(
+    server: Any, sample: Any, people: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HINT_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("annotation.studio.recent._LATE", timedelta(seconds=0))
+    tasks = [*push(server, sample, "asked often").tasks.values()]
+    ann, studio = server.client(people[ANN]), server.client()
+    made = [submit(ann, task) for task in tasks[:3]]
+    draft(ann, tasks[4])
+    asked: list[tuple[int, ...]] = []
+    export = studio.export
+    monkeypatch.setattr(studio, "export", lambda project, ids=(): (asked.append(tuple(ids)), export(project, ids))[1])
+
+    def ask() -> Work:
+        time.sleep(1.1)  # the clock of responses has seconds
+        return recent_work(studio, studio.find("asked often"))
+
+    assert (len(ask().annotations), asked) == (3, [()])
+    submit(ann, tasks[5])
+    ann.api.annotations.delete(id=made[0].id)
+    draft(ann, tasks[6])
+    found = ask()
+    assert sorted(asked[1]) == sorted(tasks[k].id for k in (0, 4, 5, 6))
+    assert found == fetch_work(server.client(), studio.find("asked often").id)[1]
+    assert found.drafts == {ANN: [tasks[4].hand_id, tasks[6].hand_id]}
+    ann.api.tasks.delete(id=str(tasks[7].id))
+    assert ask().n_tasks == 11, "what was deleted leaves no trace in the list of changes, but in the counts"
 
 
 def draft(studio: Studio, task: Any) -> None:
@@ -141,15 +258,13 @@ def draft(studio: Studio, task: Any) -> None:
     answer = studio.http.post(
         f"{studio.url}/api/tasks/{task.id}/drafts",
         json={"result": results(task.hint), "lead_time": 3},
-        headers=studio.api._client_wrapper.get_headers(),
     )
     assert answer.status_code == 201, answer.text
 
 
 def offered(studio: Studio, project: int) -> str | None:
     """The hand that Label All Tasks shows next."""
-    headers = studio.api._client_wrapper.get_headers()
-    answer = studio.http.get(f"{studio.url}/api/projects/{project}/next", headers=headers)
+    answer = studio.http.get(f"{studio.url}/api/projects/{project}/next")
     return str(answer.json()["data"]["hand_id"]) if answer.status_code == 200 else None
 
 
@@ -218,7 +333,7 @@ def test_pictures_can_be_moved(server: Any, sample: Any, people: dict[str, str],
     sample.folder.rename(tmp_path / "elsewhere")
     out = tmp_path / "out"
     done = server.hint("studio", "pull", "--project", "moved pictures", "--out", out)
-    assert "1 labels have no picture beside them (pass --manifest FILE to add them)" in done.stderr
+    assert "1 hand without a picture (pass --manifest FILE to add it)" in done.stderr
     manifest = tmp_path / "elsewhere" / sample.manifest.name
     server.hint("studio", "pull", "--project", "moved pictures", "--out", out, "--manifest", manifest)
     assert (out / ANN / "TRAIN_newdays_img" / f"{sample.ids[0]}.jpg").is_file()

@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import stat
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +18,7 @@ import httpx
 import pytest
 
 from annotation.studio.config import label_config
+from annotation.studio.install import _run as run_step
 from annotation.studio.install import program
 from annotation.studio.server import KEPT, back_up, database_variables, owns_port
 from hint.errors import InputError, MissingRequirementError
@@ -121,10 +123,20 @@ def test_what_cannot_be_installed_is_exit_3(server: Any, tmp_path: Path, monkeyp
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     notes: list[str] = []
-    with pytest.raises(MissingRequirementError, match="pip install --quiet label-studio==") as raised:
+    with pytest.raises(MissingRequirementError, match="pip install --progress-bar off label-studio==") as raised:
         program(notes.append)
     assert raised.value.exit_code == 3
     assert "about 1 GB" in notes[0]
+    assert [note[:6] for note in notes[1:]] == ["1 of 3", "2 of 3"]
+
+
+def test_an_installation_tells_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("annotation.studio.install.PLAIN_EVERY", 0)
+    notes: list[str] = []
+    program = "print('Collecting a==1');print('Collecting b');print('Installing collected packages: a, b')"
+    assert run_step([sys.executable, "-c", program], notes.append) is None
+    assert notes == ["1 package so far, now a==1", "2 packages so far, now b", "unpacking 2 packages, a minute or two"]
+    assert run_step([sys.executable, "-c", "import nothing_of_this_name"], notes.append) is not None
 
 
 def free_port() -> int:
@@ -146,10 +158,8 @@ def test_config_is_printed_or_written(server: Any, tmp_path: Path) -> None:
     assert "occluded" in server.hint("studio", "config", "--guidelines").stdout
 
 
-def test_without_the_sdk_the_extra_is_named() -> None:
-    import sys
-
-    block = "import sys; sys.modules.update({'label_studio_sdk': None}); from hint.cli import main; main()"
+def test_without_the_packages_the_extra_is_named() -> None:
+    block = "import sys; sys.modules.update({'httpx': None}); from hint.cli import main; main()"
     where = ["--url", "http://127.0.0.1:9", "--token", "x"]
     done = subprocess.run(
         [sys.executable, "-c", block, "studio", "status", *where], capture_output=True, text=True, check=False

@@ -226,12 +226,15 @@ def test_foreign_tasks_are_recognised(task: HandTask) -> None:
         read_task(data)
 
 
-def test_the_configuration_is_valid_and_its_keys_are_free() -> None:
+def test_the_configuration_is_valid_and_its_keys_are_free(task: HandTask) -> None:
     from label_studio_sdk.label_interface import LabelInterface
 
     from annotation.studio.config import RESERVED_KEYS, STATE_KEYS, STATUS_KEYS
 
-    LabelInterface(label_config()).validate()
+    interface = LabelInterface(label_config())
+    interface.validate()
+    prediction = {"model_version": "m", "result": results(task)}
+    assert interface.validate_prediction(prediction, return_errors=True) == []
     keys = [*STATE_KEYS.values(), *STATUS_KEYS.values()]
     assert len(keys) == len(set(keys)) == 5
     assert not set(keys) & RESERVED_KEYS

@@ -9,14 +9,19 @@ import typer
 
 from hint.cli.console import remark, show_rows
 from hint.cli.options import Images, Json, Seed
+from hint.errors import InputError, some_ids
 
 if TYPE_CHECKING:
+    from annotation.agreement.consensus import Consensus
     from annotation.agreement.result import Agreement, Audit, BiasRow, JointRow, Score
 
 
 def agreement(
     a: Annotated[Path, typer.Argument(help="First annotations: HInt root, folder of pairs, npz or COCO.")],
     b: Annotated[Path, typer.Argument(help="Second annotations of the same hands.")],
+    more: Annotated[
+        list[Path] | None, typer.Argument(metavar="[C]...", help="With --merge: annotations by more people.")
+    ] = None,
     palm: Annotated[
         str, typer.Option(help="Palm length: wrist-middle, wrist-knuckles, box (0.55 of its longest side) or box:F.")
     ] = "wrist-middle",
@@ -27,15 +32,27 @@ def agreement(
     ] = None,
     images: Images = None,
     out: Annotated[Path | None, typer.Option(help="Folder for agreement.json, agreement.png and worst.png.")] = None,
+    merge: Annotated[
+        Path | None,
+        typer.Option(help="Folder for one label per hand; lists hands in dispute for one more person."),
+    ] = None,
+    within: Annotated[
+        float, typer.Option(help="With --merge: distance up to which points agree, palm lengths.", min=0)
+    ] = 0.25,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
     """Measure how well two annotations of the same hands agree, next to the numbers of the paper.
 
-    Flags, distances in palm lengths, Cohen's kappa, per joint and finger, all with intervals over clips.
+    Flags, distances in palm lengths, Cohen's kappa, per joint and finger, all with intervals over clips. With --merge,
+    labels are merged too: flags by majority, points by median; exit code 1 if hands are left for one more person.
     """
+    from annotation.agreement.consensus import consensus
     from annotation.agreement.run import agreement as measure
 
+    if more and merge is None:
+        raise InputError("more than two annotations can only be merged; add --merge DIR")
+    merged = merge and consensus([a, b, *(more or ())], within=within, palm=palm, images=images, out=merge)
     result = measure(
         a,
         b,
@@ -54,6 +71,25 @@ def agreement(
         _show(result)
     if out is not None:
         remark(f"agreement.json, agreement.png and worst.png are in {out}")
+    if merged and merge:
+        _remark_consensus(merged, merge)
+        raise typer.Exit(1 if merged.disputed else 0)
+
+
+def _remark_consensus(merged: Consensus, out: Path) -> None:
+    from hint.hand_rows import count
+
+    remark(f"{count(len(merged.labels), 'hand')} merged into {out}; points within {merged.within:g} palm lengths agree")
+    if merged.single:
+        remark(f"annotated by one person only, not merged: {some_ids(merged.single)}")
+    if merged.disputed:
+        by = ", ".join(f"{kind} {number}" for kind, number in merged.as_json()["disputed_by"].items())
+        ids = some_ids(one.hand_id for one in merged.disputed)
+        remark(f"{count(len(merged.disputed), 'hand')} in dispute ({by}): {ids}", style="yellow")
+        remark(
+            f"have them labelled by one more person: hint studio push MANIFEST --hands {out / 'disputed.txt'} "
+            "--project NAME; then repeat this command with the new labels and another --merge"
+        )
 
 
 def _show(result: Agreement) -> None:

@@ -108,6 +108,23 @@ def test_undecided_hands_are_named(pulled: tuple[Path, HandLabels], tmp_path: Pa
     assert not (tmp_path / "x").exists()
 
 
+def test_merged_labels_decide(pulled: tuple[Path, HandLabels], tmp_path: Path) -> None:
+    source, truth = pulled
+    merged = tmp_path / "merged"
+    hint("agreement", source / ANN, source / BEN, "--merge", merged)
+    stderr = hint("export", source, "--consensus", merged, "--out", tmp_path / "out", code=2).stderr
+    assert "1 hands have several labels but none by consensus" in stderr, "ben and cid share a hand that was not merged"
+    done = hint("export", source, "--consensus", merged, "--prefer", CID, "--out", tmp_path / "out")
+    assert f"12 hands: 6 by {ANN}, 1 by {BEN}, 3 by {CID}, 2 by consensus" in done.stderr
+    found = read_labels(tmp_path / "out", ["train_newdays"])
+    both = found[[str(hand_id) for hand_id in truth.hand_id[6:8]]]
+    np.testing.assert_allclose(both.keypoints_2d, truth.keypoints_2d[6:8] + 0.5)
+    stderr = hint("export", source, "--consensus", merged / "no", "--out", tmp_path / "x", code=2).stderr
+    assert "no such folder; hint agreement A B --merge" in stderr
+    stderr = hint("export", source, "--consensus", merged, "--annotator", ANN, "--out", tmp_path / "x", code=2).stderr
+    assert "not both" in stderr
+
+
 @pytest.mark.parametrize("fmt", ["hint", "npz", "coco", "cvat"])
 def test_every_format_holds_the_same_labels(pulled: tuple[Path, HandLabels], tmp_path: Path, fmt: str) -> None:
     source, truth = pulled

@@ -301,6 +301,31 @@ class Studio:
         with self._request():
             self.api.tasks.update(id=str(task), request_options=self.small, **values)
 
+    def change_project(self, project: int, **values: Any) -> None:
+        """Change settings of a project."""
+        with self._request():
+            self.api.projects.update(id=project, request_options=self.small, **values)
+
+    def task(self, task: int) -> dict[str, Any]:
+        """Return a task: its overlap, annotations and predictions."""
+        with self._request():
+            found = self.api.tasks.get(id=str(task), request_options=self.small)
+        return {
+            "overlap": found.overlap,
+            "annotations": found.annotations or [],
+            "predictions": [one.model_dump() for one in found.predictions or []],
+        }
+
+    def change_prediction(self, prediction: int, result: Sequence[Mapping[str, Any]]) -> None:
+        """Change the points of a prediction."""
+        with self._request():
+            self.api.predictions.update(id=prediction, result=[*result], request_options=self.small)
+
+    def cancel_annotation(self, annotation: int, result: Sequence[Mapping[str, Any]]) -> None:
+        """Change an annotation, and mark it as skipped by its author."""
+        with self._request():
+            self.api.annotations.update(id=annotation, result=[*result], was_cancelled=True, request_options=self.small)
+
     def export(self, project: int) -> bytes:
         """Return all tasks with annotations and drafts, as the server's JSON."""
         with self._request():

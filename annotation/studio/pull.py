@@ -13,7 +13,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from threading import Event
 from typing import Any, Literal
@@ -21,11 +21,12 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from annotation.studio.answers import Answers, comparable, sort_answers
 from annotation.studio.client import Studio
 from annotation.studio.config import require_same_meaning
 from annotation.studio.project import require_project
 from annotation.studio.pushed import pushed_manifests
-from annotation.studio.task import Answer, HandTask, Problems, read_answer
+from annotation.studio.task import Answer, HandTask
 from annotation.studio.work import Annotation, Work, fetch_work
 from hint.errors import InputError
 from hint.files import write_bytes, write_json, write_pairs
@@ -61,11 +62,12 @@ class PullRecord(BaseModel):
         provenance: Program, versions, time.
         raw_sha256: Digest of the server's JSON.
         tasks: Hands in the project.
-        labelled: Hands with at least one label.
+        labelled: Hands with at least one label that can be used.
         labels: Annotator -> labels written.
         pictures: Pictures beside the labels.
         pictures_absent: Hands whose picture is missing or different.
-        unusable: Annotator -> hands marked unusable.
+        unusable: Annotator -> hands marked unusable -> the reason given.
+        returned: Annotator -> hands sent back and not labelled since.
         skipped: Annotator -> skipped hands.
         drafts: Annotator -> hands started and not submitted.
         changed_by_others: "hand (annotator, then who)".
@@ -90,7 +92,8 @@ class PullRecord(BaseModel):
     labels: dict[str, int]
     pictures: int
     pictures_absent: list[str]
-    unusable: dict[str, list[str]]
+    unusable: dict[str, dict[str, str]]
+    returned: dict[str, list[str]]
     skipped: dict[str, list[str]]
     drafts: dict[str, list[str]]
     changed_by_others: list[str]
@@ -105,15 +108,6 @@ class PullRecord(BaseModel):
     def is_sound(self) -> bool:
         """Whether nothing needs attention."""
         return not (self.problems or self.changed_by_others or self.doubled or self.foreign)
-
-
-@dataclass
-class _Sorted:
-    """Answers that can be written, and those that cannot."""
-
-    sound: dict[str, list[tuple[Annotation, Answer]]] = field(default_factory=lambda: defaultdict(list))
-    unusable: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    problems: Problems = field(default_factory=Problems)
 
 
 def annotator_folder(email: str) -> str:
@@ -172,12 +166,13 @@ def pull(
     return record
 
 
-def _work_fields(work: Work, answers: _Sorted) -> dict[str, Any]:
+def _work_fields(work: Work, answers: Answers) -> dict[str, Any]:
     """Return the fields of the record that depend on the work only."""
     return {
         "tasks": work.n_tasks,
-        "labelled": len({annotation.hand_id for annotation in work.annotations}),
-        "unusable": dict(answers.unusable),
+        "labelled": len(answers.labelled),
+        "unusable": answers.reasons,
+        "returned": work.returned,
         "skipped": work.skipped,
         "drafts": work.drafts,
         "changed_by_others": [
@@ -186,8 +181,10 @@ def _work_fields(work: Work, answers: _Sorted) -> dict[str, Any]:
         "superseded": work.superseded,
         "doubled": work.doubled,
         "foreign": work.foreign,
-        "problems": answers.problems.ids,
-        "doubles": doubles_of(work, answers),
+        "problems": answers.problems,
+        "doubles": [
+            Double(hand_id=hand_id, annotators=people) for hand_id, people in comparable(work, answers).items()
+        ],
     }
 
 
@@ -214,40 +211,17 @@ def _earlier(out: Path) -> list[str]:
     return []
 
 
-def sort_answers(work: Work) -> _Sorted:
-    """Read every annotation."""
-    found = _Sorted()
-    for annotation in work.annotations:
-        answer, problems = read_answer(work.tasks[annotation.hand_id], annotation.result)
-        if parse_name(annotation.hand_id) is None:
-            problems = [*problems, "a hand id that does not end in _l or _r"]
-        for kind in problems:
-            found.problems.add(kind, f"{annotation.hand_id} ({annotation.annotator})")
-        if not answer.usable:
-            found.unusable[annotation.annotator].append(annotation.hand_id)
-        elif not problems:
-            found.sound[annotation.annotator].append((annotation, answer))
-    return found
-
-
-def doubles_of(work: Work, answers: _Sorted) -> list[Double]:
-    """List the hands to be labelled by two people, with the annotators whose work can be compared."""
-    clean: dict[str, list[str]] = defaultdict(list)
-    for email, found in sorted(answers.sound.items()):
-        for annotation, _ in found:
-            if not annotation.changed_by:
-                clean[annotation.hand_id].append(email)
-    ids = sorted(hand_id for hand_id, task in work.tasks.items() if task.double is not None)
-    return [Double(hand_id=hand_id, annotators=clean[hand_id]) for hand_id in ids]
-
-
-def _write(out: Path, work: Work, answers: _Sorted, bases: Sequence[Path]) -> tuple[list[str], int, list[str]]:
+def _write(out: Path, work: Work, answers: Answers, bases: Sequence[Path]) -> tuple[list[str], int, list[str]]:
     """Write labels, pictures and notes; return file names, number of pictures, hands without a picture."""
     files: list[str] = []
-    needed = sorted({annotation.hand_id for found in answers.sound.values() for annotation, _ in found})
+    needed = sorted(answers.labelled)
     pictures = _find_pictures({hand_id: work.tasks[hand_id] for hand_id in needed}, bases)
-    for email, found in answers.sound.items():
+    for email in sorted({*answers.sound, *answers.unusable}):
+        found = answers.sound.get(email, [])
         files += _write_person(out, annotator_folder(email), found, work.tasks, pictures)
+        both = [*found, *answers.unusable.get(email, [])]
+        lines = [json.dumps(_note(annotation, answer, work.tasks)) for annotation, answer in both]
+        write_bytes(out / annotator_folder(email) / NOTES, "".join(f"{line}\n" for line in lines).encode())
     absent = [hand_id for hand_id in needed if hand_id not in pictures]
     return files, sum(not name.endswith((".json", ".jsonl")) for name in files), absent
 
@@ -285,8 +259,6 @@ def _write_person(
             files.append(f"{name}/{folder}/{annotation.hand_id}.json")
             if picture := pictures.get(annotation.hand_id):
                 files.append(f"{name}/{folder}/{annotation.hand_id}{picture.suffix}")
-    lines = [json.dumps(_note(annotation, answer, tasks)) for annotation, answer in found]
-    write_bytes(out / name / NOTES, "".join(f"{line}\n" for line in lines).encode())
     return files
 
 
@@ -335,5 +307,5 @@ def labels_of(
 def _note(annotation: Annotation, answer: Answer, tasks: Mapping[str, HandTask]) -> dict[str, Any]:
     kept = asdict(annotation)
     del kept["result"], kept["annotator"]
-    details = {"comment": answer.comment, "moved": answer.moved, "restated": answer.restated}
+    details = {"usable": answer.usable, "comment": answer.comment, "moved": answer.moved, "restated": answer.restated}
     return {**kept, **details, "double": tasks[annotation.hand_id].double is not None}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from annotation.studio.client import Studio, StudioError, Unreachable
-from annotation.studio.task import HandTask, read_task
+from annotation.studio.task import HandTask, is_returned, read_task
 
 #: Annotator of annotations whose user no longer exists.
 NOBODY = "unknown"
@@ -21,6 +21,7 @@ class Annotation:
 
     Attributes:
         id: Its number on the server.
+        task: Number of its task.
         hand_id: The hand.
         annotator: Email of its author.
         changed_by: Email of another person who changed it later, "" for nobody.
@@ -31,6 +32,7 @@ class Annotation:
     """
 
     id: int
+    task: int
     hand_id: str
     annotator: str
     changed_by: str
@@ -49,6 +51,7 @@ class Work:
         annotations: The latest annotation of every annotator for every hand.
         superseded: Number of older annotations by the same person.
         skipped: Email -> hands that person skipped and has not labelled since.
+        returned: Email -> hands that were sent back to that person and not labelled since.
         drafts: Email -> hands started and not submitted.
         doubled: Hands with several tasks.
         foreign: Numbers of tasks that hint did not push or cannot read.
@@ -59,6 +62,7 @@ class Work:
     annotations: list[Annotation]
     superseded: int = 0
     skipped: dict[str, list[str]] = field(default_factory=dict)
+    returned: dict[str, list[str]] = field(default_factory=dict)
     drafts: dict[str, list[str]] = field(default_factory=dict)
     doubled: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
@@ -107,6 +111,7 @@ def sort_work(rows: Sequence[Mapping[str, Any]], emails: Mapping[int, str]) -> W
     tasks: dict[str, HandTask] = {}
     by_person: dict[tuple[str, str], list[Annotation]] = defaultdict(list)
     skips: set[tuple[str, str]] = set()
+    returns: set[tuple[str, str]] = set()
     drafts: set[tuple[str, str]] = set()
     doubled: list[str] = []
     foreign: list[str] = []
@@ -120,9 +125,9 @@ def sort_work(rows: Sequence[Mapping[str, Any]], emails: Mapping[int, str]) -> W
             doubled.append(hand_id)
         tasks.setdefault(hand_id, hint)
         for one in row.get("annotations") or []:
-            annotation = _annotation(hand_id, one, emails)
+            annotation = _annotation(int(row["id"]), hand_id, one, emails)
             if one.get("was_cancelled"):
-                skips.add((annotation.annotator, hand_id))
+                (returns if is_returned(annotation.result) else skips).add((annotation.annotator, hand_id))
             else:
                 by_person[hand_id, annotation.annotator].append(annotation)
         drafts |= {(_email(draft.get("user"), emails), hand_id) for draft in _open_drafts(row)}
@@ -131,7 +136,8 @@ def sort_work(rows: Sequence[Mapping[str, Any]], emails: Mapping[int, str]) -> W
         tasks,
         [last[key] for key in sorted(last)],
         sum(map(len, by_person.values())) - len(last),
-        _by_person({(who, hand_id) for who, hand_id in skips if (hand_id, who) not in last}),
+        _still_open(skips, last),
+        _still_open(returns, last),
         _by_person(drafts),
         sorted(set(doubled)),
         foreign,
@@ -139,11 +145,12 @@ def sort_work(rows: Sequence[Mapping[str, Any]], emails: Mapping[int, str]) -> W
     )
 
 
-def _annotation(hand_id: str, one: Mapping[str, Any], emails: Mapping[int, str]) -> Annotation:
+def _annotation(task: int, hand_id: str, one: Mapping[str, Any], emails: Mapping[int, str]) -> Annotation:
     author, editor = _email(one.get("completed_by"), emails), one.get("updated_by")
     changed = _email(editor, emails) if editor is not None else author
     return Annotation(
         id=int(one["id"]),
+        task=task,
         hand_id=hand_id,
         annotator=author,
         changed_by="" if changed == author else changed,
@@ -165,6 +172,11 @@ def _email(user: Any, emails: Mapping[int, str]) -> str:
 
 def _open_drafts(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [draft for draft in row.get("drafts") or [] if isinstance(draft, Mapping)]
+
+
+def _still_open(pairs: set[tuple[str, str]], labelled: Container[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return email -> hands of (email, hand) without a label by that person since, given as (hand, email)."""
+    return _by_person({(who, hand_id) for who, hand_id in pairs if (hand_id, who) not in labelled})
 
 
 def _by_person(pairs: set[tuple[str, str]]) -> dict[str, list[str]]:

@@ -3,6 +3,7 @@
 OUT/raw.json                                  the complete export of the server
 OUT/<annotator>/<FOLDER>/<hand_id>.json .jpg  labels of one person, a HInt root
 OUT/<annotator>/annotations.jsonl             times, comments, moved points
+OUT/honeypots.jsonl                           labels of tasks with known answers
 OUT/pull.json                                 origin, time, counts, problems
 """
 
@@ -18,24 +19,23 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from annotation.studio.answers import Answers, comparable, sort_answers
+from annotation.studio.answers import Answers, comparable, labels_of, problems_of, sort_answers
 from annotation.studio.client import Studio
 from annotation.studio.config import require_same_meaning
 from annotation.studio.project import require_project
 from annotation.studio.pushed import pushed_manifests
+from annotation.studio.scores import HoneypotScores, honeypot_lines, score_honeypots, split_honeypots
 from annotation.studio.task import Answer, HandTask
 from annotation.studio.work import Annotation, Work, fetch_work
 from hint.errors import InputError
 from hint.files import write_bytes, write_json, write_pairs
-from hint.names import parse_name, subset_of_folder
 from hint.provenance import collect, sha256_file
-from hint.types import HandLabels
 from hint.workers import in_threads
 
 RAW, RECORD, NOTES = "raw.json", "pull.json", "annotations.jsonl"
+HONEYPOTS = "honeypots.jsonl"
 
 
 class Double(BaseModel):
@@ -76,6 +76,7 @@ class PullRecord(BaseModel):
         foreign: Tasks not pushed by hint.
         problems: Kind -> "hand (annotator)".
         doubles: Hands to be labelled by two people.
+        honeypots: Tasks with known answers, counted in none of the above, and how well they were labelled.
         files: Files written, relative to the folder.
     """
 
@@ -102,6 +103,7 @@ class PullRecord(BaseModel):
     foreign: list[str]
     problems: dict[str, list[str]]
     doubles: list[Double]
+    honeypots: HoneypotScores
     files: list[str]
 
     @property
@@ -142,11 +144,13 @@ def pull(
     version = studio.wait_until_up(patience, on_note)
     found = studio.retry(lambda: require_project(studio, project), patience, on_note)
     require_same_meaning(str(found.label_config), project)
-    raw, work = studio.retry(lambda: fetch_work(studio, int(found.id)), patience, on_note)
+    raw, everything = studio.retry(lambda: fetch_work(studio, int(found.id)), patience, on_note)
     write_bytes(out / RAW, raw)
-    answers = sort_answers(work)
+    work, pots = split_honeypots(everything)
+    answers, tried = sort_answers(work), sort_answers(pots)
     known = [*manifests, *pushed_manifests(studio.url, int(found.id))]
     files, pictures, absent = _write(out, work, answers, [path.parent for path in known])
+    files += _write_honeypots(out, tried)
     record = PullRecord(
         url=studio.url,
         server=version,
@@ -158,7 +162,10 @@ def pull(
         pictures=pictures,
         pictures_absent=absent,
         files=sorted(files),
+        honeypots=score_honeypots(pots, tried),
+        problems=problems_of([*answers.broken, *tried.broken]),
         **_work_fields(work, answers),
+        **_attention(everything),
     )
     for name in sorted(set(before) - set(files)):
         (out / name).unlink(missing_ok=True)
@@ -167,11 +174,20 @@ def pull(
 
 
 def _work_fields(work: Work, answers: Answers) -> dict[str, Any]:
-    """Return the fields of the record that depend on the work only."""
+    """Return the fields of the record about the hands to be labelled."""
     return {
         "tasks": work.n_tasks,
         "labelled": len(answers.labelled),
         "unusable": answers.reasons,
+        "doubles": [
+            Double(hand_id=hand_id, annotators=people) for hand_id, people in comparable(work, answers).items()
+        ],
+    }
+
+
+def _attention(work: Work) -> dict[str, Any]:
+    """Return the fields of the record about tasks of any kind that may need attention."""
+    return {
         "returned": work.returned,
         "skipped": work.skipped,
         "drafts": work.drafts,
@@ -181,10 +197,6 @@ def _work_fields(work: Work, answers: Answers) -> dict[str, Any]:
         "superseded": work.superseded,
         "doubled": work.doubled,
         "foreign": work.foreign,
-        "problems": answers.problems,
-        "doubles": [
-            Double(hand_id=hand_id, annotators=people) for hand_id, people in comparable(work, answers).items()
-        ],
     }
 
 
@@ -224,6 +236,13 @@ def _write(out: Path, work: Work, answers: Answers, bases: Sequence[Path]) -> tu
         write_bytes(out / annotator_folder(email) / NOTES, "".join(f"{line}\n" for line in lines).encode())
     absent = [hand_id for hand_id in needed if hand_id not in pictures]
     return files, sum(not name.endswith((".json", ".jsonl")) for name in files), absent
+
+
+def _write_honeypots(out: Path, tried: Answers) -> list[str]:
+    lines = [json.dumps(one) for one in honeypot_lines(tried)]
+    if lines:
+        write_bytes(out / HONEYPOTS, "".join(f"{line}\n" for line in lines).encode())
+    return [HONEYPOTS] if lines else []
 
 
 def _find_pictures(tasks: Mapping[str, HandTask], bases: Sequence[Path]) -> dict[str, Path]:
@@ -276,32 +295,6 @@ def _needed(
 
     ids = [annotation.hand_id for annotation, _ in part if annotation.hand_id in pictures]
     return {hand_id: pictures[hand_id] for hand_id in ids if not exists(hand_id)}
-
-
-def labels_of(
-    folder: str,
-    part: Sequence[tuple[Annotation, Answer]],
-    tasks: Mapping[str, HandTask],
-    pictures: Mapping[str, Path],
-) -> HandLabels:
-    """Return the labels of one person in one HInt folder; hands without a box get that of their points."""
-    names = [(annotation.hand_id, parse_name(annotation.hand_id)) for annotation, _ in part]
-    points = [answer.keypoints for _, answer in part if answer.keypoints is not None]
-    boxes = [
-        tasks[hand_id].box_xyxy or (*p.min(0).tolist(), *p.max(0).tolist())
-        for (hand_id, _), p in zip(names, points, strict=True)
-    ]
-    return HandLabels(
-        hand_id=np.array([hand_id for hand_id, _ in names]),
-        clip_id=np.array([parsed.clip_id if parsed else hand_id for hand_id, parsed in names]),
-        subset=np.full(len(part), subset_of_folder(folder)),
-        box_xyxy=np.array(boxes),
-        is_right=np.array([parsed is not None and parsed.is_right for _, parsed in names]),
-        keypoints_2d=np.array(points),
-        existence=np.array([answer.existence for _, answer in part]),
-        occlusion=np.array([answer.occlusion for _, answer in part]),
-        image=np.array([str(pictures.get(hand_id, "")) for hand_id, _ in names]),
-    )
 
 
 def _note(annotation: Annotation, answer: Answer, tasks: Mapping[str, HandTask]) -> dict[str, Any]:

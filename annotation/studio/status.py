@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 from annotation.studio.answers import Answers, Broken, comparable, sort_answers
 from annotation.studio.client import Studio
 from annotation.studio.project import require_project
+from annotation.studio.scores import HoneypotScores, score_honeypots, split_honeypots
 from annotation.studio.work import Work, fetch_work
+from hint.types import HandLabels
 
 #: Seconds the server may be away.
 _PATIENCE = 10.0
@@ -78,6 +81,7 @@ class Status:
         returned: Annotator -> hands sent back and not labelled since.
         repeated: Hands with several tasks.
         foreign: Tasks not pushed by hint.
+        honeypots: Tasks with known answers, counted in none of the above, and how well they were labelled.
     """
 
     tasks: int
@@ -86,6 +90,7 @@ class Status:
     doubles: int
     doubles_done: int
     doubles_half: int
+    honeypots: HoneypotScores
     people: list[Person] = field(default_factory=list)
     unusable: dict[str, dict[str, str]] = field(default_factory=dict)
     broken: list[BrokenLabel] = field(default_factory=list)
@@ -95,18 +100,23 @@ class Status:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
-        return asdict(self)
+        return {**asdict(self), "honeypots": self.honeypots.model_dump(mode="json")}
 
 
-def project_status(studio: Studio, title: str) -> Status:
+def project_status(studio: Studio, title: str, gold: HandLabels | None = None) -> Status:
     """Fetch the progress of a project.
+
+    Args:
+        studio: The server.
+        title: Title of the project.
+        gold: The labels its honeypots were made of, where this machine did not push them.
 
     Raises:
         InputError: If there is no such project.
     """
     project = int(require_project(studio, title).id)
     work = studio.retry(lambda: fetch_work(studio, project), _PATIENCE)[1]
-    return status_of(work, f"{studio.url}/projects/{project}")
+    return status_of(work, f"{studio.url}/projects/{project}", gold)
 
 
 def list_projects(studio: Studio) -> list[dict[str, Any]]:
@@ -114,16 +124,19 @@ def list_projects(studio: Studio) -> list[dict[str, Any]]:
     return [{"project": p.title, "tasks": p.task_number, "labelled": p.finished_task_number} for p in studio.projects()]
 
 
-def status_of(work: Work, page: str) -> Status:
+def status_of(everything: Work, page: str, gold: HandLabels | None = None) -> Status:
     """Count the work done.
 
     Args:
-        work: All work in a project.
+        everything: All work in a project.
         page: Address of the project.
+        gold: The labels its honeypots were made of, where this machine did not push them.
     """
-    answers = sort_answers(work)
+    work, pots = split_honeypots(everything)
+    answers, tried = sort_answers(work), sort_answers(pots)
+    broken = [*answers.broken, *tried.broken]
     doubles = [len(people) for people in comparable(work, answers).values()]
-    emails = sorted({*work.annotators, *work.returned, *work.skipped, *work.drafts})
+    emails = {*everything.annotators, *everything.returned, *everything.skipped, *everything.drafts}
     return Status(
         tasks=len(work.tasks),
         labelled=len(answers.labelled),
@@ -131,12 +144,13 @@ def status_of(work: Work, page: str) -> Status:
         doubles=len(doubles),
         doubles_done=sum(times >= 2 for times in doubles),
         doubles_half=sum(times == 1 for times in doubles),
-        people=[_person(work, answers, email) for email in emails],
+        honeypots=score_honeypots(pots, tried, gold),
+        people=[_person(everything, answers, broken, email) for email in sorted(emails)],
         unusable=answers.reasons,
-        broken=[broken_label(one, page) for one in answers.broken],
-        returned=work.returned,
-        repeated=work.doubled,
-        foreign=work.foreign,
+        broken=[broken_label(one, page) for one in broken],
+        returned=everything.returned,
+        repeated=everything.doubled,
+        foreign=everything.foreign,
     )
 
 
@@ -146,14 +160,14 @@ def broken_label(one: Broken, page: str) -> BrokenLabel:
     return BrokenLabel(label.hand_id, label.annotator, str(one), label.task, f"{page}/data?task={label.task}")
 
 
-def _person(work: Work, answers: Answers, email: str) -> Person:
+def _person(work: Work, answers: Answers, broken: Sequence[Broken], email: str) -> Person:
     own = [annotation for annotation in work.annotations if annotation.annotator == email]
     times = [annotation.seconds for annotation in own if annotation.seconds is not None]
     return Person(
         email,
         labelled=len(answers.sound.get(email, [])),
         unusable=len(answers.unusable.get(email, [])),
-        broken=sum(one.annotation.annotator == email for one in answers.broken),
+        broken=sum(one.annotation.annotator == email for one in broken),
         returned=len(work.returned.get(email, [])),
         skipped=len(work.skipped.get(email, [])),
         drafts=len(work.drafts.get(email, [])),

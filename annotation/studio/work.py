@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Container, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from annotation.studio.client import Studio, StudioError, Unreachable
@@ -72,6 +72,25 @@ class Work:
     def annotators(self) -> list[str]:
         """Emails of everybody who submitted something."""
         return sorted({annotation.annotator for annotation in self.annotations})
+
+    def only(self, hand_ids: Collection[str]) -> Work:
+        """Return the work on some hands; what is in other tasks and in the whole project stays out."""
+
+        def kept(people: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+            rows = {who: [hand_id for hand_id in ids if hand_id in hand_ids] for who, ids in people.items()}
+            return {who: ids for who, ids in rows.items() if ids}
+
+        tasks = {hand_id: task for hand_id, task in self.tasks.items() if hand_id in hand_ids}
+        return replace(
+            self,
+            tasks=tasks,
+            annotations=[one for one in self.annotations if one.hand_id in hand_ids],
+            skipped=kept(self.skipped),
+            returned=kept(self.returned),
+            drafts=kept(self.drafts),
+            doubled=[hand_id for hand_id in self.doubled if hand_id in hand_ids],
+            n_tasks=self.n_tasks - len(self.tasks) + len(tasks),
+        )
 
 
 def fetch_work(studio: Studio, project: int) -> tuple[bytes, Work]:

@@ -102,7 +102,7 @@ def _show(result: Agreement) -> None:
     show_rows(
         ("agreement", "here", f"paper ({paper.hands} images)", "Cohen's kappa", "joints"),
         [
-            (name, _percent(score), known, "-" if kappa is None else _number(kappa), str(score.n))
+            (name, percent_cell(score), known, "-" if kappa is None else _number(kappa), str(score.n))
             for name, score, known, kappa in rows
         ],
         title=f"{result.hands} hands of {result.clips} clips; palm: {result.palm.definition}"
@@ -119,12 +119,12 @@ def _show(result: Agreement) -> None:
 
 
 def _flag_cells(row: JointRow) -> tuple[str, ...]:
-    return (row.name, _percent(row.existence), _percent(row.occlusion), _number(row.occlusion_kappa))
+    return (row.name, percent_cell(row.existence), percent_cell(row.occlusion), _number(row.occlusion_kappa))
 
 
 def _point_cells(row: JointRow) -> tuple[str, ...]:
     median = "-" if row.median_distance is None else f"{row.median_distance:.3f}"
-    return (row.name, _percent(row.within), str(row.visible), median)
+    return (row.name, percent_cell(row.within), str(row.visible), median)
 
 
 def _show_prelabels(result: Agreement) -> None:
@@ -133,13 +133,13 @@ def _show_prelabels(result: Agreement) -> None:
     show_rows(("pre-labels", "annotator", "largest bias"), map(_bias_cells, result.prelabels))
     show_rows(
         ("pre-labels", "within, where both moved the point", "where at least one left it"),
-        [(one.prelabels, _percent(one.both_moved), _percent(one.otherwise)) for one in result.anchoring],
+        [(one.prelabels, percent_cell(one.both_moved), percent_cell(one.otherwise)) for one in result.anchoring],
     )
 
 
 def _audit_cells(audit: Audit) -> tuple[str, ...]:
     moved = "-" if audit.moved_median is None else f"{audit.moved_median:.3f}"
-    untouched = (f"{audit.untouched_hands:.1f}%", _percent(audit.untouched_points))
+    untouched = (f"{audit.untouched_hands:.1f}%", percent_cell(audit.untouched_points))
     return (audit.method, audit.annotator, str(audit.hands), *untouched, moved)
 
 
@@ -153,7 +153,8 @@ def _size(row: BiasRow) -> float:
     return float((row.along.value or 0) ** 2 + (row.across.value or 0) ** 2)
 
 
-def _percent(score: Score) -> str:
+def percent_cell(score: Score) -> str:
+    """Return a share with its interval as text."""
     return _with_interval(score, "{:.1f}", "%")
 
 

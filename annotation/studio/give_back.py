@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from annotation.studio.answers import NO_SIDE, Broken, sort_answers
@@ -78,7 +79,7 @@ def give_back(
     studio.retry(lambda: studio.change_project(project, skip_queue=_QUEUE), patience, on_note)
     for one in chosen:
         reason = ". ".join(filter(None, (str(one), comment)))
-        outcome = studio.retry(lambda one=one, reason=reason: _send(studio, one, reason), patience, on_note)
+        outcome = studio.retry(partial(_send, studio, one, reason), patience, on_note)
         hand_id = one.annotation.hand_id
         {"changed": done.changed, "anew": done.anew}.get(outcome, []).append(hand_id)
         if outcome != "changed":

@@ -181,18 +181,31 @@ def name_like(model: str, is_right: bool, taken: Collection[str], chance: int) -
         taken: Names that exist.
         chance: A random number.
     """
-    stem, frame, side = model[:-2], getattr(parse_name(model), "frame", None), "_r" if is_right else "_l"
-    places = [one for one in re.finditer(r"\d+", stem) if frame is None or int(one[0]) == frame]
-    if not places:
-        stem, places = f"{stem}-1", [*re.finditer(r"\d+$", f"{stem}-1")]
-    place = max(places, key=lambda one: (len(one[0]), one.start()))
+    side = "_r" if is_right else "_l"
+    stem = model[:-2] if re.search(r"\d", model) else f"{model[:-2]}-1"
+    numbers = sorted(re.finditer(r"\d+", stem), key=lambda one: (-len(one[0]), -one.start()))
     step = 1 + chance % 500
     while True:
-        number = str((int(place[0]) + step) % 10 ** max(4, len(place[0]))).zfill(len(place[0]))
-        name = f"{stem[: place.start()]}{number}{stem[place.end() :]}{side}"
-        if name not in taken:
-            return name
+        names = [f"{stem[: one.start()]}{_later(one[0], step)}{stem[one.end() :]}{side}" for one in numbers]
+        same_video = [name for name in names if _is_beside(name, model)]
+        if same_video and same_video[0] not in taken:
+            return same_video[0]
         step += 1
+
+
+def _later(number: str, step: int) -> str:
+    """Return a number some steps on, with as many digits; short ones may grow to four."""
+    width = len(number)
+    return str((int(number) + step) % 10 ** max(4, width)).zfill(width)
+
+
+def _is_beside(name: str, model: str) -> bool:
+    """Return whether a name is that of another frame of the same video and kind, as far as names tell."""
+    one, other = parse_name(name), parse_name(model)
+    if one is None or other is None or other.source == "other":
+        return True
+    kinds = [(parsed.source, parsed.clip_id, parsed.action, parsed.frame_type) for parsed in (one, other)]
+    return kinds[0] == kinds[1] and one.frame != other.frame
 
 
 def _offer_to_everybody(studio: Studio, project: int) -> list[str]:

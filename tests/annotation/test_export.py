@@ -13,6 +13,7 @@ import pytest
 from command import error, hint
 
 from annotation.studio.pull import PullRecord
+from annotation.studio.scores import HoneypotScores
 from hint.files import (
     read_coco,
     read_evaluation_npz,
@@ -42,6 +43,7 @@ def record(labels: dict[str, int]) -> PullRecord:
         pictures=0,
         pictures_absent=[],
         unusable={},
+        returned={},
         skipped={},
         drafts={},
         changed_by_others=[],
@@ -50,6 +52,7 @@ def record(labels: dict[str, int]) -> PullRecord:
         foreign=[],
         problems={},
         doubles=[],
+        honeypots=HoneypotScores(hands=[], unknown=[], people=[]),
         files=[],
     )
 

@@ -83,23 +83,21 @@ def _show_status(project: str, found: Status, check: bool) -> None:
 def _show_honeypots(found: HoneypotScores) -> None:
     from hint.cli.agreement import percent_cell
 
-    typer.echo(
-        f"honeypots: {len(found.hands)}, not counted above; within: 0.25 palm lengths; [95% intervals over hands]"
-    )
+    typer.echo(f"honeypots: {len(found.hands)}, not counted above; [95% intervals over hands]")
     rows = [
         (
             one.annotator,
             str(one.hands),
             str(one.unusable),
-            *map(percent_cell, (one.within, one.existence, one.occlusion)),
+            *map(percent_cell, (one.existence, one.occlusion, one.within)),
         )
         for one in found.people
     ]
-    show_rows(("annotator", "honeypots", "unusable", "within", "existence", "occlusion"), rows)
+    headings = ("compared", "unusable", "existence agrees", "occlusion agrees", "within 0.25 palm lengths")
+    show_rows(("annotator", *headings), rows)
     if found.unknown:
-        remark(
-            f"the answers of {len(found.unknown)} honeypots are not on this machine; pass --gold LABELS", style="yellow"
-        )
+        ids = some_ids(found.unknown)
+        remark(f"the answers of {len(found.unknown)} honeypots are not here; pass --gold LABELS: {ids}", style="yellow")
 
 
 def _show_projects(rows: list[dict[str, Any]], as_json: bool) -> None:

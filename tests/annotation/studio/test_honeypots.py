@@ -9,15 +9,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from command import error
 from hypothesis import given
 from hypothesis import strategies as st
 from labelling import label_all, push, tasks_in
 
-from annotation.studio.honeypots import name_like
+from annotation.studio.honeypots import Honeypots, add_honeypots, name_like
 from annotation.studio.known import honeypots_in
+from annotation.studio.pull import pull
+from annotation.studio.status import project_status
+from annotation.studio.store import ServedFolder
 from annotation.studio.task import from_percent, results
+from hint.errors import InputError
 from hint.files import read_labels, write_pairs
+from hint.files.load import load_labels
 from hint.names import parse_name
 
 ANN, BEN = "ann@example.com", "ben@example.com"
@@ -31,13 +35,35 @@ MODELS = (
 
 
 @pytest.fixture
+def at_server(server: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Work on the machine of the server, where pictures and known answers are."""
+    monkeypatch.setenv("HINT_HOME", str(server.home))
+    return server
+
+
+@pytest.fixture
 def gold(draw_sample: Callable[..., Any], tmp_path: Path) -> tuple[Any, Path]:
-    """Eight hands with known labels: a sample, and the labels."""
+    """Five hands with known labels: a sample, and the labels."""
     folder = tmp_path / "gold"
     folder.mkdir()
-    sample = draw_sample(folder, 8, seed=7)
+    sample = draw_sample(folder, 5, seed=7)
     write_pairs(folder / "answers" / "TRAIN_newdays_img", sample.labels)
     return sample, folder / "answers"
+
+
+@pytest.fixture
+def project(draw_sample: Callable[..., Any], tmp_path: Path) -> Any:
+    """Six hands to be labelled."""
+    folder = tmp_path / "hands"
+    folder.mkdir()
+    return draw_sample(folder, 6)
+
+
+def add(server: Any, gold: tuple[Any, Path], title: str, number: int, with_points: bool = True) -> Honeypots:
+    known, answers = gold
+    store = ServedFolder(server.data / "pictures")
+    points = known.predictions if with_points else None
+    return add_honeypots(server.client(), store, known.manifest, answers, title, number, predictions=points, seed=3)
 
 
 def to_the_right(task: Any) -> list[dict[str, Any]]:
@@ -48,86 +74,78 @@ def to_the_right(task: Any) -> list[dict[str, Any]]:
     return found
 
 
-def test_honeypots(server: Any, sample: Any, gold: tuple[Any, Path], people: dict[str, str], tmp_path: Path) -> None:
-    known, answers = gold
-    push(server, sample, "honeypots")
-    project = server.client().find("honeypots").id
-    run: tuple[object, ...] = (
-        "studio",
-        "honeypots",
-        4,
-        known.manifest,
-        "--labels",
-        answers,
-        "--project",
-        "honeypots",
-        "--seed",
-        3,
-    )
-    assert "so honeypots without any would be recognised; pass --predictions" in error(server.hint(*run, code=2))
-    run = (*run, "--predictions", known.predictions)
-    first = json.loads(server.hint(*run[:2], 2, *run[3:], "--json").stdout)
-    assert "4 honeypots in 'honeypots', 2 of them new (seed 3)" in server.hint(*run).stdout
-    done = json.loads(server.hint(*run, "--json").stdout)
-    assert (done["new"], len(done["hand_ids"])) == ({}, 4)
-    assert set(first["new"].values()) < set(known.ids)
-    assert "already has 4 honeypots" in error(server.hint(*run[:2], 3, *run[3:], code=2))
-    assert "5 more honeypots wanted, but only 4 other hands" in error(server.hint(*run[:2], 9, *run[3:], code=2))
-
-    tasks = tasks_in(server, "honeypots").tasks
-    pots = sorted(honeypots_in({hand_id: task.hint for hand_id, task in tasks.items()}))
-    assert (pots, len(tasks)) == (done["hand_ids"], 16)
-    ordinary = tasks[sample.ids[0]].data
-    for pot in pots:
-        data = tasks[pot].data
-        assert (data.keys(), data["hint"].keys()) == (ordinary.keys(), ordinary["hint"].keys())
-        assert not {pot, data["hint"]["image"]} & {*known.ids, *sample.ids}
-        assert not any(hand_id in json.dumps(data) for hand_id in known.ids)
-        assert data["hint"]["folder"] == ordinary["hint"]["folder"]
-        assert (data["hint"]["guess"]["version"], data["hint"]["double"]) == ("guess", None)
-        clips = {parse_name(hand_id).clip_id for hand_id in sample.ids}
-        assert parse_name(pot).clip_id in clips
+def test_honeypots(
+    at_server: Any,
+    project: Any,
+    gold: tuple[Any, Path],
+    people: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (known, answers), server, studio = gold, at_server, at_server.client()
+    push(server, project, "honeypots")
+    with pytest.raises(InputError, match="so honeypots without any would be recognised; pass --predictions"):
+        add(server, gold, "honeypots", 3, with_points=False)
+    first = add(server, gold, "honeypots", 2)
+    options = ("--labels", answers, "--predictions", known.predictions, "--seed", 3, "--project", "honeypots")
+    done = server.hint("studio", "honeypots", 3, known.manifest, *options)
+    assert "3 honeypots in 'honeypots', 1 of them new (seed 3)" in done.stdout
+    again = add(server, gold, "honeypots", 3)
+    assert (again.new, len(again.hand_ids)) == ({}, 3)
+    assert set(first.hand_ids) < set(again.hand_ids)
+    assert set(first.new.values()) < set(known.ids)
+    with pytest.raises(InputError, match="already has 3 honeypots"):
+        add(server, gold, "honeypots", 2)
+    with pytest.raises(InputError, match="5 more honeypots wanted, but only 2 other hands"):
+        add(server, gold, "honeypots", 8)
 
     listing = tasks_in(server, "honeypots")
-    doubles = json.loads(server.hint("studio", "double", 12, "--project", "honeypots", "--json").stdout)["hand_ids"]
-    assert doubles == sample.ids, "honeypots are no doubles"
-    ann = label_all(server.client(people[ANN]), project, listing)
-    assert sorted(ann) == sorted([*sample.ids, *pots])
-    assert ann[-4:] != pots, "they come among the others"
-    ben = label_all(server.client(people[BEN]), project, listing, to_the_right)
+    pots = sorted(honeypots_in({hand_id: task.hint for hand_id, task in listing.tasks.items()}))
+    assert (pots, len(listing.tasks)) == (again.hand_ids, 9)
+    assert_alike([listing.tasks[pot].data for pot in pots], listing.tasks[project.ids[0]].data, project.ids, known.ids)
+    doubles = json.loads(server.hint("studio", "double", 6, "--project", "honeypots", "--json").stdout)["hand_ids"]
+    assert doubles == project.ids, "honeypots are no doubles"
+
+    number = studio.find("honeypots").id
+    ann = label_all(server.client(people[ANN]), number, listing)
+    assert sorted(ann) == sorted([*project.ids, *pots])
+    ben = label_all(server.client(people[BEN]), number, listing, to_the_right)
     assert sorted(ben) == sorted(ann), "everybody gets all of them"
+    assert [hand_id in pots for hand_id in (*ann, *ben)] != 2 * [*(6 * [False]), *(3 * [True])], "not as a block"
 
-    status = json.loads(server.hint("studio", "status", "--project", "honeypots", "--json").stdout)
-    assert (status["tasks"], status["labelled"], status["doubles_done"]) == (12, 12, 12)
-    scores = {one["annotator"]: one for one in status["honeypots"]["people"]}
-    assert [scores[ANN][name]["value"] for name in ("within", "existence", "occlusion")] == [100, 100, 100]
-    assert scores[ANN]["hands"] == scores[BEN]["hands"] == 4
-    assert scores[BEN]["within"]["value"] == pytest.approx(expected_within(known, listing, pots), abs=1e-6)
+    status = project_status(studio, "honeypots")
+    assert (status.tasks, status.labelled, status.doubles_done) == (6, 6, 6)
+    scores = {one.annotator: one for one in status.honeypots.people}
+    assert {scores[ANN].within.value, scores[ANN].existence.value, scores[ANN].occlusion.value} == {100}
+    assert scores[ANN].hands == scores[BEN].hands == 3
+    assert scores[BEN].within.value == pytest.approx(expected_within(known, listing, pots), abs=1e-6)
     shown = server.hint("studio", "status", "--project", "honeypots").stdout
-    assert "honeypots: 4, not counted above" in shown
+    assert "honeypots: 3, not counted above" in shown
+    assert [line.split()[1] for line in shown.splitlines() if line.startswith(BEN)] == ["6", "3"]
 
-    elsewhere = {"HINT_HOME": str(tmp_path / "elsewhere")}
-    where = ("--url", server.url, "--token", server.login["token"])
-    done = server.hint("studio", "status", "--project", "honeypots", *where, **elsewhere)
-    assert "the answers of 4 honeypots are not here; pass --gold LABELS" in done.stderr
-    found = json.loads(
-        server.hint(
-            "studio", "status", "--project", "honeypots", "--gold", answers, "--json", *where, **elsewhere
-        ).stdout
-    )
-    assert found["honeypots"] == status["honeypots"]
+    monkeypatch.setenv("HINT_HOME", str(tmp_path / "elsewhere"))
+    assert project_status(studio, "honeypots").honeypots.unknown == pots
+    assert project_status(studio, "honeypots", load_labels(answers, ["train_newdays"])) == status
 
-    out = tmp_path / "out"
-    server.hint("studio", "pull", "--project", "honeypots", "--out", out, *where, **elsewhere)
-    record = json.loads((out / "pull.json").read_text())
-    assert (record["tasks"], record["labelled"], record["labels"]) == (12, 12, {ANN: 12, BEN: 12})
-    assert record["honeypots"]["hands"] == pots
-    assert read_labels(out / ANN, ["train_newdays"]).hand_id.tolist() == sample.ids
-    assert not [path for path in (out / ANN).rglob("*") if path.stem in pots]
-    lines = [json.loads(line) for line in (out / "honeypots.jsonl").read_text().splitlines()]
-    assert [(line["annotator"], line["hand_id"]) for line in lines] == [
-        (who, pot) for who in (ANN, BEN) for pot in pots
-    ]
+    record = pull(studio, "honeypots", tmp_path / "out")
+    assert (record.tasks, record.labelled, record.labels) == (6, 6, {ANN: 6, BEN: 6})
+    assert record.honeypots.hands == pots
+    assert read_labels(tmp_path / "out" / ANN, ["train_newdays"]).hand_id.tolist() == project.ids
+    assert not [path for path in (tmp_path / "out" / ANN).rglob("*") if path.stem in pots]
+    lines = [json.loads(line) for line in (tmp_path / "out" / "honeypots.jsonl").read_text().splitlines()]
+    expected = [(who, pot) for who in (ANN, BEN) for pot in pots]
+    assert [(line["annotator"], line["hand_id"]) for line in lines] == expected
+
+
+def assert_alike(pots: list[Any], ordinary: Any, ids: list[str], known: list[str]) -> None:
+    """Check that nothing an annotator can see tells honeypots apart."""
+    for data in pots:
+        assert (data.keys(), data["hint"].keys()) == (ordinary.keys(), ordinary["hint"].keys())
+        assert not any(hand_id in json.dumps(data) for hand_id in (*known, *ids))
+        assert data["hint"]["folder"] == ordinary["hint"]["folder"]
+        assert data["hint"]["guess"]["version"] == ordinary["hint"]["guess"]["version"]
+        assert data["hint"]["double"] is None
+        assert parse_name(data["hand_id"]).clip_id in {parse_name(hand_id).clip_id for hand_id in ids}
 
 
 def expected_within(known: Any, listing: Any, pots: list[str]) -> float:
@@ -135,9 +153,8 @@ def expected_within(known: Any, listing: Any, pots: list[str]) -> float:
     hits = []
     for pot in pots:
         task = listing.tasks[pot]
-        k = next(
-            k for k, p in enumerate(known.labels.keypoints_2d) if np.allclose(p, task.hint.guess.keypoints, atol=1e-3)
-        )
+        guess = task.hint.guess.keypoints
+        k = next(k for k, points in enumerate(known.labels.keypoints_2d) if np.allclose(points, guess, atol=1e-3))
         true, seen = known.labels.keypoints_2d[k], to_the_right(task)
         palm = np.linalg.norm(true[9] - true[0])
         for joint in range(21):
@@ -148,16 +165,14 @@ def expected_within(known: Any, listing: Any, pots: list[str]) -> float:
     return 100 * float(np.mean(hits))
 
 
-def test_what_would_be_recognised_is_refused(server: Any, sample: Any, gold: tuple[Any, Path], tmp_path: Path) -> None:
-    known, answers = gold
-    server.hint("studio", "push", sample.manifest, "--project", "strange")
-    run = ("studio", "honeypots", 2, known.manifest, "--labels", answers, "--project", "strange")
-    message = error(server.hint(*run, "--predictions", known.predictions, code=2))
-    assert "holds points of guess, the tasks of 'strange' start from none; honeypots would be recognised" in message
-    assert len(tasks_in(server, "strange").tasks) == 12
-    message = error(server.hint(*run[:3], sample.manifest, *run[4:], code=2))
-    assert "has a known label; hint sample labels makes a manifest" in message
-    assert "2 of them new" in server.hint(*run).stdout
+def test_what_would_be_recognised_is_refused(at_server: Any, project: Any, gold: tuple[Any, Path]) -> None:
+    at_server.hint("studio", "push", project.manifest, "--project", "strange")
+    with pytest.raises(InputError, match="holds points of guess, the tasks of 'strange' start from none"):
+        add(at_server, gold, "strange", 2)
+    with pytest.raises(InputError, match="has a known label; hint sample labels makes a manifest"):
+        add(at_server, (project, gold[1]), "strange", 2)
+    assert len(tasks_in(at_server, "strange").tasks) == 6
+    assert len(add(at_server, gold, "strange", 2, with_points=False).new) == 2
 
 
 @given(model=st.sampled_from(MODELS), is_right=st.booleans(), chance=st.integers(0, 2**64))

@@ -73,7 +73,7 @@ def _show_status(project: str, found: Status, check: bool) -> None:
     if found.broken:
         what = f"hint studio return --project {shlex.quote(project)} sends them back to their authors"
         listed = "" if check else "hint studio status --check lists them, "
-        remark(f"{len(found.broken)} labels cannot be used and are not counted; {listed}{what}", style="yellow")
+        remark(f"not counted, because they are broken: {len(found.broken)}; {listed}{what}", style="yellow")
     if found.repeated:
         remark(f"{len(found.repeated)} hands have several tasks: {some_ids(found.repeated)}", style="yellow")
     if found.foreign:
@@ -97,7 +97,7 @@ def _show_honeypots(found: HoneypotScores) -> None:
     show_rows(("annotator", *headings), rows)
     if found.unknown:
         ids = some_ids(found.unknown)
-        remark(f"the answers of {len(found.unknown)} honeypots are not here; pass --gold LABELS: {ids}", style="yellow")
+        remark(f"answers not on this machine, pass --gold LABELS: {len(found.unknown)}: {ids}", style="yellow")
 
 
 def _show_projects(rows: list[dict[str, Any]], as_json: bool) -> None:
@@ -153,17 +153,18 @@ def give_back(
         typer.echo(json.dumps(asdict(done), indent=2))
     else:
         rows = [(one.hand_id, one.annotator, one.problem or comment, one.link) for one in done.labels]
-        typer.echo(f"{len(rows)} labels of {project!r} {'would go' if dry_run else 'went'} back to their authors")
-        show_rows(("hand", "annotator", "reason", "task"), rows)
+        typer.echo(f"{project}: labels that {'would go' if dry_run else 'went'} back to their authors: {len(rows)}")
+        if rows:
+            show_rows(("hand", "annotator", "reason", "task"), rows)
     _remark_given_back(done)
     raise typer.Exit(1 if done.changed else 0)
 
 
 def _remark_given_back(done: GivenBack) -> None:
     if done.anew:
-        remark(f"other people will see {len(done.anew)} of them, so their authors start anew: {some_ids(done.anew)}")
+        remark(f"start anew, because other people will see the task: {len(done.anew)}: {some_ids(done.anew)}")
     if done.changed:
-        remark(f"{len(done.changed)} were changed meanwhile and left alone: {some_ids(done.changed)}", style="yellow")
+        remark(f"changed meanwhile, left alone: {len(done.changed)}: {some_ids(done.changed)}", style="yellow")
 
 
 def honeypots(
@@ -215,5 +216,5 @@ def honeypots(
     if as_json:
         typer.echo(json.dumps(vars(done), indent=2))
         return
-    typer.echo(f"{len(done.hand_ids)} honeypots in {project!r}, {len(done.new)} of them new (seed {done.seed})")
+    typer.echo(f"{project}: honeypots: {len(done.hand_ids)}, {len(done.new)} of them new (seed {done.seed})")
     remark("tasks now come in random order; hint studio status shows the scores")

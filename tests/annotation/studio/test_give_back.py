@@ -62,8 +62,8 @@ def test_broken_labels_go_back_to_their_author(server: Any, few: Any, people: di
     assert offered(ben, project) == double
 
     done = server.hint("studio", "return", "--project", "give back", "--comment", "See the guidelines")
-    assert "3 labels of 'give back' went back to their authors" in done.stdout
-    assert f"other people will see 1 of them, so their authors start anew: {double}" in done.stderr
+    assert "give back: labels that went back to their authors: 3" in done.stdout
+    assert f"start anew, because other people will see the task: 1: {double}" in done.stderr
     status = project_status(studio, "give back")
     assert (status.returned, status.broken, status.labelled) == ({ANN: sorted(wrong)}, [], 2)
 

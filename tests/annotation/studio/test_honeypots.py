@@ -89,7 +89,7 @@ def test_honeypots(
     first = add(server, gold, "honeypots", 2)
     options = ("--labels", answers, "--predictions", known.predictions, "--seed", 3, "--project", "honeypots")
     done = server.hint("studio", "honeypots", 3, known.manifest, *options)
-    assert "3 honeypots in 'honeypots', 1 of them new (seed 3)" in done.stdout
+    assert "honeypots: honeypots: 3, 1 of them new (seed 3)" in done.stdout
     again = add(server, gold, "honeypots", 3)
     assert (again.new, len(again.hand_ids)) == ({}, 3)
     assert set(first.hand_ids) < set(again.hand_ids)

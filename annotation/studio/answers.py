@@ -85,12 +85,12 @@ def sort_answers(work: Work) -> Answers:
         answer, problems = read_answer(work.tasks[annotation.hand_id], annotation.result)
         if parse_name(annotation.hand_id) is None:
             problems = [*problems, NO_SIDE]
-        if problems:
-            found.broken.append(Broken(annotation, problems))
-        elif answer.usable:
-            found.sound[annotation.annotator].append((annotation, answer))
-        else:
+        if not answer.usable:
             found.unusable[annotation.annotator].append((annotation, answer))
+        elif problems:
+            found.broken.append(Broken(annotation, problems))
+        else:
+            found.sound[annotation.annotator].append((annotation, answer))
     return found
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from annotation.studio.client import Studio
 from annotation.studio.project import Listing, list_tasks
 from annotation.studio.task import results
 
@@ -24,7 +23,7 @@ def tasks_in(server: Any, project: str) -> Listing:
     return list_tasks(studio, studio.find(project).id)
 
 
-def submit(studio: Studio, task: Any, result: Result | None = None, **more: Any) -> Any:
+def submit(studio: Any, task: Any, result: Result | None = None, **more: Any) -> Any:
     """Submit a label; the initial points if there are no others."""
     found = results(task.hint) if result is None else result
     return studio.api.annotations.create(id=task.id, result=found, lead_time=12.0, **more)
@@ -46,7 +45,7 @@ def unusable(reason: str) -> Result:
     return [{**status, "value": {"choices": ["unusable"]}}, {**comment, "value": {"text": [reason]}}]
 
 
-def draft(studio: Studio, task: Any) -> None:
+def draft(studio: Any, task: Any) -> None:
     """Begin a task and leave it, as the labelling page does."""
     answer = studio.http.post(
         f"{studio.url}/api/tasks/{task.id}/drafts",
@@ -56,7 +55,7 @@ def draft(studio: Studio, task: Any) -> None:
     assert answer.status_code == 201, answer.text
 
 
-def next_task(studio: Studio, project: int) -> dict[str, Any] | None:
+def next_task(studio: Any, project: int) -> dict[str, Any] | None:
     """The task that Label All Tasks shows next, as the page gets it."""
     headers = studio.api._client_wrapper.get_headers()
     answer = studio.http.get(f"{studio.url}/api/projects/{project}/next", headers=headers)
@@ -64,14 +63,14 @@ def next_task(studio: Studio, project: int) -> dict[str, Any] | None:
     return found
 
 
-def offered(studio: Studio, project: int) -> str | None:
+def offered(studio: Any, project: int) -> str | None:
     """The hand that Label All Tasks shows next."""
     found = next_task(studio, project)
     return str(found["data"]["hand_id"]) if found else None
 
 
 def label_all(
-    studio: Studio, project: int, listing: Listing, label: Callable[[Any], Result | None] = lambda _: None
+    studio: Any, project: int, listing: Listing, label: Callable[[Any], Result | None] = lambda _: None
 ) -> list[str]:
     """Label everything that Label All Tasks shows; return the hands in that order."""
     done: list[str] = []

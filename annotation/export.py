@@ -21,6 +21,8 @@ from hint.types import HandLabels
 
 PROVENANCE = "provenance.json"
 PREDICTION_FORMATS = ("csv", "parquet", "npz")
+#: Whom merged labels are taken from, among the annotators.
+CONSENSUS = "consensus"
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ def export(
     images: str | Path | None = None,
     copy_images: bool = False,
     skip_bad: bool = False,
+    consensus: str | Path | None = None,
 ) -> Exported:
     """Write labels in a format.
 
@@ -65,6 +68,7 @@ def export(
         images: Folder of the pictures, if they are not beside the labels.
         copy_images: Copy the pictures beside a COCO or CVAT file; the other formats leave no choice.
         skip_bad: Leave out hands that cannot be read from a file of another tool.
+        consensus: Take everybody's labels; for hands in this folder from ``hint agreement --merge``, take those in it.
 
     Raises:
         InputError: If there are no labels, the choice of annotator is ambiguous, or ``out`` is not empty.
@@ -82,9 +86,13 @@ def export(
     if write is None:
         raise InputError(f"--copy-images is for coco and cvat; {fmt} {'has no' if fmt == 'npz' else 'copies'} pictures")
     if (source / RECORD).is_file():
-        people = _people(source)
-        chosen = _chosen(people, annotator, prefer)
-        labels, taken = _merge({name: _read(people[name]) for name in chosen}, prefer)
+        people, order = _people(source), list(prefer)
+        if consensus:
+            people, order = _with_consensus(people, Path(consensus), annotator), [CONSENSUS, *prefer]
+        chosen = _chosen(people, annotator, order)
+        labels, taken = _merge({name: _read(people[name]) for name in chosen}, order)
+    elif consensus:
+        raise InputError(f"--consensus goes with a folder from hint studio pull, which {source} is not")
     else:
         _chosen({"": source}, annotator, prefer)
         labels = _existing(read_labels(source, images=images, split="", skip_bad=skip_bad))
@@ -134,6 +142,14 @@ def _people(source: Path) -> dict[str, Path]:
     return {email: source / annotator_folder(email) for email in emails}
 
 
+def _with_consensus(people: Mapping[str, Path], consensus: Path, annotator: str | None) -> dict[str, Path]:
+    if annotator:
+        raise InputError("pass --annotator or --consensus, not both")
+    if not consensus.is_dir():
+        raise InputError(f"{consensus}: no such folder; hint agreement A B --merge {consensus} writes it")
+    return {**people, CONSENSUS: consensus}
+
+
 def _chosen(people: Mapping[str, Path], annotator: str | None, prefer: Sequence[str]) -> list[str]:
     for name in (*prefer, *([annotator] if annotator else [])):
         if name not in people:
@@ -143,7 +159,7 @@ def _chosen(people: Mapping[str, Path], annotator: str | None, prefer: Sequence[
     if len(people) > 1 and not prefer:
         raise InputError(
             f"{len(people)} people labelled this: {', '.join(people)}; take one with --annotator NAME, or all with "
-            "--prefer NAME, who decides for hands with several labels"
+            "--prefer NAME, who decides for hands with several labels, or --consensus DIR from hint agreement --merge"
         )
     return list(people)
 
@@ -175,7 +191,7 @@ def _merge(labels: Mapping[str, HandLabels], prefer: Sequence[str]) -> tuple[Han
     if open_ids:
         raise InputError(
             f"{len(open_ids)} hands have several labels but none by {', '.join(prefer)}: {some_ids(open_ids)}; "
-            "repeat --prefer for more people"
+            "add --prefer NAME, who decides for these"
         )
     parts = [one.select([taken[hand_id] == name for hand_id in one.hand_id.tolist()]) for name, one in labels.items()]
     joined = HandLabels.concatenate(parts)

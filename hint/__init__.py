@@ -13,6 +13,7 @@ from hint.version import __version__
 
 TYPE_CHECKING = False  # type checkers take it for True; typing itself is slow to import
 if TYPE_CHECKING:
+    from annotation.agreement.consensus import consensus as consensus
     from annotation.agreement.run import agreement as agreement
     from annotation.check.run import check as check
     from annotation.export import export as export
@@ -72,6 +73,7 @@ _PUBLIC = {
     "build_leaderboard": "leaderboard.site.build:build_leaderboard",
     "check": "annotation.check.run:check",
     "compare": "leaderboard.comparison:compare",
+    "consensus": "annotation.agreement.consensus:consensus",
     "draw": "hint.render.draw:draw",
     "evaluate": "benchmark.evaluate:evaluate",
     "export": "annotation.export:export",

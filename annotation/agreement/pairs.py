@@ -104,7 +104,7 @@ def pair(a: Sequence[HandLabels], b: Sequence[HandLabels], palm: Palm) -> Pairs:
         tuple(sorted(first.keys() - second.keys())),
         tuple(sorted(second.keys() - first.keys())),
     )
-    _refuse_different(pairs)
+    refuse_different(pairs.a, pairs.b)
     return pairs
 
 
@@ -129,14 +129,18 @@ def _gather(parts: Sequence[HandLabels], rows: Sequence[Row]) -> HandLabels:
     return HandLabels.concatenate(parts).select([int(start[p]) + k for p, k in rows])
 
 
-def _refuse_different(pairs: Pairs) -> None:
-    ids = pairs.a.hand_id
-    sides = pairs.a.is_right != pairs.b.is_right
+def refuse_different(a: HandLabels, b: HandLabels) -> None:
+    """Refuse two annotations of the same hands, row by row, of other sides or boxes.
+
+    Raises:
+        InputError: If there are any.
+    """
+    sides = a.is_right != b.is_right
     if sides.any():
-        raise InputError(f"left in one annotation, right in the other: {some_ids(ids[sides].tolist())}")
-    boxes = np.asarray(abs(pairs.a.box_xyxy - pairs.b.box_xyxy).max(1) > BOX_SLACK)
+        raise InputError(f"left in one annotation, right in the other: {some_ids(a.hand_id[sides].tolist())}")
+    boxes = np.asarray(abs(a.box_xyxy - b.box_xyxy).max(1, initial=0) > BOX_SLACK)
     if boxes.any():
         raise InputError(
-            f"boxes differ by more than {BOX_SLACK:g} px between the two: {some_ids(ids[boxes].tolist())}; "
+            f"boxes differ by more than {BOX_SLACK:g} px between the two: {some_ids(a.hand_id[boxes].tolist())}; "
             "both must be annotations of the same box"
         )

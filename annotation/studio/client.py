@@ -393,6 +393,24 @@ class Studio:
         """Change ``data`` or ``overlap`` of a task."""
         self.ask("PATCH", f"/api/tasks/{task}/", json=values)
 
+    def change_project(self, project: int, **values: Any) -> None:
+        """Change settings of a project."""
+        self.ask("PATCH", f"/api/projects/{project}/", json=values)
+
+    def task(self, task: int) -> dict[str, Any]:
+        """Return a task: its overlap, annotations and predictions."""
+        found = self.ask("GET", f"/api/tasks/{task}/")
+        with translated_errors(self.url):
+            return {key: found[key] for key in ("overlap", "annotations", "predictions")}
+
+    def change_prediction(self, prediction: int, result: Sequence[Mapping[str, Any]]) -> None:
+        """Change the points of a prediction."""
+        self.ask("PATCH", f"/api/predictions/{prediction}/", json={"result": [*result]})
+
+    def cancel_annotation(self, annotation: int, result: Sequence[Mapping[str, Any]]) -> None:
+        """Change an annotation, and mark it as skipped by its author."""
+        self.ask("PATCH", f"/api/annotations/{annotation}/", json={"result": [*result], "was_cancelled": True})
+
     def export(self, project: int, tasks: Sequence[int] = ()) -> bytes:
         """Return tasks with annotations and drafts, as the server's JSON.
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from annotation.studio.client import Studio
+from annotation.studio.known import honeypots_in
 from annotation.studio.project import Listing, list_tasks, require_project
 from hint.errors import InputError
 
@@ -67,13 +68,14 @@ def choose_doubles(
 
 
 def _choose(listing: Listing, title: str, number: int, seed: int) -> list[str]:
+    honeypots = honeypots_in({hand_id: task.hint for hand_id, task in listing.tasks.items()})
     before = {hand_id: task.hint.double for hand_id, task in listing.tasks.items() if task.hint.double is not None}
     others = sorted({drawn for drawn in before.values() if drawn != seed and drawn is not None})
     if others:
         raise InputError(f"{title!r} has {len(before)} doubles drawn with seed {others[0]}; use --seed {others[0]}")
     if len(before) > number:
         raise InputError(f"{title!r} already has {len(before)} doubles; K is the total, and doubles cannot be removed")
-    if number > len(listing.tasks):
-        raise InputError(f"{title!r} has only {len(listing.tasks)} tasks, not {number}")
-    rest = [hand_id for hand_id in listing.tasks if hand_id not in before]
+    rest = [hand_id for hand_id in listing.tasks if hand_id not in before and hand_id not in honeypots]
+    if number > len(before) + len(rest):
+        raise InputError(f"{title!r} has only {len(before) + len(rest)} tasks, not {number}")
     return [*before, *draw(rest, number - len(before), seed)]

@@ -3,6 +3,7 @@
 OUT/raw.json                                  the complete export of the server
 OUT/<annotator>/<FOLDER>/<hand_id>.json .jpg  labels of one person, a HInt root
 OUT/<annotator>/annotations.jsonl             times, comments, moved points
+OUT/honeypots.jsonl                           labels of tasks with known answers
 OUT/pull.json                                 origin, time, counts, problems
 OUT/earlier/<time>/                           what that pull replaced, or did not find on the server any more
 """
@@ -12,30 +13,31 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from annotation.studio.answers import Answers, comparable, problems_of, sort_answers
 from annotation.studio.client import Project, Studio
 from annotation.studio.config import require_same_meaning
 from annotation.studio.kept import KeepingFolder, Plan, unfinished
 from annotation.studio.labels import Label, write_labels
 from annotation.studio.project import require_project
 from annotation.studio.pushed import pushed_manifests
-from annotation.studio.task import Answer, HandTask, Problems, read_answer
+from annotation.studio.scores import HoneypotScores, honeypot_lines, score_honeypots, split_honeypots
+from annotation.studio.task import Answer, HandTask
 from annotation.studio.work import Annotation, Work, fetch_work
 from hint.errors import InputError
 from hint.files import write_json
 from hint.files.atomic import json_bytes
-from hint.names import parse_name
 from hint.provenance import collect
 
 RAW, RECORD, NOTES = "raw.json", "pull.json", "annotations.jsonl"
+HONEYPOTS = "honeypots.jsonl"
 
 
 class Double(BaseModel):
@@ -83,11 +85,12 @@ class PullRecord(BaseModel):
         provenance: Program, versions, time.
         raw_sha256: Digest of the server's JSON.
         tasks: Hands in the project.
-        labelled: Hands with at least one label.
+        labelled: Hands with at least one label that can be used.
         labels: Annotator -> labels written.
         pictures: Pictures beside the labels.
         pictures_absent: Hands whose picture is missing or different.
-        unusable: Annotator -> hands marked unusable.
+        unusable: Annotator -> hands marked unusable -> the reason given.
+        returned: Annotator -> hands sent back and not labelled since.
         skipped: Annotator -> skipped hands.
         drafts: Annotator -> hands started and not submitted.
         changed_by_others: "hand (annotator, then who)".
@@ -96,6 +99,7 @@ class PullRecord(BaseModel):
         foreign: Tasks not pushed by hint.
         problems: Kind -> "hand (annotator)".
         doubles: Hands to be labelled by two people.
+        honeypots: Tasks with known answers, counted in none of the above, and how well they were labelled.
         replaced: Files whose earlier version was set aside.
         withdrawn: Labels of earlier pulls that no longer count, and are kept.
         files: Files of the current labels, relative to the folder.
@@ -116,7 +120,8 @@ class PullRecord(BaseModel):
     labels: dict[str, int]
     pictures: int
     pictures_absent: list[str]
-    unusable: dict[str, list[str]]
+    unusable: dict[str, dict[str, str]]
+    returned: dict[str, list[str]]
     skipped: dict[str, list[str]]
     drafts: dict[str, list[str]]
     changed_by_others: list[str]
@@ -125,6 +130,7 @@ class PullRecord(BaseModel):
     foreign: list[str]
     problems: dict[str, list[str]]
     doubles: list[Double]
+    honeypots: HoneypotScores
     replaced: list[str] = []
     withdrawn: list[Withdrawn] = []
     files: list[str]
@@ -138,15 +144,6 @@ class PullRecord(BaseModel):
     def is_sound(self) -> bool:
         """Whether nothing needs attention."""
         return not (self.problems or self.changed_by_others or self.doubled or self.foreign or self.withdrawn_now)
-
-
-@dataclass
-class _Sorted:
-    """Answers that can be written, and those that cannot."""
-
-    sound: dict[str, list[tuple[Annotation, Answer]]] = field(default_factory=lambda: defaultdict(list))
-    unusable: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    problems: Problems = field(default_factory=Problems)
 
 
 def annotator_folder(email: str) -> str:
@@ -181,8 +178,9 @@ def pull(
     found = studio.retry(lambda: require_project(studio, project), patience, on_note)
     require_same_meaning(found.label_config, project)
     before = _earlier(out, found)
-    raw, work = studio.retry(lambda: fetch_work(studio, found.id), patience, on_note)
-    answers = sort_answers(work)
+    raw, everything = studio.retry(lambda: fetch_work(studio, found.id), patience, on_note)
+    work, pots = split_honeypots(everything)
+    answers, tried = sort_answers(work), sort_answers(pots)
     labels = _label_files(work, answers)
     folder = KeepingFolder(out)
     folder.begin(Plan(project=found.identity, files=sorted({*before.files, *labels})))
@@ -190,6 +188,7 @@ def pull(
     known = [*manifests, *pushed_manifests(found.identity)]
     absent = write_labels(folder, labels, work.tasks, [path.parent for path in known])
     _write_notes(folder, answers, work.tasks)
+    _write_honeypots(folder, tried)
     files = sorted({*folder.files} - {RAW})
     folder.withdraw(sorted({*before.files} - {*files}))
     record = PullRecord(
@@ -207,19 +206,32 @@ def pull(
         replaced=sorted(folder.replaced),
         withdrawn=_withdrawn(folder, before, files, work, answers),
         files=files,
+        honeypots=score_honeypots(pots, tried),
+        problems=problems_of([*answers.broken, *tried.broken]),
         **_work_fields(work, answers),
+        **_attention(everything),
     )
     folder.end()
     write_json(out / RECORD, record.model_dump(mode="json"), indent=2)
     return record
 
 
-def _work_fields(work: Work, answers: _Sorted) -> dict[str, Any]:
-    """Return the fields of the record that depend on the work only."""
+def _work_fields(work: Work, answers: Answers) -> dict[str, Any]:
+    """Return the fields of the record about the hands to be labelled."""
     return {
         "tasks": work.n_tasks,
-        "labelled": len({annotation.hand_id for annotation in work.annotations}),
-        "unusable": dict(answers.unusable),
+        "labelled": len(answers.labelled),
+        "unusable": answers.reasons,
+        "doubles": [
+            Double(hand_id=hand_id, annotators=people) for hand_id, people in comparable(work, answers).items()
+        ],
+    }
+
+
+def _attention(work: Work) -> dict[str, Any]:
+    """Return the fields of the record about tasks of any kind that may need attention."""
+    return {
+        "returned": work.returned,
         "skipped": work.skipped,
         "drafts": work.drafts,
         "changed_by_others": [
@@ -228,8 +240,6 @@ def _work_fields(work: Work, answers: _Sorted) -> dict[str, Any]:
         "superseded": work.superseded,
         "doubled": work.doubled,
         "foreign": work.foreign,
-        "problems": answers.problems.ids,
-        "doubles": doubles_of(work, answers),
     }
 
 
@@ -282,7 +292,7 @@ def _earlier(out: Path, project: Project) -> _Before:
 
 
 def _withdrawn(
-    folder: KeepingFolder, before: _Before, files: Sequence[str], work: Work, answers: _Sorted
+    folder: KeepingFolder, before: _Before, files: Sequence[str], work: Work, answers: Answers
 ) -> list[Withdrawn]:
     """Return the labels that once counted and do not any more."""
     now = {(email, annotation.hand_id) for email, found in answers.sound.items() for annotation, _ in found}
@@ -298,46 +308,21 @@ def _withdrawn(
     return [label for key, label in sorted(listed.items()) if key not in now]
 
 
-def _reason(email: str, hand_id: str, work: Work, answers: _Sorted) -> str:
+def _reason(email: str, hand_id: str, work: Work, answers: Answers) -> str:
     """Return why a label no longer counts."""
     if hand_id not in work.tasks:
         return "its task was deleted"
-    if hand_id in answers.unusable.get(email, ()):
-        return "marked unusable"
-    kinds = [kind for kind, ids in answers.problems.ids.items() if f"{hand_id} ({email})" in ids]
-    if kinds:
-        return f"no longer complete: {', '.join(kinds)}"
+    if hand_id in (reasons := answers.reasons.get(email, {})):
+        return f"marked unusable: {reasons[hand_id] or 'no reason given'}"
+    for one in answers.broken:
+        if (one.annotation.hand_id, one.annotation.annotator) == (hand_id, email):
+            return f"no longer complete: {one}"
+    if hand_id in work.returned.get(email, ()):
+        return "sent back to its author"
     return "skipped" if hand_id in work.skipped.get(email, ()) else "deleted"
 
 
-def sort_answers(work: Work) -> _Sorted:
-    """Read every annotation."""
-    found = _Sorted()
-    for annotation in work.annotations:
-        answer, problems = read_answer(work.tasks[annotation.hand_id], annotation.result)
-        if parse_name(annotation.hand_id) is None:
-            problems = [*problems, "a hand id that does not end in _l or _r"]
-        for kind in problems:
-            found.problems.add(kind, f"{annotation.hand_id} ({annotation.annotator})")
-        if not answer.usable:
-            found.unusable[annotation.annotator].append(annotation.hand_id)
-        elif not problems:
-            found.sound[annotation.annotator].append((annotation, answer))
-    return found
-
-
-def doubles_of(work: Work, answers: _Sorted) -> list[Double]:
-    """List the hands to be labelled by two people, with the annotators whose work can be compared."""
-    clean: dict[str, list[str]] = defaultdict(list)
-    for email, found in sorted(answers.sound.items()):
-        for annotation, _ in found:
-            if not annotation.changed_by:
-                clean[annotation.hand_id].append(email)
-    ids = sorted(hand_id for hand_id, task in work.tasks.items() if task.double is not None)
-    return [Double(hand_id=hand_id, annotators=clean[hand_id]) for hand_id in ids]
-
-
-def _label_files(work: Work, answers: _Sorted) -> dict[str, Label]:
+def _label_files(work: Work, answers: Answers) -> dict[str, Label]:
     """Return file -> sound label."""
     return {
         f"{annotator_folder(email)}/{Path(work.tasks[annotation.hand_id].folder).name}/{annotation.hand_id}.json": (
@@ -349,16 +334,26 @@ def _label_files(work: Work, answers: _Sorted) -> dict[str, Label]:
     }
 
 
-def _write_notes(folder: KeepingFolder, answers: _Sorted, tasks: Mapping[str, HandTask]) -> None:
-    for email, found in answers.sound.items():
-        lines = [json.dumps(_note(annotation, answer, tasks)) for annotation, answer in found]
-        content = "".join(f"{line}\n" for line in lines).encode()
-        folder.put(f"{annotator_folder(email)}/{NOTES}", content, lost=partial(_lost_lines, now=content))
+def _write_notes(folder: KeepingFolder, answers: Answers, tasks: Mapping[str, HandTask]) -> None:
+    for email in sorted({*answers.sound, *answers.unusable}):
+        both = [*answers.sound.get(email, []), *answers.unusable.get(email, [])]
+        notes = [_note(annotation, answer, tasks) for annotation, answer in both]
+        _write_lines(folder, f"{annotator_folder(email)}/{NOTES}", notes)
+
+
+def _write_honeypots(folder: KeepingFolder, tried: Answers) -> None:
+    if lines := honeypot_lines(tried):
+        _write_lines(folder, HONEYPOTS, lines)
+
+
+def _write_lines(folder: KeepingFolder, name: str, values: Iterable[Any]) -> None:
+    content = "".join(f"{json.dumps(value)}\n" for value in values).encode()
+    folder.put(name, content, lost=partial(_lost_lines, now=content))
 
 
 def _note(annotation: Annotation, answer: Answer, tasks: Mapping[str, HandTask]) -> dict[str, Any]:
     kept = {name: value for name, value in vars(annotation).items() if name not in ("result", "annotator")}
-    details = {"comment": answer.comment, "moved": answer.moved, "restated": answer.restated}
+    details = {"usable": answer.usable, "comment": answer.comment, "moved": answer.moved, "restated": answer.restated}
     return {**kept, **details, "double": tasks[annotation.hand_id].double is not None}
 
 

@@ -103,16 +103,43 @@ def push(
     """
     hands = _hands(manifest, only)
     guesses = read_guesses(predictions, hands) if predictions else {}
-    tasks = {hand.hand_id: _task(hand, guesses.get(hand.hand_id), margin) for hand in hands}
+    tasks = {hand.hand_id: task_of(hand, guesses.get(hand.hand_id), margin) for hand in hands}
+    frames = {hand.hand_id: hand for hand in hands}
+    report = push_tasks(studio, store, manifest.parent, project, frames, tasks, patience, on_note, on_step)
+    remember_manifest(report.identity, manifest)
+    report.bare = sorted(set(tasks) - set(guesses)) if predictions else []
+    return report
+
+
+def push_tasks(
+    studio: Studio,
+    store: PictureStore,
+    folder: Path,
+    project: str,
+    hands: Mapping[str, SampledHand],
+    tasks: Mapping[str, HandTask],
+    patience: float,
+    on_note: Callable[[str], None],
+    on_step: Callable[[int, int], None],
+) -> PushReport:
+    """Push tasks; the arguments and errors are those of :func:`push`.
+
+    Args:
+        studio: The server.
+        store: Where its pictures go.
+        folder: The pictures of the hands are relative to it.
+        project: Title of the project.
+        hands: Hand id -> the hand that is shown.
+        tasks: Hand id -> its task.
+        patience: Seconds the server may be away.
+        on_note: Called with messages for the user.
+        on_step: Called with (done, total) tasks and predictions that had to be sent.
+    """
     require_file_names(tasks)
     studio.wait_until_up(patience, on_note)
     busy = StudioError(f"another push to {project!r} is running on this machine; wait until it ends")
     with file_lock(home() / "locks" / short_name(project), busy):  # of this title on any server: its port may change
-        frames = {hand.hand_id: hand for hand in hands}
-        report = _Push(studio, store, project, manifest.parent, frames, tasks, patience, on_note, on_step).run()
-        remember_manifest(report.identity, manifest)
-    report.bare = sorted(set(tasks) - set(guesses)) if predictions else []
-    return report
+        return _Push(studio, store, project, folder, hands, tasks, patience, on_note, on_step).run()
 
 
 def _hands(manifest: Path, only: Path | None) -> list[SampledHand]:
@@ -133,7 +160,8 @@ def _hands(manifest: Path, only: Path | None) -> list[SampledHand]:
     return [hand for hand in hands if hand.hand_id in ids]
 
 
-def _task(hand: SampledHand, guess: Guess | None, margin: float | None) -> HandTask:
+def task_of(hand: SampledHand, guess: Guess | None, margin: float | None) -> HandTask:
+    """Return the task of a hand; ``margin`` is that of :func:`push`."""
     points = np.array(guess.keypoints)[np.array(guess.existence)] if guess else None
     crop = crop_of(hand, points, margin)
     return HandTask(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,8 @@ from hint.skeleton import JOINT_NAMES, N_JOINTS
 WIDTH = 0.5
 #: Where points outside the shown picture are shown, percent: as close to the edge as they could be dragged.
 EDGE = 2 * WIDTH
+#: Beginning of the comment on a label that was sent back to its author.
+RETURNED = "Returned:"
 #: Largest difference of a point that was not moved, percent.
 _SAME = 1e-6
 #: The server takes a general label for that of a text, and refuses predictions that do not say where in it.
@@ -117,19 +119,6 @@ class Answer:
     occlusion: NDArray[np.bool_] | None = None
     moved: tuple[str, ...] = ()
     restated: tuple[str, ...] = ()
-
-
-@dataclass
-class Problems:
-    """Kind of problem -> ids it occurs in."""
-
-    ids: dict[str, list[str]] = field(default_factory=dict)
-
-    def add(self, kind: str, hand_id: str) -> None:
-        """Add a problem, once per id."""
-        known = self.ids.setdefault(kind, [])
-        if hand_id not in known:
-            known.append(hand_id)
 
 
 def task_data(hand_id: str, address: str, task: HandTask) -> dict[str, Any]:
@@ -265,15 +254,26 @@ def read_answer(task: HandTask, result: Sequence[Mapping[str, Any]]) -> tuple[An
 
 
 def _whole_hand(result: Sequence[Mapping[str, Any]]) -> tuple[bool, str]:
-    status, comment = OK, ""
+    status = OK
     for one in result:
-        value = one.get("value") or {}
         if one.get("from_name") == STATUS:
-            status = (value.get("choices") or [OK])[0]
-        if one.get("from_name") == COMMENT:
-            text = value.get("text") or ""
-            comment = text if isinstance(text, str) else " ".join(map(str, text))
-    return status == OK, comment
+            status = ((one.get("value") or {}).get("choices") or [OK])[0]
+    return status == OK, " ".join(own_comments(result))
+
+
+def own_comments(result: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the comments of the annotator."""
+    return [text for text in _comments(result) if not text.startswith(RETURNED)]
+
+
+def is_returned(result: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether a label was sent back to its author."""
+    return any(text.startswith(RETURNED) for text in _comments(result))
+
+
+def _comments(result: Sequence[Mapping[str, Any]]) -> list[str]:
+    texts = [(one.get("value") or {}).get("text") or [] for one in result if one.get("from_name") == COMMENT]
+    return [str(part) for text in texts for part in ([text] if isinstance(text, str) else text)]
 
 
 def _regions(result: Sequence[Mapping[str, Any]]) -> list[_Region]:

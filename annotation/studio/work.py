@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Container, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from annotation.studio.client import Studio, StudioError, Unreachable
-from annotation.studio.task import HandTask, read_task
+from annotation.studio.task import HandTask, is_returned, read_task
 
 #: Annotator of annotations whose user no longer exists.
 NOBODY = "unknown"
@@ -21,6 +21,7 @@ class Annotation:
 
     Attributes:
         id: Its number on the server.
+        task: Number of its task.
         hand_id: The hand.
         annotator: Email of its author.
         changed_by: Email of another person who changed it later, "" for nobody.
@@ -31,6 +32,7 @@ class Annotation:
     """
 
     id: int
+    task: int
     hand_id: str
     annotator: str
     changed_by: str
@@ -49,6 +51,7 @@ class Work:
         annotations: The latest annotation of every annotator for every hand.
         superseded: Number of older annotations by the same person.
         skipped: Email -> hands that person skipped and has not labelled since.
+        returned: Email -> hands that were sent back to that person and not labelled since.
         drafts: Email -> hands started and not submitted.
         doubled: Hands with several tasks.
         foreign: Numbers of tasks that hint did not push or cannot read.
@@ -59,6 +62,7 @@ class Work:
     annotations: list[Annotation]
     superseded: int = 0
     skipped: dict[str, list[str]] = field(default_factory=dict)
+    returned: dict[str, list[str]] = field(default_factory=dict)
     drafts: dict[str, list[str]] = field(default_factory=dict)
     doubled: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
@@ -68,6 +72,25 @@ class Work:
     def annotators(self) -> list[str]:
         """Emails of everybody who submitted something."""
         return sorted({annotation.annotator for annotation in self.annotations})
+
+    def only(self, hand_ids: Collection[str]) -> Work:
+        """Return the work on some hands; what is in other tasks and in the whole project stays out."""
+
+        def kept(people: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+            rows = {who: [hand_id for hand_id in ids if hand_id in hand_ids] for who, ids in people.items()}
+            return {who: ids for who, ids in rows.items() if ids}
+
+        tasks = {hand_id: task for hand_id, task in self.tasks.items() if hand_id in hand_ids}
+        return replace(
+            self,
+            tasks=tasks,
+            annotations=[one for one in self.annotations if one.hand_id in hand_ids],
+            skipped=kept(self.skipped),
+            returned=kept(self.returned),
+            drafts=kept(self.drafts),
+            doubled=[hand_id for hand_id in self.doubled if hand_id in hand_ids],
+            n_tasks=self.n_tasks - len(self.tasks) + len(tasks),
+        )
 
 
 def fetch_work(studio: Studio, project: int) -> tuple[bytes, Work]:
@@ -113,6 +136,7 @@ def sort_work(rows: Sequence[Mapping[str, Any]], emails: Mapping[int, str]) -> W
     tasks: dict[str, HandTask] = {}
     by_person: dict[tuple[str, str], list[Annotation]] = defaultdict(list)
     skips: set[tuple[str, str]] = set()
+    returns: set[tuple[str, str]] = set()
     drafts: set[tuple[str, str]] = set()
     doubled: list[str] = []
     foreign: list[str] = []
@@ -126,9 +150,9 @@ def sort_work(rows: Sequence[Mapping[str, Any]], emails: Mapping[int, str]) -> W
             doubled.append(hand_id)
         tasks.setdefault(hand_id, hint)
         for one in row.get("annotations") or []:
-            annotation = _annotation(hand_id, one, emails)
+            annotation = _annotation(int(row["id"]), hand_id, one, emails)
             if one.get("was_cancelled"):
-                skips.add((annotation.annotator, hand_id))
+                (returns if is_returned(annotation.result) else skips).add((annotation.annotator, hand_id))
             else:
                 by_person[hand_id, annotation.annotator].append(annotation)
         drafts |= {(_email(draft.get("user"), emails), hand_id) for draft in _open_drafts(row)}
@@ -137,7 +161,8 @@ def sort_work(rows: Sequence[Mapping[str, Any]], emails: Mapping[int, str]) -> W
         tasks,
         [last[key] for key in sorted(last)],
         sum(map(len, by_person.values())) - len(last),
-        _by_person({(who, hand_id) for who, hand_id in skips if (hand_id, who) not in last}),
+        _still_open(skips, last),
+        _still_open(returns, last),
         _by_person(drafts),
         sorted(set(doubled)),
         foreign,
@@ -145,11 +170,12 @@ def sort_work(rows: Sequence[Mapping[str, Any]], emails: Mapping[int, str]) -> W
     )
 
 
-def _annotation(hand_id: str, one: Mapping[str, Any], emails: Mapping[int, str]) -> Annotation:
+def _annotation(task: int, hand_id: str, one: Mapping[str, Any], emails: Mapping[int, str]) -> Annotation:
     author, editor = _email(one.get("completed_by"), emails), one.get("updated_by")
     changed = _email(editor, emails) if editor is not None else author
     return Annotation(
         id=int(one["id"]),
+        task=task,
         hand_id=hand_id,
         annotator=author,
         changed_by="" if changed == author else changed,
@@ -171,6 +197,11 @@ def _email(user: Any, emails: Mapping[int, str]) -> str:
 
 def _open_drafts(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [draft for draft in row.get("drafts") or [] if isinstance(draft, Mapping)]
+
+
+def _still_open(pairs: set[tuple[str, str]], labelled: Container[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return email -> hands of (email, hand) without a label by that person since, given as (hand, email)."""
+    return _by_person({(who, hand_id) for who, hand_id in pairs if (hand_id, who) not in labelled})
 
 
 def _by_person(pairs: set[tuple[str, str]]) -> dict[str, list[str]]:

@@ -9,14 +9,19 @@ import typer
 
 from hint.cli.console import remark, show_rows
 from hint.cli.options import Images, Json, Seed
+from hint.errors import InputError, some_ids
 
 if TYPE_CHECKING:
+    from annotation.agreement.consensus import Consensus
     from annotation.agreement.result import Agreement, Audit, BiasRow, JointRow, Score
 
 
 def agreement(
     a: Annotated[Path, typer.Argument(help="First annotations: HInt root, folder of pairs, npz or COCO.")],
     b: Annotated[Path, typer.Argument(help="Second annotations of the same hands.")],
+    more: Annotated[
+        list[Path] | None, typer.Argument(metavar="[C]...", help="With --merge: annotations by more people.")
+    ] = None,
     palm: Annotated[
         str, typer.Option(help="Palm length: wrist-middle, wrist-knuckles, box (0.55 of its longest side) or box:F.")
     ] = "wrist-middle",
@@ -27,15 +32,27 @@ def agreement(
     ] = None,
     images: Images = None,
     out: Annotated[Path | None, typer.Option(help="Folder for agreement.json, agreement.png and worst.png.")] = None,
+    merge: Annotated[
+        Path | None,
+        typer.Option(help="Folder for one label per hand; lists hands in dispute for one more person."),
+    ] = None,
+    within: Annotated[
+        float, typer.Option(help="With --merge: distance up to which points agree, palm lengths.", min=0)
+    ] = 0.25,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
     """Measure how well two annotations of the same hands agree, next to the numbers of the paper.
 
-    Flags, distances in palm lengths, Cohen's kappa, per joint and finger, all with intervals over clips.
+    Flags, distances in palm lengths, Cohen's kappa, per joint and finger, all with intervals over clips. With --merge,
+    labels are merged too: flags by majority, points by median; exit code 1 if hands are left for one more person.
     """
+    from annotation.agreement.consensus import consensus
     from annotation.agreement.run import agreement as measure
 
+    if more and merge is None:
+        raise InputError("more than two annotations can only be merged; add --merge DIR")
+    merged = merge and consensus([a, b, *(more or ())], within=within, palm=palm, images=images, out=merge)
     result = measure(
         a,
         b,
@@ -54,6 +71,25 @@ def agreement(
         _show(result)
     if out is not None:
         remark(f"agreement.json, agreement.png and worst.png are in {out}")
+    if merged and merge:
+        _remark_consensus(merged, merge)
+        raise typer.Exit(1 if merged.disputed else 0)
+
+
+def _remark_consensus(merged: Consensus, out: Path) -> None:
+    from hint.hand_rows import count
+
+    remark(f"{count(len(merged.labels), 'hand')} merged into {out}; points within {merged.within:g} palm lengths agree")
+    if merged.single:
+        remark(f"annotated by one person only, not merged: {some_ids(merged.single)}")
+    if merged.disputed:
+        by = ", ".join(f"{kind} {number}" for kind, number in merged.as_json()["disputed_by"].items())
+        ids = some_ids(one.hand_id for one in merged.disputed)
+        remark(f"{count(len(merged.disputed), 'hand')} in dispute ({by}): {ids}", style="yellow")
+        remark(
+            f"have them labelled by one more person: hint studio push MANIFEST --hands {out / 'disputed.txt'} "
+            "--project NAME; then repeat this command with the new labels and another --merge"
+        )
 
 
 def _show(result: Agreement) -> None:
@@ -66,7 +102,7 @@ def _show(result: Agreement) -> None:
     show_rows(
         ("agreement", "here", f"paper ({paper.hands} images)", "Cohen's kappa", "joints"),
         [
-            (name, _percent(score), known, "-" if kappa is None else _number(kappa), str(score.n))
+            (name, percent_cell(score), known, "-" if kappa is None else _number(kappa), str(score.n))
             for name, score, known, kappa in rows
         ],
         title=f"{result.hands} hands of {result.clips} clips; palm: {result.palm.definition}"
@@ -83,12 +119,12 @@ def _show(result: Agreement) -> None:
 
 
 def _flag_cells(row: JointRow) -> tuple[str, ...]:
-    return (row.name, _percent(row.existence), _percent(row.occlusion), _number(row.occlusion_kappa))
+    return (row.name, percent_cell(row.existence), percent_cell(row.occlusion), _number(row.occlusion_kappa))
 
 
 def _point_cells(row: JointRow) -> tuple[str, ...]:
     median = "-" if row.median_distance is None else f"{row.median_distance:.3f}"
-    return (row.name, _percent(row.within), str(row.visible), median)
+    return (row.name, percent_cell(row.within), str(row.visible), median)
 
 
 def _show_prelabels(result: Agreement) -> None:
@@ -97,13 +133,13 @@ def _show_prelabels(result: Agreement) -> None:
     show_rows(("pre-labels", "annotator", "largest bias"), map(_bias_cells, result.prelabels))
     show_rows(
         ("pre-labels", "within, where both moved the point", "where at least one left it"),
-        [(one.prelabels, _percent(one.both_moved), _percent(one.otherwise)) for one in result.anchoring],
+        [(one.prelabels, percent_cell(one.both_moved), percent_cell(one.otherwise)) for one in result.anchoring],
     )
 
 
 def _audit_cells(audit: Audit) -> tuple[str, ...]:
     moved = "-" if audit.moved_median is None else f"{audit.moved_median:.3f}"
-    untouched = (f"{audit.untouched_hands:.1f}%", _percent(audit.untouched_points))
+    untouched = (f"{audit.untouched_hands:.1f}%", percent_cell(audit.untouched_points))
     return (audit.method, audit.annotator, str(audit.hands), *untouched, moved)
 
 
@@ -117,7 +153,8 @@ def _size(row: BiasRow) -> float:
     return float((row.along.value or 0) ** 2 + (row.across.value or 0) ** 2)
 
 
-def _percent(score: Score) -> str:
+def percent_cell(score: Score) -> str:
+    """Return a share with its interval as text."""
     return _with_interval(score, "{:.1f}", "%")
 
 

@@ -58,6 +58,10 @@ def export(
     data: Annotated[
         Path | None, typer.Option(help="Labels that tell the pictures, sides and boxes of predictions.")
     ] = None,
+    consensus: Annotated[
+        Path | None,
+        typer.Option(help="Take all labels; merged ones in this folder decide (agreement --merge)."),
+    ] = None,
 ) -> None:
     """Write labels in another format, one per hand, or predictions as a table, with their provenance."""
     from annotation.export import export as write
@@ -66,12 +70,20 @@ def export(
 
     if holds_predictions(source) or (data is not None and source.suffix.lower() == RESULTS):
         _refuse(**{"--images": images, "--copy-images": copy_images, "--skip-bad": skip_bad})
-        _refuse(**{"--annotator": annotator, "--prefer": prefer})
+        _refuse(**{"--annotator": annotator, "--prefer": prefer, "--consensus": consensus})
         _report(export_predictions(source, fmt.value, out, data))
         return
     _refuse(**{"--data": data})
     done = write(
-        source, fmt.value, out, annotator, prefer or (), images=images, copy_images=copy_images, skip_bad=skip_bad
+        source,
+        fmt.value,
+        out,
+        annotator,
+        prefer or (),
+        consensus=consensus,
+        images=images,
+        copy_images=copy_images,
+        skip_bad=skip_bad,
     )
     _report(done)
 

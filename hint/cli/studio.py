@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,29 +12,19 @@ from hint.cli.console import remark, resumable, show_rows
 from hint.cli.options import Json, Seed
 from hint.cli.studio_import import import_export
 from hint.cli.studio_ml import ml
+from hint.cli.studio_options import FullFrame, Margin, Patience, Project, Served, Timeout, Token, Upload, Url
+from hint.cli.studio_quality import give_back, honeypots, remark_unusable, status
 from hint.errors import counted, some_ids
 
 if TYPE_CHECKING:
     from annotation.studio.login import Login
     from annotation.studio.pull import PullRecord
     from annotation.studio.push import PushReport
-    from annotation.studio.status import Status
 
 app = typer.Typer(help="Label hands in Label Studio: serve, push, watch, pull.", no_args_is_help=True)
 
 app.command("ml")(ml)
 app.command("import")(import_export)
-
-Project = Annotated[str, typer.Option(help="Title of the project, 3 to 50 characters.")]
-Url = Annotated[
-    str | None,
-    typer.Option(help="Server; default: $HINT_STUDIO_URL, else the last hint studio serve."),
-]
-Token = Annotated[
-    str | None, typer.Option(help="User token; default: $HINT_STUDIO_TOKEN, else that of the local server.")
-]
-Timeout = Annotated[float, typer.Option(help="Seconds a response may take.", min=1)]
-Patience = Annotated[float, typer.Option(help="Seconds the server may be away.", min=0)]
 
 
 @app.command("config")
@@ -92,14 +82,10 @@ def push(
     project: Project,
     predictions: Annotated[Path | None, typer.Option(help="Predictions npz with the points to start from.")] = None,
     hands: Annotated[Path | None, typer.Option(help="Push only these hands: a file of ids, one per line.")] = None,
-    margin: Annotated[
-        float, typer.Option(help="Room around the box, in units of its longest side.", min=0, max=100)
-    ] = 0.5,
-    full_frame: Annotated[bool, typer.Option("--full-frame", help="Show whole frames.")] = False,
-    upload: Annotated[bool, typer.Option("--upload", help="Upload the pictures to the server.")] = False,
-    served: Annotated[
-        Path | None, typer.Option(help="Folder from which your own server serves local files (its document root).")
-    ] = None,
+    margin: Margin = 0.5,
+    full_frame: FullFrame = False,
+    upload: Upload = False,
+    served: Served = None,
     url: Url = None,
     token: Token = None,
     timeout: Timeout = 600.0,
@@ -156,49 +142,8 @@ def _show_push(report: PushReport, project: str, url: str, as_json: bool) -> Non
     remark(f"label with Label All Tasks at {url}/projects/{report.project}/data")
 
 
-@app.command("status")
-def status(
-    project: Annotated[str | None, typer.Option(help="Title of the project; default: all projects.")] = None,
-    url: Url = None,
-    token: Token = None,
-    timeout: Timeout = 600.0,
-    as_json: Json = False,
-) -> None:
-    """Show the progress of a project by annotator, with drafts, skipped hands and doubles."""
-    from annotation.studio.login import connect
-    from annotation.studio.status import list_projects, project_status
-
-    studio, _ = connect(url, token, timeout)
-    studio.version()
-    if project is None:
-        _show_projects(list_projects(studio), as_json)
-        return
-    found = project_status(studio, project)
-    if as_json:
-        typer.echo(json.dumps(found.as_json(), indent=2))
-    else:
-        _show_status(project, found)
-
-
-def _show_status(project: str, found: Status) -> None:
-    share = 100 * found.labelled / found.tasks if found.tasks else 0.0
-    typer.echo(f"{project}: {found.labelled} of {found.tasks} hands labelled ({share:.1f}%)")
-    if found.doubles:
-        typer.echo(f"doubles: {found.doubles}, {found.doubles_done} labelled by two, {found.doubles_half} by one")
-    cells = [[str("-" if value is None else value) for value in vars(person).values()] for person in found.people]
-    show_rows(("annotator", "labelled", "skipped", "drafts", "changed by others", "s per hand"), cells)
-    if found.repeated:
-        repeated = counted(len(found.repeated), "hand")
-        remark(f"{repeated} with several tasks: {some_ids(found.repeated)}", style="yellow")
-    if found.foreign:
-        remark(f"{counted(len(found.foreign), 'task')} not pushed by hint: {some_ids(found.foreign)}", style="yellow")
-
-
-def _show_projects(rows: list[dict[str, Any]], as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(rows, indent=2))
-    else:
-        show_rows(("project", "tasks", "labelled"), [[str(value) for value in row.values()] for row in rows])
+app.command("status")(status)
+app.command("return")(give_back)
 
 
 @app.command("double")
@@ -227,6 +172,9 @@ def double(
         return
     typer.echo(f"{len(done.hand_ids)} doubles in {project!r}, {len(done.new)} of them new (seed {done.seed})")
     remark("only Label All Tasks is blind: opening a task from the list shows the work of others")
+
+
+app.command("honeypots")(honeypots)
 
 
 @app.command("pull")
@@ -275,7 +223,11 @@ def remark_pull(record: PullRecord) -> None:
     for thing, (what, ids) in lists.items():
         if ids:
             remark(f"{counted(len(ids), thing)} {what}: {some_ids(ids)}", style="yellow")
-    by_person = {"unusable": record.unusable, "skipped": record.skipped, "drafts": record.drafts}
+    if record.honeypots.hands:
+        honeypots = counted(len(record.honeypots.hands), "honeypot")
+        remark(f"{honeypots} not among the labels; honeypots.jsonl keeps what was said")
+    remark_unusable(record.unusable)
+    by_person = {"returned": record.returned, "skipped": record.skipped, "drafts": record.drafts}
     for text, people in by_person.items():
         for email, ids in people.items():
             remark(f"{text} by {email}: {len(ids)}: {some_ids(ids)}")

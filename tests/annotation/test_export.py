@@ -13,6 +13,7 @@ import pytest
 from command import error, hint
 
 from annotation.studio.pull import PullRecord
+from annotation.studio.scores import HoneypotScores
 from hint.files import (
     read_coco,
     read_evaluation_npz,
@@ -42,6 +43,7 @@ def record(labels: dict[str, int]) -> PullRecord:
         pictures=0,
         pictures_absent=[],
         unusable={},
+        returned={},
         skipped={},
         drafts={},
         changed_by_others=[],
@@ -50,6 +52,7 @@ def record(labels: dict[str, int]) -> PullRecord:
         foreign=[],
         problems={},
         doubles=[],
+        honeypots=HoneypotScores(hands=[], unknown=[], people=[]),
         files=[],
     )
 
@@ -106,6 +109,23 @@ def test_undecided_hands_are_named(pulled: tuple[Path, HandLabels], tmp_path: Pa
     assert f"3 people labelled this: {ANN}, {BEN}, {CID}" in stderr
     assert "did you mean" in hint("export", source, "--annotator", "an@example.com", "--out", "x", code=2).stderr
     assert not (tmp_path / "x").exists()
+
+
+def test_merged_labels_decide(pulled: tuple[Path, HandLabels], tmp_path: Path) -> None:
+    source, truth = pulled
+    merged = tmp_path / "merged"
+    hint("agreement", source / ANN, source / BEN, "--merge", merged)
+    stderr = hint("export", source, "--consensus", merged, "--out", tmp_path / "out", code=2).stderr
+    assert "1 hands have several labels but none by consensus" in stderr, "ben and cid share a hand that was not merged"
+    done = hint("export", source, "--consensus", merged, "--prefer", CID, "--out", tmp_path / "out")
+    assert f"12 hands: 6 by {ANN}, 1 by {BEN}, 3 by {CID}, 2 by consensus" in done.stderr
+    found = read_labels(tmp_path / "out", ["train_newdays"])
+    both = found[[str(hand_id) for hand_id in truth.hand_id[6:8]]]
+    np.testing.assert_allclose(both.keypoints_2d, truth.keypoints_2d[6:8] + 0.5)
+    stderr = hint("export", source, "--consensus", merged / "no", "--out", tmp_path / "x", code=2).stderr
+    assert "no such folder; hint agreement A B --merge" in stderr
+    stderr = hint("export", source, "--consensus", merged, "--annotator", ANN, "--out", tmp_path / "x", code=2).stderr
+    assert "not both" in stderr
 
 
 @pytest.mark.parametrize("fmt", ["hint", "npz", "coco", "cvat"])

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from labelling import draft, label_all, moved, push, submit, unusable
 
-from annotation.studio.client import Studio
 from annotation.studio.config import label_config
-from annotation.studio.project import Listing, list_tasks
+from annotation.studio.project import list_tasks
 from annotation.studio.pull import pull as pull_labels
 from annotation.studio.recent import recent_work
 from annotation.studio.task import results
@@ -24,26 +24,6 @@ from hint.files.manifest import read_manifest, write_manifest
 from hint.provenance import sha256_file
 
 ANN, BEN = "ann@example.com", "ben@example.com"
-
-
-def push(server: Any, sample: Any, project: str) -> Listing:
-    server.hint("studio", "push", sample.manifest, "--predictions", sample.predictions, "--project", project)
-    studio = server.client()
-    return list_tasks(studio, studio.find(project).id)
-
-
-def submit(studio: Any, task: Any, result: list[dict[str, Any]] | None = None, **more: Any) -> Any:
-    found = results(task.hint) if result is None else result
-    return studio.api.annotations.create(id=task.id, result=found, lead_time=12.0, **more)
-
-
-def moved(task: Any, joint: int, x: float, y: float, state: str) -> list[dict[str, Any]]:
-    """The results of a task after a point was moved, percent, and its state set."""
-    found = results(task.hint)
-    for one in found[2 * joint : 2 * joint + 2]:
-        one["value"] |= {"x": x, "y": y}
-    found[2 * joint]["value"]["labels"] = [] if state == "visible" else [state]
-    return found
 
 
 def same_labels(found: Any, sample: Any, ids: list[str]) -> None:
@@ -89,10 +69,7 @@ def test_everything_people_do_is_reported(server: Any, sample: Any, people: dict
     ben.api.annotations.update(id=contaminated.id, result=moved(tasks[2], 4, 10, 10, "visible"))
     submit(ann, tasks[3], [], was_cancelled=True)
     submit(ann, tasks[4], [{**one, "id": f"x{one['id']}"} for one in results(tasks[4].hint)][2:])
-    unusable = {"id": "s", "from_name": "hand_status", "to_name": "image", "type": "choices"}
-    comment = {"id": "c", "from_name": "comment", "to_name": "image", "type": "textarea"}
-    spoken = [{**unusable, "value": {"choices": ["unusable"]}}, {**comment, "value": {"text": ["too dark"]}}]
-    submit(ben, tasks[5], [*results(tasks[5].hint), *spoken])
+    submit(ben, tasks[5], [*results(tasks[5].hint), *unusable("too dark")])
     submit(ben, tasks[6], moved(tasks[6], 0, 1, 1, "visible"))
     submit(ben, tasks[6], moved(tasks[6], 0, 2, 2, "visible"))
     submit(ann, tasks[7], [], was_cancelled=True)
@@ -101,11 +78,14 @@ def test_everything_people_do_is_reported(server: Any, sample: Any, people: dict
     ben.api.tasks.create(project=server.client().find("all sorts").id, data={"image": "/x.jpg"})
 
     done = server.hint("studio", "status", "--project", "all sorts")
-    assert "all sorts: 7 of 12 hands labelled (58.3%)" in done.stdout
+    assert "all sorts: 5 of 12 hands labelled (41.7%)" in done.stdout
+    assert f"unusable by {BEN}: 1: {ids[5]} (too dark)" in done.stderr
+    assert "not counted, because they are broken: 1; hint studio status --check lists them" in done.stderr
     status = json.loads(server.hint("studio", "status", "--project", "all sorts", "--json").stdout)
     by_email = {person["email"]: person for person in status["people"]}
-    assert [by_email[ANN][key] for key in ("labelled", "skipped", "drafts", "changed_by_others")] == [5, 1, 0, 1]
-    assert [by_email[BEN][key] for key in ("labelled", "skipped", "drafts", "changed_by_others")] == [2, 0, 1, 0]
+    columns = ("labelled", "unusable", "broken", "returned", "skipped", "drafts", "changed_by_others")
+    assert [by_email[ANN][key] for key in columns] == [4, 0, 1, 0, 1, 0, 1]
+    assert [by_email[BEN][key] for key in columns] == [1, 1, 0, 0, 0, 1, 0]
     assert by_email[ANN]["seconds"] == 12.0
 
     out = tmp_path / "out"
@@ -115,7 +95,8 @@ def test_everything_people_do_is_reported(server: Any, sample: Any, people: dict
     assert record["changed_by_others"] == [f"{ids[2]} ({ANN}, then {BEN})"]
     assert record["skipped"] == {ANN: [ids[3]]}
     assert record["drafts"] == {BEN: [ids[8]]}
-    assert record["unusable"] == {BEN: [ids[5]]}
+    assert record["unusable"] == {BEN: {ids[5]: "too dark"}}
+    assert record["labelled"] == 5
     assert record["problems"] == {"joints are missing": [f"{ids[4]} ({ANN})"]}
     assert record["superseded"] == 1
     assert len(record["foreign"]) == 1
@@ -134,6 +115,9 @@ def test_everything_people_do_is_reported(server: Any, sample: Any, people: dict
     assert wrist.tolist() == pytest.approx([x + 0.02 * width, y + 0.02 * height])
     notes = [json.loads(text) for text in (out / ANN / "annotations.jsonl").read_text().splitlines()]
     assert [note["moved"] for note in notes] == [[], ["index_tip"], ["thumb_tip"], []]
+    notes = [json.loads(text) for text in (out / BEN / "annotations.jsonl").read_text().splitlines()]
+    said = {note["hand_id"]: (note["usable"], note["comment"]) for note in notes}
+    assert said == {ids[5]: (False, "too dark"), ids[6]: (True, "")}
 
     api = server.client().api
     api.annotations.delete(id=contaminated.id)
@@ -170,8 +154,8 @@ def test_nothing_pulled_earlier_is_lost(server: Any, sample: Any, people: dict[s
     assert withdrawn == {
         ids[0]: (ANN, "its task was deleted"),
         ids[1]: (ANN, "deleted"),
-        ids[2]: (ANN, "no longer complete: joints are missing"),
-        ids[3]: (ANN, "marked unusable"),
+        ids[2]: (ANN, "no longer complete: joints are missing (wrist)"),
+        ids[3]: (ANN, "marked unusable: no reason given"),
     }
     assert record["replaced"] == [f"{ANN}/TRAIN_newdays_img/{ids[4]}.json"]
     assert f"4 labels pulled earlier and withdrawn since; kept in earlier/{record['time']}" in done.stderr
@@ -253,38 +237,12 @@ def test_who_asks_again_gets_only_what_changed_exported(
     assert ask().n_tasks == 11, "what was deleted leaves no trace in the list of changes, but in the counts"
 
 
-def draft(studio: Studio, task: Any) -> None:
-    """Begin a task and leave it, as the labelling page does."""
-    answer = studio.http.post(
-        f"{studio.url}/api/tasks/{task.id}/drafts",
-        json={"result": results(task.hint), "lead_time": 3},
-    )
-    assert answer.status_code == 201, answer.text
-
-
-def offered(studio: Studio, project: int) -> str | None:
-    """The hand that Label All Tasks shows next."""
-    answer = studio.http.get(f"{studio.url}/api/projects/{project}/next")
-    return str(answer.json()["data"]["hand_id"]) if answer.status_code == 200 else None
-
-
 def other_wrist(task: Any) -> list[dict[str, Any]]:
     """The results of a task by somebody who sees the wrist otherwise, where it is in the frame."""
     found = results(task.hint)
     state = found[0]["value"]["labels"]
     found[0]["value"]["labels"] = state if state == ["out_of_frame"] else [] if state else ["occluded"]
     return found
-
-
-def label_all(
-    studio: Studio, project: int, listing: Listing, label: Callable[[Any], list[dict[str, Any]] | None] = lambda _: None
-) -> list[str]:
-    done: list[str] = []
-    while hand_id := offered(studio, project):
-        assert hand_id not in done
-        submit(studio, listing.tasks[hand_id], label(listing.tasks[hand_id]))
-        done.append(hand_id)
-    return done
 
 
 def test_doubles_go_to_two_people_and_are_recorded(

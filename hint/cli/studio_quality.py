@@ -1,0 +1,220 @@
+"""``hint studio status``, ``return`` and ``honeypots``: how the work goes, and how good it is."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hint.cli.console import remark, resumable, show_rows
+from hint.cli.options import Json, Seed
+from hint.cli.studio_options import FullFrame, Margin, Patience, Project, Served, Timeout, Token, Upload, Url
+from hint.errors import some_ids
+
+if TYPE_CHECKING:
+    from annotation.studio.give_back import GivenBack
+    from annotation.studio.scores import HoneypotScores
+    from annotation.studio.status import Status
+
+
+def status(
+    project: Annotated[str | None, typer.Option(help="Title of the project; default: all projects.")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="List the labels that cannot be used, with their tasks and authors.")
+    ] = False,
+    gold: Annotated[
+        Path | None, typer.Option(help="Labels of the honeypots, if they were pushed from another machine.")
+    ] = None,
+    url: Url = None,
+    token: Token = None,
+    timeout: Timeout = 600.0,
+    as_json: Json = False,
+) -> None:
+    """Show the progress of a project by annotator, with drafts, skipped hands, doubles and honeypots.
+
+    Labels that cannot be used (a joint missing, one too many) do not count as finished; with --check, exit code 1 if
+    there are any.
+    """
+    from annotation.studio.login import connect
+    from annotation.studio.status import list_projects, project_status
+    from hint.files.load import load_labels
+
+    studio, _ = connect(url, token, timeout)
+    studio.version()
+    if project is None:
+        _show_projects(list_projects(studio), as_json)
+        return
+    found = project_status(studio, project, load_labels(gold) if gold else None)
+    if as_json:
+        typer.echo(json.dumps(found.as_json(), indent=2))
+    else:
+        _show_status(project, found, check)
+    raise typer.Exit(1 if check and found.broken else 0)
+
+
+def _show_status(project: str, found: Status, check: bool) -> None:
+    share = 100 * found.labelled / found.tasks if found.tasks else 0.0
+    typer.echo(f"{project}: {found.labelled} of {found.tasks} hands labelled ({share:.1f}%)")
+    if found.doubles:
+        typer.echo(f"doubles: {found.doubles}, {found.doubles_done} labelled by two, {found.doubles_half} by one")
+    cells = [[str("-" if value is None else value) for value in vars(person).values()] for person in found.people]
+    headings = ("labelled", "unusable", "broken", "returned", "skipped", "drafts", "changed by others", "s per hand")
+    show_rows(("annotator", *headings), cells)
+    if found.honeypots.hands:
+        _show_honeypots(found.honeypots)
+    if check and found.broken:
+        rows = [(one.hand_id, one.annotator, one.problem, one.link) for one in found.broken]
+        show_rows(("broken label", "annotator", "problem", "task"), rows)
+    remark_unusable(found.unusable)
+    if found.broken:
+        what = f"hint studio return --project {shlex.quote(project)} sends them back to their authors"
+        listed = "" if check else "hint studio status --check lists them, "
+        remark(f"not counted, because they are broken: {len(found.broken)}; {listed}{what}", style="yellow")
+    if found.repeated:
+        remark(f"{len(found.repeated)} hands have several tasks: {some_ids(found.repeated)}", style="yellow")
+    if found.foreign:
+        remark(f"{len(found.foreign)} tasks were not pushed by hint: {some_ids(found.foreign)}", style="yellow")
+
+
+def _show_honeypots(found: HoneypotScores) -> None:
+    from hint.cli.agreement import percent_cell
+
+    typer.echo(f"honeypots: {len(found.hands)}, not counted above; [95% intervals over hands]")
+    rows = [
+        (
+            one.annotator,
+            str(one.hands),
+            str(one.unusable),
+            *map(percent_cell, (one.existence, one.occlusion, one.within)),
+        )
+        for one in found.people
+    ]
+    headings = ("compared", "unusable", "existence agrees", "occlusion agrees", "within 0.25 palm lengths")
+    show_rows(("annotator", *headings), rows)
+    if found.unknown:
+        ids = some_ids(found.unknown)
+        remark(f"answers not on this machine, pass --gold LABELS: {len(found.unknown)}: {ids}", style="yellow")
+
+
+def _show_projects(rows: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+    else:
+        show_rows(("project", "tasks", "labelled"), [[str(value) for value in row.values()] for row in rows])
+
+
+def remark_unusable(unusable: Mapping[str, Mapping[str, str]]) -> None:
+    """Tell who found which hands unusable, and why."""
+    for email, reasons in unusable.items():
+        ids = [f"{hand_id} ({reason or 'no reason given'})" for hand_id, reason in reasons.items()]
+        remark(f"unusable by {email}: {len(ids)}: {some_ids(ids)}")
+
+
+def give_back(
+    project: Project,
+    hands: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[HAND]...", help="Hands whose labels go back; default: all broken."),
+    ] = None,
+    annotator: Annotated[str | None, typer.Option(help="Only labels of this person.")] = None,
+    comment: Annotated[str, typer.Option(help="What to mend; authors see it.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent back.")] = False,
+    url: Url = None,
+    token: Token = None,
+    timeout: Timeout = 600.0,
+    patience: Patience = 120.0,
+    as_json: Json = False,
+) -> None:
+    """Send labels that cannot be used back to their authors, with the reason as a comment.
+
+    They see them again, with their points, at the end of Label All Tasks. Exit code 1 if a label was changed meanwhile.
+    """
+    from dataclasses import asdict
+
+    from annotation.studio.give_back import give_back as run
+    from annotation.studio.login import connect
+
+    studio, _ = connect(url, token, timeout)
+    done = run(
+        studio,
+        project,
+        hands=hands or (),
+        annotator=annotator,
+        comment=comment,
+        dry_run=dry_run,
+        patience=patience,
+        on_note=remark,
+    )
+    if as_json:
+        typer.echo(json.dumps(asdict(done), indent=2))
+    else:
+        rows = [(one.hand_id, one.annotator, one.problem or comment, one.link) for one in done.labels]
+        typer.echo(f"{project}: labels that {'would go' if dry_run else 'went'} back to their authors: {len(rows)}")
+        if rows:
+            show_rows(("hand", "annotator", "reason", "task"), rows)
+    _remark_given_back(done)
+    raise typer.Exit(1 if done.changed else 0)
+
+
+def _remark_given_back(done: GivenBack) -> None:
+    if done.anew:
+        remark(f"start anew, because other people will see the task: {len(done.anew)}: {some_ids(done.anew)}")
+    if done.changed:
+        remark(f"changed meanwhile, left alone: {len(done.changed)}: {some_ids(done.changed)}", style="yellow")
+
+
+def honeypots(
+    number: Annotated[int, typer.Argument(metavar="K", help="Number of honeypots, in total.", min=1)],
+    manifest: Annotated[Path, typer.Argument(help="Manifest of labelled hands, from hint sample labels.")],
+    labels: Annotated[Path, typer.Option(help="Their known labels: HInt root, folder of pairs, npz or COCO.")],
+    project: Project,
+    predictions: Annotated[
+        Path | None, typer.Option(help="Predictions npz, by the method that the other tasks start from.")
+    ] = None,
+    seed: Seed = 0,
+    margin: Margin = 0.5,
+    full_frame: FullFrame = False,
+    upload: Upload = False,
+    served: Served = None,
+    url: Url = None,
+    token: Token = None,
+    timeout: Timeout = 600.0,
+    patience: Patience = 120.0,
+    as_json: Json = False,
+) -> None:
+    """Mix K hands with known labels into the tasks of a project; hint studio status scores every annotator on them.
+
+    They look like the other tasks, come in random order among them, and are offered to every annotator. No pull or
+    export takes their labels for new ones.
+    """
+    from annotation.studio.honeypots import add_honeypots
+    from annotation.studio.login import connect
+    from annotation.studio.store import choose_store
+    from hint.progress import progress_of_total
+
+    studio, login = connect(url, token, timeout)
+    store = choose_store(upload, served, login)
+    with resumable(f"project {project!r}"), progress_of_total("pushing") as on_step:
+        done = add_honeypots(
+            studio,
+            store,
+            manifest,
+            labels,
+            project,
+            number,
+            predictions=predictions,
+            seed=seed,
+            margin=None if full_frame else margin,
+            patience=patience,
+            on_note=remark,
+            on_step=on_step,
+        )
+    if as_json:
+        typer.echo(json.dumps(vars(done), indent=2))
+        return
+    typer.echo(f"{project}: honeypots: {len(done.hand_ids)}, {len(done.new)} of them new (seed {done.seed})")
+    remark("tasks now come in random order; hint studio status shows the scores")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from hint.errors import InputError, some_ids
+from hint.errors import InputError, counted, some_ids
 from hint.imports import load
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class HandRows(Generic[Row]):
         return [row[name] for name in ids]
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join([count(len(self), 'hand'), *self._summary()])})"
+        return f"{type(self).__name__}({', '.join([counted(len(self), 'hand'), *self._summary()])})"
 
     def _repr_html_(self) -> str:
         html: str = load("hint.notebook:rows_html")(self)
@@ -142,11 +142,6 @@ def check_unique(hand_id: NDArray[np.str_]) -> None:
     ids, counts = np.unique(hand_id, return_counts=True)
     if len(ids) != len(hand_id):
         raise InputError(f"duplicate hand ids: {some_ids(ids[counts > 1].tolist())}")
-
-
-def count(number: int, noun: str) -> str:
-    """Return "1 hand", "1,714 hands"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 @dataclass(frozen=True, eq=False)

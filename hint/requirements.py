@@ -34,7 +34,7 @@ EXTRA_OF = {
     **dict.fromkeys(("pandas", "pyarrow"), "pandas"),
     **dict.fromkeys(("accelerate", "tensorboard"), "train"),
     **dict.fromkeys(("addict", "json_tricks", "munkres", "termcolor", "yapf"), "prelabel"),
-    **dict.fromkeys(("httpx", "starlette", "uvicorn"), "annotate"),
+    **dict.fromkeys(("httpx", "label_studio_sdk", "starlette", "uvicorn"), "annotate"),
 }
 
 #: Extras whose main package comes from :data:`WITHOUT_DEPENDENCIES`.

@@ -21,8 +21,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from hint.errors import InputError, some_ids
-from hint.hand_rows import HandLabel, HandPrediction, HandRows, check_unique, count, shaped
+from hint.errors import InputError, counted, some_ids
+from hint.hand_rows import HandLabel, HandPrediction, HandRows, check_unique, shaped
 
 Float = NDArray[np.float32]
 Double = NDArray[np.float64]
@@ -135,7 +135,7 @@ class HandLabels(HandRows[HandLabel], row=HandLabel):
         return HandLabels(**{name: values[index] for name, values in self._columns()}, notes=self.notes)
 
     def _summary(self) -> list[str]:
-        return [count(len(set(self.clip_id.tolist())), "clip"), *self.subsets]
+        return [counted(len(set(self.clip_id.tolist())), "clip"), *self.subsets]
 
     def hands(self) -> list[Hand]:
         """Return what a method may see of these labels: everything except the keypoints."""

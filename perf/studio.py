@@ -85,7 +85,7 @@ def main() -> None:
             for i in ids
         ]
         took["import"] = cost(server, lambda: bulk_import(studio, "imported", rows))
-        took["import by the SDK"] = cost(server, lambda: bulk_import(studio, "by the SDK", rows, server.sdk()))
+        took["import by the SDK"] = cost(server, lambda: bulk_import(studio, "by the SDK", rows, server.client().api))
         bulk_import(studio, "labelled", annotated(rows))
         number = studio.find("labelled").id
         took["export"] = cost(server, lambda: studio.export(number))

@@ -16,7 +16,6 @@ from typing import Any
 
 import httpx
 import numpy as np
-from label_studio_sdk import LabelStudio
 
 from annotation.studio.client import Address, Studio
 from hint.files import write_predictions
@@ -135,10 +134,6 @@ class Server:
     def client(self, token: str | None = None) -> Studio:
         """Return a connection, of the first user or of somebody else."""
         return Studio(Address(f"http://127.0.0.1:{self.port}", token or self.login["token"]))
-
-    def sdk(self, token: str | None = None) -> LabelStudio:
-        """Return Label Studio's own client, of the first user or of somebody else."""
-        return LabelStudio(base_url=f"http://127.0.0.1:{self.port}", api_key=token or self.login["token"])
 
     def begin(self, *arguments: object) -> subprocess.Popen[str]:
         """Start a command."""

@@ -28,7 +28,7 @@ TITLE = "killed"
 
 def save_all_the_time(server: Server, token: str, stop: threading.Event, saved: list[int], failed: list[str]) -> None:
     """Be an annotator who never rests."""
-    studio, sdk, tasks, turn = server.client(token), server.sdk(token), [], 0
+    studio, tasks, turn = server.client(token), [], 0
     while not stop.wait(0.2):
         try:
             if turn >= len(tasks):
@@ -37,7 +37,7 @@ def save_all_the_time(server: Server, token: str, stop: threading.Event, saved: 
                 turn = 0
             if tasks:
                 task, turn = tasks[turn], turn + 1
-                made = sdk.annotations.create(
+                made = studio.api.annotations.create(
                     id=task.id, result=results(task.hint), request_options={"max_retries": 0, "timeout_in_seconds": 60}
                 )
                 saved.append(made.id)

@@ -1,5 +1,8 @@
 """A client of Label Studio whose errors fit in one line.
 
+Small requests go through label-studio-sdk. Tasks in bulk, exports and uploads use its connection without its models,
+which would copy every point and hide how many predictions the server kept.
+
 It never repeats a request by itself: a request whose answer was lost may have been carried out, so callers list what
 exists before they write again.
 """
@@ -14,12 +17,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict
 
 from hint.errors import HintError, InputError
+
+if TYPE_CHECKING:
+    import httpx
 
 #: Seconds a response may take. Long, because the server may still carry out a request that timed out.
 TIMEOUT = 600.0
@@ -115,23 +121,28 @@ class Project(BaseModel):
 
 @contextmanager
 def translated_errors(url: str) -> Iterator[None]:
-    """Turn errors of HTTP, and of answers that are not as expected, into ours.
+    """Turn errors of HTTP and of the SDK, and answers that are not as expected, into ours.
 
     Raises:
         Unreachable: If another try may help.
-        StudioError: If the server did not answer like Label Studio.
+        InputError: If the token is rejected.
+        StudioError: If the server refused, or did not answer like Label Studio.
     """
     import httpx
+    from label_studio_sdk.core.api_error import ApiError
+    from label_studio_sdk.core.parse_error import ParsingError
 
     try:
         yield
+    except ApiError as error:
+        raise _translate(url, error.status_code or 0, _as_bytes(error.body)) from error
     except httpx.TimeoutException as error:
         raise Unreachable(f"{url} did not answer in time; is it busy? --timeout allows more time") from error
     except (httpx.TransportError, httpx.StreamError) as error:
         reason = str(error).rstrip(".") or type(error).__name__
         kind = Unreachable if isinstance(error, httpx.ConnectError) else Dropped
         raise kind(f"no answer from {url} ({reason}); is the server running? hint studio serve starts one") from error
-    except (LookupError, TypeError, ValueError) as error:
+    except (ParsingError, LookupError, TypeError, ValueError) as error:
         raise StudioError(f"{url} {_STRANGE}") from error
 
 
@@ -148,6 +159,11 @@ def _translate(url: str, status: int, body: bytes) -> HintError:
     if status == 404:
         return StudioError(f"{url}: a project or task no longer exists ({_short(body)}); was it deleted?")
     return StudioError(f"{url} refused ({status}): {_short(body)}")
+
+
+def _as_bytes(body: Any) -> bytes:
+    """Return the body of an answer that the SDK may have read."""
+    return (body if isinstance(body, str) else json.dumps(body, default=str)).encode()
 
 
 def _is_page(body: bytes) -> bool:
@@ -173,6 +189,11 @@ def _date(header: str) -> datetime | None:
         return None
 
 
+def _project(found: Any) -> Project:
+    """Return a project that the SDK read."""
+    return Project.model_validate(found.model_dump(mode="json", exclude_none=True))
+
+
 class Studio:
     """The requests hint needs.
 
@@ -180,10 +201,17 @@ class Studio:
     """
 
     def __init__(self, address: Address, timeout: float = TIMEOUT) -> None:
+        from label_studio_sdk import LabelStudio
+
         from annotation.studio.session import open_session
 
         # Requests to this machine must not go through a proxy of the environment.
         self.http = open_session(address.url, address.token, timeout, proxies=not address.is_loopback)
+        self.http.event_hooks["response"].append(self._responded)
+        # The connection signs requests, so that both kinds of tokens last as long as a push.
+        self.api = LabelStudio(base_url=address.url, api_key="signed", httpx_client=self.http, max_retries=0)
+        #: Options of a request through :attr:`api`.
+        self.small: Any = {"max_retries": 0, "timeout_in_seconds": int(max(1, min(timeout, _SMALL)))}
         self.url = address.url
         self.timeout = timeout
         #: What the clock of the server said at the last response; None if it did not tell.
@@ -213,7 +241,6 @@ class Studio:
             answer = self.http.request(method, path, timeout=timeout, **content)
         if not answer.is_success:
             raise _translate(self.url, answer.status_code, answer.content)
-        self._responded(answer.headers.get("date", ""))
         return answer
 
     def ask(self, method: str, path: str, *, long: bool = False, **content: Any) -> Any:
@@ -249,9 +276,11 @@ class Studio:
                 time.sleep(1)
         raise AssertionError
 
-    def _responded(self, date: str) -> None:
+    def _responded(self, response: httpx.Response) -> None:
         """Note the time of a response, and that an outage is over."""
-        self.server_time = _date(date)
+        if not response.is_success:
+            return
+        self.server_time = _date(response.headers.get("date", ""))
         if self._away_since is not None:
             away = max(1, time.monotonic() - self._away_since)
             self._away_since = None
@@ -267,10 +296,9 @@ class Studio:
 
     def version(self) -> str:
         """Return the server's version; this also checks the token."""
-        self.ask("GET", "/api/current-user/whoami")
-        found = self.ask("GET", "/api/version/")
         with translated_errors(self.url):
-            return str(found["release"])
+            self.api.users.whoami(request_options=self.small)
+            return str(self.api.versions.get(request_options=self.small).release)
 
     def wait_until_up(self, patience: float, on_note: OnNote) -> str:
         """Return the version of a server that must be up; wait for one that is just restarting.
@@ -286,23 +314,13 @@ class Studio:
 
     def projects(self) -> list[Project]:
         """Return all projects."""
-        found: list[Project] = []
-        page: dict[str, Any] = {"next": True}
-        while page["next"]:
-            number = len(found) // _PROJECTS + 1
-            page = self.ask("GET", "/api/projects/", params={"page": number, "page_size": _PROJECTS})
-            with translated_errors(self.url):
-                found += [Project.model_validate(one) for one in page["results"]]
-                page["next"] = page["next"] and page["results"]
-        return found
+        with translated_errors(self.url):
+            return [_project(one) for one in self.api.projects.list(page_size=_PROJECTS, request_options=self.small)]
 
     def project(self, project: int) -> Project:
         """Return the current state of a project."""
-        return self._read_project(self.ask("GET", f"/api/projects/{project}/"))
-
-    def _read_project(self, found: Any) -> Project:
         with translated_errors(self.url):
-            return Project.model_validate(found)
+            return _project(self.api.projects.get(project, request_options=self.small))
 
     def find(self, title: str) -> Project | None:
         """Return the project with a title, None if there is none.
@@ -318,30 +336,33 @@ class Studio:
 
     def create(self, title: str, config: str, guidelines: str) -> Project:
         """Create a project in which every task is labelled once, starting from its predictions."""
-        settings = {
-            "title": title,
-            "label_config": config,
-            "expert_instruction": guidelines,
-            "show_instruction": True,
-            "maximum_annotations": 1,
-            "show_collab_predictions": True,
-            "enable_empty_annotation": False,
-            "sampling": "Sequential sampling",
-        }
-        made = self.ask("POST", "/api/projects/", long=True, json=settings)
         with translated_errors(self.url):
-            return self.project(int(made["id"]))
+            made = self.api.projects.create(
+                title=title,
+                label_config=config,
+                expert_instruction=guidelines,
+                show_instruction=True,
+                maximum_annotations=1,
+                show_collab_predictions=True,
+                enable_empty_annotation=False,
+                sampling="Sequential sampling",
+                request_options={**self.small, "timeout_in_seconds": int(max(1, self.timeout))},
+            )
+        return self.project(int(made.id))
+
+    def change_project(self, project: int, **values: Any) -> Project:
+        """Change settings of a project; return it. The server refuses a page that does not fit existing labels."""
+        with translated_errors(self.url):
+            self.api.projects.update(id=project, request_options=self.small, **values)
+        return self.project(project)
 
     def change_page(self, project: int, config: str, guidelines: str) -> Project:
-        """Replace what annotators see; return the project. The server refuses what does not fit existing labels."""
-        page = {"label_config": config, "expert_instruction": guidelines}
-        self.ask("PATCH", f"/api/projects/{project}/", json=page)
-        return self.project(project)
+        """Replace what annotators see; return the project."""
+        return self.change_project(project, label_config=config, expert_instruction=guidelines)
 
     def show_predictions(self, project: int, version: str) -> None:
         """Let annotators start from the predictions of a model version."""
-        settings = {"model_version": version, "show_collab_predictions": True}
-        self.ask("PATCH", f"/api/projects/{project}/", json=settings)
+        self.change_project(project, model_version=version, show_collab_predictions=True)
 
     def tasks(self, project: int) -> list[dict[str, Any]]:
         """Return all tasks: id, data, predictions_model_versions, total_predictions, overlap."""
@@ -391,25 +412,23 @@ class Studio:
 
     def change_task(self, task: int, **values: Any) -> None:
         """Change ``data`` or ``overlap`` of a task."""
-        self.ask("PATCH", f"/api/tasks/{task}/", json=values)
-
-    def change_project(self, project: int, **values: Any) -> None:
-        """Change settings of a project."""
-        self.ask("PATCH", f"/api/projects/{project}/", json=values)
+        with translated_errors(self.url):
+            self.api.tasks.update(id=str(task), request_options=self.small, **values)
 
     def task(self, task: int) -> dict[str, Any]:
-        """Return a task: its overlap, annotations and predictions."""
-        found = self.ask("GET", f"/api/tasks/{task}/")
-        with translated_errors(self.url):
-            return {key: found[key] for key in ("overlap", "annotations", "predictions")}
+        """Return a task as the server's JSON: among others its overlap, annotations and predictions."""
+        found: dict[str, Any] = self.ask("GET", f"/api/tasks/{task}/")
+        return found
 
     def change_prediction(self, prediction: int, result: Sequence[Mapping[str, Any]]) -> None:
         """Change the points of a prediction."""
-        self.ask("PATCH", f"/api/predictions/{prediction}/", json={"result": [*result]})
+        with translated_errors(self.url):
+            self.api.predictions.update(id=prediction, result=[*result], request_options=self.small)
 
     def cancel_annotation(self, annotation: int, result: Sequence[Mapping[str, Any]]) -> None:
         """Change an annotation, and mark it as skipped by its author."""
-        self.ask("PATCH", f"/api/annotations/{annotation}/", json={"result": [*result], "was_cancelled": True})
+        with translated_errors(self.url):
+            self.api.annotations.update(id=annotation, result=[*result], was_cancelled=True, request_options=self.small)
 
     def export(self, project: int, tasks: Sequence[int] = ()) -> bytes:
         """Return tasks with annotations and drafts, as the server's JSON.
@@ -423,24 +442,21 @@ class Studio:
 
     def emails(self) -> dict[int, str]:
         """Return user id -> email."""
-        found = self.ask("GET", "/api/users/")
         with translated_errors(self.url):
-            return {int(user["id"]): str(user["email"]) for user in found}
+            return {int(user.id): str(user.email) for user in self.api.users.list(request_options=self.small)}
 
     def serve_folder(self, project: int, folder: str) -> None:
         """Let a project show pictures from a folder; it is never synchronised, which would create tasks."""
-        known = self.ask("GET", "/api/storages/localfiles/", params={"project": project})
+        local = self.api.import_storage.local
         with translated_errors(self.url):
-            if any(one["path"] == folder for one in known):
+            if any(one.path == folder for one in local.list(project=project, request_options=self.small)):
                 return
-        storage = {"project": project, "path": folder, "title": "hint", "use_blob_urls": True}
-        self.ask("POST", "/api/storages/localfiles/", json=storage)
+            local.create(project=project, path=folder, title="hint", use_blob_urls=True, request_options=self.small)
 
     def uploads(self, project: int) -> dict[str, str]:
         """Return original file name -> address, for the files uploaded to a project."""
-        files = self.ask("GET", f"/api/projects/{project}/file-uploads", params={"all": True})
         with translated_errors(self.url):
-            names = [str(one["file"]) for one in files]
+            names = [str(one.file) for one in self.api.files.list(project, all_=True, request_options=self.small)]
         # The server prefixes names with eight characters and a dash.
         return {name.rpartition("/")[2].partition("-")[2]: f"/data/{name}" for name in names}
 

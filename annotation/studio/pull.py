@@ -198,7 +198,7 @@ def pull(
         project_id=found.id,
         identity=found.identity,
         time=folder.time,
-        provenance=collect(["httpx", "numpy"]),
+        provenance=collect(["label-studio-sdk", "numpy"]),
         raw_sha256=hashlib.sha256(raw).hexdigest(),
         labels={email: len(labels) for email, labels in sorted(answers.sound.items())},
         pictures=sum(not name.endswith((".json", ".jsonl")) for name in files),

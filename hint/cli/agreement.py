@@ -9,7 +9,7 @@ import typer
 
 from hint.cli.console import remark, show_rows
 from hint.cli.options import Images, Json, Seed
-from hint.errors import InputError, some_ids
+from hint.errors import InputError, counted, some_ids
 
 if TYPE_CHECKING:
     from annotation.agreement.consensus import Consensus
@@ -77,15 +77,16 @@ def agreement(
 
 
 def _remark_consensus(merged: Consensus, out: Path) -> None:
-    from hint.hand_rows import count
 
-    remark(f"{count(len(merged.labels), 'hand')} merged into {out}; points within {merged.within:g} palm lengths agree")
+    remark(
+        f"{counted(len(merged.labels), 'hand')} merged into {out}; points within {merged.within:g} palm lengths agree"
+    )
     if merged.single:
         remark(f"annotated by one person only, not merged: {some_ids(merged.single)}")
     if merged.disputed:
         by = ", ".join(f"{kind} {number}" for kind, number in merged.as_json()["disputed_by"].items())
         ids = some_ids(one.hand_id for one in merged.disputed)
-        remark(f"{count(len(merged.disputed), 'hand')} in dispute ({by}): {ids}", style="yellow")
+        remark(f"{counted(len(merged.disputed), 'hand')} in dispute ({by}): {ids}", style="yellow")
         remark(
             f"have them labelled by one more person: hint studio push MANIFEST --hands {out / 'disputed.txt'} "
             "--project NAME; then repeat this command with the new labels and another --merge"

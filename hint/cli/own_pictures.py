@@ -11,8 +11,7 @@ import typer
 
 from hint.cli.console import finish, remark, resumable
 from hint.cli.options import Images, Json, Out, Overwrite, Seed, Side, Subsets
-from hint.errors import some_ids
-from hint.hand_rows import count
+from hint.errors import counted, some_ids
 
 if TYPE_CHECKING:
     from annotation.sample.labels import LabelSample
@@ -90,7 +89,7 @@ def _remark_photos(found: PhotoSample) -> None:
         )
     if found.without_hands:
         what = "no hand was found" if found.boxes is None else "there is no box"
-        remark(f"{what} in {count(len(found.without_hands), 'photograph')}: {some_ids(found.without_hands)}")
+        remark(f"{what} in {counted(len(found.without_hands), 'photograph')}: {some_ids(found.without_hands)}")
     if found.boxes is not None and found.boxes.used < found.boxes.given:
         remark(f"{found.boxes.given - found.boxes.used} of the {found.boxes.given} boxes belong to no photograph")
     if found.below:
@@ -98,7 +97,7 @@ def _remark_photos(found: PhotoSample) -> None:
 
 
 def _show_photos(found: PhotoSample) -> None:
-    typer.echo(f"{count(found.hands, 'hand')} of {count(found.photos, 'photograph')}, {found.added} of them new")
+    typer.echo(f"{counted(found.hands, 'hand')} of {counted(found.photos, 'photograph')}, {found.added} of them new")
     if found.hands:
         typer.echo(f"manifest  {found.manifest}\npictures  {found.pictures}")
         remark(f"next: hint prelabel {found.manifest}, hint studio push {found.manifest} --project NAME")
@@ -142,8 +141,8 @@ def _show_labels(parts: list[LabelSample]) -> None:
     for part in parts:
         if part.renamed:
             pairs = [f"{old} is {new}" for old, new in part.renamed.items()]
-            remark(f"{count(len(pairs), 'hand')} got a name that is a file name with a side: {some_ids(pairs)}")
-        typer.echo(f"manifest  {part.manifest}  ({count(part.hands, 'hand')}, {part.added} of them new)")
+            remark(f"{counted(len(pairs), 'hand')} got a name that is a file name with a side: {some_ids(pairs)}")
+        typer.echo(f"manifest  {part.manifest}  ({counted(part.hands, 'hand')}, {part.added} of them new)")
         if part.points:
             typer.echo(f"points    {part.points}")
 

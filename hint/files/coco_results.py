@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 
 from hint.box import Box, overlap
-from hint.errors import InputError, some_ids
+from hint.errors import InputError, counted, some_ids
 from hint.files.coco import coco_hands
 from hint.files.coco_file import CocoFile
 from hint.files.foreign_hand import ForeignHand, as_box, box_of, hand_ids, numbers, side_of
 from hint.files.joint_names import HandJoints, Side, side_in, side_stated
 from hint.files.json_file import read_json
-from hint.hand_rows import count
 from hint.skeleton import N_JOINTS
 from hint.types import Double, Predictions
 
@@ -81,7 +80,7 @@ def read_coco_results(path: Path, labels: Path | None) -> Predictions:
         np.array([ids[row] for row in rows], np.str_),
         np.array([found[row].points for row in rows]),
         score=np.array([found[row].score for row in rows]),
-        notes=(f"{count(left, 'result')} of {len(results)} in {path} belong to no annotated hand",) if left else (),
+        notes=(f"{counted(left, 'result')} of {len(results)} in {path} belong to no annotated hand",) if left else (),
     )
 
 

@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hint.box import Box
-from hint.errors import InputError, some_ids
+from hint.errors import InputError, counted, some_ids
 from hint.files.joint_names import Side
-from hint.hand_rows import count
 from hint.names import NO_FILE_NAME, parse_name
 from hint.skeleton import N_JOINTS
 from hint.types import Double, HandLabels
@@ -133,7 +132,7 @@ def left_alone(counts: Counter[str], path: Path) -> list[str]:
     """Say what a file holds besides hands."""
     parts = ", ".join(f"{number} of {name}" for name, number in counts.most_common(5))
     more = " and others" if len(counts) > 5 else ""
-    return [f"{path}: {count(counts.total(), 'annotation')} left alone: {parts}{more}"] if counts else []
+    return [f"{path}: {counted(counts.total(), 'annotation')} left alone: {parts}{more}"] if counts else []
 
 
 def checked(hand: ForeignHand | Unreadable) -> ForeignHand | Unreadable:

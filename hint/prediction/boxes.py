@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hint.detection import Detection, Picture
-from hint.errors import InputError, some_ids
-from hint.hand_rows import count
+from hint.errors import InputError, counted, some_ids
 from hint.prediction.box_files import check_lines, lines_of_file, lines_of_labels
 from hint.prediction.detections import BoxLine
 from hint.prediction.name_match import match_names
@@ -100,7 +99,7 @@ class KnownBoxes:
         if not used:
             named = dict.fromkeys(line.image for line in self.lines if line.image is not None)
             of = f" ({some_ids(named)})" if named else ""
-            what = "the video" if is_video else f"the {count(len(pictures), 'picture')} ({some_ids(pictures)})"
+            what = "the video" if is_video else f"the {counted(len(pictures), 'picture')} ({some_ids(pictures)})"
             advice = ', and need "frame": 0, 1, ...' if is_video else ""
             raise InputError(f"none of the boxes{of} belongs to {what}; they match by path, file name or stem{advice}")
         twice = [i for i, n in Counter(line.hand_id for line in used if line.hand_id is not None).items() if n > 1]
@@ -180,7 +179,7 @@ def _hands(boxes: Any, sides: Any, picture: str) -> list[tuple[list[float], bool
         raise InputError(f"boxes of {picture} have shape {array.shape}, expected (K, 4): rows of x1, y1, x2, y2")
     names = [sides] * len(rows) if _depth(sides) == 0 else list(sides)
     if len(names) != len(rows):
-        raise InputError(f"{picture}: {count(len(names), 'side')} given, but {len(rows)} needed, one for each box")
+        raise InputError(f"{picture}: {counted(len(names), 'side')} given, but {len(rows)} needed, one for each box")
     unknown = [str(name) for name in names if _depth(name) or name not in _IS_RIGHT]
     if unknown:
         raise InputError(f'{picture}: a side is "right" or "left" (or True for right), not {unknown[0]!r}')

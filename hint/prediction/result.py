@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from hint.box import Box
-from hint.hand_rows import count
+from hint.errors import counted
 from hint.prediction.boxes import BoxCount
 from hint.prediction.detections import DetectedHand, FrameDetections
 from hint.skeleton import N_JOINTS
@@ -97,8 +97,8 @@ class PredictResult(Sequence[PredictedHand]):
 
     def __repr__(self) -> str:
         what = "frame" if self.frames and self.frames[0].picture.frame is not None else "picture"
-        failures = f", {count(len(self.failures), 'failure')}" if self.failures else ""
-        return f"PredictResult({count(len(self), 'hand')} in {count(len(self.frames), what)}{failures})"
+        failures = f", {counted(len(self.failures), 'failure')}" if self.failures else ""
+        return f"PredictResult({counted(len(self), 'hand')} in {counted(len(self.frames), what)}{failures})"
 
     @property
     def hand_id(self) -> Strings:

@@ -18,7 +18,6 @@ import httpx
 import numpy as np
 import pytest
 from command import HINT, hint
-from label_studio_sdk import LabelStudio
 
 from annotation.studio.client import Address, Studio
 from hint.files import write_predictions
@@ -30,14 +29,6 @@ from hint.types import HandLabels, Predictions
 #: Made by ``make test``, of the release the toolkit installs; no test installs anything.
 LABEL_STUDIO = Path(__file__).resolve().parents[3] / ".label-studio"
 SIZE = (200, 150)
-
-
-class Client(Studio):
-    """A client that has Label Studio's own beside it, to look and to act as others do."""
-
-    def __init__(self, address: Address, timeout: float) -> None:
-        super().__init__(address, timeout)
-        self.api = LabelStudio(base_url=address.url, api_key=address.token, timeout=timeout, max_retries=0)
 
 
 @dataclass
@@ -101,8 +92,8 @@ class Server:
             text=True,
         )
 
-    def client(self, token: str | None = None) -> Client:
-        return Client(Address(self.url, token or self.login["token"]), timeout=120)
+    def client(self, token: str | None = None) -> Studio:
+        return Studio(Address(self.url, token or self.login["token"]), timeout=120)
 
     def sign_up(self, email: str) -> str:
         """Invite somebody, sign up as that person, return the token."""

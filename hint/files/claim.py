@@ -16,7 +16,7 @@ def claimed(out: Path, name: str = "hint") -> Iterator[None]:
     """Keep other runs away from results while they are written; two runs would replace each other's rows.
 
     Args:
-        out: Folder of the results; if it had to be made, and nothing was written to it, it is removed again.
+        out: Folder of the results; folders that had to be made, and to which nothing was written, are removed again.
         name: What is claimed there: a file, or the folder as a whole.
 
     Raises:
@@ -25,7 +25,7 @@ def claimed(out: Path, name: str = "hint") -> Iterator[None]:
     """
     place = out if name == "hint" else out / name
     otherwise = InputError(f"another run is writing to {place}; wait until it has ended, or give another --out")
-    is_new, lock = not out.exists(), out / f".{name}.lock"
+    made, lock = [folder for folder in (out, *out.parents) if not folder.exists()], out / f".{name}.lock"
     try:
         with ExitStack() as held:
             try:
@@ -35,6 +35,6 @@ def claimed(out: Path, name: str = "hint") -> Iterator[None]:
             remove_abandoned(out)
             yield
     finally:
-        if is_new:
-            with suppress(OSError):  # it holds results
-                out.rmdir()
+        with suppress(OSError):  # it holds results
+            for folder in made:
+                folder.rmdir()

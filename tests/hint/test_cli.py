@@ -140,7 +140,7 @@ USAGE = {
     "neither": ([], "give either --method NAME or --predictions FILE.npz"),
     "both": (["--method", "box-centre", "--predictions", "mine.npz", "--data", "ROOT"], "not both"),
     "long name": (["--method", "box-centre", "--data", "ROOT", "--name", "x" * 300], "300 characters"),
-    "empty name": (["--method", "box-centre", "--data", "ROOT", "--name", ""], "name ''"),
+    "empty name": (["--method", "box-centre", "--data", "ROOT", "--name", ""], "an argument after --name is empty"),
     "no data": (["--method", "box-centre"], "give --data PATH"),
     "unknown method": (["--method", "box-center", "--data", "ROOT"], "did you mean box-centre"),
     "unknown subset": (

@@ -145,7 +145,7 @@ def test_bias_is_in_the_axes_of_the_hand(truth: HandLabels) -> None:
 
 
 def _labels(truth: HandLabels, index: np.ndarray, points: np.ndarray) -> HandLabels:
-    columns = {name: getattr(truth, name)[index] for name in vars(truth) if name != "box_side"}
+    columns = {name: getattr(truth, name)[index] for name in vars(truth) if name not in ("box_side", "notes")}
     return HandLabels(
         **{**columns, "hand_id": np.array([f"h{k}_r" for k in range(len(index))]), "keypoints_2d": points}
     )

@@ -25,7 +25,7 @@ def test_an_outage_is_two_lines_however_long_it_takes(monkeypatch: pytest.Monkey
         answer = next(answers)
         if answer != "ok":
             raise Unreachable(f"no answer ({answer})")
-        studio._responded("Sun, 29 Nov 2026 10:00:00 GMT")
+        studio._responded(httpx.Response(200, headers={"date": "Sun, 29 Nov 2026 10:00:00 GMT"}))
         return answer
 
     assert studio.retry(work, 60, notes.append) == "ok"
@@ -34,7 +34,7 @@ def test_an_outage_is_two_lines_however_long_it_takes(monkeypatch: pytest.Monkey
     answers = iter(["refused", "ok"] * 20)
 
     def half() -> str:
-        studio._responded("")  # one request of two works
+        studio._responded(httpx.Response(200))  # one request of two works
         return work()
 
     for _ in range(20):

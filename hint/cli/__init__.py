@@ -42,7 +42,7 @@ SECTIONS = {
     "Training": {
         "fit": ("hint.cli.fit:fit", "Fit MANO hands to annotated keypoints, to train on."),
         "train": ("hint.cli.train:train", "Train HaMeR, or a smaller relative of it."),
-        "weights": ("hint.cli.weights:app", "Convert network weights."),
+        "weights": ("hint.cli.weights:app", "Convert network weights, or say what they are."),
     },
     "Tools": {
         "list": ("hint.cli.listing:list_names", "List methods, policies, protocols or subsets."),

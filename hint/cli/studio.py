@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Label hands in Label Studio: serve, push, watch, pull.", no_args_is_help=True)
 
-app.command("ml")(ml)
-app.command("import")(import_export)
-
 
 @app.command("config")
 def config(
@@ -253,3 +250,7 @@ def _remark_kept(record: PullRecord) -> None:
         )
     if before := len(record.withdrawn) - len(now):
         remark(f"{counted(before, 'label')} withdrawn before; pull.json says where each is kept")
+
+
+app.command("import")(import_export)
+app.command("ml")(ml)

@@ -39,7 +39,7 @@ CARD = MethodCard(
 
 WEIGHTS = OfficialFile(
     official_file.WEIGHTS,
-    ("wilor_final.safetensors", "wilor_final.ckpt"),
+    ("wilor_final.ckpt",),
     "wilor",
     ("pretrained_models",),
     "hint fetch wilor",

@@ -159,7 +159,7 @@ def test_config_is_printed_or_written(server: Any, tmp_path: Path) -> None:
 
 
 def test_without_the_packages_the_extra_is_named() -> None:
-    block = "import sys; sys.modules.update({'httpx': None}); from hint.cli import main; main()"
+    block = "import sys; sys.modules.update({'label_studio_sdk': None}); from hint.cli import main; main()"
     where = ["--url", "http://127.0.0.1:9", "--token", "x"]
     done = subprocess.run(
         [sys.executable, "-c", block, "studio", "status", *where], capture_output=True, text=True, check=False

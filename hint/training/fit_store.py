@@ -87,7 +87,8 @@ class FitStore:
         index = np.array([self._row_of[hand_id] for hand_id in hand_ids], np.intp)
         if not self._parts:
             raise InputError("there is no hand to fit")
-        return {name: np.concatenate([part[name] for part in self._parts])[index] for name in self._parts[0]}
+        names = (*_COLUMNS, *_PARAMETERS)
+        return {name: np.concatenate([part[name] for part in self._parts])[index] for name in names}
 
     def save(self) -> None:
         """Write all fits."""

@@ -141,6 +141,11 @@ def test_a_second_run_reuses_what_has_not_changed(folder, tmp_path) -> None:
         hint.fit_labels(labels.select([0, 1]), tmp_path, mano="procedural", overwrite="never")
     with pytest.raises(InputError, match="tars of other hands"):
         hint.fit_labels(labels.select([0, 2]), tmp_path, mano="procedural")
+    hint.fit_labels(labels.select([0]), tmp_path / "interrupted", mano="procedural")
+    for written in (path for path in (tmp_path / "interrupted").iterdir() if path.name != "fits.npz"):
+        written.unlink()
+    hint.fit_labels(labels.select([0, 1]), tmp_path / "interrupted", mano="procedural")
+    assert (tmp_path / "interrupted" / "fits.npz").read_bytes() == before[1], "continued, and as if never interrupted"
     moved = replace(labels.select([0, 1]), keypoints_2d=labels.keypoints_2d[:2] + 1)
     over = hint.fit_labels(moved, tmp_path, mano="procedural", overwrite="always")
     assert over.reused == 0

@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from annotation.studio.config import JOINT
-from annotation.studio.task import Answer, HandTask, read_answer
+from annotation.studio.task import Answer, read_answer
 from annotation.studio.work import Annotation, Work
-from hint.names import parse_name, subset_of_folder
+from hint.names import parse_name
 from hint.skeleton import JOINT_NAMES
-from hint.types import HandLabels
 
 #: A problem of the task, which no annotator can mend.
 NO_SIDE = "a hand id that does not end in _l or _r"
@@ -103,32 +99,6 @@ def comparable(work: Work, answers: Answers) -> dict[str, list[str]]:
                 clean[annotation.hand_id].append(email)
     ids = sorted(hand_id for hand_id, task in work.tasks.items() if task.double is not None)
     return {hand_id: clean[hand_id] for hand_id in ids}
-
-
-def labels_of(
-    folder: str,
-    part: Sequence[tuple[Annotation, Answer]],
-    tasks: Mapping[str, HandTask],
-    pictures: Mapping[str, Path],
-) -> HandLabels:
-    """Return the labels of one person in one HInt folder; hands without a box get that of their points."""
-    names = [(annotation.hand_id, parse_name(annotation.hand_id)) for annotation, _ in part]
-    points = [answer.keypoints for _, answer in part if answer.keypoints is not None]
-    boxes = [
-        tasks[hand_id].box_xyxy or (*p.min(0).tolist(), *p.max(0).tolist())
-        for (hand_id, _), p in zip(names, points, strict=True)
-    ]
-    return HandLabels(
-        hand_id=np.array([hand_id for hand_id, _ in names]),
-        clip_id=np.array([parsed.clip_id if parsed else hand_id for hand_id, parsed in names]),
-        subset=np.full(len(part), subset_of_folder(folder)),
-        box_xyxy=np.array(boxes),
-        is_right=np.array([parsed is not None and parsed.is_right for _, parsed in names]),
-        keypoints_2d=np.array(points),
-        existence=np.array([answer.existence for _, answer in part]),
-        occlusion=np.array([answer.occlusion for _, answer in part]),
-        image=np.array([str(pictures.get(hand_id, "")) for hand_id, _ in names]),
-    )
 
 
 def _hands(found: Mapping[str, Sequence[tuple[Annotation, Answer]]]) -> set[str]:

@@ -13,8 +13,9 @@ from annotation.agreement.pairs import Pairs
 from annotation.agreement.palm import Palm
 from annotation.agreement.result import Score
 from annotation.agreement.scores import percent
-from annotation.studio.answers import Answers, labels_of
+from annotation.studio.answers import Answers
 from annotation.studio.known import Known, honeypots_in, known_answers, recall
+from annotation.studio.labels import labels_of
 from annotation.studio.task import Answer
 from annotation.studio.work import Work
 from hint.types import Bool, Double, HandLabels
@@ -94,7 +95,7 @@ def _score(email: str, pots: Work, answers: Answers, known: Mapping[str, Known],
     unusable = sum(label.hand_id in known for label, _ in answers.unusable.get(email, []))
     parts: list[Score] = [Score(value=None, n=0, ci=None)] * 3
     if rows:
-        pairs = Pairs(labels_of("", true, pots.tasks, {}), labels_of("", rows, pots.tasks, {}), _PALM)
+        pairs = Pairs(labels_of("", true, pots.tasks), labels_of("", rows, pots.tasks), _PALM)
         compared = (close(pairs), agreeing(pairs, "existence"), agreeing(pairs, "occlusion"))
         parts = [percent(ratios(_sums(hit), _sums(joints), seed)[0]) for hit, joints in compared]
     within, existence, occlusion = parts

@@ -55,6 +55,18 @@ OwnSettings = Annotated[list[str] | None, typer.Option("--set", help="A setting 
 Images = Annotated[Path | None, typer.Option(help="Folder of the pictures, if they are not beside the labels.")]
 Subsets = Annotated[list[str] | None, typer.Option(help="newdays, epick, val_ego4d, ...; repeat for several.")]
 Number = Annotated[int, typer.Option("-n", "--n", help="Number of hands to render.", min=1)]
+Boxes = Annotated[
+    Path | None,
+    typer.Option(help="Known hands: manifest, list of boxes (.json, .jsonl), COCO json, or labels in any format."),
+]
+DetectorName = Annotated[str | None, typer.Option(help="Detector, used without --boxes.", show_default="mediapipe")]
+KnownSide = Annotated[
+    Side, typer.Option(help="right or left: all hands are known to be right, or left, ones; auto: find out.")
+]
+MinScore = Annotated[
+    float, typer.Option(help="Leave out hands of which the detector is less sure, 0 to 1.", min=0, max=1)
+]
+MaxHands = Annotated[int | None, typer.Option(help="Take at most so many hands of a picture, the surest.", min=1)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 

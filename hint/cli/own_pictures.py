@@ -10,7 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hint.cli.console import finish, remark, resumable
-from hint.cli.options import Images, Json, Out, Overwrite, Seed, Side, Subsets
+from hint.cli.options import (
+    Boxes,
+    DetectorName,
+    Images,
+    Json,
+    KnownSide,
+    MaxHands,
+    MinScore,
+    Out,
+    Overwrite,
+    Seed,
+    Side,
+    Subsets,
+)
 from hint.errors import counted, some_ids
 
 if TYPE_CHECKING:
@@ -33,21 +46,11 @@ Adding = Annotated[
 
 def photos(
     inputs: Annotated[list[Path], typer.Argument(help="Photographs, or folders of them (not their subfolders).")],
-    boxes: Annotated[
-        Path | None, typer.Option(help="Known hands: manifest, list of boxes (.json, .jsonl), COCO json or labels.")
-    ] = None,
-    detector: Annotated[
-        str | None, typer.Option(help="Detector, used without --boxes.", show_default="mediapipe")
-    ] = None,
-    side: Annotated[
-        Side, typer.Option(help="right or left: all hands are known to be right, or left, ones; auto: find out.")
-    ] = Side.auto,
-    min_score: Annotated[
-        float, typer.Option(help="Leave out hands of which the detector is less sure, 0 to 1.", min=0, max=1)
-    ] = 0.0,
-    max_hands: Annotated[
-        int | None, typer.Option(help="Take at most so many hands of a photograph, the surest.", min=1)
-    ] = None,
+    boxes: Boxes = None,
+    detector: DetectorName = None,
+    side: KnownSide = Side.auto,
+    min_score: MinScore = 0.0,
+    max_hands: MaxHands = None,
     name: Annotated[str, typer.Option(help="Name of the collection: lower-case letters and digits.")] = "photos",
     split: Annotated[Split, typer.Option(help="Split it is for; its folder is <SPLIT>_<name>_img.")] = Split.train,
     out: Out = Path("hint-frames"),

@@ -12,7 +12,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hint.cli.console import remark, resumable
-from hint.cli.options import BatchSize, Json, MethodFlags, Out, Overwrite, ReuseOrNot, Seed, Side, with_bundles
+from hint.cli.options import (
+    BatchSize,
+    Boxes,
+    DetectorName,
+    Json,
+    KnownSide,
+    MaxHands,
+    MethodFlags,
+    MinScore,
+    Out,
+    Overwrite,
+    ReuseOrNot,
+    Seed,
+    Side,
+    with_bundles,
+)
 from hint.errors import InputError, some_ids
 
 if TYPE_CHECKING:
@@ -39,21 +54,11 @@ def predict(
     *,
     inputs: Annotated[list[Path], typer.Argument(help="Pictures, folders of pictures, or one video.")],
     method: Annotated[str, typer.Option(help="Method to run: see hint list methods.")] = "mediapipe-mano",
-    boxes: Annotated[
-        Path | None, typer.Option(help="Known hands: manifest, list of boxes (.json, .jsonl), or labels in any format.")
-    ] = None,
-    detector: Annotated[
-        str | None, typer.Option(help="Detector, used without --boxes.", show_default="mediapipe")
-    ] = None,
-    side: Annotated[
-        Side, typer.Option(help="right or left: all hands are known to be right, or left, ones; auto: find out.")
-    ] = Side.auto,
-    min_score: Annotated[
-        float, typer.Option(help="Leave out hands of which the detector is less sure, 0 to 1.", min=0, max=1)
-    ] = 0.0,
-    max_hands: Annotated[
-        int | None, typer.Option(help="Take at most so many hands of a picture, the surest.", min=1)
-    ] = None,
+    boxes: Boxes = None,
+    detector: DetectorName = None,
+    side: KnownSide = Side.auto,
+    min_score: MinScore = 0.0,
+    max_hands: MaxHands = None,
     mesh: Annotated[MeshFormat | None, typer.Option(help="Write a mesh of every hand, in this format.")] = None,
     table: Annotated[
         TableFormat | None, typer.Option(help="Write the predictions as a table, too, one row per hand.")

@@ -31,27 +31,28 @@ def _weights(network: str, *official: str) -> OfficialFile:
     return OfficialFile(official_file.WEIGHTS, (file,), "anyhand", official, f"hint fetch anyhand-{network}")
 
 
-class OfHamer:
+class _About:
+    """What is known of one of the two without loading it."""
+
+    WEIGHTS: OfficialFile
+
+    @classmethod
+    def missing(cls, options: MethodOptions) -> str:
+        """Tell what is missing and what to type, "" where nothing is."""
+        return missing_packages(hamer.PACKAGES, "models") or missing_files((cls.WEIGHTS,), options)
+
+
+class OfHamer(_About):
     """The weights of HaMeR's network."""
 
     CARD = _card(hamer.CARD)
     WEIGHTS = _weights("hamer", "pretrained_models/hamer_ckpts/checkpoints")
     FILES = (WEIGHTS,)
 
-    @classmethod
-    def missing(cls, options: MethodOptions) -> str:
-        """Tell what is missing and what to type, "" where nothing is."""
-        return missing_packages(hamer.PACKAGES, "models") or missing_files(cls.FILES, options)
 
-
-class OfWilor:
+class OfWilor(_About):
     """The weights of WiLoR's network."""
 
     CARD = _card(wilor.CARD)
     WEIGHTS = _weights("wilor", "pretrained_models")
     FILES = (WEIGHTS,)
-
-    @classmethod
-    def missing(cls, options: MethodOptions) -> str:
-        """Tell what is missing and what to type, "" where nothing is."""
-        return missing_packages(hamer.PACKAGES, "models") or missing_files(cls.FILES, options)

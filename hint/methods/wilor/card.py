@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hint.methods import official_file
+from hint.methods.hamer.card import CARD as HAMER
 from hint.methods.hamer.card import PACKAGES
 from hint.methods.official_file import OfficialFile, missing_files
 from hint.requirements import missing_packages
@@ -18,22 +19,7 @@ CARD = MethodCard(
     ),
     weights_licence="CC BY-NC-ND 4.0; the file embeds MANO arrays, which are non-commercial",
     # pretrained_models/model_config.yaml of the official repository.
-    training_data=(
-        "FreiHAND",
-        "InterHand2.6M",
-        "MTC",
-        "RHD",
-        "COCO-WholeBody",
-        "Halpe",
-        "MPII+NZSL",
-        "HO-3D",
-        "H2O-3D",
-        "DexYCB",
-        "BEDLAM",
-        "Re:InterHand",
-        "HOT3D",
-        "ARCTIC",
-    ),
+    training_data=(*HAMER.training_data, "BEDLAM", "Re:InterHand", "HOT3D", "ARCTIC"),
     parameters=639_280_664,
 )
 

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -22,7 +21,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict
 
-from hint.errors import HintError, InputError
+from annotation.studio.failures import Dropped, Unreachable, failure, is_page, translated_errors
+from hint.errors import InputError
 
 if TYPE_CHECKING:
     import httpx
@@ -36,7 +36,6 @@ _PROJECTS, _PAGE = 500, 1000
 #: Columns of a listed task; these predictions columns come from the table itself, not from a counter.
 _COLUMNS = ("id", "data", "predictions_model_versions", "total_predictions", "overlap")
 
-_STRANGE = "did not answer like Label Studio 1.23; is the address correct?"
 #: Attempts while the server is up but fails.
 _TRIES = 500
 #: Seconds after which a line is told again.
@@ -44,18 +43,6 @@ _QUIET = 60.0
 
 Value = TypeVar("Value")
 OnNote = Callable[[str], None]
-
-
-class StudioError(HintError):
-    """The server or its content is not as expected."""
-
-
-class Unreachable(StudioError):  # noqa: N818 - a state, not a fault
-    """No response, or a temporary failure: worth another try."""
-
-
-class Dropped(Unreachable):
-    """The server closed the connection in the middle of a response."""
 
 
 @dataclass(frozen=True)
@@ -119,69 +106,6 @@ class Project(BaseModel):
         return f"{self.id} {self.created_at}"
 
 
-@contextmanager
-def translated_errors(url: str) -> Iterator[None]:
-    """Turn errors of HTTP and of the SDK, and answers that are not as expected, into ours.
-
-    Raises:
-        Unreachable: If another try may help.
-        InputError: If the token is rejected.
-        StudioError: If the server refused, or did not answer like Label Studio.
-    """
-    import httpx
-    from label_studio_sdk.core.api_error import ApiError
-    from label_studio_sdk.core.parse_error import ParsingError
-
-    try:
-        yield
-    except ApiError as error:
-        raise _translate(url, error.status_code or 0, _as_bytes(error.body)) from error
-    except httpx.TimeoutException as error:
-        raise Unreachable(f"{url} did not answer in time; is it busy? --timeout allows more time") from error
-    except (httpx.TransportError, httpx.StreamError) as error:
-        reason = str(error).rstrip(".") or type(error).__name__
-        kind = Unreachable if isinstance(error, httpx.ConnectError) else Dropped
-        raise kind(f"no answer from {url} ({reason}); is the server running? hint studio serve starts one") from error
-    except (ParsingError, LookupError, TypeError, ValueError) as error:
-        raise StudioError(f"{url} {_STRANGE}") from error
-
-
-def _translate(url: str, status: int, body: bytes) -> HintError:
-    """Return what an answer means that is not a success, or no JSON."""
-    if status in (401, 403):
-        return InputError(f"{url} rejected the token ({status}); copy one from Account & Settings into --token")
-    if status >= 500 or status in (408, 409, 429):
-        return Unreachable(f"{url} failed ({status}: {_short(body)}); see the log of the server")
-    if _is_page(body):
-        return StudioError(f"{url} answered with a web page ({status}), not JSON; is this the address of Label Studio?")
-    if status < 400:
-        return StudioError(f"{url} {_STRANGE}")
-    if status == 404:
-        return StudioError(f"{url}: a project or task no longer exists ({_short(body)}); was it deleted?")
-    return StudioError(f"{url} refused ({status}): {_short(body)}")
-
-
-def _as_bytes(body: Any) -> bytes:
-    """Return the body of an answer that the SDK may have read."""
-    return (body if isinstance(body, str) else json.dumps(body, default=str)).encode()
-
-
-def _is_page(body: bytes) -> bool:
-    return body[:200].lstrip().startswith(b"<")
-
-
-def _short(body: bytes) -> str:
-    """Return the reason in an answer, in one line."""
-    if _is_page(body):
-        return "a web page"
-    reason: Any = body.decode(errors="replace")
-    with suppress(ValueError):
-        reason = json.loads(body)
-    if isinstance(reason, Mapping):
-        reason = reason.get("validation_errors") or reason.get("detail") or reason
-    return " ".join(str(reason).split())[:200]
-
-
 def _date(header: str) -> datetime | None:
     try:
         return parsedate_to_datetime(header)
@@ -197,7 +121,7 @@ def _project(found: Any) -> Project:
 class Studio:
     """The requests hint needs.
 
-    Every method raises as :func:`translated_errors` does, and sends each request once.
+    Every method raises as :func:`annotation.studio.failures.translated_errors` does, and sends each request once.
     """
 
     def __init__(self, address: Address, timeout: float = TIMEOUT) -> None:
@@ -240,14 +164,14 @@ class Studio:
             timeout = self.timeout if long else min(self.timeout, _SMALL)
             answer = self.http.request(method, path, timeout=timeout, **content)
         if not answer.is_success:
-            raise _translate(self.url, answer.status_code, answer.content)
+            raise failure(self.url, answer.status_code, answer.content)
         return answer
 
     def ask(self, method: str, path: str, *, long: bool = False, **content: Any) -> Any:
         """Send a request as :meth:`send` does; return the JSON of the response."""
         answer = self.send(method, path, long=long, **content)
-        if _is_page(answer.content):
-            raise _translate(self.url, answer.status_code, answer.content)
+        if is_page(answer.content):
+            raise failure(self.url, answer.status_code, answer.content)
         with translated_errors(self.url):
             return answer.json()
 

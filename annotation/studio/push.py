@@ -17,8 +17,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from annotation.studio.client import Project, Studio, StudioError
+from annotation.studio.client import Project, Studio
 from annotation.studio.config import IMAGE
+from annotation.studio.failures import StudioError
 from annotation.studio.guess import MEAN_POSE, mean_pose, read_guesses
 from annotation.studio.install import home
 from annotation.studio.picture import MARGIN, crop_of, cut, read_frame, shown_size

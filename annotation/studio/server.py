@@ -22,7 +22,7 @@ from pathlib import Path
 from types import FrameType
 from urllib.parse import unquote, urlsplit
 
-from annotation.studio.client import StudioError
+from annotation.studio.failures import StudioError
 from annotation.studio.install import DATABASE, PRIVATE, empty_database, program
 from annotation.studio.login import Login, last_path, login_of, login_path, write_login
 from annotation.studio.page.drawing import drawing_script

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote
 
-from annotation.studio.client import Studio, Unreachable
+from annotation.studio.client import Studio
+from annotation.studio.failures import Unreachable
 from annotation.studio.login import Login
 from hint.errors import InputError
 from hint.files.atomic import sync_files, write_bytes

@@ -8,7 +8,8 @@ from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from annotation.studio.client import Studio, StudioError, Unreachable
+from annotation.studio.client import Studio
+from annotation.studio.failures import StudioError, Unreachable
 from annotation.studio.task import HandTask, is_returned, read_task
 
 #: Annotator of annotations whose user no longer exists.

@@ -7,7 +7,8 @@ from contextlib import suppress
 from typing import Any
 
 from annotation.studio.backend.app import USER
-from annotation.studio.client import Studio, StudioError
+from annotation.studio.client import Studio
+from annotation.studio.failures import StudioError
 from annotation.studio.guess import MEAN_POSE
 from annotation.studio.project import require_project
 from hint.errors import HintError

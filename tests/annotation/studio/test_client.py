@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from annotation.studio.client import Address, Studio, Unreachable
+from annotation.studio.client import Address, Studio
+from annotation.studio.failures import Unreachable
 from hint.errors import InputError
 
 

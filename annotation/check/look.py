@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,7 +68,8 @@ class Onlooker:
         with progress("looking at pictures", len(rows)) as advance:
             for start in range(0, len(rows), _BATCH):
                 some = rows[start : start + _BATCH]
-                self._look(seen, {k: patch for k in some if (patch := self._patch(hands[k])) is not None}, labels)
+                patches = {k: patch for k in some if (patch := self._patch(hands[k])) is not None}
+                self._look(seen, patches, [hands[k] for k in patches], labels.keypoints_2d)
                 advance(len(some))
         return seen
 
@@ -79,17 +81,14 @@ class Onlooker:
         except InputError:  # counted among the pictures that cannot be read
             return None
 
-    def _look(self, seen: Look, patches: dict[int, Image], labels: HandLabels) -> None:
+    def _look(self, seen: Look, patches: dict[int, Image], hands: Sequence[Hand], keypoints: Double) -> None:
         """Fill in the rows of some hands."""
         if not patches:
             return
-        rows, hands = list(patches), labels.hands()
-        some, pictures = [hands[k] for k in rows], [patches[k] for k in rows]
-        seen.occluded[rows] = self._guesser(some, pictures, labels.keypoints_2d[rows])
-        for row, hand, patch in zip(rows, some, pictures, strict=True):
-            seen.presence[row], seen.of_its_side[row], seen.keypoints_2d[row] = self._see(
-                hand, patch, labels.keypoints_2d[row]
-            )
+        rows = list(patches)
+        seen.occluded[rows] = self._guesser(hands, list(patches.values()), keypoints[rows])
+        for (row, patch), hand in zip(patches.items(), hands, strict=True):
+            seen.presence[row], seen.of_its_side[row], seen.keypoints_2d[row] = self._see(hand, patch, keypoints[row])
 
     def _see(self, hand: Hand, patch: Image, keypoints: Double) -> tuple[float, float, Double]:
         """Return presence, probability of the side, and joints (21,2) px of the picture."""

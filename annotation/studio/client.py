@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict
 
-from annotation.studio.failures import Dropped, Unreachable, failure, is_page, translated_errors
+from annotation.studio.failures import DroppedError, UnreachableError, failure, is_page, translated_errors
 from hint.errors import InputError
 
 if TYPE_CHECKING:
@@ -184,13 +184,13 @@ class Studio:
             on_note: Called with a line for the user when the server goes, and when it is back.
 
         Raises:
-            Unreachable: The error of the last attempt.
+            UnreachableError: The error of the last attempt.
         """
         self._on_note = on_note
         for tries_left in range(_TRIES, 0, -1):
             try:
                 return work()
-            except Unreachable as error:
+            except UnreachableError as error:
                 if self._away_since is None:
                     self._away_since = time.monotonic()
                     self.outages += 1
@@ -228,11 +228,11 @@ class Studio:
         """Return the version of a server that must be up; wait for one that is just restarting.
 
         Raises:
-            Unreachable: If it is down.
+            UnreachableError: If it is down.
         """
         try:
             return self.version()
-        except Dropped as error:
+        except DroppedError as error:
             on_note(f"{error}; trying again for {patience:.0f} s")
             return self.retry(self.version, patience, on_note)
 
@@ -274,15 +274,15 @@ class Studio:
             )
         return self.project(int(made.id))
 
-    def change_project(self, project: int, **values: Any) -> Project:
-        """Change settings of a project; return it. The server refuses a page that does not fit existing labels."""
+    def change_project(self, project: int, **values: Any) -> None:
+        """Change settings of a project."""
         with translated_errors(self.url):
             self.api.projects.update(id=project, request_options=self.small, **values)
-        return self.project(project)
 
     def change_page(self, project: int, config: str, guidelines: str) -> Project:
-        """Replace what annotators see; return the project."""
-        return self.change_project(project, label_config=config, expert_instruction=guidelines)
+        """Replace what annotators see; return the project. The server refuses what does not fit existing labels."""
+        self.change_project(project, label_config=config, expert_instruction=guidelines)
+        return self.project(project)
 
     def show_predictions(self, project: int, version: str) -> None:
         """Let annotators start from the predictions of a model version."""
@@ -304,7 +304,7 @@ class Studio:
         """Return columns of tasks.
 
         Raises:
-            Unreachable: If fewer tasks arrive than the server says there are.
+            UnreachableError: If fewer tasks arrive than the server says there are.
         """
         found: list[dict[str, Any]] = []
         total = 1
@@ -315,7 +315,7 @@ class Studio:
                 rows, total = list(page["tasks"]), int(page["total"])
             found += rows
             if len(rows) < _PAGE and len(found) < total:
-                raise Unreachable(f"{self.url} listed {len(found)} of {total} tasks")
+                raise UnreachableError(f"{self.url} listed {len(found)} of {total} tasks")
         return found
 
     def add_tasks(self, project: int, tasks: Sequence[Mapping[str, Any]]) -> tuple[list[int], int]:

@@ -16,11 +16,11 @@ class StudioError(HintError):
     """The server or its content is not as expected."""
 
 
-class Unreachable(StudioError):  # noqa: N818 - a state, not a fault
+class UnreachableError(StudioError):
     """No response, or a temporary failure: worth another try."""
 
 
-class Dropped(Unreachable):
+class DroppedError(UnreachableError):
     """The server closed the connection in the middle of a response."""
 
 
@@ -29,7 +29,7 @@ def translated_errors(url: str) -> Iterator[None]:
     """Turn errors of HTTP and of the SDK, and answers that are not as expected, into ours.
 
     Raises:
-        Unreachable: If another try may help.
+        UnreachableError: If another try may help.
         InputError: If the token is rejected.
         StudioError: If the server refused, or did not answer like Label Studio.
     """
@@ -42,10 +42,10 @@ def translated_errors(url: str) -> Iterator[None]:
     except ApiError as error:
         raise failure(url, error.status_code or 0, _as_bytes(error.body)) from error
     except httpx.TimeoutException as error:
-        raise Unreachable(f"{url} did not answer in time; is it busy? --timeout allows more time") from error
+        raise UnreachableError(f"{url} did not answer in time; is it busy? --timeout allows more time") from error
     except (httpx.TransportError, httpx.StreamError) as error:
         reason = str(error).rstrip(".") or type(error).__name__
-        kind = Unreachable if isinstance(error, httpx.ConnectError) else Dropped
+        kind = UnreachableError if isinstance(error, httpx.ConnectError) else DroppedError
         raise kind(f"no answer from {url} ({reason}); is the server running? hint studio serve starts one") from error
     except (ParsingError, LookupError, TypeError, ValueError) as error:
         raise StudioError(f"{url} {_STRANGE}") from error
@@ -56,7 +56,7 @@ def failure(url: str, status: int, body: bytes) -> HintError:
     if status in (401, 403):
         return InputError(f"{url} rejected the token ({status}); copy one from Account & Settings into --token")
     if status >= 500 or status in (408, 409, 429):
-        return Unreachable(f"{url} failed ({status}: {_short(body)}); see the log of the server")
+        return UnreachableError(f"{url} failed ({status}: {_short(body)}); see the log of the server")
     if is_page(body):
         return StudioError(f"{url} answered with a web page ({status}), not JSON; is this the address of Label Studio?")
     if status < 400:

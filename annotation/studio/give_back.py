@@ -67,7 +67,7 @@ def give_back(
 
     Raises:
         InputError: If there is no such project, hand or label, or the reason is missing.
-        Unreachable: If the server is not up at the start, or away for longer than ``patience``.
+        UnreachableError: If the server is not up at the start, or away for longer than ``patience``.
     """
     studio.wait_until_up(patience, on_note)
     project = int(studio.retry(lambda: require_project(studio, title), patience, on_note).id)

@@ -78,7 +78,7 @@ def add_honeypots(
     Raises:
         InputError: If something cannot be read, there are not enough such hands, or they would not look like the other
             tasks.
-        Unreachable: If the server is not up at the start, or away for longer than ``patience``.
+        UnreachableError: If the server is not up at the start, or away for longer than ``patience``.
     """
     hands = _labelled_hands(manifest, labels)
     guesses = read_guesses(predictions, [hand for hand, _ in hands]) if predictions else {}

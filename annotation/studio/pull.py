@@ -172,7 +172,7 @@ def pull(
 
     Raises:
         InputError: If the project does not exist or its labels were renamed, or ``out`` contains something else.
-        Unreachable: If the server is not up at the start, or away for longer than ``patience``.
+        UnreachableError: If the server is not up at the start, or away for longer than ``patience``.
     """
     version = studio.wait_until_up(patience, on_note)
     found = studio.retry(lambda: require_project(studio, project), patience, on_note)

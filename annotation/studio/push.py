@@ -99,7 +99,7 @@ def push(
 
     Raises:
         InputError: If manifest or predictions cannot be used, or contradict the project.
-        Unreachable: If the server is not up at the start, or away for longer than ``patience``.
+        UnreachableError: If the server is not up at the start, or away for longer than ``patience``.
         StudioError: If the server refuses the data, or another push to the project is running.
     """
     hands = _hands(manifest, only)

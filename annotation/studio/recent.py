@@ -48,7 +48,7 @@ def recent_work(studio: Studio, project: Project) -> Work:
     """Return the work in a project as it is now.
 
     Raises:
-        Unreachable: If the export is truncated.
+        UnreachableError: If the export is truncated.
     """
     path = home() / "exports" / f"{short_name(project.identity)}.json"
     kept = _read(path)

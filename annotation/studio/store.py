@@ -10,7 +10,7 @@ from typing import Protocol
 from urllib.parse import quote
 
 from annotation.studio.client import Studio
-from annotation.studio.failures import Unreachable
+from annotation.studio.failures import UnreachableError
 from annotation.studio.login import Login
 from hint.errors import InputError
 from hint.files.atomic import sync_files, write_bytes
@@ -83,7 +83,7 @@ class Uploads:
         """Upload the pictures that are not on the server yet.
 
         Raises:
-            Unreachable: If some did not arrive.
+            UnreachableError: If some did not arrive.
         """
         names = {hand_id: f"{hashlib.sha256(content).hexdigest()[:32]}.jpg" for hand_id, content in pictures.items()}
         known = studio.uploads(project)
@@ -100,7 +100,7 @@ class Uploads:
             known = studio.uploads(project)
         lost = [hand_id for hand_id, name in names.items() if name not in known]
         if lost:
-            raise Unreachable(f"{studio.url}: {len(lost)} of {len(names)} uploaded pictures did not arrive")
+            raise UnreachableError(f"{studio.url}: {len(lost)} of {len(names)} uploaded pictures did not arrive")
         return {hand_id: known[name] for hand_id, name in names.items()}
 
     def lacks(self, project: int, hand_id: str) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from annotation.studio.client import Studio
-from annotation.studio.failures import StudioError, Unreachable
+from annotation.studio.failures import StudioError, UnreachableError
 from annotation.studio.task import HandTask, is_returned, read_task
 
 #: Annotator of annotations whose user no longer exists.
@@ -98,14 +98,14 @@ def fetch_work(studio: Studio, project: int) -> tuple[bytes, Work]:
     """Fetch the export of a project; return its bytes and the work in it.
 
     Raises:
-        Unreachable: If the export is truncated, or its number of tasks differs from that of the project.
+        UnreachableError: If the export is truncated, or its number of tasks differs from that of the project.
         StudioError: If it is not an export.
     """
     content = studio.export(project)
     rows = read_export(studio.url, content)
     expected = studio.project(project).task_number or 0
     if len(rows) != expected:
-        raise Unreachable(f"{studio.url} exported {len(rows)} of {expected} tasks")
+        raise UnreachableError(f"{studio.url} exported {len(rows)} of {expected} tasks")
     return content, sort_work(rows, studio.emails())
 
 
@@ -113,14 +113,14 @@ def read_export(url: str, content: bytes) -> list[dict[str, Any]]:
     """Return the tasks of an export.
 
     Raises:
-        Unreachable: If it is truncated.
+        UnreachableError: If it is truncated.
         StudioError: If it is not an export.
     """
     try:
         rows = json.loads(content)
     except ValueError as error:
         if content.lstrip()[:1] == b"[":
-            raise Unreachable(f"{url}: the export ended after {len(content)} bytes") from error
+            raise UnreachableError(f"{url}: the export ended after {len(content)} bytes") from error
         raise StudioError(f"{url} did not export JSON; is it Label Studio?") from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) and "data" in row for row in rows):
         raise StudioError(f"{url} did not export tasks; is it Label Studio 1.23?")

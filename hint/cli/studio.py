@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hint.cli.console import remark, resumable, show_rows
-from hint.cli.options import Json, Seed
+from hint.cli.options import Json, Seed, with_bundles
 from hint.cli.studio_import import import_export
 from hint.cli.studio_ml import ml
-from hint.cli.studio_options import FullFrame, Margin, Patience, Project, Served, Timeout, Token, Upload, Url
+from hint.cli.studio_options import Patience, Project, PushFlags, Timeout, Token, Url
 from hint.cli.studio_quality import give_back, honeypots, remark_unusable, status
 from hint.errors import counted, some_ids
 
@@ -74,29 +74,21 @@ def _say_ready(login: Login) -> None:
 
 
 @app.command("push")
+@with_bundles
 def push(
+    *,
     manifest: Annotated[Path, typer.Argument(help="Manifest from hint sample.")],
     project: Project,
     predictions: Annotated[Path | None, typer.Option(help="Predictions npz with the points to start from.")] = None,
     hands: Annotated[Path | None, typer.Option(help="Push only these hands: a file of ids, one per line.")] = None,
-    margin: Margin = 0.5,
-    full_frame: FullFrame = False,
-    upload: Upload = False,
-    served: Served = None,
-    url: Url = None,
-    token: Token = None,
-    timeout: Timeout = 600.0,
-    patience: Patience = 120.0,
+    flags: PushFlags,
     as_json: Json = False,
 ) -> None:
     """Push hands into a project, with points to start from; pushing again only adds what is missing."""
-    from annotation.studio.login import connect
     from annotation.studio.push import push as run
-    from annotation.studio.store import choose_store
     from hint.progress import progress_of_total
 
-    studio, login = connect(url, token, timeout)
-    store = choose_store(upload, served, login)
+    studio, store = flags.connect()
     with resumable(f"project {project!r}"), progress_of_total("pushing") as on_step:
         report = run(
             studio,
@@ -104,11 +96,9 @@ def push(
             manifest,
             project,
             predictions=predictions,
-            margin=None if full_frame else margin,
             only=hands,
-            patience=patience,
-            on_note=remark,
             on_step=on_step,
+            **flags.keywords(),
         )
     _show_push(report, project, studio.url, as_json)
     raise typer.Exit(1 if report.doubled or report.predicted_twice else 0)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hint.cli.console import remark, resumable, show_rows
-from hint.cli.options import Json, Seed
-from hint.cli.studio_options import FullFrame, Margin, Patience, Project, Served, Timeout, Token, Upload, Url
+from hint.cli.options import Json, Seed, with_bundles
+from hint.cli.studio_options import Patience, Project, PushFlags, Timeout, Token, Url
 from hint.errors import some_ids
 
 if TYPE_CHECKING:
@@ -167,7 +167,9 @@ def _remark_given_back(done: GivenBack) -> None:
         remark(f"changed meanwhile, left alone: {len(done.changed)}: {some_ids(done.changed)}", style="yellow")
 
 
+@with_bundles
 def honeypots(
+    *,
     number: Annotated[int, typer.Argument(metavar="K", help="Number of honeypots, in total.", min=1)],
     manifest: Annotated[Path, typer.Argument(help="Manifest of labelled hands, from hint sample labels.")],
     labels: Annotated[Path, typer.Option(help="Their known labels: HInt root, folder of pairs, npz or COCO.")],
@@ -176,14 +178,7 @@ def honeypots(
         Path | None, typer.Option(help="Predictions npz, by the method that the other tasks start from.")
     ] = None,
     seed: Seed = 0,
-    margin: Margin = 0.5,
-    full_frame: FullFrame = False,
-    upload: Upload = False,
-    served: Served = None,
-    url: Url = None,
-    token: Token = None,
-    timeout: Timeout = 600.0,
-    patience: Patience = 120.0,
+    flags: PushFlags,
     as_json: Json = False,
 ) -> None:
     """Mix K hands with known labels into the tasks of a project; hint studio status scores every annotator on them.
@@ -192,12 +187,9 @@ def honeypots(
     export takes their labels for new ones.
     """
     from annotation.studio.honeypots import add_honeypots
-    from annotation.studio.login import connect
-    from annotation.studio.store import choose_store
     from hint.progress import progress_of_total
 
-    studio, login = connect(url, token, timeout)
-    store = choose_store(upload, served, login)
+    studio, store = flags.connect()
     with resumable(f"project {project!r}"), progress_of_total("pushing") as on_step:
         done = add_honeypots(
             studio,
@@ -208,10 +200,8 @@ def honeypots(
             number,
             predictions=predictions,
             seed=seed,
-            margin=None if full_frame else margin,
-            patience=patience,
-            on_note=remark,
             on_step=on_step,
+            **flags.keywords(),
         )
     if as_json:
         typer.echo(json.dumps(vars(done), indent=2))

@@ -165,9 +165,7 @@ def _region(name: str, parts: Sequence[Mapping[str, Any]], picture: Found) -> _R
         raise ValueError("the picture was rotated while it was labelled")
     picture.require_size(first.get("original_width"), first.get("original_height"))
     values = [part.get("value") or {} for part in parts]
-    labels = [
-        label for v in values for key in ("keypointlabels", "rectanglelabels", "labels") for label in v.get(key, [])
-    ]
+    labels = [label for v in values for key in _LABELS for label in v.get(key, [])]
     try:
         x, y, width, height = (float(values[0].get(key) or 0) for key in ("x", "y", "width", "height"))
     except (TypeError, ValueError) as error:

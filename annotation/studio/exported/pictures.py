@@ -12,7 +12,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from annotation.sample.hand_names import safe_name
 from annotation.studio.config import IMAGE
 from hint.errors import InputError, some_ids
-from hint.exif import open_picture, read_exif
+from hint.exif import read_exif
+from hint.files.picture_files import picture_size
 from hint.prediction.source import PICTURES
 from hint.provenance import sha256_file
 
@@ -113,11 +114,9 @@ class Pictures:
 
 def _size(path: Path) -> tuple[int, int]:
     try:
-        with open_picture(path) as picture:
-            width, height = picture.size
-    except (OSError, ValueError) as error:
+        return picture_size(path)
+    except InputError as error:
         raise ValueError(f"{path.name} is not a picture, or damaged") from error
-    return width, height
 
 
 def _address(data: Mapping[str, Any]) -> tuple[str, str]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - its name in the field
 from torch import Tensor, nn
+from torch.nn import functional
 
 from hint.methods.hamer.head import POSE
 from hint.methods.hamer.network import camera_translation, project
@@ -68,7 +68,7 @@ def _under(level: Tensor, vertices: Tensor, cam: Tensor) -> Tensor:
     height, width = level.shape[2:]
     points = project(vertices + camera_translation(cam, height)[:, None], height)
     places = 2 * points / points.new_tensor([width - 1, height - 1]) - 1
-    found = F.grid_sample(level, places[:, :, None], align_corners=True, padding_mode="zeros")
+    found = functional.grid_sample(level, places[:, :, None], align_corners=True, padding_mode="zeros")
     return found.flatten(2).amax(2)
 
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from annotation.studio.client import Address, Studio
-from annotation.studio.failures import Unreachable
+from annotation.studio.failures import UnreachableError
 from hint.errors import InputError
 
 
@@ -25,7 +25,7 @@ def test_an_outage_is_two_lines_however_long_it_takes(monkeypatch: pytest.Monkey
     def work() -> str:
         answer = next(answers)
         if answer != "ok":
-            raise Unreachable(f"no answer ({answer})")
+            raise UnreachableError(f"no answer ({answer})")
         studio._responded(httpx.Response(200, headers={"date": "Sun, 29 Nov 2026 10:00:00 GMT"}))
         return answer
 
@@ -42,7 +42,7 @@ def test_an_outage_is_two_lines_however_long_it_takes(monkeypatch: pytest.Monkey
         studio.retry(half, 60, notes.append)
     assert len(notes) == 2, "nothing is said twice in a minute"
     answers = iter(["refused"] * 100)
-    with pytest.raises(Unreachable):
+    with pytest.raises(UnreachableError):
         studio.retry(work, 30, notes.append)
 
 

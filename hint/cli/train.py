@@ -45,6 +45,11 @@ def train(
     mano: Annotated[str | None, typer.Option(help="MANO file, or procedural.")] = None,
     save_every: Annotated[int, typer.Option(help="Steps between checkpoints.", min=1)] = 1000,
     keep: Annotated[int, typer.Option(help="Number of checkpoints to keep.", min=1)] = 2,
+    val: Annotated[
+        list[Path] | None,
+        typer.Option(help="Score these hands while training: tars, or labels with pictures; may be repeated."),
+    ] = None,
+    val_every: Annotated[int, typer.Option(help="Steps between two scores of --val.", min=1)] = 1000,
     list_them: Annotated[bool, typer.Option("--list", help="List the presets.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only print what would be done, what is missing, and the time it takes.")
@@ -83,6 +88,8 @@ def train(
         "resume": resume,
         "save_every": save_every,
         "keep": keep,
+        "val": val or (),
+        "val_every": val_every,
     }
     _train(preset, **options)
 

@@ -27,14 +27,18 @@ class Curves:
         # After a crash, hides the entries of steps that will be repeated.
         self._writer: Any = SummaryWriter(str(folder), purge_step=step or None)
 
-    def numbers(self, step: int, values: Mapping[str, float]) -> None:
+    def numbers(self, step: int, values: Mapping[str, float], of: str = "train") -> None:
         """Add a point to each curve."""
         for name, value in values.items():
-            self._writer.add_scalar(f"train/{name}", value, step)
+            self._writer.add_scalar(f"{of}/{name}", value, step)
 
-    def picture(self, step: int, batch: Batch, output: HamerOutput) -> None:
+    def picture(self, step: int, batch: Batch, output: HamerOutput, of: str = "train") -> None:
         """Add a picture of some crops: ground truth above, predictions below."""
-        self._writer.add_image("train/predictions", sheet(batch, output), step, dataformats="HWC")
+        self._writer.add_image(f"{of}/predictions", sheet(batch, output), step, dataformats="HWC")
+
+    def look(self, step: int, name: str, batch: Batch, output: HamerOutput) -> None:
+        """Add a picture of hands that are not trained on."""
+        self.picture(step, batch, output, f"val-{name}")
 
     def close(self) -> None:
         """Flush and close the log."""

@@ -240,7 +240,7 @@ def loader(
         batch_sampler=steps,
         num_workers=workers,
         collate_fn=partial(collate, crop_size=data.crop_size),
-        worker_init_fn=_begin_worker,
+        worker_init_fn=begin_worker,
         pin_memory=pin_memory,
         prefetch_factor=4 if workers else None,
     )
@@ -252,7 +252,7 @@ def loader(
         yield batch
 
 
-def _begin_worker(_: int) -> None:
+def begin_worker(_: int) -> None:
     """Use one thread, and leave Ctrl-C to the training process, which ends its workers."""
     signal(SIGINT, SIG_IGN)
     cv2.setNumThreads(0)

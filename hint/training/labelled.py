@@ -90,8 +90,9 @@ def open_labels(
     images: Path | None = None,
     filters: Filters | None = None,
     allow_test: bool = False,
+    split: str = "train",
 ) -> LabelSource:
-    """Open labelled pictures to train on; of a HInt root, those of the TRAIN folders.
+    """Open labelled pictures to train on.
 
     Args:
         path: HInt root, folder of jpg+json pairs, evaluation npz or COCO file.
@@ -99,12 +100,13 @@ def open_labels(
         images: Folder of the pictures, if they are not beside the labels.
         filters: By default the released ones.
         allow_test: Train on test hands as well, which makes scores on them meaningless.
+        split: "train" or "val": which folders of a HInt root to read.
 
     Raises:
         InputError: If they are test hands, or none passes the filters.
         MissingRequirementError: If pictures are missing.
     """
-    labels = read_labels(path, subsets, images, split="train")
+    labels = read_labels(path, subsets, images, split=split)
     test = [name for name in labels.subsets if split_of_subset(name) == "test"]
     if test and not allow_test:
         raise InputError(

@@ -73,6 +73,15 @@ class Learner:
         discriminator: nn.Module = self.accelerator.unwrap_model(self.discriminator)
         return discriminator
 
+    @torch.no_grad()
+    def predict(self, batch: Batch) -> HamerOutput:
+        """Predict hands with the weights that are kept at the end, the averaged ones if there are any."""
+        plain = self.plain_network.eval()
+        kept = self.average.state if self.average is not None else dict(plain.state_dict())
+        output: HamerOutput = self.decoder(*functional_call(plain, kept, (normalise(batch.image),)))
+        plain.train()
+        return output
+
     def compute(self, step: int, batch: Batch, real: MocapBatch) -> dict[str, Tensor]:
         """Compute losses and gradients of a step without changing weights.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hint.training.sources import SETS
@@ -15,7 +15,12 @@ _MANO = "MANO, for non-commercial research; its arrays are not in the weights"
 
 
 def model_card(
-    preset: Preset, description: Mapping[str, Any], losses: Mapping[str, float], start: str, sha256: str
+    preset: Preset,
+    description: Mapping[str, Any],
+    losses: Mapping[str, float],
+    start: str,
+    sha256: str,
+    scores: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """Describe a finished training as Markdown.
 
@@ -25,8 +30,10 @@ def model_card(
         losses: Those of the last step, sums over its hands.
         start: Where the first weights came from.
         sha256: Of the weights file.
+        scores: On hands that were not trained on, by step, as in ``validation.jsonl``.
     """
-    return "\n".join(_lines(preset, description, losses, start, sha256)) + "\n"
+    lines = [*_lines(preset, description, losses, start, sha256), *_scores(scores)]
+    return "\n".join(lines) + "\n"
 
 
 def _lines(
@@ -59,9 +66,17 @@ def _lines(
     factors = preset.losses.model_dump()
     for name, value in losses.items():
         yield f"| {name} | {value:.4g} | {f'{factors[name]:g}' if name in factors else ''} |"
-    yield from (
-        "",
-        "## Scores",
-        "",
-        "None yet: `hint eval --method hamer --weights weights.safetensors --data LABELS`.",
-    )
+
+
+def _scores(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield from ("", "## Scores", "")
+    if not rows:
+        yield "None yet: `hint eval --method hamer --weights weights.safetensors --data LABELS`."
+        return
+    best = max(rows, key=lambda row: float(row["score"]))
+    yield "Of the crops of training, without augmentation; `hint eval` cuts as each method does."
+    yield from ("", "| weights | step | hands | PCK@0.05 | PCK@0.1 |", "|---|---:|---|---:|---:|")
+    for weights, row in (("best.safetensors", best), ("weights.safetensors", rows[-1])):
+        for name, values in row["sets"].items():
+            cells = (weights, f"{row['step']:,}", f"{values['hands']:.0f} of {name}")
+            yield f"| {' | '.join(cells)} | {values['pck_0.05']:.1f} | {values['pck_0.1']:.1f} |"

@@ -46,6 +46,8 @@ class TrainingRequest:
         workers: Data-loading processes per training process.
         save_every: Steps between checkpoints.
         keep: Number of checkpoints to keep.
+        val: Hands that are scored while training.
+        val_every: Steps between two scores.
         log_every: Steps between points of the curves.
         image_every: Steps between pictures.
     """
@@ -62,6 +64,8 @@ class TrainingRequest:
     workers: int = 0
     save_every: int = 1000
     keep: int = 2
+    val: tuple[Path, ...] = ()
+    val_every: int = 1000
     log_every: int = 50
     image_every: int = 1000
 
@@ -82,4 +86,5 @@ class TrainingRequest:
         initial = {name: Path(value) if value else None for name, value in table.pop("initial").items()}
         preset = Preset.model_validate(table.pop("preset"))
         data, out = Path(table.pop("data")), Path(table.pop("out"))
-        return cls(preset, data, out, initial=InitialWeights(**initial), **table)
+        val = tuple(map(Path, table.pop("val")))
+        return cls(preset, data, out, val=val, initial=InitialWeights(**initial), **table)

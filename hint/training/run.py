@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -20,6 +22,7 @@ from hint.mano.model import ManoModel
 from hint.mano.read import find_mano
 from hint.methods.device import choose_device
 from hint.methods.hamer.load import MANO_KEY
+from hint.methods.hamer.network import HamerOutput
 from hint.progress import progress
 from hint.provenance import collect
 from hint.training.batch import Batch
@@ -35,6 +38,8 @@ from hint.training.precision import check_precision
 from hint.training.preset import Preset, differences
 from hint.training.request import TrainingRequest
 from hint.training.stop import Stop, asked_to_stop
+from hint.training.validation import Validation, line
+from hint.training.validation_sets import open_validation
 from hint.weights import file_sha256, save
 
 _PACKAGES = ("torch", "timm", "accelerate", "numpy", "smplx", "opencv-python-headless")
@@ -67,6 +72,7 @@ class _Training:
     request: TrainingRequest
     datasets: TrainingDatasets
     learner: Learner
+    validation: Validation
     step: int = 0
     pending: dict[str, float] = field(default_factory=dict)
 
@@ -122,11 +128,17 @@ def run_training(request: TrainingRequest) -> TrainingResult:
     latest = saved_steps(request.out / "checkpoints")[-1:]
     if not latest:
         _read_initial_weights(model, request)
-    training = _Training(request, datasets, Learner(request.preset, model, mano, accelerator, request.seed))
+    learner = Learner(request.preset, model, mano, accelerator, request.seed)
+    training = _Training(request, datasets, learner, _open_validation(request, datasets, *latest))
     if latest:
         _resume(training, load_state(checkpoint_path(training.checkpoints, latest[0])))
     with _limits(request, accelerator.num_processes), asked_to_stop() as stop:
         return _run(training, stop)
+
+
+def _open_validation(request: TrainingRequest, datasets: TrainingDatasets, step: int = 0) -> Validation:
+    sets = open_validation(request.preset, request.val, list(datasets.data.sources.values()))
+    return Validation(sets, request.val_every, request.out, step)
 
 
 def _require(request: TrainingRequest) -> ManoModel:
@@ -213,22 +225,51 @@ def _run(training: _Training, stop: Stop) -> TrainingResult:
     )
     with progress("training", preset.steps) if main else _silence() as advance:
         advance(first)
-        while training.step < preset.steps:
+        stopping = _validate(training, stop, curves)
+        while training.step < preset.steps and not stopping:
             batch = next(batches)
             stopping = _step(training, batch, stop)
             _log(training, batch, curves)
             advance(1)
+            stopping = stopping or _validate(training, stop, curves)
             if stopping or training.step % request.save_every == 0 or training.step == preset.steps:
                 _save(training)
-            if stopping and training.step < preset.steps:
-                raise KeyboardInterrupt
+        if stopping and training.step < preset.steps:
+            raise KeyboardInterrupt
     if curves is not None:
         curves.close()
     seconds, weights = time.monotonic() - began, request.out / "weights.safetensors"
     if main:
-        save(training.learner.official_state(averaged=True), weights, training.metadata)
+        _save_weights(training, weights)
         _write_card(training, weights)
     return TrainingResult(training.step, weights, seconds, (training.step - first) * preset.batch_size)
+
+
+def _validate(training: _Training, stop: Stop, curves: Curves | None) -> bool:
+    """Score the weights if it is time, and keep them if they are the best; return whether to stop."""
+    request, validation = training.request, training.validation
+    if not validation.due(training.step, training.preset.steps):
+        return False
+    look = partial(curves.look, training.step) if curves is not None else _look_away
+    row = validation.score(training.learner, training.step, request.workers, stop, look)
+    if row is None:
+        return True
+    if curves is not None:
+        sys.stderr.write(line(row) + "\n")
+        for name, values in row["sets"].items():
+            curves.numbers(training.step, values, f"val-{name}")
+        if validation.best is None or row["score"] > validation.best["score"]:
+            _save_weights(training, request.out / "best.safetensors")
+        validation.add(row)
+    return False
+
+
+def _look_away(name: str, batch: Batch, output: HamerOutput) -> None:
+    """Show nothing: only the first process draws."""
+
+
+def _save_weights(training: _Training, path: Path) -> None:
+    save(training.learner.official_state(averaged=True), path, training.metadata)
 
 
 def _write_card(training: _Training, weights: Path) -> None:
@@ -237,7 +278,8 @@ def _write_card(training: _Training, weights: Path) -> None:
         return
     description = json.loads(training.metadata["training"])
     start = str(training.request.initial)
-    text = model_card(training.preset, description, training.pending, start, file_sha256(weights))
+    scores = training.validation.rows
+    text = model_card(training.preset, description, training.pending, start, file_sha256(weights), scores)
     write_bytes(training.request.out / "MODEL_CARD.md", text.encode())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,8 @@ def train(
     mano: str | None = None,
     save_every: int = 1000,
     keep: int = 2,
+    val: str | Path | Sequence[str | Path] = (),
+    val_every: int = 1000,
 ) -> TrainingResult:
     """Train HaMeR, or a smaller relative of it.
 
@@ -60,6 +62,9 @@ def train(
         mano: MANO file, or "procedural"; by default the preset's choice.
         save_every: Steps between checkpoints.
         keep: Number of checkpoints to keep.
+        val: Hands to score while training: folders of tars, or labels of any format with their pictures; of a HInt
+            root, its VAL folders. The best weights are kept in ``best.safetensors``.
+        val_every: Steps between two scores.
 
     Returns:
         Where the weights are, and how long it took.
@@ -91,6 +96,8 @@ def train(
         workers=workers,
         save_every=save_every,
         keep=keep,
+        val=tuple(Path(place) for place in ([val] if isinstance(val, (str, Path)) else val)),
+        val_every=val_every,
     )
     return run_training(request) if processes == 1 else run_processes(request)
 

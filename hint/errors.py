@@ -53,6 +53,11 @@ def some_ids(ids: Iterable[str]) -> str:
     return shown if len(listed) <= 5 else f"{shown}, ... ({len(listed)} in all)"
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or its type where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def printable(text: str, keep: str = "") -> str:
     """Escape characters that a terminal cannot show or would interpret; names in files may contain any.
 

@@ -33,6 +33,8 @@ EXTRA_OF = {
     "yaml": "yolo",
     **dict.fromkeys(("pandas", "pyarrow"), "pandas"),
     **dict.fromkeys(("accelerate", "tensorboard"), "train"),
+    "wandb": "wandb",
+    "mlflow": "mlflow",
     **dict.fromkeys(("addict", "json_tricks", "munkres", "termcolor", "yapf"), "prelabel"),
     **dict.fromkeys(("httpx", "label_studio_sdk", "starlette", "uvicorn"), "annotate"),
 }

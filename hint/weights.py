@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from hint import safepickle, settings
-from hint.errors import InputError, WriteError, some_ids
+from hint.errors import InputError, WriteError, first_line, some_ids
 from hint.files.atomic import write_json
 from hint.files.path import as_path
 from hint.provenance import sha256_file
@@ -159,16 +159,12 @@ def _read_torch(path: Path, mmap: bool) -> Any:
         module = SimpleNamespace(Unpickler=_unpickler(path), load=_load_with(path), __name__="restricted")
         return torch.load(path, map_location="cpu", weights_only=False, pickle_module=module, mmap=mmap)
     except _DAMAGE as error:
-        raise InputError(f"{path}: damaged or not a PyTorch file ({_first_line(error)}); {_AGAIN}") from error
+        raise InputError(f"{path}: damaged or not a PyTorch file ({first_line(error)}); {_AGAIN}") from error
 
 
 def _is_torchscript(path: Path) -> bool:
     with zipfile.ZipFile(path) as archive:
         return any(name.endswith("/constants.pkl") for name in archive.namelist())
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def _unpickler(path: Path) -> type[pickle.Unpickler]:

@@ -50,6 +50,9 @@ def train(
         typer.Option(help="Score these hands while training: tars, or labels with pictures; may be repeated."),
     ] = None,
     val_every: Annotated[int, typer.Option(help="Steps between two scores of --val.", min=1)] = 1000,
+    track: Annotated[
+        list[str] | None, typer.Option(help="Curves to wandb or mlflow, besides TensorBoard; may be repeated.")
+    ] = None,
     list_them: Annotated[bool, typer.Option("--list", help="List the presets.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only print what would be done, what is missing, and the time it takes.")
@@ -90,6 +93,7 @@ def train(
         "keep": keep,
         "val": val or (),
         "val_every": val_every,
+        "track": track or (),
     }
     _train(preset, **options)
 

@@ -22,7 +22,7 @@ from hint.box import overlap
 from hint.detection.detection import Detection
 from hint.detection.picture import Picture
 from hint.detection.tiles import Tile, cut_tile
-from hint.errors import InputError, MissingRequirementError
+from hint.errors import InputError, MissingRequirementError, first_line
 from hint.provenance import sha256_file
 from hint.requirements import missing_packages, pip_command
 from hint.types import Float, Image
@@ -138,7 +138,7 @@ def read_network(path: Path) -> Any:
         what = f"names {named}, which is no layer" if named else "is damaged"
         raise InputError(f"{path} {what}; not opened. Download detector.pt again") from error
     except (RuntimeError, LookupError, TypeError, EOFError, OSError) as error:
-        raise InputError(f"{path} is not WiLoR's detector.pt: {str(error).splitlines()[0]}") from error
+        raise InputError(f"{path} is not WiLoR's detector.pt: {first_line(error)}") from error
 
 
 def _classes() -> list[Any]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from hint.errors import InputError, MissingRequirementError, some_ids
+from hint.errors import InputError, MissingRequirementError, first_line, some_ids
 from hint.files.atomic import write_bytes
 from hint.requirements import pip_command
 from hint.skeleton import JOINT_NAMES, N_JOINTS
@@ -173,7 +173,7 @@ def _parquet_columns(path: Path) -> tuple[Mapping[str, Sequence[Any]], dict[str,
         columns = {name: table.column(name).to_pylist() for name in table.column_names if name in COLUMNS}
         meta = json.loads((table.schema.metadata or {}).get(_META, b"{}"))
     except (OSError, ValueError, RecursionError, arrow.ArrowException) as error:
-        raise InputError(f"{path} is not a Parquet table of predictions: {str(error).splitlines()[0]}") from error
+        raise InputError(f"{path} is not a Parquet table of predictions: {first_line(error)}") from error
     return columns, meta if isinstance(meta, dict) else {}
 
 

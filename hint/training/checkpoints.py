@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hint.errors import InputError, WriteError
+from hint.errors import InputError, WriteError, first_line
 from hint.files import atomic_write
 from hint.weights import METADATA
 
@@ -75,7 +75,7 @@ def save_state(state: State, folder: Path, keep: int) -> Path:
         with atomic_write(path) as stream:
             torch.save(content, stream)
     except RuntimeError as error:  # how PyTorch reports a failed write
-        raise WriteError(f"cannot write {path}: {str(error).splitlines()[0]}") from error
+        raise WriteError(f"cannot write {path}: {first_line(error)}") from error
     for step in saved_steps(folder)[:-keep]:
         checkpoint_path(folder, step).unlink(missing_ok=True)
     return path
@@ -99,7 +99,6 @@ def load_state(path: Path) -> State:
             metadata=content[METADATA],
         )
     except Exception as error:  # torch raises many types for damaged files
-        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(
-            f"{path}: not a training checkpoint ({reason}); remove it to continue from the one before"
+            f"{path}: not a training checkpoint ({first_line(error)}); remove it to continue from the one before"
         ) from error

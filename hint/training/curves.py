@@ -1,10 +1,8 @@
-"""TensorBoard: curves of the losses, and pictures of predictions."""
+"""Curves of the losses, and pictures of predictions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +10,7 @@ from numpy.typing import NDArray
 from hint.methods.hamer.network import HamerOutput
 from hint.render import draw_keypoints
 from hint.training.batch import Batch
+from hint.training.trackers import Trackers
 from hint.types import Image
 
 #: Hands in a picture, and side of each tile, px.
@@ -19,30 +18,26 @@ _SHOWN, _TILE = 4, 256
 
 
 class Curves:
-    """Writer of a TensorBoard log."""
+    """Curves and pictures of a training, in all its trackers."""
 
-    def __init__(self, folder: Path, step: int = 0) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
-        # After a crash, hides the entries of steps that will be repeated.
-        self._writer: Any = SummaryWriter(str(folder), purge_step=step or None)
+    def __init__(self, trackers: Trackers) -> None:
+        self._trackers = trackers
 
     def numbers(self, step: int, values: Mapping[str, float], of: str = "train") -> None:
         """Add a point to each curve."""
-        for name, value in values.items():
-            self._writer.add_scalar(f"{of}/{name}", value, step)
+        self._trackers.numbers(step, {f"{of}/{name}": value for name, value in values.items()})
 
     def picture(self, step: int, batch: Batch, output: HamerOutput, of: str = "train") -> None:
         """Add a picture of some crops: ground truth above, predictions below."""
-        self._writer.add_image(f"{of}/predictions", sheet(batch, output), step, dataformats="HWC")
+        self._trackers.picture(step, f"{of}/predictions", sheet(batch, output))
 
     def look(self, step: int, name: str, batch: Batch, output: HamerOutput) -> None:
         """Add a picture of hands that are not trained on."""
         self.picture(step, batch, output, f"val-{name}")
 
     def close(self) -> None:
-        """Flush and close the log."""
-        self._writer.close()
+        """End the runs of the trackers."""
+        self._trackers.close()
 
 
 def sheet(batch: Batch, output: HamerOutput) -> Image:

@@ -7,7 +7,7 @@ from pathlib import Path
 import timm
 import torch
 
-from hint.errors import InputError, MissingRequirementError
+from hint.errors import InputError, MissingRequirementError, first_line
 from hint.files import read_npz
 from hint.methods.hamer import small_resnet
 from hint.methods.hamer.convolutional import ConvolutionalBackbone
@@ -70,10 +70,9 @@ def _from_timm(source: str, backbone: str) -> Checkpoint:
     try:
         state = timm.create_model(name, pretrained=True).state_dict()
     except Exception as error:  # whatever the hub, the network or the file system raises
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise MissingRequirementError(
-            f'{source} could not be downloaded ({reason}); where there is a network: python -c "import timm; '
-            f"timm.create_model('{name}', pretrained=True)\", or give a file: --backbone-weights FILE"
+            f"{source} could not be downloaded ({first_line(error)}); give a file: --backbone-weights FILE, or where "
+            f"there is a network: python -c \"import timm; timm.create_model('{name}', pretrained=True)\""
         ) from error
     return Checkpoint(state, {}, Path(name))
 

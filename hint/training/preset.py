@@ -220,8 +220,13 @@ def _set(table: dict[str, Any], key: str, value: Any) -> None:
 
 def differences(one: Preset, other: Preset) -> list[str]:
     """Return the dotted keys that differ between two presets."""
-    flat, other_flat = _flat(one.model_dump(mode="json")), _flat(other.model_dump(mode="json"))
+    flat, other_flat = flat_settings(one), flat_settings(other)
     return sorted(key for key in flat.keys() | other_flat.keys() if flat.get(key) != other_flat.get(key))
+
+
+def flat_settings(preset: Preset) -> dict[str, Any]:
+    """Return all settings by dotted key."""
+    return _flat(preset.model_dump(mode="json"))
 
 
 def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:

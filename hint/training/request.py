@@ -48,6 +48,7 @@ class TrainingRequest:
         keep: Number of checkpoints to keep.
         val: Hands that are scored while training.
         val_every: Steps between two scores.
+        track: Services that curves and pictures go to, besides TensorBoard.
         log_every: Steps between points of the curves.
         image_every: Steps between pictures.
     """
@@ -66,6 +67,7 @@ class TrainingRequest:
     keep: int = 2
     val: tuple[Path, ...] = ()
     val_every: int = 1000
+    track: tuple[str, ...] = ()
     log_every: int = 50
     image_every: int = 1000
 
@@ -86,5 +88,5 @@ class TrainingRequest:
         initial = {name: Path(value) if value else None for name, value in table.pop("initial").items()}
         preset = Preset.model_validate(table.pop("preset"))
         data, out = Path(table.pop("data")), Path(table.pop("out"))
-        val = tuple(map(Path, table.pop("val")))
-        return cls(preset, data, out, val=val, initial=InitialWeights(**initial), **table)
+        val, track = tuple(map(Path, table.pop("val"))), tuple(table.pop("track"))
+        return cls(preset, data, out, val=val, track=track, initial=InitialWeights(**initial), **table)

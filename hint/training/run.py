@@ -35,9 +35,10 @@ from hint.training.learner import Learner, make_accelerator
 from hint.training.model import TrainingModel
 from hint.training.model_card import model_card
 from hint.training.precision import check_precision
-from hint.training.preset import Preset, differences
+from hint.training.preset import Preset, differences, flat_settings
 from hint.training.request import TrainingRequest
 from hint.training.stop import Stop, asked_to_stop
+from hint.training.trackers import Trackers
 from hint.training.validation import Validation, line
 from hint.training.validation_sets import open_validation
 from hint.weights import file_sha256, save
@@ -287,7 +288,8 @@ def _begin(training: _Training) -> Curves:
     """Write a description of the training into its folder, and open the curves."""
     out = training.request.out
     write_json(out / "run.json", {**training.metadata, "training": json.loads(training.metadata["training"])}, indent=1)
-    return Curves(out / "tensorboard", training.step)
+    settings = flat_settings(training.preset) | {"seed": training.request.seed}
+    return Curves(Trackers(out, training.request.track, settings, training.step))
 
 
 @contextmanager

@@ -39,6 +39,7 @@ def train(
     keep: int = 2,
     val: str | Path | Sequence[str | Path] = (),
     val_every: int = 1000,
+    track: Sequence[str] = (),
 ) -> TrainingResult:
     """Train HaMeR, or a smaller relative of it.
 
@@ -65,6 +66,7 @@ def train(
         val: Hands to score while training: folders of tars, or labels of any format with their pictures; of a HInt
             root, its VAL folders. The best weights are kept in ``best.safetensors``.
         val_every: Steps between two scores.
+        track: "wandb", "mlflow" or both: where curves and pictures go besides TensorBoard.
 
     Returns:
         Where the weights are, and how long it took.
@@ -78,6 +80,9 @@ def train(
         KeyboardInterrupt: On Ctrl-C, after writing a checkpoint; ``resume=True`` continues from it.
     """
     _require_packages()
+    from hint.training.trackers import check_trackers
+
+    check_trackers(track)
     from hint.training.launch import run_processes
     from hint.training.request import InitialWeights, TrainingRequest
     from hint.training.run import run_training
@@ -98,6 +103,7 @@ def train(
         keep=keep,
         val=tuple(Path(place) for place in ([val] if isinstance(val, (str, Path)) else val)),
         val_every=val_every,
+        track=tuple(track),
     )
     return run_training(request) if processes == 1 else run_processes(request)
 

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from hint import safepickle
-from hint.errors import InputError
+from hint.errors import InputError, first_line
 from hint.mano.model import N_VERTICES, ManoModel
 from hint.mano.read import ALLOWED, dense
 from hint.methods.vertex_transformers.sizes import N_SAMPLED
@@ -119,7 +119,7 @@ def read_adjacency(folder: Path) -> Float:
         sparse = torch.sparse_coo_tensor(indices, values, (N_SAMPLED, N_SAMPLED), check_invariants=True)
         adjacency: Float = sparse.to_dense().float().numpy()
     except (RuntimeError, TypeError, ValueError) as error:
-        raise InputError(f"{folder}: not the adjacency of {N_SAMPLED} vertices ({_first_line(error)})") from error
+        raise InputError(f"{folder}: not the adjacency of {N_SAMPLED} vertices ({first_line(error)})") from error
     if not np.allclose(adjacency.sum(1), 1, atol=1e-5):
         raise InputError(f"{folder}: not the adjacency of a hand: its rows do not sum to 1")
     return adjacency
@@ -131,14 +131,10 @@ def _tensor(path: Path) -> torch.Tensor:
     try:
         tensor = torch.load(path, map_location="cpu", weights_only=True)
     except (*_DAMAGE, RuntimeError) as error:
-        raise InputError(f"{path}: damaged or not a tensor ({_first_line(error)}); copy it again") from error
+        raise InputError(f"{path}: damaged or not a tensor ({first_line(error)}); copy it again") from error
     if not isinstance(tensor, torch.Tensor):
         raise InputError(f"{path}: holds a {type(tensor).__name__}, not a tensor")
     return tensor
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def farthest_topology(model: ManoModel) -> Topology:

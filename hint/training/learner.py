@@ -51,6 +51,10 @@ class Learner:
         self.preset, self.accelerator, self.seed = preset, accelerator, seed
         self.config = model.network.config
         model.network.autocast = AUTOCAST[preset.precision]
+        if preset.gradient_checkpointing:
+            model.network.backbone.gradient_checkpointing = True
+        if preset.compile:
+            model.network.backbone.compile()
         network: nn.Module = model.network
         if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]

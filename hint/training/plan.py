@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from torch import nn
 from hint.errors import MissingRequirementError
 from hint.methods.device import choose_device, device_name
 from hint.training.datasets import find_data, place_of
+from hint.training.memory import training_memory
 from hint.training.model import TrainingModel
 from hint.training.precision import check_precision
 from hint.training.preset import DatasetRule, Preset
@@ -122,6 +124,7 @@ def _facts(request: TrainingRequest, measure: bool) -> Iterator[tuple[str, str]]
     adamw = f"AdamW, {rule.learning_rate:g}, {rule.schedule}, decay {rule.weight_decay:g}, {preset.precision}"
     yield "optimiser", adamw
     yield "parameters", _parameters(preset)
+    yield "memory", _memory(request)
     yield "start", str(request.initial)
     yield "real hands", preset.mocap or "random plausible poses, not measured ones"
     yield "time", _time(request, measure)
@@ -133,6 +136,16 @@ def _parameters(preset: Preset) -> str:
     parts: dict[str, nn.Module] = {"backbone": model.network.backbone, "head": model.network.mano_head}
     parts["discriminator"] = model.discriminator
     return ", ".join(f"{name} {_millions(part)}" for name, part in parts.items())
+
+
+def _memory(request: TrainingRequest) -> str:
+    preset, found = request.preset, training_memory(request.preset)
+    at_once = math.ceil(preset.batch_size / request.processes / preset.accumulate)
+    total = (found.state + at_once * found.per_hand) / 1e9
+    return (
+        f"{total:.1f} GB estimated: {found.state / 1e9:.1f} for the weights and AdamW, "
+        f"{found.per_hand / 1e6:.0f} MB for each of {at_once} hands at once"
+    )
 
 
 def _per_process(request: TrainingRequest) -> str:

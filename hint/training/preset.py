@@ -112,6 +112,8 @@ class Preset(_Strict):
         batch_size: Hands per step, over all processes.
         sum_over: Number of hands the released losses are summed over: the batch of one GPU; at most ``batch_size``.
         accumulate: Number of parts in which a process computes its share of a batch.
+        gradient_checkpointing: Keep less for the backward pass of the ViT and compute it again there; the same weights.
+        compile: Compile the backbone with ``torch.compile``; slower to begin, faster then.
         crop_size: Side of the crops, px; a multiple of 32.
         precision: "fp32", "bf16", or "fp16" with scaled losses.
         augment_on: Where crops are cut: "worker", or "device" for a whole batch at once.
@@ -133,6 +135,8 @@ class Preset(_Strict):
     batch_size: _Positive
     sum_over: _Positive
     accumulate: _Positive = 1
+    gradient_checkpointing: bool = False
+    compile: bool = False
     crop_size: Annotated[int, Field(ge=32, multiple_of=32)] = CROP_SIZE
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     augment_on: Literal["worker", "device"] = "worker"
@@ -169,6 +173,8 @@ class Preset(_Strict):
     def _consistent(self) -> Preset:
         if self.sum_over > self.batch_size:
             raise ValueError(f"losses are summed over {self.sum_over} hands of a batch of only {self.batch_size}")
+        if self.gradient_checkpointing and self.network.backbone != VIT:
+            raise ValueError("gradient_checkpointing is for the ViT; batch norm would count every hand twice")
         return self
 
     @property

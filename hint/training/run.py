@@ -207,8 +207,9 @@ def _resume(training: _Training, state: State) -> None:
 
 
 def _may_change(key: str, preset: Preset) -> bool:
-    """Tell whether a setting may change on resuming."""
-    return key in ("title", "expects", "accumulate") or (key == "steps" and preset.optimiser.schedule == "constant")
+    """Tell whether a setting may change on resuming: it does not change what is learnt."""
+    free = ("title", "expects", "accumulate", "gradient_checkpointing")
+    return key in free or (key == "steps" and preset.optimiser.schedule == "constant")
 
 
 def _run(training: _Training, stop: Stop) -> TrainingResult:

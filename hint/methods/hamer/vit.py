@@ -10,6 +10,7 @@ from functools import partial
 import torch
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from hint.methods.hamer.config import VitSizes
 
@@ -42,6 +43,8 @@ class VisionTransformer(nn.Module):
             Block(sizes.width, sizes.heads, ratio, qkv_bias=True, norm_layer=norm) for _ in range(sizes.depth)
         )
         self.last_norm = norm(sizes.width)
+        #: Whether training keeps only the input of each block, and computes the rest again in the backward pass.
+        self.gradient_checkpointing = False
 
     def forward(self, images: Tensor) -> Tensor:
         """Map (N,3,256,192) to tokens (N,192,width)."""
@@ -55,8 +58,9 @@ class VisionTransformer(nn.Module):
 
     def mix(self, tokens: Tensor) -> Tensor:
         """Pass any tokens (N,T,width) through the blocks and the last norm."""
+        again = self.gradient_checkpointing and torch.is_grad_enabled()
         for block in self.blocks:
-            tokens = block(tokens)
+            tokens = checkpoint(block, tokens, use_reentrant=False) if again else block(tokens)
         normed: Tensor = self.last_norm(tokens)
         return normed
 

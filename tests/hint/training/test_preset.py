@@ -1,14 +1,19 @@
 """Presets: content, refused settings, and the command."""
 
+import itertools
 import json
 
 import pytest
+import torch
+from torch.profiler import ProfilerActivity, profile
 from typer.testing import CliRunner
 
 from hint.cli.command import as_app
 from hint.cli.train import train
 from hint.errors import InputError, UnknownNameError
 from hint.training.losses import LossWeights
+from hint.training.memory import training_memory
+from hint.training.model import TrainingModel
 from hint.training.preset import Preset, differences, list_presets, load_preset
 from hint.training.sources import SETS
 
@@ -113,6 +118,7 @@ def test_a_dry_run_says_what_is_there_and_writes_nothing(noise, tmp_path):
     assert "32 on each of 8 processes" in output
     assert "backbone 630.91 M, head 39.50 M, discriminator 1.55 M" in output
     assert "hours assumed, on one A100" in output
+    assert "GB estimated: 10.8 for the weights and AdamW" in output
 
 
 def test_a_dry_run_without_data_names_what_is_missing_and_measures_only_on_request(tmp_path, monkeypatch):
@@ -126,6 +132,28 @@ def test_a_dry_run_without_data_names_what_is_missing_and_measures_only_on_reque
     assert not measured
     assert "measured on cpu" in run(*arguments, "--measure").output
     assert measured
+
+
+def _peak(preset, hands):
+    """The most bytes that a forward and a backward pass take, as PyTorch counts them."""
+    network = TrainingModel(preset.config).network.train()
+    for weight in network.parameters():
+        weight.grad = torch.zeros_like(weight)
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as recorded:
+        outputs = network(torch.zeros(hands, 3, preset.crop_size, preset.crop_size))
+        torch.stack([part.sum() for part in outputs]).sum().backward()
+    changes = [event.nbytes() for event in recorded.profiler.kineto_results.events() if event.name() == "[memory]"]
+    return max(itertools.accumulate(changes))
+
+
+def test_memory_is_estimated_without_taking_it(noise):
+    preset = load_preset(str(noise / "vit.toml"), [("network.width", 128), ("network.depth", 4)])
+    measured = (_peak(preset, 6) - _peak(preset, 2)) / 4
+    assert training_memory(preset).per_hand == pytest.approx(measured, rel=0.1)
+    again = load_preset(preset, [("gradient_checkpointing", True)])
+    assert training_memory(again).per_hand < 0.6 * measured
+    # ViT-H, far beyond the memory of this machine's tests.
+    assert 10e9 < training_memory(load_preset("hamer")).state < 11e9
 
 
 def test_the_command_trains_and_names_the_weights(noise, tmp_path):

@@ -190,6 +190,21 @@ def test_parts_of_a_batch_train_as_the_whole_does(request_for, whole, tmp_path):
     torch.testing.assert_close(losses_of(tmp_path), losses_of(whole), rtol=2e-4, atol=1e-6)
 
 
+def test_blocks_that_are_computed_again_change_nothing(request_for, whole, tmp_path):
+    run_training(request_for(tmp_path, "vit", changes=[("gradient_checkpointing", True)]))
+    one, other = (read_checkpoint(out / "weights.safetensors").state for out in (whole, tmp_path))
+    assert same(one, other)
+    with pytest.raises(InputError, match="gradient_checkpointing is for the ViT"):
+        request_for(tmp_path, "conv", changes=[("gradient_checkpointing", True)])
+
+
+@pytest.mark.slow
+def test_a_compiled_backbone_trains_as_the_plain_one(request_for, whole, tmp_path):
+    run_training(request_for(tmp_path, "vit", changes=[("compile", True)], val=(), workers=0))
+    torch.testing.assert_close(losses_of(tmp_path), losses_of(whole), rtol=2e-4, atol=1e-6)
+    assert saved_steps(tmp_path / "checkpoints")
+
+
 @pytest.mark.slow
 def test_two_processes_train_as_one_does(request_for, whole, tmp_path):
     result = run_processes(request_for(tmp_path, "vit", processes=2))

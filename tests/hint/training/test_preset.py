@@ -148,7 +148,7 @@ def _peak(preset, hands):
 
 def test_memory_is_estimated_without_taking_it(noise):
     preset = load_preset(str(noise / "vit.toml"), [("network.width", 128), ("network.depth", 4)])
-    measured = (_peak(preset, 6) - _peak(preset, 2)) / 4
+    measured = (_peak(preset, 48) - _peak(preset, 32)) / 16  # many, so that gradients of weights do not decide
     assert training_memory(preset).per_hand == pytest.approx(measured, rel=0.1)
     again = load_preset(preset, [("gradient_checkpointing", True)])
     assert training_memory(again).per_hand < 0.6 * measured

@@ -180,8 +180,10 @@ def whole(noise, tmp_path_factory):
     from hint.training.preset import load_preset
     from hint.training.request import TrainingRequest
 
-    out = tmp_path_factory.mktemp("whole")
+    out, before = tmp_path_factory.mktemp("whole"), torch.get_num_threads()
+    torch.set_num_threads(1)
     run_training(TrainingRequest(load_preset(str(noise / "vit.toml")), noise, out, device="cpu", log_every=1))
+    torch.set_num_threads(before)
     return out
 
 

@@ -19,7 +19,6 @@ from hint.crop import CROP_SIZE
 from hint.errors import HintError, InputError
 from hint.training.augmentation import Augmentation, Draw, disturb, move, to_crop, warp
 from hint.training.batch import Batch
-from hint.training.broken import Skipped
 from hint.training.mixture import Mixture, numbers
 from hint.training.sample import Sample, Source
 from hint.types import Double, Image
@@ -218,7 +217,7 @@ def loader(
     workers: int = 0,
     pin_memory: bool = False,
 ) -> Iterator[Batch]:
-    """Yield one batch per step, endlessly; skipped unreadable hands are reported on stderr.
+    """Yield one batch per step, endlessly; unreadable hands are replaced, and named in ``skipped`` of the batch.
 
     Args:
         data: Training hands.
@@ -244,11 +243,9 @@ def loader(
         pin_memory=pin_memory,
         prefetch_factor=4 if workers else None,
     )
-    skipped = Skipped()
     for batch in batches:
         if isinstance(batch, HintError):
             raise batch
-        skipped.add(batch.skipped)
         yield batch
 
 

@@ -22,10 +22,11 @@ from hint.training.tars import TarSource, find_tars
 
 
 class TrainingDatasets(NamedTuple):
-    """The mixed training hands, and the real hands for the discriminator."""
+    """The mixed training hands, the real hands for the discriminator, and why hands are left out from the start."""
 
     data: TrainingData
     mocap: Mocap
+    unreadable: tuple[str, ...] = ()
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -88,17 +89,17 @@ def open_datasets(preset: Preset, root: Path, seed: int, workers: int | None = N
     tars = find_data(preset, root)
     with progress("indexing tars", sum(map(len, tars.values()))) as advance:
         sources = [
-            _padded(
-                TarSource(name, tars[name], preset.filters, workers, advance)
-                if name in tars
-                else _labels(name, rule, root, preset.filters),
-                rule,
-            )
+            TarSource(name, tars[name], preset.filters, workers, advance)
+            if name in tars
+            else _labels(name, rule, root, preset.filters)
             for name, rule in preset.datasets.items()
         ]
+    unreadable = tuple(reason for source in sources if isinstance(source, TarSource) for reason in source.broken)
+    padded = [_padded(source, rule) for source, rule in zip(sources, preset.datasets.values(), strict=True)]
     weights = [rule.weight for rule in preset.datasets.values()]
-    data = TrainingData.mix(sources, weights, seed, preset.augmentation, preset.crop_size, augment_on=preset.augment_on)
-    return TrainingDatasets(data, open_mocap(root / preset.mocap if preset.mocap else None, seed))
+    data = TrainingData.mix(padded, weights, seed, preset.augmentation, preset.crop_size, augment_on=preset.augment_on)
+    mocap = open_mocap(root / preset.mocap if preset.mocap else None, seed)
+    return TrainingDatasets(data, mocap, unreadable)
 
 
 def find_data(preset: Preset, root: Path) -> dict[str, Sequence[Path]]:

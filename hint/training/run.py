@@ -26,6 +26,7 @@ from hint.methods.hamer.network import HamerOutput
 from hint.progress import progress
 from hint.provenance import collect
 from hint.training.batch import Batch
+from hint.training.broken import UnreadableHands
 from hint.training.checkpoints import State, checkpoint_path, load_state, save_state, saved_steps
 from hint.training.curves import Curves
 from hint.training.data import loader
@@ -225,11 +226,14 @@ def _run(training: _Training, stop: Stop) -> TrainingResult:
         workers=request.workers,
         pin_memory=accelerator.device.type == "cuda",
     )
+    unreadable = UnreadableHands(request.out / _unreadable(accelerator.process_index))
+    unreadable.add(training.datasets.unreadable if main else ())
     with progress("training", preset.steps) if main else _silence() as advance:
         advance(first)
         stopping = _validate(training, stop, curves)
         while training.step < preset.steps and not stopping:
             batch = next(batches)
+            unreadable.add(batch.skipped)
             stopping = _step(training, batch, stop)
             _log(training, batch, curves)
             advance(1)
@@ -245,6 +249,10 @@ def _run(training: _Training, stop: Stop) -> TrainingResult:
         _save_weights(training, weights)
         _write_card(training, weights)
     return TrainingResult(training.step, weights, seconds, (training.step - first) * preset.batch_size)
+
+
+def _unreadable(process: int) -> str:
+    return f"unreadable_hands{f'_{process}' if process else ''}.txt"
 
 
 def _validate(training: _Training, stop: Stop, curves: Curves | None) -> bool:

@@ -14,7 +14,6 @@ import numpy as np
 from hint.errors import InputError, MissingRequirementError, some_ids
 from hint.files.path import as_path
 from hint.images import decode_image
-from hint.training.broken import report_left_out
 from hint.training.filters import Filters
 from hint.training.record import check, unpickle
 from hint.training.sample import Sample
@@ -110,7 +109,6 @@ class TarSource:
         self.paths = list(paths)
         self.filters = filters or Filters()
         self._join(_indices(self.paths, workers or cpu_count() or 1, on_done or (lambda _: None)))
-        report_left_out(name, self.broken)
 
     def _join(self, indices: list[TarIndex]) -> None:
         kept = [self.filters.keep(index.traits) for index in indices]

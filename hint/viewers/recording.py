@@ -165,6 +165,7 @@ class Recording:
             keypoint_ids=kept,
             colors=colours,
             radii=rerun.Radius.ui_points(3),
+            show_labels=False,
         )
         self._log(f"{PICTURE}/{entity}", shown)
 

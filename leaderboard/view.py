@@ -12,6 +12,7 @@ from benchmark.error_table import ErrorTable, rows_of
 from hint.errors import InputError, UnknownNameError
 from hint.files import read_labels, read_predictions
 from hint.files.atomic import require_writable
+from hint.files.path import as_path
 from hint.images import read_image
 from hint.types import Double, HandLabels
 from hint.viewers.fiftyone import FILES, Run, write_fiftyone
@@ -43,12 +44,12 @@ class View:
 
 
 def view(
-    records: Sequence[Path],
-    data: Path,
+    records: Path | str | Sequence[Path | str],
+    data: Path | str,
     viewer: str,
     *,
-    out: Path | None = None,
-    images: Path | None = None,
+    out: Path | str | None = None,
+    images: Path | str | None = None,
     limit: int | None = None,
     replace: bool = False,
 ) -> View:
@@ -69,11 +70,12 @@ def view(
     """
     if viewer not in VIEWERS:
         raise UnknownNameError("viewer", viewer, VIEWERS)
-    path = Path(VIEWERS[viewer]) if out is None else out
+    path = as_path(VIEWERS[viewer] if out is None else out)
     _check(path, viewer, replace)
-    entries = read_entries(records)
+    given = [records] if isinstance(records, str | Path) else records
+    entries = read_entries([as_path(record) for record in given])
     tables = [_table(entry) for entry in entries]
-    labels, absent = _labels(data, images, entries, tables)
+    labels, absent = _labels(as_path(data), None if images is None else as_path(images), entries, tables)
     order = _worst_first(labels, tables[0])[:limit]
     labels = labels.select(order)
     runs = [_run(entry, table, labels) for entry, table in zip(entries, tables, strict=True)]

@@ -14,7 +14,7 @@ from hint.files.camera_file import read_calibration
 ROTATION = Rotation.from_rotvec([0.1, -0.4, 0.2])
 SIZE = {"width": 640, "height": 480}
 PLAIN = {**SIZE, "fx": 500.0, "fy": 502.0, "cx": 310.0, "cy": 250.0}
-MATRIX = [[500.0, 0, 310.0], [0, 502.0, 250.0], [0, 0, 1]]
+MATRIX: list[list[float]] = [[500.0, 0, 310.0], [0, 502.0, 250.0], [0, 0, 1]]
 OPENCV = {"rvec": [0.1, -0.4, 0.2], "tvec": [0.1, 0.2, 0.3]}
 AT = {"frame": 0, "rotation": ROTATION.as_matrix().tolist(), "translation": [0.1, 0.2, 0.3]}
 

@@ -15,6 +15,7 @@ from hint.errors import InputError
 from hint.images import write_image
 from hint.methods.hamer.method import HamerMethod
 from hint.methods.synthetic_hands import synthetic_hands
+from hint.prediction import PredictResult
 from hint.prediction.video_file import VideoFile
 from hint.skeleton import N_JOINTS
 from hint.types import HandLabels, MethodOptions
@@ -51,7 +52,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(clip: Path, method: HamerMethod, out: Path, **options: Any) -> hint.Predictions:
+def run(clip: Path, method: HamerMethod, out: Path, **options: Any) -> PredictResult:
     return hint.predict(clip / "clip.mp4", method, boxes=clip / "boxes.json", out=out, **options)
 
 

@@ -39,7 +39,8 @@ def closing_hand() -> ManoParameters:
     hand_pose = Rotation.from_rotvec(pose_from_angles(angles).reshape(-1, 3)).as_matrix().reshape(N, 15, 3, 3)
     turns = Rotation.from_rotvec(np.linspace((0.1, 0, 0), (0.5, 2.9, 0.4), N)).as_matrix()[:, None]
     betas = np.tile(np.random.default_rng(0).normal(size=10), (N, 1))
-    return ManoParameters(turns, hand_pose, betas, *np.ones((2, N, 3)), np.ones(N), np.ones((N, 3)))
+    three = np.ones((N, 3))
+    return ManoParameters(turns, hand_pose, betas, three, three, np.ones(N), three)
 
 
 @pytest.fixture(scope="module", params=["right", "left"])

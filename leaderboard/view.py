@@ -172,14 +172,15 @@ def _record(path: Path, labels: HandLabels, runs: Sequence[Run]) -> None:
     """Write a recording with two timelines: worst hands first, and the order of their ids."""
     by_name = {hand_id: k for k, hand_id in enumerate(sorted(labels.hand_id.tolist()))}
     title = ", ".join(run.name for run in runs)
-    with Recording(path, title, scene=False, errors=True) as recording:
+    names = [run.field for run in runs]
+    with Recording(path, title, scene=False, errors=True, runs=names) as recording:
         for row, hand_id in enumerate(labels.hand_id.tolist()):
             recording.at(worst=row, hand=by_name[hand_id])
             recording.picture(read_image(Path(labels.image[row])))
             x1, y1, x2, y2 = labels.box_xyxy[row].tolist()
-            is_right = bool(labels.is_right[row])
-            recording.box("box", (x1, y1, x2, y2), is_right, hand_id)
-            recording.keypoints("labels", labels.keypoints_2d[row], is_right, labels.visibility[row])
+            side = "right" if labels.is_right[row] else "left"
+            recording.box("box", (x1, y1, x2, y2), side, hand_id)
+            recording.keypoints("labels", labels.keypoints_2d[row], "labels", labels.visibility[row])
             for run in runs:
-                recording.keypoints(f"runs/{run.field}", run.keypoints_2d[row], is_right)
+                recording.keypoints(f"runs/{run.field}", run.keypoints_2d[row], run.field)
                 recording.error(run.field, float(100 * run.mean[row]))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated, Any
 
 import numpy as np
@@ -69,7 +69,7 @@ class Calibration:
         principal_point: px.
         pose: Where it is in all pictures, None if it moves or nobody knows.
         frames: Number of a frame -> where it is there.
-        images: File of a picture, or its name -> where it is there.
+        images: Name of the file of a picture -> where it is there.
         source: The file.
     """
 
@@ -183,7 +183,7 @@ class _CameraFile(BaseModel):
             raise ValueError("every entry of frames needs either frame (of a video, from 0) or image")
         if self.frames and self.extrinsics is not None:
             raise ValueError("extrinsics hold for all pictures, frames for each; give one of them")
-        keys = [entry.frame if entry.frame is not None else entry.image for entry in self.frames]
+        keys = [entry.frame if entry.image is None else PurePath(entry.image).name for entry in self.frames]
         if twice := [key for key in dict.fromkeys(keys) if keys.count(key) > 1]:
             raise ValueError(f"frames: {twice[0]!r} is there twice")
         return Calibration(
@@ -192,7 +192,7 @@ class _CameraFile(BaseModel):
             (cx, cy),
             self.extrinsics.pose() if self.extrinsics is not None else None,
             {entry.frame: entry.pose() for entry in numbered if entry.frame is not None} or None,
-            {entry.image: entry.pose() for entry in named if entry.image is not None} or None,
+            {PurePath(entry.image).name: entry.pose() for entry in named if entry.image is not None} or None,
             source,
         )
 

@@ -132,10 +132,10 @@ def predict(
         batch_size,
         overwrite,
         choice,
-        animation,
-        read_calibration(as_path(camera)) if camera is not None else None,
-        as_path(rerun) if rerun is not None else None,
-        _labels(boxes) if rerun is not None else None,
+        animation=animation,
+        camera=read_calibration(as_path(camera)) if camera is not None else None,
+        rerun=as_path(rerun) if rerun is not None else None,
+        truth=_labels(boxes) if rerun is not None else None,
     )
     own = MethodOptions(device, precision, _text(weights), _text(mano), seed=seed, extra=dict(settings or {}))
     if isinstance(method, str):

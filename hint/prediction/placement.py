@@ -62,9 +62,8 @@ def pose_of(calibration: Calibration | None, picture: Picture) -> Pose:
 
 def _by_name(images: dict[str, Pose], picture: Picture) -> Pose | None:
     file = picture.path.name if picture.path else picture.name
-    names = {PurePath(name).name: pose for name, pose in images.items()}
-    stems = {PurePath(name).stem: pose for name, pose in images.items()}
-    return names.get(file) or stems.get(PurePath(file).stem)
+    same = [pose for name, pose in images.items() if PurePath(name).stem == PurePath(file).stem]
+    return images.get(file) or (same[0] if len(same) == 1 else None)
 
 
 def check_camera(calibration: Calibration, source: Source) -> None:

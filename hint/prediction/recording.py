@@ -63,10 +63,11 @@ class PredictionRecording:
 
     def _hand(self, entity: str, frame: FrameDetections, found: DetectedHand, rows: dict[str, HandResult]) -> None:
         hand, row = found.hand, rows.get(found.hand.hand_id)
-        self._recording.box(f"{entity}/box", hand.box_xyxy, hand.is_right, hand.hand_id)
+        kind = "right" if hand.is_right else "left"
+        self._recording.box(f"{entity}/box", hand.box_xyxy, kind, hand.hand_id)
         if row is None:
             return
-        self._recording.keypoints(f"{entity}/keypoints", row.predictions.keypoints_2d[0], hand.is_right)
+        self._recording.keypoints(f"{entity}/keypoints", row.predictions.keypoints_2d[0], kind)
         vertices = row.predictions.vertices
         if self._faces is not None and vertices is not None and np.isfinite(vertices).all():
             self._recording.mesh(entity, place(row, frame, self._options.camera).vertices, self._faces, hand.is_right)
@@ -78,7 +79,7 @@ class PredictionRecording:
         if labels is None or at is None:
             return
         visibility, truth = labels.visibility[at], labels.keypoints_2d[at]
-        self._recording.keypoints(f"{entity}/labels", truth, row.hand.is_right, visibility)
+        self._recording.keypoints(f"{entity}/labels", truth, "labels", visibility)
         distance = np.linalg.norm(row.predictions.keypoints_2d[0] - truth, axis=1)[visibility > 0]
         if len(distance):
             self._recording.error(entity, float(100 * distance.mean() / labels.longest_side[at]))

@@ -5,6 +5,7 @@ It appears under its name once it is complete.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,8 +26,8 @@ from hint.types import Double, Image
 if TYPE_CHECKING:
     import rerun
 
-#: Class of left and right hands, by ``is_right``.
-_CLASSES = ((0, "left", LEFT_COLOUR), (1, "right", RIGHT_COLOUR))
+#: What hands over a picture are -> colour of their bones; runs that are compared come after these.
+_KINDS = {"left": LEFT_COLOUR, "right": RIGHT_COLOUR, "labels": (255, 255, 255)}
 #: Colour of joints that are occluded.
 _OCCLUDED = (20, 20, 20)
 _JPEG_QUALITY = 85
@@ -62,10 +63,13 @@ class Recording:
         title: Name of the recording in the viewer.
         scene: Whether there are meshes to show in 3D.
         errors: Whether there are errors to plot.
+        runs: Names of runs that are compared; each has a colour.
     """
 
-    def __init__(self, path: Path, title: str, *, scene: bool, errors: bool) -> None:
+    def __init__(self, path: Path, title: str, *, scene: bool, errors: bool, runs: Sequence[str] = ()) -> None:
         self._path, self._title, self._scene, self._errors = path, title, scene, errors
+        self._runs = {run: FINGER_COLOURS[k % len(FINGER_COLOURS)] for k, run in enumerate(runs)}
+        self._kinds = [*_KINDS, *self._runs]
         self._stack = ExitStack()
         self._shown: set[str] = set()
         self._before: set[str] = set()
@@ -79,12 +83,16 @@ class Recording:
             clock(False)
         self._stream.save(part.name, default_blueprint=self._layout())
         self._stream.send_recording_name(self._title)
-        self._stream.log("/", _annotations(), static=True)
+        self._stream.log("/", _annotations({**_KINDS, **self._runs}), static=True)
+        for run, colour in self._runs.items():
+            self._stream.log(f"{ERRORS}/{run}", rerun.SeriesLines(colors=[colour], names=[run]), static=True)
         if self._scene:
             self._stream.log("world", rerun.ViewCoordinates.RDF, static=True)
         return self
 
     def __exit__(self, *failure: Any) -> None:
+        if failure[0] is None:
+            self.settle()
         self._stream.disconnect()
         self._stack.__exit__(*failure)
 
@@ -132,25 +140,25 @@ class Recording:
 
         self._stream.log(PICTURE, rerun.Image(image).compress(jpeg_quality=_JPEG_QUALITY))
 
-    def box(self, entity: str, box: Box, is_right: bool, label: str) -> None:
-        """Show a box over the picture."""
+    def box(self, entity: str, box: Box, kind: str, label: str) -> None:
+        """Show a box over the picture; ``kind`` is "left" or "right"."""
         import rerun
 
         shown = rerun.Boxes2D(
             array=[np.array(box) + _MIDDLE],
             array_format=rerun.Box2DFormat.XYXY,
-            class_ids=[int(is_right)],
+            class_ids=[self._kinds.index(kind)],
             labels=[label],
         )
         self._log(f"{PICTURE}/{entity}", shown)
 
-    def keypoints(self, entity: str, points: ArrayLike, is_right: bool, visibility: ArrayLike | None = None) -> None:
+    def keypoints(self, entity: str, points: ArrayLike, kind: str, visibility: ArrayLike | None = None) -> None:
         """Show 21 joints and their bones over the picture.
 
         Args:
             entity: What to call them.
             points: (21,2) px; joints that are not finite are left out.
-            is_right: Side.
+            kind: "left", "right", "labels", or the name of a run: it gives bones their colour.
             visibility: (21,) 0 not in the frame (left out), 1 occluded (black), 2 visible; None: all visible.
         """
         import rerun
@@ -161,7 +169,7 @@ class Recording:
         colours = [_OCCLUDED if visible[joint] == 1 else _joint_colour(joint) for joint in kept.tolist()]
         shown = rerun.Points2D(
             places[kept] + _MIDDLE,
-            class_ids=int(is_right),
+            class_ids=self._kinds.index(kind),
             keypoint_ids=kept,
             colors=colours,
             radii=rerun.Radius.ui_points(3),
@@ -218,7 +226,7 @@ def _joint_colour(joint: int) -> tuple[int, int, int]:
     return WRIST_COLOUR if finger < 0 else FINGER_COLOURS[finger]
 
 
-def _annotations() -> Any:
+def _annotations(kinds: Mapping[str, tuple[int, int, int]]) -> Any:
     import rerun
 
     joints = [rerun.AnnotationInfo(k, name, _joint_colour(k)) for k, name in enumerate(JOINT_NAMES)]
@@ -229,6 +237,6 @@ def _annotations() -> Any:
                 keypoint_annotations=joints,
                 keypoint_connections=list(BONES),
             )
-            for number, name, colour in _CLASSES
+            for number, (name, colour) in enumerate(kinds.items())
         ]
     )

@@ -93,6 +93,7 @@ def test_what_is_not_stated_is_usual(tmp_path: Path) -> None:
         ({"extrinsics": {"qvec": [1, 1, 0, 0], "tvec": [0, 0, 0]}}, "not a unit quaternion"),
         ({"extrinsics": {**AT, "rotation": np.diag([1, 1, -1]).tolist()}}, "not a rotation matrix"),
         ({"frames": [AT, AT]}, "frames: 0 is there twice"),
+        ({"frames": [{**OPENCV, "image": f"{k}/a.jpg"} for k in (1, 2)]}, "frames: 'a.jpg' is there twice"),
         ({"frames": [{**AT, "frame": None}]}, "needs either frame"),
         ({"frames": [AT], "extrinsics": AT}, "give one of them"),
         ({"frames": [{**AT, "frame": -1}]}, "frames.0.frame"),

@@ -20,7 +20,7 @@ from hint.prediction.video_file import VideoFile
 from hint.skeleton import N_JOINTS
 from hint.types import HandLabels, MethodOptions
 
-N, RATE = 4, 25.0
+N, RATE = 5, 25.0
 #: The size of the pictures, with the margin that the hand moves into.
 MARGIN = 4 * N
 
@@ -32,7 +32,7 @@ def hamer() -> HamerMethod:
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Frames of a right hand that moves to the right, and of a left one in all but the third."""
+    """Frames of a right hand that moves to the right, and of a left one in all but the third and the last."""
     folder = tmp_path_factory.mktemp("clip")
     lines: list[dict[str, Any]] = []
     with VideoFile(folder / "clip.mp4", RATE) as video:
@@ -41,7 +41,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
             video.add(np.pad(moved.picture, ((0, 0), (0, MARGIN - 4 * frame), (0, 0)), mode="edge"))
             box = [float(edge) for edge in moved.hand.box_xyxy]
             lines.append({"frame": frame, "box_xyxy": box, "is_right": True})
-            if frame != 2:
+            if frame not in (2, N - 1):
                 lines.append({"frame": frame, "box_xyxy": [10, 10, 90, 100], "is_right": False})
     (folder / "boxes.json").write_text(json.dumps(lines))
     height, width = moved.picture.shape[0], moved.picture.shape[1] + MARGIN - 4 * frame
@@ -110,7 +110,7 @@ def test_pictures_find_their_camera_by_name(hamer: HamerMethod, tmp_path: Path) 
     ("change", "options", "words"),
     [
         ({"width": 1000}, {}, "px, the camera of"),
-        ({"frames": [{"frame": 1, "rvec": [0, 0, 0], "tvec": [0, 0, 0]}]}, {}, "frame 0, frame 2, frame 3"),
+        ({"frames": [{"frame": 1, "rvec": [0, 0, 0], "tvec": [0, 0, 0]}]}, {}, "frame 0, frame 2, frame 3, frame 4"),
         ({}, {"focal_length": 300.0}, "leave out --focal-length"),
     ],
     ids=["size", "frames", "two focal lengths"],
@@ -131,14 +131,18 @@ def test_every_track_is_animated(clip: Path, hamer: HamerMethod, tmp_path: Path)
         run(clip, hamer, tmp_path, animation=kind, camera=clip / "moving.json")
     names = sorted(path.name for path in (tmp_path / "animation").iterdir())
     assert names == ["clip_0_r.bvh", "clip_0_r.glb", "clip_1_l.bvh", "clip_1_l.glb"]
-    for name in ("clip_0_r.bvh", "clip_1_l.bvh"):  # the left one is interpolated where it is missing
-        assert f"Frames: {N}\nFrame Time: 0.04" in (tmp_path / "animation" / name).read_text()
+    # The left one is interpolated where it is missing, and ends where it is seen last.
+    for name, frames in (("clip_0_r.bvh", N), ("clip_1_l.bvh", N - 1)):
+        assert f"Frames: {frames}\nFrame Time: 0.04" in (tmp_path / "animation" / name).read_text()
     bones = (tmp_path / "animation" / "clip_0_r.bvh").read_text().splitlines()[-N:]
     wrist = np.array([line.split()[:3] for line in bones], float)
     placed = np.load(tmp_path / "placed.npz")
     right = [row for row, hand_id in enumerate(placed["hand_id"]) if hand_id.endswith("_r")]
     # The wrist moves with the shape, which is one for the whole track.
     assert np.allclose(wrist, placed["keypoints_3d"][right, 0], atol=2e-3)
+    for option in ({"animation": "glb"}, {"camera": clip / "camera.json"}):
+        with pytest.raises(InputError, match=rf"box-centre has no MANO mesh; leave out --{next(iter(option))}"):
+            hint.predict(clip / "clip.mp4", "box-centre", boxes=clip / "boxes.json", out=tmp_path / "none", **option)
     # Without a focal length there is no depth: the wrist stays in one plane.
     run(clip, hamer, tmp_path / "flat", animation="bvh")
     lines = (tmp_path / "flat" / "animation" / "clip_0_r.bvh").read_text().splitlines()[-N:]
@@ -155,15 +159,16 @@ def columns(path: Path) -> dict[str, tuple[set[str], set[str], int]]:
     return found
 
 
-def values(path: Path, entity: str, component: str) -> list[Any]:
-    """Return what a recording holds of an entity, in the order of its first timeline."""
+def values(path: Path, entity: str, component: str, *, times: bool = False) -> list[Any]:
+    """Return what a recording holds of an entity, in the order of its first timeline, or the times there."""
     rows: list[tuple[Any, Any]] = []
     for chunk in rerun.chunk.RrdReader(path).stream():
         batch = chunk.to_record_batch()
         if chunk.entity_path == entity and component in batch.schema.names:
-            times = batch.column(sorted(chunk.timeline_names)[0]).to_pylist()
-            rows += zip(times, batch.column(component).to_pylist(), strict=True)
-    return [value for _, value in sorted(rows, key=lambda row: row[0])]
+            when = batch.column(sorted(chunk.timeline_names)[0]).to_pylist()
+            rows += zip(when, batch.column(component).to_pylist(), strict=True)
+    known = sorted((row for row in rows if row[1] is not None), key=lambda row: row[0])
+    return [row[0 if times else 1] for row in known]
 
 
 def test_a_recording_holds_the_video(clip: Path, hamer: HamerMethod, tmp_path: Path) -> None:
@@ -178,9 +183,9 @@ def test_a_recording_holds_the_video(clip: Path, hamer: HamerMethod, tmp_path: P
     ):
         assert found[entity][0] == {"frame", "time"}
     assert found["/world/camera/picture"][2] == N
-    # The left hand is cleared in the frame without it.
-    assert "Clear:is_recursive" in found["/world/hands/1"][1]
-    assert "Clear:is_recursive" not in found["/world/hands/0"][1]
+    # The left hand is cleared in the frames without it.
+    assert values(path, "/world/hands/1", "Clear:is_recursive", times=True) == [2, N - 1]
+    assert values(path, "/world/hands/0", "Clear:is_recursive") == []
     points = values(path, "/world/camera/picture/hands/0/keypoints", "Points2D:positions")
     right = [hand for hand in result if hand.is_right]
     assert np.allclose(points, np.array([hand.keypoints_2d for hand in right]) + 0.5, atol=1e-3)

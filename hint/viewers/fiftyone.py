@@ -69,20 +69,20 @@ def write_fiftyone(folder: Path, labels: HandLabels, runs: Sequence[Run]) -> Non
 
 def _write(path: Path, value: Any) -> None:
     # A joint that is not there has NaN in FiftyOne, so this file, unlike all others, may hold it.
-    write_bytes(path, json.dumps(value, indent=1).encode() + b"\n")
+    write_bytes(path, json.dumps(value).encode() + b"\n")
 
 
 def _sample(labels: HandLabels, runs: Sequence[Run], row: int, size: tuple[int, int]) -> dict[str, Any]:
     side = "right" if labels.is_right[row] else "left"
-    visibility = labels.visibility[row]
+    subset, clip, visibility = str(labels.subset[row]), str(labels.clip_id[row]), labels.visibility[row]
     kept = np.where(visibility[:, None] > 0, labels.keypoints_2d[row], np.nan)
     sample: dict[str, Any] = {
         "filepath": str(Path(labels.image[row]).absolute()),
-        "tags": [*dict.fromkeys(filter(None, (str(labels.subset[row]), *_tags(visibility))))],
+        "tags": [*dict.fromkeys(tag for tag in (subset, clip, *_tags(visibility)) if tag)],
         "metadata": {"_cls": "ImageMetadata", "width": size[0], "height": size[1]},
         "hand_id": str(labels.hand_id[row]),
-        "clip": str(labels.clip_id[row]),
-        "subset": str(labels.subset[row]),
+        "subset": subset,
+        "clip": clip,
         "side": side,
         "box_side": float(labels.longest_side[row]),
         "box": {"_cls": "Detections", "detections": [_box(labels.box_xyxy[row], side, size)]},

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from hint.types import Predictions as Predictions
     from leaderboard.comparison import compare as compare
     from leaderboard.site.build import build_leaderboard as build_leaderboard
+    from leaderboard.view import view as view
 
 #: Name -> where it is. The block above says the same to type checkers and editors; a test compares the two.
 _PUBLIC = {
@@ -92,6 +93,7 @@ _PUBLIC = {
     "sample_photos": "annotation.sample.photos:sample_photos",
     "save_predictions": "hint.files.load:save_predictions",
     "train": "hint.training.train:train",
+    "view": "leaderboard.view:view",
 }
 
 __all__ = ["__version__", *_PUBLIC]

@@ -36,6 +36,7 @@ SECTIONS = {
     "Prediction and evaluation": {
         "predict": ("hint.cli.predict:predict", "Predict the hands of pictures or of a video."),
         "eval": ("hint.cli.evaluate:evaluate", "Score a method, or a file of predictions, on labelled hands."),
+        "view": ("hint.cli.view:view", "Look at hands and errors in FiftyOne or rerun."),
         "leaderboard": ("hint.cli.leaderboard:app", "Rank results: a website, or tables for a paper."),
         "demo": ("hint.cli.demo:demo", "Render hands, evaluate methods on them and show a report."),
     },

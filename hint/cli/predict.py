@@ -42,6 +42,13 @@ class MeshFormat(str, Enum):
     glb = "glb"
 
 
+class AnimationFormat(str, Enum):
+    """Formats of animated hands."""
+
+    glb = "glb"
+    bvh = "bvh"
+
+
 class TableFormat(str, Enum):
     """Formats of tables of predictions."""
 
@@ -63,10 +70,19 @@ def predict(
     table: Annotated[
         TableFormat | None, typer.Option(help="Write the predictions as a table, too, one row per hand.")
     ] = None,
+    animation: Annotated[
+        AnimationFormat | None, typer.Option(help="Write every track of a video as an animated hand, in this format.")
+    ] = None,
+    rerun: Annotated[
+        Path | None, typer.Option(help="Write a recording for rerun (.rrd), with errors if --boxes are labels.")
+    ] = None,
     overlay: Annotated[bool, typer.Option("--overlay", help="Draw the hands on the pictures, or the video.")] = False,
     focal_length: Annotated[
         float | None,
         typer.Option(help="Focal length of the camera in px of the picture.", show_default="from EXIF, else long"),
+    ] = None,
+    camera: Annotated[
+        Path | None, typer.Option(help="Calibrated camera (JSON, TOML): places hands in metres, see docs/predict.md.")
     ] = None,
     smooth: Annotated[bool, typer.Option("--smooth", help="Smooth a video (one-euro filter).")] = False,
     smooth_set: Annotated[
@@ -109,6 +125,9 @@ def predict(
             side=side.value,
             min_score=min_score,
             max_hands=max_hands,
+            animation=animation.value if animation else None,
+            camera=camera,
+            rerun=rerun,
         )
     _remarks(result)
     if as_json:
@@ -224,7 +243,7 @@ def _with_keypoints(result: PredictResult) -> int:
 
 def _focal_sources(result: PredictResult) -> dict[str, int]:
     """Return source of the focal length -> number of pictures."""
-    return dict(Counter(f.focal_length.source for f in result.frames if f.hands and f.focal_length is not None))
+    return dict(Counter(f.intrinsics.source for f in result.frames if f.hands and f.intrinsics is not None))
 
 
 def _focal_lengths(result: PredictResult) -> str:

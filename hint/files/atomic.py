@@ -28,6 +28,8 @@ _PART = ".hint-part"
 def atomic_write(path: Path, *, sync: bool = True) -> Iterator[IO[bytes]]:
     """Open a temporary neighbour of ``path`` and rename it over ``path`` once all was written.
 
+    Libraries that open files themselves find it at the ``name`` of the stream.
+
     Args:
         path: File to write.
         sync: Wait until it is on the disk. Of many files, which need not survive a loss of power one by one, the
@@ -39,11 +41,12 @@ def atomic_write(path: Path, *, sync: bool = True) -> Iterator[IO[bytes]]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_PART, dir=path.parent)
+        os.close(handle)  # a file that is opened by its name knows it
     except OSError as error:
         raise _cannot_write(path, error) from error
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with temporary.open("wb") as stream:
             try_lock(stream)  # so that remove_abandoned leaves it alone
             yield stream
             if sync or not _CAN_SYNC_ALL:

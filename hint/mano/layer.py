@@ -18,6 +18,9 @@ class ManoLayer(nn.Module):
         model: The hand.
         tips: Vertices at the fingertips; they differ between methods.
 
+    Attributes:
+        model: The hand.
+
     Rotations are absolute: the mean pose of the model is not added. The joints are those of the kinematic chain, not
     regressed from the posed mesh; the tips are posed vertices.
 
@@ -34,6 +37,7 @@ class ManoLayer(nn.Module):
 
     def __init__(self, model: ManoModel, tips: tuple[int, ...] = TIP_VERTICES) -> None:
         super().__init__()
+        self.model = model
         floats = {name: getattr(model, name) for name in ("v_template", "shapedirs", "j_regressor", "lbs_weights")}
         floats["posedirs"] = model.posedirs.reshape(-1, model.posedirs.shape[-1]).T
         for name, array in floats.items():

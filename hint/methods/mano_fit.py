@@ -57,7 +57,7 @@ class ManoFit:
         }
         self.faces = model.faces
         self.device = getattr(method, "device", "cpu")
-        self._method, self._model = method, model
+        self._method, self.hand_model = method, model
         self._fitter = HandFitter(model, TRUST)
 
     @classmethod
@@ -88,7 +88,7 @@ class ManoFit:
 
     def pose(self, parameters: ManoParameters) -> tuple[Float, Float]:
         """Return joints (N,21,3) and vertices (N,778,3) of right hands, metres, not translated."""
-        return pose(self._model, parameters)
+        return pose(self.hand_model, parameters)
 
 
 class MediaPipeMano:

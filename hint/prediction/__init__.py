@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 from hint.detection import Choice, Detection, Detector, Picture, create_detector
 from hint.errors import InputError
+from hint.files import read_labels
+from hint.files.camera_file import read_calibration
 from hint.files.path import as_path
 from hint.methods.table import check, create
 from hint.prediction.box_files import check_lines
@@ -69,6 +71,9 @@ def predict(
     side: str = "auto",
     min_score: float = 0.0,
     max_hands: int | None = None,
+    animation: str | None = None,
+    camera: str | os.PathLike[str] | None = None,
+    rerun: str | os.PathLike[str] | None = None,
 ) -> PredictResult:
     """Predict the hands of pictures or of a video.
 
@@ -101,6 +106,9 @@ def predict(
         side: "right" or "left" if all hands are known to be right, or left, ones; "auto" to find out.
         min_score: Minimum confidence of the detector.
         max_hands: Maximum number of hands in a picture or frame, the surest; None for all.
+        animation: "glb" or "bvh" to write every track of a video as an animated hand.
+        camera: File of a calibrated camera: places hands in metres in its axes, or in those of the world.
+        rerun: File to write a recording for rerun to (.rrd); boxes that are labels add errors to it.
 
     Returns:
         A sequence with an entry for every hand. ``hand_id`` is the picture's name, a number and the side, unless boxes
@@ -114,7 +122,21 @@ def predict(
     folder = as_path(out) if out is not None else None
     one_euro = OneEuro() if smooth is True else smooth or None
     choice = Choice(side, min_score, max_hands)
-    options = PredictOptions(folder, mesh, table, overlay, one_euro, focal_length, batch_size, overwrite, choice)
+    options = PredictOptions(
+        folder,
+        mesh,
+        table,
+        overlay,
+        one_euro,
+        focal_length,
+        batch_size,
+        overwrite,
+        choice,
+        animation=animation,
+        camera=read_calibration(as_path(camera)) if camera is not None else None,
+        rerun=as_path(rerun) if rerun is not None else None,
+        truth=_labels(boxes) if rerun is not None else None,
+    )
     own = MethodOptions(device, precision, _text(weights), _text(mano), seed=seed, extra=dict(settings or {}))
     if isinstance(method, str):
         check(method, own)  # loading takes seconds: what is missing, and a wrong file of boxes, are found before
@@ -165,6 +187,15 @@ def find_detector(
     if not isinstance(source, Stills):
         raise InputError('boxes of a video are a list of {"frame": 0, "box_xyxy": [...], "is_right": true}')
     return boxes_of_pictures(boxes, sides, source.listed)
+
+
+def _labels(boxes: Any) -> HandLabels | None:
+    """Return the labels that boxes come from, None for boxes without keypoints."""
+    if isinstance(boxes, HandLabels) or not isinstance(boxes, str | os.PathLike):
+        return boxes if isinstance(boxes, HandLabels) else None
+    with suppress(InputError):  # boxes in another form, or something to complain about where boxes are read
+        return read_labels(as_path(boxes), split="")
+    return None
 
 
 def _progress(method: Method, source: Source, twice: bool) -> AbstractContextManager[Callable[[int], None]]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from hint.detection import Picture
+from hint.files.camera_file import Calibration
 from hint.prediction.box_files import lines_of_file
-from hint.prediction.camera import focal_length_of
+from hint.prediction.camera import intrinsics_of
 from hint.prediction.detections import BoxLine, DetectedHand, FrameDetections, lines_of, place_of, write_lines
 from hint.types import Hand
 
@@ -17,12 +18,12 @@ class DetectionLog:
     Args:
         detector: Identity of the detector; its earlier detections are reused while it stays the same.
         folder: Folder of ``hands.jsonl``, None to write nothing.
-        focal_length: Of whole pictures, px; None for what they state.
+        lens: Focal length of whole pictures, px, or their camera; None for what they state.
     """
 
-    def __init__(self, detector: str, folder: Path | None, focal_length: float | None = None) -> None:
+    def __init__(self, detector: str, folder: Path | None, lens: float | Calibration | None = None) -> None:
         self.frames: dict[str, FrameDetections] = {}
-        self._detector, self._folder, self._focal_length = detector, folder, focal_length
+        self._detector, self._folder, self._lens = detector, folder, lens
         self._earlier: dict[tuple[str | None, int | None], list[BoxLine]] = {}
         self._others: dict[tuple[str | None, int | None], list[BoxLine]] = {}
         self._keys: dict[str, str] = {}
@@ -58,9 +59,9 @@ class DetectionLog:
             if line.box_xyxy is not None and line.hand_id is not None
         ]
         first = lines[0]
-        focal_length = focal_length_of(picture, lines[0].size, self._focal_length)
+        intrinsics = intrinsics_of(picture, lines[0].size, self._lens)
         doubtful, damage = bool(first.side_doubtful), first.damage or ""
-        return FrameDetections(picture, lines[0].size, tuple(hands), focal_length, doubtful, damage)
+        return FrameDetections(picture, lines[0].size, tuple(hands), intrinsics, doubtful, damage)
 
     def note(self, frame: FrameDetections) -> None:
         """Note what was found in a picture."""

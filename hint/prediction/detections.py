@@ -16,7 +16,7 @@ from hint.box import Box
 from hint.detection import Picture
 from hint.files import write_bytes
 from hint.names import NO_FILE_NAME
-from hint.prediction.camera import FocalLength
+from hint.prediction.camera import Intrinsics
 from hint.types import Hand
 
 #: No picture has so many px along a side.
@@ -44,6 +44,7 @@ class BoxLine(BaseModel):
         seconds: When the frame of a video is shown; written, not read.
         focal_length: Of the whole picture, px; written, not read.
         focal_length_from: "given", "exif" or "default"; written, not read.
+        principal_point: Of the whole picture, px, if a camera was given; likewise.
         side_doubtful: True for two hands said to be of one side, which may be one person's; written, not read.
         damage: What is wrong with the file of the picture; written, not read.
     """
@@ -63,6 +64,7 @@ class BoxLine(BaseModel):
     seconds: float | None = None
     focal_length: float | None = None
     focal_length_from: str | None = None
+    principal_point: tuple[float, float] | None = None
     side_doubtful: bool | None = None
     damage: str | None = None
 
@@ -132,7 +134,7 @@ class FrameDetections:
         picture: The picture.
         size: (width, height) in px, upright.
         hands: What was found in it.
-        focal_length: Of the whole picture, None if nobody asked.
+        intrinsics: Lens of the whole picture, None if nobody asked.
         sides_doubtful: Whether both hands are said to be of one side, and may be one person's.
         damage: What is wrong with the file, though it still shows something; "" for nothing.
     """
@@ -140,9 +142,15 @@ class FrameDetections:
     picture: Picture
     size: tuple[int, int]
     hands: tuple[DetectedHand, ...]
-    focal_length: FocalLength | None = None
+    intrinsics: Intrinsics | None = None
     sides_doubtful: bool = False
     damage: str = ""
+
+
+def track_name(picture: Picture, found: DetectedHand) -> str:
+    """Return what the track of a hand is called: the video, its number there, and its side."""
+    video = picture.path.stem if picture.path else picture.name
+    return f"{video}_{found.track}_{'r' if found.hand.is_right else 'l'}"
 
 
 def write_lines(path: Path, lines: Iterable[BoxLine]) -> None:
@@ -164,7 +172,7 @@ def lines_of(frame: FrameDetections, folder: Path) -> list[BoxLine]:
     """
     picture = frame.picture
     image, number = place_of(picture, folder)
-    px, origin = frame.focal_length or (None, None)
+    px, origin, centre = frame.intrinsics or (None, None, None)
     shared: dict[str, Any] = {
         "image": image,
         "frame": number,
@@ -173,6 +181,7 @@ def lines_of(frame: FrameDetections, folder: Path) -> list[BoxLine]:
         "orientation": None if picture.frame is not None else picture.orientation,
         "focal_length": px,
         "focal_length_from": origin,
+        "principal_point": centre,
         "damage": frame.damage or None,
     }
     if not frame.hands:

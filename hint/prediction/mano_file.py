@@ -68,6 +68,7 @@ def write_mano(
     arrays["cam_t_crop"] = crop_translations(parameters, is_right).astype(np.float32)
     arrays["cam_t"] = translations(parameters, is_right, cameras).astype(np.float32)
     arrays["focal_length"] = np.array([camera.focal for camera in cameras], np.float32)
+    arrays["principal_point"] = np.array([camera.centre for camera in cameras], np.float32).reshape(n, 2)
     arrays["image_size"] = np.array([(c.width, c.height) for c in cameras], np.int64).reshape(n, 2)
     arrays["global_orient_axis_angle"] = axis_angle(parameters.global_orient).reshape(n, 3).astype(np.float32)
     arrays["hand_pose_axis_angle"] = axis_angle(parameters.hand_pose).reshape(n, 45).astype(np.float32)

@@ -9,16 +9,18 @@ from pathlib import Path
 from hint.detection import Choice, Picture
 from hint.errors import InputError, MissingRequirementError, UnknownNameError
 from hint.files.atomic import OVERWRITE, require_writable
+from hint.files.camera_file import LONGEST, Calibration
 from hint.files.predictions import TABLES
-from hint.prediction.detections import FrameDetections
+from hint.prediction.animation import ANIMATIONS
+from hint.prediction.detections import FrameDetections, track_name
 from hint.prediction.mesh_file import FORMATS
 from hint.prediction.one_euro import OneEuro
+from hint.prediction.placement import check_camera
 from hint.prediction.source import Source
 from hint.requirements import missing_packages
-from hint.types import Hand, ManoMethod, Method
-
-#: Focal length of no camera, px.
-LONGEST = 1e7
+from hint.types import Hand, HandLabels, ManoMethod, Method
+from hint.viewers.recording import check_recording
+from hint.viewers.rig import RiggedMethod
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,10 @@ class PredictOptions:
         batch_size: Hands per forward pass.
         overwrite: "missing" resumes from what ``out`` holds, "never" refuses to touch it, "always" starts over.
         choice: Which of the detected hands are taken, and as which side.
+        animation: "glb" or "bvh" to write every track of a video as an animated hand.
+        camera: The calibrated camera, None for none.
+        rerun: File to write a recording for rerun to, None for none.
+        truth: Labels, for the errors in a recording; None for none.
     """
 
     out: Path | None = None
@@ -46,6 +52,10 @@ class PredictOptions:
     batch_size: int = 16
     overwrite: str = "missing"
     choice: Choice = field(default_factory=Choice)
+    animation: str | None = None
+    camera: Calibration | None = None
+    rerun: Path | None = None
+    truth: HandLabels | None = None
 
     def check(self, source: Source) -> None:
         """Check before any work, and before a method is loaded, that the options suit the input.
@@ -61,8 +71,9 @@ class PredictOptions:
             raise UnknownNameError("kind of table", self.table, [suffix[1:] for suffix in TABLES])
         if self.table == "parquet" and (missing := missing_packages(["pyarrow"], "pandas")):
             raise MissingRequirementError(f"Parquet {missing}")
-        if (self.mesh or self.overlay or self.table) and self.out is None:
-            raise InputError("meshes, overlays and tables are files: name a folder with out=")
+        if (self.mesh or self.overlay or self.table or self.animation) and self.out is None:
+            raise InputError("meshes, overlays, tables and animations are files: name a folder with out=")
+        self._check_viewers(source)
         if self.smooth is not None and source.rate is None:
             raise InputError("only a video can be smoothed")
         if self.focal_length is not None and not 1 <= self.focal_length <= LONGEST:
@@ -70,15 +81,42 @@ class PredictOptions:
         if self.batch_size < 1:
             raise InputError(f"the batch size is {self.batch_size}, expected 1 or more")
 
+    def _check_viewers(self, source: Source) -> None:
+        if self.animation is not None and self.animation not in ANIMATIONS:
+            raise UnknownNameError("animation format", self.animation, ANIMATIONS)
+        if self.animation is not None and source.rate is None:
+            raise InputError("only a video can be animated")
+        if (self.mesh or self.animation == "glb") and (missing := missing_packages(["trimesh"], "models")):
+            raise MissingRequirementError(f"{'--mesh' if self.mesh else '--animation'} {missing}")
+        if self.camera is not None:
+            if self.focal_length is not None:
+                raise InputError("a camera states its focal length; leave out --focal-length")
+            check_camera(self.camera, source)
+        if self.rerun is not None:
+            check_recording(self.rerun, replace=self.overwrite == "always")
+
+    @property
+    def shows_pictures(self) -> bool:
+        """Whether pictures are needed once their hands are predicted."""
+        return self.overlay or self.rerun is not None
+
+    @property
+    def lens(self) -> float | Calibration | None:
+        """Focal length of whole pictures, px, or their camera; None for what they state."""
+        return self.camera or self.focal_length
+
     def check_method(self, method: Method) -> None:
         """Check that a method can do what is asked for.
 
         Raises:
             InputError: If it cannot.
         """
-        if self.mesh is not None and not isinstance(method, ManoMethod):
-            name = method.card.name
-            raise InputError(f"{name} has no MANO mesh; leave out --mesh, or fit one: --method {name}-mano")
+        name = method.card.name
+        kinds = {"--mesh": (self.mesh, ManoMethod), "--camera": (self.camera, ManoMethod)}
+        kinds["--animation"] = (self.animation, RiggedMethod)
+        for option, (asked, kind) in kinds.items():
+            if asked is not None and not isinstance(method, kind):
+                raise InputError(f"{name} has no MANO mesh; leave out {option}, or fit one: --method {name}-mano")
         if method.card.needs_labels:
             raise InputError(f"{method.card.name} needs ground truth; it cannot predict unlabelled pictures")
 
@@ -108,6 +146,10 @@ class PredictOptions:
         """Return where the mesh of a hand is written."""
         return self.file(f"meshes/{hand.hand_id}.{self.mesh}")
 
+    def animation_file(self, track: str) -> Path:
+        """Return where a track of that name is written."""
+        return self.file(f"animation/{track}.{self.animation}")
+
     def tables(self) -> list[Path]:
         """Return the tables to write, beside the npz files of the same names."""
         endings = ("", "-smooth") if self.smooth is not None else ("",)
@@ -119,5 +161,9 @@ class PredictOptions:
         names = [f"{name}{ending}.npz" for ending in endings for name in ("predictions", "mano")]
         paths = [self.file(name) for name in (*names, "hands.jsonl")] + self.tables()
         paths += [self.overlay_file(frame.picture) for frame in frames if self.overlay]
-        paths += [self.mesh_file(found.hand) for frame in frames for found in frame.hands if self.mesh]
+        hands = [(frame, found) for frame in frames for found in frame.hands]
+        paths += [self.mesh_file(found.hand) for _, found in hands if self.mesh]
+        paths += [self.animation_file(track_name(frame.picture, found)) for frame, found in hands if self.animation]
+        paths += [self.file("placed.npz")] if self.camera is not None else []
+        paths += [self.rerun] if self.rerun is not None else []
         return tuple(path for path in dict.fromkeys(paths) if path.is_file())

@@ -8,7 +8,7 @@ interrupted.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,19 +18,24 @@ from numpy.typing import NDArray
 from hint.detection import ChoosingDetector, Detection, Detector, Picture, Tracked, Tracker
 from hint.engine import Results
 from hint.errors import InputError
+from hint.files import write_bytes
 from hint.files.claim import claimed
+from hint.prediction.animation import ANIMATIONS, rigged_tracks
 from hint.prediction.boxes import KnownBoxes
-from hint.prediction.camera import focal_length_of
+from hint.prediction.camera import intrinsics_of
 from hint.prediction.detections import DetectedHand, FrameDetections
 from hint.prediction.doubts import is_one_sided_pair, outside
 from hint.prediction.mesh_file import write_mesh
 from hint.prediction.options import PredictOptions
+from hint.prediction.placement import place, write_placed
+from hint.prediction.recording import PredictionRecording
 from hint.prediction.result import PredictResult
 from hint.prediction.source import Source
 from hint.prediction.store import HandResult, PredictionStore, join, no_parameters
 from hint.prediction.table import write_table
 from hint.prediction.video_pass import find_and_follow, is_searched_first
 from hint.types import Hand, Image, ManoMethod, Method
+from hint.viewers.rig import RiggedMethod
 
 if TYPE_CHECKING:
     from hint.prediction.video_file import VideoFile
@@ -92,9 +97,11 @@ class Prediction:
     def _run(self, method: Method, advance: Advance) -> PredictResult:
         source, options, detector = self._source, self._options, self._detector
         start_over = options.overwrite == "always"
-        store = PredictionStore(method, detector.identity, options.out, options.focal_length, start_over)
-        with _video(source, options) as video:
-            job = _Job(source, method, detector, options, store, video, advance)
+        store = PredictionStore(method, detector.identity, options.out, options.lens, start_over)
+        with ExitStack() as files:
+            video = files.enter_context(_video(source, options))
+            recording = files.enter_context(_recording(source, options, method))
+            job = _Job(source, method, detector, options, store, video, recording, advance)
             try:
                 job.work()
             finally:
@@ -110,6 +117,10 @@ def _video(source: Source, options: PredictOptions) -> Any:
     return VideoFile(options.file("overlay.mp4"), source.rate)
 
 
+def _recording(source: Source, options: PredictOptions, method: Method) -> Any:
+    return PredictionRecording(options.rerun, source, options, method) if options.rerun else nullcontext()
+
+
 class _Job:
     def __init__(
         self,
@@ -119,10 +130,11 @@ class _Job:
         options: PredictOptions,
         store: PredictionStore,
         video: VideoFile | None,
+        recording: PredictionRecording | None,
         advance: Advance,
     ) -> None:
         self._source, self._method, self._detector, self._options = source, method, detector, options
-        self._store, self._video, self._advance = store, video, advance
+        self._store, self._video, self._recording, self._advance = store, video, recording, advance
         self._faces = method.faces if isinstance(method, ManoMethod) else None
         self._given = detector.detector if isinstance(detector.detector, KnownBoxes) else None
         self._tracker, self._smoother = Tracker(sure_sides=True), _smoother(options, method)
@@ -161,6 +173,7 @@ class _Job:
         results = join(self._done)
         if options.smooth is not None:
             self._store.write(results, "-smooth", {**header, "one_euro": vars(options.smooth)})
+        self._write_3d()
         for table in options.tables():
             if table.with_suffix(".npz").is_file():  # absent where no picture could be used
                 write_table(table.with_suffix(".npz"), table)
@@ -190,7 +203,12 @@ class _Job:
         options, rows = self._options, self._store.results(frame)
         files = [options.overlay_file(frame.picture)] if options.overlay else []
         files += [options.mesh_file(found.hand) for found in frame.hands] if options.mesh else []
-        if frame.picture.frame is not None or len(rows) < len(frame.hands) or not all(file.is_file() for file in files):
+        if (
+            frame.picture.frame is not None
+            or self._recording is not None
+            or len(rows) < len(frame.hands)
+            or not all(file.is_file() for file in files)
+        ):
             return False
         self._note(frame)
         self._done += rows
@@ -214,10 +232,10 @@ class _Job:
         tracked = self._numbered(picture, image, earlier)
         may_doubt = picture.frame is None and not self._knows_sides()
         doubtful = may_doubt and is_one_sided_pair([hand.detection for hand in tracked])
-        focal_length = focal_length_of(picture, size, self._options.focal_length)
+        intrinsics = intrinsics_of(picture, size, self._options.lens)
         # Detections are kept, the pixels of frames are not.
         kept = picture if picture.frame is None else replace(picture, pixels=None)
-        return FrameDetections(kept, size, tuple(_named(hand, picture) for hand in tracked), focal_length, doubtful)
+        return FrameDetections(kept, size, tuple(_named(hand, picture) for hand in tracked), intrinsics, doubtful)
 
     def _numbered(self, picture: Picture, image: Image, earlier: FrameDetections | None) -> list[Tracked]:
         """Return the hands of a picture with their numbers."""
@@ -247,7 +265,7 @@ class _Job:
             self._flush()
         self._note(frame)
         self._pending += ready
-        self._waiting.append((frame, image if self._options.overlay else image[:0].copy()))
+        self._waiting.append((frame, image if self._options.shows_pictures else image[:0].copy()))
         held = sum(waiting.size for _, waiting in self._waiting)
         if len(self._pending) >= self._options.batch_size or len(self._waiting) >= _MAX_WAITING or held > _MOST_BYTES:
             self._flush()
@@ -287,16 +305,34 @@ class _Job:
             rows = [self._smoother.smooth(row, tracks[row.hand.hand_id], seconds) for row in rows]
         self._done += rows
         if self._options.mesh and self._faces is not None:
-            self._write_meshes(rows, self._faces)
+            self._write_meshes(frame, rows, self._faces)
+        if self._recording is not None:
+            self._recording.add(frame, image, rows)
         if self._options.overlay:
             self._draw(frame, image, rows)
 
-    def _write_meshes(self, rows: Sequence[HandResult], faces: NDArray[np.int64]) -> None:
+    def _write_meshes(self, frame: FrameDetections, rows: Sequence[HandResult], faces: NDArray[np.int64]) -> None:
         from hint.prediction.drawing import local_mesh
 
+        camera = self._options.camera
         for row in rows:
-            if (mesh := local_mesh(row, faces)) is not None:
-                write_mesh(self._options.mesh_file(row.hand), mesh)
+            if (mesh := local_mesh(row, faces)) is None:
+                continue
+            if camera is not None:
+                mesh = replace(mesh, vertices=place(row, frame, camera).vertices)
+            write_mesh(self._options.mesh_file(row.hand), mesh, turned=camera is None)
+
+    def _write_3d(self) -> None:
+        """Write what is known of all hands in 3D: where they are in metres, and the tracks of a video."""
+        options, rows = self._options, {row.hand.hand_id: row for row in self._done}
+        if options.camera is not None and options.out is not None:
+            found = [(frame, rows.get(hand.hand.hand_id)) for frame in self._frames for hand in frame.hands]
+            placed = [place(row, frame, options.camera) for frame, row in found if row is not None]
+            write_placed(options.file("placed.npz"), placed, options.camera)
+        if options.animation is not None and isinstance(self._method, RiggedMethod):
+            write = ANIMATIONS[options.animation]
+            for track in rigged_tracks(self._frames, rows, self._method.hand_model, options.camera):
+                write_bytes(options.animation_file(track.name), write(track, self._source.rate or 1.0))
 
     def _draw(self, frame: FrameDetections, image: Image, rows: Sequence[HandResult]) -> None:
         import cv2

@@ -13,6 +13,7 @@ from hint.detection import Picture
 from hint.engine import Results, Store, input_key
 from hint.engine.store import reading_earlier
 from hint.files import read_predictions, write_predictions
+from hint.files.camera_file import Calibration
 from hint.prediction.camera import picture_camera
 from hint.prediction.detection_log import DetectionLog
 from hint.prediction.detections import FrameDetections
@@ -44,7 +45,7 @@ class PredictionStore(Store):
         method: What predicts.
         detector: Identity of the detector.
         folder: Where results are written, None to keep them in memory only.
-        focal_length: Of the cameras of whole pictures, px; None for what pictures state, or the default.
+        lens: Focal length of whole pictures, px, or their camera; None for what they state, or the default.
         overwrite: Whether to ignore what the folder holds.
 
     Raises:
@@ -52,11 +53,17 @@ class PredictionStore(Store):
     """
 
     def __init__(
-        self, method: Method, detector: str, folder: Path | None, focal_length: float | None, overwrite: bool = False
+        self,
+        method: Method,
+        detector: str,
+        folder: Path | None,
+        lens: float | Calibration | None = None,
+        overwrite: bool = False,
     ) -> None:
         super().__init__(method)
-        self.log = DetectionLog(detector, folder, focal_length)
-        self._method, self._folder, self._focal_length = method, folder, focal_length
+        self.log = DetectionLog(detector, folder, lens)
+        self._method, self._folder = method, folder
+        self._focal_length = lens.focal_length if isinstance(lens, Calibration) else lens
         if folder is not None and not overwrite and (folder / "predictions.npz").is_file():
             self._load(folder)
 
@@ -89,7 +96,9 @@ class PredictionStore(Store):
         if isinstance(self._method, ManoMethod):
             lines = {line.hand_id: line for line in self.log.lines()}
             hands = [lines[hand_id] for hand_id in results.predictions.hand_id.tolist()]
-            cameras = [picture_camera(line.size, line.focal_length) for line in hands if line.size]
+            cameras = [
+                picture_camera(line.size, line.focal_length, line.principal_point) for line in hands if line.size
+            ]
             sides = np.array([line.is_right for line in hands], bool)
             ids = np.array([line.hand_id for line in hands], np.str_)
             parameters = results.parameters or no_parameters()

@@ -344,6 +344,7 @@ def test_an_absent_package_is_named_with_its_extra(tmp_path: Path) -> None:
     for package, arguments, extra in (
         ("torch", ["weights", "convert", "a.ckpt", "b.safetensors"], "models"),
         ("embreex", ["demo-data", "--out", str(tmp_path)], "demo"),
+        ("rerun", ["view", str(tmp_path), "--data", "x", "--with", "rerun"], "rerun"),
     ):
         done = subprocess.run([*without(package), *arguments], capture_output=True, text=True, check=False)
         assert done.returncode == 3

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from hint.crop import CROP_SIZE, box_to_tall_square, crop_blurred
+from hint.mano.model import ManoModel
 from hint.methods.crop_method import Crop, CropMethod, Parts, to_numpy
 from hint.methods.hamer.network import FOCAL_LENGTH, HamerOutput, ManoNetwork
 from hint.types import Float, Hand, Image, ManoParameters, MethodOptions, Predictions
@@ -22,6 +23,11 @@ class ManoCropMethod(CropMethod[HamerOutput]):
         super().__init__(parts, options)
         self.crop_size, self.box_factor = self.network.crop_size, self.network.box_factor
         self.faces = self.network.faces
+
+    @property
+    def hand_model(self) -> ManoModel:
+        """The hand it poses."""
+        return self.network.decoder.mano.model
 
     def infer_hands(self, hands: Sequence[Hand], prepared: Sequence[Crop]) -> tuple[Predictions, ManoParameters]:
         """Predict a batch as :meth:`infer` does, and return the MANO parameters too."""

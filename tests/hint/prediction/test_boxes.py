@@ -14,7 +14,7 @@ from hint.errors import InputError
 from hint.exif import Exif
 from hint.files import write_coco, write_evaluation_npz, write_pairs
 from hint.prediction.boxes import BoxCount, KnownBoxes, boxes_of_pictures, read_boxes
-from hint.prediction.camera import FocalLength
+from hint.prediction.camera import Intrinsics
 from hint.prediction.detections import BoxLine, DetectedHand, FrameDetections, lines_of, write_lines
 from hint.prediction.source import Source, Stills
 from hint.types import Hand
@@ -172,7 +172,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     hand = Hand("clip_frame000001_0_l", BOX, False, clip.path)
     first, second = Picture("clip_frame000001", clip.path, "key", 1, seconds=0.04), picture(clip.path, 2)
     frames = [
-        FrameDetections(first, (640, 480), (DetectedHand(hand, 0.75, 0),), FocalLength(500.0, "given")),
+        FrameDetections(first, (640, 480), (DetectedHand(hand, 0.75, 0),), Intrinsics(500.0, "given")),
         FrameDetections(second, (640, 480), ()),
     ]
     lines = [line for frame in frames for line in lines_of(frame, tmp_path / "out")]

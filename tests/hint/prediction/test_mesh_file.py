@@ -22,7 +22,7 @@ def mesh() -> Mesh:
 
 
 def read_obj(path: Path) -> Read:
-    words = [line.split() for line in path.read_text().splitlines()]
+    words = [line.split() for line in path.read_text().splitlines() if line]
     vertices = np.array([line[1:] for line in words if line[0] == "v"], np.float64)
     return vertices, np.array([line[1:] for line in words if line[0] == "f"], int) - 1
 
@@ -30,8 +30,8 @@ def read_obj(path: Path) -> Read:
 def read_ply(path: Path) -> Read:
     header, _, body = path.read_bytes().partition(b"end_header\n")
     counts = {line.split()[1]: int(line.split()[2]) for line in header.split(b"\n") if line.startswith(b"element")}
-    vertices = [struct.unpack_from("<3f3B", body, 15 * k)[:3] for k in range(counts[b"vertex"])]
-    start = 15 * counts[b"vertex"]
+    vertices = [struct.unpack_from("<3f4B", body, 16 * k)[:3] for k in range(counts[b"vertex"])]
+    start = 16 * counts[b"vertex"]
     faces = [struct.unpack_from("<B3i", body, start + 13 * k) for k in range(counts[b"face"])]
     assert start + 13 * counts[b"face"] == len(body)
     assert {face[0] for face in faces} == {3}
@@ -76,6 +76,11 @@ def test_the_mesh_is_what_was_written_turned_half_round(tmp_path: Path, mesh: Me
     assert vertices.shape == (778, 3)
     assert np.array_equal(faces, mesh.faces)
     assert np.allclose(vertices * (1, -1, -1), mesh.vertices, atol=1e-6)
+    again = tmp_path / f"again.{kind}"
+    write_mesh(again, mesh)
+    assert again.read_bytes() == path.read_bytes()
+    write_mesh(again, mesh, turned=False)
+    assert np.allclose(READERS[kind](again)[0], mesh.vertices, atol=1e-6)
 
 
 def test_both_sides_face_outwards() -> None:

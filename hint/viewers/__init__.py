@@ -1,0 +1,1 @@
+"""Files for the viewers of others: animations of hands, recordings for rerun, datasets for FiftyOne."""

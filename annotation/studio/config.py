@@ -180,13 +180,18 @@ def fits_tasks(config: str) -> bool:
     return _kinds(config) == _kinds(label_config())
 
 
+def has_same_meaning(config: str) -> bool:
+    """Return whether labels made with a configuration can be read; colours, keys and layout may differ."""
+    return _names(config) == _names(label_config())
+
+
 def require_same_meaning(config: str, project: str) -> None:
-    """Refuse a project whose labels cannot be read: colours, keys and layout may differ, names may not.
+    """Refuse a project whose labels cannot be read.
 
     Raises:
         InputError: If joints, states or choices were renamed.
     """
-    if _names(config) != _names(label_config()):
+    if not has_same_meaning(config):
         raise InputError(
             f"project {project!r}: joints, states or choices were renamed in its labelling configuration; restore it "
             "(hint studio config prints it), then pull"

@@ -80,7 +80,8 @@ def test_everything_people_do_is_reported(server: Any, sample: Any, people: dict
     done = server.hint("studio", "status", "--project", "all sorts")
     assert "all sorts: 5 of 12 hands labelled (41.7%)" in done.stdout
     assert f"unusable by {BEN}: 1: {ids[5]} (too dark)" in done.stderr
-    assert "not counted, because they are broken: 1; hint studio status --check lists them" in done.stderr
+    listed = "hint studio status --project 'all sorts' --check lists them"
+    assert f"not counted, because they are broken: 1; {listed}" in done.stderr
     status = json.loads(server.hint("studio", "status", "--project", "all sorts", "--json").stdout)
     by_email = {person["email"]: person for person in status["people"]}
     columns = ("labelled", "unusable", "broken", "returned", "skipped", "drafts", "changed_by_others")

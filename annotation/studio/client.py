@@ -300,6 +300,11 @@ class Studio:
         """Return all tasks: id, data, predictions_model_versions, total_predictions, overlap."""
         return self._listed(project, _COLUMNS, fields="all")
 
+    def annotation_counts(self, project: int) -> list[dict[str, Any]]:
+        """Return all tasks: id, data, total_annotations, cancelled_annotations; for less than half of an export."""
+        columns = ("id", "data", "total_annotations", "cancelled_annotations")
+        return self._listed(project, columns, fields="task_only")
+
     def task_numbers(self, project: int, column: str, operator: str, value: str) -> list[int]:
         """Return the numbers of tasks that a filter of the task list lets through, such as "updated_at", "greater"."""
         kind = {"updated_at": "Datetime", "draft_exists": "Boolean"}[column]

@@ -7,6 +7,7 @@ which is stored in the task, is kept.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,6 +47,9 @@ _SAME = 1e-6
 _TEXT_SPAN = {"start": 0, "end": 0}
 #: What the page says where nothing was predicted.
 NOT_PREDICTED = "MEAN POSE, not a prediction: place all 21 points"
+
+#: Version of points that are labels.
+LABELS = "labels"
 
 Double = NDArray[np.float64]
 Points = tuple[tuple[float, float], ...]
@@ -136,8 +140,14 @@ def _headings(hand_id: str, task: HandTask) -> dict[str, str]:
     """Return what the page says about the hand."""
     name = parse_name(hand_id)
     side = "side unknown" if name is None else "RIGHT hand" if name.is_right else "LEFT hand"
-    start = f"points predicted by {task.guess.version}" if task.guess else NOT_PREDICTED
-    return {HAND: side, START: start}
+    return {HAND: side, START: _origin(task.guess) if task.guess else NOT_PREDICTED}
+
+
+def _origin(guess: Guess) -> str:
+    """Say where points come from, without the digest of the settings."""
+    if guess.version == LABELS:
+        return "points of an earlier label"
+    return f"points predicted by {re.sub('-[0-9a-f]{8}$', '', guess.version)}"
 
 
 def read_task(data: Mapping[str, Any]) -> tuple[str, HandTask]:

@@ -199,7 +199,7 @@ def honeypots(
     from hint.progress import progress_of_total
 
     studio, store = flags.connect()
-    with resumable(f"project {project!r}"), progress_of_total("pushing") as on_step:
+    with resumable(f"project {project!r}"), progress_of_total("pushing tasks and points") as on_step:
         done = add_honeypots(
             studio,
             store,

@@ -180,5 +180,7 @@ def test_what_cannot_be_read_is_refused_with_a_reason(imported: Any, tmp_path: P
     good, bad = export(named, full)[0], {**refusals["wrist appears twice"][0], "id": 8}
     done = imported([good, bad], "--out", tmp_path / "mixed", code=1)
     assert "left out 1: wrist appears twice" in done.stderr
+    numbered = imported(export(named, full, completed_by=3), "--out", tmp_path / "numbered", code=0)
+    assert "to name them, import into another folder with --person 3=EMAIL" in numbered.stderr
     assert "is not an export" in error(imported({"a": 1}, code=2))
     assert "is not an export" in error(imported([{"id": 1}], code=2))

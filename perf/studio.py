@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from label_studio_sdk import LabelStudio
+from label_studio_sdk.base_client import LabelStudioBase
 from studio_hands import Server, write_hands
 
 from annotation.studio.client import Studio
@@ -44,7 +44,7 @@ def cost(server: Server, work: Callable[[], object]) -> dict[str, float]:
     return {"wall": round(wall, 1), "processor": round(used, 1)}
 
 
-def bulk_import(studio: Studio, title: str, rows: list[dict[str, object]], sdk: LabelStudio | None = None) -> None:
+def bulk_import(studio: Studio, title: str, rows: list[dict[str, object]], sdk: LabelStudioBase | None = None) -> None:
     """Import tasks with predictions the server's own way."""
     project = studio.create(title, label_config(), "").id
     for start in range(0, len(rows), BATCH):
@@ -96,6 +96,7 @@ def main() -> None:
         time.sleep(130)  # tasks that changed within two minutes are exported again
         took["status"] = cost(server, lambda: server.run(*status))
         took["status again"] = cost(server, lambda: server.run(*status))
+        took["status before any label"] = cost(server, lambda: server.run("studio", "status", "--project", "pushed"))
     finally:
         server.stop()
     ratios = {

@@ -85,7 +85,10 @@ def _advice(wrong: Path) -> str:
     below = sorted(child for child in wrong.iterdir() if child.is_dir() and _is_root(child))
     if below:
         return f"the root is in it: {_command(below[0])}"
-    return "pass the unpacked HInt_annotation_partial or HInt_annotation" + ("" if any(wrong.iterdir()) else " (empty)")
+    if not any(wrong.iterdir()):
+        return "pass the unpacked HInt_annotation_partial or HInt_annotation (empty)"
+    own = f"hint check {shlex.quote(str(wrong))}"
+    return f"pass the unpacked HInt_annotation_partial or HInt_annotation; for labels of your own: {own}"
 
 
 def _command(root: Path) -> str:

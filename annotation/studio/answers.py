@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from annotation.studio.config import JOINT
 from annotation.studio.task import Answer, read_answer
 from annotation.studio.work import Annotation, Work
 from hint.names import parse_name
-from hint.skeleton import JOINT_NAMES
+from hint.skeleton import N_JOINTS
 
 #: A problem of the task, which no annotator can mend.
 NO_SIDE = "a hand id that does not end in _l or _r"
@@ -23,20 +21,15 @@ class Broken:
 
     Attributes:
         annotation: The label.
-        problems: Kinds of problems.
+        problems: Kind of problem -> the joints it concerns.
     """
 
     annotation: Annotation
-    problems: list[str]
+    problems: Mapping[str, Sequence[str]]
 
     def __str__(self) -> str:
         """Say what is wrong, with the joints it concerns."""
-        counts = Counter(_joints(self.annotation.result))
-        concerned = {
-            "joints are missing": [name for name in JOINT_NAMES if not counts[name]],
-            "a joint appears twice": [name for name in JOINT_NAMES if counts[name] > 1],
-        }
-        texts = [f"{kind} ({', '.join(concerned[kind])})" if kind in concerned else kind for kind in self.problems]
+        texts = [f"{kind} ({_named(joints)})" if joints else kind for kind, joints in self.problems.items()]
         return "; ".join(texts)
 
 
@@ -80,7 +73,7 @@ def sort_answers(work: Work) -> Answers:
     for annotation in work.annotations:
         answer, problems = read_answer(work.tasks[annotation.hand_id], annotation.result)
         if parse_name(annotation.hand_id) is None:
-            problems = [*problems, NO_SIDE]
+            problems = {**problems, NO_SIDE: []}
         if not answer.usable:
             found.unusable[annotation.annotator].append((annotation, answer))
         elif problems:
@@ -105,7 +98,5 @@ def _hands(found: Mapping[str, Sequence[tuple[Annotation, Answer]]]) -> set[str]
     return {annotation.hand_id for rows in found.values() for annotation, _ in rows}
 
 
-def _joints(result: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the joint of every point, as far as it can be told."""
-    values = [one.get("value") for one in result if one.get("from_name") == JOINT]
-    return [str(name) for value in values if isinstance(value, Mapping) for name in value.get("keypointlabels") or []]
+def _named(joints: Sequence[str]) -> str:
+    return f"all {N_JOINTS} joints" if len(joints) == N_JOINTS else ", ".join(joints)

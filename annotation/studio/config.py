@@ -19,6 +19,8 @@ from hint.skeleton import FINGER_COLOURS, FINGER_OF_JOINT, FINGERS, JOINT_NAMES
 IMAGE, JOINT, STATE, STATUS, COMMENT = "image", "kp", "state", "hand_status", "comment"
 #: Fields of a task's data that are shown: which hand it is, and what its points come from.
 HAND, START = "hand", "start"
+#: Class of what shows the latter.
+START_CLASS = "hint-start"
 #: The box an annotator draws to have points predicted anew; it is there while Auto-Annotation is on, and not a label.
 BOX = "box"
 
@@ -51,12 +53,15 @@ are the ends of the fingers.</p>
 <p><b>occluded</b> (2, a ring): the joint is in the frame, but an object, another hand or this hand hides it. Put
 the point where it must be.</p>
 <p><b>out_of_frame</b> (3, magenta): the joint is beyond the edge of the frame. Leave the point at the edge.</p>
-<p>Click a point and press the key. To do it for a whole finger, draw a box around its points and press the key.</p>
+<p>Click a point and press the key; another click on it lets go of it. For a whole finger, double-click one of its
+points, or draw a box around them, and press the key. Key j shows the names of all joints, Ctrl+Z takes the last change
+back, Ctrl+Enter submits.</p>
 <p>"Mean pose" in the heading: nobody predicted these points. Put every one of them where it belongs; a label with a
 point that was left there is not accepted.</p>
-<p>All 21 points are there from the start. If you deleted one, press Ctrl+Z.</p>
-<p><b>unusable</b> (m): no hand, the wrong side, or too blurred or small to place half of the points. Say
-why.</p>
+<p>All 21 points are there from the start. If you deleted one, press Ctrl+Z, or click its name in the list of joints and
+then the picture.</p>
+<p><b>unusable</b> (m): no hand, the wrong side, or too blurred or small to place half of the points. Say why in the
+comment. <b>ok</b> (n) takes it back; a good hand needs no mark.</p>
 <p>Use "Label All Tasks" only. Never open what somebody else has labelled: you would see and change it.</p>
 """
 
@@ -105,7 +110,7 @@ def _controls() -> str:
   <View style="flex:1;min-width:0">
     <View style="display:flex;gap:1.5em;align-items:baseline;padding:0 0 4px 4px">
       <Header value="${HAND}" size="3" style="margin:0"/>
-      <Header value="${START}" size="5" style="margin:0;font-size:13px"/>
+      <View className="{START_CLASS}"><Header value="${START}" size="5" style="margin:0;font-size:13px"/></View>
     </View>
     <Image name="{IMAGE}" value="$image" zoom="true" zoomControl="true" brightnessControl="true"
            contrastControl="true" maxWidth="100%"/>
@@ -180,13 +185,18 @@ def fits_tasks(config: str) -> bool:
     return _kinds(config) == _kinds(label_config())
 
 
+def has_same_meaning(config: str) -> bool:
+    """Return whether labels made with a configuration can be read; colours, keys and layout may differ."""
+    return _names(config) == _names(label_config())
+
+
 def require_same_meaning(config: str, project: str) -> None:
-    """Refuse a project whose labels cannot be read: colours, keys and layout may differ, names may not.
+    """Refuse a project whose labels cannot be read.
 
     Raises:
         InputError: If joints, states or choices were renamed.
     """
-    if _names(config) != _names(label_config()):
+    if not has_same_meaning(config):
         raise InputError(
             f"project {project!r}: joints, states or choices were renamed in its labelling configuration; restore it "
             "(hint studio config prints it), then pull"

@@ -21,7 +21,7 @@ from annotation.studio.project import require_project
 from annotation.studio.status import BrokenLabel, broken_label
 from annotation.studio.task import RETURNED, own_comments
 from annotation.studio.work import Work, fetch_work
-from hint.errors import InputError, some_ids
+from hint.errors import InputError, counted, some_ids
 
 #: The setting with which skipped tasks go to those who skipped them.
 _QUEUE = "REQUEUE_FOR_ME"
@@ -89,15 +89,15 @@ def give_back(
 
 def _chosen(work: Work, hands: Collection[str], annotator: str | None, comment: str) -> list[Broken]:
     """Return the labels that go back."""
-    broken = {one.annotation.id: one for one in sort_answers(work).broken if one.problems != [NO_SIDE]}
+    broken = {one.annotation.id: one for one in sort_answers(work).broken if [*one.problems] != [NO_SIDE]}
     mine = [one for one in work.annotations if annotator in (None, one.annotator)]
     if annotator and not mine:
         raise InputError(f"no labels by {annotator!r}; there are some by: {', '.join(work.annotators) or 'nobody'}")
     if not hands:
         return [broken[one.id] for one in mine if one.id in broken]
     if absent := sorted(set(hands) - {one.hand_id for one in mine}):
-        raise InputError(f"no label by {annotator or 'anybody'} for {len(absent)} hands: {some_ids(absent)}")
-    chosen = [broken.get(one.id, Broken(one, [])) for one in mine if one.hand_id in hands]
+        raise InputError(f"no label by {annotator or 'anybody'} for {counted(len(absent), 'hand')}: {some_ids(absent)}")
+    chosen = [broken.get(one.id, Broken(one, {})) for one in mine if one.hand_id in hands]
     if not comment and (sound := sorted(one.annotation.hand_id for one in chosen if not one.problems)):
         raise InputError(f"labels without a problem need --comment TEXT, so that authors know why: {some_ids(sound)}")
     return chosen

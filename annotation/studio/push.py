@@ -357,7 +357,9 @@ class _Push:
 
     def _show_predictions(self, listing: Listing) -> None:
         version = self._version(listing)
-        if self._retry(lambda: self.studio.project(self.project.id)).model_version != version:
+        shown = self._retry(lambda: self.studio.project(self.project.id)).model_version
+        # Without predictions, hint studio ml may show its own.
+        if shown != version and not (shown and version == MEAN_POSE):
             self._retry(partial(self.studio.show_predictions, self.project.id, version))
 
     def _report(self, listing: Listing, first: _Missing) -> PushReport:
@@ -385,8 +387,8 @@ def _contradiction(task: HandTask, known: Task) -> str:
 
 
 def _versions(listing: Listing) -> set[str]:
-    """Return the versions of the predictions in a project, mean poses aside."""
-    return {version for task in listing.tasks.values() for version in task.versions} - {MEAN_POSE}
+    """Return the versions of the points that were pushed, mean poses and those of ``hint studio ml`` aside."""
+    return {task.hint.guess.version for task in listing.tasks.values() if task.hint.guess}
 
 
 def _prediction(task: Task, version: str) -> dict[str, Any]:

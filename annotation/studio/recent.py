@@ -1,12 +1,13 @@
 """The work in a project for those who ask often: only tasks that changed since the last time are exported again.
 
-An export takes the server two to three seconds per thousand tasks. What it said last is kept on this machine, brought
-up to date, and counted: if tasks or annotations are not as many as the project has, everything is exported anew.
+An export takes the server two to three seconds per thousand tasks, a list of them one. What it said last is kept on
+this machine, brought up to date, and counted: if tasks or annotations are not as many as the project has, everything is
+exported anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,12 +38,6 @@ class Kept(BaseModel):
     time: datetime
     rows: list[dict[str, Any]]
 
-    @property
-    def counts(self) -> tuple[int, int, int]:
-        """Numbers of tasks, annotations and skipped annotations."""
-        skipped = [bool(one.get("was_cancelled")) for row in self.rows for one in row.get("annotations") or []]
-        return len(self.rows), len(skipped) - sum(skipped), sum(skipped)
-
 
 def recent_work(studio: Studio, project: Project) -> Work:
     """Return the work in a project as it is now.
@@ -53,7 +48,7 @@ def recent_work(studio: Studio, project: Project) -> Work:
     path = home() / "exports" / f"{short_name(project.identity)}.json"
     kept = _read(path)
     time = studio.server_time
-    rows = _updated(studio, project, kept) if kept else None
+    rows = _updated(studio, project, kept) if kept else _begun(studio, project)
     if rows is None:
         rows = read_export(studio.url, studio.export(project.id))
     if time is not None:
@@ -69,20 +64,44 @@ def _read(path: Path) -> Kept | None:
 
 
 def _updated(studio: Studio, project: Project, kept: Kept) -> list[dict[str, Any]] | None:
-    """Return all tasks as they are now; None if too much has changed, or the result is not what the project has."""
+    """Return all tasks as they are now, None if that needs an export of everything."""
     rows = {int(row["id"]): row for row in kept.rows}
     since = f"{kept.time - _LATE:%Y-%m-%dT%H:%M:%S.%fZ}"
     old = {*studio.task_numbers(project.id, "updated_at", "greater", since)}
     # Drafts do not change the time of their task.
     old |= {*studio.task_numbers(project.id, "draft_exists", "equal", "true")}
     old |= {number for number, row in rows.items() if row.get("drafts")}
+    return _with_exported(studio, project, rows, old)
+
+
+def _begun(studio: Studio, project: Project) -> list[dict[str, Any]] | None:
+    """Return all tasks of a project that was not seen before: those that nobody worked on are only listed."""
+    if project.total_annotations_number + project.skipped_annotations_number > project.task_number / 2:
+        return None
+    listed = studio.annotation_counts(project.id)
+    worked_on = {int(row["id"]) for row in listed if row["total_annotations"] or row["cancelled_annotations"]}
+    worked_on |= {*studio.task_numbers(project.id, "draft_exists", "equal", "true")}
+    rows = {int(row["id"]): {"id": row["id"], "data": row["data"]} for row in listed}
+    return _with_exported(studio, project, rows, worked_on)
+
+
+def _with_exported(
+    studio: Studio, project: Project, rows: dict[int, dict[str, Any]], old: set[int]
+) -> list[dict[str, Any]] | None:
+    """Export some tasks anew; return all, None if they are too many, or the result is not what the project has."""
     if len(old) > len(rows) / 2:
         return None
     new = {int(row["id"]): row for row in _exported(studio, project, sorted(old))}
-    now = Kept(time=kept.time, rows=[*({n: row for n, row in rows.items() if n not in old} | new).values()])
+    now = [*({number: row for number, row in rows.items() if number not in old} | new).values()]
     project = studio.project(project.id)
     expected = project.task_number, project.total_annotations_number, project.skipped_annotations_number
-    return now.rows if now.counts == expected else None
+    return now if _counts(now) == expected else None
+
+
+def _counts(rows: Sequence[Mapping[str, Any]]) -> tuple[int, int, int]:
+    """Return the numbers of tasks, annotations and skipped annotations."""
+    skipped = [bool(one.get("was_cancelled")) for row in rows for one in row.get("annotations") or []]
+    return len(rows), len(skipped) - sum(skipped), sum(skipped)
 
 
 def _exported(studio: Studio, project: Project, numbers: Sequence[int]) -> list[dict[str, Any]]:

@@ -188,7 +188,7 @@ def _running(
             start_new_session=True,
         )
         try:
-            with _interrupted_by_sigterm():
+            with interrupted_by_sigterm():
                 _wait_until_ready(process, login.url, port, log, on_note)
                 yield process
         finally:
@@ -196,7 +196,9 @@ def _running(
 
 
 @contextmanager
-def _interrupted_by_sigterm() -> Iterator[None]:
+def interrupted_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM, in the main thread, end what is done as Ctrl-C does."""
+
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 

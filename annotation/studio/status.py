@@ -8,7 +8,8 @@ from statistics import median
 from typing import Any
 
 from annotation.studio.answers import Answers, Broken, comparable, sort_answers
-from annotation.studio.client import Studio
+from annotation.studio.client import Project, Studio
+from annotation.studio.config import has_same_meaning
 from annotation.studio.project import require_project
 from annotation.studio.recent import recent_work
 from annotation.studio.scores import HoneypotScores, score_honeypots, split_honeypots
@@ -115,14 +116,23 @@ def project_status(studio: Studio, title: str, gold: HandLabels | None = None) -
     Raises:
         InputError: If there is no such project.
     """
-    project = require_project(studio, title)
+    return _fetched(studio, require_project(studio, title), gold)
+
+
+def all_statuses(studio: Studio, gold: HandLabels | None = None) -> list[tuple[str, Status]]:
+    """Fetch title and progress of all projects of hint; see :func:`project_status`."""
+    return [(one.title, _fetched(studio, one, gold)) for one in studio.projects() if has_same_meaning(one.label_config)]
+
+
+def _fetched(studio: Studio, project: Project, gold: HandLabels | None) -> Status:
     work = studio.retry(lambda: recent_work(studio, project), _PATIENCE)
     return status_of(work, f"{studio.url}/projects/{project.id}", gold)
 
 
 def list_projects(studio: Studio) -> list[dict[str, Any]]:
-    """Return title, tasks and labelled tasks of every project."""
-    return [{"project": p.title, "tasks": p.task_number, "labelled": p.finished_task_number} for p in studio.projects()]
+    """Return title, tasks, and tasks with all the labels they need, usable or not, of every project."""
+    projects = studio.projects()
+    return [{"project": p.title, "tasks": p.task_number, "submitted": p.finished_task_number} for p in projects]
 
 
 def status_of(everything: Work, page: str, gold: HandLabels | None = None) -> Status:

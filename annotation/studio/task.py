@@ -7,8 +7,9 @@ which is stored in the task, is kept.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +47,9 @@ _SAME = 1e-6
 _TEXT_SPAN = {"start": 0, "end": 0}
 #: What the page says where nothing was predicted.
 NOT_PREDICTED = "MEAN POSE, not a prediction: place all 21 points"
+
+#: Version of points that are labels.
+LABELS = "labels"
 
 Double = NDArray[np.float64]
 Points = tuple[tuple[float, float], ...]
@@ -136,8 +140,14 @@ def _headings(hand_id: str, task: HandTask) -> dict[str, str]:
     """Return what the page says about the hand."""
     name = parse_name(hand_id)
     side = "side unknown" if name is None else "RIGHT hand" if name.is_right else "LEFT hand"
-    start = f"points predicted by {task.guess.version}" if task.guess else NOT_PREDICTED
-    return {HAND: side, START: start}
+    return {HAND: side, START: _origin(task.guess) if task.guess else NOT_PREDICTED}
+
+
+def _origin(guess: Guess) -> str:
+    """Say where points come from, without the digest of the settings."""
+    if guess.version == LABELS:
+        return "points of an earlier label"
+    return f"points predicted by {re.sub('-[0-9a-f]{8}$', '', guess.version)}"
 
 
 def read_task(data: Mapping[str, Any]) -> tuple[str, HandTask]:
@@ -230,7 +240,7 @@ class _Region:
     states: tuple[str, ...]
 
 
-def read_answer(task: HandTask, result: Sequence[Mapping[str, Any]]) -> tuple[Answer, list[str]]:
+def read_answer(task: HandTask, result: Sequence[Mapping[str, Any]]) -> tuple[Answer, dict[str, list[str]]]:
     """Convert the results of an annotation to points of the frame.
 
     Args:
@@ -238,19 +248,19 @@ def read_answer(task: HandTask, result: Sequence[Mapping[str, Any]]) -> tuple[An
         result: The annotation's ``result``.
 
     Returns:
-        The answer, and the kinds of problems found; if there are any, its points are None.
+        The answer, and every kind of problem found -> the joints it concerns; if there are any, its points are None.
     """
     usable, comment = _whole_hand(result)
     try:
         regions = _regions(result)
     except (KeyError, TypeError, ValueError):
-        return Answer(usable, comment), ["malformed results"]
+        return Answer(usable, comment), {"malformed results": []}
     problems = _check(task, regions)
     if problems:
-        return Answer(usable, comment), problems if usable else []
+        return Answer(usable, comment), problems if usable else {}
     by_joint = {region.joints[0]: region for region in regions}
     ordered = [by_joint[name] for name in JOINT_NAMES]
-    return _points(task, ordered, usable, comment), []
+    return _points(task, ordered, usable, comment), {}
 
 
 def _whole_hand(result: Sequence[Mapping[str, Any]]) -> tuple[bool, str]:
@@ -296,35 +306,47 @@ def _regions(result: Sequence[Mapping[str, Any]]) -> list[_Region]:
     ]
 
 
-def _check(task: HandTask, regions: Sequence[_Region]) -> list[str]:
+def _check(task: HandTask, regions: Sequence[_Region]) -> dict[str, list[str]]:
+    """Return every kind of problem -> the joints it concerns."""
     counts = Counter(joint for region in regions for joint in region.joints)
+
+    def having(test: Callable[[_Region], bool]) -> list[str] | None:
+        found = [region.joints for region in regions if test(region)]
+        return _sorted(joint for joints in found for joint in joints) if found else None
+
     tests = {
-        "joints are missing": any(counts[name] == 0 for name in JOINT_NAMES),
-        "a joint appears twice": any(times > 1 for times in counts.values()),
-        "an unknown joint": any(name not in JOINT_NAMES for name in counts),
-        "a point without a joint, or with several": any(len(region.joints) != 1 for region in regions),
-        "a point with several states": any(len(region.states) != 1 for region in regions),
-        "an unknown state": any({*r.states} - {VISIBLE, OCCLUDED, OUT_OF_FRAME} for r in regions),
-        "points were left where the mean pose put them": _has_mean_points(task, regions),
-        "an initial point was assigned to another joint": any(_relabelled(region) for region in regions),
-        "a point outside the picture": any(not (0 <= v <= 100) for r in regions for v in (r.x, r.y)),
-        "the picture had another size or was rotated": any(region.pictures != {(*task.shown, 0)} for region in regions),
+        "joints are missing": _sorted(name for name in JOINT_NAMES if counts[name] == 0) or None,
+        "a joint appears twice": _sorted(name for name, times in counts.items() if times > 1) or None,
+        "an unknown joint": _sorted(name for name in counts if name not in JOINT_NAMES) or None,
+        "a point without a joint, or with several": having(lambda region: len(region.joints) != 1),
+        "a point with several states": having(lambda region: len(region.states) != 1),
+        "an unknown state": having(lambda region: bool({*region.states} - {VISIBLE, OCCLUDED, OUT_OF_FRAME})),
+        "points were left where the mean pose put them": having(_at_mean_pose(task)),
+        "an initial point was assigned to another joint": having(_relabelled),
+        "a point outside the picture": having(lambda region: not (0 <= region.x <= 100 and 0 <= region.y <= 100)),
+        "the picture had another size or was rotated": None
+        if all(region.pictures == {(*task.shown, 0)} for region in regions)
+        else [],
     }
-    return [kind for kind, found in tests.items() if found]
+    return {kind: joints for kind, joints in tests.items() if joints is not None}
 
 
-def _has_mean_points(task: HandTask, regions: Sequence[_Region]) -> bool:
-    """Return whether joints in the frame are where the mean pose put them: nobody placed them."""
+def _sorted(joints: Iterable[str]) -> list[str]:
+    """Return joints once each, in their order; unknown ones last."""
+    return sorted({*joints}, key=lambda name: (JOINT_NAMES.index(name) if name in JOINT_NAMES else N_JOINTS, name))
+
+
+def _at_mean_pose(task: HandTask) -> Callable[[_Region], bool]:
+    """Return a test for points in the frame that are where the mean pose put them: nobody placed them."""
     if task.mean_pose is None:
-        return False
+        return lambda _: False
     shown = dict(zip(JOINT_NAMES, _shown_percent(task, np.array(task.mean_pose)).tolist(), strict=True))
-    placed = [
-        ((region.x, region.y), shown[joint])
-        for region in regions
-        for joint in region.joints
-        if joint in shown and OUT_OF_FRAME not in region.states
-    ]
-    return any(np.allclose(point, mean, rtol=0, atol=_SAME) for point, mean in placed)
+
+    def is_there(region: _Region) -> bool:
+        means = [shown[joint] for joint in region.joints if joint in shown and OUT_OF_FRAME not in region.states]
+        return any(np.allclose((region.x, region.y), mean, rtol=0, atol=_SAME) for mean in means)
+
+    return is_there
 
 
 def _relabelled(region: _Region) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -87,7 +88,8 @@ def _remark_photos(found: PhotoSample) -> None:
         remark(f"turned upright, as viewers show them; boxes refer to that: {some_ids(found.turned)}")
     if found.doubtful:
         remark(
-            f"two hands said to be of one side, check them: {some_ids(found.doubtful)}; state sides with --boxes",
+            f"two hands said to be of one side, check them: {some_ids(found.doubtful)}; hint predict PHOTO --overlay "
+            "shows them, --boxes states sides",
             style="yellow",
         )
     if found.without_hands:
@@ -103,7 +105,16 @@ def _show_photos(found: PhotoSample) -> None:
     typer.echo(f"{counted(found.hands, 'hand')} of {counted(found.photos, 'photograph')}, {found.added} of them new")
     if found.hands:
         typer.echo(f"manifest  {found.manifest}\npictures  {found.pictures}")
-        remark(f"next: hint prelabel {found.manifest}, hint studio push {found.manifest} --project NAME")
+        _remark_next(found.manifest, None)
+
+
+def _remark_next(manifest: Path, points: Path | None) -> None:
+    """Say what to type next: where there are no points to start from, a method that needs nothing else guesses some."""
+    name = shlex.quote(str(manifest))
+    guessed = points or manifest.with_name(f"{manifest.stem}.mediapipe.npz")
+    steps = [] if points else [f"hint prelabel {name} --method mediapipe"]
+    push = f"hint studio push {name} --predictions {shlex.quote(str(guessed))} --project NAME"
+    remark("next: " + "\n      ".join([*steps, push]))
 
 
 def labels(
@@ -148,6 +159,8 @@ def _show_labels(parts: list[LabelSample]) -> None:
         typer.echo(f"manifest  {part.manifest}  ({counted(part.hands, 'hand')}, {part.added} of them new)")
         if part.points:
             typer.echo(f"points    {part.points}")
+    for part in parts:
+        _remark_next(part.manifest, part.points)
 
 
 def _as_json(found: PhotoSample | LabelSample) -> Any:

@@ -60,7 +60,7 @@ def verify(
 
 def _show(report: ReleaseReport) -> None:
     from annotation.prepare.findings import KINDS
-    from hint.errors import printable
+    from hint.errors import counted, printable
 
     headings = ("folder", "json", "jpg", "released", "problems", "warnings")
     show_rows(headings, [[str(value) for value in vars(count).values()] for count in report.folders])
@@ -74,7 +74,7 @@ def _show(report: ReleaseReport) -> None:
         typer.echo(f"MD5 of the official zip: {report.zip_md5}")
     hands = sum(count.labels for count in report.folders)
     found = f"{report.total('problem')} problems, {report.total('warning')} warnings"
-    typer.echo(f"{hands} hands in {len(report.folders)} folders: {found}")
+    typer.echo(f"{counted(hands, 'hand')} in {counted(len(report.folders), 'folder')}: {found}")
 
 
 @app.command("ego4d")

@@ -89,7 +89,7 @@ def push(
     from hint.progress import progress_of_total
 
     studio, store = flags.connect()
-    with resumable(f"project {project!r}"), progress_of_total("pushing") as on_step:
+    with resumable(f"project {project!r}"), progress_of_total("pushing tasks and points") as on_step:
         report = run(
             studio,
             store,
@@ -100,18 +100,18 @@ def push(
             on_step=on_step,
             **flags.keywords(),
         )
-    _show_push(report, project, studio.url, as_json)
+    _show_push(report, project, studio.url, "got points" if predictions else "start from the mean pose", as_json)
     raise typer.Exit(1 if report.doubled or report.predicted_twice else 0)
 
 
-def _show_push(report: PushReport, project: str, url: str, as_json: bool) -> None:
+def _show_push(report: PushReport, project: str, url: str, points: str, as_json: bool) -> None:
     from dataclasses import asdict
 
     if as_json:
         typer.echo(json.dumps(asdict(report), indent=2))
     elif report.added or report.predicted:
         hands = counted(report.hands, "hand")
-        typer.echo(f"{hands} in {project!r}: {report.added} new, {report.predicted} got points")
+        typer.echo(f"{hands} in {project!r}: {report.added} new, {report.predicted} {points}")
     else:
         typer.echo(f"nothing to do: all {counted(report.hands, 'hand')} are in {project!r}")
     if report.bare:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -63,6 +64,9 @@ def import_export(
         remark(f"left out {len(ids)}: {reason}: {some_ids(ids)}", style="yellow")
     if done.tasks.minimal:
         remark("JSON-MIN does not tell who changed a label, nor drafts and skipped tasks; the full JSON does")
+    if unnamed := [who for who in record.labels if re.fullmatch(r"user\d+", who)]:
+        pairs = " ".join(f"--person {who.removeprefix('user')}=EMAIL" for who in unnamed)
+        remark(f"the export tells only numbers of annotators; to name them, import into another folder with {pairs}")
     remark_pull(record)
     raise typer.Exit(0 if done.is_sound else 1)
 

@@ -48,7 +48,7 @@ def ml(
 ) -> None:
     """Predict tasks as they are opened, and anew where an annotator draws a box, until Ctrl-C.
 
-    The projects are connected to it, and disconnected at the end; the points stay.
+    The projects are connected to it, and disconnected at the end; then tasks start from what was pushed.
     """
     from annotation.studio.backend.run import serve_method
     from annotation.studio.backend.serve import Place
@@ -72,7 +72,7 @@ def ml(
             on_note=remark,
         )
     except KeyboardInterrupt:
-        remark("stopped; the points stay")
+        remark("stopped; tasks start from what was pushed until it runs again")
 
 
 def _say_ready(connections: Sequence[Connection], version: str, url: str) -> None:

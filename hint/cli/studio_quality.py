@@ -13,7 +13,7 @@ import typer
 from hint.cli.console import remark, resumable, show_rows
 from hint.cli.options import Json, Seed, with_bundles
 from hint.cli.studio_options import Patience, Project, PushFlags, Timeout, Token, Url
-from hint.errors import some_ids
+from hint.errors import counted, some_ids
 
 if TYPE_CHECKING:
     from annotation.studio.give_back import GivenBack
@@ -22,9 +22,12 @@ if TYPE_CHECKING:
 
 
 def status(
-    project: Annotated[str | None, typer.Option(help="Title of the project; default: all projects.")] = None,
+    project: Annotated[str | None, typer.Option(help="Title of the project; default: a line for each.")] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="List the labels that cannot be used, with their tasks and authors.")
+        bool,
+        typer.Option(
+            "--check", help="List the labels that cannot be used, with their tasks and authors; of one project or all."
+        ),
     ] = False,
     gold: Annotated[
         Path | None, typer.Option(help="Labels of the honeypots, if they were pushed from another machine.")
@@ -40,20 +43,23 @@ def status(
     there are any.
     """
     from annotation.studio.login import connect
-    from annotation.studio.status import list_projects, project_status
+    from annotation.studio.status import all_statuses, list_projects, project_status
     from hint.files.load import load_labels
 
     studio, _ = connect(url, token, timeout)
     studio.version()
-    if project is None:
+    if project is None and not check:
         _show_projects(list_projects(studio), as_json)
         return
-    found = project_status(studio, project, load_labels(gold) if gold else None)
+    known = load_labels(gold) if gold else None
+    found = all_statuses(studio, known) if project is None else [(project, project_status(studio, project, known))]
     if as_json:
-        typer.echo(json.dumps(found.as_json(), indent=2))
+        content = [{"project": title, **one.as_json()} for title, one in found]
+        typer.echo(json.dumps(content if project is None else content[0], indent=2))
     else:
-        _show_status(project, found, check)
-    raise typer.Exit(1 if check and found.broken else 0)
+        for title, one in found:
+            _show_status(title, one, check)
+    raise typer.Exit(1 if check and any(one.broken for _, one in found) else 0)
 
 
 def _show_status(project: str, found: Status, check: bool) -> None:
@@ -63,7 +69,8 @@ def _show_status(project: str, found: Status, check: bool) -> None:
         typer.echo(f"doubles: {found.doubles}, {found.doubles_done} labelled by two, {found.doubles_half} by one")
     cells = [[str("-" if value is None else value) for value in vars(person).values()] for person in found.people]
     headings = ("labelled", "unusable", "broken", "returned", "skipped", "drafts", "changed by others", "s per hand")
-    show_rows(("annotator", *headings), cells)
+    if cells:
+        show_rows(("annotator", *headings), cells)
     if found.honeypots.hands:
         _show_honeypots(found.honeypots)
     if check and found.broken:
@@ -71,13 +78,14 @@ def _show_status(project: str, found: Status, check: bool) -> None:
         show_rows(("broken label", "annotator", "problem", "task"), rows)
     remark_unusable(found.unusable)
     if found.broken:
-        what = f"hint studio return --project {shlex.quote(project)} sends them back to their authors"
-        listed = "" if check else "hint studio status --check lists them, "
+        named = f"--project {shlex.quote(project)}"
+        what = f"hint studio return {named} sends them back to their authors"
+        listed = "" if check else f"hint studio status {named} --check lists them, "
         remark(f"not counted, because they are broken: {len(found.broken)}; {listed}{what}", style="yellow")
     if found.repeated:
-        remark(f"{len(found.repeated)} hands have several tasks: {some_ids(found.repeated)}", style="yellow")
+        remark(f"{counted(len(found.repeated), 'hand')} with several tasks: {some_ids(found.repeated)}", style="yellow")
     if found.foreign:
-        remark(f"{len(found.foreign)} tasks were not pushed by hint: {some_ids(found.foreign)}", style="yellow")
+        remark(f"{counted(len(found.foreign), 'task')} not pushed by hint: {some_ids(found.foreign)}", style="yellow")
 
 
 def _show_honeypots(found: HoneypotScores) -> None:
@@ -94,7 +102,8 @@ def _show_honeypots(found: HoneypotScores) -> None:
         for one in found.people
     ]
     headings = ("compared", "unusable", "existence agrees", "occlusion agrees", "within 0.25 palm lengths")
-    show_rows(("annotator", *headings), rows)
+    if rows:
+        show_rows(("annotator", *headings), rows)
     if found.unknown:
         ids = some_ids(found.unknown)
         remark(f"answers not on this machine, pass --gold LABELS: {len(found.unknown)}: {ids}", style="yellow")
@@ -104,7 +113,7 @@ def _show_projects(rows: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
     else:
-        show_rows(("project", "tasks", "labelled"), [[str(value) for value in row.values()] for row in rows])
+        show_rows(("project", "tasks", "submitted"), [[str(value) for value in row.values()] for row in rows])
 
 
 def remark_unusable(unusable: Mapping[str, Mapping[str, str]]) -> None:
@@ -190,7 +199,7 @@ def honeypots(
     from hint.progress import progress_of_total
 
     studio, store = flags.connect()
-    with resumable(f"project {project!r}"), progress_of_total("pushing") as on_step:
+    with resumable(f"project {project!r}"), progress_of_total("pushing tasks and points") as on_step:
         done = add_honeypots(
             studio,
             store,

@@ -23,6 +23,8 @@ FileReader = Callable[[Path, Path | None, bool], HandLabels]
 
 #: Suffix of a file that holds labels alone -> what reads it.
 SINGLE_FILES: dict[str, FileReader] = {".json": read_coco, ".xml": read_cvat}
+#: Such files as ``hint export`` calls them: their folder stands for them.
+WRITTEN = ("labels.json", "annotations.xml")
 
 
 def read_labels(
@@ -36,7 +38,7 @@ def read_labels(
 
     Args:
         path: HInt root, folder of jpg+json pairs, folder of evaluation npz files, one of these, COCO keypoints (.json),
-            CVAT's XML, or the data.yaml of a YOLO pose dataset, or its folder.
+            CVAT's XML, the data.yaml of a YOLO pose dataset, or the folder of one of these.
         subsets: Names ("newdays", "val_ego4d") or folder names ("VAL_ego4d_img") to read; none = all of ``split``.
         images: Folder of the pictures, or a HInt root, where they are not beside the labels.
         split: "test", "val" or "train": what to read of a HInt root; where it has no such split, all is read.
@@ -52,6 +54,7 @@ def read_labels(
         raise InputError(f"{path}: no such file or folder")
     if images is not None and not images.is_dir():
         raise InputError(f"{images}: no such folder of pictures")
+    path = next((path / name for name in WRITTEN if (path / name).is_file()), path)
     if path.is_file() and path.suffix.lower() in SINGLE_FILES:
         return _pick(path, SINGLE_FILES[path.suffix.lower()](path, images, skip_bad), subsets)
     parts = _find(path, images, skip_bad)

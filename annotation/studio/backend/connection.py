@@ -23,7 +23,7 @@ class Connection:
     """A project that asks a backend.
 
     While it is connected, tasks are predicted as they are opened. Its title is the version of the points, so that those
-    that are stored remain what annotators start from when the backend has gone.
+    that are stored are found again by the next backend with the same settings.
 
     Args:
         studio: The server.
@@ -79,11 +79,12 @@ class Connection:
             self.shown = found
 
     def close(self) -> None:
-        """Disconnect it; points that are stored stay what annotators start from."""
+        """Disconnect it; annotators start from the mean pose again, which all tasks have."""
         for one in self._own():
             self._studio.send("DELETE", f"/api/ml/{one['id']}")
-        if not self.shown and self._predicted(self._version):
-            self._studio.show_predictions(self.project, self._version)
+        stored = (version for version in (MEAN_POSE, self._version) if not self.shown and self._predicted(version))
+        if version := next(stored, ""):
+            self._studio.show_predictions(self.project, version)
 
     def _own(self) -> list[dict[str, Any]]:
         """Return the backends of the project that hint connected; the server asks each whether it is up."""

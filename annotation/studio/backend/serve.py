@@ -15,6 +15,7 @@ import uvicorn
 from annotation.studio.backend.app import make_app
 from annotation.studio.backend.connection import Connection, close_quietly
 from annotation.studio.backend.predictor import Predictor
+from annotation.studio.server import interrupted_by_sigterm
 from hint.errors import InputError
 
 HOST = "127.0.0.1"
@@ -44,7 +45,7 @@ def serve_predictor(
     on_ready: Callable[[], None],
     on_note: Callable[[str], None],
 ) -> None:
-    """Serve until Ctrl-C.
+    """Serve until Ctrl-C or SIGTERM.
 
     Args:
         predictor: What predicts.
@@ -67,13 +68,14 @@ def serve_predictor(
     thread.start()
     opened: list[Connection] = []
     try:
-        _wait_for(server)
-        for connection in connections:
-            opened.append(connection)
-            connection.open(place.url, password)
-        on_ready()
-        while thread.is_alive():  # a join without limit would not hear Ctrl-C everywhere
-            thread.join(1.0)
+        with interrupted_by_sigterm():
+            _wait_for(server)
+            for connection in connections:
+                opened.append(connection)
+                connection.open(place.url, password)
+            on_ready()
+            while thread.is_alive():  # a join without limit would not hear Ctrl-C everywhere
+                thread.join(1.0)
     finally:
         close_quietly(opened, on_note)
         server.should_exit = True

@@ -68,7 +68,9 @@ def read_tasks(path: Path, translator: Translator) -> Tasks:
 
 
 def _checked(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a task of hint; refuse one whose names would lead out of the folders they belong in."""
+    """Return a task of hint; refuse one without numbers, or whose names would lead out of their folders."""
+    if not all(isinstance(one, dict) and isinstance(one.get("id"), int) for one in (row, *row.get("annotations", []))):
+        raise ValueError("a task or annotation without a number")
     data = row["data"]
     hint = data["hint"] if isinstance(data["hint"], dict) else {}
     hand_id, image = str(data.get("hand_id")), PureWindowsPath(str(hint.get("image")))

@@ -37,7 +37,8 @@ def as_full(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         data = {key: value for key, value in row.items() if not (key in _OF_ANNOTATION or _is_drawn(value))}
         task = tasks.setdefault(row.get("id", -number), {"id": row.get("id", number), "data": data, "annotations": []})
         own = {name: row.get(key) for key, name in _OF_ANNOTATION.items()}
-        task["annotations"].append({**own, "result": _results(row)})
+        if own["id"] is not None:  # a task that nobody labelled has a record, too
+            task["annotations"].append({**own, "result": _results(row)})
     return list(tasks.values())
 
 

@@ -1,5 +1,6 @@
 // Draws bones, joints and their names over the picture. It reads the points of the annotation that is open, at every
 // frame of the screen, and changes none of them. A double click selects all points of a finger, j shows all names.
+// Points that are still where the mean pose put them are pale, and the heading counts them.
 (hand) => {
   const SVG = "http://www.w3.org/2000/svg";
   const DARK = "#000000";
@@ -25,13 +26,31 @@
     return { x: region.canvasX * scaleX + x, y: region.canvasY * scaleY + y };
   };
 
+  // Where the mean pose shows its points, percent; nothing if there was a prediction from the start.
+  const meanPose = () => {
+    const task = window.Htx?.task?.dataObj?.hint;
+    if (!task?.mean_pose || task.guess) return undefined;
+    const [left, top, width, height] = task.crop;
+    const percent = (place, origin, length) => {
+      const shown = ((place - origin) * 100) / length;
+      return shown < 0 || shown > 100 ? Math.min(Math.max(shown, hand.edge), 100 - hand.edge) : shown;
+    };
+    return task.mean_pose.map(([x, y]) => [percent(x, left, width), percent(y, top, height)]);
+  };
+
+  const isUnplaced = (region, mean, state) =>
+    Boolean(mean) && state !== hand.outOfFrame && Math.hypot(region.x - mean[0], region.y - mean[1]) < 1e-6;
+
   const points = (stage) => {
     const found = [];
+    const mean = meanPose();
     for (const region of annotation()?.regionStore?.regions ?? []) {
       const joint = hand.joints.indexOf(value(region, hand.joint));
       if (joint < 0 || region.hidden || !region.parent) continue;
       const { x, y } = position(region, stage);
-      found.push({ region, joint, x, y, state: value(region, hand.state), selected: region.inSelection });
+      const state = value(region, hand.state);
+      const pale = isUnplaced(region, mean?.[joint], state);
+      found.push({ region, joint, x, y, state, pale, selected: region.inSelection });
     }
     return found;
   };
@@ -53,8 +72,9 @@
   const line = (svg, from, to, colour) => {
     const ends = { x1: from.x, y1: from.y, x2: to.x, y2: to.y };
     const dashes = to.state || from.state ? { "stroke-dasharray": "3 4" } : {};
-    add(svg, "line", { ...ends, ...dashes, stroke: DARK, "stroke-width": 3, opacity: 0.35 });
-    add(svg, "line", { ...ends, ...dashes, stroke: colour, "stroke-width": 1.5, opacity: 0.9 });
+    const opacity = to.pale || from.pale ? 0.3 : 0.9;
+    add(svg, "line", { ...ends, ...dashes, stroke: DARK, "stroke-width": 3, opacity: 0.4 * opacity });
+    add(svg, "line", { ...ends, ...dashes, stroke: colour, "stroke-width": 1.5, opacity });
   };
 
   const ring = (svg, { x, y }, radius, colour, width, fill = "none") =>
@@ -78,6 +98,26 @@
       ring(svg, point, 4.5, DARK, 4);
       ring(svg, point, 4.5, colour, 2);
     } else ring(svg, point, 4, DARK, 1, colour);
+    if (point.pale) svg.lastChild.setAttribute("opacity", 0.45);
+  };
+
+  // The heading of a task without predictions says how many points nobody has placed yet.
+  const count = (all) => {
+    const place = document.querySelector(`.${hand.start}`);
+    if (!place) return;
+    const left = all.filter((point) => point.pale).length;
+    const text = !meanPose() || !all.length ? ""
+      : left ? `MEAN POSE, not a prediction: ${left} of 21 points to place`
+      : "all points were placed, or predicted";
+    let own = place.querySelector("b");
+    if (!own) {
+      own = document.createElement("b");
+      own.style.fontSize = "13px";
+      place.append(own);
+    }
+    if (own.textContent === text) return;
+    own.textContent = text;
+    place.firstElementChild.style.display = text ? "none" : "";
   };
 
   const nameOf = (point, near, isNamed) => {
@@ -125,6 +165,7 @@
     if (!stage?.content) return;
     const svg = canvasFor(stage);
     const all = points(stage);
+    count(all);
     const near = closest(all);
     const seen = JSON.stringify([allNames, near?.joint, all.map(({ region, ...rest }) => rest)]);
     if (seen === last && svg.childNodes.length) return;

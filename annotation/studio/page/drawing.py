@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from importlib.resources import files
 
-from annotation.studio.config import IMAGE, JOINT, OCCLUDED, OUT_OF_FRAME, STATE, joint_colour
+from annotation.studio.config import IMAGE, JOINT, OCCLUDED, OUT_OF_FRAME, START_CLASS, STATE, joint_colour
+from annotation.studio.task import EDGE
 from hint.skeleton import BONES, FINGER_OF_JOINT, FINGERS, JOINT_NAMES
 
 _FILE = "drawing.js"
@@ -24,6 +25,8 @@ def drawing_script() -> str:
         "state": STATE,
         "occluded": OCCLUDED,
         "outOfFrame": OUT_OF_FRAME,
+        "start": START_CLASS,
+        "edge": EDGE,
     }
     source = files("annotation.studio.page").joinpath(_FILE).read_text("utf-8")
     return f"(({source.strip().removesuffix(';')}))({json.dumps(hand)});\n"

@@ -220,6 +220,7 @@ WRONG = {
     "absent": (["nowhere"], "nowhere: no such folder"),
     "file": (["HInt.zip"], "HInt.zip is a file; unpack it"),
     "empty": (["empty"], "has none of TRAIN_newdays_img"),
+    "own labels": (["own"], "for labels of your own: hint check own"),
     "parent": (["."], "the root is in it: hint prepare verify HInt"),
     "one of the folders": (["HInt/TEST_newdays_img"], "/HInt --only TEST_newdays_img"),
     "only": (["HInt", "--only", "TEST_newday_img"], "did you mean TEST_newdays_img"),
@@ -235,6 +236,7 @@ WRONG = {
 def test_wrong_paths_are_one_line_and_exit_2(case: str, root: Path, run: Run) -> None:
     (root.parent / "HInt.zip").write_bytes(b"PK")
     (root.parent / "empty").mkdir()
+    (root.parent / "own" / "TRAIN_photos_img").mkdir(parents=True)
     (root.parent / "other.sha256").write_text(f"{'0' * 64}  HInt/{ND}/a.json\n")
     arguments, message = WRONG[case]
     done = run(*arguments, cwd=root.parent)

@@ -142,7 +142,11 @@ def test_boxes_of_ones_own_on_the_command_line(tmp_path: Path) -> None:
     assert "broken.jpg" in done.stderr
     assert "there is no box in 1 photograph: b" in done.stderr
     assert "1 of the 3 boxes belong to no photograph" in done.stderr
-    lines = read_manifest(out / "VAL_lab3_img.jsonl")
+    manifest = out / "VAL_lab3_img.jsonl"
+    assert f"hint prelabel {manifest} --method mediapipe\n" in done.stderr
+    guessed = manifest.with_suffix(".mediapipe.npz")
+    assert f"hint studio push {manifest} --predictions {guessed} --project" in done.stderr
+    lines = read_manifest(manifest)
     assert [line.side for line in lines] == ["left", "right"]
     assert [line.size for line in lines] == [(120, 160)] * 2, "upright"
     assert lines[1].hand_id == name_of_label("thumb up", True)

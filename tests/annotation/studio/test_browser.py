@@ -43,6 +43,8 @@ BONES = """
     return [...document.querySelectorAll('svg.hint-drawing line')].map((one) =>
         [one.getAttribute('stroke'), one.getAttribute('stroke-dasharray')]);
 """
+#: How many points are drawn as ones that nobody placed.
+PALE = "return document.querySelectorAll('svg.hint-drawing circle[opacity]').length"
 NAMES = "return [...document.querySelectorAll('svg.hint-drawing text')].map((one) => one.textContent).filter(Boolean)"
 
 
@@ -118,6 +120,10 @@ class Page:
         self.actions += 1
         ActionChains(self.browser).send_keys(key).perform()
 
+    def says(self, text: str) -> bool:
+        """Whether the page shows a text."""
+        return text in self.browser.find_element(By.CSS_SELECTOR, "body").text
+
     def until(self, test: Callable[[], bool]) -> None:
         WebDriverWait(self.browser, SECONDS, poll_frequency=0.1).until(lambda _: test())
 
@@ -161,9 +167,8 @@ def test_a_corrected_hand_arrives_in_the_pair_after_few_actions(
     write_predictions(sample.predictions, Predictions(sample.labels.hand_id, spread))
     project, task = project_of(server, sample, "browser", "--predictions", sample.predictions)
     page.open(project)
-    heading = page.browser.find_element(By.CSS_SELECTOR, "body").text
-    assert "LEFT hand" in heading
-    assert "points predicted by guess" in heading
+    assert page.says("LEFT hand")
+    assert page.says("points predicted by guess")
     before = page.points()["index_tip"]
     target = before["x"] + 5, before["y"] + 13  # between the others
 
@@ -218,12 +223,15 @@ def test_a_hand_without_predictions_takes_at_most_21_drags(
     sample = draw_sample(tmp_path / "frames", 1, seed=12, size=(400, 300))
     project, task = project_of(server, sample, "bare hand")
     page.open(project)
-    assert "MEAN POSE, not a prediction" in page.browser.find_element(By.CSS_SELECTOR, "body").text
+    assert page.says("MEAN POSE, not a prediction: 21 of 21 points to place")
+    assert page.browser.execute_script(PALE) == 21
     aimed = np.stack(np.meshgrid(np.linspace(8, 92, 7), (6, 10, 94)), -1).reshape(21, 2)  # away from the hand's box
     for joint, (x, y) in enumerate(aimed):
         page.drag(page.where(joint), page.place(x, y))
     page.until(lambda: abs(page.points()["little_tip"]["x"] - aimed[20, 0]) < 1)
     assert page.counted() == 21
+    assert page.says("all points were placed, or predicted")
+    assert page.browser.execute_script(PALE) == 0
     # A point that was deleted is added in one way: its name, then a click.
     page.click(page.where(RING[0]))
     page.key(Keys.BACKSPACE)

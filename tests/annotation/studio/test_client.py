@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -10,6 +12,7 @@ import httpx
 import pytest
 
 from annotation.studio.client import Address, Studio
+from annotation.studio.config import label_config
 from annotation.studio.failures import UnreachableError
 from hint.errors import InputError
 
@@ -61,3 +64,23 @@ def test_both_kinds_of_token_work(server: Any) -> None:
     assert studio.projects() == server.client().projects()
     with pytest.raises(InputError, match=r"rejected the token \(401\)"):
         Studio(Address(server.url, f"{token[:-8]}00000000")).version()
+
+
+def test_all_projects_are_listed_however_many_come_at_a_time(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    studio = server.client()
+    made = [studio.create(f"listed {k}", label_config(), "").id for k in range(3)]
+    known = studio.projects()
+    assert {*made} <= {project.id for project in known}
+    monkeypatch.setattr("annotation.studio.client._PROJECTS", 2)
+    assert studio.projects() == known
+
+
+def test_the_client_starts_without_what_reads_tables() -> None:
+    """Nothing else takes a second of every command."""
+    code = (
+        "import sys\nfrom annotation.studio.client import Address, Studio\n"
+        "api = Studio(Address('http://127.0.0.1:9', 'x')).api\n"
+        "api.projects, api.users, api.versions, api.tasks, api.predictions, api.annotations, api.files\n"
+        "sys.exit('pandas' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -57,6 +57,10 @@ def test_broken_labels_go_back_to_their_author(server: Any, few: Any, people: di
     assert "joints are missing (wrist)" in rows[lacking]
     assert "a joint appears twice (index_mcp)" in rows[doubled]
     assert f"{server.url}/projects/{project}/data?task={listing.tasks[doubled].id}" in rows[doubled]
+    everywhere = server.hint("studio", "status", "--check", code=1)
+    assert f"data?task={listing.tasks[doubled].id}" in everywhere.stdout, "without --project, those of all projects"
+    assert "hint studio return --project 'give back'" in everywhere.stderr
+    assert ["give", "back", "5", "4"] in [line.split() for line in server.hint("studio", "status").stdout.splitlines()]
     assert {one.hand_id for one in give_back(studio, "give back", dry_run=True).labels} == wrong.keys()
     assert offered(ann, project) is None
     assert offered(ben, project) == double
@@ -89,7 +93,7 @@ def test_broken_labels_go_back_to_their_author(server: Any, few: Any, people: di
     for message, options in {
         f"need --comment TEXT, so that authors know why: {min(fine, other)}": {"hands": [fine, other]},
         f"no labels by {BEN[1:]!r}; there are some by: {ANN}, {BEN}": {"annotator": BEN[1:]},
-        "for 1 hands: nobody_l": {"hands": ["nobody_l"]},
+        "for 1 hand: nobody_l": {"hands": ["nobody_l"]},
     }.items():
         with pytest.raises(InputError, match=message):
             give_back(studio, "give back", **options)

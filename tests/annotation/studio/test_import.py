@@ -57,9 +57,11 @@ def test_an_export_of_hint_gives_what_pull_gives(
     assert expected == found
     assert [record["labels"] for record in records] == [{"ann@example.com": 2, "ben@example.com": 2}] * 2
 
-    minimal = studio.send("GET", f"/api/projects/{number}/export", params={"exportType": "JSON_MIN"}).content
+    every = {"exportType": "JSON_MIN", "download_all_tasks": True}  # also those that nobody labelled
+    minimal = studio.send("GET", f"/api/projects/{number}/export", params=every).content
     (tmp_path / "min.json").write_bytes(minimal)
     done = hint("studio", "import", tmp_path / "min.json", "--out", tmp_path / "min", *options)
+    assert "3 of 12 hands labelled" in done.stdout
     assert "JSON-MIN does not tell" in done.stderr
     found = files(tmp_path / "min")
     assert found.keys() == expected.keys() | {"pull.json"}
@@ -165,6 +167,7 @@ def test_what_cannot_be_read_is_refused_with_a_reason(imported: Any, tmp_path: P
         "the picture was rotated": export(named, [{**full[0], "image_rotation": 90}, *full[1:]]),
         "no points": export(named, []),
         "not a name": [{**export(named, full)[0], "data": {"hand_id": "../../out_l", "hint": {"image": "a.jpg"}}}],
+        "without a number": [{**export(named, full)[0], "data": {"hint": {}}, "annotations": [{"result": []}]}],
         "no pictures in its data": export("text", full),
         "labels of a picture of 160x120 px": export(named, [{**full[0], "original_width": 10}, *full[1:]]),
     }
@@ -177,5 +180,7 @@ def test_what_cannot_be_read_is_refused_with_a_reason(imported: Any, tmp_path: P
     good, bad = export(named, full)[0], {**refusals["wrist appears twice"][0], "id": 8}
     done = imported([good, bad], "--out", tmp_path / "mixed", code=1)
     assert "left out 1: wrist appears twice" in done.stderr
+    numbered = imported(export(named, full, completed_by=3), "--out", tmp_path / "numbered", code=0)
+    assert "to name them, import into another folder with --person 3=EMAIL" in numbered.stderr
     assert "is not an export" in error(imported({"a": 1}, code=2))
     assert "is not an export" in error(imported([{"id": 1}], code=2))

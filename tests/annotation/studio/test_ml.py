@@ -32,8 +32,10 @@ ANN = "ann@example.com"
 
 
 @contextmanager
-def backend(server: Any, port: int, *projects: str, method: str = "box-centre") -> Iterator[subprocess.Popen[str]]:
-    """``hint studio ml``, as a person starts it and stops it with Ctrl-C."""
+def backend(
+    server: Any, port: int, *projects: str, method: str = "box-centre", number: int = signal.SIGINT
+) -> Iterator[subprocess.Popen[str]]:
+    """``hint studio ml``, as a person starts it and stops it, with Ctrl-C or another signal."""
     titles = [option for project in projects for option in ("--project", project)]
     process = server.begin("studio", "ml", "--method", method, "--port", port, *titles)
     try:
@@ -41,7 +43,7 @@ def backend(server: Any, port: int, *projects: str, method: str = "box-centre") 
         assert lines[0].startswith(f"points    {method}-"), process.stderr.read()
         yield process
     finally:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         assert process.wait(40) == 0
 
 
@@ -110,9 +112,17 @@ def test_tasks_without_points_get_them_and_get_them_anew_in_another_box(
         ann = server.client(people[ANN])
         ann.api.annotations.create(id=row["id"], result=answer["data"]["result"], lead_time=2.0)
         version = listed["model_version"]
+        server.hint("studio", "push", sample.manifest, "--project", "live points")
+        assert studio.project(number).model_version == version, "a push does not take its place"
 
     assert studio.ask("GET", "/api/ml", params={"project": number}) == []
-    assert studio.project(number).model_version == version, "points that were made stay"
+    later = opened(server, people[ANN], number)
+    assert (later["id"] != row["id"], len(later["predictions"][0]["result"])) == (True, 42), "no task is without points"
+    assert [one["model_version"] for one in later["predictions"]] == ["mean-pose"]
+    with backend(server, port, "live points", number=signal.SIGTERM):
+        (prediction,) = opened(server, people[ANN], number)["predictions"]
+        assert prediction["model_version"] == version, "they are predicted when it runs again"
+    assert studio.ask("GET", "/api/ml", params={"project": number}) == []
     hand_id = row["data"]["hand_id"]
     server.hint("prelabel", sample.manifest, "--method", "box-centre")
     predicted = sample.manifest.with_name("TRAIN_newdays_img.box-centre.npz")

@@ -36,8 +36,8 @@ def push(server: Any, sample: Any, project: str, *more: object, code: int = 0) -
 def tasks_of(server: Any, title: str) -> list[dict[str, Any]]:
     """What the SDK itself says is there."""
     api = server.client().api
-    project = next(p for p in api.projects.list() if p.title == title)
-    return [task.model_dump() for task in api.tasks.list(project=project.id, page_size=1000, fields="all")]
+    project = next(p for p in api.projects.list(page_size=1000).items if p.title == title)
+    return [task.model_dump() for task in api.tasks.list(project=project.id, page_size=1000, fields="all").items]
 
 
 @pytest.fixture(scope="module")

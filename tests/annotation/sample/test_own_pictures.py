@@ -153,6 +153,17 @@ def test_boxes_of_ones_own_on_the_command_line(tmp_path: Path) -> None:
     assert "boxes or a detector" in error(hint(*command, "--detector", "other", code=2))
 
 
+def test_a_run_that_is_refused_leaves_no_hand_without_its_picture(tmp_path: Path) -> None:
+    photograph(tmp_path / "photos" / "a.jpg")
+    boxes = [{"image": "a.jpg", "box_xyxy": [10, 20, 60, 90], "is_right": True, "hand_id": name} for name in ("x", "X")]
+    (tmp_path / "boxes.json").write_text(json.dumps(boxes))
+    command = ("sample", "photos", tmp_path / "photos", "--boxes", tmp_path / "boxes.json", "--out", tmp_path / "out")
+    assert "differ in capital letters" in error(hint(*command, code=2))
+    assert not (tmp_path / "out" / FOLDER).with_suffix(".jsonl").exists()
+    (tmp_path / "boxes.json").write_text(json.dumps([{**boxes[0], "image": "\ud800.jpg"}]))
+    assert "no path" in error(hint(*command, code=2))
+
+
 @pytest.fixture
 def labelled(tmp_path: Path, make: Callable[..., HandLabels]) -> HandLabels:
     """Eight hands with pictures, of which four belong to the training set."""

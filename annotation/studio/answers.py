@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from annotation.studio.config import JOINT
-from annotation.studio.task import Answer, read_answer
+from annotation.studio.task import Answer, read_answer, texts_of
 from annotation.studio.work import Annotation, Work
 from hint.names import parse_name
 from hint.skeleton import JOINT_NAMES
@@ -107,5 +107,4 @@ def _hands(found: Mapping[str, Sequence[tuple[Annotation, Answer]]]) -> set[str]
 
 def _joints(result: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the joint of every point, as far as it can be told."""
-    values = [one.get("value") for one in result if one.get("from_name") == JOINT]
-    return [str(name) for value in values if isinstance(value, Mapping) for name in value.get("keypointlabels") or []]
+    return [name for one in result if one.get("from_name") == JOINT for name in texts_of(one, "keypointlabels")]

@@ -330,7 +330,7 @@ def _withdrawn(
 def _reason(email: str, hand_id: str, work: Work, answers: Answers) -> str:
     """Return why a label no longer counts."""
     if hand_id not in work.tasks:
-        return "its task was deleted"
+        return "its task was deleted, or its data changed"
     if hand_id in (reasons := answers.reasons.get(email, {})):
         return f"marked unusable: {reasons[hand_id] or 'no reason given'}"
     for one in answers.broken:

@@ -13,7 +13,7 @@ import typer
 from hint.cli.console import remark, resumable, show_rows
 from hint.cli.options import Json, Seed, with_bundles
 from hint.cli.studio_options import Patience, Project, PushFlags, Timeout, Token, Url
-from hint.errors import some_ids
+from hint.errors import counted, some_ids
 
 if TYPE_CHECKING:
     from annotation.studio.give_back import GivenBack
@@ -75,9 +75,10 @@ def _show_status(project: str, found: Status, check: bool) -> None:
         listed = "" if check else "hint studio status --check lists them, "
         remark(f"not counted, because they are broken: {len(found.broken)}; {listed}{what}", style="yellow")
     if found.repeated:
-        remark(f"{len(found.repeated)} hands have several tasks: {some_ids(found.repeated)}", style="yellow")
+        remark(f"{counted(len(found.repeated), 'hand')} with several tasks: {some_ids(found.repeated)}", style="yellow")
     if found.foreign:
-        remark(f"{len(found.foreign)} tasks were not pushed by hint: {some_ids(found.foreign)}", style="yellow")
+        foreign = counted(len(found.foreign), "task")
+        remark(f"{foreign} not pushed by hint, or changed since: {some_ids(found.foreign)}", style="yellow")
 
 
 def _show_honeypots(found: HoneypotScores) -> None:

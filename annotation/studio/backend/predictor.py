@@ -77,10 +77,11 @@ class Predictor:
 
     def _ready(self, row: Mapping[str, Any], box: Box | None) -> _Ready | None:
         """Prepare the hand of a task, None if that is not possible."""
-        data = row.get("data")
+        found = row.get("data")
+        data = found if isinstance(found, Mapping) else {}
         name = f"task {row.get('id')}"
         try:
-            hand_id, task = read_task(data if isinstance(data, Mapping) else {})
+            hand_id, task = read_task(data)
             name = hand_id
             return self._prepared(hand_id, task, self._frames.see(data, task), box)
         except (ValueError, HintError) as error:

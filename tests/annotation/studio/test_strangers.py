@@ -24,6 +24,7 @@ from annotation.studio.pull import annotator_folder
 from annotation.studio.push import task_of
 from annotation.studio.task import read_answer, read_task, results, task_data
 from annotation.studio.work import Annotation
+from hint.errors import InputError
 from hint.files.claim import claimed
 from hint.files.manifest import SampledHand, read_manifest
 from hint.methods.table import create
@@ -116,6 +117,22 @@ def test_what_is_no_text_says_nothing_of_the_hand(value: Any, hands: list[Sample
         task, [*row["annotations"][0]["result"], *odd, {"from_name": STATUS, "value": value}]
     )
     assert (answer.usable, answer.comment, problems) == (True, "", [])
+
+
+@pytest.mark.parametrize(
+    ("url", "token"),
+    [
+        *(
+            (url, "t")
+            for url in ("http://[::1", "http://a:99999", "ftp://a", "http://", "http://ann:secret@a", "http://a?b")
+        ),
+        *(("http://a", token) for token in ("a\nb", "\u2603")),
+    ],
+)
+def test_an_address_that_is_none_is_refused_before_anything_is_sent(url: str, token: str) -> None:
+    with pytest.raises(InputError) as refused:
+        Address(url, token)
+    assert "secret" not in str(refused.value)
 
 
 BAD_ROWS: tuple[dict[str, Any], ...] = (

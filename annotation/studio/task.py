@@ -158,7 +158,7 @@ def read_task(data: Mapping[str, Any]) -> tuple[str, HandTask]:
     if not isinstance(data.get("hand_id"), str) or "hint" not in data:
         raise ValueError("not pushed by hint")
     if not is_file_name(data["hand_id"]):
-        raise ValueError("its data was changed: a hand id that cannot be the name of a file")
+        raise ValueError("its data was changed: a hand id that is not a name")
     try:
         return data["hand_id"], HandTask.model_validate(data["hint"])
     except ValidationError as error:

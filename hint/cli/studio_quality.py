@@ -209,3 +209,5 @@ def honeypots(
         return
     typer.echo(f"{project}: honeypots: {len(done.hand_ids)}, {len(done.new)} of them new (seed {done.seed})")
     remark("tasks now come in random order; hint studio status shows the scores")
+    if done.new:
+        remark("their task numbers follow one another and are the highest by now: push the last hands after them")

@@ -12,15 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hint.box import Box
+from hint.box import FARTHEST, Box
 from hint.errors import InputError, counted, some_ids
 from hint.files.joint_names import Side
 from hint.names import is_file_name, parse_name
 from hint.skeleton import N_JOINTS
 from hint.types import Double, HandLabels
-
-#: No picture is that wide, px.
-_FAR = 1e6
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +75,7 @@ def numbers(value: Any, n: int, what: str) -> Double:
         array = np.array([float(v) if isinstance(v, int | float) else np.nan for v in value])
     except OverflowError:
         array = np.full(n, np.inf)
-    if not (np.abs(array) < _FAR).all():
+    if not (np.abs(array) < FARTHEST).all():
         raise ValueError(f"{what}: something is not a number, not finite, or far outside any picture")
     return array
 

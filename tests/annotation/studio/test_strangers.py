@@ -210,7 +210,7 @@ def test_the_backend_answers_nonsense_in_one_line_and_reads_no_other_files(
     contexts = [{"result": [{"type": "rectangle", "value": value}]} for value in odd_boxes]
     bodies = [{"tasks": [], "params": {"context": context}} for context in (*contexts, 5, {"result": 5})]
     odd = [*bodies, {"tasks": 5}, {"tasks": [5]}, [], 5]
-    requests = [{"content": json.dumps(body)} for body in odd]
+    requests: list[dict[str, Any]] = [{"content": json.dumps(body)} for body in odd]
     requests += [{"content": content} for content in (b"{", b"[" * 200_000, b"\xff\xfe")]
     for answer in ask(app, requests):
         assert (answer.status_code, list(answer.json())) == (400, ["error"])

@@ -162,6 +162,8 @@ def give_back(
 
 
 def _remark_given_back(done: GivenBack) -> None:
+    if done.before:
+        remark(f"sent back before: {len(done.before)}: {some_ids(done.before)}")
     if done.anew:
         remark(f"start anew, because other people will see the task: {len(done.anew)}: {some_ids(done.anew)}")
     if done.changed:

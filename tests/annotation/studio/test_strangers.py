@@ -20,6 +20,7 @@ from annotation.studio.backend.frames import Frames
 from annotation.studio.backend.predictor import Predictor
 from annotation.studio.client import Address, Studio
 from annotation.studio.config import COMMENT, STATUS
+from annotation.studio.known import key_of, mark
 from annotation.studio.pull import annotator_folder
 from annotation.studio.push import task_of
 from annotation.studio.task import read_answer, read_task, results, task_data
@@ -78,6 +79,14 @@ def test_a_task_that_somebody_changed_is_not_read(change: str, hands: list[Sampl
     place[key.removeprefix("hint.")] = value
     with pytest.raises(ValueError, match="its data was changed"):
         read_task(data)
+
+
+def test_a_mark_that_names_another_file_makes_no_honeypot(hands: list[SampledHand]) -> None:
+    _, task = read_task(exported(hands)["data"])
+    name = hands[0].hand_id
+    for key, is_one in (("0123456789abcdef" * 2, True), ("../" * 8 + "etc/pass", False), ("", False)):
+        marked = task.model_copy(update={"image_sha256": mark(name, key)})
+        assert (key_of(name, marked) == key) is is_one
 
 
 def point(**value: Any) -> Callable[[list[dict[str, Any]]], Any]:

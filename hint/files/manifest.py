@@ -26,6 +26,8 @@ def _file_name(text: str) -> str:
 FileName = Annotated[str, AfterValidator(_file_name)]
 #: Px along a side of a picture.
 Length = Annotated[int, Field(gt=0, le=FARTHEST)]
+#: Where something is along a side, px.
+Place = Annotated[float, Field(ge=-FARTHEST, le=FARTHEST)]
 
 
 class SampledHand(BaseModel):
@@ -73,7 +75,7 @@ class SampledHand(BaseModel):
     action: str
     side: Literal["left", "right"]
     box_xyxy: tuple[float, float, float, float] | None
-    centre: tuple[float, float]
+    centre: tuple[Place, Place]
     size: tuple[Length, Length]
     contact: str
     interaction: str

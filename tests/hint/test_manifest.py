@@ -29,7 +29,7 @@ def a_hand(number: int, **changes: Any) -> dict[str, Any]:
         *(("image", value) for value in ("../a.jpg", "/a.jpg", "a/../../b.jpg", "a\x00.jpg", "", "a\\b.jpg")),
         *(("box_xyxy", (value, 1, 20, 30)) for value in (float("nan"), float("-inf"), -1e308, 20, 30)),
         *(("size", value) for value in ((0, 0), (-5, 5), (2**70, 5))),
-        ("centre", (float("nan"), 1)),
+        *(("centre", (value, 1)) for value in (float("nan"), 1e200)),
     ],
 )
 def test_a_hand_that_cannot_be_is_named_with_its_line(field: str, value: Any, tmp_path: Path) -> None:

@@ -121,7 +121,13 @@ def test_a_second_run_adds_new_photographs_and_nothing_else(tmp_path: Path) -> N
         sample_photos(photos, out=out, detector=detector)
     assert found.manifest.read_bytes() == manifest
     assert (out / FOLDER / "a_0_r.jpg").read_bytes() == before[str(out / FOLDER / "a_0_r.jpg")][0]
+    line = json.loads(manifest.splitlines()[0])
+    (out / FOLDER / "thesis.txt").write_text("mine")
+    found.manifest.write_bytes(
+        manifest + json.dumps({**line, "hand_id": "z_r", "image": f"{FOLDER}/thesis.txt"}).encode()
+    )
     assert sample_photos(photos, out=out, detector=detector, overwrite="always").added == 4
+    assert (out / FOLDER / "thesis.txt").read_text() == "mine"
 
 
 def test_boxes_of_ones_own_on_the_command_line(tmp_path: Path) -> None:

@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TypeAlias
 
 Box: TypeAlias = tuple[float, float, float, float]
+
+#: No picture has so many px along a side.
+FARTHEST = 1e6
+
+
+def require_box(box: Box) -> Box:
+    """Return the box of a hand as it came from a file.
+
+    Raises:
+        ValueError: If it has no area, or cannot be in a picture.
+    """
+    if not all(map(math.isfinite, box)):
+        raise ValueError("box with numbers that are not finite")
+    if not (box[2] > box[0] and box[3] > box[1]):
+        raise ValueError("box of zero or negative size; boxes are x1, y1, x2, y2")
+    if max(map(abs, box)) > FARTHEST:
+        raise ValueError("box far outside any picture; boxes are x1, y1, x2, y2 in px")
+    return box
 
 
 def area(box: Sequence[float]) -> float:

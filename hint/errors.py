@@ -68,6 +68,11 @@ def printable(text: str, keep: str = "") -> str:
     return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)
 
 
+def plain(text: str) -> str:
+    """Return a text as Matplotlib shows it letter by letter: printable, and no formula between dollar signs."""
+    return printable(text).replace("$", r"\$")
+
+
 def first_problem(error: "ValidationError", skip: Collection[str] = ()) -> str:
     """Return the first problem pydantic found in a file as "field: message".
 

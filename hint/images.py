@@ -37,7 +37,10 @@ def decode_image(content: bytes, name: str) -> Image:
     """Read a picture from memory as :func:`read_image` does; messages call it ``name``."""
     if _is_cut(content):
         raise InputError(f"{name}: the picture is cut short ({len(content)} bytes)")
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), _FLAGS) if content else None
+    try:
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), _FLAGS) if content else None
+    except cv2.error as error:  # more pixels than it ever reads
+        raise InputError(f"{name}: OpenCV refuses the picture ({error.err}); is it too large?") from error
     if image is None:
         raise InputError(f"{name}: not a picture that OpenCV can read, or damaged; convert it to JPEG or PNG")
     rgb: Image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

@@ -32,6 +32,8 @@ _SIDE = re.compile(r"(?P<rest>.*)_(?P<side>[lr])")
 
 #: What the name of a file cannot hold, here or on other systems; surrogates stand for bytes that are not UTF-8.
 NO_FILE_NAME = re.compile(r"[/\\\x00-\x1f\x7f\ud800-\udfff]")
+#: Bytes of the longest name: file systems take 255, of which endings and parts of files being written need some.
+LONGEST_NAME = 200
 
 _FOLDER = re.compile(r"(?P<split>TRAIN|VAL|TEST)_(?P<source>.+)_(?P<kind>img|seq)")
 
@@ -55,6 +57,18 @@ class HandName:
     frame: int | None = None
     frame_type: str = ""
     action: str = ""
+
+
+def is_file_name(text: str) -> bool:
+    """Tell whether a text from a file or a server can name a file, and stays in its folder as such."""
+    if text in ("", ".", "..") or NO_FILE_NAME.search(text):
+        return False
+    return len(text.encode()) <= LONGEST_NAME
+
+
+def is_path_below(text: str) -> bool:
+    """Tell whether a text from a file or a server is a path of file names, relative to some folder and below it."""
+    return all(map(is_file_name, text.split("/")))
 
 
 def parse_name(stem: str) -> HandName | None:

@@ -14,7 +14,7 @@ from matplotlib.patheffects import Normal, Stroke
 
 from annotation.agreement.pairs import Pairs
 from annotation.agreement.result import Agreement, AgreementCurve
-from hint.errors import InputError
+from hint.errors import InputError, plain
 from hint.files import write_bytes
 from hint.images import read_image
 from hint.render import cut_tile
@@ -127,7 +127,10 @@ def draw_worst(path: Path, pairs: Pairs, result: Agreement) -> None:
         panel.set_title(f"{_short(one.hand_id)}\n{one.distance:.2f} palm lengths, {flags}", fontsize=8, loc="left")
     handles = [
         Line2D([], [], label=label, color=style.colour, linestyle=style.line, marker=style.marker, markerfacecolor="w")
-        for label, style in ((f"first: {Path(result.a).name}", _FIRST), (f"second: {Path(result.b).name}", _SECOND))
+        for label, style in (
+            (f"first: {plain(Path(result.a).name)}", _FIRST),
+            (f"second: {plain(Path(result.b).name)}", _SECOND),
+        )
     ]
     handles.append(Line2D([], [], color="black", marker="o", linestyle="", label="filled black: occluded"))
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=10, handlelength=3.5)
@@ -135,7 +138,7 @@ def draw_worst(path: Path, pairs: Pairs, result: Agreement) -> None:
 
 
 def _short(hand_id: str) -> str:
-    return hand_id if len(hand_id) <= 32 else f"{hand_id[:9]}…{hand_id[-22:]}"
+    return plain(hand_id if len(hand_id) <= 32 else f"{hand_id[:9]}…{hand_id[-22:]}")
 
 
 def _draw_pair(axes: Axes, pairs: Pairs, k: int) -> None:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from annotation.check.report import Finding
 from annotation.check.splits import LabelSet
-from hint.errors import InputError
+from hint.errors import InputError, plain
 from hint.files import write_bytes
 from hint.images import read_image
 from hint.render import cut_tile, draw_keypoints
@@ -57,11 +57,8 @@ def write_sheet(path: Path, findings: Sequence[Finding], sets: Sequence[LabelSet
 def _title(finding: Finding) -> Iterator[str]:
     yield f"{finding.rule}  {finding.value:.3g}"
     yield finding.joint or " "
-    yield (
-        finding.hand_id
-        if len(finding.hand_id) <= _WIDTH
-        else f"{finding.hand_id[:9]}…{finding.hand_id[-(_WIDTH - 10) :]}"
-    )
+    name = finding.hand_id
+    yield plain(name if len(name) <= _WIDTH else f"{name[:9]}…{name[-(_WIDTH - 10) :]}")
 
 
 def _tile(labels: HandLabels, k: int) -> Image:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from annotation.sample.write import Split, remove_sample
@@ -62,8 +62,8 @@ class Collection:
         """Return the hands, sorted."""
         return sorted(self._lines)
 
-    def add(self, lines: Iterable[SampledHand]) -> None:
-        """Add hands; those that are there already must be the same.
+    def check(self, lines: Iterable[SampledHand]) -> None:
+        """Refuse hands that cannot be added.
 
         Raises:
             InputError: If one of them is another one now, or two differ in nothing but capital letters.
@@ -72,10 +72,15 @@ class Collection:
             known = self._lines.get(line.hand_id)
             if known is None:
                 self._refuse_alike(line.hand_id)
-                self._lines[line.hand_id] = line
-                self.added += 1
             elif known != line:
                 raise InputError(f"{line.hand_id} is {_difference(known, line)} than in {self.manifest}; {_ADVICE}")
+
+    def add(self, lines: Sequence[SampledHand]) -> None:
+        """Add hands, all or none; those that are there already must be the same. Raises as :meth:`check`."""
+        self.check(lines)
+        before = len(self._lines)
+        self._lines.update((line.hand_id, line) for line in lines)
+        self.added += len(self._lines) - before
 
     def lacks(self, ids: Iterable[str]) -> bool:
         """Return whether a hand, or its picture, is missing."""

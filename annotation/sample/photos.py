@@ -189,9 +189,10 @@ class _Job:
         ids = [_hand_id(picture, number, hand) for number, hand in enumerate(hands)]
         self._collection.require_all(before.hands if before else (), ids, picture.name)
         lines = [self._line(i, hand, picture, suffix, digest, image) for i, hand in zip(ids, hands, strict=True)]
-        self._collection.add(lines)
-        for line in lines:
+        self._collection.check(lines)
+        for line in lines:  # before the manifest may name them
             self._collection.write_picture(line, content)
+        self._collection.add(lines)
         turned = bool(hands) and picture.orientation != 1
         self._record.photos[_file(picture)] = Photo(key=picture.key, hands=ids, turned=turned)
         return self._record.photos[_file(picture)]

@@ -157,11 +157,13 @@ def _refuse_other_sample(options: SampleOptions, chosen: Sequence[Chosen]) -> No
 
 
 def remove_sample(manifest: Path) -> None:
-    """Remove an earlier sample: the files its manifest names, nothing else."""
-    if manifest.is_file():
-        pictures = [manifest.parent / line.image for line in read_manifest(manifest)]
-        for path in (manifest, summary_path(manifest), *pictures):
-            path.unlink(missing_ok=True)
+    """Remove an earlier sample: the pictures that its manifest names, as they were written, and nothing else."""
+    if not manifest.is_file():
+        return
+    named = {manifest.parent / line.image: line.image_sha256 for line in read_manifest(manifest)}
+    own = [path for path, digest in named.items() if path.is_file() and sha256_file(path) == digest]
+    for path in (manifest, summary_path(manifest), *own):
+        path.unlink(missing_ok=True)
 
 
 def _line(options: SampleOptions, chosen: Chosen, digest: str) -> SampledHand:

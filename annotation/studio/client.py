@@ -10,6 +10,7 @@ exists before they write again.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -58,9 +59,10 @@ class Address:
     token: str
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise InputError(f"{self.url!r} is not a server address; use http://host:port")
+        if not _is_address(self.url):
+            raise InputError(f"{_without_password(self.url)!r} is not a server address; use http://host:port")
+        if not (self.token.isascii() and self.token.isprintable()):
+            raise InputError("the token holds characters that no token has; copy it from Account & Settings again")
 
     @property
     def is_loopback(self) -> bool:
@@ -70,6 +72,20 @@ class Address:
             return ip_address(host).is_loopback
         except ValueError:
             return host == "localhost"
+
+
+def _is_address(url: str) -> bool:
+    """Tell whether a text is scheme, host, port and path; names and passwords would be shown in messages."""
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in ("http", "https") and parts.port != 0  # ValueError if it is no port
+    except ValueError:
+        return False
+    return known and bool(parts.hostname) and not (parts.username or parts.query or parts.fragment)
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"//[^/]*@", "//...@", url)
 
 
 class Project(BaseModel):

@@ -10,7 +10,7 @@ as a comment; unless somebody else will see the task, who must not start from th
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -35,11 +35,13 @@ class GivenBack:
         labels: The labels, with their authors and problems.
         anew: Hands whose authors start from the initial points, because other people will see the task.
         changed: Hands whose label was changed meanwhile; they were left alone.
+        before: Chosen hands that were sent back before, such as by a run that was interrupted.
     """
 
     labels: list[BrokenLabel] = field(default_factory=list)
     anew: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
+    before: list[str] = field(default_factory=list)
 
 
 def give_back(
@@ -73,9 +75,9 @@ def give_back(
     project = int(studio.retry(lambda: require_project(studio, title), patience, on_note).id)
     work = studio.retry(lambda: fetch_work(studio, project), patience, on_note)[1]
     chosen = _chosen(work, hands, annotator, comment)
-    page, done = f"{studio.url}/projects/{project}", GivenBack()
+    page, done = f"{studio.url}/projects/{project}", GivenBack(before=_sent_back(work, hands, annotator))
     if dry_run or not chosen:
-        return GivenBack([broken_label(one, page) for one in chosen])
+        return replace(done, labels=[broken_label(one, page) for one in chosen])
     studio.retry(lambda: studio.change_project(project, skip_queue=_QUEUE), patience, on_note)
     for one in chosen:
         reason = ". ".join(filter(None, (str(one), comment)))
@@ -91,16 +93,23 @@ def _chosen(work: Work, hands: Collection[str], annotator: str | None, comment: 
     """Return the labels that go back."""
     broken = {one.annotation.id: one for one in sort_answers(work).broken if [*one.problems] != [NO_SIDE]}
     mine = [one for one in work.annotations if annotator in (None, one.annotator)]
-    if annotator and not mine:
+    if annotator and not mine and annotator not in work.returned:
         raise InputError(f"no labels by {annotator!r}; there are some by: {', '.join(work.annotators) or 'nobody'}")
     if not hands:
         return [broken[one.id] for one in mine if one.id in broken]
-    if absent := sorted(set(hands) - {one.hand_id for one in mine}):
+    absent = sorted({*hands} - {one.hand_id for one in mine} - {*_sent_back(work, hands, annotator)})
+    if absent:
         raise InputError(f"no label by {annotator or 'anybody'} for {counted(len(absent), 'hand')}: {some_ids(absent)}")
     chosen = [broken.get(one.id, Broken(one, {})) for one in mine if one.hand_id in hands]
     if not comment and (sound := sorted(one.annotation.hand_id for one in chosen if not one.problems)):
         raise InputError(f"labels without a problem need --comment TEXT, so that authors know why: {some_ids(sound)}")
     return chosen
+
+
+def _sent_back(work: Work, hands: Collection[str], annotator: str | None) -> list[str]:
+    """Return those of some hands that were sent back before, and not labelled since."""
+    back = [ids for who, ids in work.returned.items() if annotator in (None, who)]
+    return sorted({hand_id for ids in back for hand_id in ids} & {*hands})
 
 
 def _send(studio: Studio, one: Broken, reason: str) -> str:

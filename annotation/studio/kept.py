@@ -9,15 +9,27 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from hint.errors import InputError
-from hint.files.atomic import sync_files, write_bytes, write_json
+from hint.files.atomic import remove_abandoned, sync_files, write_bytes, write_json
+from hint.names import is_path_below
 
 EARLIER = "earlier"
 #: Names the files of a pull that did not end.
 _UNFINISHED = "unfinished.json"
+
+
+def _below(name: str) -> str:
+    if not is_path_below(name):
+        raise ValueError(f"{name[:60]!r} is no file below the folder")
+    return name
+
+
+#: A file of a pull, relative to its folder: what is no longer on the server is moved away by this name.
+PulledFile = Annotated[str, AfterValidator(_below)]
 
 
 class Plan(BaseModel):
@@ -30,7 +42,7 @@ class Plan(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     project: str
-    files: list[str]
+    files: list[PulledFile]
 
 
 class KeepingFolder:
@@ -51,6 +63,8 @@ class KeepingFolder:
 
     def begin(self, plan: Plan) -> None:
         """Note what will be written, so that the next pull knows it if this one is interrupted."""
+        for folder in {(self.out / name).parent for name in plan.files}:
+            remove_abandoned(folder)
         write_json(self.out / _UNFINISHED, plan.model_dump())
 
     def end(self) -> None:

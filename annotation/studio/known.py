@@ -9,6 +9,7 @@ The answers stay on the machine that pushed them; elsewhere they are read from t
 from __future__ import annotations
 
 import hashlib
+import string
 from collections.abc import Iterable, Mapping
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -68,7 +69,8 @@ def mark(hand_id: str, key: str) -> str:
 def key_of(hand_id: str, task: HandTask) -> str | None:
     """Return the key of the answer if a task is a honeypot, else None."""
     key = task.image_sha256[:_DIGITS]
-    return key if task.image_sha256 == mark(hand_id, key) else None
+    is_digest = len(key) == _DIGITS and {*key} <= {*string.hexdigits}  # it names the file of the answer
+    return key if is_digest and task.image_sha256 == mark(hand_id, key) else None
 
 
 def honeypots_in(tasks: Mapping[str, HandTask]) -> dict[str, str]:

@@ -24,16 +24,18 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from annotation.studio.answers import Answers, comparable, problems_of, sort_answers
 from annotation.studio.client import Project, Studio
 from annotation.studio.config import require_same_meaning
-from annotation.studio.kept import KeepingFolder, Plan, unfinished
+from annotation.studio.kept import KeepingFolder, Plan, PulledFile, unfinished
 from annotation.studio.labels import Label, write_labels
 from annotation.studio.project import require_project
 from annotation.studio.pushed import pushed_manifests
 from annotation.studio.scores import HoneypotScores, honeypot_lines, score_honeypots, split_honeypots
 from annotation.studio.task import Answer, HandTask
-from annotation.studio.work import Annotation, Work, fetch_work
-from hint.errors import InputError
+from annotation.studio.work import Annotation, Work, fetch_work, read_export
+from hint.errors import HintError, InputError, first_problem
 from hint.files import write_json
 from hint.files.atomic import json_bytes
+from hint.files.claim import claimed
+from hint.names import is_file_name
 from hint.provenance import collect
 
 RAW, RECORD, NOTES = "raw.json", "pull.json", "annotations.jsonl"
@@ -133,7 +135,7 @@ class PullRecord(BaseModel):
     honeypots: HoneypotScores
     replaced: list[str] = []
     withdrawn: list[Withdrawn] = []
-    files: list[str]
+    files: list[PulledFile]
 
     @property
     def withdrawn_now(self) -> list[Withdrawn]:
@@ -147,8 +149,11 @@ class PullRecord(BaseModel):
 
 
 def annotator_folder(email: str) -> str:
-    """Return the folder name of an annotator."""
-    return re.sub(r"[^\w.@+-]", "_", email).lstrip(".") or "_"
+    """Return the folder name of an annotator: the email, or what of it can be a name with a digest of all of it."""
+    plain = re.sub(r"[^\w.@+-]", "_", email).lstrip(".")
+    if plain == email and is_file_name(email):
+        return email
+    return f"{plain[:60]}-{hashlib.sha256(email.encode(errors='replace')).hexdigest()[:8]}"
 
 
 def pull(
@@ -177,6 +182,20 @@ def pull(
     version = studio.wait_until_up(patience, on_note)
     found = studio.retry(lambda: require_project(studio, project), patience, on_note)
     require_same_meaning(found.label_config, project)
+    with claimed(out):
+        return _update(studio, version, found, out, manifests, patience, on_note)
+
+
+def _update(
+    studio: Studio,
+    version: str,
+    found: Project,
+    out: Path,
+    manifests: Sequence[Path],
+    patience: float,
+    on_note: Callable[[str], None],
+) -> PullRecord:
+    """Fetch the work of a project and bring the folder up to date."""
     before = _earlier(out, found)
     raw, everything = studio.retry(lambda: fetch_work(studio, found.id), patience, on_note)
     work, pots = split_honeypots(everything)
@@ -194,7 +213,7 @@ def pull(
     record = PullRecord(
         url=studio.url,
         server=version,
-        project=project,
+        project=found.title,
         project_id=found.id,
         identity=found.identity,
         time=folder.time,
@@ -254,7 +273,7 @@ def read_record(path: Path) -> PullRecord:
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
     except ValidationError as error:
-        raise InputError(f"{path} is not the record of a pull") from error
+        raise InputError(f"{path} is not the record of a pull: {first_problem(error)}") from error
 
 
 @dataclass(frozen=True)
@@ -280,7 +299,7 @@ def _earlier(out: Path, project: Project) -> _Before:
     """
     record = read_record(out / RECORD) if (out / RECORD).is_file() else None
     plan = unfinished(out)
-    if not (record or plan) and out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if not (record or plan) and any(not entry.name.endswith(".lock") for entry in out.iterdir()):
         raise InputError(f"{out} contains something other than an earlier pull; use another --out")
     owners = {*([record.identity] if record else []), *([plan.project] if plan else [])}
     if owners - {project.identity}:
@@ -311,7 +330,7 @@ def _withdrawn(
 def _reason(email: str, hand_id: str, work: Work, answers: Answers) -> str:
     """Return why a label no longer counts."""
     if hand_id not in work.tasks:
-        return "its task was deleted"
+        return "its task was deleted, or its data changed"
     if hand_id in (reasons := answers.reasons.get(email, {})):
         return f"marked unusable: {reasons[hand_id] or 'no reason given'}"
     for one in answers.broken:
@@ -369,5 +388,8 @@ def _lost_tasks(before: bytes, now: bytes) -> bytes:
         return {(one["id"], one.get("updated_at")) for one in row.get("annotations") or []}
 
     known = {key for row in json.loads(now) for key in annotations(row)}
-    lost = [row for row in json.loads(before) if annotations(row) - known]
+    try:
+        lost = [row for row in read_export(RAW, before) if annotations(row) - known]
+    except HintError:  # somebody changed the file
+        return before
     return json_bytes(lost) if lost else b""

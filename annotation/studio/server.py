@@ -28,6 +28,7 @@ from annotation.studio.login import Login, last_path, login_of, login_path, writ
 from annotation.studio.page.drawing import drawing_script
 from hint.errors import InputError
 from hint.files import write_bytes
+from hint.files.atomic import atomic_write
 from hint.lock import file_lock
 from hint.progress import PLAIN_EVERY
 
@@ -98,9 +99,8 @@ def _has_tables(data: Path) -> bool:
     """Tell whether the folder has a database, after giving it an empty one where that is at hand."""
     database, empty = data / DATABASE, empty_database()
     if not database.is_file() and empty is not None:
-        partial = database.with_suffix(".partial")
-        shutil.copyfile(empty, partial)
-        partial.replace(database)
+        with atomic_write(database) as copy, empty.open("rb") as tables:
+            shutil.copyfileobj(tables, copy)
     return database.is_file()
 
 
@@ -153,11 +153,13 @@ def database_variables(url: str | None) -> dict[str, str]:
     """
     if url is None:
         return {}
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         port = parts.port or 5432
-    except ValueError as error:
-        raise InputError(f"--database-url: {error}") from error
+    except ValueError as error:  # it may quote the password
+        raise InputError(
+            "--database-url: no host, or no port; use postgresql://user:password@host:5432/name"
+        ) from error
     name = parts.path.strip("/")
     if parts.scheme not in ("postgres", "postgresql") or not parts.hostname or not name:
         raise InputError("--database-url: use postgresql://user:password@host:5432/name")

@@ -11,11 +11,11 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from annotation.studio.config import (
     COMMENT,
@@ -31,7 +31,8 @@ from annotation.studio.config import (
     VISIBLE,
 )
 from hint.errors import first_problem
-from hint.names import parse_name
+from hint.files.manifest import FileName, Length
+from hint.names import is_file_name, is_path_below, parse_name
 from hint.skeleton import JOINT_NAMES, N_JOINTS
 
 #: Radius of a point, percent: large enough for a ring. Points without one are not drawn, and no point can be dragged
@@ -53,6 +54,7 @@ LABELS = "labels"
 
 Double = NDArray[np.float64]
 Points = tuple[tuple[float, float], ...]
+Offset = Annotated[int, Field(ge=0)]
 
 
 class Guess(BaseModel):
@@ -65,7 +67,7 @@ class Guess(BaseModel):
         occlusion: 21 flags.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     version: str
     keypoints: Points = Field(min_length=N_JOINTS, max_length=N_JOINTS)
     existence: tuple[bool, ...] = Field(min_length=N_JOINTS, max_length=N_JOINTS)
@@ -89,17 +91,24 @@ class HandTask(BaseModel):
         double: Seed with which the task was drawn for double annotation, or None.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    folder: str
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    folder: FileName
     image: str
     image_sha256: str
-    frame_size: tuple[int, int]
+    frame_size: tuple[Length, Length]
     box_xyxy: tuple[float, float, float, float] | None
-    crop: tuple[int, int, int, int]
-    shown: tuple[int, int]
+    crop: tuple[Offset, Offset, Length, Length]
+    shown: tuple[Length, Length]
     guess: Guess | None = None
     mean_pose: Points | None = Field(default=None, min_length=N_JOINTS, max_length=N_JOINTS)
     double: int | None = None
+
+    @field_validator("image")
+    @classmethod
+    def _below(cls, image: str) -> str:
+        if not is_path_below(image):
+            raise ValueError("no picture below a manifest")
+        return image
 
 
 @dataclass(frozen=True)
@@ -151,13 +160,15 @@ def _origin(guess: Guess) -> str:
 
 
 def read_task(data: Mapping[str, Any]) -> tuple[str, HandTask]:
-    """Return the hand id and the task of a ``data``.
+    """Return the hand id and the task of a ``data``, which anybody with an account may have written.
 
     Raises:
         ValueError: If hint did not write it, or it was changed.
     """
     if not isinstance(data.get("hand_id"), str) or "hint" not in data:
         raise ValueError("not pushed by hint")
+    if not is_file_name(data["hand_id"]):
+        raise ValueError("its data was changed: a hand id that is not a name")
     try:
         return data["hand_id"], HandTask.model_validate(data["hint"])
     except ValidationError as error:
@@ -253,7 +264,7 @@ def read_answer(task: HandTask, result: Sequence[Mapping[str, Any]]) -> tuple[An
     usable, comment = _whole_hand(result)
     try:
         regions = _regions(result)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return Answer(usable, comment), {"malformed results": []}
     problems = _check(task, regions)
     if problems:
@@ -267,7 +278,7 @@ def _whole_hand(result: Sequence[Mapping[str, Any]]) -> tuple[bool, str]:
     status = OK
     for one in result:
         if one.get("from_name") == STATUS:
-            status = ((one.get("value") or {}).get("choices") or [OK])[0]
+            status = next(iter(texts_of(one, "choices")), OK)
     return status == OK, " ".join(own_comments(result))
 
 
@@ -282,8 +293,15 @@ def is_returned(result: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def _comments(result: Sequence[Mapping[str, Any]]) -> list[str]:
-    texts = [(one.get("value") or {}).get("text") or [] for one in result if one.get("from_name") == COMMENT]
-    return [str(part) for text in texts for part in ([text] if isinstance(text, str) else text)]
+    return [text for one in result if one.get("from_name") == COMMENT for text in texts_of(one, "text")]
+
+
+def texts_of(one: Mapping[str, Any], key: str) -> list[str]:
+    """Return the texts under a key of a result; what is none there is left out."""
+    value = one.get("value")
+    found = value.get(key) if isinstance(value, Mapping) else None
+    listed = found if isinstance(found, list) else [found]
+    return [text for text in listed if isinstance(text, str)]
 
 
 def _regions(result: Sequence[Mapping[str, Any]]) -> list[_Region]:
@@ -297,7 +315,10 @@ def _regions(result: Sequence[Mapping[str, Any]]) -> list[_Region]:
         key = (str(one["id"]), float(value["x"]), float(value["y"]))
         found = labels.setdefault(key, {JOINT: [], STATE: []})
         # Pages of an earlier hint had states of the same kind as joints.
-        found[one["from_name"]] += value.get("labels") or value.get("keypointlabels") or []
+        names = value.get("labels") or value.get("keypointlabels") or []
+        if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+            raise TypeError("labels that are no texts")
+        found[one["from_name"]] += names
         picture = (one.get("original_width"), one.get("original_height"), one.get("image_rotation") or 0)
         pictures.setdefault(key, set()).add(picture)
     return [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,7 @@ from typing import Any
 from annotation.studio.client import Studio
 from annotation.studio.failures import StudioError, UnreachableError
 from annotation.studio.task import HandTask, is_returned, read_task
+from hint.files.json_file import parse_json
 
 #: Annotator of annotations whose user no longer exists.
 NOBODY = "unknown"
@@ -117,14 +117,42 @@ def read_export(url: str, content: bytes) -> list[dict[str, Any]]:
         StudioError: If it is not an export.
     """
     try:
-        rows = json.loads(content)
+        rows = parse_json(content)
     except ValueError as error:
         if content.lstrip()[:1] == b"[":
             raise UnreachableError(f"{url}: the export ended after {len(content)} bytes") from error
         raise StudioError(f"{url} did not export JSON; is it Label Studio?") from error
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and "data" in row for row in rows):
-        raise StudioError(f"{url} did not export tasks; is it Label Studio 1.23?")
-    return rows
+    try:
+        for row in rows if isinstance(rows, list) else [rows]:
+            require_task(row)
+    except ValueError as error:
+        raise StudioError(f"{url} did not export tasks ({error}); is it Label Studio 1.23?") from error
+    return list(rows)
+
+
+def require_task(row: Any) -> None:
+    """Refuse what is not a task of an export, whoever wrote it.
+
+    Raises:
+        ValueError: If :func:`sort_work` could not read it.
+    """
+    if not (isinstance(row, dict) and isinstance(row.get("data"), dict) and _is_number(row.get("id"))):
+        raise ValueError("an entry that is not a task")
+    for key in ("annotations", "drafts"):
+        if not isinstance(row.get(key) or [], list):
+            raise ValueError(f"a task whose {key} are no list")
+    for one in row.get("annotations") or []:
+        if not (isinstance(one, dict) and _is_number(one.get("id"))):
+            raise ValueError("an annotation without a number")
+        result = one.get("result") or []
+        if not (isinstance(result, list) and all(isinstance(part, dict) for part in result)):
+            raise ValueError("an annotation whose result is no list of labels")
+        if not isinstance(one.get("lead_time") or 0.0, int | float):
+            raise ValueError("an annotation whose time is no number")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def sort_work(rows: Sequence[Mapping[str, Any]], emails: Mapping[int, str]) -> Work:

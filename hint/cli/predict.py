@@ -161,9 +161,10 @@ def _remarks(result: PredictResult) -> None:
         remark(f"note: {result.card.note}", style="yellow")
     for name, reason in sorted(result.failures.items()):
         remark(reason if _names(reason, name) else f"{name}: {reason}", style="yellow")
+    for damage in dict.fromkeys(frame.damage for frame in result.frames if frame.damage):
+        names = [frame.picture.name for frame in result.frames if frame.damage == damage]
+        remark(f"{some_ids(names)}: damaged ({damage}); look at the hands", style="yellow")
     for frame in result.frames:
-        if frame.damage:
-            remark(f"{frame.picture.name}: its file is damaged ({frame.damage}); look at its hands", style="yellow")
         if frame.sides_doubtful:
             side = "right" if frame.hands[0].hand.is_right else "left"
             advice = "if they are one person's, correct is_right in hands.jsonl and pass it to --boxes"

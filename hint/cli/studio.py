@@ -205,7 +205,7 @@ def remark_pull(record: PullRecord) -> None:
     lists = {
         "label": ("changed by someone other than the author", record.changed_by_others),
         "hand": ("with several tasks", record.doubled),
-        "task": ("not pushed by hint", record.foreign),
+        "task": ("not pushed by hint, or changed since", record.foreign),
     }
     for thing, (what, ids) in lists.items():
         if ids:

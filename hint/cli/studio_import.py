@@ -14,6 +14,9 @@ from hint.cli.options import Json, Side
 from hint.cli.own_pictures import Split
 from hint.errors import InputError, some_ids
 
+#: Number of a user.
+_NUMBER = re.compile("[0-9]{1,18}")
+
 
 def import_export(
     file: Annotated[Path, typer.Argument(help="Export of Label Studio: JSON or JSON-MIN.")],
@@ -76,7 +79,7 @@ def _people(pairs: list[str]) -> dict[int, str]:
     people: dict[int, str] = {}
     for pair in pairs:
         number, _, email = pair.partition("=")
-        if not (number.isdigit() and email):
+        if not (_NUMBER.fullmatch(number) and email):
             raise InputError(f"--person {pair}: write NUMBER=EMAIL, such as 3=ann@example.com")
         people[int(number)] = email
     return people

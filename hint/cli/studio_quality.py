@@ -85,7 +85,8 @@ def _show_status(project: str, found: Status, check: bool) -> None:
     if found.repeated:
         remark(f"{counted(len(found.repeated), 'hand')} with several tasks: {some_ids(found.repeated)}", style="yellow")
     if found.foreign:
-        remark(f"{counted(len(found.foreign), 'task')} not pushed by hint: {some_ids(found.foreign)}", style="yellow")
+        foreign = counted(len(found.foreign), "task")
+        remark(f"{foreign} not pushed by hint, or changed since: {some_ids(found.foreign)}", style="yellow")
 
 
 def _show_honeypots(found: HoneypotScores) -> None:
@@ -170,6 +171,8 @@ def give_back(
 
 
 def _remark_given_back(done: GivenBack) -> None:
+    if done.before:
+        remark(f"sent back before: {len(done.before)}: {some_ids(done.before)}")
     if done.anew:
         remark(f"start anew, because other people will see the task: {len(done.anew)}: {some_ids(done.anew)}")
     if done.changed:
@@ -217,3 +220,5 @@ def honeypots(
         return
     typer.echo(f"{project}: honeypots: {len(done.hand_ids)}, {len(done.new)} of them new (seed {done.seed})")
     remark("tasks now come in random order; hint studio status shows the scores")
+    if done.new:
+        remark("their task numbers follow one another and are the highest by now: push the last hands after them")

@@ -27,6 +27,7 @@ class Picture:
         seconds: When the frame of a video is shown, None for pictures.
         stored: Whether boxes refer to the pixels as stored, so that the picture is not turned upright.
         known_exif: What a picture in memory says about itself, None to read it from the file.
+        damage: What is wrong with pixels that are in memory already, "" for nothing.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Picture:
     seconds: float | None = None
     stored: bool = False
     known_exif: Exif | None = None
+    damage: str = ""
 
     @cached_property
     def exif(self) -> Exif:
@@ -64,6 +66,8 @@ class Picture:
         Raises:
             InputError: If the picture cannot be read.
         """
+        if self.damage:
+            complain(self.damage)
         if self.pixels is not None or self.path is None:
             return upright(np.asarray(self.pixels), self.orientation)
         from hint.photo import read_photo

@@ -38,6 +38,8 @@ def atomic_write(path: Path, *, sync: bool = True) -> Iterator[IO[bytes]]:
     Raises:
         WriteError: If the folder cannot be made or written to, or the disk is full; ``path`` is left as it was.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):  # a rename would put a file in its place
+        raise WriteError(f"cannot write {path}: it is a device or a pipe")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_PART, dir=path.parent)

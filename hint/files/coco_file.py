@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from hint.errors import InputError
-from hint.files.foreign_hand import ForeignHand, Unreadable, as_box, can_name_a_file, numbers, visibility_checked
+from hint.files.foreign_hand import ForeignHand, Unreadable, as_box, numbers, visibility_checked
 from hint.files.joint_names import HandJoints, Side, find_hands, side_in, side_stated
 from hint.files.json_file import read_json
+from hint.names import is_file_name
 from hint.skeleton import N_JOINTS
 from hint.types import Double
 
@@ -158,7 +159,7 @@ def _file_names(images: list[Any], path: Path) -> dict[Any, str]:
     for place, image in enumerate(images, start=1):
         try:
             number, name = image["id"], image["file_name"]
-            if not isinstance(number, int | str) or not can_name_a_file(PurePath(name).name) or number in files:
+            if not isinstance(number, int | str) or not is_file_name(PurePath(name).name) or number in files:
                 raise TypeError
         except (AttributeError, KeyError, TypeError) as error:
             raise InputError(f"{path}: image {place} needs an id of its own and a file_name") from error

@@ -12,15 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hint.box import Box
+from hint.box import FARTHEST, Box
 from hint.errors import InputError, counted, some_ids
 from hint.files.joint_names import Side
-from hint.names import NO_FILE_NAME, parse_name
+from hint.names import is_file_name, parse_name
 from hint.skeleton import N_JOINTS
 from hint.types import Double, HandLabels
-
-#: No picture is that wide, px.
-_FAR = 1e6
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +75,7 @@ def numbers(value: Any, n: int, what: str) -> Double:
         array = np.array([float(v) if isinstance(v, int | float) else np.nan for v in value])
     except OverflowError:
         array = np.full(n, np.inf)
-    if not (np.abs(array) < _FAR).all():
+    if not (np.abs(array) < FARTHEST).all():
         raise ValueError(f"{what}: something is not a number, not finite, or far outside any picture")
     return array
 
@@ -149,18 +146,13 @@ def boxed(hand: ForeignHand | Unreadable) -> ForeignHand | Unreadable:
     if isinstance(hand, Unreadable):
         return hand
     names = [hand.name, *(str(hand.own[key]) for key in ("hand_id", "subset") if key in hand.own)]
-    if wrong := [name for name in names if not can_name_a_file(name)]:
+    if wrong := [name for name in names if not is_file_name(name)]:
         return Unreadable(hand.where, f"{wrong[0][:40]!r} cannot be part of the name of a file")
     try:
         x1, y1, x2, y2 = box_of(hand)
     except ValueError as error:
         return Unreadable(hand.where, str(error))
     return hand if x1 < x2 and y1 < y2 else Unreadable(hand.where, "box of zero or negative size")
-
-
-def can_name_a_file(text: str) -> bool:
-    """Tell whether a name stays in its folder: labels are written to files that are called like them."""
-    return text not in ("", ".", "..") and NO_FILE_NAME.search(text) is None
 
 
 def side_of(hand: ForeignHand) -> Side | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ def read_json_lines(path: Path) -> list[Any]:
         InputError: As :func:`read_json`; the line is named.
     """
     values = []
-    for number, line in enumerate(_content(path).splitlines(), start=1):
+    for number, line in enumerate(without_mark(_content(path)).splitlines(), start=1):
         try:
             values += [parse_json(line)] if line.strip() else []
         except ValueError as error:
@@ -46,6 +47,11 @@ def parse_json(content: bytes) -> Any:
         return json.loads(content)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+
+
+def without_mark(content: bytes) -> bytes:
+    """Return UTF-8 text without the mark that some editors put at its beginning."""
+    return content.removeprefix(codecs.BOM_UTF8)
 
 
 def _content(path: Path) -> bytes:

@@ -4,13 +4,30 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from hint.box import FARTHEST, Box, require_box
 from hint.errors import InputError, first_problem, some_ids
 from hint.files.atomic import write_bytes
+from hint.files.json_file import without_mark
+from hint.names import LONGEST_NAME, is_file_name, is_path_below
+
+
+def _file_name(text: str) -> str:
+    if not is_file_name(text):
+        raise ValueError(f"not the name of a file (no slashes or control characters, at most {LONGEST_NAME} bytes)")
+    return text
+
+
+#: A text that files or folders are called by.
+FileName = Annotated[str, AfterValidator(_file_name)]
+#: Px along a side of a picture.
+Length = Annotated[int, Field(gt=0, le=FARTHEST)]
+#: Where something is along a side, px.
+Place = Annotated[float, Field(ge=-FARTHEST, le=FARTHEST)]
 
 
 class SampledHand(BaseModel):
@@ -43,13 +60,13 @@ class SampledHand(BaseModel):
         image_sha256: Its digest.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    hand_id: str
+    hand_id: FileName
     source: str
     source_split: str
     split: Literal["train", "val", "test"]
-    folder: str
+    folder: FileName
     video: str
     clip: str
     frame: int
@@ -58,8 +75,8 @@ class SampledHand(BaseModel):
     action: str
     side: Literal["left", "right"]
     box_xyxy: tuple[float, float, float, float] | None
-    centre: tuple[float, float]
-    size: tuple[int, int]
+    centre: tuple[Place, Place]
+    size: tuple[Length, Length]
     contact: str
     interaction: str
     stratum: str
@@ -73,10 +90,14 @@ class SampledHand(BaseModel):
     @field_validator("image")
     @classmethod
     def _below(cls, image: str) -> str:
-        path = PurePosixPath(image)
-        if path.is_absolute() or ".." in path.parts or "\\" in image:
+        if not is_path_below(image):
             raise ValueError("the picture must lie below the manifest")
         return image
+
+    @field_validator("box_xyxy")
+    @classmethod
+    def _has_area(cls, box: Box | None) -> Box | None:
+        return None if box is None else require_box(box)
 
 
 def write_manifest(path: Path, hands: Iterable[SampledHand]) -> None:
@@ -92,12 +113,14 @@ def read_manifest(path: Path) -> list[SampledHand]:
         InputError: If the file is missing, lines are not sampled hands (file and lines are named), or ids repeat.
     """
     try:
-        lines = path.read_bytes().splitlines()
+        lines = without_mark(path.read_bytes()).splitlines()
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
     hands: list[SampledHand] = []
     problems: list[str] = []
     for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
         try:
             hands.append(SampledHand.model_validate_json(line))
         except ValidationError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from hint.box import FARTHEST
 from hint.errors import InputError, some_ids
 from hint.files.atomic import atomic_write, json_bytes, write_bytes
 from hint.files.json_file import parse_json
@@ -99,6 +99,8 @@ def read_record(path: Path) -> HandRecord:
     """
     if parse_name(path.stem) is None:
         raise ValueError("the name must end in _l or _r")
+    if not path.is_file():  # a pipe would never end
+        raise ValueError("not a file")
     try:
         content = parse_json(path.read_bytes())
     except (OSError, ValueError) as error:
@@ -117,8 +119,8 @@ def read_record(path: Path) -> HandRecord:
 def _numbers(values: Any, n: int, what: str) -> list[float]:
     if not isinstance(values, list) or len(values) != n:
         raise ValueError(f"{what} is not {n} numbers")
-    if not all(isinstance(v, int | float) and abs(v) <= sys.float_info.max for v in values):
-        raise ValueError(f"{what} has a value that is not a finite number")
+    if not all(isinstance(v, int | float) and abs(v) <= FARTHEST for v in values):
+        raise ValueError(f"{what} has a value that is not a finite number, or far outside any picture")
     return [float(v) for v in values]
 
 

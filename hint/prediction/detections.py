@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Iterable
@@ -12,16 +11,15 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
-from hint.box import Box
+from hint.box import Box, require_box
 from hint.detection import Picture
 from hint.files import write_bytes
-from hint.names import NO_FILE_NAME
+from hint.names import LONGEST_NAME, is_file_name
 from hint.prediction.camera import Intrinsics
 from hint.types import Hand
 
-#: No picture has so many px along a side.
-FARTHEST = 1e6
-
+#: What no path can hold; surrogates stand for bytes that are not UTF-8.
+_NO_PATH = re.compile(r"[\x00\ud800-\udfff]")
 #: Keys under which other tools write boxes.
 _OF_BOXES = re.compile("box|xyxy|xywh|ltrb", re.IGNORECASE)
 
@@ -80,26 +78,23 @@ class BoxLine(BaseModel):
     @field_validator("box_xyxy")
     @classmethod
     def _has_area(cls, box: Box | None) -> Box | None:
-        if box is not None and not all(map(math.isfinite, box)):
-            raise ValueError("box with numbers that are not finite")
-        if box is not None and not (box[2] > box[0] and box[3] > box[1]):
-            raise ValueError("box of zero or negative size; boxes are x1, y1, x2, y2")
-        if box is not None and max(map(abs, box)) > FARTHEST:
-            raise ValueError("box far outside any picture; boxes are x1, y1, x2, y2 in px")
-        return box
+        return None if box is None else require_box(box)
 
     @field_validator("image")
     @classmethod
     def _is_a_path(cls, image: str | None) -> str | None:
-        if image is not None and "\0" in image:
+        if image is not None and _NO_PATH.search(image):
             raise ValueError(f"{image!r} is no path")
         return image
 
     @field_validator("hand_id")
     @classmethod
     def _is_a_file_name(cls, hand_id: str | None) -> str | None:
-        if hand_id is not None and (hand_id in ("", ".", "..") or NO_FILE_NAME.search(hand_id)):
-            raise ValueError(f"{hand_id!r} names files of the hand, so it cannot hold slashes or control characters")
+        if hand_id is not None and not is_file_name(hand_id):
+            raise ValueError(
+                f"{hand_id[:60]!r} names files of the hand, so it cannot hold slashes or control characters, or have "
+                f"more than {LONGEST_NAME} bytes"
+            )
         return hand_id
 
     @model_validator(mode="after")

@@ -98,9 +98,11 @@ class Video(Source):
         """Yield its frames."""
         from hint.video.pixels import all_frames
 
-        for frame, pixels in all_frames(self.path):
+        damaged: set[int] = set()
+        for frame, pixels in all_frames(self.path, damaged.add):
             name, seconds = f"{self.path.stem}_frame{frame:06d}", round(self._seconds[frame], 6)
-            yield Picture(name, self.path, self._key, frame, pixels, seconds)
+            damage = "errors while it was decoded" if frame in damaged else ""
+            yield Picture(name, self.path, self._key, frame, pixels, seconds, damage=damage)
 
     def files(self) -> dict[str, Path | None]:
         """Return the one file."""

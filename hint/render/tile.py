@@ -13,6 +13,8 @@ from hint.types import Double, Image
 
 #: Side of a tile in px, how many box sides of the picture it shows, and what is where the picture ends.
 TILE, SHOWN, PAPER = 240, 1.5, (240, 240, 240)
+#: Px of a side that are copied as they are; more would take gigabytes.
+_LARGEST = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +57,11 @@ def cut_tile(image: Image | None, box_xyxy: ArrayLike, side: int = TILE, shown: 
     corner = np.floor((box[:2] + box[2:] - window) / 2)
     if image is None:
         return Tile(np.full((side, side, 3), PAPER, np.uint8), corner, side / window)
+    if window > _LARGEST:  # a box that is wrong, or of another picture
+        scale = side / window
+        shrunk = np.column_stack([np.eye(2) * scale, (0.5 - corner) * scale - 0.5])
+        whole = cv2.warpAffine(image, shrunk, (side, side), borderMode=cv2.BORDER_CONSTANT, borderValue=PAPER)
+        return Tile(np.asarray(whole), corner, scale)
     # A shift by whole pixels copies without blur; the resize then averages as a reduction should.
     shift = np.array([[1.0, 0, -corner[0]], [0, 1.0, -corner[1]]])
     part = cv2.warpAffine(image, shift, (window, window), borderMode=cv2.BORDER_CONSTANT, borderValue=PAPER)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -53,8 +53,13 @@ def timeline(video: Path) -> Timeline:
         raise VideoError(f"{video} is not a readable video: {error.strerror}") from error
 
 
-def all_frames(video: Path) -> Iterator[tuple[int, Image]]:
+def all_frames(video: Path, on_damage: Callable[[int], None] = lambda _frame: None) -> Iterator[tuple[int, Image]]:
     """Yield every frame of a video, decoding it once and holding one frame at a time.
+
+    Args:
+        video: The video.
+        on_damage: Called with the number of a frame, before that is yielded, from one whose decoding reported errors
+            until the next key frame: what a decoder fills in spreads to the frames after it.
 
     Yields:
         (number, (H,W,3) RGB) as :func:`read_frames`.
@@ -66,13 +71,16 @@ def all_frames(video: Path) -> Iterator[tuple[int, Image]]:
     places: dict[int, list[int]] = {}
     for place, pts in enumerate(line.slots):
         places.setdefault(pts, []).append(place)
-    last = -1
+    last, is_damaged = -1, False
     try:
         with av.open(str(video)) as container:
             for frame in container.decode(_chosen(container)):
                 here = places.pop(frame.pts, []) if frame.pts is not None else []
                 pixels = _upright(frame) if here else None
+                is_damaged = frame.is_corrupt or (is_damaged and not frame.key_frame)
                 for last in here:
+                    if is_damaged:
+                        on_damage(last)
                     yield last, np.asarray(pixels)
     except av.FFmpegError as error:
         raise VideoError(f"{video} cannot be decoded after frame {last}: {error.strerror}") from error

@@ -142,6 +142,7 @@ BROKEN: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "two": (lambda h: [h, h], "expected a list with one hand"),
     "20": (lambda h: [{**h, "keypoints": h["keypoints"][:20]}], "20 keypoints, expected 21"),
     "nan": (lambda h: [{**h, "keypoints": [[float("nan"), 1.0]] * 21}], "not a finite number"),
+    "far": (lambda h: [{**h, "keypoints": [[1e308, 1.0]] * 21}], "far outside any picture"),
     "words": (lambda h: [{**h, "keypoints": [["a", 1.0]] * 21}], "not a finite number"),
     "three": (lambda h: [{**h, "keypoints": [[1.0, 1.0, 1.0]] * 21}], "keypoint 0 is not 2 numbers"),
     "box": (lambda h: [{**h, "bbox": [[5, 5, 5, 9]]}], "zero or negative size"),
@@ -157,6 +158,14 @@ def test_invalid_label_is_named(case: str, labels: HandLabels, tmp_path: Path) -
     path = sorted(tmp_path.glob("*.json"))[3]
     path.write_text(json.dumps(change(json.loads(path.read_text())[0])))
     with pytest.raises(InputError, match=f"1 of 12 files .*{path.name} .*({message})"):
+        read_labels(tmp_path)
+
+
+def test_a_pipe_among_labels_is_named(labels: HandLabels, tmp_path: Path) -> None:
+    write_pairs(tmp_path, labels)
+    (path := sorted(tmp_path.glob("*.json"))[3]).unlink()
+    os.mkfifo(path)
+    with pytest.raises(InputError, match=f"1 of 12 files .*{path.name} .not a file"):
         read_labels(tmp_path)
 
 
@@ -363,6 +372,11 @@ def test_writing_is_all_or_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(WriteError, match="cannot write"):
         write_bytes(tmp_path / "file" / "below", b"x")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(WriteError, match="a device or a pipe"):
+        write_bytes(tmp_path / "pipe", b"x")
+    assert (tmp_path / "pipe").is_fifo()
+    (tmp_path / "pipe").unlink()
     assert (tmp_path / "f").read_bytes() == b"old"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["f", "file"]
 

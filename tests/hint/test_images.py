@@ -1,4 +1,5 @@
 import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -77,3 +78,14 @@ def test_an_unwritable_place_is_one_line(picture: np.ndarray, tmp_path: Path) ->
     (tmp_path / "file").write_text("")
     with pytest.raises(WriteError, match="cannot write"):
         write_image(tmp_path / "file" / "a.png", picture)
+
+
+def test_a_picture_that_claims_too_many_pixels_is_named(tmp_path: Path) -> None:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    (tmp_path / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+    with pytest.raises(InputError, match=r"bomb\.png: OpenCV refuses the picture"):
+        read_image(tmp_path / "bomb.png")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from secrets import compare_digest
 from typing import Any
@@ -23,10 +22,13 @@ from annotation.studio.backend.predictor import Predictor
 from annotation.studio.config import require_same_meaning
 from hint.box import Box
 from hint.errors import InputError
+from hint.files.json_file import parse_json
 
 #: The name in requests; the password is what protects.
 USER = "hint"
 _RECTANGLES = ("rectangle", "rectanglelabels")
+#: Bytes of a request; a task with all its points takes some ten thousand.
+_LARGEST = 50_000_000
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -55,7 +57,8 @@ def make_app(predictor: Predictor, password: str) -> Starlette:
         tasks = content.get("tasks")
         if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
             raise InputError("expected tasks")
-        context = (content.get("params") or {}).get("context")
+        params = content.get("params")
+        context = params.get("context") if isinstance(params, dict) else None
         found = await run_in_threadpool(predictor.predict, tasks, drawn_box(context) if context else None)
         return JSONResponse({"results": [_prediction(one, predictor.version) for one in found]})
 
@@ -100,10 +103,20 @@ def _is_allowed(header: str, password: str) -> bool:
     return scheme.lower() == "basic" and compare_digest(given, f"{USER}:{password}".encode())
 
 
+async def _body(request: Request) -> bytes:
+    """Return the content of a request; more than a server ever sends is not kept."""
+    content = bytearray()
+    async for part in request.stream():
+        content += part
+        if len(content) > _LARGEST:
+            raise InputError(f"more than {_LARGEST} bytes")
+    return bytes(content)
+
+
 async def _json(request: Request) -> dict[str, Any]:
     try:
-        content = json.loads(await request.body())
-    except (ValueError, RecursionError) as error:
+        content = parse_json(await _body(request))
+    except ValueError as error:
         raise InputError("not JSON") from error
     if not isinstance(content, dict):
         raise InputError("expected a JSON object")
@@ -119,16 +132,16 @@ def drawn_box(context: Any) -> Box:
     drawn = context.get("result") if isinstance(context, Mapping) else None
     for one in reversed(drawn if isinstance(drawn, list) else []):
         if isinstance(one, Mapping) and one.get("type") in _RECTANGLES:
-            return _corners(one.get("value") or {})
+            return _corners(one.get("value"))
     raise InputError("no box was drawn")
 
 
-def _corners(value: Mapping[str, Any]) -> Box:
+def _corners(value: Any) -> Box:
     try:
         x, y, width, height = (float(value[key]) for key in ("x", "y", "width", "height"))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError("a box without x, y, width and height") from error
-    if not (width > 0 and height > 0 and max(abs(x), abs(y), width, height) <= 1000):
+    if not (width > 0 and height > 0 and all(abs(one) <= 1000 for one in (x, y, width, height))):
         raise InputError("a box without area")
     return x, y, x + width, y + height
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,7 @@ from hint.types import Image
 
 #: Pictures on the server itself; no other address is asked, whatever a task says.
 _ON_SERVER = "/data/"
+_UP = re.compile(r"(^|[/\\=])\.\.([/\\]|$)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +77,7 @@ class Frames:
             if path.is_file() and sha256_file(path) == task.image_sha256:
                 return Seen(decode_image(path.read_bytes(), str(path)), (0, 0, *task.frame_size))
         address = str(data.get(IMAGE, ""))
-        if not address.startswith(_ON_SERVER):
+        if not address.startswith(_ON_SERVER) or _UP.search(unquote(address)):
             raise InputError(f"its picture is not on the server: {address[:100]!r}")
-        return Seen(decode_image(self._studio.send("GET", address).content, address), task.crop)
+        content = self._studio.send("GET", address, follow_redirects=False).content
+        return Seen(decode_image(content, address), task.crop)

@@ -77,7 +77,8 @@ class Predictor:
 
     def _ready(self, row: Mapping[str, Any], box: Box | None) -> _Ready | None:
         """Prepare the hand of a task, None if that is not possible."""
-        data = row.get("data") or {}
+        found = row.get("data")
+        data = found if isinstance(found, Mapping) else {}
         name = f"task {row.get('id')}"
         try:
             hand_id, task = read_task(data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +13,8 @@ from annotation.studio.client import Studio, Value
 from annotation.studio.config import label_config
 from annotation.studio.exported.foreign import Translator
 from annotation.studio.exported.minimal import as_full, is_minimal
+from annotation.studio.task import read_task
+from annotation.studio.work import require_task
 from hint.errors import InputError, some_ids
 from hint.files.json_file import read_json
 
@@ -57,6 +59,7 @@ def read_tasks(path: Path, translator: Translator) -> Tasks:
     refused: dict[str, list[str]] = {}
     for row in given:
         try:
+            require_task(row)
             rows += [_checked(row)] if "hint" in row["data"] else translator.translate(row)
         except (ValueError, TypeError, AttributeError) as error:
             reason = str(error) if type(error) is ValueError else "malformed results"
@@ -68,14 +71,10 @@ def read_tasks(path: Path, translator: Translator) -> Tasks:
 
 
 def _checked(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a task of hint; refuse one without numbers, or whose names would lead out of their folders."""
+    """Return a task of hint that was not changed, with its numbers."""
     if not all(isinstance(one, dict) and isinstance(one.get("id"), int) for one in (row, *row.get("annotations", []))):
         raise ValueError("a task or annotation without a number")
-    data = row["data"]
-    hint = data["hint"] if isinstance(data["hint"], dict) else {}
-    hand_id, image = str(data.get("hand_id")), PureWindowsPath(str(hint.get("image")))
-    if PureWindowsPath(hand_id).name != hand_id or image.anchor or ".." in image.parts:
-        raise ValueError("a hand id or picture that is not a name")
+    read_task(row["data"])
     return row
 
 

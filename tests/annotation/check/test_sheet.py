@@ -72,6 +72,7 @@ def test_the_worst_of_every_rule_come_first() -> None:
 @pytest.mark.parametrize("n", [1, 7, 13])
 def test_a_sheet_holds_as_many_hands_as_there_are(n: int, good: HandLabels, tmp_path: Path) -> None:
     some = good.select(slice(0, n))
+    some = replace(some, hand_id=np.array([r"a formula $\frac$ and a bell \a_l", *some.hand_id[1:]]))
     shown = [finding("zigzag", str(hand_id), 2.0) for hand_id in some.hand_id]
     write_sheet(tmp_path / "a.png", shown, [LabelSet(tmp_path, some)])
     write_sheet(tmp_path / "b.png", shown, [LabelSet(tmp_path, some)])

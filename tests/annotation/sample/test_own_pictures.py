@@ -121,7 +121,13 @@ def test_a_second_run_adds_new_photographs_and_nothing_else(tmp_path: Path) -> N
         sample_photos(photos, out=out, detector=detector)
     assert found.manifest.read_bytes() == manifest
     assert (out / FOLDER / "a_0_r.jpg").read_bytes() == before[str(out / FOLDER / "a_0_r.jpg")][0]
+    line = json.loads(manifest.splitlines()[0])
+    (out / FOLDER / "thesis.txt").write_text("mine")
+    found.manifest.write_bytes(
+        manifest + json.dumps({**line, "hand_id": "z_r", "image": f"{FOLDER}/thesis.txt"}).encode()
+    )
     assert sample_photos(photos, out=out, detector=detector, overwrite="always").added == 4
+    assert (out / FOLDER / "thesis.txt").read_text() == "mine"
 
 
 def test_boxes_of_ones_own_on_the_command_line(tmp_path: Path) -> None:
@@ -155,6 +161,17 @@ def test_boxes_of_ones_own_on_the_command_line(tmp_path: Path) -> None:
     assert "had hands in" in error(hint(*command, code=2))
     assert "use lower-case letters" in error(hint(*command[:-1], "My Lab", code=2))
     assert "boxes or a detector" in error(hint(*command, "--detector", "other", code=2))
+
+
+def test_a_run_that_is_refused_leaves_no_hand_without_its_picture(tmp_path: Path) -> None:
+    photograph(tmp_path / "photos" / "a.jpg")
+    boxes = [{"image": "a.jpg", "box_xyxy": [10, 20, 60, 90], "is_right": True, "hand_id": name} for name in ("x", "X")]
+    (tmp_path / "boxes.json").write_text(json.dumps(boxes))
+    command = ("sample", "photos", tmp_path / "photos", "--boxes", tmp_path / "boxes.json", "--out", tmp_path / "out")
+    assert "differ in capital letters" in error(hint(*command, code=2))
+    assert not (tmp_path / "out" / FOLDER).with_suffix(".jsonl").exists()
+    (tmp_path / "boxes.json").write_text(json.dumps([{**boxes[0], "image": "\ud800.jpg"}]))
+    assert "no path" in error(hint(*command, code=2))
 
 
 @pytest.fixture

@@ -11,10 +11,13 @@ import pytest
 from labelling import label_all, next_task, offered, push, submit
 
 from annotation.studio.client import Address, Studio
-from annotation.studio.give_back import give_back, with_reason
+from annotation.studio.exported.file import ExportFile, Tasks
+from annotation.studio.give_back import GivenBack, give_back, with_reason
+from annotation.studio.push import task_of
 from annotation.studio.status import project_status
-from annotation.studio.task import is_returned, own_comments, results
+from annotation.studio.task import is_returned, own_comments, results, task_data
 from hint.errors import InputError
+from hint.files.manifest import read_manifest
 
 ANN, BEN = "ann@example.com", "ben@example.com"
 
@@ -128,3 +131,25 @@ def test_reasons_stay_apart_from_comments() -> None:
     assert own_comments(again) == ["my own"]
     assert again[-1]["value"]["text"] == ["Returned: second", "my own"]
     assert [is_returned(one) for one in (said, once, again)] == [False, True, True]
+
+
+def test_what_was_sent_back_before_is_left_out_of_the_same_command(draw_sample: Any, tmp_path: Path) -> None:
+    hands = read_manifest(draw_sample(tmp_path, 3).manifest)
+    rows = []
+    for number, hand in enumerate(hands[:2], start=1):
+        task = task_of(hand, None, 0.5)
+        label = {"id": number, "completed_by": {"email": ANN}, "result": results(task)}
+        rows.append({"id": number, "data": task_data(hand.hand_id, "/data/a.jpg", task), "annotations": [label]})
+    before = rows[0]["annotations"][0]
+    before |= {"was_cancelled": True, "result": with_reason(before["result"], "wrist is off")}
+    (tmp_path / "project.json").write_text(json.dumps(rows))
+    studio = ExportFile(tmp_path / "project.json", Tasks(rows, unchanged=True), {})
+
+    def done(*names: str, annotator: str | None = None) -> GivenBack:
+        return give_back(studio, "project", hands=names, annotator=annotator, comment="c", dry_run=True)
+
+    both = done(hands[0].hand_id, hands[1].hand_id)
+    assert ([one.hand_id for one in both.labels], both.before) == ([hands[1].hand_id], [hands[0].hand_id])
+    assert done(hands[0].hand_id, annotator=ANN).before == [hands[0].hand_id]
+    with pytest.raises(InputError, match=hands[2].hand_id):
+        done(hands[0].hand_id, hands[2].hand_id)

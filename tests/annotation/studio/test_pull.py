@@ -154,14 +154,14 @@ def test_nothing_pulled_earlier_is_lost(server: Any, sample: Any, people: dict[s
     assert record["pictures_absent"] == []
     withdrawn = {label["hand_id"]: (label["annotator"], label["reason"]) for label in record["withdrawn"]}
     assert withdrawn == {
-        ids[0]: (ANN, "its task was deleted"),
+        ids[0]: (ANN, "its task was deleted, or its data changed"),
         ids[1]: (ANN, "deleted"),
         ids[2]: (ANN, "no longer complete: joints are missing (wrist)"),
         ids[3]: (ANN, "marked unusable: no reason given"),
     }
     assert record["replaced"] == [f"{ANN}/TRAIN_newdays_img/{ids[4]}.json"]
     assert f"4 labels pulled earlier and withdrawn since; kept in earlier/{record['time']}" in done.stderr
-    assert f"{ids[0]} ({ANN}: its task was deleted)" in done.stderr
+    assert f"{ids[0]} ({ANN}: its task was deleted, or its data changed)" in done.stderr
     aside = out / "earlier" / record["time"]
     for name, content in before.items():
         if name.suffix in (".json", ".jpg") and len(name.parts) == 3:

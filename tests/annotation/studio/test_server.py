@@ -110,9 +110,11 @@ def test_addresses_of_postgresql() -> None:
         *("me", "a/b", "db.example.com", "5432", "labels")
     ]
     assert database_variables(None) == {}
-    for wrong in ("mysql://x/y", "postgresql://", "postgresql://host", "postgresql://host:x/y", "labels.sqlite3"):
-        with pytest.raises(InputError, match="database-url"):
+    broken = ("postgresql://me:secret@host:x/y", "postgresql://me:secret@[host/y")
+    for wrong in ("mysql://x/y", "postgresql://", "postgresql://host", "labels.sqlite3", *broken):
+        with pytest.raises(InputError, match="database-url") as refused:
             database_variables(wrong)
+        assert "secret" not in str(refused.value)
 
 
 def test_what_cannot_be_installed_is_exit_3(server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

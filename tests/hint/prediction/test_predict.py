@@ -326,7 +326,7 @@ def test_a_broken_picture_and_a_box_outside_do_not_stop_the_others(
 def test_a_damaged_video_keeps_the_frames_before(
     clip: Path, hamer: HamerMethod, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(path: Path) -> Iterator[tuple[int, np.ndarray]]:
+    def broken(path: Path, _on_damage: object) -> Iterator[tuple[int, np.ndarray]]:
         for frame, pixels in all_frames(path):
             if frame == 6:
                 raise VideoError(f"{path} cannot be decoded after frame 5")

@@ -5,7 +5,7 @@ import pytest
 
 from hint.crop import Square, to_image
 from hint.errors import InputError
-from hint.render import Camera, crop_camera, cut_tile, full_frame_camera, full_frame_translation
+from hint.render import PAPER, Camera, crop_camera, cut_tile, full_frame_camera, full_frame_translation
 
 SQUARE = Square(410.5, 220.25, 180.0)
 
@@ -75,3 +75,14 @@ def test_a_tiles_camera_agrees_with_its_places() -> None:
 def test_a_camera_that_cannot_be_is_refused(wrong: tuple[int, int, float]) -> None:
     with pytest.raises(InputError):
         Camera(*wrong, (0.0, 0.0))
+
+
+def test_a_tile_of_a_box_that_is_far_too_large_shows_the_picture_where_it_is() -> None:
+    image = np.zeros((4000, 6000, 3), np.uint8)
+    tile = cut_tile(image, (-1e6, -1e6, 1e6, 1e6), shown=1)
+    assert tile.image.shape == (240, 240, 3)
+    near = cut_tile(image, (0, 0, 12_000, 12_000), shown=1)
+    x, y = np.rint(near.place([3000, 2000])).astype(int)
+    assert near.image[y, x].tolist() == [0, 0, 0]
+    x, y = np.rint(near.place([9000, 2000])).astype(int)
+    assert near.image[y, x].tolist() == list(PAPER)

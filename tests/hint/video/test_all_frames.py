@@ -4,6 +4,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -46,6 +47,21 @@ def test_a_rotated_video_is_upright(ffmpeg: Callable[..., None], tmp_path: Path)
     assert np.array_equal(first, dict(read_frames(turned, [0]))[0])
     ffmpeg("-i", turned, "-qscale:v", "1", "-frames:v", "1", tmp_path / "first.jpg")
     assert dict(cut_jpegs(turned, [0]))[0] == (tmp_path / "first.jpg").read_bytes()
+
+
+def test_frames_after_damage_are_told_until_the_next_key_frame(ffmpeg: Callable[..., None], tmp_path: Path) -> None:
+    video, told = made(ffmpeg, tmp_path / "clip.mp4", "-g", "10", "-sc_threshold", "0"), list[int]()
+    content = bytearray(video.read_bytes())
+    with av.open(str(video)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.pos is not None]
+    hit = next(packet for packet in packets if packet.pos and packet.is_keyframe and packet.pts)
+    for place in range(hit.pos + hit.size // 2, hit.pos + hit.size):
+        content[place] ^= 0x55
+    assert len(list(all_frames(video, told.append))) == 30
+    assert told == []
+    video.write_bytes(content)
+    assert len(list(all_frames(video, told.append))) == 30
+    assert told == list(range(10, 20))
 
 
 def test_a_file_that_is_not_a_video(tmp_path: Path) -> None:

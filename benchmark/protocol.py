@@ -27,8 +27,8 @@ _IMPLEMENTED_MOTION = {
 VISIBILITIES = ("all", "visible", "occluded")
 
 #: Kinds of protocols: keypoints in the picture, the same with motion (:mod:`benchmark.temporal`), joints and meshes in
-#: metres (:mod:`benchmark.mesh.protocol`).
-KEYPOINTS, SEQUENCES, MESH = "keypoints-2d", "sequences-2d", "mesh-3d"
+#: metres (:mod:`benchmark.mesh.protocol`), object keypoint similarity (:mod:`benchmark.oks.protocol`).
+KEYPOINTS, SEQUENCES, MESH, OKS = "keypoints-2d", "sequences-2d", "mesh-3d", "oks-2d"
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def list_protocols() -> list[str]:
 
 
 def protocol_kind(name: str) -> str:
-    """Return :data:`KEYPOINTS`, :data:`SEQUENCES` or :data:`MESH`.
+    """Return :data:`KEYPOINTS`, :data:`SEQUENCES`, :data:`MESH` or :data:`OKS`.
 
     Raises:
         UnknownNameError: If there is no protocol of that name.

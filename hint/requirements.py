@@ -30,6 +30,7 @@ EXTRA_OF = {
     "ai_edge_litert": "mediapipe",
     "embreex": "demo",
     "jinja2": "site",
+    "pycocotools": "oks",
     "yaml": "yolo",
     **dict.fromkeys(("pandas", "pyarrow"), "pandas"),
     **dict.fromkeys(("accelerate", "tensorboard"), "train"),

@@ -204,6 +204,11 @@ class Predictions(HandRows[HandPrediction], row=HandPrediction):
                 object.__setattr__(self, name, shaped(values, np.bool_, (n, 21), name))
         check_unique(self.hand_id)
 
+    @property
+    def predicted(self) -> Bool:
+        """(N,21) joints whose position is finite."""
+        return np.asarray(np.isfinite(self.keypoints_2d).all(2))
+
     def without(self, names: Collection[str]) -> Predictions:
         """Return the predictions without some of their optional columns."""
         kept = {f.name: getattr(self, f.name) for f in fields(self) if f.default is not None or f.name not in names}

@@ -11,13 +11,17 @@ from benchmark.error_table import ErrorTable
 from benchmark.evaluate import Evaluation
 from benchmark.intervals import check_same
 from benchmark.mesh.protocol import MeshProtocol
+from benchmark.oks.protocol import OksProtocol
+from benchmark.oks.table import OksTable
+from benchmark.rules import Rules
 from hint.errors import InputError
 from hint.files.path import as_path
 from hint.notebook import html_table
 from leaderboard.draws import Draws, draw, draw_mesh
 from leaderboard.entry import Entry, read_entries
 from leaderboard.metric import describe, fixed
-from leaderboard.protocols import Rules, known_protocols
+from leaderboard.oks import draw_oks
+from leaderboard.protocols import known_protocols
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,7 +117,7 @@ def compare(a: Evaluation | Path | str, b: Evaluation | Path | str) -> Compariso
 def _entry(given: Evaluation | Path | str) -> Entry:
     if isinstance(given, Path | str):
         entry = read_entries([as_path(given)])[0]
-        if entry.errors is None and entry.mesh_errors is None:
+        if entry.errors is None and entry.mesh_errors is None and entry.oks is None:
             raise InputError(f"{given}: {entry.problem}, so it cannot be compared")
         return entry
     if not isinstance(given, Evaluation):
@@ -121,6 +125,8 @@ def _entry(given: Evaluation | Path | str) -> Entry:
     title, table = given.record.method.title, given.table
     if isinstance(table, ErrorTable):
         return Entry("", title, given.record, Path(), table)
+    if isinstance(table, OksTable):
+        return Entry("", title, given.record, Path(), None, oks=table)
     return Entry("", title, given.record, Path(), None, mesh_errors=table)
 
 
@@ -143,6 +149,8 @@ def draw_entry(entry: Entry, subset: str, visibility: str, rules: Rules | None) 
     """Draw the clips of a cell for one record; None without an error table, rules or keypoints."""
     if isinstance(rules, MeshProtocol):
         return draw_mesh(entry.mesh_errors, rules) if entry.mesh_errors is not None and visibility == "all" else None
+    if isinstance(rules, OksProtocol):
+        return draw_oks(entry.oks, subset, visibility, rules) if entry.oks is not None else None
     if rules is None or entry.errors is None or visibility not in rules.visibilities:
         return None
     return draw(entry.errors, subset, visibility, rules)

@@ -13,6 +13,8 @@ import numpy as np
 from benchmark.error_table import ErrorTable, read_error_table
 from benchmark.mesh.error_table import FORMAT as MESH_FORMAT
 from benchmark.mesh.error_table import MeshErrors, read_mesh_errors
+from benchmark.oks.table import FORMAT as OKS_FORMAT
+from benchmark.oks.table import OksTable, read_oks_table
 from benchmark.pck import pck_sums, select
 from benchmark.record import Record, read_record
 from hint.errors import InputError, some_ids
@@ -36,6 +38,7 @@ class Entry:
         errors: The table its scores follow from, None if it is absent, does not match, or is of a 3D protocol.
         problem: Why there is no table, "" if there is one.
         mesh_errors: The table of a 3D protocol, None if it is absent or does not match.
+        oks: The hands and detections of a protocol of OKS, None if they are absent; :mod:`leaderboard.oks` compares.
     """
 
     slug: str
@@ -45,6 +48,7 @@ class Entry:
     errors: ErrorTable | None
     problem: str = ""
     mesh_errors: MeshErrors | None = None
+    oks: OksTable | None = None
 
     @property
     def predictions(self) -> Path | None:
@@ -85,17 +89,20 @@ def _find(path: Path) -> Iterator[Path]:
     yield from found
 
 
-def _errors(file: Path, record: Record) -> tuple[ErrorTable | None, str, MeshErrors | None]:
+def _errors(file: Path, record: Record) -> tuple[ErrorTable | None, str, MeshErrors | None, OksTable | None]:
     path = file.with_name(ERRORS)
     if not path.is_file():
-        return None, f"there is no {ERRORS} beside the record", None
-    if str(read_npz(path, ["format"])["format"]) == MESH_FORMAT:
+        return None, f"there is no {ERRORS} beside the record", None, None
+    form = str(read_npz(path, ["format"])["format"])
+    if form == OKS_FORMAT:
+        return None, "", None, read_oks_table(path)
+    if form == MESH_FORMAT:
         mesh = read_mesh_errors(path)
         problem = _differs_in_3d(mesh, record)
-        return None, problem, None if problem else mesh
+        return None, problem, None if problem else mesh, None
     table = read_error_table(path)
     problem = _differs(table, record)
-    return None if problem else table, problem, None
+    return None if problem else table, problem, None, None
 
 
 def _differs_in_3d(table: MeshErrors, record: Record) -> str:

@@ -39,6 +39,12 @@ _KNOWN = {
     "jitter": Metric("jitter", "/s³", 3, False),
     "jitter_ground_truth": Metric("jitter of labels", "/s³", 3, False),
     "jitter_coverage": Metric("jitter computed", "%", 1, True),
+    "oks_ap": Metric("OKS AP", "%", 1, True),
+    "oks_ap50": Metric("OKS AP@0.5", "%", 1, True),
+    "oks_ap75": Metric("OKS AP@0.75", "%", 1, True),
+    "oks_ar": Metric("OKS AR", "%", 1, True),
+    "oks_ap_any_side": Metric("OKS AP, any side", "%", 1, True),
+    "oks_ar_any_side": Metric("OKS AR, any side", "%", 1, True),
     "pa_mpjpe_mm": Metric("PA-MPJPE", "mm", 1, False),
     "pa_mpvpe_mm": Metric("PA-MPVPE", "mm", 1, False),
     "auc_j": Metric("AUC joints", "", 3, True),
@@ -48,7 +54,10 @@ _KNOWN = {
 }
 
 #: Main metrics besides the PCK, in the order of columns.
-COLUMNS = ("auc", "auc_j", "pa_mpjpe_mm", "auc_v", "pa_mpvpe_mm", "f_at_5mm", "f_at_15mm")
+COLUMNS = (
+    *("auc", "auc_j", "pa_mpjpe_mm", "auc_v", "pa_mpvpe_mm", "f_at_5mm", "f_at_15mm"),
+    *("oks_ap", "oks_ap50", "oks_ap75", "oks_ar", "oks_ap_any_side", "oks_ar_any_side"),
+)
 
 
 def describe(key: Key) -> Metric:

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.mesh.protocol import MeshProtocol, load_mesh_protocol
-from benchmark.protocol import MESH, Protocol, load_protocol, protocol_kind
+from benchmark.rules import Rules, load_rules
 from hint.errors import InputError, UnknownNameError
 from leaderboard.entry import Entry
-
-#: The rules of a protocol, in 2D or 3D.
-Rules = Protocol | MeshProtocol
+from leaderboard.oks import own_sigmas
 
 
-def known_protocols(entries: Iterable[Entry], files: Sequence[Path] = ()) -> dict[str, Rules]:
+def known_protocols(entries: Sequence[Entry], files: Sequence[Path] = ()) -> dict[str, Rules]:
     """Return sha256 -> rules of the protocols that records refer to, and of protocol files.
 
     Raises:
         InputError: If a file is not a protocol.
     """
-    found = [_load(str(_toml(file))) for file in files]
+    found = [load_rules(_toml(file)) for file in files]
     for name in sorted({entry.record.protocol.id for entry in entries}):
         try:
-            found.append(_load(name))
+            found.append(load_rules(name))
         except UnknownNameError:
             continue  # a custom protocol; without its file its records are shown unranked
+    found += [own_sigmas(entry, rules) for rules in found for entry in entries if entry.record.protocol.id == rules.id]
     return {protocol.sha256: protocol for protocol in found}
-
-
-def _load(name: str) -> Rules:
-    return load_mesh_protocol(name) if protocol_kind(name) == MESH else load_protocol(name)
 
 
 def _toml(file: Path) -> Path:

@@ -11,13 +11,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from benchmark.oks.protocol import OksProtocol
 from benchmark.protocol import Protocol
 from benchmark.record import Record, SubsetEntry
+from benchmark.rules import Rules
 from hint.errors import some_ids
 from leaderboard.draws import Draws
 from leaderboard.entry import Entry
 from leaderboard.metric import Key
-from leaderboard.protocols import Rules
 
 #: Digits of a sha256 that are shown.
 _SHORT = 12
@@ -123,6 +124,8 @@ def _section(members: Sequence[Entry], protocol_id: str, sha256: str, rules: Rul
 
 def _titles(rules: Rules | None) -> dict[str, str]:
     """Return name -> title of the subsets of a protocol, in its order; a 3D one has a single set under its own name."""
+    if isinstance(rules, OksProtocol):
+        return rules.titles
     if isinstance(rules, Protocol):
         return {subset.name: subset.title for subset in rules.subsets}
     return {} if rules is None else {rules.id: rules.title}

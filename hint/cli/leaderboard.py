@@ -92,6 +92,7 @@ def table(
     """Print the paper's tables with your records in them: best bold, second best underlined."""
     from hint.files import write_bytes
     from leaderboard.entry import read_entries
+    from leaderboard.oks import with_computed_scores
     from leaderboard.paper_table import build_tables
     from leaderboard.protocols import known_protocols
     from leaderboard.ranking import find_sections
@@ -106,7 +107,8 @@ def table(
             raise InputError("parquet is not text; give --out FILE.parquet, or send stdout to a file")
         _require("pandas", "pyarrow", extra="pandas")
     entries = read_entries(records)
-    sections = find_sections(entries, known_protocols(entries, protocol or ()))
+    protocols = known_protocols(entries, protocol or ())
+    sections = find_sections(with_computed_scores(entries, protocols), protocols)
     content = FORMATS[form.value](build_tables(sections, load_source(), which or ()))
     _note_unranked(sections)
     if out is None:

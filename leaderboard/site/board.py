@@ -12,13 +12,13 @@ import numpy as np
 
 from annotation.agreement.result import Agreement
 from benchmark.intervals import check_same
+from benchmark.rules import Rules
 from hint.files.manifest import read_manifest
 from hint.types import HandLabels
 from leaderboard.comparison import draw_entry
 from leaderboard.draws import Draws
 from leaderboard.entry import Entry
 from leaderboard.metric import Key
-from leaderboard.protocols import Rules
 from leaderboard.ranking import Rank, Section, find_sections, rank
 from leaderboard.reference import Source
 

@@ -16,6 +16,7 @@ from hint.files.path import as_path
 from hint.progress import progress
 from hint.types import HandLabels
 from leaderboard.entry import Entry, read_entries
+from leaderboard.oks import with_computed_scores
 from leaderboard.protocols import known_protocols
 from leaderboard.reference import load_sources
 from leaderboard.site.board import Board, read_contact
@@ -151,9 +152,11 @@ def build_site(sources: SiteSources, out: Path) -> Site:
 def read_board(sources: SiteSources) -> Board:
     """Read everything a site is built from."""
     entries = read_entries(sources.records)
+    protocols = known_protocols(entries, sources.protocols)
+    entries = with_computed_scores(entries, protocols)
     return Board(
         entries=tuple(sorted(entries, key=lambda e: (e.name.lower(), e.slug))),
-        protocols=known_protocols(entries, sources.protocols),
+        protocols=protocols,
         sources=load_sources(),
         labels=_read_labels(sources.data, sources.images, entries) if sources.data else None,
         agreement=read_agreement(sources.agreement) if sources.agreement else None,

@@ -9,6 +9,7 @@ import numpy as np
 
 from leaderboard.entry import Entry
 from leaderboard.metric import COLUMNS, Key, Metric, describe
+from leaderboard.oks import oks_flags
 from leaderboard.ranking import Rank, Section
 from leaderboard.reference import Source
 from leaderboard.site.board import VISIBILITIES, Board
@@ -198,6 +199,7 @@ def flags(entry: Entry) -> Iterator[tuple[str, str]]:
             f"{len(misses)} hands missed",
             "hands without a complete prediction; each missing keypoint is a miss",
         )
+    yield from oks_flags(record)
     git = record.provenance.get("git")
     if isinstance(git, dict) and git.get("dirty"):
         yield "changed code", "the code had uncommitted changes when this was scored"

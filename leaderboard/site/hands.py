@@ -72,7 +72,7 @@ def _why_not(entry: Entry, pictures: Pictures | None) -> str:
     if entry.mesh_errors is not None:
         return "hands of 3D protocols are not shown"
     if entry.errors is None:
-        return entry.problem
+        return entry.problem or "hands of OKS protocols are not shown"
     if pictures is None:
         return "the site was built without --data, so hands are listed and not shown"
     return "" if entry.predictions else "there is no predictions.npz beside the record, so only labels are shown"

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 
+from benchmark.oks.protocol import OksProtocol
 from benchmark.protocol import Protocol
+from benchmark.rules import Rules
 from leaderboard.entry import slug
-from leaderboard.protocols import Rules
+from leaderboard.oks import oks_facts
 from leaderboard.site.board import Board
 from leaderboard.site.page import Page
 
@@ -47,6 +49,8 @@ def _facts(rules: Rules | None) -> Iterator[tuple[str, str]]:
         yield "Correct", f"error {rules.comparison} threshold; {', '.join(f'{t:g}' for t in rules.thresholds)}"
         yield "Mean", rules.aggregation.replace("_", " ")
         yield "AUC", f"0 to {rules.auc_maximum:g}"
+    elif isinstance(rules, OksProtocol):
+        yield from oks_facts(rules)
     else:
         yield "Aligned by", ", ".join(name.replace("_", " ") for name in rules.alignments)
         yield "AUC", f"0 to {1000 * rules.curve_maximum:g} mm"

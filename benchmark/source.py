@@ -22,7 +22,6 @@ from hint.types import Hand, HandLabels, Method, MethodCard, MethodOptions, Pred
 
 if TYPE_CHECKING:
     from hint.detection import Detector
-    from hint.prediction import PredictResult
 
 
 @dataclass(frozen=True)
@@ -97,17 +96,7 @@ class MethodSource(Source):
         self._method, self._options, self._train_labels = method, options, train_labels
         self.name = method if isinstance(method, str) else method.card.name
         self.variant = f"{options.extra['crop']}-crop" if "crop" in options.extra else ""
-        self._check()
-
-    def _check(self) -> None:
-        """Raise before any work if something is missing or does not go together."""
-        from hint.methods.table import check
-
-        options = self._options
-        if isinstance(self._method, str):
-            check(self._method, options)
-        elif options.extra or options.weights or options.mano or self._train_labels is not None:
-            raise InputError("weights, mano, train_labels and settings go with the name of a method, not a loaded one")
+        _check(method, options, train_labels)
 
     def outcome(self, task: Task[Any], run: Run) -> Outcome[Any]:
         """Load the method where only its name is known, and run it.
@@ -118,7 +107,7 @@ class MethodSource(Source):
         """
         hands = task.hands()
         started = time.perf_counter()
-        method = self._load(self._method, task) if isinstance(self._method, str) else self._method
+        method = _loaded(self._method, self._options, task.labels, self._train_labels)
         load_seconds = time.perf_counter() - started
         fingerprint = method.fingerprint | task.fingerprint()
         if run.results:
@@ -141,21 +130,39 @@ class MethodSource(Source):
             result.seconds,
         )
 
-    def _load(self, name: str, task: Task[Any]) -> Method:
-        from hint.methods.table import load_method
 
-        options = self._options
-        return load_method(
-            name,
-            device=options.device,
-            precision=options.precision,
-            weights=options.weights,
-            mano=options.mano,
-            seed=options.seed,
-            labels=task.labels,
-            train_labels=self._train_labels,
-            **options.extra,
-        )
+def _check(method: Method | str, options: MethodOptions, train_labels: object = None) -> None:
+    """Raise before any work if something is missing or does not go together."""
+    from hint.methods.table import check
+
+    if isinstance(method, str):
+        check(method, options)
+    elif options.extra or options.weights or options.mano or train_labels is not None:
+        raise InputError("weights, mano, train_labels and settings go with the name of a method, not a loaded one")
+
+
+def _loaded(
+    method: Method | str,
+    options: MethodOptions,
+    labels: HandLabels | None = None,
+    train_labels: HandLabels | str | Path | None = None,
+) -> Method:
+    """Load a method of which only the name is known."""
+    from hint.methods.table import load_method
+
+    if not isinstance(method, str):
+        return method
+    return load_method(
+        method,
+        device=options.device,
+        precision=options.precision,
+        weights=options.weights,
+        mano=options.mano,
+        seed=options.seed,
+        labels=labels,
+        train_labels=train_labels,
+        **options.extra,
+    )
 
 
 def _run(method: Method, hands: list[Any], meshes: bool, how: Run) -> RunResult:
@@ -192,11 +199,9 @@ class PictureSource(Source):
     """
 
     def __init__(self, method: Method | str, options: MethodOptions, detector: str | Detector | None) -> None:
-        from hint.methods.table import check
         from hint.prediction import DEFAULT_DETECTOR, find_detector
 
-        if isinstance(method, str):
-            check(method, options)
+        _check(method, options)
         self._method, self._options = method, options
         self._detector = find_detector(detector=detector)
         self._found_by = (detector or DEFAULT_DETECTOR) if isinstance(detector, str | None) else detector.identity
@@ -210,42 +215,36 @@ class PictureSource(Source):
             InputError: If the results are another method's, or no picture can be used.
             KeyboardInterrupt: On Ctrl-C, after saving.
         """
+        from hint.prediction import predict
+
         if run.results:
             run.results.check_method(self.name, False, {})
-        started = time.perf_counter()
-        result = self._predicted(_picture_files(task.hands()), run)
+        files, started = _picture_files(task.hands()), time.perf_counter()
+        method = _loaded(self._method, self._options)
+        loaded = time.perf_counter()
+        result = predict(
+            [*files],
+            method,
+            detector=self._detector,
+            out=run.folder,
+            batch_size=run.batch_size,
+            overwrite=run.results.overwrite if run.results else "missing",
+        )
         if not result.frames:
             raise InputError(f"no picture could be used: {some_ids(result.failures.values())}")
-        seconds, meta = time.perf_counter() - started, result.predictions.meta
+        seconds, meta = time.perf_counter() - loaded, result.predictions.meta
         given = task.given(result.predictions, result.lines())
         return Outcome(
             given.answers,
             replace(result.card, title=f"{result.card.title}, {self._found_by} detector"),
             {**meta["fingerprint"], "found_by": meta["found_by"], **task.fingerprint()},
-            failures=result.failures,
-            reused=result.reused,
-            computed=len(result) - result.reused,
-            predict_seconds=seconds,
-            remarks=given.remarks,
-        )
-
-    def _predicted(self, pictures: list[Path], run: Run) -> PredictResult:
-        from hint.prediction import predict
-
-        options = self._options
-        return predict(
-            [*pictures],
-            self._method,
-            detector=self._detector,
-            device=options.device,
-            precision=options.precision,
-            weights=options.weights,
-            mano=options.mano,
-            seed=options.seed if isinstance(self._method, str) else 0,
-            settings=options.extra,
-            out=run.folder,
-            batch_size=run.batch_size,
-            overwrite=run.results.overwrite if run.results else "missing",
+            str(getattr(method, "device", "cpu")),
+            result.failures,
+            result.reused,
+            len(result) - result.reused,
+            loaded - started,
+            seconds,
+            given.remarks,
         )
 
 

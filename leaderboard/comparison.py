@@ -20,7 +20,7 @@ from hint.notebook import html_table
 from leaderboard.draws import Draws, draw, draw_mesh
 from leaderboard.entry import Entry, read_entries
 from leaderboard.metric import describe, fixed
-from leaderboard.oks import draw_oks
+from leaderboard.oks import check_same_hands, draw_oks
 from leaderboard.protocols import known_protocols
 
 if TYPE_CHECKING:
@@ -133,6 +133,8 @@ def _entry(given: Evaluation | Path | str) -> Entry:
 def _rows(a: Entry, b: Entry, subset: str, rules: Rules) -> Iterator[ComparedScore]:
     if a.errors is not None and b.errors is not None:
         check_same(a.errors, b.errors, subset)
+    if a.oks is not None and b.oks is not None:
+        check_same_hands(a.oks, b.oks, subset)
     for visibility in _VISIBILITIES:
         first, second = (draw_entry(entry, subset, visibility, rules) for entry in (a, b))
         if first is None or second is None:

@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmark.oks.protocol import OksProtocol
+from benchmark.oks.precision import AP, AR
+from benchmark.oks.protocol import OksProtocol, load_oks_protocol
 from benchmark.oks.scores import oks_cell, score_oks
 from benchmark.oks.table import OksTable
 from benchmark.record import Record, labels_sha256
 from benchmark.rules import Rules
+from hint.errors import InputError
 from leaderboard.draws import SEED, Draws
 from leaderboard.entry import Entry
 
@@ -33,15 +35,24 @@ def with_computed_scores(entries: Iterable[Entry], protocols: Mapping[str, Rules
         entries: Records.
         protocols: sha256 -> rules.
     """
+    return [_computed(entry, protocols) if _is_of_oks(entry, protocols) else entry for entry in entries]
+
+
+def _is_of_oks(entry: Entry, protocols: Mapping[str, Rules]) -> bool:
+    """Tell whether a record has numbers of OKS, or something else that only OKS has."""
     ids = {rules.id for rules in protocols.values() if isinstance(rules, OksProtocol)}
-    return [_computed(entry, protocols) if entry.record.protocol.id in ids else entry for entry in entries]
+    claimed = any(score.metric.startswith((AP, AR)) for score in entry.record.scores)
+    return claimed or entry.oks is not None or entry.record.protocol.id in ids
 
 
 def _computed(entry: Entry, protocols: Mapping[str, Rules]) -> Entry:
     rules, record = protocols.get(entry.record.protocol.sha256), entry.record
     empty = record.model_copy(update={"scores": (), "per_joint": (), "curve": ()})
-    if entry.oks is None or not isinstance(rules, OksProtocol):
-        return replace(entry, record=empty, problem=entry.problem or "its rules are not known here")
+    if entry.oks is None:
+        problem = entry.problem or "the errors.npz beside the record is no table of OKS"
+        return replace(entry, record=empty, problem=problem)
+    if not isinstance(rules, OksProtocol):
+        return replace(entry, record=empty, problem="the errors.npz beside the record is of OKS, its protocol is not")
     if problem := _other_hands(entry.oks, record):
         return replace(entry, record=empty, problem=problem)
     scores = score_oks(entry.oks, rules, record.seed)
@@ -58,8 +69,22 @@ def _computed(entry: Entry, protocols: Mapping[str, Rules]) -> Entry:
 def _other_hands(table: OksTable, record: Record) -> str:
     """Return why a table is not of the labels that the record names, "" if it is."""
     named = {part.name: part.labels_sha256 for part in record.data}
-    held = {name: labels_sha256(table.labels.select(table.labels.subset == name)) for name in table.subsets}
+    held = {name: _digest(table, name) for name in table.subsets}
     return "" if named == held else "the errors.npz beside the record is of other labels"
+
+
+def _digest(table: OksTable, subset: str) -> str:
+    return labels_sha256(table.labels.select(table.labels.subset == subset))
+
+
+def check_same_hands(a: OksTable, b: OksTable, subset: str) -> None:
+    """Refuse to compare tables of other labels.
+
+    Raises:
+        InputError: If the two do not hold the same hands with the same labels.
+    """
+    if subset not in b.subsets or _digest(a, subset) != _digest(b, subset):
+        raise InputError(f"{subset}: labels differ between the two tables; score both on the same labels")
 
 
 def draw_oks(table: OksTable, subset: str, visibility: str, protocol: OksProtocol) -> Draws | None:
@@ -77,11 +102,11 @@ def draw_oks(table: OksTable, subset: str, visibility: str, protocol: OksProtoco
     )
 
 
-def oks_flags(record: Record) -> Iterator[tuple[str, str]]:
+def oks_flags(entry: Entry) -> Iterator[tuple[str, str]]:
     """Yield labels of what a reader must know about a record of OKS, with an explanation of each."""
-    sigmas = record.fingerprint.get("sigmas")
-    if sigmas is not None:
-        yield f"sigmas: {sigmas}", "how far an annotator's points scatter, which errors are compared with"
+    record = entry.record
+    if entry.oks is not None and entry.oks.sigmas.tolist() != list(load_oks_protocol().sigmas):
+        yield "own sigmas", f"errors are compared with sigmas of {record.fingerprint.get('sigmas')}"
     if record.fingerprint.get("all_hands_labelled"):
         yield "all hands labelled", "precision counts on that; it is what the person who scored it says"
 

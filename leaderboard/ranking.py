@@ -114,7 +114,7 @@ def _section(members: Sequence[Entry], protocol_id: str, sha256: str, rules: Rul
         sha256,
         rules,
         subset,
-        _titles(rules).get(subset, subset),
+        rules.title_of(subset) if isinstance(rules, OksProtocol) else _titles(rules).get(subset, subset),
         data,
         tuple(entry for entry in fine if entry not in controls),
         tuple((entry, reason or _CONTROL) for entry, reason in reasons if reason or entry in controls),
@@ -125,7 +125,7 @@ def _section(members: Sequence[Entry], protocol_id: str, sha256: str, rules: Rul
 def _titles(rules: Rules | None) -> dict[str, str]:
     """Return name -> title of the subsets of a protocol, in its order; a 3D one has a single set under its own name."""
     if isinstance(rules, OksProtocol):
-        return rules.titles
+        return {name: rules.title_of(name) for name in rules.order}
     if isinstance(rules, Protocol):
         return {subset.name: subset.title for subset in rules.subsets}
     return {} if rules is None else {rules.id: rules.title}

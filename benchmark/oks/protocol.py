@@ -23,8 +23,8 @@ _IMPLEMENTED = {
     ("intervals", "unit"): "clip",
 }
 
-#: What is added to the name of a subset of which whole pictures are scored, and to its title.
-WHOLE, _WHOLE_TITLE = "_pictures", ", whole pictures"
+#: What is added to the name of a subset of which whole pictures are scored.
+WHOLE = "_pictures"
 
 
 @dataclass(frozen=True)
@@ -93,10 +93,16 @@ class OksProtocol:
         return replace(self, sigmas=values, sigma_source=source, sha256=hashlib.sha256(text.encode()).hexdigest())
 
     @property
-    def titles(self) -> dict[str, str]:
-        """Name -> title of the subsets, in table order, those of whole pictures last."""
-        given = {subset.name: subset.title for subset in self.subsets}
-        return given | {name + WHOLE: title + _WHOLE_TITLE for name, title in given.items()}
+    def order(self) -> list[str]:
+        """Names of the subsets in tables, those of whole pictures last."""
+        given = [subset.name for subset in self.subsets]
+        return [*given, *(name + WHOLE for name in given)]
+
+    def title_of(self, name: str) -> str:
+        """Return the title of a part of a record."""
+        official = self.official(name)
+        title = official.title if official else name.removesuffix(WHOLE)
+        return f"{title}, whole pictures, OKS" if name.endswith(WHOLE) else f"{title}, OKS"
 
     def official(self, name: str) -> Subset | None:
         """Return the subset that a part of a record is of, None for others."""

@@ -84,7 +84,7 @@ def score_oks(table: OksTable, protocol: OksProtocol, seed: int = 0, with_interv
         seed: Of the resampling of clips.
         with_intervals: Whether to resample clips, which takes longer.
     """
-    order = list(protocol.titles)
+    order = protocol.order
     scores: list[Score] = []
     curves: list[Curve] = []
     empty: list[EmptyJoints] = []

@@ -199,7 +199,7 @@ def flags(entry: Entry) -> Iterator[tuple[str, str]]:
             f"{len(misses)} hands missed",
             "hands without a complete prediction; each missing keypoint is a miss",
         )
-    yield from oks_flags(record)
+    yield from oks_flags(entry)
     git = record.provenance.get("git")
     if isinstance(git, dict) and git.get("dirty"):
         yield "changed code", "the code had uncommitted changes when this was scored"

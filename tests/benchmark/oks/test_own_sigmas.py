@@ -1,4 +1,4 @@
-"""Sigmas from annotating twice: the known noise of two annotators comes back, and files that cannot tell are refused."""
+"""Sigmas from annotating twice: known noise comes back, and files that cannot tell are refused."""
 
 from __future__ import annotations
 

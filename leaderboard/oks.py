@@ -107,7 +107,7 @@ def oks_flags(entry: Entry) -> Iterator[tuple[str, str]]:
     record = entry.record
     if entry.oks is not None and entry.oks.sigmas.tolist() != list(load_oks_protocol().sigmas):
         yield "own sigmas", f"errors are compared with sigmas of {record.fingerprint.get('sigmas')}"
-    if record.fingerprint.get("all_hands_labelled"):
+    if entry.oks is not None and entry.oks.all_labelled:
         yield "all hands labelled", "precision counts on that; it is what the person who scored it says"
 
 

@@ -24,7 +24,7 @@ _IMPLEMENTED = {
 }
 
 #: What is added to the name of a subset of which whole pictures are scored.
-WHOLE = "_pictures"
+WHOLE = "_whole_pictures"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.oks.protocol import WHOLE
 from hint.errors import InputError, some_ids
 from hint.files import read_npz, write_npz
 from hint.hand_rows import shaped
@@ -82,7 +83,8 @@ class OksTable:
         all_labelled: Whether all hands of the pictures are said to be labelled.
 
     Raises:
-        InputError: If shapes disagree, or a detection lies in no labelled picture.
+        InputError: If shapes disagree, a detection lies in no labelled picture, sigmas are not positive, or subsets are
+            not named after what was scored.
     """
 
     labels: HandLabels
@@ -95,6 +97,11 @@ class OksTable:
     def __post_init__(self) -> None:
         object.__setattr__(self, "picture", shaped(self.picture, np.str_, (len(self.labels),), "picture"))
         object.__setattr__(self, "sigmas", shaped(self.sigmas, np.float64, (N_JOINTS,), "sigmas"))
+        if not ((self.sigmas > 0) & np.isfinite(self.sigmas)).all():
+            raise InputError("sigmas must be positive")
+        named = {name.endswith(WHOLE) for name in self.labels.subsets}
+        if named - {self.is_whole}:
+            raise InputError(f"subsets of whole pictures, and no others, are named ...{WHOLE}")
         strange = set(self.found.picture.tolist()) - set(self.picture.tolist())
         if strange:
             raise InputError(f"detections in pictures without labels: {some_ids(sorted(strange))}")

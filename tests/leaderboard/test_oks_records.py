@@ -139,7 +139,11 @@ def test_whole_pictures_are_a_section_of_their_own(runs: Path, make: Callable[..
     write_predictions(folder / "predictions.npz", found(labels, 0.02, 0))
     evaluate(labels, folder, PROTOCOL, out=runs, whole_pictures=True)
     _, (given, whole) = sections(runs)
-    assert (given.subset, whole.subset, whole.title) == ("newdays", "newdays_pictures", "New Days, whole pictures, OKS")
+    assert (given.subset, whole.subset, whole.title) == (
+        "newdays",
+        "newdays_whole_pictures",
+        "New Days, whole pictures, OKS",
+    )
     (entry,) = whole.ranked
     assert {score.metric for score in entry.record.scores} == {"oks_ar", "oks_ar_any_side"}
     records = [(entry.record, whole.subset), (given.ranked[0].record, given.subset)]

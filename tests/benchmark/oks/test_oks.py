@@ -141,7 +141,7 @@ def test_intervals_draw_clips_as_often_as_a_list_that_repeats_them(
     scene = make_scene(12)
     result = evaluate(scene.labels, scene.write(), PROTOCOL, whole_pictures=True, all_hands_labelled=True)
     table = result.table
-    cell = oks_cell(table, "mine_pictures", "all", PROTOCOL)
+    cell = oks_cell(table, "mine_whole_pictures", "all", PROTOCOL)
     drawn = cell.replicates(seed=4)
     clips = sorted(set(table.labels.clip_id))
     ((_, weights),) = clip_weights(len(clips), PROTOCOL.replicates, 4)
@@ -175,6 +175,10 @@ def test_the_table_is_read_as_it_was_written(make_scene: Callable[..., Any], tmp
         np.testing.assert_array_equal(getattr(read.found, name), getattr(table.found, name))
     with pytest.raises(InputError, match="detections in pictures without labels"):
         replace(table, found=replace(table.found, picture=np.full(len(table.found), "elsewhere")))
+    with pytest.raises(InputError, match="named"):
+        replace(table, is_whole=False)
+    with pytest.raises(InputError, match="sigmas"):
+        replace(table, sigmas=np.zeros(21))
     with pytest.raises(InputError, match="finite score"):
         FoundHands(*(["a"], ["b"], [True], [np.nan], np.zeros((1, 21, 2))))
 

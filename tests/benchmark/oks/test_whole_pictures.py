@@ -77,7 +77,7 @@ def test_pictures_nobody_looked_at_are_missing(make_scene: Callable[..., Any]) -
     assert result.record.status == "partial"
     assert set(result.record.coverage.missing) == set(scene.labels.hand_id[scene.labels.image == gone])
     assert result.record.fingerprint["all_hands_labelled"] is False
-    assert [part.name for part in result.record.data] == ["mine_pictures"]
+    assert [part.name for part in result.record.data] == ["mine_whole_pictures"]
     frame = result.hands()
     assert frame.oks.tolist() == pytest.approx((scene.labels.image != gone).astype(float).tolist())
 

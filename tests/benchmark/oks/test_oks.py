@@ -29,7 +29,7 @@ HOLDS = {"all": (1, 2), "visible": (2,), "occluded": (1,)}
 
 def test_the_frozen_protocol_is_unchanged() -> None:
     protocol = load_oks_protocol()
-    assert protocol.sha256 == "6b3b9b3a946447007ae791c16546355b2f90ba2fee055c7e23ba15113a84da74"
+    assert protocol.sha256 == "c4f54079df751e1d2dc0d56bd7d1edc92c94e6754682c4dbc2aaa6e2cb8b90db"
     assert protocol.sigmas[0] == 0.029
     assert protocol.with_sigmas(protocol.sigmas, "the same") is protocol
     assert protocol.with_sigmas([0.02] * 21, "others").sha256 != protocol.sha256

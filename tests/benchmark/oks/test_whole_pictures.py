@@ -18,6 +18,7 @@ from hint.detection import Detection, Picture
 from hint.errors import InputError
 from hint.files import read_labels, write_coco, write_json
 from hint.files.prediction_table import write_csv
+from hint.prediction import predict
 from hint.types import HandLabels, Image, Predictions
 
 PROTOCOL = replace(load_oks_protocol(), replicates=20)
@@ -182,6 +183,9 @@ def test_a_detector_and_a_method_are_run_on_the_pictures(hint_root: Path, tmp_pa
     assert evaluate(labels, "box-centre", PROTOCOL, **options).record.timing.reused == 12  # type: ignore[arg-type]
     again = evaluate(labels, result.folder, PROTOCOL, whole_pictures=True, all_hands_labelled=True)
     assert again.record.scores == result.record.scores
+    held = predict(labels.image.tolist(), "box-centre", detector=Annotator(labels))
+    in_memory = evaluate(labels, held, PROTOCOL, whole_pictures=True, all_hands_labelled=True)
+    assert in_memory.record.scores == result.record.scores
     with pytest.raises(InputError, match="pictures are missing"):
         evaluate(replace(labels, image=np.full(12, "")), "box-centre", PROTOCOL, **options)  # type: ignore[arg-type]
 

@@ -32,7 +32,7 @@ def protocol_pages(board: Board, given: Sequence[Path]) -> Iterator[Page]:
             "rules": board.protocols.get(sha256),
             "facts": list(_facts(board.protocols.get(sha256))),
             "text": texts.get(sha256, ""),
-            "sections": sections,
+            "sections": [(section, board.paths[section]) for section in sections],
             "members": [(entry, entry.record.protocol.sha256) for entry in members],
         }
         yield Page(protocol_path(protocol_id), "protocol.html", f"Protocol {protocol_id}", context)

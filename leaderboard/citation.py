@@ -34,7 +34,7 @@ def dataset_citation() -> Citation:
 def cite(card: MethodCard) -> Citation:
     """Return what to cite for a method: the entry of a method of the toolkit, else what its card says."""
     known = _known().get(f"method {card.name.removesuffix('-mano')}")
-    return known or Citation(_address(card.paper), "", _bibtex(card))
+    return known or Citation(_address(card.paper), _address(card.code), _bibtex(card))
 
 
 @cache

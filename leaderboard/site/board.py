@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 from threading import Event
+from typing import Any, TypeVar
 
 import numpy as np
 
 from annotation.agreement.result import Agreement
-from benchmark.intervals import Interval, check_same
+from benchmark.intervals import Difference, Interval
 from benchmark.protocol import Protocol
 from benchmark.record import labels_sha256
 from benchmark.temporal.motion import score_motion
@@ -20,14 +21,19 @@ from hint.files import read_predictions
 from hint.files.manifest import read_manifest
 from hint.types import HandLabels
 from hint.workers import in_threads
-from leaderboard.comparison import draw_entry
 from leaderboard.draws import SEED, Draws
-from leaderboard.entry import Entry, numbered, slug
-from leaderboard.metric import COLUMNS, Key
+from leaderboard.entry import Entry
+from leaderboard.metric import COLUMNS, Key, Metric, describe
+from leaderboard.names import numbered, slug
+from leaderboard.pairs import Pairs, compare_pairs
 from leaderboard.protocols import Rules
-from leaderboard.ranking import Rank, Section, data_of, find_sections, rank
+from leaderboard.ranking import Rank, Section, data_of, find_sections, ranks_of, rule
 from leaderboard.reference import Source
 from leaderboard.slices import Slice, slice_scores
+from leaderboard.submission import Problem
+from leaderboard.verification import OPTIONAL, REQUIRED, LabelledSubsets
+
+Value = TypeVar("Value")
 
 VISIBILITIES = ("all", "visible", "occluded")
 
@@ -56,6 +62,9 @@ class Board:
         agreement: Agreement of two annotators, None if not given.
         contact: Hand id -> its contact in a manifest.
         show_ego4d: Whether Ego4D's pixels may enter the site.
+        verify: What happens with records that could not be verified: "optional" or "required".
+        corrected: Whether ranks take the number of pairs into account.
+        refused: What is wrong with records that are not shown.
     """
 
     entries: tuple[Entry, ...]
@@ -65,17 +74,15 @@ class Board:
     agreement: Agreement | None = None
     contact: Mapping[str, str] = field(default_factory=dict)
     show_ego4d: bool = False
+    verify: str = OPTIONAL
+    corrected: bool = True
+    refused: tuple[Problem, ...] = ()
 
     @cached_property
     def sections(self) -> list[Section]:
         """Subsets, with the records that may be ranked there and those that may not."""
-        found = find_sections(self.entries, self.protocols)
-        for section in found:
-            for entry in section.comparable[1:]:
-                first = section.comparable[0].errors
-                if first is not None and entry.errors is not None:
-                    check_same(first, entry.errors, section.subset)
-        return found
+        labelled = LabelledSubsets(self.labels) if self.labels is not None else None
+        return find_sections(self.entries, self.protocols, labelled, self.verify == REQUIRED)
 
     @cached_property
     def paths(self) -> dict[Section, str]:
@@ -100,29 +107,64 @@ class Board:
         for (_, entry), _ in in_threads(numbers, jobs):
             yield entry
 
-    @cached_property
-    def _drawn(self) -> dict[tuple[str, str, str], Draws | None]:
-        return {}
-
     def draws(self, entry: Entry, subset: str, visibility: str) -> Draws | None:
         """Draw the clips of a cell for one record; None without an error table, rules or keypoints."""
-        rules = self.protocols.get(entry.record.protocol.sha256)
-        key = (entry.slug, subset, visibility)
-        if key not in self._drawn:
-            self._drawn[key] = draw_entry(entry, subset, visibility, rules)
-        return self._drawn[key]
-
-    def ranks(self, section: Section, visibility: str, key: Key) -> dict[str, Rank]:
-        """Rank the comparable records of a section by one number; each column is ranked once."""
-        column = (section.protocol_sha256, section.subset, visibility, key)
-        if column not in self._ranks:
-            drawn = {e.slug: self.draws(e, section.subset, visibility) for e in section.ranked}
-            self._ranks[column] = rank({slug: draws for slug, draws in drawn.items() if draws is not None}, key)
-        return self._ranks[column]
+        return entry.draws(subset, visibility)
 
     @cached_property
-    def _ranks(self) -> dict[tuple[str, str, str, Key], dict[str, Rank]]:
+    def _kept(self) -> dict[tuple[object, ...], Any]:
         return {}
+
+    def _once(self, place: tuple[object, ...], compute: Callable[[], Value]) -> Value:
+        """Compute what many pages ask for once."""
+        if place not in self._kept:
+            self._kept[place] = compute()
+        found: Value = self._kept[place]
+        return found
+
+    def compared(self, section: Section, visibility: str, key: Key) -> Pairs:
+        """Compare all ranked records of a section by one number: the differences that ranks follow from."""
+        return self._once(
+            ("compared", section, visibility, key),
+            lambda: compare_pairs(self._draws_of(section, visibility), key, self.corrected),
+        )
+
+    def ranks(self, section: Section, visibility: str, key: Key) -> dict[str, Rank]:
+        """Rank the comparable records of a section by one number."""
+        return self._once(
+            ("ranks", section, visibility, key),
+            lambda: ranks_of(self._draws_of(section, visibility), self.compared(section, visibility, key)),
+        )
+
+    def _draws_of(self, section: Section, visibility: str) -> dict[str, Draws]:
+        drawn = {e.slug: self.draws(e, section.subset, visibility) for e in section.ranked}
+        return {slug: draws for slug, draws in drawn.items() if draws is not None}
+
+    @property
+    def rule(self) -> str:
+        """Say when a method is clearly better than another."""
+        levels = {protocol.level for protocol in self.protocols.values()}
+        return rule(self.corrected, min(levels, default=0.95))
+
+    def format(self, section: Section, visibility: str, key: Key) -> Metric:
+        """Return how to print a column: with as many decimals as it takes to see why two methods differ."""
+        return self._once(("format", section, visibility, key), lambda: self._format(section, visibility, key))
+
+    def _format(self, section: Section, visibility: str, key: Key) -> Metric:
+        pairs, drawn = self.compared(section, visibility, key), self._draws_of(section, visibility)
+        different = [(a, b) for a, b in pairs.differences if pairs.beats(a, b) or pairs.beats(b, a)]
+        return describe(key).telling((drawn[a].values[key], drawn[b].values[key]) for a, b in different)
+
+    def difference(self, section: Section, visibility: str, key: Key, pair: tuple[Entry, Entry]) -> Difference | None:
+        """Return the paired difference of two records; that of a control has an interval of its own."""
+        a, b = pair
+        found = self.compared(section, visibility, key).difference(a.slug, b.slug)
+        if found is not None:
+            return found
+        first, second = (self.draws(entry, section.subset, visibility) for entry in pair)
+        if first is None or second is None or key not in first.rows or key not in second.rows:
+            return None
+        return first.minus(second, key)
 
     def number(self, entry: Entry, subset: str, visibility: str, key: Key) -> Number | None:
         """Compute a number of a record from its error table, motion from predictions and labels; None without them."""
@@ -132,16 +174,10 @@ class Board:
         return self._motion(entry, subset).get((visibility, key))
 
     def _motion(self, entry: Entry, subset: str) -> dict[tuple[str, Key], Number]:
-        if (entry.slug, subset) not in self._moving:
-            self._moving[entry.slug, subset] = dict(self._score_motion(entry, subset))
-        return self._moving[entry.slug, subset]
-
-    @cached_property
-    def _moving(self) -> dict[tuple[str, str], dict[tuple[str, Key], Number]]:
-        return {}
+        return self._once(("motion", entry, subset), lambda: dict(self._score_motion(entry, subset)))
 
     def _score_motion(self, entry: Entry, subset: str) -> Iterator[tuple[tuple[str, Key], Number]]:
-        rules, data = self.protocols.get(entry.record.protocol.sha256), data_of(entry.record, subset)
+        rules, data = entry.rules, data_of(entry.declared, subset)
         if not isinstance(rules, Protocol) or rules.motion is None:
             return
         if self.labels is None or entry.predictions is None or data is None:
@@ -152,31 +188,18 @@ class Board:
                 yield (score.visibility, (score.metric, None)), Number(score.value, score.ci)
 
     def slices(self, entry: Entry, section: Section) -> list[Slice]:
-        """Score the kinds of hands of a subset, once for each record; none without an error table."""
-        if (entry.slug, section.subset) not in self._sliced:
-            self._sliced[entry.slug, section.subset] = self._score_slices(entry, section.subset)
-        return self._sliced[entry.slug, section.subset]
+        """Score the kinds of hands of a subset; none without an error table."""
+        return self._once(("slices", entry, section), lambda: self._score_slices(entry, section.subset))
 
     def _score_slices(self, entry: Entry, subset: str) -> list[Slice]:
-        rules = self.protocols.get(entry.record.protocol.sha256)
+        rules = entry.rules
         if entry.errors is None or not isinstance(rules, Protocol) or subset not in entry.errors.subsets:
             return []
         return slice_scores(entry.errors, subset, rules, self.contact)
 
-    @cached_property
-    def _sliced(self) -> dict[tuple[str, str], list[Slice]]:
-        return {}
-
     def columns(self, section: Section, visibility: str) -> list[Key]:
         """Return the numbers to show: the PCKs by threshold, then the other main metrics that some record has."""
-        key = (section.protocol_sha256, section.subset, visibility)
-        if key not in self._columns:
-            self._columns[key] = self._find_columns(section, visibility)
-        return self._columns[key]
-
-    @cached_property
-    def _columns(self) -> dict[tuple[str, str, str], list[Key]]:
-        return {}
+        return self._once(("columns", section, visibility), lambda: self._find_columns(section, visibility))
 
     def _find_columns(self, section: Section, visibility: str) -> list[Key]:
         present: set[Key] = set()

@@ -11,13 +11,10 @@ from typing import TYPE_CHECKING
 
 from annotation.agreement.result import read_agreement
 from benchmark.evaluate import Evaluation
-from benchmark.record import Record
 from hint.errors import InputError, UnknownNameError
-from hint.files import read_labels
 from hint.files.path import as_path
 from hint.progress import progress
-from hint.types import HandLabels
-from leaderboard.entry import Entry, read_entries
+from leaderboard.entry import Entry, read_submissions
 from leaderboard.protocols import known_protocols
 from leaderboard.reference import load_sources
 from leaderboard.site.badge import badges
@@ -31,6 +28,7 @@ from leaderboard.site.rules import protocol_pages
 from leaderboard.site.subset import subset_pages
 from leaderboard.site.tables import data_tables, tables_page
 from leaderboard.site.versus import comparison_pages
+from leaderboard.verification import OPTIONAL, REQUIRED, VERIFY
 
 if TYPE_CHECKING:
     from leaderboard.site.pictures import Pictures
@@ -42,12 +40,14 @@ class SiteSources:
 
     Attributes:
         records: Record files, or folders of them.
-        data: Labels with pictures, for the galleries.
+        data: Labels with pictures, for the galleries and to verify error tables.
         images: Folder of the pictures, if they are not beside the labels.
         manifests: Manifests of sampled hands, which say what hands touch.
         agreement: agreement.json of two annotators.
         protocols: Protocol files that do not come with the toolkit.
         show_ego4d: Whether Ego4D's pixels may be copied: for a site that stays on this machine.
+        verify: "required" ranks only records whose error table could be computed again from ``data``.
+        corrected: Whether ranks take the number of pairs into account.
     """
 
     records: tuple[Path, ...]
@@ -57,6 +57,8 @@ class SiteSources:
     agreement: Path | None = None
     protocols: tuple[Path, ...] = ()
     show_ego4d: bool = False
+    verify: str = OPTIONAL
+    corrected: bool = True
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,8 @@ def build_leaderboard(
     agreement: Path | str | None = None,
     protocols: Sequence[Path | str] = (),
     local: bool = False,
+    verify: str = OPTIONAL,
+    corrected: bool = True,
 ) -> Site:
     """Build a static site that opens from disk; the same input gives the same bytes.
 
@@ -93,18 +97,25 @@ def build_leaderboard(
         records: record.json files, folders of evaluations such as ``hint-results``, or what ``hint.evaluate`` returned
             and wrote.
         out: Folder of the site: empty, absent, or an earlier site.
-        data: Labels with pictures, to show hands.
+        data: Labels with pictures, to show hands and to verify error tables.
         images: Folder of the pictures, if they are not beside the labels.
         manifests: Manifests of ``hint.sample``, to score by contact.
         agreement: agreement.json of two annotators, shown as a ceiling.
         protocols: Protocol files of your own that records name.
         local: Whether Ego4D's pictures may be shown: for a site that stays on this machine.
+        verify: "required" ranks only records whose error table could be computed again from ``data`` and predictions,
+            "optional" marks the others.
+        corrected: Whether intervals that ranks follow from hold for all pairs at once.
 
     Raises:
         InputError: If an input cannot be used, or ``out`` holds something else.
         MissingRequirementError: If something must be installed first.
         WriteError: If the site cannot be written.
     """
+    if verify not in VERIFY:
+        raise UnknownNameError("way to verify", verify, VERIFY)
+    if verify == REQUIRED and data is None:
+        raise InputError("verifying error tables needs labels; give --data")
     chosen = [records] if isinstance(records, Path | str | Evaluation) else records
     sources = SiteSources(
         _paths(map(_folder, chosen)),
@@ -114,6 +125,8 @@ def build_leaderboard(
         _path(agreement),
         _paths(protocols),
         local,
+        verify,
+        corrected,
     )
     return build_site(sources, as_path(out))
 
@@ -151,7 +164,7 @@ def build_site(sources: SiteSources, out: Path) -> Site:
             advance(1)
     n_pages = len(content)
     content |= {f"static/{name}": data for name, data in _static()}
-    content |= {f"records/{e.slug}.json": _compact(e.record) for e in board.entries}
+    content |= {f"records/{e.slug}.json": _record(e) for e in board.entries}
     content |= dict(badges(board)) | {path: data for table in tables for path, data in table.files()}
     content |= pictures.files if pictures else {}
     write_site(out, content)
@@ -160,25 +173,19 @@ def build_site(sources: SiteSources, out: Path) -> Site:
 
 def read_board(sources: SiteSources) -> Board:
     """Read everything a site is built from."""
-    entries = read_entries(sources.records)
+    found = read_submissions(sources.records, sources.protocols, sources.data, sources.images)
     return Board(
-        entries=tuple(sorted(entries, key=lambda e: (e.name.lower(), e.slug))),
-        protocols=known_protocols(entries, sources.protocols),
+        entries=tuple(sorted(found.entries, key=lambda e: (e.name.lower(), e.slug))),
+        protocols=known_protocols(found.entries, sources.protocols),
         sources=load_sources(),
-        labels=_read_labels(sources.data, sources.images, entries) if sources.data else None,
+        labels=found.labels,
         agreement=read_agreement(sources.agreement) if sources.agreement else None,
         contact=read_contact(sources.manifests),
         show_ego4d=sources.show_ego4d,
+        verify=sources.verify,
+        corrected=sources.corrected,
+        refused=tuple(found.refused),
     )
-
-
-def _read_labels(data: Path, images: Path | None, entries: Sequence[Entry]) -> HandLabels:
-    """Read the subsets that were scored; if the folder lacks one of them, its default ones."""
-    scored = dict.fromkeys(part.name for entry in entries for part in entry.record.data)
-    try:
-        return read_labels(data, list(scored), images)
-    except UnknownNameError:
-        return read_labels(data, images=images)
 
 
 def _pictures(board: Board) -> Pictures | None:
@@ -200,7 +207,9 @@ def _pages(board: Board, pictures: Pictures | None, protocols: Sequence[Path]) -
     yield from comparison_pages(board, pictures)
 
 
-def _compact(record: Record) -> bytes:
+def _record(entry: Entry) -> bytes:
+    """Return what is declared and the scores computed here; joints and curves are in the tables."""
+    record = entry.declared.model_copy(update={"scores": entry.record.scores})
     return (record.model_dump_json(by_alias=True) + "\n").encode()
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmark.intervals import Difference
 from leaderboard.citation import dataset_citation
 from leaderboard.draws import Draws
 from leaderboard.entry import Entry
 from leaderboard.metric import Key, Metric, describe
+from leaderboard.pairs import Pairs
 from leaderboard.ranking import Rank, Section
 from leaderboard.site.board import Board
 from leaderboard.site.page import Page, interval_text, signed
@@ -30,8 +30,10 @@ class Contest:
         visibility: Group of joints.
         starts: Whether it is the first column of its subset.
         key: What is ranked.
+        metric: How it is printed.
         ranks: Slug -> rank.
         draws: Slug -> draws of the ranked records.
+        pairs: Their paired differences.
         order: Slugs, best value first.
     """
 
@@ -39,23 +41,16 @@ class Contest:
     visibility: str
     starts: bool
     key: Key
+    metric: Metric
     ranks: Mapping[str, Rank]
     draws: Mapping[str, Draws]
+    pairs: Pairs
     order: tuple[str, ...]
-
-    @property
-    def metric(self) -> Metric:
-        """What is ranked."""
-        return describe(self.key)
 
     @property
     def first(self) -> tuple[str, ...]:
         """Slugs of the methods that no other is clearly better than, best value first."""
         return tuple(slug for slug in self.order if self.ranks[slug].place == 1)
-
-    def behind(self, slug: str) -> Difference:
-        """Return the difference of a method to the best value."""
-        return self.draws[slug].minus(self.draws[self.order[0]], self.key)
 
 
 @dataclass(frozen=True)
@@ -94,7 +89,8 @@ def front_page(board: Board) -> Page:
         "unranked": list(_unranked(board)),
         "reported": [(s, board.paths[s], keys, rows) for s in board.sections for keys, rows in _reported(board, s)],
         "sources": board.sources,
-        "levels": sorted({f"{100 * rules.level:g}" for rules in board.protocols.values()}),
+        "rule": board.rule,
+        "refused": board.refused,
         "citation": dataset_citation(),
     }
     return Page("index.html", "front.html", "Leaderboard", context)
@@ -110,7 +106,17 @@ def _contests(board: Board, section: Section) -> Iterator[Contest]:
         sign = -1 if describe(key).higher_is_better else 1
         order = sorted(draws, key=lambda slug: (ranks[slug].place, sign * draws[slug].values[key], slug))
         if order:
-            yield Contest(section, visibility, visibility == visibilities[0], key, ranks, draws, tuple(order))
+            yield Contest(
+                section,
+                visibility,
+                visibility == visibilities[0],
+                key,
+                board.format(section, visibility, key),
+                ranks,
+                draws,
+                board.compared(section, visibility, key),
+                tuple(order),
+            )
 
 
 def _by_section(contests: Sequence[Contest]) -> list[tuple[Section, list[Contest]]]:
@@ -124,11 +130,14 @@ def _answer(contest: Contest, names: Mapping[str, str]) -> Answer:
     if len(first) > 1 or len(contest.order) == 1:
         return Answer(contest.visibility, shown, len(first) - len(shown))
     second = contest.order[1]
-    ahead, metric = (first[0], second) if contest.metric.higher_is_better else (second, first[0]), contest.metric
-    lead = contest.draws[ahead[0]].minus(contest.draws[ahead[1]], contest.key)
-    return Answer(
-        contest.visibility, shown, 0, metric.text(lead.value), interval_text(lead.interval, metric), names[second]
-    )
+    metric = contest.metric
+    ahead = (first[0], second) if metric.higher_is_better else (second, first[0])
+    lead = contest.pairs.difference(*ahead)
+    if lead is None:
+        return Answer(contest.visibility, shown, 0)
+    metric = metric.telling([(lead.value, 0.0)])
+    interval = interval_text(lead.interval, metric)
+    return Answer(contest.visibility, shown, 0, metric.text(lead.value), interval, names[second])
 
 
 def _rows(
@@ -149,20 +158,27 @@ def _cell(contest: Contest, slug: str) -> OverviewCell:
     if slug not in contest.draws:
         return OverviewCell(starts=contest.starts)
     metric, value, rank = contest.metric, contest.draws[slug].values[contest.key], contest.ranks[slug]
-    behind = contest.behind(slug)
-    is_best = slug == contest.order[0]
-    margin = ""
-    if behind.interval is not None and not is_best:
-        margin = f" ± {metric.text((behind.interval.high - behind.interval.low) / 2)}"
     return OverviewCell(
         metric.text(value),
         f"{value:.9g}",
         rank.text,
-        "best" if is_best else signed(behind.value, metric.decimals) + margin,
+        _gap(contest, slug),
         interval_text(contest.draws[slug].interval(contest.key), metric),
         rank.place == 1,
         contest.starts,
     )
+
+
+def _gap(contest: Contest, slug: str) -> str:
+    """Return how far a method is from the best value, and half the interval of that."""
+    if slug == contest.order[0]:
+        return "best"
+    behind, metric = contest.pairs.difference(slug, contest.order[0]), contest.metric
+    if behind is None:
+        return ""
+    ends = behind.interval
+    margin = f" ± {metric.text((ends.high - ends.low) / 2)}" if ends else ""
+    return signed(behind.value, metric.decimals) + margin
 
 
 def _unranked(board: Board) -> Iterator[tuple[Entry, list[tuple[str, list[str]]]]]:

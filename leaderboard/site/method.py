@@ -59,7 +59,7 @@ class SubsetView:
 
 def method_page(board: Board, entry: Entry, gallery: str) -> Page:
     """Make the page of a record; ``gallery`` is the address of its pictures, "" without."""
-    record = entry.record
+    record = entry.declared
     partners = [(a, b) for a, b in board.pairs if entry in (a, b)]
     context = {
         "entry": entry,

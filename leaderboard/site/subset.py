@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -94,6 +94,7 @@ def subset_pages(board: Board) -> Iterator[Page]:
             "tables": tables,
             "thresholds": sorted({c.threshold for t in tables for c in t.columns if c.threshold}, key=float),
             "visibilities": [table.visibility for table in tables],
+            "rule": board.rule,
             "charts": list(_charts(board, section)),
             "needs_labels": _lacks_motion(board, section),
             "has_speed": any(row.speed for table in tables for row in (*table.ranked, *table.unranked)),
@@ -126,7 +127,8 @@ def _charts(board: Board, section: Section) -> Iterator[tuple[str, Markup]]:
 
 def _table(board: Board, section: Section, visibility: str, keys: Sequence[Key]) -> ScoreTable:
     ranks = [board.ranks(section, visibility, key) for key in keys]
-    rows = [_row(board, entry, section, visibility, keys, ranks, "ranked") for entry in section.ranked]
+    columns = {key: board.format(section, visibility, key) for key in keys}
+    rows = [_row(board, entry, section, visibility, columns, ranks, "ranked") for entry in section.ranked]
     first = {row.slug: (ranks[0][row.slug].place if row.slug in ranks[0] else len(rows) + 1) for row in rows}
     sign = -1 if describe(keys[0]).higher_is_better else 1
     rows.sort(key=lambda row: (first[row.slug], sign * float(row.cells[0].sort or 0), row.slug))
@@ -136,7 +138,8 @@ def _table(board: Board, section: Section, visibility: str, keys: Sequence[Key])
         columns=tuple(_column(key) for key in keys),
         ranked=tuple(rows),
         unranked=tuple(
-            _row(board, entry, section, visibility, keys, [], "unranked", reason) for entry, reason in section.unranked
+            _row(board, entry, section, visibility, columns, [], "unranked", reason)
+            for entry, reason in section.unranked
         ),
         reported=tuple(row for source in board.sources for row in reported(board, source, section, visibility, keys)),
         ceiling=tuple(_ceiling(board, visibility, keys)),
@@ -153,26 +156,26 @@ def _row(
     entry: Entry,
     section: Section,
     visibility: str,
-    keys: Sequence[Key],
+    columns: Mapping[Key, Metric],
     ranks: Sequence[dict[str, Rank]],
     kind: str,
     reason: str = "",
 ) -> MethodRow:
-    timing = entry.record.timing
+    timing = entry.declared.timing
     speed = timing.hands_per_second
     return MethodRow(
         name=entry.name,
         slug=entry.slug,
         cells=tuple(
-            _cell(board, entry, section, visibility, key, ranks[k].get(entry.slug) if ranks else None)
-            for k, key in enumerate(keys)
+            _cell(board, entry, (section, visibility, key), metric, ranks[k].get(entry.slug) if ranks else None)
+            for k, (key, metric) in enumerate(columns.items())
         ),
         kind=kind,
         flags=tuple(flags(entry)),
         remark=reason,
         speed="" if speed is None else f"{_brief_speed(speed)}/s, {timing.device or 'unknown device'}",
         speed_sort="" if speed is None else f"{speed:g}",
-        parameters=entry.record.method.parameters,
+        parameters=entry.declared.method.parameters,
     )
 
 
@@ -180,11 +183,11 @@ def _brief_speed(hands_per_second: float) -> str:
     return f"{hands_per_second:,.0f}" if hands_per_second >= 100 else f"{hands_per_second:.3g}"
 
 
-def _cell(board: Board, entry: Entry, section: Section, visibility: str, key: Key, rank: Rank | None) -> Cell:
+def _cell(board: Board, entry: Entry, place: tuple[Section, str, Key], metric: Metric, rank: Rank | None) -> Cell:
+    section, visibility, key = place
     number = board.number(entry, section.subset, visibility, key)
     if number is None:
         return Cell()
-    metric = describe(key)
     return Cell(
         metric.text(number.value),
         f"{number.value:.9g}",
@@ -196,9 +199,13 @@ def _cell(board: Board, entry: Entry, section: Section, visibility: str, key: Ke
 
 def flags(entry: Entry) -> Iterator[tuple[str, str]]:
     """Yield labels of what a reader must know about a method, with an explanation of each."""
-    card, record = entry.record.method, entry.record
+    card, record = entry.declared.method, entry.declared
+    if not entry.verified:
+        yield "not verified", entry.why_not_verified or "its error table was not computed again from its predictions"
     if card.trained_on_hint:
         yield "trained on HInt", "HInt was in its training data, so it has seen hands from the same sources"
+    elif card.trained_on_hint is None:
+        yield "training not stated", "nobody said whether it was trained on HInt"
     if not card.needs_labels and not card.reads_images:
         yield "ignores the picture", "a control that uses only the boxes"
     misses = {*record.coverage.missing, *record.coverage.non_finite}
@@ -239,8 +246,8 @@ def rerun(source: Source, method: str, section: Section) -> Entry | None:
         return None
     trained = method in source.trained_on_hint
     name = source.runs_as.get(method)
-    same = (e for e in section.ranked if e.record.method.name == name and not e.record.method.note)
-    return next((e for e in same if e.record.method.trained_on_hint == trained), None)
+    same = (e for e in section.ranked if e.is_own and e.declared.method.name == name and not e.declared.method.note)
+    return next((e for e in same if e.declared.method.trained_on_hint == trained), None)
 
 
 def _reported_cell(

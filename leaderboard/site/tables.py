@@ -148,12 +148,9 @@ def _differences(board: Board) -> Iterator[tuple[Any, ...]]:
     for section, visibility, where in _cells(board):
         keys = board.columns(section, visibility)
         for a, b in combinations([e for e in board.entries if e in section.comparable], 2):
-            first, second = (board.draws(entry, section.subset, visibility) for entry in (a, b))
-            if first is None or second is None:
-                continue
             for key in keys if (a.slug, b.slug) in with_page else keys[:1]:
-                if key in first.rows and key in second.rows:
-                    found = first.minus(second, key)
+                found = board.difference(section, visibility, key, (a, b))
+                if found is not None:
                     yield *where, a.name, b.name, *key, _short(found.value), *_ends(found.interval)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from benchmark.intervals import Difference
 from hint.skeleton import JOINT_NAMES
 from leaderboard.entry import Entry
-from leaderboard.metric import Metric, describe, fixed
+from leaderboard.metric import Metric, fixed
 from leaderboard.ranking import Section
 from leaderboard.site.board import MAX_PAIRS, VISIBILITIES, Board
 from leaderboard.site.curves import curve_lines
@@ -60,7 +60,7 @@ def comparison_pages(board: Board, pictures: Pictures | None) -> Iterator[Page]:
     for a, b in board.pairs:
         shared = [s for s in board.sections if a in s.comparable and b in s.comparable]
         views = [_versus(board, a, b, section, pictures) for section in shared]
-        context = {"a": a, "b": b, "views": views}
+        context = {"a": a, "b": b, "views": views, "rule": board.rule}
         yield Page(pair_path(a, b), "versus.html", f"{a.name} and {b.name}", context)
 
 
@@ -81,7 +81,7 @@ class Matrix:
         section: Subset.
         visibility: Group of joints.
         metric: What is compared.
-        rows: Records by rank, each with its wins, ties and losses, and a cell per record; None on the diagonal.
+        rows: Records by rank, controls last, each with its wins, ties and losses, and a cell per record; None on the diagonal.
     """
 
     section: Section
@@ -109,22 +109,32 @@ def _matrix(board: Board, section: Section, visibility: str) -> Matrix | None:
     found = [(e, d) for e in section.comparable if (d := board.draws(e, section.subset, visibility)) and key in d.rows]
     if len(found) < 2:
         return None
-    metric, ranks = describe(key), board.ranks(section, visibility, key)
+    metric, ranks = board.format(section, visibility, key), board.ranks(section, visibility, key)
     sign = -1 if metric.higher_is_better else 1
-    found.sort(key=lambda pair: (ranks[pair[0].slug].place if pair[0].slug in ranks else 0, sign * pair[1].values[key]))
-    paths = {slugs: pair_path(a, b) for a, b in board.pairs for slugs in ((a.slug, b.slug), (b.slug, a.slug))}
+    found.sort(
+        key=lambda pair: (
+            ranks[pair[0].slug].place if pair[0].slug in ranks else len(ranks) + 1,
+            sign * pair[1].values[key],
+        )
+    )
+    paths = {pair: pair_path(a, b) for a, b in board.pairs for pair in ((a, b), (b, a))}
     rows = []
-    for entry, drawn in found:
+    for entry, _ in found:
+        pairs = [(entry, other) for other, _ in found]
         cells = tuple(
-            None if other is entry else _duel(drawn.minus(rival, key), metric, paths.get((entry.slug, other.slug), ""))
-            for other, rival in found
+            _duel(board.difference(section, visibility, key, pair), metric, paths.get(pair, ""))
+            if entry is not pair[1]
+            else None
+            for pair in pairs
         )
         count = Counter(cell.verdict for cell in cells if cell)
         rows.append((entry, {verdict: count[verdict] for verdict in ("win", "tie", "loss")}, cells))
     return Matrix(section, visibility, metric.title, tuple(rows))
 
 
-def _duel(difference: Difference, metric: Metric, path: str) -> Duel:
+def _duel(difference: Difference | None, metric: Metric, path: str) -> Duel | None:
+    if difference is None:
+        return None
     better = (difference.value > 0) == metric.higher_is_better
     verdict = "tie" if difference.contains_zero else "win" if better else "loss"
     return Duel(verdict, signed(difference.value, metric.decimals), path)
@@ -149,7 +159,10 @@ def _differences(board: Board, a: Entry, b: Entry, section: Section) -> Iterator
         for key in board.columns(section, visibility):
             if key not in first.rows or key not in second.rows:
                 continue
-            metric, difference = describe(key), first.minus(second, key)
+            difference = board.difference(section, visibility, key, (a, b))
+            if difference is None:
+                continue
+            metric = _telling(board.format(section, visibility, key), difference)
             ahead = a if (difference.value > 0) == metric.higher_is_better else b
             yield DifferenceRow(
                 visibility,
@@ -160,6 +173,14 @@ def _differences(board: Board, a: Entry, b: Entry, section: Section) -> Iterator
                 interval_text(difference.interval, metric, sign=True),
                 "cannot be told apart" if difference.contains_zero else f"{ahead.name} is better",
             )
+
+
+def _telling(metric: Metric, difference: Difference) -> Metric:
+    """Add decimals until no end of an interval without 0 reads as 0."""
+    if difference.contains_zero or difference.interval is None:
+        return metric
+    ends = (difference.value, difference.interval.low, difference.interval.high)
+    return metric.telling((end, 0.0) for end in ends)
 
 
 def _chart(board: Board, a: Entry, b: Entry, section: Section, visibility: str) -> Any:

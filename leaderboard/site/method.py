@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -22,7 +22,7 @@ from leaderboard.site.command import shown_command, without_folders
 from leaderboard.site.curves import curve_lines, human_line
 from leaderboard.site.page import Page, interval_text
 from leaderboard.site.subset import flags
-from leaderboard.site.svg import chart, hand
+from leaderboard.site.svg import Line, chart, hand
 from leaderboard.slices import Slice
 
 
@@ -36,6 +36,7 @@ class SubsetView:
         scores: Rows of (visibility, cells of (value, interval)).
         headings: Of the cells.
         charts: PCK curves.
+        curve: Rows of a threshold and the value of each chart there.
         hands: (threshold or metric, drawing).
         fingers: Rows of (part, values).
         finger_headings: Of the values.
@@ -49,6 +50,7 @@ class SubsetView:
     headings: tuple[str, ...]
     scores: tuple[Any, ...]
     charts: tuple[Any, ...]
+    curve: tuple[tuple[str, ...], ...]
     hands: tuple[Any, ...]
     finger_headings: tuple[tuple[str, str], ...]
     fingers: tuple[Any, ...]
@@ -110,12 +112,14 @@ def _view(board: Board, entry: Entry, section: Section) -> SubsetView:
     reason = next((reason for other, reason in section.unranked if other is entry), "")
     slices = board.slices(entry, section)
     thresholds = [key for key in keys if key[1] is not None]
+    charts = tuple(c for v in visibilities if (c := _chart(board, entry, section, v)) is not None)
     return SubsetView(
         section=section,
         reason=reason,
         headings=tuple(_heading(key) for key in keys),
         scores=tuple((v, [_value(board, entry, section, v, key) for key in keys]) for v in visibilities),
-        charts=tuple(c for v in visibilities if (c := _chart(board, entry, section, v)) is not None),
+        charts=charts,
+        curve=tuple(_curve([line for _, _, line in charts])),
         hands=tuple(_hands(board, entry, section)),
         finger_headings=tuple((v, f"@{key[1]:g}") for v in visibilities for key in thresholds),
         fingers=tuple(_fingers(board, entry, section, visibilities, thresholds)) if thresholds else (),
@@ -143,6 +147,13 @@ def _chart(board: Board, entry: Entry, section: Section, visibility: str) -> Any
     lines += human_line(board, visibility, lines[0].x[-1])
     label = f"PCK over thresholds of {entry.name} on {section.title}, {visibility} joints"
     return visibility, chart(lines, label), lines[0]
+
+
+def _curve(lines: Sequence[Line]) -> Iterator[tuple[str, ...]]:
+    """Yield the rows of a table of curves, with bands."""
+    for k, x in enumerate(lines[0].x if lines else ()):
+        cells = (f"{fixed(line.y[k], 1)} [{fixed(line.low[k], 1)}, {fixed(line.high[k], 1)}]" for line in lines)
+        yield fixed(x, 3), *cells
 
 
 def _hands(board: Board, entry: Entry, section: Section) -> Iterator[tuple[str, Any]]:

@@ -111,8 +111,8 @@ def tables_page(tables: list[DataTable]) -> Page:
 
 
 def _short(number: float | None) -> float | None:
-    """Round to seven digits, more than a score is known to."""
-    return None if number is None or np.isnan(number) else float(f"{number:.7g}")
+    """Round to six digits, more than a score is known to."""
+    return None if number is None or np.isnan(number) else float(f"{number:.6g}")
 
 
 def _ends(interval: Any) -> tuple[float | None, float | None]:

@@ -81,7 +81,8 @@ class Matrix:
         section: Subset.
         visibility: Group of joints.
         metric: What is compared.
-        rows: Records by rank, controls last, each with its wins, ties and losses, and a cell per record; None on the diagonal.
+        rows: Records by rank, controls last: each with its wins, ties and losses, and a cell per record, None for
+            itself.
     """
 
     section: Section

@@ -97,7 +97,10 @@ class Problems:
         try:
             return read(path)
         except InputError as error:
-            self.add(path.name, str(error).replace(str(path), path.name))
+            text = str(error)
+            for start in (f"{path}: ", f"{path} "):
+                text = text.removeprefix(start)
+            self.add(path.name, text.replace(str(path), path.name))
         except Exception as error:  # whatever a hostile file does, the others must still be shown
             self.add(path.name, f"cannot be read: {type(error).__name__}")
         return None

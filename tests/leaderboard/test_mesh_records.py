@@ -63,7 +63,7 @@ def test_a_table_of_other_scores_is_noticed(runs: Path) -> None:
     assert [entry.name for entry in found.entries] == ["second", "worse"]
     (problem, *_) = found.refused
     assert problem.file == "first-freihand/errors.npz"
-    assert "scores: the error table gives other numbers than the record" in " ".join(map(str, found.refused))
+    assert "scores: the record differs from the error table" in " ".join(map(str, found.refused))
 
 
 def test_they_are_in_the_papers_table_and_on_the_site(runs: Path, tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ class TimingEntry(_Model):
 class Record(_Model):
     """One method on one label set under one protocol.
 
-    ``status`` is "complete", "partial" (``limit`` was given; missing rows are misses) or "reference" (taken from a paper).
+    ``status`` is "complete", "partial" (``limit`` was given) or "reference" (from a paper). Missing rows are misses.
     ``failures`` gives the reason for each picture that could not be used.
     """
 

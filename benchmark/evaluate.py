@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.arguments import as_folder, check_inputs, check_name, check_numbers
+from benchmark.card import Card, read_card
 from benchmark.error_table import ErrorTable
 from benchmark.keypoints import KeypointTask
 from benchmark.oks.protocol import OksProtocol
@@ -108,6 +109,7 @@ def evaluate(
     detector: str | Detector | None = None,
     all_hands_labelled: bool = False,
     agreement: str | Path | None = None,
+    card: Card | str | Path | None = None,
     train_labels: HandLabels | str | Path | None = None,
     device: str = "auto",
     precision: str = "fp32",
@@ -138,6 +140,7 @@ def evaluate(
         detector: What finds the hands there for a method, or its name; None for the default of ``hint predict``.
         all_hands_labelled: State that every hand of these pictures has a label, so that precision can be told.
         agreement: agreement.json of two annotators, for sigmas of the data's own (OKS).
+        card: What is known of given predictions, or the TOML file that says it; see :func:`benchmark.card.read_card`.
         train_labels: Labels a control is fitted on, or where they are.
         device: "auto", "cpu" or "cuda".
         precision: "fp32", "bf16", ... as the method understands it.
@@ -170,6 +173,7 @@ def evaluate(
         is_mesh=not isinstance(rules, Protocol | OksProtocol),
         whole_pictures=whole_pictures,
         detector=detector,
+        card=read_card(card) if isinstance(card, str | Path) else card,
     )
     results = None
     if folder is not None:
@@ -265,9 +269,8 @@ def _finish(task: Task[Any], outcome: Outcome[Any], run: Run) -> Evaluation:
 
 
 def _record(task: Task[Any], outcome: Outcome[Any], scored: Scored, run: Run, seconds: float) -> Record:
-    partial = bool(scored.coverage.missing) or run.limit is not None
     return Record(
-        status="partial" if partial else "complete",
+        status="complete" if run.limit is None else "partial",
         method=outcome.card,
         fingerprint=outcome.fingerprint,
         protocol=ProtocolEntry(id=task.protocol.id, sha256=task.protocol.sha256),

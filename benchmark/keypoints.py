@@ -11,14 +11,14 @@ import numpy as np
 
 from benchmark.error_table import compute_errors, write_error_table
 from benchmark.matching import MINIMUM_IOU, BoxedHand, match_boxes
-from benchmark.protocol import Protocol, Subset
+from benchmark.protocol import Protocol, expected_hands
 from benchmark.record import SubsetEntry, labels_sha256
 from benchmark.scores import score_table
 from benchmark.task import Given, Scored, Task
 from benchmark.temporal.motion import score_motion
 from benchmark.temporal.sequences import labels_in_scope, whole_tracks
 from hint.errors import InputError, some_ids
-from hint.files import read_labels, read_predictions
+from hint.files import read_labels, read_predictions, write_predictions
 from hint.hand_rows import spread
 from hint.types import Hand, HandLabels, Predictions
 
@@ -84,8 +84,12 @@ class KeypointTask(Task[Predictions]):
         parts = [(name, labels.select(labels.subset == name)) for name in _in_table_order(labels, protocol)]
         moving = [row for _, part in parts for row in score_motion(part, answers, protocol, seed)]
         scores = score_table(table, protocol, seed=seed)
-        data = tuple(subset_entry(part, name, _official(protocol, name)) for name, part in parts)
+        data = tuple(subset_entry(part, name, expected_hands(protocol, name, len(part))) for name, part in parts)
         return Scored(scores.plus(moving), coverage, data, table, self.labels.notes)
+
+    def keep(self, answers: Predictions, path: Path) -> None:
+        """Keep ids and keypoints of given predictions."""
+        write_predictions(path, Predictions(answers.hand_id, answers.keypoints_2d))
 
     def write_errors(self, table: Any, path: Path) -> None:
         """Write an error table."""
@@ -138,24 +142,19 @@ def _digest(predictions: Predictions) -> str:
     return digest.hexdigest()
 
 
-def _official(protocol: Protocol, name: str) -> Subset | None:
-    return next((subset for subset in protocol.subsets if subset.name == name), None)
-
-
-def subset_entry(part: HandLabels, name: str, official: Subset | None) -> SubsetEntry:
+def subset_entry(part: HandLabels, name: str, expected: int | None) -> SubsetEntry:
     """Describe a part of the data.
 
     Args:
         part: Its hands.
         name: Its name in the record.
-        official: What the protocol says about it, None if it does not know it.
+        expected: Hands of its release, None where that is not known.
     """
-    expected = official.hands if official else None
     return SubsetEntry(
         name=name,
         n_hands=len(part),
         n_clips=len(set(part.clip_id.tolist())),
-        expected_hands=len(part) if official and len(part) == official.hands_npz else expected,
+        expected_hands=expected,
         labels_sha256=labels_sha256(part),
     )
 

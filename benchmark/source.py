@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from benchmark.card import UNDESCRIBED, Card, method_card
 from benchmark.matching import BoxedHand
 from benchmark.results import PREDICTIONS, Results, name_of_file
 from benchmark.task import Outcome, Task
@@ -272,6 +273,7 @@ class PredictionSource(Source):
         match_boxes: Whether hands are those of whole pictures, to be matched with labelled ones.
         is_mesh: Whether the file is the ``pred.json`` of a competition.
         boxes: Where the hands were found, if that is neither in the predictions nor in a file beside them.
+        card: What their author says of the method, None where nobody did.
     """
 
     def __init__(
@@ -281,10 +283,13 @@ class PredictionSource(Source):
         match_boxes: bool,
         is_mesh: bool,
         boxes: Sequence[BoxedHand] | None = None,
+        card: Card | None = None,
     ) -> None:
+        self._card = card
         path = predictions if isinstance(predictions, Path) else None
         if path is not None and path.is_dir():
             path = path / ("pred.json" if is_mesh else PREDICTIONS)
+        self._path = path
         places = _places(path) if path else boxes
         if match_boxes and places is None:
             raise InputError(
@@ -308,7 +313,12 @@ class PredictionSource(Source):
         given = task.given(self._given, self._boxes)
         if run.results:
             run.results.check_method(self.name, True, given.fingerprint)
-        card = MethodCard(self.name, self.name, "Predictions given as a file.", code_licence="")
+            place = run.results.folder / PREDICTIONS
+            if self._path is None or self._path.resolve() != place.resolve():
+                task.keep(given.answers, place)
+        card = MethodCard(self.name, self.name, UNDESCRIBED, code_licence="")
+        if self._card is not None:
+            card = method_card(self._card, self.name)
         return Outcome(given.answers, card, given.fingerprint, remarks=given.remarks)
 
 
@@ -327,6 +337,7 @@ def find_source(
     is_mesh: bool,
     whole_pictures: bool = False,
     detector: str | Detector | None = None,
+    card: Card | None = None,
 ) -> Source:
     """Tell methods from predictions; text is the path of a file if it looks like one, else the name of a method.
 
@@ -339,6 +350,7 @@ def find_source(
         is_mesh: Whether joints and meshes are scored.
         whole_pictures: Whether a method is run on whole pictures, or predictions are of those.
         detector: What finds hands there for a method, None for the default.
+        card: What is said of predictions, None where nobody said anything.
 
     Raises:
         InputError: If something does not go together.
@@ -352,8 +364,10 @@ def find_source(
         by_place = match_boxes or whole_pictures
         if isinstance(given, Path | Predictions):
             path = as_path(given) if isinstance(given, Path) else given
-            return PredictionSource(path, name, by_place, is_mesh)
-        return PredictionSource(given.predictions, name, by_place, is_mesh, _lines(given))
+            return PredictionSource(path, name, by_place, is_mesh, card=card)
+        return PredictionSource(given.predictions, name, by_place, is_mesh, _lines(given), card)
+    if card is not None:
+        raise InputError("--card describes predictions; a method has its own card")
     if match_boxes:
         raise InputError("--match-boxes matches predictions; give --predictions FILE.npz")
     if whole_pictures:

@@ -4,26 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from benchmark.protocol import list_protocols
 from benchmark.rules import Rules, load_rules
-from hint.errors import InputError, UnknownNameError
-from leaderboard.entry import Entry
-from leaderboard.oks import own_sigmas
+from hint.errors import InputError
+
+if TYPE_CHECKING:
+    from leaderboard.entry import Entry
 
 
 def known_protocols(entries: Sequence[Entry], files: Sequence[Path] = ()) -> dict[str, Rules]:
-    """Return sha256 -> rules of the protocols that records refer to, and of protocol files.
+    """Return sha256 -> rules of the protocols that records refer to, of those that :func:`all_protocols` finds.
 
     Raises:
         InputError: If a file is not a protocol.
     """
-    found = [load_rules(_toml(file)) for file in files]
-    for name in sorted({entry.record.protocol.id for entry in entries}):
-        try:
-            found.append(load_rules(name))
-        except UnknownNameError:
-            continue  # a custom protocol; without its file its records are shown unranked
-    found += [own_sigmas(entry, rules) for rules in found for entry in entries if entry.record.protocol.id == rules.id]
+    named = {entry.declared.protocol.sha256 for entry in entries}
+    own = {entry.rules.sha256: entry.rules for entry in entries if entry.rules is not None}
+    return own | {sha256: rules for sha256, rules in all_protocols(files).items() if sha256 in named}
+
+
+def all_protocols(files: Sequence[Path] = ()) -> dict[str, Rules]:
+    """Return sha256 -> rules of the protocols of the toolkit, and of protocol files.
+
+    Raises:
+        InputError: If a file is not a protocol.
+    """
+    found = [load_rules(name) for name in [*(str(_toml(file)) for file in files), *list_protocols()]]
     return {protocol.sha256: protocol for protocol in found}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,15 +32,6 @@ class Sighting:
     looked_at: frozenset[str]
     elsewhere: int = 0
     partial: frozenset[str] = frozenset()
-
-    def digest(self) -> str:
-        """Digest what is scored, whatever the order of the rows."""
-        found = self.found
-        rows = found.select(np.lexsort((found.hand_id, found.picture)))
-        digest = hashlib.sha256("\n".join([*rows.picture.tolist(), *rows.hand_id.tolist()]).encode())
-        for numbers in (rows.is_right, rows.score, rows.keypoints_2d):
-            digest.update(np.ascontiguousarray(numbers).tobytes())
-        return digest.hexdigest()
 
 
 def name_pictures(labels: HandLabels) -> Strings:

@@ -108,6 +108,13 @@ class OksProtocol:
         """Return the subset that a part of a record is of, None for others."""
         return next((subset for subset in self.subsets if subset.name == name.removesuffix(WHOLE)), None)
 
+    def expected_hands(self, name: str, found: int) -> int | None:
+        """Return how many hands the release of a part has, None for others; as many as in the evaluation file fit."""
+        official = self.official(name)
+        if official is None:
+            return None
+        return found if found == official.hands_npz else official.hands
+
 
 def load_oks_protocol(name: str = "hint-oks-v1") -> OksProtocol:
     """Read a protocol of OKS.

@@ -5,6 +5,7 @@ The file ``errors.npz`` of a result holds it, so that every number can be comput
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -65,6 +66,14 @@ class FoundHands:
     def __len__(self) -> int:
         return len(self.picture)
 
+    def digest(self) -> str:
+        """Return a sha256, whatever the order of the rows."""
+        rows = self.select(np.lexsort((self.hand_id, self.picture)))
+        digest = hashlib.sha256("\n".join([*rows.picture.tolist(), *rows.hand_id.tolist()]).encode())
+        for numbers in (rows.is_right, rows.score, rows.keypoints_2d):
+            digest.update(np.ascontiguousarray(numbers).tobytes())
+        return digest.hexdigest()
+
     def select(self, index: Any) -> FoundHands:
         """Return the rows an index array or a mask picks."""
         return FoundHands(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
@@ -110,6 +119,25 @@ class OksTable:
         return len(self.labels)
 
     @property
+    def hand_id(self) -> Strings:
+        """(N,) unique ids."""
+        return self.labels.hand_id
+
+    @property
+    def clip_id(self) -> Strings:
+        """(N,) video or clip of each hand."""
+        return self.labels.clip_id
+
+    @property
+    def subset(self) -> Strings:
+        """(N,) part of the record."""
+        return self.labels.subset
+
+    def digest(self) -> str:
+        """Return a sha256 of the detections, whatever their order."""
+        return self.found.digest()
+
+    @property
     def subsets(self) -> list[str]:
         """Names of the subsets, in order of appearance."""
         return self.labels.subsets
@@ -151,14 +179,18 @@ def _arrays(table: OksTable) -> Iterator[tuple[str, NDArray[Any]]]:
     yield "all_labelled", np.array(table.all_labelled)
 
 
-def read_oks_table(path: Path) -> OksTable:
+def read_oks_table(path: Path, largest: int | None = None) -> OksTable:
     """Read what :func:`write_oks_table` wrote.
+
+    Args:
+        path: The file.
+        largest: Bytes that its arrays may take, None for any number.
 
     Raises:
         InputError: If the file is missing, or is not a table of this version.
     """
     names = [*(f"labels.{name}" for name in (*_LABELS, "picture")), *(f"found.{f.name}" for f in fields(FoundHands))]
-    arrays = read_npz(path, ["format", *names, "sigmas", "is_whole", "all_labelled"])
+    arrays = read_npz(path, ["format", *names, "sigmas", "is_whole", "all_labelled"], largest)
     if str(arrays["format"]) != FORMAT:
         raise InputError(f"{path}: format {arrays['format']}, this version reads {FORMAT}; score the predictions again")
     labels: dict[str, Any] = {name: arrays[f"labels.{name}"] for name in _LABELS}

@@ -107,7 +107,7 @@ class OksTask(Task[Sighting]):
             InputError: If they are of other hands or pictures, or lack a side or a score.
         """
         seen, notes = self._seen(predictions, boxes)
-        return Given(seen, {"predictions_sha256": seen.digest(), **self.fingerprint()}, notes)
+        return Given(seen, {"predictions_sha256": seen.found.digest(), **self.fingerprint()}, notes)
 
     def _seen(
         self, predictions: Predictions | Path, boxes: Path | Sequence[BoxedHand] | None
@@ -134,10 +134,8 @@ class OksTask(Task[Sighting]):
             options.all_labelled,
         )
         scores = score_oks(table, self.protocol, seed)
-        entries = (
-            subset_entry(self._chosen.select(parts == name), name, self.protocol.official(name))
-            for name in scores.subsets
-        )
+        chosen = {name: self._chosen.select(parts == name) for name in scores.subsets}
+        entries = [subset_entry(p, name, self.protocol.expected_hands(name, len(p))) for name, p in chosen.items()]
         return Scored(scores, self._coverage(answers), tuple(entries), table, tuple(self._remarks(answers)))
 
     def _coverage(self, answers: Sighting) -> Coverage:

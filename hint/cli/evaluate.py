@@ -56,6 +56,9 @@ def evaluate(
     agreement: Annotated[
         Path | None, typer.Option(help="OKS: agreement.json, for sigmas from annotating twice.")
     ] = None,
+    card: Annotated[
+        Path | None, typer.Option(help="TOML file that says what made the predictions: title, paper, training data ...")
+    ] = None,
     batch_size: BatchSize = 16,
     workers: Workers = 2,
     setup: MethodFlags,
@@ -104,6 +107,7 @@ def evaluate(
             detector=detector,
             all_hands_labelled=all_hands_labelled,
             agreement=agreement,
+            card=card,
             train_labels=train_data,
             **flags.keywords(),
             **setup.keywords(),

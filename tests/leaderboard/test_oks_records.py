@@ -17,8 +17,7 @@ from hint.errors import InputError
 from hint.files import write_predictions
 from hint.types import HandLabels, Predictions
 from leaderboard.comparison import compare
-from leaderboard.entry import Entry, read_entries
-from leaderboard.oks import with_computed_scores
+from leaderboard.entry import read_submissions
 from leaderboard.paper_table import build_tables
 from leaderboard.protocols import known_protocols
 from leaderboard.ranking import Section, find_sections
@@ -45,16 +44,20 @@ def runs(tmp_path: Path, make: Callable[..., HandLabels], change_record: Callabl
     return tmp_path / "runs"
 
 
-def sections(*paths: Path) -> tuple[list[Entry], list[Section]]:
-    entries = read_entries(paths)
-    protocols = known_protocols(entries)
-    entries = with_computed_scores(entries, protocols)
-    return entries, find_sections(entries, protocols)
+def sections(path: Path) -> tuple[dict[str, str], list[Section]]:
+    """Return file -> first problem of what is refused, and the sections of the others."""
+    found = read_submissions([path])
+    refused = {problem.file: problem.text for problem in reversed(found.refused)}
+    return refused, find_sections(found.entries, known_protocols(found.entries))
 
 
 def test_they_are_ranked_compared_and_printed(runs: Path, tmp_path: Path) -> None:
-    entries, (section,) = sections(runs)
-    assert [(entry.problem, entry.record) for entry in entries] == [("", read_record(entry.path)) for entry in entries]
+    refused, (section,) = sections(runs)
+    assert refused == {}
+    for entry in section.ranked:
+        claimed = {(score.visibility, score.metric): score for score in read_record(entry.path).scores}
+        shown = {(score.visibility, score.metric): score for score in entry.record.scores}
+        assert shown == claimed  # intervals, too
     assert (section.title, [entry.name for entry in section.ranked]) == ("New Days, OKS", ["first", "second", "worse"])
     rows = {
         (row.visibility, row.metric): row
@@ -70,10 +73,9 @@ def test_they_are_ranked_compared_and_printed(runs: Path, tmp_path: Path) -> Non
     best = [line.name for line in table.blocks[0][1] if line.cells[0].mark == "best"]
     assert len(best) == 1
     assert best != ["worse"]
-    site = build_leaderboard(runs, tmp_path / "site")
-    assert site.pages == 13
-    front = (tmp_path / "site" / "index.html").read_text()
-    assert "OKS AP@0.75" in front
+    build_leaderboard(runs, tmp_path / "site")
+    pages = "".join(page.read_text() for page in (tmp_path / "site").rglob("*.html"))
+    assert "OKS AP@0.75" in pages
     rules = (tmp_path / "site" / "protocols" / "hint-oks-v1.html").read_text()
     assert "COCOeval" in rules
     assert "COCO-WholeBody: 0.029" in rules
@@ -81,27 +83,22 @@ def test_they_are_ranked_compared_and_printed(runs: Path, tmp_path: Path) -> Non
 
 
 def test_what_a_record_claims_is_never_shown(runs: Path, tmp_path: Path, make: Callable[..., HandLabels]) -> None:
-    path = runs / "worse-hint-oks-v1" / "record.json"
-    content = json.loads(path.read_text())
-    for score in content["scores"]:
-        score["value"] = 98.7
-    path.write_text(json.dumps(content))
+    def claim(folder: Path, metric: str) -> None:
+        content = json.loads((folder / "record.json").read_text())
+        content["scores"].append({**content["scores"][0], "metric": metric, "threshold": None, "value": 98.7})
+        content["scores"] = [*{(s["metric"], s["visibility"]): s for s in content["scores"]}.values()]
+        (folder / "record.json").write_text(json.dumps(content))
+
+    claim(runs / "worse-hint-oks-v1", "oks_ap")
     (runs / "second-hint-oks-v1" / "errors.npz").unlink()
-    entries, (section,) = sections(runs)
-    problems = {entry.name: entry.problem for entry in entries}
-    assert problems == {
-        "first": "",
-        "second": "there is no errors.npz beside the record",
-        "worse": "the errors.npz beside the record gives other scores",
-    }
-    assert [entry.name for entry in section.ranked] == ["first"]
-    assert max(score.value for score in entries[2].record.scores if score.visibility == "all") < 60
-    assert entries[1].record.scores == ()
     plain = evaluate(make(40), found(make(40), 0.02, 0), out=runs, name="plain").folder
     assert plain is not None
-    claims = [{**content["scores"][0], "metric": "oks_ap"}]
-    content = json.loads((plain / "record.json").read_text())
-    (plain / "record.json").write_text(json.dumps({**content, "scores": [*content["scores"], *claims]}))
+    claim(plain, "oks_ap")
+    refused, (section,) = sections(runs)
+    assert "scores: the record differs from the error table" in refused["worse-hint-oks-v1/errors.npz"]
+    assert "scores: the record differs from the error table" in refused["plain/errors.npz"]
+    assert [entry.name for entry in section.ranked] == ["first"]
+    assert [entry.name for entry, _ in section.unranked] == ["second"]
     build_leaderboard(runs, tmp_path / "site")
     pages = "".join(page.read_text() for page in (tmp_path / "site").rglob("*.html"))
     assert "98.7" not in pages
@@ -117,15 +114,22 @@ def test_other_labels_and_other_sigmas_are_not_ranked(
         (tmp_path / "easy" / "easy-hint-oks-v1" / "errors.npz").read_bytes()
     )
     own = PROTOCOL.with_sigmas([0.1] * 21, "two annotators of 90 hands of 40 clips")
-    evaluate(labels, found(labels, 0.06, 2), own, out=runs, name="lenient")
-    entries, (section,) = sections(runs)
+    evaluate(labels, found(labels, 0.06, 5), own, out=runs, name="lenient")
+    evaluate(labels, labels_as_they_are(labels), PROTOCOL, out=runs, name="too good")
+    refused, (section,) = sections(runs)
+    assert list(refused) == ["worse-hint-oks-v1/errors.npz"]
     reasons = {entry.name: reason for entry, reason in section.unranked}
-    assert "is of other labels" in reasons["worse"]
     assert "other protocol file" in reasons["lenient"]
-    assert [entry.problem for entry in entries if entry.name == "lenient"] == [""]
+    assert "closer to the labels than a guess can be" in reasons["too good"]
+    (lenient,) = (entry for entry, _ in section.unranked if entry.name == "lenient")
+    assert lenient.record.value("newdays", "all", "oks_ar").value > 50  # type: ignore[union-attr]
     assert {entry.name for entry in section.ranked} == {"first", "second"}
     with pytest.raises(InputError, match="labels differ"):
         compare(tmp_path / "easy" / "easy-hint-oks-v1", runs / "first-hint-oks-v1")
+
+
+def labels_as_they_are(labels: HandLabels) -> Predictions:
+    return Predictions(labels.hand_id, labels.keypoints_2d)
 
 
 def test_whole_pictures_are_a_section_of_their_own(runs: Path, make: Callable[..., HandLabels], tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def test_every_field_of_the_schema_is_edited(honest: Path) -> None:
 
 
 @pytest.mark.parametrize("field", FIELDS)
-@settings(max_examples=4)
+@settings(max_examples=3)
 @given(value=VALUES)
 def test_an_edited_field_is_refused_or_changes_no_result(honest: Path, edited: Path, field: str, value: Any) -> None:
     content = content_of(honest)

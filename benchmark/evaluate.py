@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.arguments import as_folder, check_inputs, check_name, check_numbers
+from benchmark.card import Card, read_card
 from benchmark.error_table import ErrorTable
 from benchmark.keypoints import KeypointTask
-from benchmark.protocol import MESH, Protocol, load_protocol, protocol_kind
+from benchmark.oks.protocol import OksProtocol
+from benchmark.oks.sigmas import with_agreement
+from benchmark.oks.task import OksOptions, OksTask
+from benchmark.protocol import Protocol
 from benchmark.record import ProtocolEntry, Record, write_record
 from benchmark.results import ERRORS, RECORD, folder_name, open_results
+from benchmark.rules import Rules, load_rules
 from benchmark.source import PredictedHands, Run, Source, find_source
 from benchmark.task import Outcome, Scored, Task
 from hint.errors import InputError
@@ -30,11 +35,13 @@ if TYPE_CHECKING:
 
     from benchmark.mesh.error_table import MeshErrors
     from benchmark.mesh.protocol import MeshProtocol
+    from benchmark.oks.table import OksTable
+    from hint.detection import Detector
 
 #: Packages whose versions can change a number.
 RECORDED_PACKAGES = (
     *("numpy", "opencv-python-headless", "torch", "timm", "smplx", "ai-edge-litert"),
-    *("mmpose", "mmengine", "mmcv-lite"),
+    *("mmpose", "mmengine", "mmcv-lite", "pycocotools"),
 )
 
 
@@ -50,7 +57,7 @@ class Evaluation:
     """
 
     record: Record
-    table: ErrorTable | MeshErrors
+    table: ErrorTable | MeshErrors | OksTable
     folder: Path | None = None
     remarks: tuple[str, ...] = ()
 
@@ -64,6 +71,8 @@ class Evaluation:
 
     def hands(self) -> pd.DataFrame:
         """Return a data frame with a row for each hand and joint: error, visibility, clip, and parts such as box size.
+
+        Of OKS with a row for each hand: the highest similarity of a detection.
 
         Raises:
             MissingRequirementError: If pandas is not installed.
@@ -84,7 +93,7 @@ class Evaluation:
 def evaluate(
     labels: HandLabels | str | Path,
     method_or_predictions: Method | Predictions | PredictedHands | str | Path,
-    protocol: str | Path | Protocol | MeshProtocol = "hint-v1",
+    protocol: str | Path | Protocol | MeshProtocol | OksProtocol = "hint-v1",
     *,
     out: str | Path | None = None,
     name: str | None = None,
@@ -96,6 +105,11 @@ def evaluate(
     workers: int = 2,
     overwrite: str = "missing",
     match_boxes: bool = False,
+    whole_pictures: bool = False,
+    detector: str | Detector | None = None,
+    all_hands_labelled: bool = False,
+    agreement: str | Path | None = None,
+    card: Card | str | Path | None = None,
     train_labels: HandLabels | str | Path | None = None,
     device: str = "auto",
     precision: str = "fp32",
@@ -122,6 +136,11 @@ def evaluate(
         workers: Threads that read and crop pictures.
         overwrite: "missing" continues from what an earlier run left, "never" refuses, "always" starts over.
         match_boxes: Match predictions of ``hint predict`` with labels by picture, side and box instead of by id.
+        whole_pictures: Score whole pictures (OKS): a detector and a method, or predictions of ``hint predict``.
+        detector: What finds the hands there for a method, or its name; None for the default of ``hint predict``.
+        all_hands_labelled: State that every hand of these pictures has a label, so that precision can be told.
+        agreement: agreement.json of two annotators, for sigmas of the data's own (OKS).
+        card: What is known of given predictions, or the TOML file that says it; see :func:`benchmark.card.read_card`.
         train_labels: Labels a control is fitted on, or where they are.
         device: "auto", "cpu" or "cuda".
         precision: "fp32", "bf16", ... as the method understands it.
@@ -141,18 +160,26 @@ def evaluate(
     check_numbers(0, seed=seed)
     check_numbers(1, batch_size=batch_size, workers=workers, **({} if limit is None else {"limit": limit}))
     folder = as_folder(out)
-    rules = _load_rules(protocol)
+    rules = load_rules(protocol) if isinstance(protocol, str | Path) else protocol
+    rules, of_oks = _oks_rules(rules, whole_pictures, detector, all_hands_labelled, agreement, match_boxes)
     extra = {key: str(value) for key, value in settings.items()}
     options = MethodOptions(device, precision, _text(weights), _text(mano), seed=seed, extra=extra)
-    is_mesh = not isinstance(rules, Protocol)
     source = find_source(
-        method_or_predictions, options, train_labels=train_labels, name=name, match_boxes=match_boxes, is_mesh=is_mesh
+        method_or_predictions,
+        options,
+        train_labels=train_labels,
+        name=name,
+        match_boxes=match_boxes,
+        is_mesh=not isinstance(rules, Protocol | OksProtocol),
+        whole_pictures=whole_pictures,
+        detector=detector,
+        card=read_card(card) if isinstance(card, str | Path) else card,
     )
     results = None
     if folder is not None:
         results = open_results(folder / _folder(source, rules, name), limit, overwrite)
-    if isinstance(rules, Protocol):
-        task: Task[Any] = _keypoint_task(labels, rules, limit, subsets, images)
+    if isinstance(rules, Protocol | OksProtocol):
+        task = _picture_task(labels, rules, limit, subsets, images, of_oks)
     else:
         unused = {"--subset": subsets, "--images": images, "--train-data": train_labels, "--match-boxes": match_boxes}
         task = _mesh_task(labels, rules, limit, unused)
@@ -164,35 +191,57 @@ def _text(path: str | Path | None) -> str | None:
     return None if path is None else str(path)
 
 
-def _load_rules(protocol: str | Path | Protocol | MeshProtocol) -> Protocol | MeshProtocol:
-    if not isinstance(protocol, str | Path):
-        return protocol
-    if protocol_kind(str(protocol)) != MESH:
-        return load_protocol(str(protocol))
-    from benchmark.mesh.protocol import load_mesh_protocol
+def _oks_rules(
+    rules: Rules,
+    whole_pictures: bool,
+    detector: str | Detector | None,
+    all_labelled: bool,
+    agreement: str | Path | None,
+    match_boxes: bool,
+) -> tuple[Rules, OksOptions]:
+    """Check and apply the options that OKS alone has."""
+    if isinstance(rules, OksProtocol):
+        if match_boxes:
+            raise InputError("--match-boxes leaves out what matches no label, which OKS counts: use --whole-pictures")
+        if detector is not None and not whole_pictures:
+            raise InputError("--detector finds hands in whole pictures; add --whole-pictures")
+        options = OksOptions(whole_pictures, all_labelled)
+        if agreement is None:
+            return rules, options
+        rules, remarks = with_agreement(rules, as_path(agreement))
+        return rules, replace(options, remarks=remarks)
+    given = {
+        "--whole-pictures": whole_pictures,
+        "--detector": detector,
+        "--all-hands-labelled": all_labelled,
+        "--agreement": agreement,
+    }
+    if wrong := [option for option, value in given.items() if value]:
+        raise InputError(f"{' and '.join(wrong)}: that is for OKS; add --protocol hint-oks-v1")
+    return rules, OksOptions()
 
-    return load_mesh_protocol(str(protocol))
 
-
-def _folder(source: Source, rules: Protocol | MeshProtocol, name: str | None) -> str:
+def _folder(source: Source, rules: Rules, name: str | None) -> str:
     """Name the folder of the results; those of single hands, the usual ones, do not name the protocol."""
     is_usual = isinstance(rules, Protocol) and rules.motion is None
     return folder_name(name or source.name, "" if name else source.variant, "" if is_usual else rules.id)
 
 
-def _keypoint_task(
+def _picture_task(
     labels: HandLabels | str | Path,
-    rules: Protocol,
+    rules: Protocol | OksProtocol,
     limit: int | None,
     subsets: Sequence[str] | None,
     images: str | Path | None,
-) -> KeypointTask:
-    if isinstance(labels, HandLabels):
-        if subsets or images:
-            raise InputError("subsets and images are for labels given as a path")
-        return KeypointTask(labels, rules, limit)
+    of_oks: OksOptions,
+) -> Task[Any]:
+    if isinstance(labels, HandLabels) and (subsets or images):
+        raise InputError("subsets and images are for labels given as a path")
+    given = labels if isinstance(labels, HandLabels) else as_path(labels)
     folder = as_path(images) if images else None
-    return KeypointTask(as_path(labels), rules, limit, subsets or (), folder)
+    if isinstance(rules, Protocol):
+        return KeypointTask(given, rules, limit, subsets or (), folder)
+    return OksTask(given, rules, limit, subsets or (), folder, of_oks)
 
 
 def _mesh_task(
@@ -220,9 +269,8 @@ def _finish(task: Task[Any], outcome: Outcome[Any], run: Run) -> Evaluation:
 
 
 def _record(task: Task[Any], outcome: Outcome[Any], scored: Scored, run: Run, seconds: float) -> Record:
-    partial = bool(scored.coverage.missing) or run.limit is not None
     return Record(
-        status="partial" if partial else "complete",
+        status="complete" if run.limit is None else "partial",
         method=outcome.card,
         fingerprint=outcome.fingerprint,
         protocol=ProtocolEntry(id=task.protocol.id, sha256=task.protocol.sha256),

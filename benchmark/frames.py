@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmark.error_table import ErrorTable
+from benchmark.oks.table import OksTable
 from benchmark.slices import slicings
 from hint.frames import PARTS, joint_rows
 from hint.frames import pandas as pd
@@ -44,8 +46,10 @@ def _numbers(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(columns, np.float64))
 
 
-def hands_frame(record: Record, table: ErrorTable | MeshErrors) -> pd.DataFrame:
-    """Return a row for each hand and joint of an error table of a record."""
+def hands_frame(record: Record, table: ErrorTable | MeshErrors | OksTable) -> pd.DataFrame:
+    """Return a row for each hand and joint of an error table of a record; of OKS for each hand."""
+    if isinstance(table, OksTable):
+        return oks_frame(table)
     if isinstance(table, ErrorTable):
         return keypoints_frame(table)
     return mesh_frame(table, list(dict.fromkeys(score.joint for score in record.per_joint)))
@@ -62,6 +66,37 @@ def keypoints_frame(table: ErrorTable) -> pd.DataFrame:
     hands = {"hand_id": table.hand_id, "clip_id": table.clip_id, "subset": table.subset, "box_side": table.box_side}
     hands |= {slicing.column: slicing.part for slicing in slicings(table)}
     return joint_rows(hands, {"visibility": table.visibility, "error": table.error, "distance_px": table.distance_px})
+
+
+def oks_frame(table: OksTable) -> pd.DataFrame:
+    """Return a row for each labelled hand.
+
+    Returns:
+        Columns hand_id, clip_id, subset, picture, is_right, area (px²), detections (in its picture) and oks: the
+        highest similarity of one of its side there on joints in the frame; 0 without any, NaN where no joint counts.
+    """
+    from benchmark.oks.coco import match
+    from benchmark.oks.protocol import load_oks_protocol
+
+    rules = load_oks_protocol().with_sigmas(table.sigmas.tolist(), "")  # a similarity depends on nothing else
+    best: dict[str, float] = {}
+    for subset in table.subsets:
+        found = match(table, subset, "all", False, rules)
+        best |= found.best if found else {}
+    labels, pictures = table.labels, Counter(table.found.picture.tolist())
+    size = labels.box_xyxy[:, 2:] - labels.box_xyxy[:, :2]
+    return pd.DataFrame(
+        {
+            "hand_id": labels.hand_id.astype(object),
+            "clip_id": labels.clip_id.astype(object),
+            "subset": labels.subset.astype(object),
+            "picture": table.picture.astype(object),
+            "is_right": labels.is_right,
+            "area": size.prod(1),
+            "detections": [pictures[picture] for picture in table.picture.tolist()],
+            "oks": [best.get(hand, np.nan) for hand in labels.hand_id.tolist()],
+        }
+    )
 
 
 def mesh_frame(table: MeshErrors, order: Sequence[str]) -> pd.DataFrame:

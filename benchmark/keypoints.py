@@ -11,14 +11,14 @@ import numpy as np
 
 from benchmark.error_table import compute_errors, write_error_table
 from benchmark.matching import MINIMUM_IOU, BoxedHand, match_boxes
-from benchmark.protocol import Protocol
+from benchmark.protocol import Protocol, expected_hands
 from benchmark.record import SubsetEntry, labels_sha256
 from benchmark.scores import score_table
 from benchmark.task import Given, Scored, Task
 from benchmark.temporal.motion import score_motion
 from benchmark.temporal.sequences import labels_in_scope, whole_tracks
 from hint.errors import InputError, some_ids
-from hint.files import read_labels, read_predictions
+from hint.files import read_labels, read_predictions, write_predictions
 from hint.hand_rows import spread
 from hint.types import Hand, HandLabels, Predictions
 
@@ -72,26 +72,10 @@ class KeypointTask(Task[Predictions]):
         rows = read_predictions(predictions, self._path) if isinstance(predictions, Path) else predictions
         fingerprint: dict[str, Any] = {"predictions_sha256": _digest(rows)}
         if boxes is None:
-            self._check_ids(rows)
+            check_ids(rows, self._chosen, self.labels, self._path)
             return Given(rows, fingerprint, rows.notes)
         matched, remark = match_boxes(self._chosen, rows, boxes)
         return Given(matched, fingerprint | {"matched_by_iou": MINIMUM_IOU}, (*rows.notes, remark))
-
-    def _check_ids(self, predictions: Predictions) -> None:
-        given, chosen = set(predictions.hand_id.tolist()), set(self._chosen.hand_id.tolist())
-        unknown = given - set(self.labels.hand_id.tolist())
-        if unknown and self._path is not None:
-            unknown -= set(read_labels(self._path).hand_id.tolist())  # they may be hands of other subsets
-        example = f"labels are named like {_example(self._chosen.hand_id)}"
-        if unknown:
-            ids = [hand for hand in predictions.hand_id.tolist() if hand in unknown]
-            raise InputError(
-                f"predictions for hands that have no label: {some_ids(ids)}; {example}. If hint predict made them, "
-                "predict the labelled hands with hint predict --boxes LABELS, or match by box with --match-boxes"
-            )
-        if not given & chosen:
-            named = f", predictions like {_example(predictions.hand_id)}" if given else ""
-            raise InputError(f"none of {len(given)} predictions is for one of {len(chosen)} hands; {example}{named}")
 
     def score(self, answers: Predictions, seed: int) -> Scored:
         """Score every subset."""
@@ -100,12 +84,44 @@ class KeypointTask(Task[Predictions]):
         parts = [(name, labels.select(labels.subset == name)) for name in _in_table_order(labels, protocol)]
         moving = [row for _, part in parts for row in score_motion(part, answers, protocol, seed)]
         scores = score_table(table, protocol, seed=seed)
-        data = tuple(_subset_entry(part, name, protocol) for name, part in parts)
+        data = tuple(subset_entry(part, name, expected_hands(protocol, name, len(part))) for name, part in parts)
         return Scored(scores.plus(moving), coverage, data, table, self.labels.notes)
+
+    def keep(self, answers: Predictions, path: Path) -> None:
+        """Keep ids and keypoints of given predictions."""
+        write_predictions(path, Predictions(answers.hand_id, answers.keypoints_2d))
 
     def write_errors(self, table: Any, path: Path) -> None:
         """Write an error table."""
         write_error_table(table, path)
+
+
+def check_ids(predictions: Predictions, chosen: HandLabels, labels: HandLabels, path: Path | None) -> None:
+    """Refuse predictions of unknown hands, or of none that is scored.
+
+    Args:
+        predictions: Rows in any order.
+        chosen: Hands that are scored.
+        labels: All hands that were read.
+        path: Where from, None if they were given; predictions may be of other subsets there.
+
+    Raises:
+        InputError: If hands are predicted that have no label, or none that has one.
+    """
+    given, wanted = set(predictions.hand_id.tolist()), set(chosen.hand_id.tolist())
+    unknown = given - set(labels.hand_id.tolist())
+    if unknown and path is not None:
+        unknown -= set(read_labels(path).hand_id.tolist())  # they may be hands of other subsets
+    example = f"labels are named like {_example(chosen.hand_id)}"
+    if unknown:
+        ids = [hand for hand in predictions.hand_id.tolist() if hand in unknown]
+        raise InputError(
+            f"predictions for hands that have no label: {some_ids(ids)}; {example}. If hint predict made them, "
+            "predict the labelled hands with hint predict --boxes LABELS, or match by box with --match-boxes"
+        )
+    if not given & wanted:
+        named = f", predictions like {_example(predictions.hand_id)}" if given else ""
+        raise InputError(f"none of {len(given)} predictions is for one of {len(wanted)} hands; {example}{named}")
 
 
 def _choose(labels: HandLabels, protocol: Protocol, limit: int | None) -> HandLabels:
@@ -126,14 +142,19 @@ def _digest(predictions: Predictions) -> str:
     return digest.hexdigest()
 
 
-def _subset_entry(part: HandLabels, name: str, protocol: Protocol) -> SubsetEntry:
-    official = next((s for s in protocol.subsets if s.name == name), None)
-    expected = official.hands if official else None
+def subset_entry(part: HandLabels, name: str, expected: int | None) -> SubsetEntry:
+    """Describe a part of the data.
+
+    Args:
+        part: Its hands.
+        name: Its name in the record.
+        expected: Hands of its release, None where that is not known.
+    """
     return SubsetEntry(
         name=name,
         n_hands=len(part),
         n_clips=len(set(part.clip_id.tolist())),
-        expected_hands=len(part) if official and len(part) == official.hands_npz else expected,
+        expected_hands=expected,
         labels_sha256=labels_sha256(part),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -73,14 +73,8 @@ def match_boxes(
     """
     folder = boxes.parent if isinstance(boxes, Path) else Path.cwd()
     known = set(predictions.hand_id.tolist())
-    hands = [hand for hand in _read(boxes) if hand.hand_id in known and hand.box_xyxy is not None]
-    names = {Path(image).name for image in labels.image.tolist()}
-    turned = {str(h.image) for h in hands if (h.orientation or 1) != 1 and Path(str(h.image)).name in names}
-    if turned:
-        raise InputError(
-            f"labels refer to stored pixels, but pictures were turned upright: {some_ids(sorted(turned))}; "
-            "predict them with hint predict --boxes LABELS"
-        )
+    hands = [hand for hand in read_lines(boxes) if hand.hand_id in known and hand.box_xyxy is not None]
+    refuse_turned(labels, hands)
     found = _match(labels, hands, folder)
     if not found:
         raise InputError(
@@ -96,7 +90,27 @@ def match_boxes(
     return replace(matched, hand_id=np.array(list(found.values()))), remark
 
 
-def _read(boxes: Path | Sequence[BoxedHand]) -> Sequence[BoxedHand]:
+def refuse_turned(labels: HandLabels, hands: Iterable[BoxedHand]) -> None:
+    """Refuse hands of labelled pictures that were turned upright.
+
+    Raises:
+        InputError: If there are any; the pictures are named.
+    """
+    names = {Path(image).name for image in labels.image.tolist()}
+    turned = {str(h.image) for h in hands if (h.orientation or 1) != 1 and Path(str(h.image)).name in names}
+    if turned:
+        raise InputError(
+            f"labels refer to stored pixels, but pictures were turned upright: {some_ids(sorted(turned))}; "
+            "predict them with hint predict --boxes LABELS"
+        )
+
+
+def read_lines(boxes: Path | Sequence[BoxedHand]) -> Sequence[BoxedHand]:
+    """Return where hands were found, from a list or a file.
+
+    Raises:
+        InputError: If there is no such file, or it is no list of boxes.
+    """
     from hint.prediction.boxes import read_boxes
 
     if not isinstance(boxes, Path):

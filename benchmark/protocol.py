@@ -27,8 +27,8 @@ _IMPLEMENTED_MOTION = {
 VISIBILITIES = ("all", "visible", "occluded")
 
 #: Kinds of protocols: keypoints in the picture, the same with motion (:mod:`benchmark.temporal`), joints and meshes in
-#: metres (:mod:`benchmark.mesh.protocol`).
-KEYPOINTS, SEQUENCES, MESH = "keypoints-2d", "sequences-2d", "mesh-3d"
+#: metres (:mod:`benchmark.mesh.protocol`), object keypoint similarity (:mod:`benchmark.oks.protocol`).
+KEYPOINTS, SEQUENCES, MESH, OKS = "keypoints-2d", "sequences-2d", "mesh-3d", "oks-2d"
 
 
 @dataclass(frozen=True)
@@ -137,13 +137,27 @@ class Protocol:
         raise UnknownNameError("subset", name, [s.name for s in self.subsets])
 
 
+def expected_hands(protocol: Protocol, name: str, found: int) -> int | None:
+    """Return how many hands the release of a subset has, None for parts the protocol does not know.
+
+    Args:
+        protocol: Rules.
+        name: The subset.
+        found: Hands that are there: as many as in the evaluation file are that file's.
+    """
+    subset = next((s for s in protocol.subsets if s.name == name), None)
+    if subset is None:
+        return None
+    return found if found == subset.hands_npz else subset.hands
+
+
 def list_protocols() -> list[str]:
     """Return the names of the protocols that come with the toolkit."""
     return _FILES.names()
 
 
 def protocol_kind(name: str) -> str:
-    """Return :data:`KEYPOINTS`, :data:`SEQUENCES` or :data:`MESH`.
+    """Return :data:`KEYPOINTS`, :data:`SEQUENCES`, :data:`MESH` or :data:`OKS`.
 
     Raises:
         UnknownNameError: If there is no protocol of that name.

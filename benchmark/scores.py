@@ -32,7 +32,8 @@ class Score:
         visibility: "all", "visible" or "occluded".
         metric: "pck" and "auc" (percent), "epe_mean_px" or "epe_median_px"; of sequences "accel_error" (box sides /
             s^2), "jitter" and "jitter_ground_truth" (box sides / s^3), "accel_coverage" and "jitter_coverage"
-            (percent); of 3D protocols "pa_mpjpe_mm", "f_at_5mm" (0..1) and the like.
+            (percent); of OKS "oks_ap", "oks_ar" and the like (percent); of 3D protocols "pa_mpjpe_mm", "f_at_5mm"
+            (0..1) and the like.
         threshold: Of the PCK, else None.
         value: The number.
         n_hands: Hands with at least one keypoint in it.
@@ -68,7 +69,10 @@ class JointScore:
 
 @dataclass(frozen=True)
 class Curve:
-    """PCK (percent, mean over joints) as a function of the threshold; of 3D protocols "pck_j" and "pck_v" over mm."""
+    """PCK (percent, mean over joints) as a function of the threshold.
+
+    Of 3D protocols "pck_j" and "pck_v" over mm, of OKS "oks_ap", or "oks_ar" where there is no precision.
+    """
 
     subset: str
     visibility: str
@@ -94,6 +98,12 @@ class Scores:
     per_joint: tuple[JointScore, ...]
     curves: tuple[Curve, ...]
     empty_joints: tuple[EmptyJoints, ...]
+
+    @property
+    def subsets(self) -> list[str]:
+        """Names of the subsets, in order, those without a score last."""
+        names = [*(score.subset for score in self.scores), *(empty.subset for empty in self.empty_joints)]
+        return list(dict.fromkeys(names))
 
     def plus(self, scores: Iterable[Score]) -> Scores:
         """Return all of this and more numbers of the main table."""

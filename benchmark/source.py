@@ -6,10 +6,11 @@ import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from benchmark.card import UNDESCRIBED, Card, method_card
 from benchmark.matching import BoxedHand
 from benchmark.results import PREDICTIONS, Results, name_of_file
 from benchmark.task import Outcome, Task
@@ -18,7 +19,10 @@ from hint.errors import InputError, some_ids
 from hint.files.path import as_path
 from hint.files.predictions import READERS, RESULTS, read_predictions
 from hint.progress import progress
-from hint.types import HandLabels, Method, MethodCard, MethodOptions, Predictions
+from hint.types import Hand, HandLabels, Method, MethodCard, MethodOptions, Predictions
+
+if TYPE_CHECKING:
+    from hint.detection import Detector
 
 
 @dataclass(frozen=True)
@@ -93,17 +97,7 @@ class MethodSource(Source):
         self._method, self._options, self._train_labels = method, options, train_labels
         self.name = method if isinstance(method, str) else method.card.name
         self.variant = f"{options.extra['crop']}-crop" if "crop" in options.extra else ""
-        self._check()
-
-    def _check(self) -> None:
-        """Raise before any work if something is missing or does not go together."""
-        from hint.methods.table import check
-
-        options = self._options
-        if isinstance(self._method, str):
-            check(self._method, options)
-        elif options.extra or options.weights or options.mano or self._train_labels is not None:
-            raise InputError("weights, mano, train_labels and settings go with the name of a method, not a loaded one")
+        _check(method, options, train_labels)
 
     def outcome(self, task: Task[Any], run: Run) -> Outcome[Any]:
         """Load the method where only its name is known, and run it.
@@ -114,7 +108,7 @@ class MethodSource(Source):
         """
         hands = task.hands()
         started = time.perf_counter()
-        method = self._load(self._method, task) if isinstance(self._method, str) else self._method
+        method = _loaded(self._method, self._options, task.labels, self._train_labels)
         load_seconds = time.perf_counter() - started
         fingerprint = method.fingerprint | task.fingerprint()
         if run.results:
@@ -137,21 +131,39 @@ class MethodSource(Source):
             result.seconds,
         )
 
-    def _load(self, name: str, task: Task[Any]) -> Method:
-        from hint.methods.table import load_method
 
-        options = self._options
-        return load_method(
-            name,
-            device=options.device,
-            precision=options.precision,
-            weights=options.weights,
-            mano=options.mano,
-            seed=options.seed,
-            labels=task.labels,
-            train_labels=self._train_labels,
-            **options.extra,
-        )
+def _check(method: Method | str, options: MethodOptions, train_labels: object = None) -> None:
+    """Raise before any work if something is missing or does not go together."""
+    from hint.methods.table import check
+
+    if isinstance(method, str):
+        check(method, options)
+    elif options.extra or options.weights or options.mano or train_labels is not None:
+        raise InputError("weights, mano, train_labels and settings go with the name of a method, not a loaded one")
+
+
+def _loaded(
+    method: Method | str,
+    options: MethodOptions,
+    labels: HandLabels | None = None,
+    train_labels: HandLabels | str | Path | None = None,
+) -> Method:
+    """Load a method of which only the name is known."""
+    from hint.methods.table import load_method
+
+    if not isinstance(method, str):
+        return method
+    return load_method(
+        method,
+        device=options.device,
+        precision=options.precision,
+        weights=options.weights,
+        mano=options.mano,
+        seed=options.seed,
+        labels=labels,
+        train_labels=train_labels,
+        **options.extra,
+    )
 
 
 def _run(method: Method, hands: list[Any], meshes: bool, how: Run) -> RunResult:
@@ -175,15 +187,93 @@ def _run(method: Method, hands: list[Any], meshes: bool, how: Run) -> RunResult:
         ) from None
 
 
+class PictureSource(Source):
+    """A method on whole pictures, whose hands a detector finds; results are those of ``hint predict``.
+
+    Args:
+        method: The method, or its name.
+        options: How to load it by its name.
+        detector: What finds the hands, or its name; None for the default.
+
+    Raises:
+        MissingRequirementError: If the files or packages that either needs are missing.
+    """
+
+    def __init__(self, method: Method | str, options: MethodOptions, detector: str | Detector | None) -> None:
+        from hint.prediction import DEFAULT_DETECTOR, find_detector
+
+        _check(method, options)
+        self._method, self._options = method, options
+        self._detector = find_detector(detector=detector)
+        self._found_by = (detector or DEFAULT_DETECTOR) if isinstance(detector, str | None) else detector.identity
+        self.name = method if isinstance(method, str) else method.card.name
+        self.variant = f"{self._found_by}-detector"
+
+    def outcome(self, task: Task[Any], run: Run) -> Outcome[Any]:
+        """Predict the pictures of the labelled hands.
+
+        Raises:
+            InputError: If the results are another method's, or no picture can be used.
+            KeyboardInterrupt: On Ctrl-C, after saving.
+        """
+        from hint.prediction import predict
+
+        if run.results:
+            run.results.check_method(self.name, False, {})
+        files, started = _picture_files(task.hands()), time.perf_counter()
+        method = _loaded(self._method, self._options)
+        loaded = time.perf_counter()
+        result = predict(
+            [*files],
+            method,
+            detector=self._detector,
+            out=run.folder,
+            batch_size=run.batch_size,
+            overwrite=run.results.overwrite if run.results else "missing",
+        )
+        if not result.frames:
+            raise InputError(f"no picture could be used: {some_ids(result.failures.values())}")
+        seconds, meta = time.perf_counter() - loaded, result.predictions.meta
+        given = task.given(result.predictions, result.lines())
+        return Outcome(
+            given.answers,
+            replace(result.card, title=f"{result.card.title}, {self._found_by} detector"),
+            {**meta["fingerprint"], "found_by": meta["found_by"], **task.fingerprint()},
+            str(getattr(method, "device", "cpu")),
+            result.failures,
+            result.reused,
+            len(result) - result.reused,
+            loaded - started,
+            seconds,
+            given.remarks,
+        )
+
+
+def _picture_files(hands: Sequence[Hand]) -> list[Path]:
+    """Return the pictures of hands, each once.
+
+    Raises:
+        InputError: If labels have none, or a file is absent.
+    """
+    files = list(dict.fromkeys(hand.image for hand in hands if hand.image is not None))
+    absent = [str(file) for file in files if not file.is_file()]
+    if absent or not files:
+        raise InputError(
+            f"pictures are missing: {some_ids(absent) if absent else 'labels name none'}; give --images DIR"
+        )
+    return files
+
+
 class PredictionSource(Source):
     """Predictions that somebody made.
 
     Args:
         predictions: What was predicted, or its file.
         name: What to call it, None to go by the predictions.
-        match_boxes: Whether hands are matched by box instead of by id.
+        match_boxes: Whether hands are those of whole pictures, to be matched with labelled ones.
         is_mesh: Whether the file is the ``pred.json`` of a competition.
         boxes: Where the hands were found, if that is neither in the predictions nor in a file beside them.
+        card: What their author says of the method, None where nobody did.
     """
 
     def __init__(
@@ -193,13 +283,18 @@ class PredictionSource(Source):
         match_boxes: bool,
         is_mesh: bool,
         boxes: Sequence[BoxedHand] | None = None,
+        card: Card | None = None,
     ) -> None:
+        self._card = card
         path = predictions if isinstance(predictions, Path) else None
         if path is not None and path.is_dir():
             path = path / ("pred.json" if is_mesh else PREDICTIONS)
+        self._path = path
         places = _places(path) if path else boxes
         if match_boxes and places is None:
-            raise InputError("match_boxes needs what hint.predict returned, or its file with hands.jsonl beside it")
+            raise InputError(
+                "hands in pictures need what hint.predict returned, or its file with hands.jsonl beside it"
+            )
         self._boxes = places if match_boxes else None
         # A list of COCO results is read with the labels it is about.
         later = path is not None and (is_mesh or path.suffix.lower() == RESULTS)
@@ -218,7 +313,12 @@ class PredictionSource(Source):
         given = task.given(self._given, self._boxes)
         if run.results:
             run.results.check_method(self.name, True, given.fingerprint)
-        card = MethodCard(self.name, self.name, "Predictions given as a file.", code_licence="")
+            place = run.results.folder / PREDICTIONS
+            if self._path is None or self._path.resolve() != place.resolve():
+                task.keep(given.answers, place)
+        card = MethodCard(self.name, self.name, UNDESCRIBED, code_licence="")
+        if self._card is not None:
+            card = method_card(self._card, self.name)
         return Outcome(given.answers, card, given.fingerprint, remarks=given.remarks)
 
 
@@ -235,19 +335,50 @@ def find_source(
     name: str | None,
     match_boxes: bool,
     is_mesh: bool,
+    whole_pictures: bool = False,
+    detector: str | Detector | None = None,
+    card: Card | None = None,
 ) -> Source:
     """Tell methods from predictions; text is the path of a file if it looks like one, else the name of a method.
 
+    Args:
+        given: What is evaluated.
+        options: How to load a method by its name.
+        train_labels: Labels a control is fitted on, or where they are.
+        name: What to call predictions, None to go by what they say.
+        match_boxes: Whether predictions are matched by box.
+        is_mesh: Whether joints and meshes are scored.
+        whole_pictures: Whether a method is run on whole pictures, or predictions are of those.
+        detector: What finds hands there for a method, None for the default.
+        card: What is said of predictions, None where nobody said anything.
+
     Raises:
         InputError: If something does not go together.
+        MissingRequirementError: If the files or packages a method needs are missing.
     """
     if isinstance(given, str) and (given.endswith((".npz", RESULTS, *READERS)) or os.sep in given):
         given = Path(given)
-    if isinstance(given, Path | Predictions):
-        path = as_path(given) if isinstance(given, Path) else given
-        return PredictionSource(path, name, match_boxes, is_mesh)
-    if isinstance(given, PredictedHands):
-        return PredictionSource(given.predictions, name, match_boxes, is_mesh, list(given))
+    if isinstance(given, Path | Predictions | PredictedHands):
+        if detector is not None:
+            raise InputError("a detector goes with a method; predictions have found their hands already")
+        by_place = match_boxes or whole_pictures
+        if isinstance(given, Path | Predictions):
+            path = as_path(given) if isinstance(given, Path) else given
+            return PredictionSource(path, name, by_place, is_mesh, card=card)
+        return PredictionSource(given.predictions, name, by_place, is_mesh, _lines(given), card)
+    if card is not None:
+        raise InputError("--card describes predictions; a method has its own card")
     if match_boxes:
         raise InputError("--match-boxes matches predictions; give --predictions FILE.npz")
+    if whole_pictures:
+        if train_labels is not None:
+            raise InputError("--train-data is for controls, which see no pictures")
+        return PictureSource(given, options, detector)
     return MethodSource(given, options, train_labels)
+
+
+def _lines(given: PredictedHands) -> Sequence[BoxedHand]:
+    """Return where hands were found; of ``hint.predict`` with the detector's score, and pictures without hands."""
+    from hint.prediction import PredictResult
+
+    return given.lines() if isinstance(given, PredictResult) else list(given)

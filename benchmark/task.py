@@ -17,8 +17,8 @@ from hint.types import Hand, HandLabels, MethodCard, Predictions
 
 if TYPE_CHECKING:
     from benchmark.mesh.error_table import MeshErrors
-    from benchmark.mesh.protocol import MeshProtocol
-    from benchmark.protocol import Protocol
+    from benchmark.oks.table import OksTable
+    from benchmark.rules import Rules
 
 #: What is scored: 2D keypoints, or joints and vertices in the axes of a dataset.
 Answers = TypeVar("Answers")
@@ -39,7 +39,7 @@ class Scored:
     scores: Scores
     coverage: Coverage
     data: tuple[SubsetEntry, ...]
-    table: ErrorTable | MeshErrors
+    table: ErrorTable | MeshErrors | OksTable
     remarks: tuple[str, ...] = ()
 
 
@@ -111,7 +111,7 @@ class Task(ABC, Generic[Answers]):
     """
 
     needs_meshes: ClassVar[bool] = False
-    protocol: Protocol | MeshProtocol
+    protocol: Rules
     labels: HandLabels | None = None
 
     @abstractmethod
@@ -142,6 +142,9 @@ class Task(ABC, Generic[Answers]):
     @abstractmethod
     def write_errors(self, table: Any, path: Path) -> None:
         """Write an error table of this kind of protocol."""
+
+    def keep(self, answers: Answers, path: Path) -> None:
+        """Keep given predictions as they were scored, so that others can score them again."""
 
     def export(self, answers: Answers, folder: Path) -> None:
         """Write further files about the predictions of a method on the whole set."""

@@ -80,10 +80,18 @@ def first_problem(error: "ValidationError", skip: Collection[str] = ()) -> str:
         error: The error.
         skip: Parts of the path to the field that mean nothing to a user.
     """
-    first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"] if part not in skip)
-    message = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
-    return f"{field}: {message}" if field else message
+    return problems_in(error, skip)[0]
+
+
+def problems_in(error: "ValidationError", skip: Collection[str] = ()) -> list[str]:
+    """Return all problems pydantic found in a file; arguments and form as of :func:`first_problem`."""
+    return [_problem(found["loc"], found["type"], found["msg"], skip) for found in error.errors(include_url=False)]
+
+
+def _problem(place: tuple[int | str, ...], kind: str, message: str, skip: Collection[str]) -> str:
+    field = ".".join(str(part) for part in place if part not in skip)
+    text = "unknown key" if kind == "extra_forbidden" else message.removeprefix("Value error, ")
+    return f"{field}: {text}" if field else text
 
 
 class WriteError(HintError):

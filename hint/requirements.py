@@ -31,6 +31,7 @@ EXTRA_OF = {
     "embreex": "demo",
     "jinja2": "site",
     "rerun": "rerun",
+    "pycocotools": "oks",
     "yaml": "yolo",
     **dict.fromkeys(("pandas", "pyarrow"), "pandas"),
     **dict.fromkeys(("accelerate", "tensorboard"), "train"),

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+#: Decimals beyond which nothing is shown.
+_MOST_DECIMALS = 8
 
 #: Identifies a number of a record: its metric, and the threshold of a PCK.
 Key = tuple[str, float | None]
@@ -28,6 +32,14 @@ class Metric:
         """Format a value, without its unit."""
         return fixed(value, self.decimals)
 
+    def telling(self, pairs: Iterable[tuple[float, float]]) -> Metric:
+        """Return the metric with as many decimals as it takes to tell the two numbers of every pair apart."""
+        decimals = self.decimals
+        for a, b in pairs:
+            while a != b and fixed(a, decimals) == fixed(b, decimals) and decimals < _MOST_DECIMALS:
+                decimals += 1
+        return replace(self, decimals=decimals)
+
 
 _KNOWN = {
     "pck": Metric("PCK", "%", 1, True),
@@ -39,6 +51,12 @@ _KNOWN = {
     "jitter": Metric("jitter", "/s³", 3, False),
     "jitter_ground_truth": Metric("jitter of labels", "/s³", 3, False),
     "jitter_coverage": Metric("jitter computed", "%", 1, True),
+    "oks_ap": Metric("OKS AP", "%", 1, True),
+    "oks_ap50": Metric("OKS AP@0.5", "%", 1, True),
+    "oks_ap75": Metric("OKS AP@0.75", "%", 1, True),
+    "oks_ar": Metric("OKS AR", "%", 1, True),
+    "oks_ap_any_side": Metric("OKS AP, any side", "%", 1, True),
+    "oks_ar_any_side": Metric("OKS AR, any side", "%", 1, True),
     "pa_mpjpe_mm": Metric("PA-MPJPE", "mm", 1, False),
     "pa_mpvpe_mm": Metric("PA-MPVPE", "mm", 1, False),
     "auc_j": Metric("AUC joints", "", 3, True),
@@ -48,7 +66,11 @@ _KNOWN = {
 }
 
 #: Main metrics besides the PCK, in the order of columns.
-COLUMNS = ("auc", "auc_j", "pa_mpjpe_mm", "auc_v", "pa_mpvpe_mm", "f_at_5mm", "f_at_15mm")
+COLUMNS = (
+    *("auc", "auc_j", "pa_mpjpe_mm", "auc_v", "pa_mpvpe_mm", "f_at_5mm", "f_at_15mm"),
+    *("oks_ap", "oks_ap50", "oks_ap75", "oks_ar", "oks_ap_any_side", "oks_ar_any_side"),
+    *("epe_mean_px", "epe_median_px", "accel_error", "accel_coverage", "jitter", "jitter_ground_truth"),
+)
 
 
 def describe(key: Key) -> Metric:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from benchmark.oks.protocol import OksProtocol
 from hint.errors import InputError
 from leaderboard.entry import Entry
-from leaderboard.metric import Key, describe, fixed
+from leaderboard.metric import COLUMNS, Key, describe, fixed
 from leaderboard.ranking import Section
 from leaderboard.reference import Source
 
@@ -28,6 +29,9 @@ _KEYS: dict[int, tuple[Key, ...]] = {
 }
 #: Tables that hold only our runs of the methods they list.
 _SAME_METHODS_ONLY = (4, 5)
+
+#: Metrics of tables that the paper does not have.
+_SHOWN = ("pck", *(name for name in COLUMNS if name == "auc" or name.startswith("oks_")))
 
 BEST, SECOND = "best", "second"
 
@@ -55,12 +59,13 @@ class Printed:
 
 @dataclass(frozen=True)
 class Line:
-    """A method in a block of a table, the source of its numbers, and its footnote."""
+    """A method in a block of a table: the source of its numbers, its footnote, whether it is a run of our own."""
 
     name: str
     source: str
     cells: tuple[Printed, ...]
     footnote: str = ""
+    is_own: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ def build_tables(sections: Sequence[Section], source: Source, names: Sequence[st
     Raises:
         InputError: If the paper has no such table.
     """
-    others = {s.subset: s for s in sections if s.subset not in _paper_subsets()}
+    others = {_table_name(s): s for s in sections if _is_other(s)}
     if names:
         _check_names(names, [*(str(table.number) for table in source.tables), *others])
         return [
@@ -109,6 +114,16 @@ def _check_names(names: Sequence[str], known: Sequence[str]) -> None:
     unknown = [name for name in names if name not in known]
     if unknown:
         raise InputError(f"there is no table {unknown[0]}; known: {', '.join(known)}")
+
+
+def _is_other(section: Section) -> bool:
+    """Tell whether a section belongs into none of the paper's tables."""
+    return section.subset not in _paper_subsets() or isinstance(section.protocol, OksProtocol)
+
+
+def _table_name(section: Section) -> str:
+    """Name the table of a section: by its subset, which those of OKS share with others."""
+    return f"{section.subset}-oks" if isinstance(section.protocol, OksProtocol) else section.subset
 
 
 def _paper_subsets() -> set[str]:
@@ -130,16 +145,16 @@ def _paper_table(source: Source, number: int, sections: Sequence[Section]) -> Ta
 
 
 def _belongs(entry: Entry, number: int, source: Source, methods: Sequence[str]) -> bool:
-    """Tell whether a record belongs in a table: only table 4 has runs trained on HInt."""
+    """Tell whether a record belongs in a table: only table 4 has runs that saw HInt, or may have."""
     card = entry.record.method
-    if number not in (1, 2, 4) and card.trained_on_hint:
+    if number not in (1, 2, 4) and card.trained_on_hint is not False:
         return False
     return number not in _SAME_METHODS_ONLY or card.name in {source.runs_as.get(method) for method in methods}
 
 
 def _other_table(section: Section) -> Table:
-    keys = {(s.metric, s.threshold) for e in section.entries for s in e.record.scores if s.metric in ("pck", "auc")}
-    ordered = sorted(keys, key=lambda key: (key[1] is None, key[1] or 0))
+    keys = {(s.metric, s.threshold) for e in section.entries for s in e.record.scores if s.metric in _SHOWN}
+    ordered = sorted(keys, key=lambda key: (key[1] is None, key[1] or 0, _SHOWN.index(key[0])))
     columns = tuple((section.title, section.subset, key) for key in ordered)
     blocks = []
     for visibility in VISIBILITIES:
@@ -147,7 +162,7 @@ def _other_table(section: Section) -> Table:
         if lines:
             blocks.append((visibility, tuple(_marked(lines, columns))))
     caption = f"{section.title}, {section.data.n_hands:,} hands, protocol {section.protocol_id}"
-    return Table(section.subset, caption, columns, tuple(blocks), ())
+    return Table(_table_name(section), caption, columns, tuple(blocks), ())
 
 
 def _entries(sections: Sequence[Section]) -> list[Entry]:
@@ -170,7 +185,7 @@ def _own_line(
     cells = tuple(_own_cell(entry, visibility, subset, key, subset in ranked) for _, subset, key in columns)
     if all(cell.value is None for cell in cells):
         return None
-    return Line(entry.name, "", cells, "; ".join(sorted(reasons)))
+    return Line(entry.name, "", cells, "; ".join(sorted(reasons)), entry.is_own)
 
 
 def _own_cell(entry: Entry, visibility: str, subset: str, key: Key, counts: bool) -> Printed:

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from benchmark.mesh.protocol import MeshProtocol, load_mesh_protocol
-from benchmark.protocol import MESH, Protocol, load_protocol, protocol_kind
-from hint.errors import InputError, UnknownNameError
-from leaderboard.entry import Entry
+from benchmark.protocol import list_protocols
+from benchmark.rules import Rules, load_rules
+from hint.errors import InputError
 
-#: The rules of a protocol, in 2D or 3D.
-Rules = Protocol | MeshProtocol
+if TYPE_CHECKING:
+    from leaderboard.entry import Entry
 
 
-def known_protocols(entries: Iterable[Entry], files: Sequence[Path] = ()) -> dict[str, Rules]:
-    """Return sha256 -> rules of the protocols that records refer to, and of protocol files.
+def known_protocols(entries: Sequence[Entry], files: Sequence[Path] = ()) -> dict[str, Rules]:
+    """Return sha256 -> rules of the protocols that records refer to, of those that :func:`all_protocols` finds.
 
     Raises:
         InputError: If a file is not a protocol.
     """
-    found = [_load(str(_toml(file))) for file in files]
-    for name in sorted({entry.record.protocol.id for entry in entries}):
-        try:
-            found.append(_load(name))
-        except UnknownNameError:
-            continue  # a custom protocol; without its file its records are shown unranked
+    named = {entry.declared.protocol.sha256 for entry in entries}
+    own = {entry.rules.sha256: entry.rules for entry in entries if entry.rules is not None}
+    return own | {sha256: rules for sha256, rules in all_protocols(files).items() if sha256 in named}
+
+
+def all_protocols(files: Sequence[Path] = ()) -> dict[str, Rules]:
+    """Return sha256 -> rules of the protocols of the toolkit, and of protocol files.
+
+    Raises:
+        InputError: If a file is not a protocol.
+    """
+    found = [load_rules(name) for name in [*(str(_toml(file)) for file in files), *list_protocols()]]
     return {protocol.sha256: protocol for protocol in found}
-
-
-def _load(name: str) -> Rules:
-    return load_mesh_protocol(name) if protocol_kind(name) == MESH else load_protocol(name)
 
 
 def _toml(file: Path) -> Path:

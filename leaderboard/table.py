@@ -33,7 +33,7 @@ def score_table(record: Record) -> Table:
             counted = metrics[0]
             sizes = (f"{counted.n_hands:,}", f"{counted.n_keypoints:,}") if counted else ("0", "0")
             first = subset.name if visibility == "all" else ""
-            table.add_row(first, visibility, *sizes, *map(_cell, metrics), end_section=visibility == "occluded")
+            table.add_row(first, visibility, *sizes, *map(score_cell, metrics), end_section=visibility == "occluded")
     return table
 
 
@@ -53,7 +53,7 @@ def comparison_table(records: Sequence[Record], subset: str) -> Table:
             table.add_column(f"{'' if place else visibility}\n@{t:g}", justify="right")
     for record in records:
         cells = [record.value(subset, v, "pck", t) for v in VISIBILITIES for t in thresholds]
-        table.add_row(method_name(record.method, "\n"), *map(_cell, cells))
+        table.add_row(method_name(record.method, "\n"), *map(score_cell, cells))
     return table
 
 
@@ -84,7 +84,7 @@ def method_name(method: MethodCard, gap: str) -> Text:
     return name
 
 
-def _cell(score: Score | None) -> Text:
+def score_cell(score: Score | None) -> Text:
     """Show a value above half the width of its interval; together on one line, no table would fit a terminal."""
     if score is None:
         return Text("-")

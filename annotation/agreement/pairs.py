@@ -53,6 +53,14 @@ class Pairs:
         return side
 
     @cached_property
+    def variance(self) -> Double:
+        """(N,21) variance of one annotator's point, in units of the box area: half the squared distance of the two."""
+        box = (self.a.box_xyxy + self.b.box_xyxy) / 2
+        area = (box[:, 2:] - box[:, :2]).prod(1)
+        variance: Double = np.square(self.distance) / (2 * area[:, None])
+        return variance
+
+    @cached_property
     def palm_length(self) -> Double:
         """(N,) px; NaN if it is zero."""
         length = self.palm.lengths(self.a.keypoints_2d, self.b.keypoints_2d, self.box_side)

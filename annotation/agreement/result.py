@@ -42,6 +42,8 @@ class JointRow(_Model):
         within: Percent of the joints visible for both that are within 0.25 palm lengths.
         visible: Number of joints visible for both.
         median_distance: Median distance of those, palm lengths.
+        sigma: Standard deviation of one annotator's points that exist for both, in units of the root of the box area,
+            as OKS needs it; None if there are none, or in files of earlier versions.
     """
 
     name: str
@@ -51,6 +53,7 @@ class JointRow(_Model):
     within: Score
     visible: int
     median_distance: float | None
+    sigma: float | None = None
 
 
 class AgreementCurve(_Model):

@@ -190,6 +190,7 @@ def _rows(pairs: Pairs, seed: int) -> list[JointRow]:
             within=within,
             visible=within.n,
             median_distance=_median(pairs.in_palms[close(pairs)[1] & group]),
+            sigma=_root_mean(pairs.variance[pairs.exists & group]),
         )
         for name, group, existence, occlusion, within, k in rows
     ]
@@ -197,6 +198,10 @@ def _rows(pairs: Pairs, seed: int) -> list[JointRow]:
 
 def _median(values: Double) -> float | None:
     return float(np.median(values)) if len(values) else None
+
+
+def _root_mean(values: Double) -> float | None:
+    return float(np.sqrt(values.mean())) if len(values) else None
 
 
 def _curves(pairs: Pairs, seed: int) -> Iterator[AgreementCurve]:

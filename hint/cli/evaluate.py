@@ -31,7 +31,7 @@ def evaluate(
     method: Annotated[str | None, typer.Option(help="Method to run: see hint list methods.")] = None,
     predictions: Annotated[
         Path | None,
-        typer.Option(help="Score these instead: npz, csv, parquet, COCO results; in 3D pred.json."),
+        typer.Option(help="Score these instead: npz, csv, parquet, COCO results, OUT of hint predict; pred.json."),
     ] = None,
     images: Images = None,
     subset: Subsets = None,
@@ -44,6 +44,21 @@ def evaluate(
     match_boxes: Annotated[
         bool, typer.Option("--match-boxes", help="Match what hint predict found by picture, side and box.")
     ] = False,
+    whole_pictures: Annotated[
+        bool, typer.Option("--whole-pictures", help="OKS: score a detector and a method, or the OUT of hint predict.")
+    ] = False,
+    detector: Annotated[
+        str | None, typer.Option(help="With --whole-pictures: what finds the hands.", show_default="mediapipe")
+    ] = None,
+    all_hands_labelled: Annotated[
+        bool, typer.Option("--all-hands-labelled", help="Every hand of these pictures is labelled: AP, not AR alone.")
+    ] = False,
+    agreement: Annotated[
+        Path | None, typer.Option(help="OKS: agreement.json, for sigmas from annotating twice.")
+    ] = None,
+    card: Annotated[
+        Path | None, typer.Option(help="TOML file that says what made the predictions: title, paper, training data ...")
+    ] = None,
     batch_size: BatchSize = 16,
     workers: Workers = 2,
     setup: MethodFlags,
@@ -57,8 +72,8 @@ def evaluate(
 
     Predictions, error table and record go to OUT/NAME; by default NAME is the method, with --crop METHOD-CROP-crop, or
     what the predictions are called. Repeating a command reuses what still holds. Other protocols add their name:
-    hint-seq-v1 (sequences), and freihand, ho3d-v2, ho3d-v3 (3D), which also write the competition's pred.json and
-    pred.zip.
+    hint-seq-v1 (sequences), hint-oks-v1 (AP and AR), and freihand, ho3d-v2, ho3d-v3 (3D), which also write the
+    competition's pred.json and pred.zip.
     """
     if method is not None and predictions is not None:
         raise InputError("give either --method NAME or --predictions FILE.npz, not both")
@@ -88,6 +103,11 @@ def evaluate(
             batch_size=batch_size,
             workers=workers,
             match_boxes=match_boxes,
+            whole_pictures=whole_pictures,
+            detector=detector,
+            all_hands_labelled=all_hands_labelled,
+            agreement=agreement,
+            card=card,
             train_labels=train_data,
             **flags.keywords(),
             **setup.keywords(),
@@ -116,13 +136,17 @@ def _tables(result: Evaluation, protocol: str) -> tuple[list[Table], Iterator[st
     """Return what to print, and what to say beside it."""
     from itertools import chain
 
-    from benchmark.protocol import MESH, SEQUENCES, protocol_kind
+    from benchmark.protocol import MESH, OKS, SEQUENCES, protocol_kind
 
     kind = protocol_kind(protocol)
     if kind == MESH:
         from leaderboard.mesh_table import mesh_remarks, mesh_score_table
 
         return [mesh_score_table(result.record)], mesh_remarks(result.record)
+    if kind == OKS:
+        from leaderboard.oks_table import oks_remarks, oks_score_table
+
+        return [oks_score_table(result.record)], oks_remarks(result.record)
     from leaderboard.table import remarks, score_table
 
     if kind != SEQUENCES:

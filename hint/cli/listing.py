@@ -102,15 +102,13 @@ def _protocols() -> list[dict[str, Any]]:
 
 
 def _protocol(name: str) -> dict[str, Any]:
-    from benchmark.mesh.protocol import load_mesh_protocol
-    from benchmark.protocol import MESH, load_protocol, protocol_kind
+    from benchmark.mesh.protocol import MeshProtocol
+    from benchmark.protocol import protocol_kind
+    from benchmark.rules import load_rules
 
-    kind = protocol_kind(name)
-    if kind == MESH:
-        mesh = load_mesh_protocol(name)
-        return _protocol_row(mesh.id, mesh.title, kind, mesh.f_thresholds, mesh.sha256)
-    plain = load_protocol(name)
-    return _protocol_row(plain.id, plain.title, kind, plain.thresholds, plain.sha256)
+    rules = load_rules(name)
+    thresholds = rules.f_thresholds if isinstance(rules, MeshProtocol) else rules.thresholds
+    return _protocol_row(rules.id, rules.title, protocol_kind(name), thresholds, rules.sha256)
 
 
 def _protocol_row(name: str, title: str, kind: str, thresholds: tuple[float, ...], sha256: str) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class Result:
         side: Its side, None where neither it nor its category says it.
         points: (21,2) px.
         box_xyxy: The box stated, else the tight one around the keypoints.
-        score: Confidence.
+        score: Confidence, None where the result states none.
     """
 
     image_id: int | str
@@ -41,7 +41,29 @@ class Result:
     side: Side | None
     points: Double
     box_xyxy: Box
-    score: float
+    score: float | None
+
+
+def coco_results(path: Path, labels: Path | None) -> tuple[list[Result], dict[Any, str]]:
+    """Read a list of results.
+
+    Args:
+        path: The list.
+        labels: The COCO file of annotations whose image ids it uses.
+
+    Returns:
+        The results, and image id -> file name of all pictures that the annotations name.
+
+    Raises:
+        InputError: If it is not such a list, or there is no COCO file that numbers its pictures.
+    """
+    content = read_json(path)
+    if not isinstance(content, list) or not any(isinstance(entry, dict) and "image_id" in entry for entry in content):
+        raise InputError(f"{path} is not a COCO results list: {_kind(content)}")
+    file = CocoFile(_numbering(path, labels))
+    joints = {number: category.hands[0] for number, category in file.categories.items() if len(category.hands) == 1}
+    sides = {number: side_in(category.name) for number, category in file.categories.items()}
+    return _results(content, path, joints, sides), file.files
 
 
 def read_coco_results(path: Path, labels: Path | None) -> Predictions:
@@ -58,18 +80,8 @@ def read_coco_results(path: Path, labels: Path | None) -> Predictions:
     Raises:
         InputError: If it is not such a list, there is no COCO file to match it with, or it matches none of its hands.
     """
-    content = read_json(path)
-    if not isinstance(content, list) or not any(isinstance(entry, dict) and "image_id" in entry for entry in content):
-        raise InputError(f"{path} is not a COCO results list: {_kind(content)}")
-    if labels is None or labels.suffix.lower() != ".json" or not labels.is_file():
-        raise InputError(
-            f"{path} numbers pictures as a COCO file does, so labels must be that file: hint eval --data LABELS.json"
-        )
-    categories = CocoFile(labels).categories
-    joints = {number: category.hands[0] for number, category in categories.items() if len(category.hands) == 1}
-    sides = {number: side_in(category.name) for number, category in categories.items()}
-    results = _results(content, path, joints, sides)
-    hands, _ = coco_hands(labels, skip_bad=True)
+    results, _ = coco_results(path, labels)
+    hands, _ = coco_hands(_numbering(path, labels), skip_bad=True)
     found = _match(results, hands)
     if not found:
         raise InputError(f"none of {len(results)} results in {path} belongs to one of {len(hands)} hands in {labels}")
@@ -79,9 +91,23 @@ def read_coco_results(path: Path, labels: Path | None) -> Predictions:
     return Predictions(
         np.array([ids[row] for row in rows], np.str_),
         np.array([found[row].points for row in rows]),
-        score=np.array([found[row].score for row in rows]),
+        score=np.array([_score(found[row]) for row in rows]),
         notes=(f"{counted(left, 'result')} of {len(results)} in {path} belong to no annotated hand",) if left else (),
     )
+
+
+def _numbering(path: Path, labels: Path | None) -> Path:
+    """Return the file whose numbers of pictures a list of results uses."""
+    if labels is None or labels.suffix.lower() != ".json" or not labels.is_file():
+        raise InputError(
+            f"{path} numbers pictures as a COCO file does, so labels must be that file: hint eval --data LABELS.json"
+        )
+    return labels
+
+
+def _score(result: Result) -> float:
+    """Return the score of a result; one that states none is as sure as can be."""
+    return 1.0 if result.score is None else result.score
 
 
 def _kind(content: Any) -> str:
@@ -114,7 +140,7 @@ def _result(entry: Any, joints: Mapping[Any, HandJoints], sides: Mapping[Any, Si
     if not isinstance(number, int | str | None) or number not in joints:
         raise ValueError(f"category_id {number!r} is no category of hands")
     points = numbers(entry["keypoints"], 3 * N_JOINTS, "keypoint numbers").reshape(-1, 3)[list(joints[number].places)]
-    (score,) = numbers([entry.get("score", 1.0)], 1, "score")
+    score = None if entry.get("score") is None else float(numbers([entry["score"]], 1, "score")[0])
     if not isinstance(entry["image_id"], int | str):
         raise ValueError(f"image_id {entry['image_id']!r} is neither a number nor a name")
     tight = np.concatenate([points[:, :2].min(0), points[:, :2].max(0)])
@@ -123,7 +149,7 @@ def _result(entry: Any, joints: Mapping[Any, HandJoints], sides: Mapping[Any, Si
         tight = np.array([x, y, x + width, y + height])
     annotation = entry.get("annotation_id")
     side = side_stated(entry) or sides[number]
-    return Result(entry["image_id"], annotation, side, points[:, :2], as_box(tight), float(score))
+    return Result(entry["image_id"], annotation, side, points[:, :2], as_box(tight), score)
 
 
 def _match(results: Sequence[Result], hands: Sequence[ForeignHand]) -> dict[int, Result]:
@@ -131,7 +157,7 @@ def _match(results: Sequence[Result], hands: Sequence[ForeignHand]) -> dict[int,
     found: dict[int, Result] = {}
     by_name = {hand.reference: row for row, hand in enumerate(hands)}
     rest: dict[Any, list[Result]] = {}
-    for result in sorted(results, key=lambda result: -result.score):
+    for result in sorted(results, key=lambda result: -_score(result)):
         row = by_name.get((result.image_id, result.annotation_id))
         if row is not None:
             found.setdefault(row, result)

@@ -51,8 +51,8 @@ class NamedToml:
         """
         content = self._content(name)
         try:
-            return tomllib.loads(content.decode()), hashlib.sha256(content).hexdigest()
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            return parse_toml(content), hashlib.sha256(content).hexdigest()
+        except ValueError as error:
             raise InputError(f"{self.kind} {name}: not a TOML file: {error}") from error
 
     def _content(self, name: str) -> bytes:
@@ -63,6 +63,18 @@ class NamedToml:
         if name not in self.names():
             raise UnknownNameError(self.kind, name, self.names())
         return files(self.package).joinpath(self.folder).joinpath(f"{name}.toml").read_bytes()
+
+
+def parse_toml(content: bytes) -> dict[str, Any]:
+    """Parse a TOML file.
+
+    Raises:
+        ValueError: If it is not TOML, or is nested too deeply.
+    """
+    try:
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 def parse_value(text: str) -> Any:

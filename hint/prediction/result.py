@@ -13,7 +13,7 @@ import numpy as np
 from hint.box import Box
 from hint.errors import counted
 from hint.prediction.boxes import BoxCount
-from hint.prediction.detections import DetectedHand, FrameDetections
+from hint.prediction.detections import BoxLine, DetectedHand, FrameDetections, lines_of
 from hint.skeleton import N_JOINTS
 from hint.types import Float, ManoParameters, MethodCard, Predictions, Strings
 
@@ -119,6 +119,10 @@ class PredictResult(Sequence[PredictedHand]):
     def vertices(self) -> Float | None:
         """(N,V,3) metres, or None."""
         return self.predictions.vertices
+
+    def lines(self) -> list[BoxLine]:
+        """Return what ``hands.jsonl`` holds, pictures without hands included; paths are relative to this folder."""
+        return [line for frame in self.frames for line in lines_of(frame, Path.cwd())]
 
     def to_frame(self) -> pd.DataFrame:
         """Return a data frame with a row for each hand and joint, and its picture, side and box.

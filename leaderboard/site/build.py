@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from annotation.agreement.result import read_agreement
 from benchmark.evaluate import Evaluation
 from hint.errors import InputError, UnknownNameError
-from hint.files import read_labels
 from hint.files.path import as_path
 from hint.progress import progress
-from hint.types import HandLabels
-from leaderboard.entry import Entry, read_entries
+from leaderboard.entry import Entry, read_submissions
 from leaderboard.protocols import known_protocols
 from leaderboard.reference import load_sources
+from leaderboard.site.badge import badges
 from leaderboard.site.board import Board, read_contact
 from leaderboard.site.folder import check_target, write_site
 from leaderboard.site.front import front_page
@@ -25,7 +25,10 @@ from leaderboard.site.hands import gallery_page, gallery_path
 from leaderboard.site.method import method_page
 from leaderboard.site.page import Page
 from leaderboard.site.rules import protocol_pages
+from leaderboard.site.subset import subset_pages
+from leaderboard.site.tables import data_tables, tables_page
 from leaderboard.site.versus import comparison_pages
+from leaderboard.verification import OPTIONAL, REQUIRED, VERIFY
 
 if TYPE_CHECKING:
     from leaderboard.site.pictures import Pictures
@@ -37,12 +40,14 @@ class SiteSources:
 
     Attributes:
         records: Record files, or folders of them.
-        data: Labels with pictures, for the galleries.
+        data: Labels with pictures, for the galleries and to verify error tables.
         images: Folder of the pictures, if they are not beside the labels.
         manifests: Manifests of sampled hands, which say what hands touch.
         agreement: agreement.json of two annotators.
         protocols: Protocol files that do not come with the toolkit.
         show_ego4d: Whether Ego4D's pixels may be copied: for a site that stays on this machine.
+        verify: "required" ranks only records whose error table could be computed again from ``data``.
+        corrected: Whether ranks take the number of pairs into account.
     """
 
     records: tuple[Path, ...]
@@ -52,6 +57,8 @@ class SiteSources:
     agreement: Path | None = None
     protocols: tuple[Path, ...] = ()
     show_ego4d: bool = False
+    verify: str = OPTIONAL
+    corrected: bool = True
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,8 @@ def build_leaderboard(
     agreement: Path | str | None = None,
     protocols: Sequence[Path | str] = (),
     local: bool = False,
+    verify: str = OPTIONAL,
+    corrected: bool = True,
 ) -> Site:
     """Build a static site that opens from disk; the same input gives the same bytes.
 
@@ -88,18 +97,25 @@ def build_leaderboard(
         records: record.json files, folders of evaluations such as ``hint-results``, or what ``hint.evaluate`` returned
             and wrote.
         out: Folder of the site: empty, absent, or an earlier site.
-        data: Labels with pictures, to show hands.
+        data: Labels with pictures, to show hands and to verify error tables.
         images: Folder of the pictures, if they are not beside the labels.
         manifests: Manifests of ``hint.sample``, to score by contact.
         agreement: agreement.json of two annotators, shown as a ceiling.
         protocols: Protocol files of your own that records name.
         local: Whether Ego4D's pictures may be shown: for a site that stays on this machine.
+        verify: "required" ranks only records whose error table could be computed again from ``data`` and predictions,
+            "optional" marks the others.
+        corrected: Whether intervals that ranks follow from hold for all pairs at once.
 
     Raises:
         InputError: If an input cannot be used, or ``out`` holds something else.
         MissingRequirementError: If something must be installed first.
         WriteError: If the site cannot be written.
     """
+    if verify not in VERIFY:
+        raise UnknownNameError("way to verify", verify, VERIFY)
+    if verify == REQUIRED and data is None:
+        raise InputError("verifying error tables needs labels; give --data")
     chosen = [records] if isinstance(records, Path | str | Evaluation) else records
     sources = SiteSources(
         _paths(map(_folder, chosen)),
@@ -109,6 +125,8 @@ def build_leaderboard(
         _path(agreement),
         _paths(protocols),
         local,
+        verify,
+        corrected,
     )
     return build_site(sources, as_path(out))
 
@@ -135,14 +153,19 @@ def build_site(sources: SiteSources, out: Path) -> Site:
     board = read_board(sources)
     pictures = _pictures(board)
     content: dict[str, bytes] = {}
-    total = 3 + 2 * len(board.entries) + len(board.pairs)
+    with progress("scores", sum(len(section.entries) for section in board.sections)) as advance:
+        for _ in board.compute():
+            advance(1)
+    tables = data_tables(board)
+    total = 4 + len(board.sections) + 2 * len(board.entries) + len(board.pairs)
     with progress("pages", total) as advance:
-        for page in _pages(board, pictures, sources.protocols):
+        for page in chain(_pages(board, pictures, sources.protocols), [tables_page(tables)]):
             content[page.path] = page.render()
             advance(1)
     n_pages = len(content)
     content |= {f"static/{name}": data for name, data in _static()}
-    content |= {f"records/{e.slug}.json": e.record.to_json().encode() for e in board.entries}
+    content |= {f"records/{e.slug}.json": _record(e) for e in board.entries}
+    content |= dict(badges(board)) | {path: data for table in tables for path, data in table.files()}
     content |= pictures.files if pictures else {}
     write_site(out, content)
     return Site(out / "index.html", board, n_pages, len(pictures.files) if pictures else 0)
@@ -150,25 +173,19 @@ def build_site(sources: SiteSources, out: Path) -> Site:
 
 def read_board(sources: SiteSources) -> Board:
     """Read everything a site is built from."""
-    entries = read_entries(sources.records)
+    found = read_submissions(sources.records, sources.protocols, sources.data, sources.images)
     return Board(
-        entries=tuple(sorted(entries, key=lambda e: (e.name.lower(), e.slug))),
-        protocols=known_protocols(entries, sources.protocols),
+        entries=tuple(sorted(found.entries, key=lambda e: (e.name.lower(), e.slug))),
+        protocols=known_protocols(found.entries, sources.protocols),
         sources=load_sources(),
-        labels=_read_labels(sources.data, sources.images, entries) if sources.data else None,
+        labels=found.labels,
         agreement=read_agreement(sources.agreement) if sources.agreement else None,
         contact=read_contact(sources.manifests),
         show_ego4d=sources.show_ego4d,
+        verify=sources.verify,
+        corrected=sources.corrected,
+        refused=tuple(found.refused),
     )
-
-
-def _read_labels(data: Path, images: Path | None, entries: Sequence[Entry]) -> HandLabels:
-    """Read the subsets that were scored; if the folder lacks one of them, its default ones."""
-    scored = dict.fromkeys(part.name for entry in entries for part in entry.record.data)
-    try:
-        return read_labels(data, list(scored), images)
-    except UnknownNameError:
-        return read_labels(data, images=images)
 
 
 def _pictures(board: Board) -> Pictures | None:
@@ -181,12 +198,19 @@ def _pictures(board: Board) -> Pictures | None:
 
 def _pages(board: Board, pictures: Pictures | None, protocols: Sequence[Path]) -> Iterator[Page]:
     yield front_page(board)
+    yield from subset_pages(board)
     yield from protocol_pages(board, protocols)
     for entry in board.entries:
         yield method_page(board, entry, gallery_path(entry))
         yield gallery_page(board, entry, pictures)
     yield Page("gallery/index.html", "galleries.html", "Hands", {"entries": board.entries})
     yield from comparison_pages(board, pictures)
+
+
+def _record(entry: Entry) -> bytes:
+    """Return what is declared and the scores computed here; joints and curves are in the tables."""
+    record = entry.declared.model_copy(update={"scores": entry.record.scores})
+    return (record.model_dump_json(by_alias=True) + "\n").encode()
 
 
 def _static() -> list[tuple[str, bytes]]:

@@ -206,7 +206,7 @@ def test_broken_pictures_are_listed_and_the_rest_is_scored(hint_root: Path, tmp_
     done = run("eval", "--data", hint_root, *options)
     assert done.returncode == 1, done.stderr
     record = json.loads(done.stdout)
-    assert record["status"] == "partial"
+    assert record["status"] == "complete"
     assert sorted(record["coverage"]["missing"]) == sorted(record["failures"]) == [p.stem for p in pictures[:2]]
     assert "cut short" in record["failures"][pictures[0].stem]
     assert "outside" in record["failures"][pictures[1].stem]
@@ -281,7 +281,7 @@ def test_lists_are_tables_or_json() -> None:
     subsets = json.loads(run("list", "subsets", "--json").stdout)
     assert [s["name"] for s in subsets] == ["newdays", "epick", "ego4d", "ego4d_seq"]
     protocols = {row["id"]: row for row in json.loads(run("list", "protocols", "--json").stdout)}
-    assert list(protocols) == ["freihand", "hint-seq-v1", "hint-v1", "ho3d-v2", "ho3d-v3"]
+    assert list(protocols) == ["freihand", "hint-oks-v1", "hint-seq-v1", "hint-v1", "ho3d-v2", "ho3d-v3"]
     assert protocols["hint-v1"]["thresholds"] == [0.05, 0.1, 0.15]
     assert protocols["hint-seq-v1"]["kind"] == "sequences-2d"
     assert json.loads(run("list", "policies", "--json").stdout)[0]["id"] == "paper-v1"

@@ -1,0 +1,1 @@
+"""Average precision and recall by object keypoint similarity, through pycocotools."""

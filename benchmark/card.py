@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from hint.errors import InputError, problems_in
 from hint.files.named_toml import parse_toml
+from hint.types import MethodCard
 
 #: Largest card to read, bytes; the time that TOML takes grows with the square of a key's length.
 LARGEST_CARD = 16 << 10
@@ -129,6 +130,21 @@ def parse_card(content: bytes, name: str = "card.toml") -> Card:
         raise CardError(name, problems_in(error)) from error
     except ValueError as error:
         raise CardError(name, [f"it is not a TOML file: {error}"]) from error
+
+
+def method_card(card: Card, name: str) -> MethodCard:
+    """Return what a card says of predictions called ``name``, as records hold it."""
+    return MethodCard(
+        name,
+        card.title,
+        "Predictions given as a file, described by their author.",
+        paper=card.paper or "",
+        code_licence=card.licence or "",
+        training_data=card.training_data,
+        trained_on_hint={"yes": True, "no": False, "not stated": None}[card.trained_on_hint],
+        parameters=card.parameters,
+        code=card.code or "",
+    )
 
 
 def card_toml(card: Card) -> str:

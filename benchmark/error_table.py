@@ -20,6 +20,13 @@ from hint.types import Double, HandLabels, Predictions, Strings
 #: Stored in every file, so that other files are recognised.
 FORMAT = "hint-error-table-2"
 
+#: Column -> kind of its numbers or texts, as numpy writes it.
+_KINDS = {
+    **{"hand_id": "U", "clip_id": "U", "subset": "U"},
+    **{"box_side": "f", "distance_px": "f", "visibility": "u"},
+}
+_NAMES = {"U": "text", "f": "float", "u": "unsigned integer"}
+
 #: Hands per step; bounds the memory of intermediate arrays to about 20 MB.
 _BLOCK = 1 << 15
 
@@ -38,7 +45,8 @@ class ErrorTable:
         visibility: (N,21) 0 not in the frame, 1 occluded, 2 visible.
 
     Raises:
-        InputError: If shapes disagree, or distances are NaN elsewhere than at joints out of the frame.
+        InputError: If types or shapes disagree, a box has no size, a distance is negative, or distances are NaN
+            elsewhere than at joints out of the frame.
     """
 
     hand_id: Strings
@@ -55,6 +63,19 @@ class ErrorTable:
             shape = np.shape(getattr(self, f.name))
             if shape != shapes.get(f.name, (n,)):
                 raise InputError(f"error table: {f.name} has shape {shape}, expected {shapes.get(f.name, (n,))}")
+            kind = np.asarray(getattr(self, f.name)).dtype
+            if kind.kind != _KINDS[f.name]:
+                raise InputError(f"error table: {f.name} has type {kind}, expected {_NAMES[_KINDS[f.name]]}")
+        self._check_values()
+
+    def _check_values(self) -> None:
+        for holds, rule in (
+            (np.isfinite(self.box_side) & (self.box_side > 0), "boxes must have a finite size above 0"),
+            (~(self.distance_px < 0).any(1), "distances must not be negative"),
+            ((self.visibility <= 2).all(1), "visibility must be 0, 1 or 2"),
+        ):
+            if not holds.all():
+                raise InputError(f"error table: {rule}: {some_ids(self.hand_id[~holds].tolist())}")
         wrong = (np.isnan(self.distance_px) != (self.visibility == 0)).any(1)
         if wrong.any():
             ids = some_ids(self.hand_id[wrong].tolist())
@@ -149,14 +170,18 @@ def write_error_table(table: ErrorTable, path: Path) -> None:
     write_npz(path, {"format": np.array(FORMAT), **{f.name: getattr(table, f.name) for f in fields(table)}})
 
 
-def read_error_table(path: Path) -> ErrorTable:
+def read_error_table(path: Path, largest: int | None = None) -> ErrorTable:
     """Read what :func:`write_error_table` wrote.
 
+    Args:
+        path: The file.
+        largest: Bytes it may unpack to, None for any number.
+
     Raises:
-        InputError: If the file is missing, is not an error table of this version, or holds an id twice.
+        InputError: If the file is missing or too large, is not an error table of this version, or holds an id twice.
     """
     names = [f.name for f in fields(ErrorTable)]
-    arrays = read_npz(path, ["format"])
+    arrays = read_npz(path, ["format"], largest)
     if (found := str(arrays["format"])) != FORMAT:
         raise InputError(
             f"{path}: format {found}, this version reads {FORMAT}; score the predictions again: "
@@ -164,7 +189,10 @@ def read_error_table(path: Path) -> ErrorTable:
         )
     if missing := [name for name in names if name not in arrays]:
         raise InputError(f"{path} lacks {', '.join(missing)}; score the predictions again")
-    table = ErrorTable(**{name: arrays[name] for name in names})
+    try:
+        table = ErrorTable(**{name: arrays[name] for name in names})
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     if len(set(table.hand_id.tolist())) != len(table):
         raise InputError(f"{path}: a hand id occurs twice; score the predictions again")
     return table

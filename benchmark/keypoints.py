@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmark.error_table import compute_errors, write_error_table
 from benchmark.matching import MINIMUM_IOU, BoxedHand, match_boxes
-from benchmark.protocol import Protocol
+from benchmark.protocol import Protocol, expected_hands
 from benchmark.record import SubsetEntry, labels_sha256
 from benchmark.scores import score_table
 from benchmark.task import Given, Scored, Task
@@ -127,13 +127,11 @@ def predictions_digest(predictions: Predictions) -> str:
 
 
 def _subset_entry(part: HandLabels, name: str, protocol: Protocol) -> SubsetEntry:
-    official = next((s for s in protocol.subsets if s.name == name), None)
-    expected = official.hands if official else None
     return SubsetEntry(
         name=name,
         n_hands=len(part),
         n_clips=len(set(part.clip_id.tolist())),
-        expected_hands=len(part) if official and len(part) == official.hands_npz else expected,
+        expected_hands=expected_hands(protocol, name, len(part)),
         labels_sha256=labels_sha256(part),
     )
 

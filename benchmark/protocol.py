@@ -137,6 +137,20 @@ class Protocol:
         raise UnknownNameError("subset", name, [s.name for s in self.subsets])
 
 
+def expected_hands(protocol: Protocol, name: str, found: int) -> int | None:
+    """Return how many hands the release of a subset has, None for parts the protocol does not know.
+
+    Args:
+        protocol: Rules.
+        name: The subset.
+        found: Hands that are there: as many as in the evaluation file are that file's.
+    """
+    subset = next((s for s in protocol.subsets if s.name == name), None)
+    if subset is None:
+        return None
+    return found if found == subset.hands_npz else subset.hands
+
+
 def list_protocols() -> list[str]:
     """Return the names of the protocols that come with the toolkit."""
     return _FILES.names()

@@ -291,10 +291,11 @@ class MethodCard:
         title: Name in tables.
         summary: One sentence.
         paper: Citation or URL, "" if there is none.
+        code: URL of the authors' code, "" if there is none.
         code_licence: Licence of the implementation that runs here.
         weights_licence: Licence of the weights, "" if there are none.
         training_data: Names of the datasets the weights were trained on.
-        trained_on_hint: Whether HInt was among them.
+        trained_on_hint: Whether HInt was among them, None where nobody said so.
         reads_images: Whether it uses pixels.
         needs_labels: Whether it uses the ground truth (controls only).
         parameters: Number of learned parameters, if known.
@@ -308,11 +309,12 @@ class MethodCard:
     code_licence: str = "MIT"
     weights_licence: str = ""
     training_data: tuple[str, ...] = ()
-    trained_on_hint: bool = False
+    trained_on_hint: bool | None = None
     reads_images: bool = True
     needs_labels: bool = False
     parameters: int | None = None
     note: str = ""
+    code: str = ""
 
 
 @runtime_checkable

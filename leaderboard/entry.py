@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from benchmark.pck import pck_sums, select
 from benchmark.record import Record, read_record
 from hint.errors import InputError, some_ids
 from hint.files import read_npz
+from leaderboard.names import page_names, table_names
 
 RECORD, ERRORS, PREDICTIONS = "record.json", "errors.npz", "predictions.npz"
 
@@ -66,7 +65,7 @@ def read_entries(paths: Sequence[Path]) -> list[Entry]:
     if not files:
         raise InputError("no records; give record.json files or folders of results such as hint-results")
     records = [read_record(file) for file in files]
-    names, slugs = _names(files, records), _slugs(records)
+    names, slugs = table_names(files, records), page_names(records)
     return [
         Entry(slug, name, record, file, *_errors(file, record))
         for slug, name, record, file in zip(slugs, names, records, files, strict=True)
@@ -116,37 +115,3 @@ def _differs(table: ErrorTable, record: Record) -> str:
             if not np.isclose(sums.value(), score.value, rtol=0, atol=_SAME):
                 return f"the {ERRORS} beside the record gives other scores"
     return ""
-
-
-def _names(files: Sequence[Path], records: Sequence[Record]) -> list[str]:
-    """Name records by title and note; equal names get their folder, then the folder above it, then a number."""
-    names = [f"{r.method.title} ({r.method.note})" if r.method.note else r.method.title for r in records]
-    folders = [file.parent for file in files]
-    for places in ([f.name for f in folders], [f"{f.parent.name}/{f.name}" for f in folders]):
-        longer = [f"{name} [{place}]" for name, place in zip(names, places, strict=True)]
-        if len(set(longer)) == len(longer):
-            break
-    times = Counter(names)
-    return _numbered([b if times[a] > 1 else a for a, b in zip(names, longer, strict=True)], "{} #{}")
-
-
-def _slugs(records: Sequence[Record]) -> list[str]:
-    return _numbered([slug(f"{r.method.name} {r.method.note}") for r in records], "{}-{}")
-
-
-def slug(text: str) -> str:
-    """Turn a text into lower-case letters, digits and dashes, for file names."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60].rstrip("-") or "unnamed"
-
-
-def _numbered(names: Sequence[str], form: str) -> list[str]:
-    taken: set[str] = set()
-    unique: list[str] = []
-    for name in names:
-        number, candidate = 1, name
-        while candidate in taken:
-            number += 1
-            candidate = form.format(name, number)
-        taken.add(candidate)
-        unique.append(candidate)
-    return unique

@@ -186,13 +186,17 @@ def write_mesh_errors(table: MeshErrors, path: Path) -> None:
     write_npz(path, {**header, "n_vertices": np.array(table.n_vertices), **columns})
 
 
-def read_mesh_errors(path: Path) -> MeshErrors:
+def read_mesh_errors(path: Path, largest: int | None = None) -> MeshErrors:
     """Read what :func:`write_mesh_errors` wrote.
+
+    Args:
+        path: The file.
+        largest: Bytes it may unpack to, None for any number.
 
     Raises:
         InputError: If the file is missing or is not an error table of this version.
     """
-    arrays = read_npz(path, ["format", "hand_id", "clip_id", "n_vertices"])
+    arrays = read_npz(path, ["format", "hand_id", "clip_id", "n_vertices"], largest)
     if str(arrays["format"]) != FORMAT:
         raise InputError(f"{path}: format {arrays['format']}, this version reads {FORMAT}; score the predictions again")
     return _from_columns(arrays["hand_id"], arrays["clip_id"], arrays, int(arrays["n_vertices"]))

@@ -58,6 +58,11 @@ _LAYOUTS = {
 }
 
 
+def joint_names(protocol: MeshProtocol) -> tuple[str, ...]:
+    """Return the names of the 21 joints in the order of the dataset of a protocol."""
+    return _LAYOUTS[protocol.layout].joint_names
+
+
 class MeshTask(Task[Meshes]):
     """The evaluation set of a 3D dataset under a protocol.
 

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from hint.errors import InputError, some_ids
 
+#: What reading a damaged file raises; a header that asks for too large an array is damage too.
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, MemoryError, OverflowError)
+
 #: Start of a file -> what it is.
 _OTHER_KINDS = {
     b"\x93NUMPY": "a single array (.npy); save arrays by name with numpy.savez",
@@ -22,19 +25,25 @@ _OTHER_KINDS = {
 }
 
 
-def read_npz(path: Path, required: Collection[str] = ()) -> dict[str, NDArray[Any]]:
+def read_npz(path: Path, required: Collection[str] = (), largest: int | None = None) -> dict[str, NDArray[Any]]:
     """Read every array of an npz.
 
+    Args:
+        path: The file.
+        required: Keys it must have.
+        largest: Bytes it may unpack to, None for any number.
+
     Raises:
-        InputError: If the file is missing, is not an npz, holds Python objects, or lacks a required key.
+        InputError: If the file is missing, is not an npz, is too large, holds Python objects, or lacks a required key.
     """
     try:
         _check_kind(path)
+        _check_unpacked(path, largest)
         with np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
+    except _DAMAGE as error:
         raise InputError(f"{path} is damaged, or not readable as .npz: {error}") from error
-    except ValueError as error:
+    except (ValueError, TypeError, SyntaxError) as error:
         raise InputError(f"{path} holds something else than plain arrays; save ids with .astype(str)") from error
     other = [key for key, array in arrays.items() if not isinstance(array, np.ndarray)]
     if other:
@@ -43,6 +52,14 @@ def read_npz(path: Path, required: Collection[str] = ()) -> dict[str, NDArray[An
     if missing:
         raise InputError(f"{path} lacks {', '.join(missing)}; it holds {', '.join(arrays) or 'nothing'}")
     return arrays
+
+
+def _check_unpacked(path: Path, largest: int | None) -> None:
+    """Refuse a file that says of itself that it is too large; zipfile never unpacks more than a file says."""
+    with zipfile.ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if largest is not None and size > largest:
+        raise InputError(f"{path} unpacks to {size:,} bytes, more than the {largest:,} that are read")
 
 
 def _check_kind(path: Path) -> None:

@@ -16,6 +16,7 @@ CARD = MethodCard(
     name="box-centre",
     title="Box centre",
     summary="Control: all joints at the centre of the annotated box.",
+    trained_on_hint=False,
     reads_images=False,
 )
 

@@ -212,7 +212,9 @@ def sized_card(card: MethodCard, network: nn.Module) -> MethodCard:
 
 def random_card(card: MethodCard, network: nn.Module) -> MethodCard:
     """Return the card of a method with random weights."""
-    return replace(sized_card(card, network), weights_licence="", training_data=(), note="random weights")
+    return replace(
+        sized_card(card, network), weights_licence="", training_data=(), trained_on_hint=False, note="random weights"
+    )
 
 
 def to_numpy(values: Tensor) -> Float:

@@ -20,6 +20,7 @@ CARD = MethodCard(
     name="mean-pose",
     title="Mean pose",
     summary="Control: the mean hand of a labelled set, placed in the annotated box and mirrored for left hands.",
+    trained_on_hint=False,
     reads_images=False,
 )
 #: The table used without training labels; it names the labels it was fitted on.

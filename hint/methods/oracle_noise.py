@@ -21,6 +21,7 @@ CARD = MethodCard(
     name="oracle-noise",
     title="Ground truth + noise",
     summary="Control: the ground truth plus Gaussian noise; 5 % of the box's longest side by default (--set sigma=).",
+    trained_on_hint=False,
     reads_images=False,
     needs_labels=True,
     note="sees the ground truth",

@@ -9,8 +9,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hint.bootstrap import Interval
-from leaderboard.entry import slug
 from leaderboard.metric import Metric, count, fixed
+from leaderboard.names import slug
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from benchmark.protocol import Protocol
-from leaderboard.entry import slug
+from leaderboard.names import slug
 from leaderboard.protocols import Rules
 from leaderboard.site.board import Board
 from leaderboard.site.page import Page

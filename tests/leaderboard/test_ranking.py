@@ -14,7 +14,8 @@ from benchmark.record import Record, read_record
 from hint.errors import InputError
 from hint.types import HandLabels
 from leaderboard.draws import Band, Draws, draw
-from leaderboard.entry import read_entries, slug
+from leaderboard.entry import read_entries
+from leaderboard.names import slug
 from leaderboard.protocols import known_protocols
 from leaderboard.ranking import Section, find_sections, rank
 

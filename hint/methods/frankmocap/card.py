@@ -16,6 +16,7 @@ CARD = MethodCard(
     weights_licence="CC BY-NC 4.0, that of the official repository; needs SMPL-X, which is non-commercial",
     # As its first author lists them, https://github.com/facebookresearch/frankmocap/issues/35.
     training_data=("FreiHAND", "HO-3D", "MTC", "STB", "RHD"),
+    trained_on_hint=False,
     parameters=26_722_054,
 )
 

@@ -27,6 +27,7 @@ CARD = MethodCard(
         "H2O-3D",
         "DexYCB",
     ),
+    trained_on_hint=False,
     parameters=670_409_946,
 )
 

@@ -68,7 +68,13 @@ class HamerMethod(ManoCropMethod):
         card = sized_card(CARD, network)
         if is_released(checkpoint, sha256):
             return card
-        return replace(card, training_data=(), weights_licence="unknown", note=f"weights {checkpoint.path.name}")
+        return replace(
+            card,
+            training_data=(),
+            trained_on_hint=None,
+            weights_licence="unknown",
+            note=f"weights {checkpoint.path.name}",
+        )
 
     @classmethod
     def _from_file(cls, options: MethodOptions) -> Parts:

@@ -21,6 +21,7 @@ def _card(name: str, suffix: str, summary: str) -> MethodCard:
         ),
         weights_licence="not stated; the file embeds MANO arrays, which are non-commercial",
         training_data=("HO-3D or DexYCB: not stated for the published file",),
+        trained_on_hint=False,
         parameters=39_319_352,
     )
 

@@ -18,6 +18,7 @@ CARD: Final = MethodCard(
     code_licence="MIT",
     weights_licence="Apache-2.0",
     training_data=("30K annotated photographs (not public)", "synthetic hands (not public)"),
+    trained_on_hint=False,
     parameters=2_700_000,
 )
 

@@ -131,11 +131,19 @@ def _card(settings: ModelSettings, model: BuiltModel, options: MethodOptions) ->
     parameters = sum(p.numel() for p in model.network.parameters())
     card = replace(CARD, parameters=parameters)
     if preset := PRESETS.get(settings.preset):
-        card = replace(card, title=preset.title, paper=preset.paper, training_data=preset.training_data)
+        card = replace(
+            card, title=preset.title, paper=preset.paper, training_data=preset.training_data, trained_on_hint=False
+        )
     else:
         card = replace(card, title=f"MMPose {settings.config.stem if settings.config else ''}")
     if options.weights == RANDOM:
-        return replace(card, weights_licence="", training_data=(), note="random weights")
+        return replace(card, weights_licence="", training_data=(), trained_on_hint=False, note="random weights")
     if options.weights is not None:
-        return replace(card, weights_licence="unknown", training_data=(), note=f"weights {Path(options.weights).name}")
+        return replace(
+            card,
+            weights_licence="unknown",
+            training_data=(),
+            trained_on_hint=None,
+            note=f"weights {Path(options.weights).name}",
+        )
     return card

@@ -24,6 +24,7 @@ CARD = replace(
     summary=f"The same as --method mmpose --set preset={_PRESET}: SimCC keypoints, fast on a CPU.",
     paper=PRESETS[_PRESET].paper,
     training_data=PRESETS[_PRESET].training_data,
+    trained_on_hint=False,
 )
 
 

@@ -21,6 +21,7 @@ METRO_CARD = MethodCard(
     ),
     weights_licence=_LICENCE,
     training_data=("FreiHAND",),
+    trained_on_hint=False,
     parameters=184_543_837,
 )
 
@@ -31,6 +32,7 @@ MESH_GRAPHORMER_CARD = MethodCard(
     paper="Lin, Wang, Liu, Mesh Graphormer, ICCV 2021, arXiv 2104.00272",
     weights_licence=_LICENCE,
     training_data=("FreiHAND",),
+    trained_on_hint=False,
     parameters=168_766_048,
 )
 

@@ -60,7 +60,9 @@ def from_files(release: Release, options: MethodOptions) -> Parts:
     network, identity = load_network(lambda: VertexTransformer(sizes), path, method=name, ignore=unused_keys(sizes))
     card = sized_card(release.card, network)
     if path.name != release.weights.names[0]:  # no checksum is published, so the name is all there is to go by
-        card = replace(card, training_data=(), weights_licence="unknown", note=f"weights {path.name}")
+        card = replace(
+            card, training_data=(), trained_on_hint=None, weights_licence="unknown", note=f"weights {path.name}"
+        )
     beside = {"mano_sha256": mano.sha256(), "topology_sha256": topology.sha256()}
     return _parts(network, RestHand.of(mano, topology), card, identity | beside, options)
 

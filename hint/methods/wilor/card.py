@@ -20,6 +20,7 @@ CARD = MethodCard(
     weights_licence="CC BY-NC-ND 4.0; the file embeds MANO arrays, which are non-commercial",
     # pretrained_models/model_config.yaml of the official repository.
     training_data=(*HAMER.training_data, "BEDLAM", "Re:InterHand", "HOT3D", "ARCTIC"),
+    trained_on_hint=False,
     parameters=639_280_664,
 )
 

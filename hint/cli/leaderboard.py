@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hint.cli.console import note, remark
-from hint.cli.options import Images
-from hint.errors import InputError, MissingRequirementError
+from hint.cli.console import finish, note, remark, show
+from hint.cli.options import Images, Json, Subsets
+from hint.errors import InputError, MissingRequirementError, counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from leaderboard.ranking import Section
+    from leaderboard.submission_check import CheckedSubmission
 
 app = typer.Typer(help="Rank results: a website that opens from disk, or tables for a paper.", no_args_is_help=True)
 
@@ -114,6 +115,41 @@ def table(
         return
     write_bytes(out, content)
     typer.echo(out)
+
+
+@app.command(short_help="Say everything that is wrong with submissions, and score them.")
+def check(
+    submissions: Annotated[list[Path], typer.Argument(help="Files of hint submit, or folders of them.")],
+    data: Annotated[Path | None, typer.Option(help="Labels to score them with.")] = None,
+    subset: Subsets = None,
+    protocol: Protocols = None,
+    as_json: Json = False,
+) -> None:
+    """Say everything that is wrong with submissions, and score those that are right.
+
+    A submission is read as the data of a stranger, and nothing in it is run. The exit code is 1 if anything is wrong.
+    """
+    from leaderboard.submission_check import check_submissions
+
+    checked = check_submissions(submissions, data, subsets=subset or (), protocols=protocol or ())
+    finish(
+        lambda: _show_checked(checked),
+        {"submissions": [each.summary() for each in checked]},
+        as_json,
+        ok=not any(each.problems for each in checked),
+    )
+
+
+def _show_checked(checked: Sequence[CheckedSubmission]) -> None:
+    from leaderboard.table import score_table
+
+    for each in checked:
+        verdict = counted(len(each.problems), "problem") if each.problems else "ok"
+        typer.echo(printable(f"{each.path}: {verdict}"))
+        for text in (*each.problems, *each.remarks):
+            typer.echo(printable(f"  {text}"))
+        if each.evaluation is not None:
+            show(score_table(each.evaluation.record))
 
 
 def _note_unranked(sections: Sequence[Section]) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmark.card import LARGEST_CARD, Card, CardError, card_toml, parse_card
-from benchmark.submission_zip import LARGEST_ZIP, SubmissionError, read_zip, zip_bytes
+from benchmark.submission_zip import LARGEST_ZIP, SubmissionError, read_bounded, read_zip, zip_bytes
 from hint.errors import InputError, problems_in, some_ids
 from hint.files.atomic import json_bytes
 from hint.files.bounded_npz import parse_npz
@@ -101,14 +101,23 @@ def read_submission(path: Path) -> Submission:
         SubmissionError: If it cannot be used; the message says everything that is wrong.
         InputError: If there is no such file.
     """
-    files = read_zip(path, _LARGEST)
+    return parse_submission(read_bounded(path), str(path))
+
+
+def parse_submission(content: bytes, name: str) -> Submission:
+    """Read and check a submission from its bytes; ``name`` is what messages call it.
+
+    Raises:
+        SubmissionError: If it cannot be used; the message says everything that is wrong.
+    """
+    files = read_zip(content, name, _LARGEST)
     problems: list[str] = []
     manifest = _collect(problems, _manifest, files[MANIFEST])
     card = _collect(problems, parse_card, files[CARD])
     predictions = _collect(problems, _predictions, files[PREDICTIONS])
     problems += _changed(manifest, files) if manifest else ()
     if manifest is None or card is None or predictions is None or problems:
-        raise SubmissionError(str(path), problems)
+        raise SubmissionError(name, problems)
     return Submission(card, predictions, manifest.protocol)
 
 

@@ -48,36 +48,41 @@ def zip_bytes(files: Mapping[str, bytes]) -> bytes:
     return stream.getvalue()
 
 
-def read_zip(path: Path, largest: Mapping[str, int]) -> dict[str, bytes]:
-    """Read the files of an archive into memory.
+def read_zip(content: bytes, name: str, largest: Mapping[str, int]) -> dict[str, bytes]:
+    """Unpack an archive in memory.
 
     Args:
-        path: The archive.
+        content: The archive.
+        name: What messages call it.
         largest: Files it must hold -> bytes each may have.
 
     Raises:
         SubmissionError: If it is damaged, lacks a file, holds others, or anything in it is not a plain file; the
             message says everything that is wrong.
-        InputError: If there is no such file.
     """
-    content = _content(path)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members, problems = _members(archive, largest)
             files: dict[str, bytes] = {}
-            for name, member in members.items():
+            for held, member in members.items():
                 try:
-                    files[name] = read_member(archive, member, largest[name])
+                    files[held] = read_member(archive, member, largest[held])
                 except ZIP_ERRORS as error:
-                    problems.append(f"{name} cannot be unpacked: {error}")
+                    problems.append(f"{held} cannot be unpacked: {error}")
     except ZIP_ERRORS as error:
-        raise SubmissionError(str(path), [f"it is damaged, cut short or not a .zip: {error}"]) from error
+        raise SubmissionError(name, [f"it is damaged, cut short or not a .zip: {error}"]) from error
     if problems:
-        raise SubmissionError(str(path), problems)
+        raise SubmissionError(name, problems)
     return files
 
 
-def _content(path: Path) -> bytes:
+def read_bounded(path: Path) -> bytes:
+    """Read an archive that is not too large.
+
+    Raises:
+        SubmissionError: If it is.
+        InputError: If there is no such file, or it is a link.
+    """
     if path.is_symlink() or not path.is_file():
         what = "it is a link, not a file" if path.is_symlink() else "no such file"
         raise InputError(f"{path}: {what}")

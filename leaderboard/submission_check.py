@@ -14,8 +14,8 @@ from benchmark.card import Card, method_card
 from benchmark.evaluate import Evaluation, evaluate
 from benchmark.protocol import Protocol
 from benchmark.record import Record, TimingEntry
-from benchmark.submission import Submission, read_submission
-from benchmark.submission_zip import SubmissionError
+from benchmark.submission import Submission, parse_submission
+from benchmark.submission_zip import SubmissionError, read_bounded
 from hint.errors import HintError, InputError, counted, some_ids
 from hint.files import read_labels
 from hint.files.path import as_path
@@ -113,13 +113,16 @@ def find_submissions(path: Path) -> list[Path]:
 
 
 def _check(path: Path, labels: HandLabels | None, rules: Mapping[str, Rules]) -> CheckedSubmission:
+    sha256 = ""
     try:
-        submission = read_submission(path)
+        content = read_bounded(path)
+        sha256 = hashlib.sha256(content).hexdigest()
+        submission = parse_submission(content, str(path))
     except SubmissionError as error:
-        return CheckedSubmission(path, _sha256(path), error.problems)
+        return CheckedSubmission(path, sha256, error.problems)
     except InputError as error:
         return CheckedSubmission(path, problems=(str(error),))
-    read = CheckedSubmission(path, _sha256(path), submission=submission)
+    read = CheckedSubmission(path, sha256, submission=submission)
     protocol = rules.get(submission.protocol.sha256)
     problems = [] if isinstance(protocol, Protocol) else [_unknown(submission, rules)]
     if labels is None:
@@ -131,10 +134,6 @@ def _check(path: Path, labels: HandLabels | None, rules: Mapping[str, Rules]) ->
         evaluation, more = _score(read, submission.card, kept, labels, protocol)
         problems += more
     return replace(read, problems=tuple(problems), evaluation=None if problems else evaluation)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _unknown(submission: Submission, rules: Mapping[str, Rules]) -> str:

@@ -64,7 +64,9 @@ def _submissions(path: Path) -> list[Path]:
 
 def _write(checked: CheckedSubmission, folder: Path) -> Path:
     """Write what ``hint eval`` would have left."""
-    assert checked.evaluation and checked.submission and isinstance(checked.evaluation.table, ErrorTable)
+    assert checked.evaluation is not None
+    assert checked.submission is not None
+    assert isinstance(checked.evaluation.table, ErrorTable)
     write_predictions(folder / PREDICTIONS, checked.submission.predictions)
     write_error_table(checked.evaluation.table, folder / ERRORS)
     write_record(folder / RECORD, checked.evaluation.record)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hint.cli.console import finish, note, remark, show
+from hint.cli.console import finish, note, remark, show, show_rows
 from hint.cli.options import Images, Json, Subsets
 from hint.errors import InputError, MissingRequirementError, counted, printable
 
@@ -138,6 +138,30 @@ def check(
         as_json,
         ok=not any(each.problems for each in checked),
     )
+
+
+@app.command(short_help="Show who entered a board, and when.")
+def history(
+    submissions: Annotated[Path, typer.Argument(help="Folder of submissions, in a git repository.")],
+    as_json: Json = False,
+) -> None:
+    """Show who entered a board when and from which commit, from the git log of its submissions; the newest first."""
+    from leaderboard.history import history_json, read_history
+
+    events = read_history(submissions)
+    headings = ("date", "event", "method", "file", "by", "commit")
+    rows = [(e.date, e.event, e.title, e.file, e.by, e.commit[:12]) for e in events]
+    finish(lambda: show_rows(headings, rows), {"history": history_json(events)}, as_json)
+
+
+@app.command(short_help="Start a leaderboard of your own, as a repository that takes pull requests.")
+def init(folder: Annotated[Path, typer.Argument(help="Folder to write: empty or absent.")]) -> None:
+    """Write a repository in which pull requests with submissions are checked, scored and shown on GitHub Pages."""
+    from leaderboard.template import write_template
+
+    for path in write_template(folder):
+        typer.echo(path)
+    remark(f"read {folder / 'README.md'}: it says how to add labels and where the board appears")
 
 
 def _show_checked(checked: Sequence[CheckedSubmission]) -> None:

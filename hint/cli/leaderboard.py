@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Rank results: a website that opens from disk, or tables for a paper.", no_args_is_help=True)
 
-Records = Annotated[list[Path], typer.Argument(help="record.json files, or folders of results such as hint-results.")]
+Records = Annotated[
+    list[Path], typer.Argument(help="record.json files, folders of results, submissions (.zip), folders of them.")
+]
 Protocols = Annotated[
     list[Path] | None, typer.Option("--protocol", help="A protocol file of your own that records name; repeat.")
 ]
@@ -53,13 +55,19 @@ def build(
     local: Annotated[
         bool, typer.Option("--local", help="Show Ego4D's pictures too, for a website that stays on this machine.")
     ] = False,
+    hide_hands: Annotated[
+        bool, typer.Option("--hide-hands", help="Show nothing of single hands: for labels that are not public.")
+    ] = False,
+    history: Annotated[
+        Path | None, typer.Option(help="Folder of submissions in a git repository, to show who entered when.")
+    ] = None,
 ) -> None:
     """Build a website that opens from disk: tables, a page per method, comparisons, pictures of hands.
 
     Every number is in the HTML. The same input gives the same bytes.
     """
     _require("jinja2", "pandas", extra="site")
-    if data is not None:
+    if data is not None and not hide_hands:
         _require("cv2", extra="images")
     from leaderboard.site.build import build_leaderboard
 
@@ -72,6 +80,8 @@ def build(
         agreement=agreement,
         protocols=protocol or (),
         local=local,
+        hide_hands=hide_hands,
+        history=history,
     )
     _note_unranked(site.board.sections)
     if local:
@@ -84,6 +94,7 @@ def build(
 def table(
     records: Records,
     form: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.markdown,
+    data: Annotated[Path | None, typer.Option(help="Labels to score submissions with.")] = None,
     which: Annotated[
         list[str] | None, typer.Option("--table", help="1 to 5, or a subset the paper does not have; repeat.")
     ] = None,
@@ -97,6 +108,7 @@ def table(
     from leaderboard.protocols import known_protocols
     from leaderboard.ranking import find_sections
     from leaderboard.reference import load_source
+    from leaderboard.submission_results import scored
     from leaderboard.table_formats import FORMATS
 
     meant = _ENDINGS.get(out.suffix, form) if out else form
@@ -106,9 +118,10 @@ def table(
         if out is None and sys.stdout.isatty():
             raise InputError("parquet is not text; give --out FILE.parquet, or send stdout to a file")
         _require("pandas", "pyarrow", extra="pandas")
-    entries = read_entries(records)
-    sections = find_sections(entries, known_protocols(entries, protocol or ()))
-    content = FORMATS[form.value](build_tables(sections, load_source(), which or ()))
+    with scored(records, data, protocol or ()) as found:
+        entries = read_entries(found.paths)
+        sections = find_sections(entries, known_protocols(entries, protocol or ()))
+        content = FORMATS[form.value](build_tables(sections, load_source(), which or ()))
     _note_unranked(sections)
     if out is None:
         typer.echo(content, nl=False)

@@ -17,6 +17,7 @@ from hint.types import HandLabels
 from leaderboard.comparison import draw_entry
 from leaderboard.draws import Draws
 from leaderboard.entry import Entry
+from leaderboard.history import Event
 from leaderboard.metric import Key
 from leaderboard.protocols import Rules
 from leaderboard.ranking import Rank, Section, find_sections, rank
@@ -40,6 +41,8 @@ class Board:
         agreement: Agreement of two annotators, None if not given.
         contact: Hand id -> its contact in a manifest.
         show_ego4d: Whether Ego4D's pixels may enter the site.
+        hide_hands: Whether nothing of single hands is shown.
+        history: Changes of the board, the newest first.
     """
 
     entries: tuple[Entry, ...]
@@ -49,6 +52,8 @@ class Board:
     agreement: Agreement | None = None
     contact: Mapping[str, str] = field(default_factory=dict)
     show_ego4d: bool = False
+    hide_hands: bool = False
+    history: tuple[Event, ...] = ()
 
     @cached_property
     def sections(self) -> list[Section]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,16 +16,19 @@ from hint.files.path import as_path
 from hint.progress import progress
 from hint.types import HandLabels
 from leaderboard.entry import Entry, read_entries
+from leaderboard.history import Event, read_history
 from leaderboard.protocols import known_protocols
 from leaderboard.reference import load_sources
 from leaderboard.site.board import Board, read_contact
 from leaderboard.site.folder import check_target, write_site
 from leaderboard.site.front import front_page
 from leaderboard.site.hands import gallery_page, gallery_path
+from leaderboard.site.history import history_page
 from leaderboard.site.method import method_page
 from leaderboard.site.page import Page
 from leaderboard.site.rules import protocol_pages
 from leaderboard.site.versus import comparison_pages
+from leaderboard.submission_results import scored
 
 if TYPE_CHECKING:
     from leaderboard.site.pictures import Pictures
@@ -43,6 +46,8 @@ class SiteSources:
         agreement: agreement.json of two annotators.
         protocols: Protocol files that do not come with the toolkit.
         show_ego4d: Whether Ego4D's pixels may be copied: for a site that stays on this machine.
+        hide_hands: Whether nothing of single hands is shown: for labels that are not public.
+        history: Changes of the board, the newest first.
     """
 
     records: tuple[Path, ...]
@@ -52,6 +57,8 @@ class SiteSources:
     agreement: Path | None = None
     protocols: tuple[Path, ...] = ()
     show_ego4d: bool = False
+    hide_hands: bool = False
+    history: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,12 +88,14 @@ def build_leaderboard(
     agreement: Path | str | None = None,
     protocols: Sequence[Path | str] = (),
     local: bool = False,
+    hide_hands: bool = False,
+    history: Path | str | None = None,
 ) -> Site:
     """Build a static site that opens from disk; the same input gives the same bytes.
 
     Args:
         records: record.json files, folders of evaluations such as ``hint-results``, or what ``hint.evaluate`` returned
-            and wrote.
+            and wrote; submissions of ``hint.submit``, or folders of them, which are scored with ``data``.
         out: Folder of the site: empty, absent, or an earlier site.
         data: Labels with pictures, to show hands.
         images: Folder of the pictures, if they are not beside the labels.
@@ -94,6 +103,8 @@ def build_leaderboard(
         agreement: agreement.json of two annotators, shown as a ceiling.
         protocols: Protocol files of your own that records name.
         local: Whether Ego4D's pictures may be shown: for a site that stays on this machine.
+        hide_hands: Whether nothing of single hands is shown: for labels that are not public.
+        history: Folder of submissions in a git repository, to show who entered when.
 
     Raises:
         InputError: If an input cannot be used, or ``out`` holds something else.
@@ -109,8 +120,11 @@ def build_leaderboard(
         _path(agreement),
         _paths(protocols),
         local,
+        hide_hands,
+        () if history is None else tuple(read_history(history)),
     )
-    return build_site(sources, as_path(out))
+    with scored(sources.records, sources.data, sources.protocols) as found:
+        return build_site(replace(sources, records=found.paths), as_path(out))
 
 
 def _folder(given: Path | str | Evaluation) -> Path | str:
@@ -159,6 +173,8 @@ def read_board(sources: SiteSources) -> Board:
         agreement=read_agreement(sources.agreement) if sources.agreement else None,
         contact=read_contact(sources.manifests),
         show_ego4d=sources.show_ego4d,
+        hide_hands=sources.hide_hands,
+        history=sources.history,
     )
 
 
@@ -172,7 +188,7 @@ def _read_labels(data: Path, images: Path | None, entries: Sequence[Entry]) -> H
 
 
 def _pictures(board: Board) -> Pictures | None:
-    if board.labels is None:
+    if board.labels is None or board.hide_hands:
         return None
     from leaderboard.site.pictures import Pictures
 
@@ -182,6 +198,8 @@ def _pictures(board: Board) -> Pictures | None:
 def _pages(board: Board, pictures: Pictures | None, protocols: Sequence[Path]) -> Iterator[Page]:
     yield front_page(board)
     yield from protocol_pages(board, protocols)
+    if board.history:
+        yield history_page(board.history, board.entries)
     for entry in board.entries:
         yield method_page(board, entry, gallery_path(entry))
         yield gallery_page(board, entry, pictures)

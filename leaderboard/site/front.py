@@ -92,6 +92,7 @@ def front_page(board: Board) -> Page:
         "visibilities": [v for v in VISIBILITIES if any(t.visibility == v for _, tables in blocks for t in tables)],
         "sources": [s for s in board.sources if any(row.remark for _, ts in blocks for t in ts for row in t.reported)],
         "agreement": board.agreement,
+        "has_history": bool(board.history),
         "levels": sorted({f"{100 * p.level:g}" for p in board.protocols.values()}),
     }
     return Page("index.html", "front.html", "Leaderboard", context)

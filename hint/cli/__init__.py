@@ -39,7 +39,7 @@ SECTIONS = {
         "submit": ("hint.cli.submit:submit", "Pack predictions for somebody's leaderboard."),
         "leaderboard": (
             "hint.cli.leaderboard:app",
-            "Rank results and check submissions: a website, tables for a paper.",
+            "Rank results and check submissions: a website, paper tables.",
         ),
         "demo": ("hint.cli.demo:demo", "Render hands, evaluate methods on them and show a report."),
     },

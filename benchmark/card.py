@@ -21,6 +21,9 @@ LARGEST_CARD = 16 << 10
 #: How much of a problem is told, characters and number; a hostile card could fill pages.
 _LONGEST_PROBLEM, _MOST_PROBLEMS = 200, 20
 
+#: What records say of predictions that nobody described.
+UNDESCRIBED = "Predictions given as a file."
+
 #: Name of the dataset in ``training_data``.
 _HINT = "hint"
 

@@ -5,6 +5,7 @@ Every score is a pure function of this table, so a model runs once and any thres
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -88,6 +89,13 @@ class ErrorTable:
     def error(self) -> Double:
         """(N,21) distance / box side; NaN and inf as in ``distance_px``."""
         return self.distance_px / self.box_side[:, None]
+
+    def digest(self) -> str:
+        """Return a sha256 of the errors, whatever the order of the hands."""
+        order = np.argsort(self.hand_id)
+        digest = hashlib.sha256("\n".join(self.hand_id[order].tolist()).encode())
+        digest.update(np.ascontiguousarray(self.distance_px[order]).tobytes())
+        return digest.hexdigest()
 
     @property
     def subsets(self) -> list[str]:

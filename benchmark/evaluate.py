@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.arguments import as_folder, check_inputs, check_name, check_numbers
+from benchmark.card import Card, read_card
 from benchmark.error_table import ErrorTable
 from benchmark.keypoints import KeypointTask
 from benchmark.protocol import MESH, Protocol, load_protocol, protocol_kind
@@ -96,6 +97,7 @@ def evaluate(
     workers: int = 2,
     overwrite: str = "missing",
     match_boxes: bool = False,
+    card: Card | str | Path | None = None,
     train_labels: HandLabels | str | Path | None = None,
     device: str = "auto",
     precision: str = "fp32",
@@ -122,6 +124,7 @@ def evaluate(
         workers: Threads that read and crop pictures.
         overwrite: "missing" continues from what an earlier run left, "never" refuses, "always" starts over.
         match_boxes: Match predictions of ``hint predict`` with labels by picture, side and box instead of by id.
+        card: What is known of given predictions, or the TOML file that says it; see :func:`benchmark.card.read_card`.
         train_labels: Labels a control is fitted on, or where they are.
         device: "auto", "cpu" or "cuda".
         precision: "fp32", "bf16", ... as the method understands it.
@@ -146,7 +149,13 @@ def evaluate(
     options = MethodOptions(device, precision, _text(weights), _text(mano), seed=seed, extra=extra)
     is_mesh = not isinstance(rules, Protocol)
     source = find_source(
-        method_or_predictions, options, train_labels=train_labels, name=name, match_boxes=match_boxes, is_mesh=is_mesh
+        method_or_predictions,
+        options,
+        train_labels=train_labels,
+        name=name,
+        match_boxes=match_boxes,
+        is_mesh=is_mesh,
+        card=read_card(card) if isinstance(card, str | Path) else card,
     )
     results = None
     if folder is not None:
@@ -220,9 +229,8 @@ def _finish(task: Task[Any], outcome: Outcome[Any], run: Run) -> Evaluation:
 
 
 def _record(task: Task[Any], outcome: Outcome[Any], scored: Scored, run: Run, seconds: float) -> Record:
-    partial = bool(scored.coverage.missing) or run.limit is not None
     return Record(
-        status="partial" if partial else "complete",
+        status="complete" if run.limit is None else "partial",
         method=outcome.card,
         fingerprint=outcome.fingerprint,
         protocol=ProtocolEntry(id=task.protocol.id, sha256=task.protocol.sha256),

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.error_table import ErrorTable
+from benchmark.mesh.error_table import MeshErrors
 from benchmark.record import labels_sha256
 from hint.files import read_labels
 from hint.files.named_toml import parse_toml
@@ -53,23 +54,29 @@ class GroundTruth:
 
     Attributes:
         labels_sha256: As in records.
-        contents: What error tables hold of them.
+        contents: What error tables hold of them, None where there is no table.
     """
 
     labels_sha256: str
-    contents: Contents
+    contents: Contents | None
 
 
-def contents_of(table: ErrorTable, subset: str) -> Contents:
-    """Digest what an error table holds of the labels of a subset."""
+def contents_of(table: ErrorTable | MeshErrors, subset: str) -> Contents:
+    """Digest what an error table holds of the labels of a subset; a 3D table is one set, without boxes."""
+    if isinstance(table, MeshErrors):
+        n = len(table)
+        return _contents(table.hand_id, table.clip_id, np.zeros(n), np.zeros((n, 0), np.uint8))
     rows = table.subset == subset
     return _contents(table.hand_id[rows], table.clip_id[rows], table.box_side[rows], table.visibility[rows])
 
 
 def ground_truth_of(labels: HandLabels) -> GroundTruth:
     """Digest the labels of one subset."""
-    contents = _contents(labels.hand_id, labels.clip_id, labels.longest_side, labels.visibility)
-    return GroundTruth(labels_sha256(labels), contents)
+    return GroundTruth(labels_sha256(labels), _contents_of_labels(labels))
+
+
+def _contents_of_labels(labels: HandLabels) -> Contents:
+    return _contents(labels.hand_id, labels.clip_id, labels.longest_side, labels.visibility)
 
 
 def _contents(hands: Strings, clips: Strings, sides: Double, visibility: NDArray[np.uint8]) -> Contents:
@@ -107,13 +114,9 @@ def release_rows(path: Path) -> str:
     labels = read_labels(path)
     rows = []
     for subset in labels.subsets:
-        truth = ground_truth_of(labels.select(labels.subset == subset))
-        values = {
-            "subset": subset,
-            "release": path.name,
-            "labels_sha256": truth.labels_sha256,
-            **asdict(truth.contents),
-        }
+        part = labels.select(labels.subset == subset)
+        contents = asdict(_contents_of_labels(part))
+        values = {"subset": subset, "release": path.name, "labels_sha256": labels_sha256(part), **contents}
         rows.append("\n[[labels]]\n" + "".join(f'{key} = "{value}"\n' for key, value in values.items()))
     return "".join(rows)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from benchmark.card import UNDESCRIBED, Card, method_card
 from benchmark.matching import BoxedHand
 from benchmark.results import PREDICTIONS, Results, name_of_file
 from benchmark.task import Outcome, Task
@@ -184,6 +185,7 @@ class PredictionSource(Source):
         match_boxes: Whether hands are matched by box instead of by id.
         is_mesh: Whether the file is the ``pred.json`` of a competition.
         boxes: Where the hands were found, if that is neither in the predictions nor in a file beside them.
+        card: What their author says of the method, None where nobody did.
     """
 
     def __init__(
@@ -193,7 +195,9 @@ class PredictionSource(Source):
         match_boxes: bool,
         is_mesh: bool,
         boxes: Sequence[BoxedHand] | None = None,
+        card: Card | None = None,
     ) -> None:
+        self._card = card
         path = predictions if isinstance(predictions, Path) else None
         if path is not None and path.is_dir():
             path = path / ("pred.json" if is_mesh else PREDICTIONS)
@@ -218,7 +222,9 @@ class PredictionSource(Source):
         given = task.given(self._given, self._boxes)
         if run.results:
             run.results.check_method(self.name, True, given.fingerprint)
-        card = MethodCard(self.name, self.name, "Predictions given as a file.", code_licence="")
+        card = MethodCard(self.name, self.name, UNDESCRIBED, code_licence="")
+        if self._card is not None:
+            card = method_card(self._card, self.name)
         return Outcome(given.answers, card, given.fingerprint, remarks=given.remarks)
 
 
@@ -235,6 +241,7 @@ def find_source(
     name: str | None,
     match_boxes: bool,
     is_mesh: bool,
+    card: Card | None = None,
 ) -> Source:
     """Tell methods from predictions; text is the path of a file if it looks like one, else the name of a method.
 
@@ -245,9 +252,11 @@ def find_source(
         given = Path(given)
     if isinstance(given, Path | Predictions):
         path = as_path(given) if isinstance(given, Path) else given
-        return PredictionSource(path, name, match_boxes, is_mesh)
+        return PredictionSource(path, name, match_boxes, is_mesh, card=card)
     if isinstance(given, PredictedHands):
-        return PredictionSource(given.predictions, name, match_boxes, is_mesh, list(given))
+        return PredictionSource(given.predictions, name, match_boxes, is_mesh, list(given), card)
+    if card is not None:
+        raise InputError("--card describes predictions; a method has its own card")
     if match_boxes:
         raise InputError("--match-boxes matches predictions; give --predictions FILE.npz")
     return MethodSource(given, options, train_labels)

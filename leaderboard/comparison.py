@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 from benchmark.error_table import ErrorTable
 from benchmark.evaluate import Evaluation
 from benchmark.intervals import check_same
-from benchmark.mesh.protocol import MeshProtocol
 from hint.errors import InputError
 from hint.files.path import as_path
 from hint.notebook import html_table
-from leaderboard.draws import Draws, draw, draw_mesh
 from leaderboard.entry import Entry, read_entries
 from leaderboard.metric import describe, fixed
-from leaderboard.protocols import Rules, known_protocols
+from leaderboard.protocols import all_protocols
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,16 +96,15 @@ def compare(a: Evaluation | Path | str, b: Evaluation | Path | str) -> Compariso
         InputError: If something cannot be read, or the two were not scored on the same labels by the same protocol.
     """
     first, second = _entry(a), _entry(b)
-    if first.record.protocol.sha256 != second.record.protocol.sha256:
+    if first.declared.protocol.sha256 != second.declared.protocol.sha256:
         raise InputError(
-            f"{first.name} was scored by {first.record.protocol.id}, {second.name} by {second.record.protocol.id}; "
+            f"{first.name} was scored by {first.declared.protocol.id}, {second.name} by {second.declared.protocol.id}; "
             "score both by the same protocol"
         )
-    rules = known_protocols([first, second], ()).get(first.record.protocol.sha256)
-    if rules is None:
-        raise InputError(f"the rules of {first.record.protocol.id} are not known here")
-    subsets = [data.name for data in first.record.data]
-    return Comparison(first.name, second.name, tuple(row for s in subsets for row in _rows(first, second, s, rules)))
+    if first.rules is None:
+        raise InputError(f"the rules of {first.declared.protocol.id} are not known here")
+    subsets = [data.name for data in first.declared.data]
+    return Comparison(first.name, second.name, tuple(row for s in subsets for row in _rows(first, second, s)))
 
 
 def _entry(given: Evaluation | Path | str) -> Entry:
@@ -118,17 +115,17 @@ def _entry(given: Evaluation | Path | str) -> Entry:
         return entry
     if not isinstance(given, Evaluation):
         raise InputError(f"expected what hint.evaluate returned, or the folder it wrote, not {type(given).__name__}")
-    title, table = given.record.method.title, given.table
-    if isinstance(table, ErrorTable):
-        return Entry("", title, given.record, Path(), table)
-    return Entry("", title, given.record, Path(), None, mesh_errors=table)
+    record, table = given.record, given.table
+    rules = all_protocols().get(record.protocol.sha256)
+    in_2d, in_3d = (table, None) if isinstance(table, ErrorTable) else (None, table)
+    return Entry("", record.method.title, record, Path(), in_2d, mesh_errors=in_3d, rules=rules)
 
 
-def _rows(a: Entry, b: Entry, subset: str, rules: Rules) -> Iterator[ComparedScore]:
+def _rows(a: Entry, b: Entry, subset: str) -> Iterator[ComparedScore]:
     if a.errors is not None and b.errors is not None:
         check_same(a.errors, b.errors, subset)
     for visibility in _VISIBILITIES:
-        first, second = (draw_entry(entry, subset, visibility, rules) for entry in (a, b))
+        first, second = (entry.draws(subset, visibility) for entry in (a, b))
         if first is None or second is None:
             continue
         for key in first.rows:
@@ -137,15 +134,6 @@ def _rows(a: Entry, b: Entry, subset: str, rules: Rules) -> Iterator[ComparedSco
                 low, high = (found.interval.low, found.interval.high) if found.interval else (None, None)
                 values = (first.values[key], second.values[key], found.value)
                 yield ComparedScore(subset, visibility, *key, *values, low, high)
-
-
-def draw_entry(entry: Entry, subset: str, visibility: str, rules: Rules | None) -> Draws | None:
-    """Draw the clips of a cell for one record; None without an error table, rules or keypoints."""
-    if isinstance(rules, MeshProtocol):
-        return draw_mesh(entry.mesh_errors, rules) if entry.mesh_errors is not None and visibility == "all" else None
-    if rules is None or entry.errors is None or visibility not in rules.visibilities:
-        return None
-    return draw(entry.errors, subset, visibility, rules)
 
 
 def _cells(row: ComparedScore) -> list[str]:

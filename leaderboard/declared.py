@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from benchmark.card import UNDESCRIBED
 from benchmark.protocol import list_protocols
 from benchmark.record import Record
 from hint.types import MethodCard
@@ -32,9 +33,6 @@ _MOST_ENTRIES, _LONGEST_ENTRY = 60, 4_000
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
-
-#: What a predictions file is described as while nobody described it.
-UNDESCRIBED = "Predictions given as a file."
 
 
 def declared_problems(record: Record) -> Iterator[str]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+#: Decimals beyond which nothing is shown.
+_MOST_DECIMALS = 8
 
 #: Identifies a number of a record: its metric, and the threshold of a PCK.
 Key = tuple[str, float | None]
@@ -27,6 +31,14 @@ class Metric:
     def text(self, value: float) -> str:
         """Format a value, without its unit."""
         return fixed(value, self.decimals)
+
+    def telling(self, pairs: Iterable[tuple[float, float]]) -> Metric:
+        """Return the metric with as many decimals as it takes to tell the two numbers of every pair apart."""
+        decimals = self.decimals
+        for a, b in pairs:
+            while a != b and fixed(a, decimals) == fixed(b, decimals) and decimals < _MOST_DECIMALS:
+                decimals += 1
+        return replace(self, decimals=decimals)
 
 
 _KNOWN = {

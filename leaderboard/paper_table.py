@@ -55,12 +55,13 @@ class Printed:
 
 @dataclass(frozen=True)
 class Line:
-    """A method in a block of a table, the source of its numbers, and its footnote."""
+    """A method in a block of a table: the source of its numbers, its footnote, whether it is a run of our own."""
 
     name: str
     source: str
     cells: tuple[Printed, ...]
     footnote: str = ""
+    is_own: bool = False
 
 
 @dataclass(frozen=True)
@@ -130,9 +131,9 @@ def _paper_table(source: Source, number: int, sections: Sequence[Section]) -> Ta
 
 
 def _belongs(entry: Entry, number: int, source: Source, methods: Sequence[str]) -> bool:
-    """Tell whether a record belongs in a table: only table 4 has runs trained on HInt."""
+    """Tell whether a record belongs in a table: only table 4 has runs that saw HInt, or may have."""
     card = entry.record.method
-    if number not in (1, 2, 4) and card.trained_on_hint:
+    if number not in (1, 2, 4) and card.trained_on_hint is not False:
         return False
     return number not in _SAME_METHODS_ONLY or card.name in {source.runs_as.get(method) for method in methods}
 
@@ -170,7 +171,7 @@ def _own_line(
     cells = tuple(_own_cell(entry, visibility, subset, key, subset in ranked) for _, subset, key in columns)
     if all(cell.value is None for cell in cells):
         return None
-    return Line(entry.name, "", cells, "; ".join(sorted(reasons)))
+    return Line(entry.name, "", cells, "; ".join(sorted(reasons)), entry.is_own)
 
 
 def _own_cell(entry: Entry, visibility: str, subset: str, key: Key, counts: bool) -> Printed:

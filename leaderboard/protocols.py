@@ -23,7 +23,7 @@ def known_protocols(entries: Iterable[Entry], files: Sequence[Path] = ()) -> dic
     Raises:
         InputError: If a file is not a protocol.
     """
-    named = {entry.record.protocol.sha256 for entry in entries}
+    named = {entry.declared.protocol.sha256 for entry in entries}
     return {sha256: rules for sha256, rules in all_protocols(files).items() if sha256 in named}
 
 

@@ -1,8 +1,9 @@
 """Which records can be ranked together, which cannot and why, and their ranks.
 
-Records are comparable if protocol and ground truth have the same sha256 and every hand was evaluated. Ranks come from
-paired differences: the rank of a method is one more than the number of methods whose paired difference to it is better
-with an interval that does not contain 0, so methods that cannot be told apart share a rank.
+Records are comparable if they have the same protocol, were scored on the labels that count, and their error tables hold
+the same hands, clips and boxes. A hand without a prediction is a miss, so nobody is left out for it. Ranks come from
+paired differences: the rank of a method is one more than the number of methods that are clearly better than it, so
+methods that cannot be told apart share a rank.
 """
 
 from __future__ import annotations
@@ -11,18 +12,19 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from benchmark.ground_truth import GroundTruth, released
 from benchmark.protocol import Protocol
 from benchmark.record import Record, SubsetEntry
-from hint.errors import some_ids
+from leaderboard.controls import why_control
 from leaderboard.draws import Draws
 from leaderboard.entry import Entry
 from leaderboard.metric import Key
+from leaderboard.pairs import Pairs, compare_pairs
 from leaderboard.protocols import Rules
+from leaderboard.verification import LabelledSubsets
 
 #: Digits of a sha256 that are shown.
 _SHORT = 12
-
-_CONTROL = "a control that sees the ground truth"
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ class Section:
         protocol: Its rules, None if they are not known.
         subset: Part of the dataset.
         title: Its name in tables.
-        data: Hands, clips and labels sha256 of the ranked ones.
+        data: Hands, clips and sha256 of the labels that count.
+        chosen_by: Why those count: "the released labels", "the labels of this board", or "most records".
         ranked: Comparable records.
         unranked: Other records, and why.
         controls: Unranked records that are comparable nevertheless: controls that see the ground truth.
@@ -60,6 +63,7 @@ class Section:
     subset: str
     title: str
     data: SubsetEntry
+    chosen_by: str
     ranked: tuple[Entry, ...]
     unranked: tuple[tuple[Entry, str], ...]
     controls: tuple[Entry, ...]
@@ -75,39 +79,67 @@ class Section:
         return [*self.ranked, *(entry for entry, _ in self.unranked)]
 
 
-def find_sections(entries: Sequence[Entry], protocols: Mapping[str, Rules]) -> list[Section]:
+@dataclass(frozen=True)
+class Chosen:
+    """The labels that count on a subset.
+
+    Attributes:
+        truth: Their digests.
+        by: Why they count.
+    """
+
+    truth: GroundTruth
+    by: str
+
+
+def find_sections(
+    entries: Sequence[Entry],
+    protocols: Mapping[str, Rules],
+    labelled: LabelledSubsets | None = None,
+    verified_only: bool = False,
+) -> list[Section]:
     """Sort records into sections: protocols by name, subsets in the protocol's order, then others by name.
 
     Args:
         entries: Records.
         protocols: sha256 -> rules.
+        labelled: Labels that the board holds; they are the ones that count.
+        verified_only: Whether only records are ranked whose error table was computed again.
     """
     sections: list[Section] = []
-    for protocol_id in sorted({entry.record.protocol.id for entry in entries}):
-        members = [entry for entry in entries if entry.record.protocol.id == protocol_id]
+    for protocol_id in sorted({entry.declared.protocol.id for entry in entries}):
+        members = [entry for entry in entries if entry.declared.protocol.id == protocol_id]
         sha256 = _main_protocol(members, protocols)
         rules = protocols.get(sha256)
         official = list(_titles(rules))
-        names = {data.name for entry in members for data in entry.record.data}
-        sections += (
-            _section(members, protocol_id, sha256, rules, name)
-            for name in sorted(names, key=lambda n: (official.index(n) if n in official else len(official), n))
-        )
+        names = {data.name for entry in members for data in entry.declared.data}
+        for name in sorted(names, key=lambda n: (official.index(n) if n in official else len(official), n)):
+            present = [entry for entry in members if data_of(entry.declared, name)]
+            chosen = _choose(present, sha256, name, labelled)
+            sections.append(_section(present, (protocol_id, sha256, rules), name, chosen, verified_only))
     return sections
 
 
 def _main_protocol(members: Sequence[Entry], protocols: Mapping[str, Rules]) -> str:
     """Choose the most used protocol, known ones first."""
-    times = Counter(entry.record.protocol.sha256 for entry in members)
+    times = Counter(entry.declared.protocol.sha256 for entry in members)
     return min(times, key=lambda sha256: (sha256 not in protocols, -times[sha256], sha256))
 
 
-def _section(members: Sequence[Entry], protocol_id: str, sha256: str, rules: Rules | None, subset: str) -> Section:
-    present = [entry for entry in members if data_of(entry.record, subset)]
-    data = _main_data(present, sha256, subset)
-    reasons = [(entry, "; ".join(_reasons(entry, sha256, rules, data))) for entry in present]
-    fine = [entry for entry, reason in reasons if not reason]
-    controls = [entry for entry in fine if entry.record.method.needs_labels]
+def _section(
+    present: Sequence[Entry], protocol: tuple[str, str, Rules | None], subset: str, chosen: Chosen, verified_only: bool
+) -> Section:
+    protocol_id, sha256, rules = protocol
+    data = _data(present, subset, chosen, rules)
+    reasons = {entry.slug: "; ".join(_reasons(entry, protocol, data, chosen)) for entry in present}
+    fine = [entry for entry in present if not reasons[entry.slug]]
+    for entry in fine:
+        reasons[entry.slug] = why_control(entry.declared.method, entry.errors or entry.mesh_errors)
+    controls = tuple(entry for entry in fine if reasons[entry.slug])
+    for entry in fine:
+        if verified_only and not entry.verified:
+            why = f"not verified: {entry.why_not_verified or 'the board was built without labels'}"
+            reasons[entry.slug] = reasons[entry.slug] or why
     return Section(
         protocol_id,
         sha256,
@@ -115,9 +147,10 @@ def _section(members: Sequence[Entry], protocol_id: str, sha256: str, rules: Rul
         subset,
         _titles(rules).get(subset, subset),
         data,
-        tuple(entry for entry in fine if entry not in controls),
-        tuple((entry, reason or _CONTROL) for entry, reason in reasons if reason or entry in controls),
-        tuple(controls),
+        chosen.by,
+        tuple(entry for entry in present if not reasons[entry.slug]),
+        tuple((entry, reasons[entry.slug]) for entry in present if reasons[entry.slug]),
+        controls,
     )
 
 
@@ -128,15 +161,39 @@ def _titles(rules: Rules | None) -> dict[str, str]:
     return {} if rules is None else {rules.id: rules.title}
 
 
-def _main_data(present: Sequence[Entry], sha256: str, subset: str) -> SubsetEntry:
-    """Choose the labels that most complete records of the protocol share; among equals, the most hands."""
-    found = [data for entry in present if (data := data_of(entry.record, subset))]
-    times = Counter(
-        data.labels_sha256
-        for entry, data in zip(present, found, strict=True)
-        if entry.record.protocol.sha256 == sha256 and entry.record.status == "complete"
-    )
-    return min(found, key=lambda d: (-times[d.labels_sha256], -d.n_hands, d.labels_sha256))
+def _choose(present: Sequence[Entry], sha256: str, subset: str, labelled: LabelledSubsets | None) -> Chosen:
+    """Choose the labels that count: the board's own, else the released ones, else those that most records share.
+
+    Released labels count as soon as one record was scored on them: no number of others can outvote it.
+    """
+    if labelled is not None and subset in labelled.truths:
+        return Chosen(labelled.truths[subset], "the labels of this board")
+    known = dict.fromkeys(released().get(subset, ()), 0)
+    given: Counter[GroundTruth] = Counter()
+    for entry in present:
+        data, contents = data_of(entry.declared, subset), entry.contents(subset)
+        if data is not None and contents is not None and entry.declared.protocol.sha256 == sha256:
+            given[GroundTruth(data.labels_sha256, contents)] += 1
+    for truth in known:
+        if truth in given:
+            return Chosen(truth, "the released labels")
+    if not given:
+        sha = min(data.labels_sha256 for entry in present if (data := data_of(entry.declared, subset)))
+        return Chosen(GroundTruth(sha, None), "most records")
+    return Chosen(min(given, key=lambda t: (-given[t], t.labels_sha256, str(t.contents))), "most records")
+
+
+def _data(present: Sequence[Entry], subset: str, chosen: Chosen, rules: Rules | None) -> SubsetEntry:
+    """Return hands and clips of the labels that count."""
+    found = [data for entry in present if (data := data_of(entry.declared, subset)) and _is_of(entry, data, chosen)]
+    if found:
+        return found[0]
+    data = max((d for e in present if (d := data_of(e.declared, subset))), key=lambda d: d.n_hands)
+    return data.model_copy(update={"labels_sha256": chosen.truth.labels_sha256})
+
+
+def _is_of(entry: Entry, data: SubsetEntry, chosen: Chosen) -> bool:
+    return chosen.truth == GroundTruth(data.labels_sha256, entry.contents(data.name))
 
 
 def data_of(record: Record, subset: str) -> SubsetEntry | None:
@@ -144,49 +201,60 @@ def data_of(record: Record, subset: str) -> SubsetEntry | None:
     return next((data for data in record.data if data.name == subset), None)
 
 
-def _reasons(entry: Entry, sha256: str, rules: Rules | None, data: SubsetEntry) -> Iterator[str]:
-    record = entry.record
+def _reasons(entry: Entry, protocol: tuple[str, str, Rules | None], data: SubsetEntry, chosen: Chosen) -> Iterator[str]:
+    _, sha256, rules = protocol
+    record = entry.declared
     if record.protocol.sha256 != sha256:
         yield f"other protocol file: sha256 {record.protocol.sha256[:_SHORT]}, the others {sha256[:_SHORT]}"
     elif rules is None:
         yield f"the rules of {record.protocol.id} are not known; give the file with --protocol"
-    own = data_of(record, data.name)
-    if own is not None and own.labels_sha256 != data.labels_sha256:
+    own, contents = data_of(record, data.name), entry.contents(data.name)
+    if own is not None and own.labels_sha256 != chosen.truth.labels_sha256:
+        hands = f"{own.n_hands:,} hands, " if contents else ""
         yield (
-            f"other ground truth: {own.n_hands:,} hands, sha256 {own.labels_sha256[:_SHORT]}; "
-            f"the others {data.n_hands:,} hands, {data.labels_sha256[:_SHORT]}"
+            f"other ground truth: {hands}sha256 {own.labels_sha256[:_SHORT]}; "
+            f"{chosen.by}: {data.n_hands:,} hands, {chosen.truth.labels_sha256[:_SHORT]}"
         )
-    yield from _incomplete(record)
+        if record.limit is not None:
+            yield f"partial: --limit {record.limit}"
+    elif contents is not None and chosen.truth.contents is not None and contents != chosen.truth.contents:
+        yield f"its error table differs from {chosen.by} in {', '.join(chosen.truth.contents.differences(contents))}"
     if entry.problem:
-        yield f"{entry.problem}, so ties cannot be determined"
+        yield f"{entry.problem}, so nothing can be computed"
 
 
-def _incomplete(record: Record) -> Iterator[str]:
-    if record.status == "complete":
-        return
-    if record.limit is not None:
-        yield f"partial: --limit {record.limit}"
-    if record.coverage.missing:
-        missing = record.coverage.missing
-        yield f"partial: {len(missing)} of {record.coverage.n_hands} hands are missing: {some_ids(missing)}"
-    if record.limit is None and not record.coverage.missing:
-        yield f"status {record.status}"
-
-
-def rank(draws: Mapping[str, Draws], key: Key) -> dict[str, Rank]:
+def rank(draws: Mapping[str, Draws], key: Key, corrected: bool = True) -> dict[str, Rank]:
     """Rank methods by paired differences.
 
     Args:
         draws: Slug of a record -> its draws of one cell.
         key: What to rank by.
+        corrected: Whether the intervals hold for all pairs at once; see :mod:`leaderboard.pairs`.
 
     Returns:
         Slug -> rank; methods without a value have none.
     """
-    able = {name: drawn for name, drawn in draws.items() if key in drawn.rows}
-    place = {
-        name: 1 + sum(other.beats(drawn, key) for rival, other in able.items() if rival != name)
-        for name, drawn in able.items()
-    }
+    return ranks_of(draws, compare_pairs(draws, key, corrected))
+
+
+def ranks_of(draws: Mapping[str, Draws], pairs: Pairs) -> dict[str, Rank]:
+    """Return slug -> rank of methods with a value, from their paired differences."""
+    able = [name for name, drawn in draws.items() if pairs.key in drawn.rows]
+    place = {name: 1 + sum(pairs.beats(rival, name) for rival in able) for name in able}
     times = Counter(place.values())
     return {name: Rank(value, times[value] > 1) for name, value in place.items()}
+
+
+def rule(corrected: bool, level: float) -> str:
+    """Say in one sentence when a method is clearly better than another."""
+    percent = f"{100 * level:g}%"
+    if corrected:
+        return (
+            "A method is clearly better if the paired interval of its difference leaves out 0; the intervals of a "
+            f"column are widened together, so that all its pairs hold at once with {percent} (maximum of studentised "
+            "differences)."
+        )
+    return (
+        f"A method is clearly better if the paired {percent} interval of its difference leaves out 0; the intervals "
+        "are not widened for the number of pairs, so among many methods some pairs differ by chance."
+    )

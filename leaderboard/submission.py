@@ -153,5 +153,6 @@ def _other_labels(claimed: Record, table: ErrorTable | MeshErrors) -> Iterator[s
             continue
         named = [truth for truth in released().get(part.name, ()) if truth.labels_sha256 == part.labels_sha256]
         for truth in named:
-            if other := truth.contents.differences(contents_of(table, part.name)):
+            found = contents_of(table, part.name)
+            if truth.contents is not None and (other := truth.contents.differences(found)):
                 yield f"{part.name}: {', '.join(other)} are not those of the released labels that the record names"

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.card import Card, method_card
+from benchmark.card import Card
+from benchmark.error_table import Coverage
 from benchmark.evaluate import Evaluation, evaluate
 from benchmark.protocol import Protocol
 from benchmark.record import Record, TimingEntry
@@ -21,6 +22,7 @@ from hint.files import read_labels
 from hint.files.path import as_path
 from hint.types import HandLabels, Predictions
 from hint.version import __version__
+from leaderboard.controls import why_control
 from leaderboard.protocols import Rules, all_protocols
 
 #: Longest name of a method on a board, taken from its file, characters.
@@ -164,20 +166,28 @@ def _score(
     read: CheckedSubmission, card: Card, kept: Predictions, labels: HandLabels, protocol: Protocol
 ) -> tuple[Evaluation | None, list[str]]:
     """Score the subsets that have a prediction, and say what is wrong with the predictions."""
-    touched = set(labels.subset[np.isin(labels.hand_id, kept.hand_id)].tolist())
-    chosen = labels.select(np.isin(labels.subset, sorted(touched)))
+    touched = sorted(set(labels.subset[np.isin(labels.hand_id, kept.hand_id)].tolist()))
+    chosen = labels.select(np.isin(labels.subset, touched))
     try:
-        result = evaluate(chosen, kept, protocol, name=read.name)
+        result = evaluate(chosen, kept, protocol, name=read.name, card=card)
     except HintError as error:
         return None, [str(error)]
-    missing = result.record.coverage.missing
-    where = f"{len(missing)} of {result.record.coverage.n_hands} hands of {some_ids(sorted(touched))}"
-    lacks = f"{where} have no row: {some_ids(missing)}; give hands that were not found a row of NaN"
-    return replace(result, record=_declared(result.record, read, card)), [lacks] if missing else []
+    problems = [*_lacking(result.record.coverage, touched)]
+    if reason := why_control(result.record.method, result.table):
+        problems.append(f"it is {reason}")
+    return replace(result, record=_declared(result.record, read, card)), problems
+
+
+def _lacking(coverage: Coverage, subsets: Sequence[str]) -> Iterator[str]:
+    if missing := coverage.missing:
+        yield (
+            f"{len(missing)} of {coverage.n_hands} hands of {some_ids(subsets)} have no row: {some_ids(missing)}; "
+            "give hands that were not found a row of NaN"
+        )
 
 
 def _declared(record: Record, read: CheckedSubmission, card: Card) -> Record:
-    """Add what the card declares, and leave out what is only true of this machine and this hour."""
+    """Add the speed that the card declares, and leave out what is only true of this machine and this hour."""
     nothing = dict.fromkeys(("load_seconds", "predict_seconds", "score_seconds"), 0.0)
     timing = TimingEntry(
         **nothing,
@@ -188,5 +198,4 @@ def _declared(record: Record, read: CheckedSubmission, card: Card) -> Record:
         peak_gpu_memory_bytes=None,
     )
     made_with = {"hint": __version__, "submission_sha256": read.sha256}
-    method = method_card(card, read.name)
-    return record.model_copy(update={"method": method, "timing": timing, "provenance": made_with})
+    return record.model_copy(update={"timing": timing, "provenance": made_with})

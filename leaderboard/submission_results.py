@@ -13,6 +13,7 @@ from benchmark.record import write_record
 from benchmark.results import ERRORS, PREDICTIONS, RECORD
 from hint.errors import InputError, some_ids
 from hint.files import write_predictions
+from leaderboard.submission import Problem
 from leaderboard.submission_check import CheckedSubmission, check_submissions, find_submissions
 
 
@@ -22,11 +23,11 @@ class ScoredRecords:
 
     Attributes:
         paths: Records, and folders of results in place of submissions.
-        refused: Submissions that something is wrong with.
+        refused: What is wrong with submissions that could not be scored.
     """
 
     paths: tuple[Path, ...]
-    refused: tuple[CheckedSubmission, ...] = ()
+    refused: tuple[Problem, ...] = ()
 
 
 @contextmanager
@@ -39,7 +40,7 @@ def scored(records: Sequence[Path], data: Path | None, protocols: Sequence[Path]
         protocols: Protocol files of your own that submissions may be meant for.
 
     Raises:
-        InputError: If there is a submission but no data, or labels or protocols cannot be read.
+        InputError: If there is a submission but no data, nothing can be used, or labels or protocols cannot be read.
     """
     found = {path: _submissions(path) for path in records}
     files = [file for held in found.values() for file in held]
@@ -52,7 +53,11 @@ def scored(records: Sequence[Path], data: Path | None, protocols: Sequence[Path]
     checked = check_submissions(files, data, protocols=protocols)
     with TemporaryDirectory(prefix="hint-submissions-") as folder:
         paths = [_write(each, Path(folder, str(k), each.name)) for k, each in enumerate(checked) if not each.problems]
-        yield ScoredRecords((*rest, *paths), tuple(each for each in checked if each.problems))
+        refused = [Problem(each.path.name, problem) for each in checked for problem in each.problems]
+        if refused and not (rest or paths):
+            more = f" ({len(refused)} problems in all)" if len(refused) > 1 else ""
+            raise InputError(f"no submission can be used: {refused[0]}{more}")
+        yield ScoredRecords((*rest, *paths), tuple(refused))
 
 
 def _submissions(path: Path) -> list[Path]:

@@ -102,7 +102,7 @@ def _latex(table: Table) -> str:
         rows += [r"\midrule", rf"\multicolumn{{{n + 1}}}{{l}}{{\emph{{{visibility} joints}}}} \\"]
         for line in lines:
             note = rf"\textsuperscript{{{notes.index(line.footnote) + 1}}}" if line.footnote else ""
-            ours = "" if line.source else r" (re-run)" if table.sources else ""
+            ours = r" (re-run)" if line.is_own and table.sources else ""
             cells = [forms[c.mark].format(_tex(c.text)) for c in line.cells]
             rows.append(" & ".join([_tex(line.name) + ours + note, *cells]) + r" \\")
     rows += [r"\bottomrule", r"\end{tabular}", r"\end{table}"]

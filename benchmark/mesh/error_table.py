@@ -6,6 +6,7 @@ Vertex distances are kept in single precision to halve the file (125 MB for the 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,13 @@ class MeshErrors:
 
     def __len__(self) -> int:
         return len(self.hand_id)
+
+    def digest(self) -> str:
+        """Return a sha256 of the errors."""
+        digest = hashlib.sha256("\n".join(self.hand_id.tolist()).encode())
+        for name in sorted(self.values):
+            digest.update(np.ascontiguousarray(self.values[name]).tobytes())
+        return digest.hexdigest()
 
 
 def compute_mesh_errors(

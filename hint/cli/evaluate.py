@@ -44,6 +44,9 @@ def evaluate(
     match_boxes: Annotated[
         bool, typer.Option("--match-boxes", help="Match what hint predict found by picture, side and box.")
     ] = False,
+    card: Annotated[
+        Path | None, typer.Option(help="TOML file that says what made the predictions: title, paper, training data ...")
+    ] = None,
     batch_size: BatchSize = 16,
     workers: Workers = 2,
     setup: MethodFlags,
@@ -88,6 +91,7 @@ def evaluate(
             batch_size=batch_size,
             workers=workers,
             match_boxes=match_boxes,
+            card=card,
             train_labels=train_data,
             **flags.keywords(),
             **setup.keywords(),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from leaderboard.ranking import Section
+    from leaderboard.submission import Problem
     from leaderboard.submission_check import CheckedSubmission
 
 app = typer.Typer(help="Rank results: a website that opens from disk, or tables for a paper.", no_args_is_help=True)
@@ -38,6 +39,13 @@ class Format(str, Enum):
     parquet = "parquet"
 
 
+class Verify(str, Enum):
+    """What happens with records whose error table could not be computed again."""
+
+    optional = "optional"
+    required = "required"
+
+
 _ENDINGS = {".md": Format.markdown, ".tex": Format.latex, ".csv": Format.csv, ".parquet": Format.parquet}
 
 
@@ -45,7 +53,9 @@ _ENDINGS = {".md": Format.markdown, ".tex": Format.latex, ".csv": Format.csv, ".
 def build(
     records: Records,
     out: Annotated[Path, typer.Option(help="Folder of the website: empty, absent, or an earlier one.")],
-    data: Annotated[Path | None, typer.Option(help="Labels with pictures, to show hands.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Labels with pictures, to show hands and to verify error tables.")
+    ] = None,
     images: Images = None,
     manifest: Annotated[
         list[Path] | None, typer.Option(help="Manifest of hint sample, to score by contact; repeat.")
@@ -54,6 +64,12 @@ def build(
     protocol: Protocols = None,
     local: Annotated[
         bool, typer.Option("--local", help="Show Ego4D's pictures too, for a website that stays on this machine.")
+    ] = False,
+    verify: Annotated[
+        Verify, typer.Option(help="Rank only records that could be verified with --data, or mark the others.")
+    ] = Verify.optional,
+    uncorrected: Annotated[
+        bool, typer.Option("--uncorrected", help="Rank by the interval of each pair alone, whatever their number.")
     ] = False,
     hide_hands: Annotated[
         bool, typer.Option("--hide-hands", help="Show nothing of single hands: for labels that are not public.")
@@ -80,9 +96,12 @@ def build(
         agreement=agreement,
         protocols=protocol or (),
         local=local,
+        verify=verify.value,
+        corrected=not uncorrected,
         hide_hands=hide_hands,
         history=history,
     )
+    _note_refused(site.board.refused)
     _note_unranked(site.board.sections)
     if local:
         note("built with --local, so it may hold Ego4D's pictures; do not publish it")
@@ -103,7 +122,7 @@ def table(
 ) -> None:
     """Print the paper's tables with your records in them: best bold, second best underlined."""
     from hint.files import write_bytes
-    from leaderboard.entry import read_entries
+    from leaderboard.entry import read_submissions
     from leaderboard.paper_table import build_tables
     from leaderboard.protocols import known_protocols
     from leaderboard.ranking import find_sections
@@ -118,9 +137,10 @@ def table(
         if out is None and sys.stdout.isatty():
             raise InputError("parquet is not text; give --out FILE.parquet, or send stdout to a file")
         _require("pandas", "pyarrow", extra="pandas")
-    with scored(records, data, protocol or ()) as found:
-        entries = read_entries(found.paths)
-        sections = find_sections(entries, known_protocols(entries, protocol or ()))
+    with scored(records, data, protocol or ()) as given:
+        found = read_submissions(given.paths, protocol or ())
+        _note_refused([*given.refused, *found.refused])
+        sections = find_sections(found.entries, known_protocols(found.entries, protocol or ()))
         content = FORMATS[form.value](build_tables(sections, load_source(), which or ()))
     _note_unranked(sections)
     if out is None:
@@ -128,6 +148,11 @@ def table(
         return
     write_bytes(out, content)
     typer.echo(out)
+
+
+def _note_refused(refused: Sequence[Problem]) -> None:
+    for problem in refused:
+        note(f"refused: {problem}")
 
 
 @app.command(short_help="Say everything that is wrong with submissions, and score them.")

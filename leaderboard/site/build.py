@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING
 from annotation.agreement.result import read_agreement
 from benchmark.evaluate import Evaluation
 from hint.errors import InputError, UnknownNameError
-from hint.files import read_labels
 from hint.files.path import as_path
 from hint.progress import progress
-from hint.types import HandLabels
-from leaderboard.entry import Entry, read_entries
+from leaderboard.entry import read_submissions
 from leaderboard.history import Event, read_history
 from leaderboard.protocols import known_protocols
 from leaderboard.reference import load_sources
@@ -28,7 +26,9 @@ from leaderboard.site.method import method_page
 from leaderboard.site.page import Page
 from leaderboard.site.rules import protocol_pages
 from leaderboard.site.versus import comparison_pages
+from leaderboard.submission import Problem
 from leaderboard.submission_results import scored
+from leaderboard.verification import OPTIONAL, REQUIRED, VERIFY
 
 if TYPE_CHECKING:
     from leaderboard.site.pictures import Pictures
@@ -40,14 +40,17 @@ class SiteSources:
 
     Attributes:
         records: Record files, or folders of them.
-        data: Labels with pictures, for the galleries.
+        data: Labels with pictures, for the galleries and to verify error tables.
         images: Folder of the pictures, if they are not beside the labels.
         manifests: Manifests of sampled hands, which say what hands touch.
         agreement: agreement.json of two annotators.
         protocols: Protocol files that do not come with the toolkit.
         show_ego4d: Whether Ego4D's pixels may be copied: for a site that stays on this machine.
+        verify: "required" ranks only records whose error table could be computed again from ``data``.
+        corrected: Whether ranks take the number of pairs into account.
         hide_hands: Whether nothing of single hands is shown: for labels that are not public.
         history: Changes of the board, the newest first.
+        refused: What is wrong with submissions that could not be scored.
     """
 
     records: tuple[Path, ...]
@@ -57,8 +60,11 @@ class SiteSources:
     agreement: Path | None = None
     protocols: tuple[Path, ...] = ()
     show_ego4d: bool = False
+    verify: str = OPTIONAL
+    corrected: bool = True
     hide_hands: bool = False
     history: tuple[Event, ...] = ()
+    refused: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,8 @@ def build_leaderboard(
     agreement: Path | str | None = None,
     protocols: Sequence[Path | str] = (),
     local: bool = False,
+    verify: str = OPTIONAL,
+    corrected: bool = True,
     hide_hands: bool = False,
     history: Path | str | None = None,
 ) -> Site:
@@ -97,12 +105,15 @@ def build_leaderboard(
         records: record.json files, folders of evaluations such as ``hint-results``, or what ``hint.evaluate`` returned
             and wrote; submissions of ``hint.submit``, or folders of them, which are scored with ``data``.
         out: Folder of the site: empty, absent, or an earlier site.
-        data: Labels with pictures, to show hands.
+        data: Labels with pictures, to show hands and to verify error tables.
         images: Folder of the pictures, if they are not beside the labels.
         manifests: Manifests of ``hint.sample``, to score by contact.
         agreement: agreement.json of two annotators, shown as a ceiling.
         protocols: Protocol files of your own that records name.
         local: Whether Ego4D's pictures may be shown: for a site that stays on this machine.
+        verify: "required" ranks only records whose error table could be computed again from ``data`` and predictions,
+            "optional" marks the others.
+        corrected: Whether intervals that ranks follow from hold for all pairs at once.
         hide_hands: Whether nothing of single hands is shown: for labels that are not public.
         history: Folder of submissions in a git repository, to show who entered when.
 
@@ -111,6 +122,10 @@ def build_leaderboard(
         MissingRequirementError: If something must be installed first.
         WriteError: If the site cannot be written.
     """
+    if verify not in VERIFY:
+        raise UnknownNameError("way to verify", verify, VERIFY)
+    if verify == REQUIRED and data is None:
+        raise InputError("verifying error tables needs labels; give --data")
     chosen = [records] if isinstance(records, Path | str | Evaluation) else records
     sources = SiteSources(
         _paths(map(_folder, chosen)),
@@ -120,11 +135,13 @@ def build_leaderboard(
         _path(agreement),
         _paths(protocols),
         local,
+        verify,
+        corrected,
         hide_hands,
         () if history is None else tuple(read_history(history)),
     )
     with scored(sources.records, sources.data, sources.protocols) as found:
-        return build_site(replace(sources, records=found.paths), as_path(out))
+        return build_site(replace(sources, records=found.paths, refused=found.refused), as_path(out))
 
 
 def _folder(given: Path | str | Evaluation) -> Path | str:
@@ -164,27 +181,21 @@ def build_site(sources: SiteSources, out: Path) -> Site:
 
 def read_board(sources: SiteSources) -> Board:
     """Read everything a site is built from."""
-    entries = read_entries(sources.records)
+    found = read_submissions(sources.records, sources.protocols, sources.data, sources.images)
     return Board(
-        entries=tuple(sorted(entries, key=lambda e: (e.name.lower(), e.slug))),
-        protocols=known_protocols(entries, sources.protocols),
+        entries=tuple(sorted(found.entries, key=lambda e: (e.name.lower(), e.slug))),
+        protocols=known_protocols(found.entries, sources.protocols),
         sources=load_sources(),
-        labels=_read_labels(sources.data, sources.images, entries) if sources.data else None,
+        labels=found.labels,
         agreement=read_agreement(sources.agreement) if sources.agreement else None,
         contact=read_contact(sources.manifests),
         show_ego4d=sources.show_ego4d,
+        verify=sources.verify,
+        corrected=sources.corrected,
+        refused=(*sources.refused, *found.refused),
         hide_hands=sources.hide_hands,
         history=sources.history,
     )
-
-
-def _read_labels(data: Path, images: Path | None, entries: Sequence[Entry]) -> HandLabels:
-    """Read the subsets that were scored; if the folder lacks one of them, its default ones."""
-    scored = dict.fromkeys(part.name for entry in entries for part in entry.record.data)
-    try:
-        return read_labels(data, list(scored), images)
-    except UnknownNameError:
-        return read_labels(data, images=images)
 
 
 def _pictures(board: Board) -> Pictures | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,6 +92,8 @@ def front_page(board: Board) -> Page:
         "visibilities": [v for v in VISIBILITIES if any(t.visibility == v for _, tables in blocks for t in tables)],
         "sources": [s for s in board.sources if any(row.remark for _, ts in blocks for t in ts for row in t.reported)],
         "agreement": board.agreement,
+        "rule": board.rule,
+        "refused": board.refused,
         "has_history": bool(board.history),
         "levels": sorted({f"{100 * p.level:g}" for p in board.protocols.values()}),
     }
@@ -119,7 +121,8 @@ def columns_of(section: Section, visibility: str) -> list[Key]:
 
 def _table(board: Board, section: Section, visibility: str, keys: Sequence[Key]) -> ScoreTable:
     ranks = [board.ranks(section, visibility, key) for key in keys]
-    rows = [_row(entry, section, visibility, keys, ranks, "ranked") for entry in section.ranked]
+    columns = {key: board.format(section, visibility, key) for key in keys}
+    rows = [_row(entry, section, visibility, columns, ranks, "ranked") for entry in section.ranked]
     first = {row.slug: (ranks[0][row.slug].place if row.slug in ranks[0] else len(rows) + 1) for row in rows}
     sign = -1 if describe(keys[0]).higher_is_better else 1
     rows.sort(key=lambda row: (first[row.slug], sign * float(row.cells[0].sort or 0), row.slug))
@@ -129,7 +132,7 @@ def _table(board: Board, section: Section, visibility: str, keys: Sequence[Key])
         columns=tuple(_column(key) for key in keys),
         ranked=tuple(rows),
         unranked=tuple(
-            _row(entry, section, visibility, keys, [], "unranked", reason) for entry, reason in section.unranked
+            _row(entry, section, visibility, columns, [], "unranked", reason) for entry, reason in section.unranked
         ),
         reported=tuple(row for source in board.sources for row in _reported(source, section, visibility, keys)),
         ceiling=tuple(_ceiling(board, visibility, keys)),
@@ -145,7 +148,7 @@ def _row(
     entry: Entry,
     section: Section,
     visibility: str,
-    keys: Sequence[Key],
+    columns: Mapping[Key, Metric],
     ranks: Sequence[dict[str, Rank]],
     kind: str,
     reason: str = "",
@@ -156,8 +159,8 @@ def _row(
         name=entry.name,
         slug=entry.slug,
         cells=tuple(
-            _cell(entry, section, visibility, key, ranks[k].get(entry.slug) if ranks else None)
-            for k, key in enumerate(keys)
+            _cell(entry, (section, visibility, key), metric, ranks[k].get(entry.slug) if ranks else None)
+            for k, (key, metric) in enumerate(columns.items())
         ),
         kind=kind,
         flags=tuple(flags(entry)),
@@ -172,11 +175,11 @@ def _brief_speed(hands_per_second: float) -> str:
     return f"{hands_per_second:,.0f}" if hands_per_second >= 100 else f"{hands_per_second:.3g}"
 
 
-def _cell(entry: Entry, section: Section, visibility: str, key: Key, rank: Rank | None) -> Cell:
+def _cell(entry: Entry, place: tuple[Section, str, Key], metric: Metric, rank: Rank | None) -> Cell:
+    section, visibility, key = place
     score = entry.record.value(section.subset, visibility, *key)
     if score is None:
         return Cell()
-    metric = describe(key)
     return Cell(
         metric.text(score.value),
         f"{score.value:.9g}",
@@ -189,8 +192,12 @@ def _cell(entry: Entry, section: Section, visibility: str, key: Key, rank: Rank 
 def flags(entry: Entry) -> Iterator[tuple[str, str]]:
     """Yield labels of what a reader must know about a method, with an explanation of each."""
     card, record = entry.record.method, entry.record
+    if not entry.verified:
+        yield "not verified", entry.why_not_verified or "its error table was not computed again from its predictions"
     if card.trained_on_hint:
         yield "trained on HInt", "HInt was in its training data, so it has seen hands from the same sources"
+    elif card.trained_on_hint is None:
+        yield "training not stated", "nobody said whether it was trained on HInt"
     if not card.needs_labels and not card.reads_images:
         yield "ignores the picture", "a control that uses only the boxes"
     misses = {*record.coverage.missing, *record.coverage.non_finite}
@@ -229,7 +236,7 @@ def rerun(source: Source, method: str, section: Section) -> Entry | None:
         return None
     trained = method in source.trained_on_hint
     name = source.runs_as.get(method)
-    same = (e for e in section.ranked if e.record.method.name == name and not e.record.method.note)
+    same = (e for e in section.ranked if e.is_own and e.record.method.name == name and not e.record.method.note)
     return next((e for e in same if e.record.method.trained_on_hint == trained), None)
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from benchmark.intervals import Difference
 from hint.skeleton import JOINT_NAMES
 from leaderboard.entry import Entry
-from leaderboard.metric import Key, describe, fixed
+from leaderboard.metric import Key, Metric, fixed
 from leaderboard.ranking import Section
 from leaderboard.site.board import MAX_PAIRS, VISIBILITIES, Board
 from leaderboard.site.front import columns_of
@@ -57,7 +58,7 @@ def comparison_pages(board: Board, pictures: Pictures | None) -> Iterator[Page]:
     for a, b in board.pairs:
         shared = [s for s in board.sections if a in s.comparable and b in s.comparable]
         views = [_versus(board, a, b, section, pictures) for section in shared]
-        context = {"a": a, "b": b, "views": views}
+        context = {"a": a, "b": b, "views": views, "rule": board.rule}
         yield Page(pair_path(a, b), "versus.html", f"{a.name} and {b.name}", context)
 
 
@@ -101,7 +102,10 @@ def _differences(board: Board, a: Entry, b: Entry, section: Section) -> Iterator
         for key in columns_of(section, visibility):
             if key not in first.rows or key not in second.rows:
                 continue
-            metric, difference = describe(key), first.minus(second, key)
+            difference = board.difference(section, visibility, key, (a, b))
+            if difference is None:
+                continue
+            metric = _telling(board.format(section, visibility, key), difference)
             ahead = a if (difference.value > 0) == metric.higher_is_better else b
             yield DifferenceRow(
                 visibility,
@@ -112,6 +116,14 @@ def _differences(board: Board, a: Entry, b: Entry, section: Section) -> Iterator
                 interval_text(difference.interval, metric, sign=True),
                 "cannot be told apart" if difference.contains_zero else f"{ahead.name} is better",
             )
+
+
+def _telling(metric: Metric, difference: Difference) -> Metric:
+    """Add decimals until no end of an interval without 0 reads as 0."""
+    if difference.contains_zero or difference.interval is None:
+        return metric
+    ends = (difference.value, difference.interval.low, difference.interval.high)
+    return metric.telling((end, 0.0) for end in ends)
 
 
 def _chart(board: Board, a: Entry, b: Entry, section: Section, visibility: str) -> Any:

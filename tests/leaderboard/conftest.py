@@ -13,6 +13,7 @@ import pytest
 from benchmark.evaluate import evaluate
 from benchmark.record import Record, read_record, write_record
 from hint.files import write_predictions
+from hint.methods.table import BUILT_IN
 from hint.types import HandLabels, Predictions
 
 
@@ -27,11 +28,17 @@ def noisy(labels: HandLabels, sigma: float, seed: int = 0) -> Predictions:
 def score(
     folder: Path, labels: HandLabels, sigma: float, seed: int = 0, limit: int | None = None, **card: Any
 ) -> Record:
-    """Score noise and write what ``hint eval`` leaves; ``card`` says what the method pretends to be."""
+    """Score noise and write what ``hint eval`` leaves; ``card`` says what the method pretends to be.
+
+    With the name of a method of the toolkit, the record is one of its runs, not of given predictions.
+    """
     predictions = noisy(labels, sigma, seed)
     result = evaluate(labels, predictions, out=folder.parent, name=folder.name, limit=limit)
     write_predictions(folder / "predictions.npz", predictions)
-    changed = change(folder / "record.json", method=replace(result.record.method, **card))
+    said = {"summary": "Noise.", "trained_on_hint": False} | card
+    fingerprint = {"version": 1} if card.get("name") in BUILT_IN else result.record.fingerprint
+    method = replace(result.record.method, **said)
+    changed = change(folder / "record.json", method=method, fingerprint=fingerprint)
     assert changed.scores == result.record.scores
     return changed
 

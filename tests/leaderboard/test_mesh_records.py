@@ -13,7 +13,7 @@ from benchmark.evaluate import evaluate
 from benchmark.mesh.protocol import load_mesh_protocol
 from benchmark.record import write_record
 from leaderboard.draws import draw_mesh
-from leaderboard.entry import read_entries
+from leaderboard.entry import read_entries, read_submissions
 from leaderboard.paper_table import build_tables
 from leaderboard.protocols import known_protocols
 from leaderboard.ranking import find_sections, rank
@@ -59,8 +59,11 @@ def test_they_are_ranked_by_small_errors_and_large_shares(runs: Path) -> None:
 
 def test_a_table_of_other_scores_is_noticed(runs: Path) -> None:
     (runs / "first-freihand" / "errors.npz").write_bytes((runs / "worse-freihand" / "errors.npz").read_bytes())
-    problems = {entry.name: entry.problem for entry in read_entries([runs])}
-    assert problems == {"first": "the errors.npz beside the record gives other scores", "second": "", "worse": ""}
+    found = read_submissions([runs])
+    assert [entry.name for entry in found.entries] == ["second", "worse"]
+    (problem, *_) = found.refused
+    assert problem.file == "first-freihand/errors.npz"
+    assert "scores: the error table gives other numbers than the record" in " ".join(map(str, found.refused))
 
 
 def test_they_are_in_the_papers_table_and_on_the_site(runs: Path, tmp_path: Path) -> None:

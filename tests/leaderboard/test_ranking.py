@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmark.evaluate import evaluate
 from benchmark.intervals import paired_difference
 from benchmark.protocol import load_protocol
 from benchmark.record import Record, read_record
 from hint.errors import InputError
-from hint.types import HandLabels
+from hint.types import HandLabels, Predictions
 from leaderboard.draws import Band, Draws, draw
-from leaderboard.entry import read_entries
+from leaderboard.entry import read_entries, read_submissions
 from leaderboard.names import slug
 from leaderboard.protocols import known_protocols
 from leaderboard.ranking import Section, find_sections, rank
@@ -125,21 +126,29 @@ def test_incomparable_records_are_shown_with_every_reason(
     assert reason_of["Moved"].startswith("other ground truth: 40 hands, sha256 ")
     assert reason_of["Older"].startswith("other protocol file: sha256 ffffffffffff, the others ")
     assert reason_of["Bare"].startswith("there is no errors.npz beside the record")
-    assert reason_of["Swapped"].startswith("the errors.npz beside the record gives other scores")
+    refused = [str(problem) for problem in read_submissions([three]).refused]
+    assert {text.partition(":")[0] for text in refused} == {"swapped/errors.npz"}
+    assert any("gives other numbers than the record" in text for text in refused)
     assert reason_of["Oracle"] == "a control that sees the ground truth"
     assert [entry.name for entry in section.controls] == ["Oracle"]
 
 
-def test_missing_hands_are_named(
-    three: Path, make: Callable[..., HandLabels], change_record: Callable[..., Record]
+def test_missing_rows_and_rows_without_numbers_are_the_same_misses(
+    three: Path, make: Callable[..., HandLabels]
 ) -> None:
-    path = three / "good" / "record.json"
-    record = read_record(path)
-    missing = tuple(make(40).hand_id[:7].tolist())
-    change_record(path, status="partial", coverage=replace(record.coverage, missing=missing))
+    labels = make(40)
+    noise = np.random.default_rng(1).normal(0, 2, labels.keypoints_2d.shape)
+    whole = Predictions(labels.hand_id, (labels.keypoints_2d + noise).astype(np.float32))
+    absent = whole.select(np.arange(7, 40))
+    empty = replace(whole, keypoints_2d=np.where(np.arange(40)[:, None, None] < 7, np.nan, whole.keypoints_2d))
+    for name, given in (("absent", absent), ("empty", empty)):
+        evaluate(labels, given, out=three, name=name)
     (section,) = sections_of(three)
-    assert "7 of 40 hands are missing" in reasons(section)["Good"]
-    assert "(7 in all)" in reasons(section)["Good"]
+    assert not section.unranked
+    first, second = (entry for entry in section.ranked if entry.name in ("absent", "empty"))
+    assert first.record.scores == second.record.scores
+    assert first.record.coverage == second.record.coverage
+    assert len(first.record.coverage.missing) == 7
 
 
 def test_subsets_come_in_the_order_of_the_protocol(
@@ -171,13 +180,21 @@ def test_records_of_unknown_protocols_are_not_ranked(
     assert len(section.ranked) == 3
 
 
-def test_names_and_addresses_are_unique(three: Path, change_record: Callable[..., Record]) -> None:
+def test_names_and_addresses_are_unique(
+    three: Path,
+    make: Callable[..., HandLabels],
+    make_record: Callable[..., Record],
+    change_record: Callable[..., Record],
+) -> None:
     card = read_record(three / "good" / "record.json").method
     for folder in ("alike", "bad"):
         change_record(three / folder / "record.json", method=card)
-    shutil.copytree(three, three.parent / "s")
-    entries = read_entries([three, three.parent / "s", three / "bad" / "record.json"])
-    assert len(entries) == 6
+    shutil.copytree(three, three.parent / "copies")
+    for seed, folder in enumerate(("good", "alike", "bad"), start=7):
+        make_record(three.parent / "s" / folder, make(40), 0.03, seed)
+        change_record(three.parent / "s" / folder / "record.json", method=card)
+    entries = read_entries([three, three.parent / "s", three.parent / "copies", three / "bad" / "record.json"])
+    assert len(entries) == 6, "the same run twice is one row"
     assert len({e.name for e in entries}) == 6
     assert len({e.slug for e in entries}) == 6
     assert "Good [r/bad]" in {e.name for e in entries}
@@ -194,14 +211,12 @@ def test_bad_input_is_one_line(three: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"record\.json"):
         read_entries([tmp_path / "empty"])
     (three / "bad" / "record.json").write_text('{"schema": "hint-record-1"}')
-    with pytest.raises(InputError, match="is not a record of this version"):
-        read_entries([three])
+    with pytest.raises(InputError, match=r"no record can be used: bad/record\.json: not a record of this version"):
+        read_entries([three / "bad"])
     (three / "bad" / "record.json").write_text("{")
-    with pytest.raises(InputError, match=r"record\.json is not readable"):
-        read_entries([three])
-
-
-def test_a_broken_error_table_is_named(three: Path) -> None:
     (three / "good" / "errors.npz").write_bytes(b"PK")
-    with pytest.raises(InputError, match=r"good/errors\.npz is damaged"):
-        read_entries([three])
+    found = read_submissions([three])
+    assert [entry.name for entry in found.entries] == ["Alike"], "the others do not stop it"
+    broken, damaged = sorted(map(str, found.refused))
+    assert broken.startswith("bad/record.json: record.json is not readable as JSON")
+    assert damaged.startswith("good/errors.npz: errors.npz is damaged")

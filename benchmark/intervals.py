@@ -21,7 +21,7 @@ import numpy as np
 from benchmark.error_table import ErrorTable
 from benchmark.pck import ClipSums, mean_of_ratios, metric_sums, select
 from benchmark.protocol import Protocol
-from hint.bootstrap import WEIGHTS, Interval, clip_weights, percentile_interval
+from hint.bootstrap import WEIGHTS, Interval, clip_weights, percentile_interval, percentile_intervals
 from hint.errors import InputError, some_ids
 from hint.types import Double
 
@@ -32,6 +32,7 @@ __all__ = [
     "intervals",
     "paired_difference",
     "percentile_interval",
+    "percentile_intervals",
     "replicates",
 ]
 
@@ -70,22 +71,22 @@ def replicates(sums: Sequence[ClipSums], count: int, seed: int) -> Double:
     Returns:
         (M,R) values; NaN where a draw holds no keypoint at all.
     """
-    parts = [part for s in sums for part in (s.numerator, s.denominator)]
-    columns, edges = np.hstack(parts), np.cumsum([part.shape[1] for part in parts])[:-1]
+    parts = {id(part): part for s in sums for part in (s.numerator, s.denominator)}  # metrics share denominators
+    columns, edges = np.hstack([*parts.values()]), np.cumsum([part.shape[1] for part in parts.values()])[:-1]
     values = np.empty((len(sums), count))
     for rows, weights in clip_weights(len(columns), count, seed, _WEIGHTS):
-        totals = np.split(weights @ columns, edges, axis=1)
-        for row, numerator, denominator in zip(values, totals[::2], totals[1::2], strict=True):
-            row[rows] = mean_of_ratios(numerator, denominator)
+        totals = dict(zip(parts, np.split(weights @ columns, edges, axis=1), strict=True))
+        for row, s in zip(values, sums, strict=True):
+            row[rows] = mean_of_ratios(totals[id(s.numerator)], totals[id(s.denominator)])
     return values
 
 
 def intervals(sums: Sequence[ClipSums], protocol: Protocol, seed: int) -> list[Interval | None]:
     """Return an interval for each metric; None where fewer than two clips have keypoints."""
     drawn = replicates(sums, protocol.replicates, seed)
-    return [
-        percentile_interval(row, protocol.level) if s.n_clips > 1 else None for row, s in zip(drawn, sums, strict=True)
-    ]
+    enough = [s.n_clips > 1 for s in sums]
+    found = iter(percentile_intervals(drawn[enough], protocol.level))
+    return [next(found) if able else None for able in enough]
 
 
 def paired_difference(

@@ -18,7 +18,7 @@ from benchmark.task import Given, Scored, Task
 from benchmark.temporal.motion import score_motion
 from benchmark.temporal.sequences import labels_in_scope, whole_tracks
 from hint.errors import InputError, some_ids
-from hint.files import read_labels, read_predictions
+from hint.files import read_labels, read_predictions, write_predictions
 from hint.hand_rows import spread
 from hint.types import Hand, HandLabels, Predictions
 
@@ -102,6 +102,10 @@ class KeypointTask(Task[Predictions]):
         scores = score_table(table, protocol, seed=seed)
         data = tuple(_subset_entry(part, name, protocol) for name, part in parts)
         return Scored(scores.plus(moving), coverage, data, table, self.labels.notes)
+
+    def keep(self, answers: Predictions, path: Path) -> None:
+        """Keep ids and keypoints of given predictions."""
+        write_predictions(path, Predictions(answers.hand_id, answers.keypoints_2d))
 
     def write_errors(self, table: Any, path: Path) -> None:
         """Write an error table."""

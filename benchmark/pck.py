@@ -148,8 +148,9 @@ def mean_of_ratios(numerator: Double, denominator: Double) -> Double:
     Returns:
         (...,) NaN where no joint has data.
     """
-    ratio = np.nan_to_num(_ratio(numerator, denominator), nan=0.0)
-    return _ratio(ratio.sum(-1), np.asarray((denominator > 0).sum(-1), dtype=np.float64))
+    counts = denominator > 0
+    ratio = np.divide(numerator, denominator, out=np.zeros(counts.shape), where=counts)
+    return _ratio(ratio.sum(-1), counts.sum(-1).astype(np.float64))
 
 
 def pck_sums(cell: Cell, threshold: float) -> ClipSums:

@@ -74,7 +74,7 @@ class TimingEntry(_Model):
 class Record(_Model):
     """One method on one label set under one protocol.
 
-    ``status`` is "complete", "partial" (rows are missing or ``limit`` was given) or "reference" (taken from a paper).
+    ``status`` is "complete", "partial" (``limit`` was given) or "reference" (from a paper). Missing rows are misses.
     ``failures`` gives the reason for each picture that could not be used.
     """
 
@@ -101,7 +101,7 @@ class Record(_Model):
         for score in scores:
             if score.metric in _PERCENTAGES and not -_ROUNDING <= score.value <= 100 + _ROUNDING:
                 where = f"{score.metric} of {score.subset}, {score.visibility}"
-                raise ValueError(f"{where} is {score.value:g}, expected 0 to 100 %")
+                raise ValueError(f"{where} is not between 0 and 100 %")
         return scores
 
     def to_json(self) -> str:

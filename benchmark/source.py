@@ -201,6 +201,7 @@ class PredictionSource(Source):
         path = predictions if isinstance(predictions, Path) else None
         if path is not None and path.is_dir():
             path = path / ("pred.json" if is_mesh else PREDICTIONS)
+        self._path = path
         places = _places(path) if path else boxes
         if match_boxes and places is None:
             raise InputError("match_boxes needs what hint.predict returned, or its file with hands.jsonl beside it")
@@ -222,6 +223,9 @@ class PredictionSource(Source):
         given = task.given(self._given, self._boxes)
         if run.results:
             run.results.check_method(self.name, True, given.fingerprint)
+            place = run.results.folder / PREDICTIONS
+            if self._path is None or self._path.resolve() != place.resolve():
+                task.keep(given.answers, place)
         card = MethodCard(self.name, self.name, UNDESCRIBED, code_licence="")
         if self._card is not None:
             card = method_card(self._card, self.name)

@@ -21,7 +21,8 @@ from hint.files import write_bytes
 from hint.files.atomic import OVERWRITE
 from hint.files.path import as_path
 from hint.files.predictions import RESULTS, read_predictions
-from hint.types import Predictions
+from hint.skeleton import N_JOINTS
+from hint.types import Predictions, Strings
 
 #: The protocol of predictions that no record says one of.
 _USUAL = "hint-v1"
@@ -57,7 +58,7 @@ def submit(
         results: Folder that ``hint eval`` wrote, or a file of predictions whose ids are those of the labels.
         card: Card of the method, or its file.
         out: The zip to write.
-        predictions: File of the predictions, where ``hint eval --predictions`` left them elsewhere.
+        predictions: File of the predictions, where the folder has none.
         protocol: Rules that a file of predictions is meant for; results say it themselves.
         overwrite: "missing" replaces no other file, "never" not even the same one, "always" any.
 
@@ -134,11 +135,19 @@ def _of_results(folder: Path, card: Card, given: Path | None) -> Submission:
         raise InputError(
             f"{path}: no such file" if given else f"{folder} has no {PREDICTIONS}; name the file with --predictions"
         )
-    predictions = read_predictions(path)
+    predictions, is_matched = read_predictions(path), _is_matched(record)
+    if is_matched and given:
+        raise InputError(f"hands of {folder} were matched by box and lie there as they were; leave out --predictions")
     scored = record.fingerprint.get("predictions_sha256")
-    if scored is not None and scored != predictions_digest(predictions):
+    if scored is not None and not is_matched and scored != predictions_digest(predictions):
         raise InputError(f"{path} is not what {folder} was scored from; repeat hint eval, or name the right file")
-    return Submission(card, _scored(predictions, folder, path), ProtocolName(**record.protocol.model_dump()))
+    rows = _scored(predictions, read_error_table(folder / ERRORS).hand_id)
+    return Submission(card, rows, ProtocolName(**record.protocol.model_dump()))
+
+
+def _is_matched(record: Record) -> bool:
+    """Whether hands were found in whole pictures; those that were not found have no row."""
+    return "matched_by_iou" in record.fingerprint
 
 
 def _unfit(record: Record) -> Iterator[str]:
@@ -149,21 +158,16 @@ def _unfit(record: Record) -> Iterator[str]:
         yield f"{record.method.name} is a control that sees the ground truth"
     if record.limit is not None:
         yield f"only {record.limit} hands were asked for; repeat hint eval without --limit"
-    if record.coverage.missing:
-        missing = record.coverage.missing
+    if (missing := record.coverage.missing) and not _is_matched(record):
         yield (
             f"{len(missing)} of {record.coverage.n_hands} hands have no row: {some_ids(missing)}; repeat hint eval, "
             "or give hands that were not found a row of NaN"
         )
-    if "matched_by_iou" in record.fingerprint:
-        yield "its hands were matched by their boxes; predict the labelled hands with hint predict --boxes LABELS"
 
 
-def _scored(predictions: Predictions, folder: Path, path: Path) -> Predictions:
-    """Return the rows of the hands that were scored."""
-    ids = read_error_table(folder / ERRORS).hand_id
+def _scored(predictions: Predictions, ids: Strings) -> Predictions:
+    """Return a row for every hand that was scored, of NaN where there is none, and no other."""
     rows = rows_of(ids, predictions.hand_id)
-    if (rows < 0).any():
-        raise InputError(f"{path} lacks hands that {folder} was scored on: {some_ids(ids[rows < 0].tolist())}")
-    scored: Predictions = predictions.select(rows)
-    return scored
+    keypoints = np.full((len(ids), N_JOINTS, 2), np.nan, np.float32)
+    keypoints[rows >= 0] = predictions.keypoints_2d[rows[rows >= 0]]
+    return Predictions(ids, keypoints)

@@ -143,5 +143,8 @@ class Task(ABC, Generic[Answers]):
     def write_errors(self, table: Any, path: Path) -> None:
         """Write an error table of this kind of protocol."""
 
+    def keep(self, answers: Answers, path: Path) -> None:
+        """Keep given predictions as they were scored, so that others can score them again."""
+
     def export(self, answers: Answers, folder: Path) -> None:
         """Write further files about the predictions of a method on the whole set."""

@@ -17,7 +17,7 @@ from benchmark.mesh.task import joint_names
 from benchmark.protocol import Protocol, expected_hands
 from benchmark.record import Record, SubsetEntry
 from benchmark.scores import Curve, JointScore, Score, Scores, score_table
-from hint.errors import some_ids
+from hint.errors import counted, some_ids
 from leaderboard.declared import trained_on_hint
 from leaderboard.draws import SEED
 from leaderboard.protocols import Rules
@@ -107,10 +107,7 @@ def contradictions(claimed: Record, table: ErrorTable | MeshErrors, scores: Scor
             yield f"the error table has hands of {some_ids(further)}, which the record does not name"
     for part in claimed.data:
         if (part.n_hands, part.n_clips) != (found := counts_of(table, part.name)):
-            yield (
-                f"{part.name}: the record says {part.n_hands:,} hands of {part.n_clips:,} clips, "
-                f"the error table has {found[0]:,} of {found[1]:,}"
-            )
+            yield f"{part.name}: the error table has {found[0]:,} hands of {found[1]:,} clips, not what the record says"
     yield from _other_coverage(claimed.coverage, table)
     if scores is not NO_SCORES:
         yield from _other_numbers(claimed, scores)
@@ -119,14 +116,12 @@ def contradictions(claimed: Record, table: ErrorTable | MeshErrors, scores: Scor
 def _other_coverage(claimed: Coverage, table: ErrorTable | MeshErrors) -> Iterator[str]:
     found = coverage_of(table)
     if claimed.n_hands != found.n_hands:
-        yield f"the record says {claimed.n_hands:,} hands in all, the error table has {found.n_hands:,}"
+        yield f"the error table has {found.n_hands:,} hands in all, not what the record says"
     said, lost = ({*c.missing, *c.non_finite} for c in (claimed, found))
     # Hands of a 3D set can lack a mesh and still have joints; their table does not say which were given.
     if isinstance(table, ErrorTable) and said != lost:
-        yield (
-            f"the record says that {len(said)} hands lack predictions, by the error table {len(lost)} do: "
-            f"{some_ids(sorted(said ^ lost))}"
-        )
+        wrong = some_ids(sorted((said ^ lost) & set(table.hand_id.tolist())))
+        yield f"{counted(len(lost), 'hand')} lack predictions by the error table; the record says otherwise: {wrong}"
 
 
 def _other_numbers(claimed: Record, scores: Scores) -> Iterator[str]:
@@ -137,13 +132,18 @@ def _other_numbers(claimed: Record, scores: Scores) -> Iterator[str]:
     ):
         wrong = [key for key, numbers in said.items() if not _agree(numbers, computed.get(key))]
         if wrong:
-            first = wrong[0]
-            values = (said[first][:1], computed.get(first, ("nothing",))[:1])
-            yield (
-                f"{kind}: the error table gives other numbers than the record at {len(wrong)} places, such as "
-                f"{' '.join(str(part) for part in first if part is not None)[:80]}: "
-                f"{_short(values[1])}, not {_short(values[0])}"
-            )
+            known = (_named(key, said[key], computed[key]) for key in wrong if key in computed)
+            example = next(known, "one that does not follow from it")
+            places = counted(len(wrong), "place")
+            yield f"{kind}: the record differs from the error table at {places}, such as {example}"
+
+
+def _named(key: tuple[Any, ...], said: tuple[float, ...], computed: tuple[float, ...]) -> str:
+    """Return what the table gives at a place; what the record says instead is never repeated."""
+    place = " ".join(str(part) for part in key if part is not None)
+    if len(said) != len(computed):
+        return f"{place}: {len(computed)} numbers by the table"
+    return next(f"{place}: {b:.6g} by the table" for a, b in zip(said, computed, strict=True) if not _agree((a,), (b,)))
 
 
 def _score_numbers(scores: Sequence[Score]) -> Mapping[tuple[Any, ...], tuple[float, ...]]:
@@ -167,7 +167,3 @@ def _agree(said: tuple[float, ...], computed: tuple[float, ...] | None) -> bool:
     if computed is None or len(said) != len(computed):
         return False
     return all(math.isclose(a, b, rel_tol=_SAME, abs_tol=_SAME) for a, b in zip(said, computed, strict=True))
-
-
-def _short(value: tuple[Any, ...]) -> str:
-    return " ".join(f"{number:.6g}" if isinstance(number, int | float) else str(number) for number in value)

@@ -42,7 +42,7 @@ def declared_problems(record: Record) -> Iterator[str]:
     for name, largest in _TIMING.items():
         value = getattr(record.timing, name)
         if value is not None and not 0 <= value <= largest:
-            yield f"timing.{name} is {value:.6g}, expected 0 to {largest:g}"
+            yield f"timing.{name} cannot be true, expected 0 to {largest:g}"
     yield from _text_problems("timing.device", record.timing.device, 100)
     if not 0 <= record.seed < 2**63:
         yield "seed must be a whole number of at least 0"
@@ -59,7 +59,7 @@ def card_problems(card: MethodCard) -> Iterator[str]:
     for name in card.training_data[:_MOST_DATASETS]:
         yield from _text_problems("method.training_data", name, _LONGEST_DATASET)
     if card.parameters is not None and not 0 <= card.parameters <= _MOST_PARAMETERS:
-        yield f"method.parameters is {card.parameters:.6g}, expected 0 to {_MOST_PARAMETERS:g}"
+        yield f"method.parameters cannot be true, expected 0 to {_MOST_PARAMETERS:g}"
 
 
 def trained_on_hint(record: Record) -> bool | None:

@@ -1,4 +1,4 @@
-"""Bootstrap draws of each method's clips, from which differences and ranks follow.
+"""Every number of a method in a cell, and bootstrap draws of its clips, from which differences and ranks follow.
 
 Each method is drawn once per cell; every pair, curve and rank is then a subtraction. The numbers equal those of
 :func:`benchmark.intervals.paired_difference`.
@@ -7,15 +7,15 @@ Each method is drawn once per cell; every pair, curve and rank is then a subtrac
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from benchmark.error_table import ErrorTable
-from benchmark.intervals import Difference, percentile_interval, replicates
+from benchmark.intervals import Difference, Interval, percentile_interval, percentile_intervals, replicates
 from benchmark.mesh.error_table import MeshErrors
 from benchmark.mesh.protocol import MeshProtocol
-from benchmark.pck import Cell, ClipSums, auc_sums, curve_thresholds, epe_sums, pck_sums, select
+from benchmark.pck import Cell, ClipSums, auc_sums, curve_thresholds, epe_median_px, epe_sums, pck_sums, select
 from benchmark.protocol import Protocol
 from hint.types import Double, Strings
 from leaderboard.metric import Key, describe
@@ -43,10 +43,11 @@ class Draws:
 
     Attributes:
         values: Key -> value.
-        rows: Key -> (R,) replicates.
+        rows: Key -> (R,) replicates; the median has none.
         n_clips: Key -> clips with keypoints.
         band: PCK curve, None for 3D protocols.
         level: Of intervals.
+        joints: Threshold -> (21,) PCK of each joint, NaN for joints without keypoints; empty for 3D protocols.
     """
 
     values: dict[Key, float]
@@ -54,6 +55,11 @@ class Draws:
     n_clips: dict[Key, int]
     band: Band | None
     level: float
+    joints: dict[float, Double] = field(default_factory=dict)
+
+    def interval(self, key: Key) -> Interval | None:
+        """Return the interval of a value, None if it has no replicates or comes from a single clip."""
+        return percentile_interval(self.rows[key], self.level) if self.n_clips.get(key, 0) > 1 else None
 
     def minus(self, other: Draws, key: Key) -> Difference:
         """Subtract another method's value, drawn from the same clips."""
@@ -76,12 +82,16 @@ def draw(table: ErrorTable, subset: str, visibility: str, protocol: Protocol) ->
     points = curve_thresholds(protocol.auc_maximum, protocol.curve_points)[::_STEP].tolist()
     curve = [pck_sums(cell, t) for t in points]
     drawn = replicates([*sums.values(), *curve], protocol.replicates, SEED)
+    values = {key: s.value() for key, s in sums.items()}
+    if np.isfinite(cell.distance_px).any():
+        values["epe_median_px", None] = epe_median_px(cell)
     return Draws(
-        {key: s.value() for key, s in sums.items()},
+        values,
         dict(zip(sums, drawn, strict=False)),
         {key: s.n_clips for key, s in sums.items()},
         _band(points, curve, drawn[len(sums) :], protocol.level),
         protocol.level,
+        {t: sums["pck", t].per_joint() for t in protocol.thresholds},
     )
 
 
@@ -114,7 +124,7 @@ def _sums(cell: Cell, protocol: Protocol) -> Iterator[tuple[Key, ClipSums]]:
 
 
 def _band(points: Sequence[float], curve: Sequence[ClipSums], drawn: Double, level: float) -> Band:
-    ends = [percentile_interval(row, level) for row in drawn]
+    ends = percentile_intervals(drawn, level)
     values = tuple(s.value() for s in curve)
     return Band(tuple(points), values, tuple(e.low for e in ends), tuple(e.high for e in ends))
 

@@ -23,7 +23,7 @@ _LONGEST = 80
 
 
 @dataclass(frozen=True)
-class Event:
+class Change:
     """A change of the board.
 
     Attributes:
@@ -45,7 +45,7 @@ class Event:
     sha256: str
 
 
-def read_history(submissions: Path | str) -> list[Event]:
+def read_history(submissions: Path | str) -> list[Change]:
     """Return every change of a folder of submissions, the newest first.
 
     What a merge brought counts from the merge, by the author of the commit that it brought.
@@ -70,7 +70,7 @@ def read_history(submissions: Path | str) -> list[Event]:
     return [event for change in _changes(_text(log or b"")) if (event := _event(folder, *change))]
 
 
-def history_json(events: list[Event]) -> list[dict[str, Any]]:
+def history_json(events: list[Change]) -> list[dict[str, Any]]:
     """Return events as JSON values."""
     return [asdict(event) for event in events]
 
@@ -85,14 +85,14 @@ def _changes(log: str) -> Iterator[tuple[str, str, str]]:
             commit = part
 
 
-def _event(folder: Path, commit: str, status: str, file: str) -> Event | None:
+def _event(folder: Path, commit: str, status: str, file: str) -> Change | None:
     """Return a change of a submission, None for one of another file."""
     if "/" in file or not file.lower().endswith(".zip") or status not in _EVENTS:
         return None
     sha1, seconds, *parents = commit.split()
     title, sha256 = ("", "") if status == "D" else _held(folder, sha1, file)
     by = _author(folder, sha1, file, is_merge=len(parents) > 1)
-    return Event(_EVENTS[status], _shown(file), title, _shown(by), _date(int(seconds)), sha1, sha256)
+    return Change(_EVENTS[status], _shown(file), title, _shown(by), _date(int(seconds)), sha1, sha256)
 
 
 def _date(seconds: int) -> str:

@@ -60,7 +60,10 @@ _KNOWN = {
 }
 
 #: Main metrics besides the PCK, in the order of columns.
-COLUMNS = ("auc", "auc_j", "pa_mpjpe_mm", "auc_v", "pa_mpvpe_mm", "f_at_5mm", "f_at_15mm")
+COLUMNS = (
+    *("auc", "auc_j", "pa_mpjpe_mm", "auc_v", "pa_mpvpe_mm", "f_at_5mm", "f_at_15mm"),
+    *("epe_mean_px", "epe_median_px", "accel_error", "accel_coverage", "jitter", "jitter_ground_truth"),
+)
 
 
 def describe(key: Key) -> Metric:

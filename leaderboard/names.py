@@ -19,12 +19,12 @@ def table_names(files: Sequence[Path], records: Sequence[Record]) -> list[str]:
         if len(set(longer)) == len(longer):
             break
     times = Counter(names)
-    return _numbered([b if times[a] > 1 else a for a, b in zip(names, longer, strict=True)], "{} #{}")
+    return numbered([b if times[a] > 1 else a for a, b in zip(names, longer, strict=True)], "{} #{}")
 
 
 def page_names(records: Sequence[Record]) -> list[str]:
     """Name the pages of records."""
-    return _numbered([slug(f"{r.method.name} {r.method.note}") for r in records], "{}-{}")
+    return numbered([slug(f"{r.method.name} {r.method.note}") for r in records], "{}-{}")
 
 
 def slug(text: str) -> str:
@@ -32,7 +32,8 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60].rstrip("-") or "unnamed"
 
 
-def _numbered(names: Sequence[str], form: str) -> list[str]:
+def numbered(names: Sequence[str], form: str) -> list[str]:
+    """Make names unique: later ones get a number by ``form``, such as "{}-{}"."""
     taken: set[str] = set()
     unique: list[str] = []
     for name in names:

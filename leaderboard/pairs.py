@@ -80,7 +80,12 @@ def compare_pairs(draws: Mapping[str, Draws], key: Key, corrected: bool = True) 
 
 
 def _simultaneous(pairs: list[tuple[Draws, Draws]], key: Key) -> tuple[Double, float]:
-    """Return (P,) standard errors of differences, and how many of them an interval reaches to each side."""
+    """Return (P,) standard errors of differences, and how many of them an interval reaches to each side.
+
+    Standard errors of few clips are uncertain themselves, so the reach grows as quantiles of Student's t do.
+
+    Source: Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.5, first term.
+    """
     if not pairs:
         return np.zeros(0), 0.0
     errors = np.zeros(len(pairs))
@@ -91,4 +96,6 @@ def _simultaneous(pairs: list[tuple[Draws, Draws]], key: Key) -> tuple[Double, f
         errors[k] = np.nanstd(drawn, ddof=1)
         if errors[k] > _ROUNDING * max(abs(a.values[key]), abs(b.values[key])):
             largest = np.fmax(largest, np.abs(drawn - value) / errors[k])
-    return errors, float(np.quantile(largest, pairs[0][0].level))
+    reach = float(np.quantile(largest, pairs[0][0].level))
+    n_clips = min(drawn.n_clips[key] for pair in pairs for drawn in pair)
+    return errors, reach + (reach**3 + reach) / (4 * (n_clips - 1))

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 from pydantic import ValidationError
 
 from benchmark.error_table import ErrorTable, read_error_table
 from benchmark.ground_truth import contents_of, released
 from benchmark.mesh.error_table import FORMAT as MESH_FORMAT
-from benchmark.mesh.error_table import MeshErrors, read_mesh_errors
+from benchmark.mesh.error_table import MeshErrors, check_values, read_mesh_errors
+from benchmark.mesh.protocol import MeshProtocol
 from benchmark.record import Record
 from benchmark.results import ERRORS
 from benchmark.scores import Scores
@@ -27,6 +29,9 @@ from leaderboard.protocols import Rules
 _MOST, _LONGEST = 20, 400
 
 _LONGEST_ID = 200
+
+#: Px: single precision, in which predictions are stored, ends here; no picture has such a box.
+_FARTHEST, _LARGEST_BOX = 1e39, 1e7
 
 T = TypeVar("T")
 
@@ -97,7 +102,10 @@ class Problems:
         try:
             return read(path)
         except InputError as error:
-            self.add(path.name, str(error).replace(str(path), path.name))
+            text = str(error)
+            for start in (f"{path}: ", f"{path} "):
+                text = text.removeprefix(start)
+            self.add(path.name, text.replace(str(path), path.name))
         except Exception as error:  # whatever a hostile file does, the others must still be shown
             self.add(path.name, f"cannot be read: {type(error).__name__}")
         return None
@@ -118,9 +126,11 @@ def read_submission(path: Path, protocols: Mapping[str, Rules]) -> Submission:
     rules = protocols.get(claimed.protocol.sha256)
     errors = path.with_name(ERRORS)
     table = problems.tried(errors, _read_table) if errors.exists() else None
-    scores = compute_scores(table, rules)
+    scores = NO_SCORES
     if table is not None:
-        problems.add_all(ERRORS, [*contradictions(claimed, table, scores), *_other_labels(claimed, table)])
+        found = problems.tried(errors, lambda _: _scored(claimed, table, rules))
+        scores, texts = found or (NO_SCORES, [])
+        problems.add_all(ERRORS, texts)
     record = declared_record(claimed, table, rules)
     absent = "" if errors.exists() else f"there is no {ERRORS} beside the record"
     return Submission(path, record, table, scores, tuple(problems.found), absent)
@@ -139,11 +149,25 @@ def _read_table(path: Path) -> ErrorTable | MeshErrors:
     check_file(path)
     kind = str(read_npz(path, ["format"], LARGEST_ARRAYS)["format"])
     table = read_mesh_errors(path, LARGEST_ARRAYS) if kind == MESH_FORMAT else read_error_table(path, LARGEST_ARRAYS)
+    if isinstance(table, ErrorTable):
+        finite = table.distance_px[np.isfinite(table.distance_px)]
+        if (finite > _FARTHEST).any() or (table.box_side > _LARGEST_BOX).any():
+            raise InputError(f"a distance of over {_FARTHEST:g} px, or a box of over {_LARGEST_BOX:g} px")
     for names in (table.hand_id, table.clip_id):
         for name in names.tolist():
             if len(name) > _LONGEST_ID or not is_shown_as_it_is(name):
                 raise InputError(f"an id is longer than {_LONGEST_ID} characters, or holds some that cannot be seen")
     return table
+
+
+def _scored(claimed: Record, table: ErrorTable | MeshErrors, rules: Rules | None) -> tuple[Scores, list[str]]:
+    """Compute everything from a table, and say where the record contradicts it."""
+    if rules is not None and isinstance(table, MeshErrors) != isinstance(rules, MeshProtocol):
+        raise InputError(f"is not the error table of a run under {claimed.protocol.id}")
+    if isinstance(table, MeshErrors) and isinstance(rules, MeshProtocol):
+        check_values(table, rules)
+    scores = compute_scores(table, rules)
+    return scores, [*contradictions(claimed, table, scores), *_other_labels(claimed, table)]
 
 
 def _other_labels(claimed: Record, table: ErrorTable | MeshErrors) -> Iterator[str]:

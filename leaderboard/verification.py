@@ -102,13 +102,13 @@ def compute_again(submission: Submission, labelled: LabelledSubsets, rules: Rule
     Returns:
         The submission, verified or with problems, or with why it could not be verified.
     """
-    reason = _why_not(submission, labelled)
-    if reason or submission.record is None or not isinstance(submission.table, ErrorTable):
-        return replace(submission, why_not_verified=reason)
-    problems = Problems(submission.path.parent.name)
-    predictions = problems.tried(submission.path.with_name(PREDICTIONS), read_bounded_predictions)
-    if predictions is None:
+    problems, path = Problems(submission.path.parent.name), submission.path.with_name(PREDICTIONS)
+    predictions = problems.tried(path, read_bounded_predictions) if path.exists() else None
+    if problems.found:
         return replace(submission, problems=tuple(problems.found))
+    reason = _why_not(submission, labelled)
+    if reason or predictions is None or submission.record is None or not isinstance(submission.table, ErrorTable):
+        return replace(submission, why_not_verified=reason)
     names = [part.name for part in submission.record.data]
     labels = labelled.labels.select(np.isin(labelled.labels.subset, names))
     table, _ = compute_errors(labels, predictions, known=predictions.hand_id.tolist())

@@ -7,7 +7,8 @@ Vertex distances are kept in single precision to halve the file (125 MB for the 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,9 @@ FORMAT = "hint-mesh-error-table-1"
 #: Alignment -> prefix of its mean errors and suffix of its other scores. Leaderboards show the numbers after Procrustes
 #: alignment.
 _AFFIXES = {"none": ("", "_raw"), "procrustes": ("pa_", ""), "scale_translation": ("st_", "_st")}
+
+#: Names of metrics: mean errors, areas under curves and F-scores.
+_VALUE = re.compile(r"(pa_|st_)?mp[jv]pe_mm|auc_[jv](_raw|_st)?|f_at_[\d.]+mm(_raw|_st)?")
 
 #: Hands computed at a time by one thread; bounds its memory to about 30 MB.
 _CHUNK = 64
@@ -207,4 +211,48 @@ def read_mesh_errors(path: Path, largest: int | None = None) -> MeshErrors:
     arrays = read_npz(path, ["format", "hand_id", "clip_id", "n_vertices"], largest)
     if str(arrays["format"]) != FORMAT:
         raise InputError(f"{path}: format {arrays['format']}, this version reads {FORMAT}; score the predictions again")
+    _check_columns(path, arrays)
     return _from_columns(arrays["hand_id"], arrays["clip_id"], arrays, int(arrays["n_vertices"]))
+
+
+def _check_columns(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Refuse columns that no table has, or of other types and sizes."""
+    n, v = len(np.atleast_1d(arrays["hand_id"])), int(np.atleast_1d(arrays["n_vertices"])[0])
+    shapes = {"joints": (n, 21), "vertices": (n, v), "values": (n,)}
+    for key, array in arrays.items():
+        kind, _, name = key.partition(".")
+        if key in ("format", "n_vertices"):
+            fits = array.shape == () and array.dtype.kind in "Uiu"
+        elif key in ("hand_id", "clip_id"):
+            fits = array.shape == (n,) and array.dtype.kind == "U"
+        else:
+            known = name in _AFFIXES if kind != "values" else _VALUE.fullmatch(name)
+            fits = bool(known) and array.dtype.kind == "f" and array.shape == shapes.get(kind)
+        if not fits:
+            raise InputError(f"{path}: {key} is not a column of an error table, or of another type or size")
+    if not n or len(set(arrays["hand_id"].tolist())) != n:
+        raise InputError(f"{path}: it holds no hand, or a hand id twice; score the predictions again")
+
+
+def check_values(table: MeshErrors, protocol: MeshProtocol) -> None:
+    """Refuse values of hands that do not follow from the distances of their joints and vertices, or are no shares.
+
+    Raises:
+        InputError: If there are such values.
+    """
+    thresholds = curve_thresholds(protocol.curve_maximum, protocol.curve_points)
+    expected: Arrays = {}
+    for letter, group in (("j", table.joints), ("v", table.vertices)):
+        for alignment, distance in group.items():
+            expected |= _point_values(letter, alignment, distance.astype(np.float64), thresholds)
+    shares = {name for alignment in _AFFIXES for name in _f_names(alignment, protocol)}
+    for name, values in table.values.items():
+        if name in shares:
+            fits = bool(((values >= 0) & (values <= 1)).all())
+        else:
+            found = expected.get(f"values.{name}")
+            fits = found is not None and bool(np.allclose(found, values, rtol=1e-5, atol=1e-5))
+        if not fits:
+            raise InputError(f"{name} does not follow from the distances")
+    if "procrustes" not in table.joints or any((group < 0).any() for group in table.joints.values()):
+        raise InputError("joints have no distance after Procrustes alignment, or a negative one")

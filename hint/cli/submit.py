@@ -17,9 +17,7 @@ def submit(
     ],
     card: Annotated[Path, typer.Option(help="Card of the method, a TOML file: title, paper, code, training data.")],
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("submission.zip"),
-    predictions: Annotated[
-        Path | None, typer.Option(help="The predictions, where hint eval --predictions left them elsewhere.")
-    ] = None,
+    predictions: Annotated[Path | None, typer.Option(help="The predictions, where the folder has none.")] = None,
     protocol: Annotated[
         str | None, typer.Option(help="Rules that a file of predictions is meant for.", show_default="hint-v1")
     ] = None,

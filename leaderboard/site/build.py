@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,11 @@ from benchmark.evaluate import Evaluation
 from hint.errors import InputError, UnknownNameError
 from hint.files.path import as_path
 from hint.progress import progress
-from leaderboard.entry import read_submissions
-from leaderboard.history import Event, read_history
+from leaderboard.entry import Entry, read_submissions
+from leaderboard.history import Change, read_history
 from leaderboard.protocols import known_protocols
 from leaderboard.reference import load_sources
+from leaderboard.site.badge import badges
 from leaderboard.site.board import Board, read_contact
 from leaderboard.site.folder import check_target, write_site
 from leaderboard.site.front import front_page
@@ -25,6 +27,8 @@ from leaderboard.site.history import history_page
 from leaderboard.site.method import method_page
 from leaderboard.site.page import Page
 from leaderboard.site.rules import protocol_pages
+from leaderboard.site.subset import subset_pages
+from leaderboard.site.tables import data_tables, tables_page
 from leaderboard.site.versus import comparison_pages
 from leaderboard.submission import Problem
 from leaderboard.submission_results import scored
@@ -63,7 +67,7 @@ class SiteSources:
     verify: str = OPTIONAL
     corrected: bool = True
     hide_hands: bool = False
-    history: tuple[Event, ...] = ()
+    history: tuple[Change, ...] = ()
     refused: tuple[Problem, ...] = ()
 
 
@@ -166,14 +170,19 @@ def build_site(sources: SiteSources, out: Path) -> Site:
     board = read_board(sources)
     pictures = _pictures(board)
     content: dict[str, bytes] = {}
-    total = 3 + 2 * len(board.entries) + len(board.pairs)
+    with progress("scores", sum(len(section.entries) for section in board.sections)) as advance:
+        for _ in board.compute():
+            advance(1)
+    tables = data_tables(board)
+    total = 4 + len(board.sections) + 2 * len(board.entries) + len(board.pairs)
     with progress("pages", total) as advance:
-        for page in _pages(board, pictures, sources.protocols):
+        for page in chain(_pages(board, pictures, sources.protocols), [tables_page(tables)]):
             content[page.path] = page.render()
             advance(1)
     n_pages = len(content)
     content |= {f"static/{name}": data for name, data in _static()}
-    content |= {f"records/{e.slug}.json": e.record.to_json().encode() for e in board.entries}
+    content |= {f"records/{e.slug}.json": _record(e) for e in board.entries}
+    content |= dict(badges(board)) | {path: data for table in tables for path, data in table.files()}
     content |= pictures.files if pictures else {}
     write_site(out, content)
     return Site(out / "index.html", board, n_pages, len(pictures.files) if pictures else 0)
@@ -208,6 +217,7 @@ def _pictures(board: Board) -> Pictures | None:
 
 def _pages(board: Board, pictures: Pictures | None, protocols: Sequence[Path]) -> Iterator[Page]:
     yield front_page(board)
+    yield from subset_pages(board)
     yield from protocol_pages(board, protocols)
     if board.history:
         yield history_page(board.history, board.entries)
@@ -216,6 +226,12 @@ def _pages(board: Board, pictures: Pictures | None, protocols: Sequence[Path]) -
         yield gallery_page(board, entry, pictures)
     yield Page("gallery/index.html", "galleries.html", "Hands", {"entries": board.entries})
     yield from comparison_pages(board, pictures)
+
+
+def _record(entry: Entry) -> bytes:
+    """Return what is declared and the scores computed here; joints and curves are in the tables."""
+    record = entry.declared.model_copy(update={"scores": entry.record.scores})
+    return (record.model_dump_json(by_alias=True) + "\n").encode()
 
 
 def _static() -> list[tuple[str, bytes]]:

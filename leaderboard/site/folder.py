@@ -44,7 +44,7 @@ def _listed(marker: Path) -> set[str]:
 
 
 def write_site(out: Path, files: Mapping[str, bytes]) -> None:
-    """Write all files of a site, or leave the folder as it was.
+    """Write all files of a site, or leave the folder as it was; files that did not change are kept, not written again.
 
     Args:
         out: Folder; an earlier site in it is replaced.
@@ -61,7 +61,7 @@ def write_site(out: Path, files: Mapping[str, bytes]) -> None:
         with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as name:
             new, old = Path(name) / "new", Path(name) / "old"
             for path, content in sorted({**files, MARKER: marker.encode()}.items()):
-                _write(new / PurePosixPath(path), content)
+                _put(new / PurePosixPath(path), out / PurePosixPath(path), content)
             if out.exists():
                 out.rename(old)
             try:
@@ -75,6 +75,13 @@ def write_site(out: Path, files: Mapping[str, bytes]) -> None:
         raise WriteError(f"cannot write {out}: {error.strerror or error}") from error
 
 
-def _write(path: Path, content: bytes) -> None:
+def _put(path: Path, earlier: Path, content: bytes) -> None:
+    """Link the earlier file if its content is the same, otherwise write one."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    if not earlier.is_symlink() and earlier.is_file() and earlier.read_bytes() == content:
+        try:
+            path.hardlink_to(earlier)
+            return
+        except OSError:
+            pass  # this file system has no hard links
     path.write_bytes(content)

@@ -1,4 +1,4 @@
-"""The front page: a table for each subset and visibility, with ranks, reported rows and the human ceiling."""
+"""The front page: who is best where, by how much, and whether that is sure; details are on the pages of the subsets."""
 
 from __future__ import annotations
 
@@ -7,271 +7,198 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from leaderboard.citation import dataset_citation
+from leaderboard.draws import Draws
 from leaderboard.entry import Entry
-from leaderboard.metric import COLUMNS, Key, Metric, describe
+from leaderboard.metric import Key, Metric, describe
+from leaderboard.pairs import Pairs
 from leaderboard.ranking import Rank, Section
-from leaderboard.reference import Source
-from leaderboard.site.board import VISIBILITIES, Board
+from leaderboard.site.board import Board
 from leaderboard.site.page import Page, interval_text, signed
+from leaderboard.site.subset import MethodRow, flags, reported
 
-#: Two annotators are measured as the protocol measures methods.
-_CEILING = ("box_longest_side", "mean_over_joints_of_subset_ratio")
+#: Names in a sentence.
+_NAMED = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Contest:
+    """One column of the overview: a subset and a group of joints.
+
+    Attributes:
+        section: Subset.
+        visibility: Group of joints.
+        starts: Whether it is the first column of its subset.
+        key: What is ranked.
+        metric: How it is printed.
+        ranks: Slug -> rank.
+        draws: Slug -> draws of the ranked records.
+        pairs: Their paired differences.
+        order: Slugs, best value first.
+    """
+
+    section: Section
+    visibility: str
+    starts: bool
+    key: Key
+    metric: Metric
+    ranks: Mapping[str, Rank]
+    draws: Mapping[str, Draws]
+    pairs: Pairs
+    order: tuple[str, ...]
+
+    @property
+    def first(self) -> tuple[str, ...]:
+        """Slugs of the methods that no other is clearly better than, best value first."""
+        return tuple(slug for slug in self.order if self.ranks[slug].place == 1)
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A number in the table: its text, sort key, interval, rank, and a remark below it."""
+class OverviewCell:
+    """A number of the overview: its rank, how far it is from the best, and whether it starts a subset."""
 
     text: str = "-"
     sort: str = ""
-    interval: str = ""
     rank: str = ""
-    is_best: bool = False
-    remark: str = ""
+    gap: str = ""
+    interval: str = ""
+    is_first: bool = False
+    starts: bool = False
 
 
 @dataclass(frozen=True)
-class MethodRow:
-    """A row of the table.
+class Answer:
+    """Who is best in a column: one method and its lead over the next, or several that cannot be told apart."""
 
-    Attributes:
-        name: Method.
-        slug: Of its page, "" if it has none.
-        cells: One per column.
-        flags: (short label, explanation).
-        remark: Why it is not ranked, or where the paper reports it.
-        speed: Hands per second and device, "" if unknown.
-        speed_sort: Hands per second.
-        parameters: Their number, None if unknown.
-        kind: "ranked", "unranked", "reported" or "ceiling".
-    """
-
-    name: str
-    slug: str
-    cells: tuple[Cell, ...]
-    kind: str
-    flags: tuple[tuple[str, str], ...] = ()
-    remark: str = ""
-    speed: str = ""
-    speed_sort: str = ""
-    parameters: int | None = None
-
-
-@dataclass(frozen=True)
-class Column:
-    """Heading of a number: its title, unit, threshold (to filter by) and direction."""
-
-    title: str
-    unit: str
-    threshold: str
-    higher_is_better: bool
-
-
-@dataclass(frozen=True)
-class ScoreTable:
-    """One subset and visibility."""
-
-    id: str
     visibility: str
-    columns: tuple[Column, ...]
-    ranked: tuple[MethodRow, ...]
-    unranked: tuple[MethodRow, ...]
-    reported: tuple[MethodRow, ...]
-    ceiling: tuple[MethodRow, ...]
+    names: tuple[tuple[str, str], ...]
+    others: int
+    lead: str = ""
+    interval: str = ""
+    over: str = ""
 
 
 def front_page(board: Board) -> Page:
     """Make the front page."""
-    blocks = [(section, list(_tables(board, section))) for section in board.sections]
-    thresholds = sorted(
-        {c.threshold for _, tables in blocks for t in tables for c in t.columns if c.threshold}, key=float
-    )
+    contests = [c for section in board.sections for c in _contests(board, section)]
+    names = {entry.slug: entry.name for entry in board.entries}
     context = {
-        "blocks": blocks,
-        "thresholds": thresholds,
-        "visibilities": [v for v in VISIBILITIES if any(t.visibility == v for _, tables in blocks for t in tables)],
-        "sources": [s for s in board.sources if any(row.remark for _, ts in blocks for t in ts for row in t.reported)],
-        "agreement": board.agreement,
+        "answers": [(s, board.paths[s], [_answer(c, names) for c in cs]) for s, cs in _by_section(contests)],
+        "groups": [(s, board.paths[s], cs) for s, cs in _by_section(contests)],
+        "rows": list(_rows(board, contests)),
+        "unranked": list(_unranked(board)),
+        "reported": [(s, board.paths[s], keys, rows) for s in board.sections for keys, rows in _reported(board, s)],
+        "sources": board.sources,
         "rule": board.rule,
         "refused": board.refused,
         "has_history": bool(board.history),
-        "levels": sorted({f"{100 * p.level:g}" for p in board.protocols.values()}),
+        "citation": dataset_citation(),
     }
     return Page("index.html", "front.html", "Leaderboard", context)
 
 
-def _tables(board: Board, section: Section) -> Iterator[ScoreTable]:
-    for visibility in VISIBILITIES:
-        keys = columns_of(section, visibility)
-        if keys:
-            yield _table(board, section, visibility, keys)
-
-
-def columns_of(section: Section, visibility: str) -> list[Key]:
-    """Return the numbers to show: the PCKs by threshold, then other main metrics."""
-    present = {
-        (s.metric, s.threshold)
-        for entry in section.entries
-        for s in entry.record.scores
-        if (s.subset, s.visibility) == (section.subset, visibility)
-    }
-    pck = sorted(t for metric, t in present if metric == "pck" and t is not None)
-    return [*(("pck", t) for t in pck), *((m, None) for m in COLUMNS if (m, None) in present)]
-
-
-def _table(board: Board, section: Section, visibility: str, keys: Sequence[Key]) -> ScoreTable:
-    ranks = [board.ranks(section, visibility, key) for key in keys]
-    columns = {key: board.format(section, visibility, key) for key in keys}
-    rows = [_row(entry, section, visibility, columns, ranks, "ranked") for entry in section.ranked]
-    first = {row.slug: (ranks[0][row.slug].place if row.slug in ranks[0] else len(rows) + 1) for row in rows}
-    sign = -1 if describe(keys[0]).higher_is_better else 1
-    rows.sort(key=lambda row: (first[row.slug], sign * float(row.cells[0].sort or 0), row.slug))
-    return ScoreTable(
-        id=f"{section.protocol_id}-{section.subset}-{visibility}".replace(" ", "-"),
-        visibility=visibility,
-        columns=tuple(_column(key) for key in keys),
-        ranked=tuple(rows),
-        unranked=tuple(
-            _row(entry, section, visibility, columns, [], "unranked", reason) for entry, reason in section.unranked
-        ),
-        reported=tuple(row for source in board.sources for row in _reported(source, section, visibility, keys)),
-        ceiling=tuple(_ceiling(board, visibility, keys)),
-    )
-
-
-def _column(key: Key) -> Column:
-    metric = describe(key)
-    return Column(metric.title, metric.unit, "" if key[1] is None else f"{key[1]:g}", metric.higher_is_better)
-
-
-def _row(
-    entry: Entry,
-    section: Section,
-    visibility: str,
-    columns: Mapping[Key, Metric],
-    ranks: Sequence[dict[str, Rank]],
-    kind: str,
-    reason: str = "",
-) -> MethodRow:
-    timing = entry.record.timing
-    speed = timing.hands_per_second
-    return MethodRow(
-        name=entry.name,
-        slug=entry.slug,
-        cells=tuple(
-            _cell(entry, (section, visibility, key), metric, ranks[k].get(entry.slug) if ranks else None)
-            for k, (key, metric) in enumerate(columns.items())
-        ),
-        kind=kind,
-        flags=tuple(flags(entry)),
-        remark=reason,
-        speed="" if speed is None else f"{_brief_speed(speed)}/s, {timing.device or 'unknown device'}",
-        speed_sort="" if speed is None else f"{speed:g}",
-        parameters=entry.record.method.parameters,
-    )
-
-
-def _brief_speed(hands_per_second: float) -> str:
-    return f"{hands_per_second:,.0f}" if hands_per_second >= 100 else f"{hands_per_second:.3g}"
-
-
-def _cell(entry: Entry, place: tuple[Section, str, Key], metric: Metric, rank: Rank | None) -> Cell:
-    section, visibility, key = place
-    score = entry.record.value(section.subset, visibility, *key)
-    if score is None:
-        return Cell()
-    return Cell(
-        metric.text(score.value),
-        f"{score.value:.9g}",
-        interval_text(score.ci, metric),
-        rank.text if rank else "",
-        rank is not None and rank.place == 1,
-    )
-
-
-def flags(entry: Entry) -> Iterator[tuple[str, str]]:
-    """Yield labels of what a reader must know about a method, with an explanation of each."""
-    card, record = entry.record.method, entry.record
-    if not entry.verified:
-        yield "not verified", entry.why_not_verified or "its error table was not computed again from its predictions"
-    if card.trained_on_hint:
-        yield "trained on HInt", "HInt was in its training data, so it has seen hands from the same sources"
-    elif card.trained_on_hint is None:
-        yield "training not stated", "nobody said whether it was trained on HInt"
-    if not card.needs_labels and not card.reads_images:
-        yield "ignores the picture", "a control that uses only the boxes"
-    misses = {*record.coverage.missing, *record.coverage.non_finite}
-    if misses:
-        yield (
-            f"{len(misses)} hands missed",
-            "hands without a complete prediction; each missing keypoint is a miss",
-        )
-    git = record.provenance.get("git")
-    if isinstance(git, dict) and git.get("dirty"):
-        yield "changed code", "the code had uncommitted changes when this was scored"
-
-
-def _reported(source: Source, section: Section, visibility: str, keys: Sequence[Key]) -> Iterator[MethodRow]:
-    """Yield reported rows, with the difference to our own run of the same method."""
-    if section.protocol_id not in {row.protocol for row in source.rows}:
-        return
-    for method in source.methods_of(section.subset):
-        own = rerun(source, method, section)
-        cells = [_reported_cell(source, method, section.subset, visibility, key, own) for key in keys]
-        if any(cell.sort for cell in cells):
-            yield MethodRow(
-                method, "", tuple(cells), "reported", _training(source, method), source.place(method, section.subset)
+def _contests(board: Board, section: Section) -> Iterator[Contest]:
+    visibilities = board.visibilities(section)
+    for visibility in visibilities:
+        key = board.columns(section, visibility)[0]
+        ranks = board.ranks(section, visibility, key)
+        found = {e.slug: board.draws(e, section.subset, visibility) for e in section.ranked}
+        draws = {slug: drawn for slug, drawn in found.items() if drawn is not None and slug in ranks}
+        sign = -1 if describe(key).higher_is_better else 1
+        order = sorted(draws, key=lambda slug: (ranks[slug].place, sign * draws[slug].values[key], slug))
+        if order:
+            yield Contest(
+                section,
+                visibility,
+                visibility == visibilities[0],
+                key,
+                board.format(section, visibility, key),
+                ranks,
+                draws,
+                board.compared(section, visibility, key),
+                tuple(order),
             )
 
 
-def _training(source: Source, method: str) -> tuple[tuple[str, str], ...]:
-    if method in source.trained_on_hint:
-        return (("trained on HInt", "the source says so"),)
-    return (("training not stated", "it may have seen HInt"),) if method in source.unknown_training else ()
+def _by_section(contests: Sequence[Contest]) -> list[tuple[Section, list[Contest]]]:
+    sections = dict.fromkeys(contest.section for contest in contests)
+    return [(section, [c for c in contests if c.section is section]) for section in sections]
 
 
-def rerun(source: Source, method: str, section: Section) -> Entry | None:
-    """Return our ranked run of a paper's method on the whole subset: same training, no note such as random weights."""
-    if section.data.expected_hands != section.data.n_hands:
-        return None
-    trained = method in source.trained_on_hint
-    name = source.runs_as.get(method)
-    same = (e for e in section.ranked if e.is_own and e.record.method.name == name and not e.record.method.note)
-    return next((e for e in same if e.record.method.trained_on_hint == trained), None)
+def _answer(contest: Contest, names: Mapping[str, str]) -> Answer:
+    first = contest.first
+    shown = tuple((names[slug], slug) for slug in first[:_NAMED])
+    if len(first) > 1 or len(contest.order) == 1:
+        return Answer(contest.visibility, shown, len(first) - len(shown))
+    second = contest.order[1]
+    metric = contest.metric
+    ahead = (first[0], second) if metric.higher_is_better else (second, first[0])
+    lead = contest.pairs.difference(*ahead)
+    if lead is None:
+        return Answer(contest.visibility, shown, 0)
+    metric = metric.telling([(lead.value, 0.0)])
+    interval = interval_text(lead.interval, metric)
+    return Answer(contest.visibility, shown, 0, metric.text(lead.value), interval, names[second])
 
 
-def _reported_cell(source: Source, method: str, subset: str, visibility: str, key: Key, own: Entry | None) -> Cell:
-    found = source.cell(method, subset, visibility, key)
-    if found is None:
-        return Cell()
-    score = own.record.value(subset, visibility, *key) if own else None
-    remark = f"re-run {signed(score.value - found.value, describe(key).decimals)}" if score else ""
-    return Cell(found.text, f"{found.value:.9g}", remark=remark)
+def _rows(
+    board: Board, contests: Sequence[Contest]
+) -> Iterator[tuple[Entry, list[tuple[str, str]], list[OverviewCell]]]:
+    """Yield the ranked records, the best mean rank first; a column without a record counts as its last place."""
+
+    def mean(entry: Entry) -> float:
+        places = [c.ranks[entry.slug].place if entry.slug in c.ranks else len(c.ranks) + 1 for c in contests]
+        return float(np.mean(places))
+
+    ranked = [entry for entry in board.entries if any(entry.slug in contest.ranks for contest in contests)]
+    for entry in sorted(ranked, key=lambda entry: (mean(entry), entry.name.lower(), entry.slug)):
+        yield entry, list(flags(entry)), [_cell(contest, entry.slug) for contest in contests]
 
 
-def _ceiling(board: Board, visibility: str, keys: Sequence[Key]) -> Iterator[MethodRow]:
-    if board.agreement is None:
-        return
-    cells = [_human_cell(board, visibility, key) for key in keys]
-    if any(cell.sort for cell in cells):
-        hands = board.agreement.hands
-        remark = f"agreement of two annotators on {hands} hands labelled twice; labels are not more accurate than this"
-        yield MethodRow("Two annotators", "", tuple(cells), "ceiling", (), remark)
+def _cell(contest: Contest, slug: str) -> OverviewCell:
+    if slug not in contest.draws:
+        return OverviewCell(starts=contest.starts)
+    metric, value, rank = contest.metric, contest.draws[slug].values[contest.key], contest.ranks[slug]
+    return OverviewCell(
+        metric.text(value),
+        f"{value:.9g}",
+        rank.text,
+        _gap(contest, slug),
+        interval_text(contest.draws[slug].interval(contest.key), metric),
+        rank.place == 1,
+        contest.starts,
+    )
 
 
-def _human_cell(board: Board, visibility: str, key: Key) -> Cell:
-    curve = human_curve(board, visibility)
-    if curve is None or key[0] != "pck" or key[1] is None or key[1] > curve[0][-1]:
-        return Cell()
-    metric: Metric = describe(key)
-    value, *ends = (float(np.interp(key[1], curve[0], y)) for y in curve[1:] if y)
-    interval = f"[{metric.text(ends[0])}, {metric.text(ends[1])}]" if ends else ""
-    return Cell(metric.text(value), f"{value:.9g}", interval)
+def _gap(contest: Contest, slug: str) -> str:
+    """Return how far a method is from the best value, and half the interval of that."""
+    if slug == contest.order[0]:
+        return "best"
+    behind, metric = contest.pairs.difference(slug, contest.order[0]), contest.metric
+    if behind is None:
+        return ""
+    ends = behind.interval
+    margin = f" ± {metric.text((ends.high - ends.low) / 2)}" if ends else ""
+    return signed(behind.value, metric.decimals) + margin
 
 
-def human_curve(board: Board, visibility: str) -> tuple[tuple[float, ...], ...] | None:
-    """Return thresholds, percent, and both edges of the band of two annotators' agreement, None if not measured."""
-    for curve in board.agreement.curves if board.agreement else ():
-        if (curve.normaliser, curve.aggregation) == _CEILING and curve.visibility == visibility:
-            return curve.thresholds, curve.values, curve.low or (), curve.high or ()
-    return None
+def _unranked(board: Board) -> Iterator[tuple[Entry, list[tuple[str, list[str]]]]]:
+    """Yield records that are not ranked, each reason once, with the subsets it concerns."""
+    for entry in board.entries:
+        reasons: dict[str, list[str]] = {}
+        for section in board.sections:
+            for other, reason in section.unranked:
+                if other is entry:
+                    reasons.setdefault(reason, []).append(section.title)
+        if reasons:
+            yield entry, list(reasons.items())
+
+
+def _reported(board: Board, section: Section) -> Iterator[tuple[list[str], list[MethodRow]]]:
+    """Yield the headings and rows of reported numbers on all joints."""
+    keys = board.columns(section, "all")
+    rows = [row for source in board.sources for row in reported(board, source, section, "all", keys)]
+    held = [k for k in range(len(keys)) if any(row.cells[k].sort for row in rows)]
+    if rows:
+        narrow = [MethodRow(r.name, "", tuple(r.cells[k] for k in held), r.kind, r.flags, r.remark) for r in rows]
+        yield [describe(keys[k]).title for k in held], narrow

@@ -82,21 +82,36 @@ def _groups(entry: Entry, section: Section, pictures: Pictures | None) -> Iterat
     if entry.errors is None or section.subset not in entry.errors.subsets:
         return
     ids, error = hand_errors(entry.errors, section.subset, _MAXIMUM)
+    clips = _clips(entry.errors, ids)
     lost = _lost(entry.errors, ids)
     able = np.flatnonzero(~np.isnan(error) & ~lost)
     order = able[np.argsort(error[able], kind="stable")]
-    middle = max(0, (len(order) - SHOWN) // 2)
+    from_middle = order[np.argsort(np.abs(np.arange(len(order)) - (len(order) - 1) / 2), kind="stable")]
+    median = different_clips(from_middle, clips)
     picks = {
-        "worst": order[::-1][:SHOWN],
-        "median": order[middle : middle + SHOWN],
-        "best": order[:SHOWN],
+        "worst": different_clips(order[::-1], clips),
+        "median": median[np.argsort(error[median], kind="stable")],
+        "best": different_clips(order, clips),
     }
     for title, rows in picks.items():
         yield Group(title, "", tuple(_figure(entry, ids[k], error[k], pictures) for k in rows))
     if lost.any():
         rows = np.flatnonzero(lost)
-        figures = tuple(_figure(entry, ids[k], error[k], pictures) for k in rows[:SHOWN])
-        yield Group("not predicted", f"{len(rows)} hands, the first {len(figures)} of them", figures)
+        figures = tuple(_figure(entry, ids[k], error[k], pictures) for k in different_clips(rows, clips))
+        yield Group("not predicted", f"{len(rows)} hands, {len(figures)} of them shown", figures)
+
+
+def _clips(table: ErrorTable, ids: Strings) -> Strings:
+    """Return the clip of each hand."""
+    clip = dict(zip(table.hand_id.tolist(), table.clip_id.tolist(), strict=True))
+    return np.array([clip[hand] for hand in ids.tolist()])
+
+
+def different_clips(rows: NDArray[np.int64], clips: Strings) -> NDArray[np.int64]:
+    """Return the first hands of an order that are from different clips; if there are too few, other hands follow."""
+    _, first = np.unique(clips[rows], return_index=True)
+    order = np.concatenate([np.sort(first), np.setdiff1d(np.arange(len(rows)), first)])
+    return np.asarray(rows[np.sort(order[:SHOWN])])
 
 
 def _lost(table: ErrorTable, ids: Strings) -> NDArray[np.bool_]:
@@ -130,9 +145,9 @@ def disagreements(a: Entry, b: Entry, subset: str, pictures: Pictures | None) ->
     ids, first = hand_errors(a.errors, subset, _MAXIMUM)
     second: Double = hand_errors(b.errors, subset, _MAXIMUM)[1]
     gap = np.nan_to_num(np.abs(first - second), nan=-1.0)
-    rows = np.argsort(-gap, kind="stable")[:SHOWN]
+    order = np.argsort(-gap, kind="stable")
+    rows = different_clips(order[gap[order] > 0], _clips(a.errors, ids))
     return [
         figure(ids[k], [a, b], f"{a.name} {fixed(first[k], 3)}, {b.name} {fixed(second[k], 3)} box sides", pictures)
         for k in rows
-        if gap[k] > 0
     ]

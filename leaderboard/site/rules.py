@@ -25,15 +25,15 @@ def protocol_pages(board: Board, given: Sequence[Path]) -> Iterator[Page]:
     for protocol_id in sorted({section.protocol_id for section in board.sections}):
         sections = [section for section in board.sections if section.protocol_id == protocol_id]
         sha256 = sections[0].protocol_sha256
-        members = [e for e in board.entries if e.record.protocol.id == protocol_id]
+        members = [e for e in board.entries if e.declared.protocol.id == protocol_id]
         context = {
             "id": protocol_id,
             "sha256": sha256,
             "rules": board.protocols.get(sha256),
             "facts": list(_facts(board.protocols.get(sha256))),
             "text": texts.get(sha256, ""),
-            "sections": sections,
-            "members": [(entry, entry.record.protocol.sha256) for entry in members],
+            "sections": [(section, board.paths[section]) for section in sections],
+            "members": [(entry, entry.declared.protocol.sha256) for entry in members],
         }
         yield Page(protocol_path(protocol_id), "protocol.html", f"Protocol {protocol_id}", context)
 
@@ -61,7 +61,7 @@ def protocol_path(protocol_id: str) -> str:
 
 def _texts(board: Board, given: Sequence[Path]) -> dict[str, str]:
     """Return sha256 -> text of the protocol files."""
-    names = {entry.record.protocol.id for entry in board.entries}
+    names = {entry.declared.protocol.id for entry in board.entries}
     folder = files("benchmark").joinpath("protocols")
     known = [f.read_bytes() for f in folder.iterdir() if f.name.removesuffix(".toml") in names]
     contents = [*known, *(path.read_bytes() for path in given)]

@@ -72,25 +72,19 @@ def _at(x: float, y: float, end: float) -> str:
 
 
 def _grid(end: float) -> list[Markup]:
-    parts: list[Markup] = []
-    for percent in (0, 20, 40, 60, 80, 100):
-        (x0, y), (x1, _) = (_at(x, percent, end).split(",") for x in (0, end))
-        parts.append(Markup('<line class="grid" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(x0, y, x1, y))
-        parts.append(Markup('<text x="{}" y="{}" text-anchor="end">{}</text>').format(_LEFT - 6, float(y) + 4, percent))
-    for k in range(7):
-        x, y = _at(end * k / 6, 0, end).split(",")
-        text = f"{end * k / 6:.3g}"
-        parts.append(Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>').format(x, float(y) + 17, text))
-    middle = (_LEFT + _WIDTH - _RIGHT) / 2
-    parts.append(
-        Markup('<text x="{}" y="{}" text-anchor="middle">threshold, box sides</text>').format(middle, _HEIGHT - 6)
-    )
-    parts.append(
-        Markup('<text transform="translate(12 {}) rotate(-90)" text-anchor="middle">PCK, %</text>').format(
-            (_TOP + _HEIGHT - _BOTTOM) / 2
-        )
-    )
-    return parts
+    heights = [(percent, float(_at(0, percent, end).split(",")[1])) for percent in (0, 20, 40, 60, 80, 100)]
+    places = [(end * k / 6, float(_at(end * k / 6, 0, end).split(",")[0])) for k in range(7)]
+    lines = "".join(f"M{_LEFT} {y:g}H{_WIDTH - _RIGHT}" for _, y in heights)
+    middle_x, middle_y = (_LEFT + _WIDTH - _RIGHT) / 2, (_TOP + _HEIGHT - _BOTTOM) / 2
+    bottom = _HEIGHT - _BOTTOM + 17
+    return [
+        Markup('<path class="grid" d="{}"/><g text-anchor="end">').format(lines),
+        *(Markup('<text x="{}" y="{:g}">{}</text>').format(_LEFT - 6, y + 4, text) for text, y in heights),
+        Markup('</g><g text-anchor="middle">'),
+        *(Markup('<text x="{:g}" y="{}">{:.3g}</text>').format(x, bottom, text) for text, x in places),
+        Markup('<text x="{:g}" y="{}">threshold, box sides</text>').format(middle_x, _HEIGHT - 6),
+        Markup('<text transform="translate(12 {:g}) rotate(-90)">PCK, %</text></g>').format(middle_y),
+    ]
 
 
 def _band(line: Line, end: float) -> Markup:
@@ -121,12 +115,11 @@ def hand(values: Sequence[float | None], label: str) -> Markup:
         label: Text for screen readers.
     """
     parts = [Markup('<svg class="hand" viewBox="0 0 292 316" role="img" aria-label="{}">').format(label)]
-    for a, b in BONES:
-        (x0, y0), (x1, y1) = _HAND[a], _HAND[b]
-        parts.append(Markup('<line class="bone" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(x0, y0, x1, y1))
+    bones = "".join("M{} {}L{} {}".format(*_HAND[a], *_HAND[b]) for a, b in BONES)
+    parts.append(Markup('<path class="bone" d="{}"/><g text-anchor="middle">').format(bones))
     for (x, y), name, value in zip(_HAND, JOINT_NAMES, values, strict=True):
         parts.append(_joint(x, y, name, value))
-    return Markup("").join([*parts, Markup("</svg>")])
+    return Markup("").join([*parts, Markup("</g></svg>")])
 
 
 def _joint(x: int, y: int, name: str, value: float | None) -> Markup:
@@ -137,9 +130,9 @@ def _joint(x: int, y: int, name: str, value: float | None) -> Markup:
     colour = _colour(value / 100)
     ink = "#fff" if _luminance(colour) < 0.18 else "#000"
     return Markup(
-        '<g><title>{}: {}%</title><circle cx="{}" cy="{}" r="15" fill="{}"/>'
-        '<text x="{}" y="{}" text-anchor="middle" fill="{}">{}</text></g>'
-    ).format(name, f"{value:.1f}", x, y, "#{:02x}{:02x}{:02x}".format(*colour), x, y + 4, ink, f"{value:.0f}")
+        '<circle cx="{}" cy="{}" r="15" fill="{}"><title>{}: {}%</title></circle>'
+        '<text x="{}" y="{}" fill="{}">{}</text>'
+    ).format(x, y, "#{:02x}{:02x}{:02x}".format(*colour), name, f"{value:.1f}", x, y + 4, ink, f"{value:.0f}")
 
 
 def _colour(share: float) -> tuple[int, int, int]:

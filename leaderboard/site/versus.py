@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from benchmark.intervals import Difference
 from hint.skeleton import JOINT_NAMES
 from leaderboard.entry import Entry
-from leaderboard.metric import Key, Metric, fixed
+from leaderboard.metric import Metric, fixed
 from leaderboard.ranking import Section
 from leaderboard.site.board import MAX_PAIRS, VISIBILITIES, Board
-from leaderboard.site.front import columns_of
+from leaderboard.site.curves import curve_lines
 from leaderboard.site.hands import Figure, disagreements
-from leaderboard.site.method import curve_lines
 from leaderboard.site.page import Page, interval_text, signed
 from leaderboard.site.svg import chart
 
@@ -62,25 +64,81 @@ def comparison_pages(board: Board, pictures: Pictures | None) -> Iterator[Page]:
         yield Page(pair_path(a, b), "versus.html", f"{a.name} and {b.name}", context)
 
 
+@dataclass(frozen=True)
+class Duel:
+    """A cell of the matrix: the row's method minus the column's, and who won."""
+
+    verdict: str
+    text: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """All pairs of the comparable records of a subset, by the first number of a group of joints.
+
+    Attributes:
+        section: Subset.
+        visibility: Group of joints.
+        metric: What is compared.
+        rows: Records by rank, controls last: each with its wins, ties and losses, and a cell per record, None for
+            itself.
+    """
+
+    section: Section
+    visibility: str
+    metric: str
+    rows: tuple[tuple[Entry, dict[str, int], tuple[Duel | None, ...]], ...]
+
+
 def _overview(board: Board) -> Page:
-    linked = {frozenset((a.slug, b.slug)): pair_path(a, b) for a, b in board.pairs}
-    members = [entry for entry in board.entries if any(entry.slug in pair for pair in linked)]
-    rows = [
-        (
-            entry,
-            [linked.get(frozenset((entry.slug, other.slug)), "") if other is not entry else "" for other in members],
-        )
-        for entry in members
-    ]
-    absent = [entry for entry in board.entries if entry not in members]
+    matrices = [m for s in board.sections for v in board.visibilities(s) if (m := _matrix(board, s, v)) is not None]
+    shown = {entry.slug for matrix in matrices for entry, _, _ in matrix.rows}
     context = {
-        "members": members,
-        "rows": rows,
-        "absent": absent,
-        "is_limited": len(linked) >= MAX_PAIRS,
+        "matrices": matrices,
+        "pairs": [(a, b, pair_path(a, b)) for a, b in board.pairs],
+        "members": [entry for entry in board.entries if any(entry in pair for pair in board.pairs)],
+        "absent": [entry for entry in board.entries if entry.slug not in shown],
+        "is_limited": len(board.pairs) >= MAX_PAIRS,
         "maximum": MAX_PAIRS,
     }
     return Page("compare/index.html", "compare.html", "Comparison", context)
+
+
+def _matrix(board: Board, section: Section, visibility: str) -> Matrix | None:
+    key = board.columns(section, visibility)[0]
+    found = [(e, d) for e in section.comparable if (d := board.draws(e, section.subset, visibility)) and key in d.rows]
+    if len(found) < 2:
+        return None
+    metric, ranks = board.format(section, visibility, key), board.ranks(section, visibility, key)
+    sign = -1 if metric.higher_is_better else 1
+    found.sort(
+        key=lambda pair: (
+            ranks[pair[0].slug].place if pair[0].slug in ranks else len(ranks) + 1,
+            sign * pair[1].values[key],
+        )
+    )
+    paths = {pair: pair_path(a, b) for a, b in board.pairs for pair in ((a, b), (b, a))}
+    rows = []
+    for entry, _ in found:
+        pairs = [(entry, other) for other, _ in found]
+        cells = tuple(
+            _duel(board.difference(section, visibility, key, pair), metric, paths.get(pair, ""))
+            if entry is not pair[1]
+            else None
+            for pair in pairs
+        )
+        count = Counter(cell.verdict for cell in cells if cell)
+        rows.append((entry, {verdict: count[verdict] for verdict in ("win", "tie", "loss")}, cells))
+    return Matrix(section, visibility, metric.title, tuple(rows))
+
+
+def _duel(difference: Difference | None, metric: Metric, path: str) -> Duel | None:
+    if difference is None:
+        return None
+    better = (difference.value > 0) == metric.higher_is_better
+    verdict = "tie" if difference.contains_zero else "win" if better else "loss"
+    return Duel(verdict, signed(difference.value, metric.decimals), path)
 
 
 def _versus(board: Board, a: Entry, b: Entry, section: Section, pictures: Pictures | None) -> Versus:
@@ -88,8 +146,8 @@ def _versus(board: Board, a: Entry, b: Entry, section: Section, pictures: Pictur
         section,
         tuple(_differences(board, a, b, section)),
         tuple(c for v in VISIBILITIES if (c := _chart(board, a, b, section, v)) is not None),
-        tuple(_joints(a, b, section)),
-        tuple(f"{v} @{t:g}" for v, t in _joint_columns(a, b, section)),
+        tuple(_joints(board, a, b, section)),
+        tuple(f"{v} @{t:g}" for v, t in _joint_columns(board, section)),
         () if board.hide_hands else tuple(disagreements(a, b, section.subset, pictures)),
     )
 
@@ -99,7 +157,7 @@ def _differences(board: Board, a: Entry, b: Entry, section: Section) -> Iterator
         first, second = (board.draws(entry, section.subset, visibility) for entry in (a, b))
         if first is None or second is None:
             continue
-        for key in columns_of(section, visibility):
+        for key in board.columns(section, visibility):
             if key not in first.rows or key not in second.rows:
                 continue
             difference = board.difference(section, visibility, key, (a, b))
@@ -137,24 +195,20 @@ def _chart(board: Board, a: Entry, b: Entry, section: Section, visibility: str) 
     return visibility, chart(lines, f"PCK over thresholds on {section.title}, {visibility} joints: {a.name}, {b.name}")
 
 
-def _joint_columns(a: Entry, b: Entry, section: Section) -> list[tuple[str, float]]:
-    keys = [(v, k) for v in VISIBILITIES for k in columns_of(section, v) if k[1] is not None]
-    return [(v, key[1]) for v, key in keys if key[1] is not None and _is_middle(section, v, key)]
+def _joint_columns(board: Board, section: Section) -> list[tuple[str, float]]:
+    """Return the middle threshold of each group of joints."""
+    found = []
+    for visibility in board.visibilities(section):
+        thresholds = [t for _, t in board.columns(section, visibility) if t is not None]
+        found += [(visibility, thresholds[len(thresholds) // 2])] if thresholds else []
+    return found
 
 
-def _is_middle(section: Section, visibility: str, key: Key) -> bool:
-    thresholds = [t for _, t in columns_of(section, visibility) if t is not None]
-    return key[1] == thresholds[len(thresholds) // 2]
-
-
-def _joints(a: Entry, b: Entry, section: Section) -> Iterator[tuple[str, list[str]]]:
-    columns = _joint_columns(a, b, section)
-    first, second = (
-        {(j.joint, j.visibility, j.threshold): j.value for j in e.record.per_joint if j.subset == section.subset}
-        for e in (a, b)
-    )
-    for name in JOINT_NAMES:
-        keys = [(name, visibility, threshold) for visibility, threshold in columns]
-        cells = [fixed(first[k] - second[k], 1, sign=True) if k in first and k in second else "-" for k in keys]
-        if keys:
-            yield name, cells
+def _joints(board: Board, a: Entry, b: Entry, section: Section) -> Iterator[tuple[str, list[str]]]:
+    gaps = []
+    for visibility, threshold in _joint_columns(board, section):
+        first, second = (board.draws(entry, section.subset, visibility) for entry in (a, b))
+        if first is not None and second is not None:
+            gaps.append(first.joints[threshold] - second.joints[threshold])
+    for name, row in zip(JOINT_NAMES, zip(*gaps, strict=True), strict=False):
+        yield name, ["-" if np.isnan(gap) else fixed(gap, 1, sign=True) for gap in row]

@@ -113,7 +113,7 @@ def test_predictions_do_not_replace_a_method_of_their_name(labels: HandLabels, t
         evaluate(labels, given, out=tmp_path)
     folder = evaluate(labels, given, out=tmp_path, name="mine").folder
     assert folder is not None
-    assert sorted(path.name for path in folder.iterdir()) == ["errors.npz", "record.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["errors.npz", "predictions.npz", "record.json"]
 
 
 def test_a_limited_run_does_not_replace_a_complete_record(labels: HandLabels, tmp_path: Path) -> None:

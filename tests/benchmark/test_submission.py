@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from benchmark.card import Card
 from benchmark.evaluate import evaluate
 from benchmark.protocol import load_protocol
+from benchmark.record import read_record, write_record
 from benchmark.submission import ProtocolName, Submission, read_submission
 from benchmark.submission_zip import SubmissionError
 from benchmark.submit import submit
@@ -58,7 +59,7 @@ def results(tmp_path: Path, make: Callable[..., HandLabels]) -> Path:
 
 @pytest.fixture
 def made(results: Path, tmp_path: Path) -> Path:
-    return submit(results, Card(title="Mine"), tmp_path / "s.zip", predictions=tmp_path / "mine.npz").path
+    return submit(results, Card(title="Mine"), tmp_path / "s.zip").path
 
 
 def test_a_submission_holds_ids_keypoints_and_the_card_and_nothing_of_this_machine(
@@ -87,8 +88,9 @@ def test_what_cannot_be_ranked_is_not_packed(results: Path, tmp_path: Path, make
     few = Predictions(labels.hand_id[:6], labels.keypoints_2d[:6].astype(np.float32))
     write_predictions(tmp_path / "few.npz", few)
     evaluate(labels, tmp_path / "few.npz", out=tmp_path)
+    (results / "predictions.npz").unlink()
     for call, fact in (
-        (lambda: submit(tmp_path / "few", card, out, predictions=tmp_path / "few.npz"), "NaN"),
+        (lambda: submit(tmp_path / "few", card, out), "NaN"),
         (lambda: submit(results, card, out), "--predictions"),
         (lambda: submit(results, card, out, predictions=tmp_path / "few.npz"), "scored from"),
         (lambda: submit(results, card, out, predictions=tmp_path / "none.npz"), "no such file"),
@@ -103,6 +105,23 @@ def test_what_cannot_be_ranked_is_not_packed(results: Path, tmp_path: Path, make
     with pytest.raises(UnknownNameError, match="hint-v1"):
         submit(tmp_path / "few.npz", card, out, protocol="hint-v0")
     assert not out.exists()
+
+
+def test_hands_that_were_matched_by_box_are_packed_with_those_that_were_not_found(
+    tmp_path: Path, make: Callable[..., HandLabels]
+) -> None:
+    labels = make(9)
+    evaluate(
+        labels, Predictions(labels.hand_id[:6], labels.keypoints_2d[:6].astype(np.float32)), out=tmp_path, name="m"
+    )
+    record = read_record(tmp_path / "m" / "record.json")
+    matched = record.model_copy(update={"fingerprint": {"predictions_sha256": "of more hands", "matched_by_iou": 0.3}})
+    write_record(tmp_path / "m" / "record.json", matched)
+    packed = submit(tmp_path / "m", Card(title="Mine"), tmp_path / "s.zip")
+    assert sorted(packed.submission.predictions.hand_id.tolist()) == sorted(labels.hand_id.tolist())
+    assert "3 hands" in packed.remarks[0]
+    with pytest.raises(InputError, match="leave out --predictions"):
+        submit(tmp_path / "m", Card(title="Mine"), tmp_path / "t.zip", predictions=tmp_path / "m" / "predictions.npz")
 
 
 def test_another_file_is_not_replaced(made: Path, tmp_path: Path) -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from benchmark.error_table import compute_errors, write_error_table
 from benchmark.evaluate import evaluate
 from benchmark.mesh.protocol import load_mesh_protocol
 from benchmark.record import write_record
+from hint.files import read_npz, write_npz
+from hint.types import HandLabels, Predictions
 from leaderboard.draws import draw_mesh
 from leaderboard.entry import read_entries, read_submissions
 from leaderboard.paper_table import build_tables
@@ -63,7 +68,38 @@ def test_a_table_of_other_scores_is_noticed(runs: Path) -> None:
     assert [entry.name for entry in found.entries] == ["second", "worse"]
     (problem, *_) = found.refused
     assert problem.file == "first-freihand/errors.npz"
-    assert "scores: the error table gives other numbers than the record" in " ".join(map(str, found.refused))
+    assert "scores: the record differs from the error table" in " ".join(map(str, found.refused))
+
+
+@pytest.mark.parametrize(
+    ("column", "change", "named"),
+    [
+        ("values.pa_mpjpe_mm", lambda old: old / 2, "pa_mpjpe_mm does not follow from the distances"),
+        ("values.f_at_5mm", lambda old: old + 1, "f_at_5mm does not follow"),
+        ("values.<script>", lambda _: np.ones(24), "is not a column"),
+        ("values.auc_j", lambda old: old.astype(str), "is not a column"),
+        ("joints.procrustes", lambda old: old[:3], "is not a column"),
+        ("joints.none", lambda old: -old, "does not follow"),
+        ("n_vertices", lambda _: np.array(10**9), "is not a column"),
+        ("hand_id", lambda old: np.full(24, old[0]), "a hand id twice"),
+        ("clip_id", lambda old: np.full(24, old[0] + "\n"), "cannot be seen"),
+    ],
+)
+def test_an_edited_table_is_refused(runs: Path, column: str, change: Callable[[Any], Any], named: str) -> None:
+    path = runs / "first-freihand" / "errors.npz"
+    arrays = read_npz(path)
+    write_npz(path, arrays | {column: change(arrays.get(column))})
+    found = read_submissions([runs])
+    assert [entry.name for entry in found.entries] == ["second", "worse"]
+    assert any(named in problem.text for problem in found.refused), found.refused
+
+
+def test_a_table_of_another_kind_is_refused(runs: Path, make: Callable[..., HandLabels]) -> None:
+    labels = make(24)
+    table, _ = compute_errors(labels, Predictions(labels.hand_id, labels.keypoints_2d))
+    write_error_table(table, runs / "first-freihand" / "errors.npz")
+    (problem, *_) = read_submissions([runs]).refused
+    assert problem.text == "is not the error table of a run under freihand"
 
 
 def test_they_are_in_the_papers_table_and_on_the_site(runs: Path, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from hint.errors import InputError
 from hint.methods.table import BUILT_IN
 from hint.types import HandLabels
 from leaderboard.computed import NO_SCORES
+from leaderboard.controls import looks_drawn
 from leaderboard.draws import Draws, draw, draw_mesh
 from leaderboard.names import page_names, table_names
 from leaderboard.protocols import Rules, all_protocols
@@ -71,6 +72,11 @@ class Entry:
     def is_own(self) -> bool:
         """Whether a method of the toolkit was run; given predictions are somebody's, whatever their name."""
         return self.declared.method.name in BUILT_IN and "predictions_sha256" not in self.declared.fingerprint
+
+    @cached_property
+    def looks_drawn(self) -> bool:
+        """Whether errors are as even as noise that was drawn around the labels."""
+        return looks_drawn(self.errors)
 
     @cached_property
     def record(self) -> Record:

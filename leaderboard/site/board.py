@@ -131,18 +131,20 @@ class Board:
         """Compare all ranked records of a section by one number: the differences that ranks follow from."""
         return self._once(
             ("compared", section, visibility, key),
-            lambda: compare_pairs(self._draws_of(section, visibility), key, self.corrected),
+            lambda: compare_pairs(self._draws_of(section, visibility, key), key, self.corrected),
         )
 
     def ranks(self, section: Section, visibility: str, key: Key) -> dict[str, Rank]:
         """Rank the comparable records of a section by one number."""
         return self._once(
             ("ranks", section, visibility, key),
-            lambda: ranks_of(self._draws_of(section, visibility), self.compared(section, visibility, key)),
+            lambda: ranks_of(self._draws_of(section, visibility, key), self.compared(section, visibility, key)),
         )
 
-    def _draws_of(self, section: Section, visibility: str) -> dict[str, Draws]:
-        drawn = {e.slug: self.draws(e, section.subset, visibility) for e in section.ranked}
+    def _draws_of(self, section: Section, visibility: str, key: Key) -> dict[str, Draws]:
+        """Return the draws of all that are ranked by a number: a mean error without the missed hands would flatter."""
+        able = [e for e in section.ranked if key[0] != "epe_mean_px" or e.declared.coverage.complete]
+        drawn = {e.slug: self.draws(e, section.subset, visibility) for e in able}
         return {slug: draws for slug, draws in drawn.items() if draws is not None}
 
     @property
@@ -156,7 +158,7 @@ class Board:
         return self._once(("format", section, visibility, key), lambda: self._format(section, visibility, key))
 
     def _format(self, section: Section, visibility: str, key: Key) -> Metric:
-        pairs, drawn = self.compared(section, visibility, key), self._draws_of(section, visibility)
+        pairs, drawn = self.compared(section, visibility, key), self._draws_of(section, visibility, key)
         different = [(a, b) for a, b in pairs.differences if pairs.beats(a, b) or pairs.beats(b, a)]
         return describe(key).telling((drawn[a].values[key], drawn[b].values[key]) for a, b in different)
 

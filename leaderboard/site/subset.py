@@ -208,6 +208,8 @@ def flags(entry: Entry) -> Iterator[tuple[str, str]]:
         yield "training not stated", "nobody said whether it was trained on HInt"
     if not card.needs_labels and not card.reads_images:
         yield "ignores the picture", "a control that uses only the boxes"
+    if entry.looks_drawn:
+        yield "as even as drawn noise", "joints err one by one, not hand by hand: it may be the labels with noise added"
     misses = {*record.coverage.missing, *record.coverage.non_finite}
     if misses:
         yield (

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmark.evaluate import evaluate
 from benchmark.intervals import replicates
 from benchmark.pck import ClipSums
+from hint.types import HandLabels, Predictions
 from leaderboard.draws import Draws
 from leaderboard.metric import describe
 from leaderboard.pairs import Pairs, compare_pairs
@@ -95,3 +98,13 @@ def test_a_board_ranks_by_each_pair_alone_on_request(three: Path) -> None:
         (section,) = board.sections
         assert {slug: r.text for slug, r in board.ranks(section, "all", KEY).items()}["bad"] == "3"
         assert ("not widened" in board.rule) is not corrected
+
+
+def test_a_mean_error_without_the_missed_hands_gives_no_rank(three: Path, make: Callable[..., HandLabels]) -> None:
+    labels = make(40)
+    given = Predictions(labels.hand_id, labels.keypoints_2d.astype(np.float32) + 1).select(np.arange(20))
+    evaluate(labels, given, out=three, name="half")
+    board = read_board(SiteSources((three,)))
+    (section,) = board.sections
+    assert set(board.ranks(section, "all", KEY)) == {"good", "alike", "bad", "half"}
+    assert set(board.ranks(section, "all", ("epe_mean_px", None))) == {"good", "alike", "bad"}

@@ -114,7 +114,7 @@ def test_every_field_of_the_schema_is_edited(honest: Path) -> None:
 
 
 @pytest.mark.parametrize("field", FIELDS)
-@settings(max_examples=4)
+@settings(max_examples=3)
 @given(value=VALUES)
 def test_an_edited_field_is_refused_or_changes_no_result(honest: Path, edited: Path, field: str, value: Any) -> None:
     content = content_of(honest)
@@ -199,8 +199,7 @@ def test_a_board_of_strangers_is_built_and_says_nothing_they_made_up(board: Path
     pages = {path: path.read_text() for path in (tmp_path / "site").rglob("*.html")}
     front = pages[tmp_path / "site" / "index.html"]
     assert all(f"<code>{name}/" in front for name in hostile)
-    shown = re.findall(r'<tr data-name="([^"]*)"', front)
-    assert {"honest [honest]", "harmless", "honest [others]"} <= set(shown)
+    assert all(name in "".join(pages.values()) for name in ("Honest [honest]", "Harmless", "Honest [others]"))
     assert max(map(len, pages.values())) < 3_000_000
     for path, text in pages.items():
         assert text.count("<script") == 1, path

@@ -176,6 +176,20 @@ def test_controls_are_known_by_name_and_by_result(runs: Path, data: Path, make_r
     assert "by its result: 100% of the keypoints" in reasons(section)["Perfect"]
 
 
+def test_labels_with_noise_under_another_name_get_a_flag(runs: Path, data: Path) -> None:
+    labels = read_labels(data)
+    rng = np.random.default_rng(0)
+    uneven = rng.normal(0, 3, labels.keypoints_2d.shape) * rng.lognormal(0, 1, (40, 1, 1))
+    given = Predictions(labels.hand_id, (labels.keypoints_2d + uneven).astype(np.float32))
+    evaluate(labels, given, out=runs, name="uneven")
+    flagged = {entry.name for entry in read_submissions([runs]).entries if entry.looks_drawn}
+    assert "Good" in flagged
+    assert "uneven" not in flagged
+    demo = Path(__file__).parents[2] / "leaderboard" / "results" / "demo"
+    drawn = {e.name for e in read_submissions([demo]).entries if e.looks_drawn}
+    assert drawn == {"Ground truth + noise (sees the ground truth)"}
+
+
 def test_whose_training_nobody_stated_is_not_among_those_without_hint(
     tmp_path: Path, make: Callable[..., HandLabels]
 ) -> None:

@@ -135,8 +135,8 @@ def test_a_submission_is_checked_scored_shown_and_enters_the_history(board: Boar
     assert "<b>" not in summary.split("| method |")[1]
     page = (temp / "board" / "index.html").read_text()
     assert "Net | &lt;b&gt;" in page
-    shown = "".join(path.read_text() for path in (temp / "board").rglob("*.html"))
-    assert not any(hand in shown for hand in board.labels.hand_id.tolist())
+    published = b"".join(path.read_bytes() for path in (temp / "board").rglob("*") if path.is_file())
+    assert not any(hand.encode() in published for hand in board.labels.hand_id.tolist())
     assert not list((temp / "board").rglob("*.jpg"))
 
     git(board.maintainer, "fetch", "--quiet", "origin", "refs/pull/1/head")

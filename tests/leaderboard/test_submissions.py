@@ -102,14 +102,17 @@ def test_a_protocol_of_ones_own_is_known_by_its_file(labels: HandLabels, tmp_pat
 
 def test_a_board_shows_submissions_and_lists_those_that_are_wrong(labels: HandLabels, tmp_path: Path) -> None:
     write_pairs(tmp_path / "labels" / "TEST_drawn_img", labels)
-    write(tmp_path / "in" / "good.zip", noisy(labels), title="<i>Good")
+    write(tmp_path / "in" / "hamer.zip", noisy(labels), title="<i>Good", paper="https://example.org/own")
     write(tmp_path / "in" / "few.zip", noisy(labels, rows=slice(0, 15)))
     evaluate(tmp_path / "labels", noisy(labels, 9.0), out=tmp_path / "results", name="record")
     given = [tmp_path / "in", tmp_path / "results"]
     site = build_leaderboard(given, tmp_path / "site", data=tmp_path / "labels", hide_hands=True)
     front = site.index.read_text()
     assert all(text in front for text in ("&lt;i&gt;Good", "record", "few.zip", "5 of 20 hands"))
-    assert {entry.slug: entry.verified for entry in site.board.entries} == {"good": True, "record": True}
+    assert {entry.slug: entry.verified for entry in site.board.entries} == {"hamer": True, "record": True}
+    page = (tmp_path / "site" / "methods" / "hamer.html").read_text()
+    assert "https://example.org/own" in page
+    assert "Pavlakos" not in page
     assert not list((tmp_path / "site").rglob("*.jpg"))
     assert str(tmp_path) not in "".join(page.read_text() for page in (tmp_path / "site").rglob("*.html"))
     before = {path: path.read_bytes() for path in (tmp_path / "site").rglob("*") if path.is_file()}

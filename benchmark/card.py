@@ -6,6 +6,7 @@ Nothing in it can be computed from predictions, so whoever shows it says that it
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -23,6 +24,9 @@ _LONGEST_PROBLEM, _MOST_PROBLEMS = 200, 20
 
 #: What records say of predictions that nobody described.
 UNDESCRIBED = "Predictions given as a file."
+
+#: Authors that are named where there is little room.
+_NAMED_AUTHORS = 3
 
 #: Name of the dataset in ``training_data``.
 _HINT = "hint"
@@ -140,7 +144,7 @@ def method_card(card: Card, name: str) -> MethodCard:
     return MethodCard(
         name,
         card.title,
-        "Predictions given as a file, described by their author.",
+        f"Predictions given as a file, by {_names(card.authors)}.",
         paper=card.paper or "",
         code_licence=card.licence or "",
         training_data=card.training_data,
@@ -148,6 +152,12 @@ def method_card(card: Card, name: str) -> MethodCard:
         parameters=card.parameters,
         code=card.code or "",
     )
+
+
+def _names(authors: Sequence[str]) -> str:
+    """Return the first authors, and whether there are more."""
+    shown = ", ".join(authors[:_NAMED_AUTHORS])
+    return f"{shown} and others" if len(authors) > _NAMED_AUTHORS else shown or "the author of its card"
 
 
 def card_toml(card: Card) -> str:

@@ -70,7 +70,7 @@ class KeypointTask(Task[Predictions]):
             InputError: If hands are predicted that have no label, or none that has one.
         """
         rows = read_predictions(predictions, self._path) if isinstance(predictions, Path) else predictions
-        fingerprint: dict[str, Any] = {"predictions_sha256": _digest(rows)}
+        fingerprint: dict[str, Any] = {"predictions_sha256": predictions_digest(rows)}
         if boxes is None:
             check_ids(rows, self._chosen, self.labels, self._path)
             return Given(rows, fingerprint, rows.notes)
@@ -134,7 +134,7 @@ def _example(ids: Iterable[str]) -> str:
     return str(next(iter(ids)))
 
 
-def _digest(predictions: Predictions) -> str:
+def predictions_digest(predictions: Predictions) -> str:
     """Digest what is scored of predictions, whatever the order of the rows."""
     order = np.argsort(predictions.hand_id)
     digest = hashlib.sha256("\n".join(predictions.hand_id[order].tolist()).encode())

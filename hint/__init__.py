@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from benchmark.protocol import list_protocols as list_protocols
     from benchmark.record import Record as Record
     from benchmark.record import load_record as load_record
+    from benchmark.submit import submit as submit
     from hint.errors import HintError as HintError
     from hint.errors import InputError as InputError
     from hint.errors import MissingRequirementError as MissingRequirementError
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from hint.types import Predictions as Predictions
     from leaderboard.comparison import compare as compare
     from leaderboard.site.build import build_leaderboard as build_leaderboard
+    from leaderboard.submission_check import check_submissions as check_submissions
     from leaderboard.view import view as view
 
 #: Name -> where it is. The block above says the same to type checkers and editors; a test compares the two.
@@ -73,6 +75,7 @@ _PUBLIC = {
     "agreement": "annotation.agreement.run:agreement",
     "build_leaderboard": "leaderboard.site.build:build_leaderboard",
     "check": "annotation.check.run:check",
+    "check_submissions": "leaderboard.submission_check:check_submissions",
     "compare": "leaderboard.comparison:compare",
     "consensus": "annotation.agreement.consensus:consensus",
     "draw": "hint.render.draw:draw",
@@ -92,6 +95,7 @@ _PUBLIC = {
     "sample_labels": "annotation.sample.labels:sample_labels",
     "sample_photos": "annotation.sample.photos:sample_photos",
     "save_predictions": "hint.files.load:save_predictions",
+    "submit": "benchmark.submit:submit",
     "train": "hint.training.train:train",
     "view": "leaderboard.view:view",
 }

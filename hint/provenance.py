@@ -87,16 +87,21 @@ def git_state(package: Path) -> dict[str, Any] | None:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
+    done = run_git(folder, *arguments)
+    return None if done is None else done.decode(errors="replace").strip()
+
+
+def run_git(folder: Path, *arguments: str) -> bytes | None:
+    """Return what a git command prints that reads the repository of a folder; None if it fails or there is no git."""
     # GIT_DIR and its kin, set inside a hook, would answer for another repository; no lock, so that a commit that is
     # under way is not disturbed.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")} | {"GIT_OPTIONAL_LOCKS": "0"}
     try:
-        done = subprocess.run(
-            ["git", *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=20, check=True
-        )
+        return subprocess.run(
+            ["git", *arguments], cwd=folder, env=environment, capture_output=True, timeout=60, check=True
+        ).stdout
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
 
 
 def _cpu() -> str:

@@ -31,9 +31,14 @@ def dataset_citation() -> Citation:
     return _known()["dataset"]
 
 
-def cite(card: MethodCard) -> Citation:
-    """Return what to cite for a method: the entry of a method of the toolkit, else what its card says."""
-    known = _known().get(f"method {card.name.removesuffix('-mano')}")
+def cite(card: MethodCard, by_name: bool = True) -> Citation:
+    """Return what to cite for a method: the entry of a method of the toolkit, else what its card says.
+
+    Args:
+        card: Of the method.
+        by_name: Whether its name may be that of a method of the toolkit; a stranger's file may have any.
+    """
+    known = _known().get(f"method {card.name.removesuffix('-mano')}") if by_name else None
     return known or Citation(_address(card.paper), _address(card.code), _bibtex(card))
 
 

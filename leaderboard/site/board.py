@@ -24,6 +24,7 @@ from hint.types import HandLabels
 from hint.workers import in_threads
 from leaderboard.draws import SEED, Draws
 from leaderboard.entry import Entry
+from leaderboard.history import Change
 from leaderboard.metric import COLUMNS, Key, Metric, describe
 from leaderboard.names import numbered, slug
 from leaderboard.pairs import Pairs, compare_pairs
@@ -65,6 +66,8 @@ class Board:
         verify: What happens with records that could not be verified: "optional" or "required".
         corrected: Whether ranks take the number of pairs into account.
         refused: What is wrong with records that are not shown.
+        hide_hands: Whether nothing of single hands is shown.
+        history: Changes of the board, the newest first.
     """
 
     entries: tuple[Entry, ...]
@@ -77,6 +80,8 @@ class Board:
     verify: str = OPTIONAL
     corrected: bool = True
     refused: tuple[Problem, ...] = ()
+    hide_hands: bool = False
+    history: tuple[Change, ...] = ()
 
     @cached_property
     def sections(self) -> list[Section]:

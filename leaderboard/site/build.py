@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from itertools import chain
 from pathlib import Path
@@ -15,6 +15,7 @@ from hint.errors import InputError, UnknownNameError
 from hint.files.path import as_path
 from hint.progress import progress
 from leaderboard.entry import Entry, read_submissions
+from leaderboard.history import Change, read_history
 from leaderboard.protocols import known_protocols
 from leaderboard.reference import load_sources
 from leaderboard.site.badge import badges
@@ -22,12 +23,15 @@ from leaderboard.site.board import Board, read_contact
 from leaderboard.site.folder import check_target, write_site
 from leaderboard.site.front import front_page
 from leaderboard.site.hands import gallery_page, gallery_path
+from leaderboard.site.history import history_page
 from leaderboard.site.method import method_page
 from leaderboard.site.page import Page
 from leaderboard.site.rules import protocol_pages
 from leaderboard.site.subset import subset_pages
 from leaderboard.site.tables import data_tables, tables_page
 from leaderboard.site.versus import comparison_pages
+from leaderboard.submission import Problem
+from leaderboard.submission_results import scored
 from leaderboard.verification import OPTIONAL, REQUIRED, VERIFY
 
 if TYPE_CHECKING:
@@ -48,6 +52,9 @@ class SiteSources:
         show_ego4d: Whether Ego4D's pixels may be copied: for a site that stays on this machine.
         verify: "required" ranks only records whose error table could be computed again from ``data``.
         corrected: Whether ranks take the number of pairs into account.
+        hide_hands: Whether nothing of single hands is shown: for labels that are not public.
+        history: Changes of the board, the newest first.
+        refused: What is wrong with submissions that could not be scored.
     """
 
     records: tuple[Path, ...]
@@ -59,6 +66,9 @@ class SiteSources:
     show_ego4d: bool = False
     verify: str = OPTIONAL
     corrected: bool = True
+    hide_hands: bool = False
+    history: tuple[Change, ...] = ()
+    refused: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,12 +100,14 @@ def build_leaderboard(
     local: bool = False,
     verify: str = OPTIONAL,
     corrected: bool = True,
+    hide_hands: bool = False,
+    history: Path | str | None = None,
 ) -> Site:
     """Build a static site that opens from disk; the same input gives the same bytes.
 
     Args:
         records: record.json files, folders of evaluations such as ``hint-results``, or what ``hint.evaluate`` returned
-            and wrote.
+            and wrote; submissions of ``hint.submit``, or folders of them, which are scored with ``data``.
         out: Folder of the site: empty, absent, or an earlier site.
         data: Labels with pictures, to show hands and to verify error tables.
         images: Folder of the pictures, if they are not beside the labels.
@@ -106,6 +118,8 @@ def build_leaderboard(
         verify: "required" ranks only records whose error table could be computed again from ``data`` and predictions,
             "optional" marks the others.
         corrected: Whether intervals that ranks follow from hold for all pairs at once.
+        hide_hands: Whether nothing of single hands is shown: for labels that are not public.
+        history: Folder of submissions in a git repository, to show who entered when.
 
     Raises:
         InputError: If an input cannot be used, or ``out`` holds something else.
@@ -127,8 +141,11 @@ def build_leaderboard(
         local,
         verify,
         corrected,
+        hide_hands,
+        () if history is None else tuple(read_history(history)),
     )
-    return build_site(sources, as_path(out))
+    with scored(sources.records, sources.data, sources.protocols) as found:
+        return build_site(replace(sources, records=found.paths, refused=found.refused), as_path(out))
 
 
 def _folder(given: Path | str | Evaluation) -> Path | str:
@@ -184,12 +201,14 @@ def read_board(sources: SiteSources) -> Board:
         show_ego4d=sources.show_ego4d,
         verify=sources.verify,
         corrected=sources.corrected,
-        refused=tuple(found.refused),
+        refused=(*sources.refused, *found.refused),
+        hide_hands=sources.hide_hands,
+        history=sources.history,
     )
 
 
 def _pictures(board: Board) -> Pictures | None:
-    if board.labels is None:
+    if board.labels is None or board.hide_hands:
         return None
     from leaderboard.site.pictures import Pictures
 
@@ -200,6 +219,8 @@ def _pages(board: Board, pictures: Pictures | None, protocols: Sequence[Path]) -
     yield front_page(board)
     yield from subset_pages(board)
     yield from protocol_pages(board, protocols)
+    if board.history:
+        yield history_page(board.history, board.entries)
     for entry in board.entries:
         yield method_page(board, entry, gallery_path(entry))
         yield gallery_page(board, entry, pictures)

@@ -91,6 +91,7 @@ def front_page(board: Board) -> Page:
         "sources": board.sources,
         "rule": board.rule,
         "refused": board.refused,
+        "has_history": bool(board.history),
         "citation": dataset_citation(),
     }
     return Page("index.html", "front.html", "Leaderboard", context)

@@ -61,10 +61,10 @@ def gallery_path(entry: Entry) -> str:
 
 def gallery_page(board: Board, entry: Entry, pictures: Pictures | None) -> Page:
     """Make the gallery of a record; without pictures it lists ids and errors."""
-    blocks = [
-        (section, list(_groups(entry, section, pictures))) for section in board.sections if entry in section.entries
-    ]
-    context = {"entry": entry, "blocks": blocks, "why_not": _why_not(entry, pictures)}
+    shown = [] if board.hide_hands else [section for section in board.sections if entry in section.entries]
+    blocks = [(section, list(_groups(entry, section, pictures))) for section in shown]
+    why_not = "the labels of this board are not public" if board.hide_hands else _why_not(entry, pictures)
+    context = {"entry": entry, "blocks": blocks, "why_not": why_not}
     return Page(gallery_path(entry), "gallery.html", f"Hands of {entry.name}", context)
 
 

@@ -63,6 +63,7 @@ def method_page(board: Board, entry: Entry, gallery: str) -> Page:
     """Make the page of a record; ``gallery`` is the address of its pictures, "" without."""
     record = entry.declared
     partners = [(a, b) for a, b in board.pairs if entry in (a, b)]
+    is_submission = "submission_sha256" in record.provenance
     context = {
         "entry": entry,
         "card": record.method,
@@ -70,10 +71,11 @@ def method_page(board: Board, entry: Entry, gallery: str) -> Page:
         "views": [_view(board, entry, section) for section in board.sections if entry in section.entries],
         "command": shown_command(record),
         "facts": list(_facts(record)),
+        "is_submission": is_submission,
         "misses": sorted({*record.coverage.missing, *record.coverage.non_finite}),
         "partners": [(b if a is entry else a, f"compare/{a.slug}--{b.slug}.html") for a, b in partners],
         "gallery": gallery,
-        "citation": cite(record.method),
+        "citation": cite(record.method, by_name=not is_submission),
         "badges": [
             (s, badge_path(board, entry, s)) for s in board.sections if entry in s.ranked and board.visibilities(s)
         ],
@@ -84,6 +86,10 @@ def method_page(board: Board, entry: Entry, gallery: str) -> Page:
 def _facts(record: Record) -> Iterator[tuple[str, str]]:
     """Yield how the record was made: versions, machine, time, settings."""
     timing, made = record.timing, record.provenance
+    if "submission_sha256" in made:
+        yield "submission", f"sha256 {made['submission_sha256']}"
+        yield "scored with", f"hint {made.get('hint', 'unknown')}"
+        return
     git = made.get("git")
     if isinstance(git, dict):
         yield "commit", f"{git.get('commit')}{' with changes' if git.get('dirty') else ''}"

@@ -148,7 +148,7 @@ def _versus(board: Board, a: Entry, b: Entry, section: Section, pictures: Pictur
         tuple(c for v in VISIBILITIES if (c := _chart(board, a, b, section, v)) is not None),
         tuple(_joints(board, a, b, section)),
         tuple(f"{v} @{t:g}" for v, t in _joint_columns(board, section)),
-        tuple(disagreements(a, b, section.subset, pictures)),
+        () if board.hide_hands else tuple(disagreements(a, b, section.subset, pictures)),
     )
 
 

@@ -1,0 +1,64 @@
+"""Read npz files of strangers from memory, some of their arrays and no more bytes than are allowed."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: What ``zipfile`` raises for damaged, encrypted or unsupported archives; these have no common base class.
+ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
+#: What ``numpy`` raises besides, for headers that are no headers or ask for more memory than there is.
+_ARRAY_ERRORS = (MemoryError, OverflowError, SyntaxError, TypeError)
+
+#: Most arrays to look at.
+_MOST_ARRAYS = 100
+
+
+def parse_npz(content: bytes, names: Sequence[str], largest: int) -> dict[str, NDArray[Any]]:
+    """Read some arrays of an npz; the others are not unpacked.
+
+    Args:
+        content: Bytes of the file.
+        names: Arrays to read.
+        largest: Bytes an array may have.
+
+    Raises:
+        ValueError: If the file is no npz, lacks an array, or one holds Python objects or is too large.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            return dict(_arrays(packed, names, largest))
+    except (*ZIP_ERRORS, *_ARRAY_ERRORS) as error:
+        raise ValueError(f"it is not a whole .npz file of plain arrays: {error}") from error
+
+
+def _arrays(packed: zipfile.ZipFile, names: Sequence[str], largest: int) -> Iterator[tuple[str, NDArray[Any]]]:
+    held = [info.filename for info in packed.infolist()[:_MOST_ARRAYS]]
+    if lacking := [name for name in names if held.count(f"{name}.npy") != 1]:
+        raise ValueError(f"it must hold one array {' and one '.join(lacking)}")
+    for name in names:
+        content = read_member(packed, packed.getinfo(f"{name}.npy"), largest)
+        array = np.load(io.BytesIO(content), allow_pickle=False)
+        if not isinstance(array, np.ndarray):
+            raise TypeError(f"{name} is an archive, expected an array")
+        yield name, array
+
+
+def read_member(packed: zipfile.ZipFile, member: zipfile.ZipInfo, largest: int) -> bytes:
+    """Unpack one file of an archive, in memory.
+
+    Raises:
+        ValueError: If it is larger than ``largest`` bytes.
+        Exception: One of :data:`ZIP_ERRORS` if it is damaged.
+    """
+    with packed.open(member) as stream:
+        content = stream.read(largest + 1)
+    if len(content) > largest:
+        raise ValueError(f"{member.filename} unpacks to more than {largest:,} bytes")
+    return content

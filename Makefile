@@ -40,13 +40,14 @@ docs: $(READY)
 release: $(READY)
 	$(BIN)/python tools/release.py
 
-$(READY): pyproject.toml hint/requirements-nodeps.txt
+$(READY): pyproject.toml hint/requirements-nodeps.txt tests/requirements-nodeps.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "hint needs Python 3.10 or newer; name one with make PYTHON=python3.11")'
 	@echo 'Creating .venv with PyTorch and the other packages (about 6 GB, a few minutes; once)'
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --progress-bar off --upgrade pip | $(SHOW)
 	@$(BIN)/python -m pip install --progress-bar off --editable '.[dev]' | $(SHOW)
-	@$(BIN)/python -m pip install --progress-bar off --no-deps --requirement hint/requirements-nodeps.txt | $(SHOW)
+	@$(BIN)/python -m pip install --progress-bar off --no-deps --requirement hint/requirements-nodeps.txt \
+	  --requirement tests/requirements-nodeps.txt | $(SHOW)
 	@echo 'Putting the two networks of MediaPipe Hands (Apache-2.0) into .venv/share/hint-toolkit'
 	@$(BIN)/hint fetch mediapipe --accept-licence --out .venv/share/hint-toolkit
 	@touch $@

@@ -92,7 +92,7 @@ def _latex(table: Table) -> str:
     rows = [
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{_tex(table.caption)}.{_below(table)}}}",
+        rf"\caption{{{_tex(table.caption)}.{_reported(table)}}}",
         rf"\begin{{tabular}}{{l{'r' * n}}}",
         r"\toprule",
         " & ".join(["", *(rf"\multicolumn{{{each}}}{{c}}{{{_tex(title)}}}" for title in titles)]) + r" \\",
@@ -105,7 +105,11 @@ def _latex(table: Table) -> str:
             ours = r" (re-run)" if line.is_own and table.sources else ""
             cells = [forms[c.mark].format(_tex(c.text)) for c in line.cells]
             rows.append(" & ".join([_tex(line.name) + ours + note, *cells]) + r" \\")
-    rows += [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
+    rows += [r"\bottomrule", r"\end{tabular}"]
+    rows += [
+        rf"\par\footnotesize\textsuperscript{{{k}}}Not ranked: {_tex(text)}." for k, text in enumerate(notes, start=1)
+    ]
+    rows.append(r"\end{table}")
     return "\n".join(rows) + "\n"
 
 
@@ -116,10 +120,8 @@ def _tex_heading(key: Key) -> str:
     return f"{_tex(describe(key).title)} {arrow}"
 
 
-def _below(table: Table) -> str:
-    reported = [f" Reported rows: {_tex(text)}." for text in table.sources]
-    notes = [rf" \textsuperscript{{{k}}}Not ranked: {_tex(text)}." for k, text in enumerate(_footnotes(table), start=1)]
-    return "".join([*reported, *notes])
+def _reported(table: Table) -> str:
+    return "".join(f" Reported rows: {_tex(text)}." for text in table.sources)
 
 
 def to_csv(tables: Sequence[Table]) -> str:

@@ -146,12 +146,14 @@ def _rows(
 ) -> Iterator[tuple[Entry, list[tuple[str, str]], list[OverviewCell]]]:
     """Yield the ranked records, the best mean rank first; a column without a record counts as its last place."""
 
-    def mean(entry: Entry) -> float:
-        places = [c.ranks[entry.slug].place if entry.slug in c.ranks else len(c.ranks) + 1 for c in contests]
-        return float(np.mean(places))
+    def mean(entry: Entry) -> tuple[float, float]:
+        held = [(c.ranks[entry.slug].place, c.order.index(entry.slug)) for c in contests if entry.slug in c.draws]
+        lacking = [(len(c.ranks) + 1, len(c.order)) for c in contests if entry.slug not in c.draws]
+        place, order = np.mean([*held, *lacking], axis=0).tolist()
+        return place, order
 
     ranked = [entry for entry in board.entries if any(entry.slug in contest.ranks for contest in contests)]
-    for entry in sorted(ranked, key=lambda entry: (mean(entry), entry.name.lower(), entry.slug)):
+    for entry in sorted(ranked, key=lambda entry: (*mean(entry), entry.name.lower(), entry.slug)):
         yield entry, list(flags(entry)), [_cell(contest, entry.slug) for contest in contests]
 
 

@@ -206,6 +206,8 @@ def flags(entry: Entry) -> Iterator[tuple[str, str]]:
         yield "trained on HInt", "HInt was in its training data, so it has seen hands from the same sources"
     elif card.trained_on_hint is None:
         yield "training not stated", "nobody said whether it was trained on HInt"
+    if "matched_by_iou" in record.fingerprint:
+        yield "whole pictures", "it found the hands itself; they were matched with the labelled boxes"
     if not card.needs_labels and not card.reads_images:
         yield "ignores the picture", "a control that uses only the boxes"
     if entry.looks_drawn:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -12,11 +15,11 @@ from chromium import chromium
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import Select
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from benchmark.record import Record
 from hint.files import read_labels, write_pairs
-from hint.images import write_image
+from hint.images import read_image, write_image
 from hint.types import HandLabels
 from leaderboard.site.build import build_leaderboard
 
@@ -73,7 +76,7 @@ def press_heading(browser: webdriver.Chrome, text: str) -> Any:
 
 
 def test_sort_filter_and_dark_mode(browser: webdriver.Chrome, site: Path) -> None:
-    open_page(browser, site / "index.html")
+    open_page(browser, site / "subsets" / "hint-v1-newdays.html")
     long = "Extraordinarily" * 4
     assert shown(browser, "ranked") == ["Alpha", "Beta", "Delta", long]
     assert press_heading(browser, "Method") == "ascending"
@@ -97,7 +100,7 @@ def test_sort_filter_and_dark_mode(browser: webdriver.Chrome, site: Path) -> Non
     assert "HaMeR + HInt" not in shown(browser, "reported")
     form.find_element(By.NAME, "own").send_keys(Keys.SPACE)
     assert shown(browser, "reported") == []
-    Select(form.find_element(By.NAME, "visibility")).select_by_value("occluded")
+    Select(form.find_element(By.NAME, "joints")).select_by_value("occluded")
     assert shown(browser, "ranked", 0) == []
     assert len(shown(browser, "ranked", 2)) == 3
     assert browser.find_element(By.ID, "shown").text.startswith("3 of ")
@@ -105,7 +108,7 @@ def test_sort_filter_and_dark_mode(browser: webdriver.Chrome, site: Path) -> Non
     visible = (
         "return [...document.querySelectorAll('.scores')[2].tHead.rows[0].cells].filter((c) => c.offsetWidth).length"
     )
-    assert browser.execute_script(visible) == 5, "method, PCK@0.1, AUC, speed, parameters"
+    assert browser.execute_script(visible) == 6, "method, PCK@0.1, AUC, mean and median error, parameters"
 
     colour = "return getComputedStyle(document.body).backgroundColor"
     before = browser.execute_script(colour)
@@ -115,6 +118,67 @@ def test_sort_filter_and_dark_mode(browser: webdriver.Chrome, site: Path) -> Non
     open_page(browser, site / "methods" / "alpha.html")
     assert browser.execute_script(colour) == after, "the choice holds on other pages"
     assert complaints(browser) == []
+
+
+def test_the_address_keeps_the_view(browser: webdriver.Chrome, site: Path) -> None:
+    open_page(browser, site / "subsets" / "hint-v1-newdays.html")
+    form = browser.find_element(By.ID, "filters")
+    form.find_element(By.NAME, "text").send_keys("a")
+    form.find_element(By.NAME, "own").send_keys(Keys.SPACE)
+    Select(form.find_element(By.NAME, "joints")).select_by_value("all")
+    press_heading(browser, "PCK@0.05")
+    press_heading(browser, "PCK@0.05")
+    view = [shown(browser, kind, table) for kind in ("ranked", "reported") for table in (0, 1)]
+    assert view[0][-1] == "Alpha", "ascending"
+    address = browser.current_url
+    open_page(browser, site / "index.html")
+    browser.get(address)
+    assert [shown(browser, kind, table) for kind in ("ranked", "reported") for table in (0, 1)] == view
+    assert browser.find_element(By.NAME, "text").get_attribute("value") == "a"
+    browser.get(address.partition("#")[0] + "#joints=nothing&sort=9.9.up&<x>=1")
+    browser.refresh()
+    assert len(shown(browser, "ranked", 2)) == 4, "a view that does not exist shows everything"
+    assert complaints(browser) == []
+
+
+def test_plots_are_saved_as_svg_and_png(browser: webdriver.Chrome, site: Path, tmp_path: Path) -> None:
+    browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    open_page(browser, site / "subsets" / "hint-v1-newdays.html")
+    for button in browser.find_elements(By.CSS_SELECTOR, ".save button")[:2]:
+        button.send_keys(Keys.ENTER)
+    files = [tmp_path / f"hint-v1-newdays-1.{kind}" for kind in ("svg", "png")]
+    WebDriverWait(browser, 20).until(lambda _: all(file.is_file() for file in files))
+    root = ElementTree.parse(files[0]).getroot()
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert "stroke: rgb(" in files[0].read_text(), "colours are in the file"
+    assert read_image(files[1]).shape == (900, 1680, 3)
+    assert len(np.unique(read_image(files[1]).reshape(-1, 3), axis=0)) > 20
+
+
+def axe_script() -> str:
+    """The accessibility engine, which tests/requirements-nodeps.txt installs; skip where it is not, except in CI."""
+    try:
+        return files("axe_playwright_python").joinpath("axe.min.js").read_text()
+    except ModuleNotFoundError:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip("needs axe: pip install --no-deps -r tests/requirements-nodeps.txt")
+
+
+def test_axe_finds_nothing_serious(browser: webdriver.Chrome, site: Path) -> None:
+    script = axe_script()
+    pages = ("index", "subsets/hint-v1-newdays", "methods/beta", "compare/index", "compare/alpha--beta")
+    more = ("gallery/alpha", "gallery/index", "tables/index", "protocols/hint-v1")
+    for mode in ("light", "dark"):
+        features = [{"name": "prefers-color-scheme", "value": mode}]
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        for page in (*pages, *more):
+            open_page(browser, site / f"{page}.html")
+            browser.execute_script("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+            browser.execute_script(script)
+            found = browser.execute_async_script("axe.run(document).then(arguments[0])")["violations"]
+            serious = [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")]
+            assert serious == [], (page, mode)
 
 
 def test_compare_any_two(browser: webdriver.Chrome, site: Path) -> None:
@@ -133,9 +197,9 @@ def test_compare_any_two(browser: webdriver.Chrome, site: Path) -> None:
 
 def test_pages_fit_their_window_and_miss_no_file(browser: webdriver.Chrome, site: Path) -> None:
     pages = sorted(site.rglob("*.html"))
-    assert len(pages) == 18
+    assert len(pages) == 20
     for page in pages:
-        for width in (320, 1600):
+        for width in (320, 375, 768, 1600):
             open_page(browser, page, width)
             assert browser.execute_script("return document.documentElement.scrollWidth") <= width, (page, width)
         broken = (
@@ -149,5 +213,5 @@ def test_everything_is_there_without_scripts(browser: webdriver.Chrome, site: Pa
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     open_page(browser, site / "index.html")
     assert not browser.find_element(By.ID, "filters").is_displayed()
-    assert len(browser.find_elements(By.CSS_SELECTOR, "tbody.ranked tr[data-name]")) == 3 * 4
+    assert len(browser.find_elements(By.CSS_SELECTOR, "tbody.ranked tr[data-name]")) == 4
     assert "button" not in browser.find_element(By.TAG_NAME, "main").get_attribute("innerHTML")

@@ -23,6 +23,15 @@ def test_a_site_replaces_an_earlier_one_as_a_whole(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "a").iterdir()] == ["site"], "nothing is left beside it"
 
 
+def test_files_that_did_not_change_are_not_written_again(tmp_path: Path) -> None:
+    write_site(tmp_path / "site", {"index.html": b"1", "a/same.html": b"s"})
+    before = (tmp_path / "site" / "a" / "same.html").stat()
+    write_site(tmp_path / "site", {"index.html": b"2", "a/same.html": b"s"})
+    after = (tmp_path / "site" / "a" / "same.html").stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert (tmp_path / "site" / "index.html").read_bytes() == b"2"
+
+
 def test_an_empty_folder_is_fine(tmp_path: Path) -> None:
     (tmp_path / "site" / "deep").mkdir(parents=True)
     write_site(tmp_path / "site", {"index.html": b"1"})

@@ -37,6 +37,12 @@ def test_scores_follow_from_the_error_tables() -> None:
             assert ends[0] == pytest.approx(ends[1])
 
 
+def test_they_were_made_by_committed_code_and_are_as_many_as_the_page_says() -> None:
+    entries = read_entries([RESULTS / "demo"])
+    assert [entry.declared.provenance["git"]["dirty"] for entry in entries] == [False] * 6
+    assert "has six records" in (RESULTS.parents[1] / "docs" / "leaderboard.md").read_text()
+
+
 def test_they_are_ranked_together() -> None:
     entries = read_entries([RESULTS / "demo"])
     (section,) = find_sections(entries, known_protocols(entries))

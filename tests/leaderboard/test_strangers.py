@@ -199,7 +199,9 @@ def test_a_board_of_strangers_is_built_and_says_nothing_they_made_up(board: Path
     pages = {path: path.read_text() for path in (tmp_path / "site").rglob("*.html")}
     front = pages[tmp_path / "site" / "index.html"]
     assert all(f"<code>{name}/" in front for name in hostile)
-    assert all(name in "".join(pages.values()) for name in ("Honest [honest]", "Harmless", "Honest [others]"))
+    tables = "".join(text for path, text in pages.items() if path.parent.name == "subsets")
+    shown = re.findall(r'<tr data-name="([^"]*)"', tables)
+    assert {"honest [honest]", "harmless", "honest [others]"} <= set(shown)
     assert max(map(len, pages.values())) < 3_000_000
     for path, text in pages.items():
         assert text.count("<script") == 1, path

@@ -120,7 +120,7 @@ function keepInAddress(values) {
     if (value) kept.set(key, value);
     else kept.delete(key);
   }
-  location.replace(`#${kept}`);
+  history.replaceState(null, "", `#${kept}`);
 }
 
 function restore(form) {
@@ -137,12 +137,13 @@ function restore(form) {
 
 function addFilters(form) {
   form.hidden = false;
-  form.addEventListener("input", () => {
+  const change = () => {
     filter(form);
     const names = [...form.elements].map((field) => field.name).filter(Boolean);
     const wanted = Object.fromEntries(new FormData(form));
     keepInAddress(Object.fromEntries(names.map((name) => [name, wanted[name]])));
-  });
+  };
+  for (const kind of ["input", "change"]) form.addEventListener(kind, change);
   form.addEventListener("submit", (event) => event.preventDefault());
   addEventListener("hashchange", () => restore(form));
   restore(form);

@@ -1,6 +1,6 @@
 """Time a leaderboard site of many methods on the released test hands, and building it again after one was added.
 
-    python perf/leaderboard.py hint_eval_npz
+    python perf/board.py hint_eval_npz
 
 The methods are the labels with more and more noise. The folder holds the evaluation npz released with HaMeR.
 """

@@ -15,6 +15,7 @@ from benchmark.error_table import Coverage
 from benchmark.evaluate import Evaluation, evaluate
 from benchmark.protocol import Protocol
 from benchmark.record import Record, TimingEntry
+from benchmark.rules import Rules
 from benchmark.submission import Submission, parse_submission
 from benchmark.submission_zip import SubmissionError, read_bounded
 from hint.errors import HintError, InputError, counted, some_ids
@@ -23,7 +24,7 @@ from hint.files.path import as_path
 from hint.types import HandLabels, Predictions
 from hint.version import __version__
 from leaderboard.controls import why_control
-from leaderboard.protocols import Rules, all_protocols
+from leaderboard.protocols import all_protocols
 
 #: Longest name of a method on a board, taken from its file, characters.
 _LONGEST_NAME = 60

@@ -305,9 +305,10 @@ class _Job:
         from hint.prediction.drawing import annotated
 
         filled = {found.hand.hand_id for found in frame.hands if found.filled}
-        drawn = annotated(image, [row for row in rows if row.hand.hand_id not in filled], self._faces)
+        seen_with = self._faces, getattr(self._method, "focal_length", None)
+        drawn = annotated(image, [row for row in rows if row.hand.hand_id not in filled], *seen_with)
         if filled:  # half transparent
-            drawn = cv2.addWeighted(drawn, 0.5, annotated(image, rows, self._faces), 0.5, 0)
+            drawn = cv2.addWeighted(drawn, 0.5, annotated(image, rows, *seen_with), 0.5, 0)
         if self._video is not None:
             self._video.add(drawn)
         else:

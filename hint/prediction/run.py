@@ -8,7 +8,7 @@ interrupted.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ from hint.prediction.source import Source
 from hint.prediction.store import HandResult, PredictionStore, join, no_parameters
 from hint.prediction.table import write_table
 from hint.prediction.video_pass import find_and_follow, is_searched_first
+from hint.progress import progress
 from hint.types import Hand, Image, ManoMethod, Method
 
 if TYPE_CHECKING:
@@ -264,12 +265,20 @@ class _Job:
     def _flush(self) -> None:
         """Run the method on the hands that are ready, then finish the pictures that wait for them."""
         pending, size = self._pending, self._options.batch_size
-        for part in (pending[k : k + size] for k in range(0, len(pending), size)):
-            self._infer(part)
+        with self._progress_of_hands(len(pending)) as advance:
+            for part in (pending[k : k + size] for k in range(0, len(pending), size)):
+                self._infer(part)
+                advance(len(part))
         waiting, self._waiting, self._pending = self._waiting, [], []
         for frame, image in waiting:
             self._finish(frame, image)
             self._advance(1)
+
+    def _progress_of_hands(self, total: int) -> AbstractContextManager[Advance]:
+        """Show progress where a single picture has more hands than a batch; otherwise that of pictures says enough."""
+        if self._source.total > 1 or total <= self._options.batch_size:
+            return nullcontext(lambda steps: None)
+        return progress(f"{self._method.card.title}: hands", total)
 
     def _infer(self, batch: Sequence[_Prepared]) -> None:
         hands, ready = [hand for hand, _, _ in batch], [prepared for _, _, prepared in batch]

@@ -42,12 +42,10 @@ class Persons:
         self._of_name: dict[str, list[_PersonLine]] = {}
         for number, value in enumerate(read_json_lines(path), start=1):
             try:
-                line = _PersonLine.model_validate(value)
+                line = _PersonLine.model_validate(value if isinstance(value, dict) else {})
             except ValidationError as error:
-                problem = first_problem(error)
-                raise InputError(
-                    f'{path}: person {number}: {problem}; a line is {{"image": NAME, "box_xyxy": [x1, y1, x2, y2]}}'
-                ) from error
+                expected = '{"image": NAME, "box_xyxy": [x1, y1, x2, y2]}'
+                raise InputError(f"{path}: person {number}: {first_problem(error)}; a line is {expected}") from error
             self._of_name.setdefault(PurePath(line.image).name, []).append(line)
 
     def at(self, image: Path | None) -> Sequence[Box]:

@@ -126,6 +126,7 @@ def test_pictures_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) ->
     [
         ("nonsense", r"persons\.jsonl is not readable as JSON: line 1"),
         ("[" * 100_000, r"line 1: nested too deeply"),
+        ("3", r"person 1: image: "),
         ('{"image": "a.jpg"}', r"person 1: box_xyxy: .*a line is \{\"image\": NAME"),
         ('{"image": "a.jpg", "box_xyxy": [0, 0, 1e999, 5]}', r"person 1: box_xyxy"),
         ('{"image": "a.jpg", "box_xyxy": [9, 9, 3, 12]}', r"person 1: .*box_xyxy has no area"),

@@ -19,11 +19,14 @@ import cv2
 import numpy as np
 import torch
 
-from hint.methods.mmpose.card import PARTS, PRESETS
+from hint.methods.mmpose.card import PARTS
 from hint.methods.mmpose.method import MMPoseMethod
 from hint.methods.mmpose.model import preset_config
 from hint.methods.mmpose.shim import mmpose_apis
 from hint.types import Hand, Image, MethodOptions
+
+#: Those that look at one box of a hand.
+HAND_MODELS = ["rtmpose-m-hand5", "hrnetv2-w18-wholebody-hand"]
 
 
 class Scene(NamedTuple):
@@ -119,7 +122,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="rounds; the best counts")
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8, 16], help="batch sizes")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="where the models run")
-    parser.add_argument("--presets", nargs="+", default=list(PRESETS), choices=list(PRESETS), help="models")
+    parser.add_argument("--presets", nargs="+", default=HAND_MODELS, choices=HAND_MODELS, help="models")
     options = parser.parse_args()
     versions = f"mmpose {PARTS['mmpose']}, torch {torch.__version__}"
     print(f"{versions}, {torch.get_num_threads()} threads, {options.n} pictures\n")

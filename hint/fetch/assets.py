@@ -122,6 +122,8 @@ _MMPOSE_LICENCE = (
     "of which are for research only: "
 )
 
+_HAMER_ARCHIVE = "https://www.cs.utexas.edu/~pavlakos/hamer/data/hamer_demo_data.tar.gz"
+
 _FRANKMOCAP = "https://dl.fbaipublicfiles.com/eft/fairmocap_data/hand_module/"
 _FRANKMOCAP_LICENCE = (
     "FrankMocap (Rong et al., ICCVW 2021; Facebook, Inc.): CC BY-NC 4.0, for non-commercial use: "
@@ -172,6 +174,12 @@ def _anyhand(name: str) -> Asset:
     return Asset(licence=_ANYHAND_LICENCE, url=_ANYHAND + name, single=SingleFile(f"anyhand/{name}"))
 
 
+_HAWOR_LICENCE = (
+    "HaWoR (Zhang et al., CVPR 2025): code and weights are CC BY-NC-ND 4.0, for non-commercial use and not to be "
+    "passed on changed: https://github.com/ThunderVVV/HaWoR/blob/main/license.txt. The file holds arrays of the MANO "
+    "hand model, which is non-commercial"
+)
+
 #: Releases after 0.10.21 carry no networks.
 MEDIAPIPE = Wheel(
     requirement="mediapipe==0.10.21",
@@ -203,14 +211,14 @@ ASSETS: dict[str, Asset] = {
         ),
         wheel=MEDIAPIPE,
     ),
-    # More than half of the 6 GB archive is a body-pose network that is not used here.
+    # More than half of the 6 GB archive is the body-pose network of vitpose-h-wholebody.
     "hamer": Asset(
         licence=(
             "HaMeR (Pavlakos et al., CVPR 2024): the code is MIT. The weights come without terms of their own; the "
             "checkpoint holds arrays of the MANO hand model, whose licence allows non-commercial research and forbids "
             "passing them on: https://mano.is.tue.mpg.de/license.html"
         ),
-        url="https://www.cs.utexas.edu/~pavlakos/hamer/data/hamer_demo_data.tar.gz",
+        url=_HAMER_ARCHIVE,
         archive="hamer_demo_data.tar.gz",
         members=(
             Member(
@@ -259,6 +267,14 @@ ASSETS: dict[str, Asset] = {
     "wilor-detector": _wilor("detector.pt"),
     "anyhand-hamer": _anyhand("anyhand_hamer.ckpt"),
     "anyhand-wilor": _anyhand("anyhand_wilor.ckpt"),
+    # The sha256 is the one by which the file is stored there.
+    "hawor": Asset(
+        licence=_HAWOR_LICENCE,
+        url="https://huggingface.co/ThunderVVV/HaWoR/resolve/main/hawor/checkpoints/hawor.ckpt",
+        single=SingleFile(
+            "hawor/hawor.ckpt", KnownDigest("4d1cc43853c190d6f2c10d9b6295c73109f0faf9ef41ac817a2b31d94b4823f2")
+        ),
+    ),
     "rtmpose-m-hand5": Asset(
         licence=_MMPOSE_LICENCE + "COCO-WholeBody, OneHand10K, FreiHAND, RHD, Halpe",
         url=(f"{_OPENMMLAB}v1/projects/rtmposev1/rtmpose-m_simcc-hand5_pt-aic-coco_210e-256x256-74fb594_20230320.pth"),
@@ -268,6 +284,27 @@ ASSETS: dict[str, Asset] = {
         licence=_MMPOSE_LICENCE + "COCO-WholeBody",
         url=f"{_OPENMMLAB}hand/hrnetv2/hrnetv2_w18_coco_wholebody_hand_256x256-1c028db7_20210908.pth",
         single=SingleFile("weights/hrnetv2-w18-wholebody-hand.pth", KnownDigest("1c028db7")),
+    ),
+    "rtmw-x-wholebody": Asset(
+        licence=_MMPOSE_LICENCE + "COCO-WholeBody, Halpe, UBody, InterHand2.6M and ten others",
+        url=f"{_OPENMMLAB}v1/projects/rtmw/rtmw-x_simcc-cocktail14_pt-ucoco_270e-384x288-f840f204_20231122.pth",
+        single=SingleFile("weights/rtmw-x-wholebody.pth", KnownDigest("f840f204")),
+    ),
+    "vitpose-h-wholebody": Asset(
+        licence=(
+            "ViTPose (Xu et al., NeurIPS 2022 and TPAMI 2023): code and weights are Apache-2.0: "
+            "https://github.com/ViTAE-Transformer/ViTPose/blob/main/LICENSE. The pictures they were trained on keep "
+            "their own terms. The file is taken from the archive of HaMeR's demonstration; no checksum is published"
+        ),
+        url=_HAMER_ARCHIVE,
+        archive="hamer_demo_data.tar.gz",
+        members=(
+            Member(
+                "_DATA/vitpose_ckpts/vitpose+_huge/wholebody.pth",
+                "weights/vitpose-h-wholebody.pth",
+                max_bytes=3_900_000_000,
+            ),
+        ),
     ),
     "frankmocap": _frankmocap("checkpoints_best/pose_shape_best.pth"),
     "frankmocap-hand-info": _frankmocap("SMPLX_HAND_INFO.pkl"),

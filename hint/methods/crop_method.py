@@ -35,10 +35,12 @@ class Crop(NamedTuple):
     Attributes:
         pixels: (S,S,3) RGB in 0..255, uint8 or float32; left hands mirrored.
         square: The part of the picture it shows, not mirrored; :func:`hint.crop.to_image` maps back.
+        beside: Numbers the network is given beside the pixels, None for networks that see nothing else.
     """
 
     pixels: Image | Float
     square: Square
+    beside: Float | None = None
 
 
 class CropOutput(Protocol):
@@ -76,7 +78,7 @@ class Parts:
     """A network that is ready to run, and its description.
 
     Attributes:
-        network: Maps crops (N,S,S,3), float32 RGB in 0..255, to a :class:`CropOutput`.
+        network: Maps crops (N,S,S,3), float32 RGB in 0..255, and what they have beside, to a :class:`CropOutput`.
         card: What a reader must know.
         identity: What identifies the weights and auxiliary files, for the fingerprint.
     """
@@ -154,18 +156,19 @@ class CropMethod(ABC, Generic[Output]):
 
     def infer(self, hands: Sequence[Hand], prepared: Sequence[Crop]) -> Predictions:
         """Predict a batch; left hands are mirrored back."""
-        return self.place(hands, prepared, self.run([cut.pixels for cut in prepared]))
+        return self.place(hands, prepared, self.run(prepared))
 
     @torch.inference_mode()
-    def run(self, crops: Sequence[Image | Float]) -> Output:
-        """Run the network on crops (S,S,3) as :meth:`prepare` cuts them.
+    def run(self, prepared: Sequence[Crop]) -> Output:
+        """Run the network on crops as :meth:`prepare` cuts them.
 
         Raises:
             InputError: If they do not fit into the memory of the GPU together.
         """
-        with memory_for(len(crops)), float32_math(self._precision):
-            pixels = torch.from_numpy(np.stack(crops)).to(self._device)
-            output: Output = self.network(pixels.float())
+        beside = [cut.beside for cut in prepared if cut.beside is not None]
+        arrays = [np.stack([cut.pixels for cut in prepared]), *([np.stack(beside)] if beside else [])]
+        with memory_for(len(prepared)), float32_math(self._precision):
+            output: Output = self.network(*(torch.from_numpy(array).to(self._device).float() for array in arrays))
             return output
 
     @staticmethod

@@ -19,6 +19,7 @@ Network = TypeVar("Network", bound=nn.Module)
 #: A key only the weights of one network have -> the methods that run it.
 _SIGNATURES = {
     "refine_net.dec_pose.weight": ("wilor",),
+    "motion_module.l1.weight": ("hawor",),
     "mano_head.decpose.weight": ("hamer",),
     "feat_encoder.1.weight": ("frankmocap",),
     "grid_feat_dim.weight": ("mesh-graphormer",),

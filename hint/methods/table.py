@@ -92,6 +92,7 @@ BUILT_IN = {
     "wilor": BuiltIn("hint.methods.wilor.method:WilorMethod", "hint.methods.wilor.card", "models"),
     "anyhand-hamer": BuiltIn("hint.methods.anyhand.method:AnyHandHamer", "hint.methods.anyhand.card:OfHamer", "models"),
     "anyhand-wilor": BuiltIn("hint.methods.anyhand.method:AnyHandWilor", "hint.methods.anyhand.card:OfWilor", "models"),
+    "hawor": BuiltIn("hint.methods.hawor.method:HaworMethod", "hint.methods.hawor.card", "models"),
     "frankmocap": BuiltIn("hint.methods.frankmocap.method:FrankMocapMethod", "hint.methods.frankmocap.card", "models"),
     "handoccnet-param": BuiltIn(
         "hint.methods.handoccnet.method:HandOccNetParam", "hint.methods.handoccnet.card:Param", "models"
@@ -113,7 +114,9 @@ BUILT_IN = {
     ),
     "mediapipe-mano": BuiltIn("hint.methods.mano_fit:MediaPipeMano", "hint.methods.mediapipe.card:Fitted", "models"),
     "mmpose": BuiltIn("hint.methods.mmpose.method:MMPoseMethod", "hint.methods.mmpose.card", "prelabel"),
-    "rtmpose": BuiltIn("hint.methods.mmpose.rtmpose:RTMPose", "hint.methods.mmpose.rtmpose", "prelabel"),
+    "rtmpose": BuiltIn("hint.methods.mmpose.named:RTMPose", "hint.methods.mmpose.named:RTMPose", "prelabel"),
+    "rtmw-wholebody": BuiltIn("hint.methods.mmpose.named:RTMW", "hint.methods.mmpose.named:RTMW", "prelabel"),
+    "vitpose-wholebody": BuiltIn("hint.methods.mmpose.named:ViTPose", "hint.methods.mmpose.named:ViTPose", "prelabel"),
     "mean-pose": BuiltIn("hint.methods.mean_pose:MeanPose", "hint.methods.mean_pose"),
     "box-centre": BuiltIn("hint.methods.box_centre:BoxCentre", "hint.methods.box_centre"),
     "oracle-noise": BuiltIn("hint.methods.oracle_noise:OracleNoise", "hint.methods.oracle_noise"),

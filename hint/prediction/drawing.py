@@ -22,18 +22,24 @@ _HAND_PER_LINE = 200.0
 _LARGE = 1000
 
 
-def annotated(image: Image, rows: Sequence[HandResult], faces: NDArray[np.int64] | None) -> Image:
+def annotated(
+    image: Image,
+    rows: Sequence[HandResult],
+    faces: NDArray[np.int64] | None,
+    focal_length: float | None = None,
+) -> Image:
     """Return a copy of a picture with its hands drawn on it.
 
-    Meshes are drawn with the default focal length, whatever the real one is: methods see each hand from straight ahead,
-    and so from far away it lies over its picture. Which hand hides the other does not depend on the focal length.
+    Most methods see each hand from straight ahead, so from far away, with the default focal length, it lies over its
+    picture, whatever the real one is. Which hand hides the other does not depend on the focal length.
 
     Args:
         image: (H,W,3) RGB.
         rows: Its hands; those without finite values are left out.
         faces: Triangles of the right hand, None for methods without meshes.
+        focal_length: Px, of a method that sees hands with the camera of the whole picture.
     """
-    camera = picture_camera((image.shape[1], image.shape[0]))
+    camera = picture_camera((image.shape[1], image.shape[0]), focal_length)
     drawn = image.copy()
     meshes = [mesh for row in rows if faces is not None and (mesh := placed_mesh(row, camera, faces)) is not None]
     if meshes:

@@ -8,7 +8,7 @@ interrupted.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ from hint.prediction.source import Source
 from hint.prediction.store import HandResult, PredictionStore, join, no_parameters
 from hint.prediction.table import write_table
 from hint.prediction.video_pass import find_and_follow, is_searched_first
+from hint.progress import progress
 from hint.types import Hand, Image, ManoMethod, Method
 from hint.viewers.rig import RiggedMethod
 
@@ -282,12 +283,20 @@ class _Job:
     def _flush(self) -> None:
         """Run the method on the hands that are ready, then finish the pictures that wait for them."""
         pending, size = self._pending, self._options.batch_size
-        for part in (pending[k : k + size] for k in range(0, len(pending), size)):
-            self._infer(part)
+        with self._progress_of_hands(len(pending)) as advance:
+            for part in (pending[k : k + size] for k in range(0, len(pending), size)):
+                self._infer(part)
+                advance(len(part))
         waiting, self._waiting, self._pending = self._waiting, [], []
         for frame, image in waiting:
             self._finish(frame, image)
             self._advance(1)
+
+    def _progress_of_hands(self, total: int) -> AbstractContextManager[Advance]:
+        """Show progress where a single picture has more hands than a batch; otherwise that of pictures says enough."""
+        if self._source.total > 1 or total <= self._options.batch_size:
+            return nullcontext(lambda steps: None)
+        return progress(f"{self._method.card.title}: hands", total)
 
     def _infer(self, batch: Sequence[_Prepared]) -> None:
         hands, ready = [hand for hand, _, _ in batch], [prepared for _, _, prepared in batch]
@@ -341,9 +350,10 @@ class _Job:
         from hint.prediction.drawing import annotated
 
         filled = {found.hand.hand_id for found in frame.hands if found.filled}
-        drawn = annotated(image, [row for row in rows if row.hand.hand_id not in filled], self._faces)
+        seen_with = self._faces, getattr(self._method, "focal_length", None)
+        drawn = annotated(image, [row for row in rows if row.hand.hand_id not in filled], *seen_with)
         if filled:  # half transparent
-            drawn = cv2.addWeighted(drawn, 0.5, annotated(image, rows, self._faces), 0.5, 0)
+            drawn = cv2.addWeighted(drawn, 0.5, annotated(image, rows, *seen_with), 0.5, 0)
         if self._video is not None:
             self._video.add(drawn)
         else:

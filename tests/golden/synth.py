@@ -32,6 +32,7 @@ SKIPPED = {
         "module.fitting_loss.",
     ),
     "wilor": ("mano.", "backbone.init_"),
+    "hawor": ("mano.", "mano_head.init_", "st_module.pos_embedding.", "motion_module.pos_embedding."),
 }
 
 _VERTEX_TRANSFORMER = {
@@ -66,6 +67,12 @@ GAINS: dict[str, dict[str, float]] = {
         "refine_net.dec_pose*": 0.1,
         "refine_net.dec_shape*": 0.1,
         "refine_net.dec_cam*": 0.02,
+    },
+    "hawor": {
+        "mano_head.decpose*": 0.1,
+        "mano_head.decshape*": 0.1,
+        "mano_head.deccam*": 0.02,
+        "motion_module.l2*": 0.5,
     },
 }
 
@@ -122,7 +129,7 @@ def _gain(method: str, key: str) -> float:
 def network_input(method: str) -> Float:
     """Return the images (2,3,S,S) a network was given: normal numbers, for HandOccNet uniform in [0, 1)."""
     rng = np.random.default_rng(0)
-    side = 256 if method in ("hamer", "handoccnet", "wilor") else 224
+    side = 256 if method in ("hamer", "handoccnet", "wilor", "hawor") else 224
     if method == "handoccnet":
         return rng.random((2, 3, side, side), dtype=np.float32)
     return rng.standard_normal((2, 3, side, side), dtype=np.float32)
@@ -138,6 +145,11 @@ def mean_params() -> dict[str, Float]:
         "shape": shape.astype(np.float32),
         "cam": np.array([4, 0, 0], np.float32),
     }
+
+
+def hawor_places() -> Float:
+    """Return where HaWoR's images come from (2,6): centre and side of the crop, focal length, picture size; px."""
+    return np.array([[400, 260, 210, 600, 640, 480], [1500, 300, 333, 900, 1920, 1080]], np.float32)
 
 
 def frankmocap_mean_params() -> Float:

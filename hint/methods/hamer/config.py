@@ -47,6 +47,26 @@ class VitSizes:
         """Return sizes that run in milliseconds, for tests and demonstrations."""
         return cls(64, 2, 4, 256)
 
+    @classmethod
+    def from_weights(cls, shapes: Shapes, source: Path, whose: str) -> VitSizes:
+        """Infer the sizes from a state dict, and the heads from a known width.
+
+        Args:
+            shapes: Key -> shape.
+            source: The file, for messages.
+            whose: Network it should be the encoder of, for messages.
+
+        Raises:
+            InputError: If there is no such encoder in it, or the number of heads is unknown.
+        """
+        try:
+            width, mlp_width = shapes["backbone.pos_embed"][-1], shapes["backbone.blocks.0.mlp.fc1.weight"][0]
+        except (KeyError, IndexError) as error:
+            raise InputError(f"{source}: not {whose}'s weights, {error} is absent") from error
+        if width not in VIT_HEADS:
+            raise InputError(f"{source}: no ViT of width {width} is known, so the number of heads is not")
+        return cls(width, count_layers(shapes, r"backbone\.blocks\.(\d+)\."), VIT_HEADS[width], mlp_width)
+
 
 @dataclass(frozen=True)
 class HamerConfig:

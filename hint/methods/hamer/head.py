@@ -5,6 +5,8 @@ Source: Pavlakos et al. 2024 (HaMeR), section 3; Goel et al. 2023 (HMR 2.0) for 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F  # noqa: N812 - its name in the field
 from torch import Tensor, nn
@@ -13,6 +15,14 @@ from hint.methods.hamer.config import HamerConfig
 
 #: 6D rotations of 16 joints.
 POSE = 16 * 6
+
+
+class HandNumbers(NamedTuple):
+    """A hand as networks write it: pose (N,96), 6D rotations; betas (N,10); cam (N,3) = (scale, x, y)."""
+
+    pose: Tensor
+    betas: Tensor
+    cam: Tensor
 
 
 class Attention(nn.Module):
@@ -144,9 +154,17 @@ class ManoHead(nn.Module):
 
     def forward(self, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Map image tokens to rotations (N,16,3,3), shape (N,10) and camera (N,3) = (scale, x, y)."""
+        hand = self.read(context)
+        return rot6d_to_matrix(hand.pose), hand.betas, hand.cam
+
+    def read(self, context: Tensor) -> HandNumbers:
+        """Map image tokens (N,S,width) to a hand."""
         token = self.transformer(context)[:, 0]
-        rotations = rot6d_to_matrix(self.decpose(token) + self.init_hand_pose)
-        return rotations, self.decshape(token) + self.init_betas, self.deccam(token) + self.init_cam
+        return HandNumbers(
+            self.decpose(token) + self.init_hand_pose,
+            self.decshape(token) + self.init_betas,
+            self.deccam(token) + self.init_cam,
+        )
 
 
 def rot6d_to_matrix(rot6d: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ class ManoCropMethod(CropMethod[HamerOutput]):
 
     def infer_hands(self, hands: Sequence[Hand], prepared: Sequence[Crop]) -> tuple[Predictions, ManoParameters]:
         """Predict a batch as :meth:`infer` does, and return the MANO parameters too."""
-        output = self.run([cut.pixels for cut in prepared])
+        output = self.run(prepared)
         names = ("global_orient", "hand_pose", "betas", "cam", "cam_t")
         outputs = {name: to_numpy(getattr(output, name)) for name in names}
         square = np.array([cut.square for cut in prepared], np.float32)

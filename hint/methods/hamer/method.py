@@ -20,13 +20,13 @@ from hint.methods.hamer.config import HamerConfig
 from hint.methods.hamer.load import build, choose_mano, is_released, random_network
 from hint.methods.hamer.mano_method import ManoCropMethod
 from hint.methods.hamer.network import Hamer, HandInCrop
-from hint.methods.hamer.precision import PRECISIONS, set_precision
 from hint.methods.hamer.tiny_network import TinyHand, load_parts
+from hint.methods.hamer.vit_method import VitMethod
 from hint.types import Hand, Image, MethodCard, MethodOptions
 from hint.weights import Checkpoint, file_sha256, read_checkpoint
 
 
-class HamerMethod(ManoCropMethod):
+class HamerMethod(VitMethod):
     """HaMeR with its weights loaded.
 
     The crop of the released evaluation is HaMeR's own, so "native" and "hamer" both ask for it; "demo" is that of the
@@ -35,12 +35,7 @@ class HamerMethod(ManoCropMethod):
 
     CARD = CARD
     crops: ClassVar[Mapping[str, str]] = {"native": "hamer", "hamer": "hamer", "demo": "demo"}
-    precisions = PRECISIONS
     network: HandInCrop
-
-    def __init__(self, parts: Parts, options: MethodOptions) -> None:
-        super().__init__(parts, options)
-        set_precision(self.network.network, options.precision)
 
     @classmethod
     def load(cls, options: MethodOptions) -> Parts:

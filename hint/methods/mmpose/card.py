@@ -14,7 +14,7 @@ from hint.types import MethodCard, MethodOptions
 CARD = MethodCard(
     name="mmpose",
     title="MMPose",
-    summary="Top-down hand models of MMPose 1.3 (RTMPose, HRNet, ...) with their own configs: box in, 21 points out.",
+    summary="Top-down models of MMPose 1.3 (RTMPose, HRNet, RTMW, ...) with their own configs: box in, 21 points out.",
     paper="MMPose Contributors, OpenMMLab Pose Estimation Toolbox and Benchmark, https://github.com/open-mmlab/mmpose",
     code_licence="Apache-2.0",
     weights_licence="Apache-2.0; the training pictures keep their own terms",
@@ -39,12 +39,14 @@ class Preset:
         config: Its config, below the configs of the installed package.
         paper: Where it is described.
         training_data: What the published weights saw.
+        is_vitpose: Whether the config is that of ViTPose for 17 joints, to be widened to whole bodies.
     """
 
     title: str
     config: str
     paper: str
     training_data: tuple[str, ...]
+    is_vitpose: bool = False
 
 
 #: Name of a published model, which is also what ``hint fetch`` calls its weights.
@@ -61,6 +63,23 @@ PRESETS = {
         "td-hm_hrnetv2-w18_8xb32-210e_coco-wholebody-hand-256x256.py",
         "Wang et al., Deep High-Resolution Representation Learning for Visual Recognition, arXiv 1908.07919",
         ("COCO-WholeBody-Hand",),
+    ),
+    "rtmw-x-wholebody": Preset(
+        "RTMW-x (whole body)",
+        "wholebody_2d_keypoint/rtmpose/cocktail14/rtmw-x_8xb320-270e_cocktail14-384x288.py",
+        "Jiang et al., RTMW: Real-Time Multi-Person 2D and 3D Whole-body Pose Estimation, arXiv 2407.08634",
+        # The 14 sets of its config; hands are labelled in the first three.
+        (
+            *("COCO-WholeBody", "Halpe", "UBody", "AI Challenger", "MPII", "JHMDB", "CrowdPose", "PoseTrack18"),
+            *("Human-Art", "WFLW", "300W", "COFW", "LaPa", "InterHand2.6M"),
+        ),
+    ),
+    "vitpose-h-wholebody": Preset(
+        "ViTPose+-H (whole body)",
+        "body_2d_keypoint/topdown_heatmap/coco/td-hm_ViTPose-huge_8xb64-210e_coco-256x192.py",
+        "Xu et al., ViTPose++: Vision Transformer for Generic Body Pose Estimation, TPAMI 2023, arXiv 2212.04246",
+        ("COCO", "AI Challenger", "MPII", "AP-10K", "APT-36K", "COCO-WholeBody"),
+        is_vitpose=True,
     ),
 }
 DEFAULT_PRESET = "rtmpose-m-hand5"
@@ -95,4 +114,5 @@ def missing(options: MethodOptions) -> str:
     """Tell what is missing to run a published model and what to type, "" where nothing is."""
     preset = "" if "config" in options.extra else options.extra.get("preset", DEFAULT_PRESET)
     needs_weights = options.weights is None and preset in PRESETS
-    return missing_parts() or (missing_weights(preset) if needs_weights else "")
+    encoder = missing_packages(("timm",), "models") if preset in PRESETS and PRESETS[preset].is_vitpose else ""
+    return missing_parts() or encoder or (missing_weights(preset) if needs_weights else "")

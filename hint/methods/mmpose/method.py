@@ -14,6 +14,7 @@ import torch
 from hint.errors import InputError, MissingRequirementError
 from hint.files.path import as_path
 from hint.methods.device import choose_device, device_name, float32_math, memory_for
+from hint.methods.hamer.config import VitSizes
 from hint.methods.mmpose.card import CARD, PARTS, PRESETS, missing_parts, missing_weights, weights_path
 from hint.methods.mmpose.checkpoint import load_state, read_state
 from hint.methods.mmpose.model import BuiltModel, build, crop_input
@@ -63,7 +64,7 @@ class MMPoseMethod:
         """Load a model.
 
         Args:
-            options: ``extra`` may hold preset, config and flip-test.
+            options: ``extra`` may hold preset, config, flip-test and persons.
 
         Raises:
             MissingRequirementError: If packages, weights or the requested GPU are missing.
@@ -74,23 +75,21 @@ class MMPoseMethod:
             raise MissingRequirementError(f"mmpose {lacking}")
         device = choose_device(options.device)
         if options.weights == RANDOM:
-            model = build(settings, options.seed)
+            model = build(settings, options.seed, VitSizes.tiny() if _is_vitpose(settings) else None)
             identity: dict[str, Any] = {"weights": RANDOM, "seed": options.seed}
         else:
             path = weights_path(settings.preset) if options.weights is None else as_path(options.weights)
-            state = read_state(path)
-            model = build(settings, seed=0)
-            load_state(model.network, state, path)
+            model = _from_file(settings, path)
             identity = {"weights_sha256": file_sha256(path)}
-        return cls(model, device, _card(settings, model, options), identity)
+        return _made(settings, (model, device, _card(settings, model, options), identity))
 
-    def prepare(self, hand: Hand, image: Image | None) -> dict[str, Any]:
+    def prepare(self, hand: Hand, image: Image | None) -> Any:
         """Cut the crop of a hand, and note how to get back from it."""
         if image is None:
             raise InputError(f"{hand.hand_id}: MMPose needs a picture")
         return crop_input(self._model, image, hand.box_xyxy)
 
-    def infer(self, hands: Sequence[Hand], prepared: Sequence[dict[str, Any]]) -> Predictions:
+    def infer(self, hands: Sequence[Hand], prepared: Sequence[Any]) -> Predictions:
         """Predict a batch; scores are clipped to [0, 1], not calibrated probabilities."""
         keypoints, raw = self.run(prepared)
         return Predictions(np.array([hand.hand_id for hand in hands], np.str_), keypoints, score=np.clip(raw, 0, 1))
@@ -121,6 +120,38 @@ class MMPoseMethod:
         keypoints = np.concatenate([instance.keypoints for instance in found])[:, joints, :2]
         scores = np.concatenate([instance.keypoint_scores for instance in found])[:, joints]
         return keypoints.astype(np.float32), scores.astype(np.float32)
+
+
+def _from_file(settings: ModelSettings, path: Path) -> BuiltModel:
+    state = read_state(path)
+    if not _is_vitpose(settings):
+        model = build(settings, seed=0)
+    else:
+        from hint.methods.mmpose.vitpose import own_weights
+
+        state = own_weights(state)
+        shapes = {key: tuple(value.shape) for key, value in state.items()}
+        model = build(settings, 0, VitSizes.from_weights(shapes, path, "ViTPose"))
+    load_state(model.network, state, path)
+    return model
+
+
+def _is_vitpose(settings: ModelSettings) -> bool:
+    return settings.preset in PRESETS and PRESETS[settings.preset].is_vitpose
+
+
+def _made(settings: ModelSettings, parts: tuple[BuiltModel, torch.device, MethodCard, dict[str, Any]]) -> MMPoseMethod:
+    """Return the method for what the model sees: a hand, or a body with two."""
+    from hint.methods.mmpose.whole_body import WholeBodyMethod
+
+    if parts[0].sees_bodies:
+        method = WholeBodyMethod(*parts)
+        if settings.persons is not None:
+            method.look_at(settings.persons)
+        return method
+    if settings.persons is not None:
+        raise InputError(f"{parts[2].title} looks at hands; leave out --set persons={settings.persons}")
+    return MMPoseMethod(*parts)
 
 
 def _missing_weights(settings: ModelSettings, options: MethodOptions) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from hint.errors import InputError
+from hint.methods.hamer.config import VitSizes
 from hint.methods.mmpose.card import PRESETS
 from hint.methods.mmpose.settings import ModelSettings
 from hint.methods.mmpose.shim import mmpose_apis
@@ -22,7 +23,10 @@ from hint.types import Image
 
 #: What the datasets of MMPose call the joints, in HInt order.
 _FINGERS = ("thumb", "forefinger", "middle_finger", "ring_finger", "pinky_finger")
-_NAMES = ("wrist", *(f"{finger}{part}" for finger in _FINGERS for part in range(1, 5)))
+_FINGER_JOINTS = tuple(f"{finger}{part}" for finger in _FINGERS for part in range(1, 5))
+_NAMES = ("wrist", *_FINGER_JOINTS)
+#: And what those of whole bodies call them, left hand first.
+_NAMES_OF_BOTH = tuple(f"{side}_{name}" for side in ("left", "right") for name in ("hand_root", *_FINGER_JOINTS))
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class BuiltModel:
         network: The pose estimator, with random weights.
         pipeline: Turns a picture and a box into its input.
         dataset: Keypoints of its dataset, for the pipeline.
-        joints: Index of each of the 21 joints among its keypoints.
+        joints: Index of each of the 21 joints among its keypoints; of 42 where it sees both hands, the left one first.
         flip_test: Whether it looks into a mirror too.
         config_sha256: Digest of everything in the config that bears on the result.
     """
@@ -45,6 +49,11 @@ class BuiltModel:
     flip_test: bool
     config_sha256: str
 
+    @property
+    def sees_bodies(self) -> bool:
+        """Whether it wants boxes of people and finds two hands each."""
+        return len(self.joints) > N_JOINTS
+
 
 def preset_config(name: str) -> Path:
     """Return the config of a preset in the installed package."""
@@ -53,12 +62,13 @@ def preset_config(name: str) -> Path:
     return Path(mmpose.__file__).parent / ".mim" / "configs" / PRESETS[name].config
 
 
-def build(settings: ModelSettings, seed: int) -> BuiltModel:
+def build(settings: ModelSettings, seed: int, vit: VitSizes | None = None) -> BuiltModel:
     """Build a model with random weights; nothing is downloaded.
 
     Args:
         settings: Which model.
         seed: Seed of the weights; the random state of the process is left as it was.
+        vit: Sizes of its encoder, where it is ViTPose.
 
     Raises:
         InputError: If the config cannot be used.
@@ -70,6 +80,10 @@ def build(settings: ModelSettings, seed: int) -> BuiltModel:
         torch.manual_seed(seed)
         try:
             config = _read(path, settings.flip_test)
+            if vit is not None:
+                from hint.methods.mmpose.vitpose import widen
+
+                widen(config, vit)
             # On the CPU first, so that a seed gives the same numbers everywhere.
             network = apis.init_model(config, None, device="cpu")
         except Exception as error:  # a config is a program, so anything can happen in it
@@ -108,12 +122,13 @@ def _described(network: Any, config: Any, path: Path) -> BuiltModel:
 def _joints(dataset: dict[str, Any], path: Path) -> Sequence[int]:
     """Return the place of each joint of HInt among the keypoints of a dataset, by their names."""
     place: dict[str, int] = dataset["keypoint_name2id"]
-    if sorted(place) != sorted(_NAMES):
-        raise InputError(
-            f"{path}: predicts {len(place)} keypoints of {dataset.get('dataset_name', 'an unknown dataset')}, not the "
-            f"{N_JOINTS} joints of one hand"
-        )
-    return [place[name] for name in _NAMES]
+    for names in (_NAMES, _NAMES_OF_BOTH):
+        if set(names) <= set(place):
+            return [place[name] for name in names]
+    raise InputError(
+        f"{path}: predicts {len(place)} keypoints of {dataset.get('dataset_name', 'an unknown dataset')}, not the "
+        f"{N_JOINTS} joints of one hand"
+    )
 
 
 def crop_input(model: BuiltModel, image: Image, box_xyxy: Sequence[float]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from hint.files.path import as_path
 from hint.methods.mmpose.card import DEFAULT_PRESET, PRESETS
 from hint.types import MethodOptions
 
-_KEYS = ("preset", "config", "flip-test")
+_KEYS = ("preset", "config", "flip-test", "persons")
 _SWITCH = {"0": False, "false": False, "1": True, "true": True}
 
 
@@ -22,11 +22,13 @@ class ModelSettings:
         preset: A name of ``card.PRESETS``, "" where a config is given.
         config: Config file of the user, None for a preset.
         flip_test: Whether to average with the mirrored crop; None for the setting of the config.
+        persons: Boxes of people for models that see whole bodies; None to look at whole pictures.
     """
 
     preset: str
     config: Path | None
     flip_test: bool | None
+    persons: Path | None = None
 
 
 def read_settings(options: MethodOptions) -> ModelSettings:
@@ -43,11 +45,12 @@ def read_settings(options: MethodOptions) -> ModelSettings:
     if options.precision != "fp32":
         raise InputError(f"mmpose runs in fp32 only, not in {options.precision}; leave out --precision")
     flip_test = _switch(extra.get("flip-test"))
+    persons = as_path(extra["persons"]) if "persons" in extra else None
     if "config" not in extra:
         preset = extra.get("preset", DEFAULT_PRESET)
         if preset not in PRESETS:
             raise UnknownNameError("preset of mmpose", preset, PRESETS)
-        return ModelSettings(preset, None, flip_test)
+        return ModelSettings(preset, None, flip_test, persons)
     if "preset" in extra:
         raise InputError("mmpose: give either --set preset=NAME or --set config=FILE")
     config = as_path(extra["config"])
@@ -55,7 +58,7 @@ def read_settings(options: MethodOptions) -> ModelSettings:
         raise InputError(f"{config}: no such config")
     if options.weights is None:
         raise InputError(f"{config} needs weights: add --weights FILE (or --weights random to try it out)")
-    return ModelSettings("", config, flip_test)
+    return ModelSettings("", config, flip_test, persons)
 
 
 def _switch(value: str | None) -> bool | None:

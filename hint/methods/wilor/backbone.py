@@ -5,25 +5,15 @@ Source: Potamias et al. 2025 (WiLoR), section 4.2; released network, keys as in 
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
 from hint.methods.hamer.config import VitSizes
-from hint.methods.hamer.head import POSE
+from hint.methods.hamer.head import POSE, HandNumbers
 from hint.methods.hamer.vit import PATCH, VisionTransformer
 
 _ROTATION, _SHAPE, _CAMERA = 6, 10, 3
 _JOINTS = POSE // _ROTATION
-
-
-class HandNumbers(NamedTuple):
-    """A hand as the network writes it: pose (N,96), 6D rotations; betas (N,10); cam (N,3) = (scale, x, y)."""
-
-    pose: Tensor
-    betas: Tensor
-    cam: Tensor
 
 
 class HandTokens(VisionTransformer):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from hint.errors import InputError
-from hint.methods.hamer.config import VIT_HEADS, VitSizes, count_layers
+from hint.methods.hamer.config import VitSizes
 from hint.methods.hamer.load import BESIDE, upright_hand
 from hint.methods.official_weights import fill, refuse_other_methods
 from hint.methods.random_weights import draw_weights
@@ -21,7 +20,8 @@ def build(checkpoint: Checkpoint) -> Wilor:
         InputError: If they are not the weights of such a network.
     """
     refuse_other_methods(checkpoint, "wilor")
-    sizes = _sizes(checkpoint)
+    shapes = {key: tuple(value.shape) for key, value in checkpoint.state.items()}
+    sizes = VitSizes.from_weights(shapes, checkpoint.path, "WiLoR")
     return fill(lambda: Wilor(sizes), checkpoint, method="wilor", ignore=BESIDE).eval().requires_grad_(False)
 
 
@@ -31,14 +31,3 @@ def random_network(seed: int) -> Wilor:
     draw_weights(network, seed, _GAINS)
     network.backbone.init_hand_pose, network.backbone.init_cam = upright_hand()
     return network.eval().requires_grad_(False)
-
-
-def _sizes(checkpoint: Checkpoint) -> VitSizes:
-    shapes = {key: tuple(value.shape) for key, value in checkpoint.state.items()}
-    try:
-        width, mlp_width = shapes["backbone.pos_embed"][-1], shapes["backbone.blocks.0.mlp.fc1.weight"][0]
-    except (KeyError, IndexError) as error:
-        raise InputError(f"{checkpoint.path}: not WiLoR's weights, {error} is absent") from error
-    if width not in VIT_HEADS:
-        raise InputError(f"{checkpoint.path}: no ViT of width {width} is known, so the number of heads is not")
-    return VitSizes(width, count_layers(shapes, r"backbone\.blocks\.(\d+)\."), VIT_HEADS[width], mlp_width)

@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 from hint.mano.model import ManoModel
 from hint.methods.hamer.config import RELEASED_BOX_FACTOR, VitSizes
-from hint.methods.hamer.head import rot6d_to_matrix
+from hint.methods.hamer.head import HandNumbers, rot6d_to_matrix
 from hint.methods.hamer.network import HamerOutput, HandDecoder, ManoNetwork, normalise
 from hint.methods.hamer.vit import middle_columns
-from hint.methods.wilor.backbone import HandNumbers, HandTokens
+from hint.methods.wilor.backbone import HandTokens
 from hint.methods.wilor.refinement import Refinement
 
 

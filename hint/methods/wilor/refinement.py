@@ -11,9 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hint.methods.hamer.head import POSE
+from hint.methods.hamer.head import POSE, HandNumbers
 from hint.methods.hamer.network import camera_translation, project
-from hint.methods.wilor.backbone import HandNumbers
 
 
 class FeaturePyramid(nn.Module):

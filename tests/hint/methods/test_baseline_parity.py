@@ -1,4 +1,4 @@
-"""Baselines and WiLoR against reference arrays, and against their own outputs from when they agreed with them.
+"""Baselines, WiLoR and HaWoR against reference arrays, and against their own outputs from when they agreed with them.
 
 One row per network. ``tests/golden`` holds the answers of the published code, ``tests/fixtures/tiny_<method>.npz`` our
 own answers at a small size, frozen once the full size gave the reference answers. To freeze a row again, delete its
@@ -18,6 +18,7 @@ import pytest
 import torch
 from torch import nn
 
+from hint.crop import Square
 from hint.mano.model import ManoModel
 from hint.mano.read import read_mano
 from hint.methods.frankmocap.body import read_right_hand
@@ -28,6 +29,9 @@ from hint.methods.hamer.load import BESIDE as BESIDE_HAMER
 from hint.methods.handoccnet.backbone import Config
 from hint.methods.handoccnet.hand import MeanPoseHand
 from hint.methods.handoccnet.network import BESIDE, HandOccNet
+from hint.methods.hawor.crop import Place, place_of
+from hint.methods.hawor.network import Hawor, HaworConfig, HaworInCrop, box_info, picture_translation
+from hint.methods.hawor.temporal import waves
 from hint.methods.vertex_transformers.decode import RestHand, project
 from hint.methods.vertex_transformers.hrnet import describe
 from hint.methods.vertex_transformers.network import VertexTransformer, unused_keys
@@ -245,6 +249,48 @@ def wilor_tolerance(numbers, metres, points, feature):
     return dict.fromkeys(names, numbers) | dict.fromkeys(lengths, metres) | checks
 
 
+# -- HaWoR
+
+
+def hawor_reference(reference):
+    """The reference hand, the mean hand its network starts from, and where the images lie."""
+    places = [
+        place_of(Square(x, y, side), width, height, focal, mirror=False)
+        for x, y, side, focal, width, height in reference.synth.hawor_places().tolist()
+    ]
+    return *wilor_reference(reference), places
+
+
+def hawor_small_parts():
+    return *wilor_small_parts(), [Place(80, -20, 200, 600), Place(-300, 50, 150, 900)]
+
+
+def hawor_answer(network, images, parts):
+    model, means, where = parts
+    for ours, theirs in (("hand_pose", "pose"), ("betas", "shape"), ("cam", "cam")):
+        getattr(network.mano_head, f"init_{ours}").copy_(torch.as_tensor(np.asarray(means[theirs], np.float32)))
+    for attention in (network.st_module, network.motion_module):
+        attention.pos_embedding.pe.copy_(waves(attention.l1.out_features)[:, None])
+    places = torch.tensor(where)
+    hand = network(images, places)
+    posed = HaworInCrop(network, model).pose(hand, places)
+    arrays = {
+        "pred_cam": hand.cam,
+        "pose6d": hand.pose,
+        "trans_full": picture_translation(hand.cam, places),
+        "chk_box_info": box_info(places),
+    }
+    outputs = ("global_orient", "hand_pose", "betas", "keypoints_3d", "vertices", "keypoints_2d")
+    return {name: values.numpy() for name, values in arrays.items()} | {
+        name: getattr(posed, name).numpy() for name in outputs
+    }
+
+
+def hawor_tolerance(numbers, metres, points):
+    names = ("pred_cam", "pose6d", "global_orient", "hand_pose", "betas", "trans_full", "chk_box_info")
+    return dict.fromkeys(names, numbers) | {"keypoints_3d": metres, "vertices": metres, "keypoints_2d": points}
+
+
 def vertex_transformer_case(method, sizes, reference_parts):
     return Case(
         method,
@@ -295,6 +341,19 @@ CASES = (
         side=256,
         beside=BESIDE_HAMER,
         tiny_tolerance=wilor_tolerance(5e-6, 5e-7, 5e-7, 2e-5),
+        is_large=True,
+    ),
+    Case(
+        "hawor",
+        full=lambda: Hawor(HaworConfig()),
+        small=lambda: Hawor(HaworConfig.tiny()),
+        reference_parts=hawor_reference,
+        small_parts=hawor_small_parts,
+        answer=hawor_answer,
+        tolerance=hawor_tolerance(1e-5, 5e-7, 2e-6),
+        side=256,
+        beside=BESIDE_HAMER,
+        tiny_tolerance=hawor_tolerance(5e-6, 5e-7, 1e-6),
         is_large=True,
     ),
     vertex_transformer_case("metro", METRO, metro_reference),

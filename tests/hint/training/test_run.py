@@ -12,7 +12,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from hint.crop import Square
 from hint.errors import HintError, InputError, MissingRequirementError, WriteError
+from hint.methods.crop_method import Crop
 from hint.methods.hamer.method import HamerMethod
 from hint.methods.official_weights import describe_weights
 from hint.training.checkpoints import checkpoint_path, load_state, saved_steps
@@ -82,7 +84,7 @@ def test_it_leaves_checkpoints_curves_and_weights_that_run(finished):
     assert (facts["weights of"], facts["step"], facts["hands"]) == ("hamer", 6, {"noise": 20})
     for path in (finished / "weights.safetensors", checkpoint_path(finished / "checkpoints", 6)):
         method = HamerMethod.create(MethodOptions(weights=str(path), device="cpu"))
-        assert method.run([torch.zeros(64, 64, 3).numpy()]).vertices.shape == (1, 778, 3)
+        assert method.run([Crop(torch.zeros(64, 64, 3).numpy(), Square(32, 32, 64))]).vertices.shape == (1, 778, 3)
 
 
 def test_killed_and_resumed_is_the_same_to_the_last_bit(request_for, start, finished, tmp_path):

@@ -1,0 +1,68 @@
+"""What methods share whose encoder is HaMeR's ViT."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
+
+from hint.mano.model import ManoModel
+from hint.mano.read import find_mano
+from hint.methods.crop_method import Parts, random_card, sized_card
+from hint.methods.hamer.load import choose_mano
+from hint.methods.hamer.mano_method import ManoCropMethod
+from hint.methods.hamer.network import ManoNetwork
+from hint.methods.hamer.precision import PRECISIONS, set_precision
+from hint.methods.official_file import RANDOM, OfficialFile
+from hint.types import MethodOptions
+from hint.weights import Checkpoint, file_sha256, read_checkpoint
+
+
+class VitMethod(ManoCropMethod):
+    """A method whose encoder may compute in a lower precision."""
+
+    precisions = PRECISIONS
+
+    def __init__(self, parts: Parts, options: MethodOptions) -> None:
+        super().__init__(parts, options)
+        network: Any = self.network.network
+        set_precision(network, options.precision)
+
+
+class Makers(NamedTuple):
+    """How a network is made.
+
+    Attributes:
+        build: Puts weights into a network.
+        draw: Makes a small network with random weights from a seed.
+        join: Puts a network and a hand together.
+    """
+
+    build: Callable[[Checkpoint], Any]
+    draw: Callable[[int], Any]
+    join: Callable[[Any, ManoModel], ManoNetwork]
+
+
+class OfficialVitMethod(VitMethod):
+    """A network whose weights are one file of its authors."""
+
+    weights_file: ClassVar[OfficialFile]
+    makers: ClassVar[Makers]
+
+    @classmethod
+    def load(cls, options: MethodOptions) -> Parts:
+        """Get the network from a file, or a small one with random weights."""
+        return cls._random(options) if options.weights == RANDOM else cls._from_file(options)
+
+    @classmethod
+    def _from_file(cls, options: MethodOptions) -> Parts:
+        path = cls.weights_file.find(options, cls.CARD.name)
+        checkpoint = read_checkpoint(path)
+        network, mano = cls.makers.build(checkpoint), choose_mano(options.mano, checkpoint)
+        identity = {"weights_sha256": file_sha256(path), "mano_sha256": mano.sha256()}
+        return Parts(cls.makers.join(network, mano), sized_card(cls.CARD, network), identity)
+
+    @classmethod
+    def _random(cls, options: MethodOptions) -> Parts:
+        network, mano = cls.makers.draw(options.seed), find_mano(options.mano or "procedural")
+        identity = {"weights": RANDOM, "seed": options.seed, "mano_sha256": mano.sha256()}
+        return Parts(cls.makers.join(network, mano), random_card(cls.CARD, network), identity)

@@ -6,6 +6,7 @@ import contextlib
 import json
 import pickle
 import struct
+import warnings
 import zipfile
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
@@ -152,14 +153,20 @@ def _read_torch(path: Path, mmap: bool) -> Any:
         raise InputError(f"{path}: truncated at {path.stat().st_size} bytes; {_AGAIN}")
     if mmap and _is_torchscript(path):
         raise InputError(f"{path}: is a TorchScript program, not weights; save model.state_dict() and name that file")
-    with contextlib.suppress(*_DAMAGE):
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     try:
-        # torch.load asks for nothing but these names of a pickle module.
-        module = SimpleNamespace(Unpickler=_unpickler(path), load=_load_with(path), __name__="restricted")
-        return torch.load(path, map_location="cpu", weights_only=False, pickle_module=module, mmap=mmap)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # protocols of pickles, which who reads them did not choose
+            return _loaded(path, mmap)
     except _DAMAGE as error:
         raise InputError(f"{path}: damaged or not a PyTorch file ({first_line(error)}); {_AGAIN}") from error
+
+
+def _loaded(path: Path, mmap: bool) -> Any:
+    with contextlib.suppress(*_DAMAGE):
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+    # torch.load asks for nothing but these names of a pickle module.
+    module = SimpleNamespace(Unpickler=_unpickler(path), load=_load_with(path), __name__="restricted")
+    return torch.load(path, map_location="cpu", weights_only=False, pickle_module=module, mmap=mmap)
 
 
 def _is_torchscript(path: Path) -> bool:
@@ -193,10 +200,17 @@ def _state_dict(content: Any, path: Path) -> dict[str, Tensor]:
         what = "settings of a training program" if isinstance(content, _Dummy) else f"a {type(content).__name__}"
         raise InputError(f"{path}: holds {what}, not weights")
     found = next((content[name] for name in _CONTAINERS if isinstance(content.get(name), dict)), content)
-    others = [str(key) for key, value in found.items() if not isinstance(value, Tensor)]
+    others = [str(key) for key, value in found.items() if not (isinstance(key, str) and _is_plain(value))]
     if others or not found:
         raise InputError(f"{path}: holds no weights but {some_ids(others) or 'nothing'}")
     return dict(found)
+
+
+def _is_plain(value: Any) -> bool:
+    """Tell whether a value is a tensor of numbers in as much memory as it needs: not sparse, absent or repeated."""
+    if not isinstance(value, Tensor) or value.layout != torch.strided or value.is_quantized:
+        return False
+    return value.device.type == "cpu" and value.numel() * value.element_size() <= value.untyped_storage().nbytes()
 
 
 def _metadata(content: Any) -> dict[str, str]:

@@ -201,6 +201,22 @@ def test_files_without_weights_are_one_line(saved, content, message):
         read_checkpoint(saved(content))
 
 
+NO_NUMBERS = {
+    "number as key": {3: torch.zeros(1)},
+    "sparse": {"a": torch.zeros(2, 2).to_sparse()},
+    "absent": {"a": torch.zeros(2, device="meta")},
+    "repeated": {"a": torch.zeros(1).expand(10**6, 10**6)},
+}
+
+
+@pytest.mark.parametrize("case", NO_NUMBERS)
+def test_tensors_that_are_no_plain_numbers_are_refused(saved, tmp_path, case):
+    path = saved({"state_dict": NO_NUMBERS[case]})
+    with pytest.raises(InputError, match=r"holds no weights but (3|a)$"):
+        convert(path, tmp_path / "converted.safetensors")
+    assert not (tmp_path / "converted.safetensors").exists()
+
+
 def shapes(**sizes):
     return {key: torch.Size(size) for key, size in sizes.items()}
 

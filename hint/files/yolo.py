@@ -130,17 +130,27 @@ def _folders(content: Mapping[str, Any], split: str, path: Path) -> list[Path]:
     value, stated = content.get(split), content.get("path")
     named = [value] if isinstance(value, str) else value if isinstance(value, list) else []
     roots = [path.parent / stated, path.parent] if isinstance(stated, str) else [path.parent]
-    found = (next((p for root in roots if (p := root / str(name)).exists()), None) for name in named)
+    found = (next((p for root in roots if _is_there(p := root / str(name))), None) for name in named)
     return [place.resolve() for place in found if place is not None]
 
 
-def _pictures(place: Path) -> list[Path]:
-    if place.is_dir():
-        return sorted(p for p in place.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+def _is_there(path: Path) -> bool:
+    """Tell whether there is a folder or a file, which a pipe, a device or a name longer than any name is not."""
     try:
+        return path.is_dir() or path.is_file()
+    except OSError:
+        return False
+
+
+def _pictures(place: Path) -> list[Path]:
+    if place == place.parent:
+        raise InputError(f"{place} is the whole disk, not a folder of pictures")
+    try:
+        if place.is_dir():
+            return sorted(p for p in place.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
         return [place.parent / line.strip() for line in place.read_text("utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{place} is neither a folder nor a list of pictures") from error
+        raise InputError(f"{place} cannot be read, as a folder or as a list of pictures") from error
 
 
 def _read_split(
@@ -173,11 +183,11 @@ def label_file(picture: Path) -> Path:
 
 def _hands(picture: Path, root: Path, classes: Classes, other: Counter[str]) -> Iterator[ForeignHand | Unreadable]:
     file = label_file(picture)
-    if not file.is_file():
+    if not _is_there(file):
         return
     try:
         lines = file.read_text("utf-8").splitlines()
-    except UnicodeDecodeError:
+    except (OSError, UnicodeDecodeError):
         yield Unreadable(file.name, "not text")
         return
     size = picture_size(picture) if lines else (0, 0)

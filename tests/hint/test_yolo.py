@@ -119,6 +119,8 @@ DESCRIPTIONS: dict[str, tuple[Callable[[str], str], str]] = {
     "huge shape": (lambda text: text.replace("21, 3", "1e999, 3"), "kpt_shape is"),
     "names": (lambda text: text.replace("[left, right, cup]", "{a: 1}"), "names are neither"),
     "folders": (lambda text: text.replace("images/", "no/"), "none of the folders"),
+    "device": (lambda text: text.replace("images/val", "/dev/zero"), "none of the folders"),
+    "long name": (lambda text: text.replace("images/val", "a" * 5000), "none of the folders"),
     "other joints": (lambda text: text + "kpt_names: [nose, eye]\n", "kpt_names are not the joints"),
 }
 
@@ -133,6 +135,13 @@ def test_a_hostile_description_gives_one_line(tmp_path: Path, case: str, monkeyp
         read_labels(path)
     assert "\n" not in str(raised.value)
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(("val", "message"), [("/", "whole disk"), ("list.txt", "1 pictures and no line")])
+def test_places_that_are_no_folders_of_pictures(tmp_path: Path, val: str, message: str) -> None:
+    (tmp_path / "list.txt").write_text("a" * 5000 + ".jpg\n")
+    with pytest.raises(InputError, match=message):
+        read_labels(dataset(tmp_path, line(0), val=val))
 
 
 def test_pictures_are_needed(labels: HandLabels, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from hint.errors import InputError
-from hint.files.foreign_hand import ForeignHand, Unreadable, as_box, numbers, visibility_checked
+from hint.files.foreign_hand import ForeignHand, Unreadable, as_box, id_checked, numbers, visibility_checked
 from hint.files.joint_names import HandJoints, Side, find_hands, side_in, side_stated
 from hint.files.json_file import read_json
 from hint.names import is_file_name
@@ -126,7 +126,7 @@ class CocoFile:
             size=None if box is None or exact is not None else (float(box[2]), float(box[3])),
             own=own,
             has_points=bool(annotation.get("keypoints")),
-            reference=(annotation["image_id"], annotation.get("id", place)),
+            reference=(annotation["image_id"], id_checked(annotation.get("id", place), "id")),
         )
 
     def _category(self, annotation: dict[str, Any]) -> Category:

@@ -13,7 +13,7 @@ from hint.box import Box, overlap
 from hint.errors import InputError, counted, some_ids
 from hint.files.coco import coco_hands
 from hint.files.coco_file import CocoFile
-from hint.files.foreign_hand import ForeignHand, as_box, box_of, hand_ids, numbers, side_of
+from hint.files.foreign_hand import ForeignHand, as_box, box_of, hand_ids, id_checked, numbers, side_of
 from hint.files.joint_names import HandJoints, Side, side_in, side_stated
 from hint.files.json_file import read_json
 from hint.skeleton import N_JOINTS
@@ -37,7 +37,7 @@ class Result:
     """
 
     image_id: int | str
-    annotation_id: int | str | None
+    annotation_id: int | float | str | None
     side: Side | None
     points: Double
     box_xyxy: Box
@@ -147,7 +147,7 @@ def _result(entry: Any, joints: Mapping[Any, HandJoints], sides: Mapping[Any, Si
     if "bbox" in entry:
         x, y, width, height = numbers(entry["bbox"], 4, "bbox")
         tight = np.array([x, y, x + width, y + height])
-    annotation = entry.get("annotation_id")
+    annotation = id_checked(entry.get("annotation_id"), "annotation_id")
     side = side_stated(entry) or sides[number]
     return Result(entry["image_id"], annotation, side, points[:, :2], as_box(tight), score)
 

@@ -98,6 +98,17 @@ def visibility_checked(points: Double) -> Double:
     return points
 
 
+def id_checked(value: Any, what: str) -> int | float | str | None:
+    """Return an id, None where there is none.
+
+    Raises:
+        ValueError: If it is anything else than a number or a name; the message begins with ``what``.
+    """
+    if not isinstance(value, int | float | str | None):
+        raise ValueError(f"{what} {str(value)[:40]} is neither a number nor a name")
+    return value
+
+
 def sift(
     found: Iterable[ForeignHand | Unreadable], path: Path, what: str, skip_bad: bool
 ) -> tuple[list[ForeignHand], list[str]]:

@@ -203,6 +203,13 @@ def empty(annotation: Any, *categories: Any) -> dict[str, Any]:
         ({"images": [{"id": 1, "file_name": "a\0.jpg"}], "annotations": [{}]}, "image 1 needs an id"),
         ({"images": [{"id": 1}], "annotations": [{}]}, "image 1 needs an id of its own and a file_name"),
         (empty(3), r"1 of 1 annotations .*entry 1 \(expected an object"),
+        (
+            {
+                "images": [{"id": 1, "file_name": "a_l.jpg"}],
+                "annotations": [{"id": [1], "image_id": 1, "keypoints": [1, 1, 2] * 21, "bbox": [0, 0, 9, 9]}],
+            },
+            r"id \[1\] is neither a number nor a name",
+        ),
         (empty({}, "a"), "categories are not a list of objects"),
         (empty({}, {"id": 1, "name": "hand", "keypoints": ["a", "b"]}), "category 'hand': .*: a, b"),
         (empty({"category_id": 1}, {"id": 1, "name": "dog", "keypoints": ["tail"]}), "1 annotation left .*'dog'"),

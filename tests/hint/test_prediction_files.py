@@ -230,6 +230,10 @@ def test_a_bad_prediction_of_the_only_hand_is_its_prediction(annotated: Annotate
         ([{"image_id": 1, "category_id": 1, "keypoints": [1e300] * 63}], "far outside"),
         ([{"image_id": 99, "category_id": 1, "keypoints": [1.0] * 63}], "none of 1 results .* of 12 hands"),
         ([{"image_id": [1], "category_id": 1, "keypoints": [1.0] * 63}], "neither a number nor a name"),
+        (
+            [{"image_id": 1, "annotation_id": {}, "category_id": 1, "keypoints": [1.0] * 63}],
+            "annotation_id {} is neither a number nor a name",
+        ),
     ],
 )
 def test_what_is_no_list_of_results_is_named(annotated: Annotated, content: Any, message: str) -> None:

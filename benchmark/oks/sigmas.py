@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -14,6 +14,10 @@ from hint.skeleton import JOINT_NAMES
 
 #: Percent of points that both annotators left where a pre-label put them, from which a reader is warned.
 _ANCHORED = 1.0
+#: Sigma of points that lie anywhere in the box; and hands that nobody annotates.
+_LARGEST, _MOST = 1.0, 10**9
+
+_Number = Annotated[int, Field(ge=1, le=_MOST)]
 
 
 class _Model(BaseModel):
@@ -28,7 +32,7 @@ class _Joint(_Model):
     """A joint: its sigma, null where it never exists for both; of its occlusion flags, how many were compared."""
 
     name: str
-    sigma: float | None = None
+    sigma: Annotated[float, Field(le=_LARGEST)] | None = None
     occlusion: _Compared
 
 
@@ -36,9 +40,9 @@ class _Doubles(_Model):
     """What ``agreement.json`` says about points."""
 
     schema_version: Literal["hint-agreement-1"] = Field(alias="schema")
-    hands: int
-    clips: int
-    same_points: float
+    hands: _Number
+    clips: _Number
+    same_points: Annotated[float, Field(ge=0, le=100)]
     per_joint: tuple[_Joint, ...]
 
 
@@ -72,6 +76,8 @@ def with_agreement(protocol: OksProtocol, path: Path) -> tuple[OksProtocol, tupl
 def _sigmas(doubles: _Doubles, least: int, file: Path) -> list[float]:
     """Return the sigmas in HInt's order of joints."""
     joints = {joint.name: joint for joint in doubles.per_joint}
+    if len(joints) < len(doubles.per_joint):
+        raise InputError(f"{file} is not a result of hint agreement: it names a joint twice")
     if absent := [name for name in JOINT_NAMES if name not in joints]:
         raise InputError(f"{file} is not a result of hint agreement: it lacks {some_ids(absent)}")
     few = [f"{name} {joints[name].occlusion.n}" for name in JOINT_NAMES if joints[name].occlusion.n < least]

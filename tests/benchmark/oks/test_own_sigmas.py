@@ -77,9 +77,15 @@ def test_files_that_cannot_tell_are_refused(measured: Path, make: Callable[..., 
         ({"occlusion": {"value": 1.0, "n": 29, "ci": None}}, "too few doubles .* needs 30: wrist 29; annotate more"),
         ({"name": "ankle"}, "lacks wrist"),
         ({"sigma": "x"}, "not a result of hint agreement"),
+        ({"sigma": 1e300}, "sigma: Input should be less than or equal to 1"),
+        ({"name": "thumb_cmc"}, "names a joint twice"),
     ):
         with pytest.raises(InputError, match=message):
             with_agreement(PROTOCOL, changed(**values))
+    for values in ({"hands": 10**300}, {"clips": -3}, {"same_points": 1e300}):
+        (tmp_path / "changed.json").write_text(json.dumps({**content, **values}))
+        with pytest.raises(InputError, match=r"not a result of hint agreement: .*: Input should be"):
+            with_agreement(PROTOCOL, tmp_path / "changed.json")
     with pytest.raises(InputError, match="no such file"):
         with_agreement(PROTOCOL, tmp_path / "absent.json")
     with pytest.raises(InputError, match="too few doubles"):

@@ -7,6 +7,7 @@ Extrinsics take points of the world to the camera, x_camera = R x_world + t, as 
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -184,7 +185,7 @@ class _CameraFile(BaseModel):
         if self.frames and self.extrinsics is not None:
             raise ValueError("extrinsics hold for all pictures, frames for each; give one of them")
         keys = [entry.frame if entry.image is None else PurePath(entry.image).name for entry in self.frames]
-        if twice := [key for key in dict.fromkeys(keys) if keys.count(key) > 1]:
+        if twice := [key for key, number in Counter(keys).items() if number > 1]:
             raise ValueError(f"frames: {twice[0]!r} is there twice")
         return Calibration(
             (self.width, self.height),

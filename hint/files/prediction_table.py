@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -186,8 +187,9 @@ def _arrow() -> Any:
 
 
 def _check_header(header: Sequence[str], path: Path) -> None:
-    twice = sorted({name for name in header if header.count(name) > 1})
-    absent = [name for name in _REQUIRED if name not in header]
+    held = Counter(header)
+    twice = sorted(name for name, number in held.items() if number > 1)
+    absent = [name for name in _REQUIRED if name not in held]
     if twice or absent:
         what = f"columns twice: {some_ids(twice)}" if twice else f"no column {some_ids(absent)}"
         raise InputError(f"{path}: {what}; expected hand_id, and wrist_x, wrist_y, ..., little_tip_y in px")

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from benchmark.record import Record
 from benchmark.scores import Score
-from leaderboard.table import VISIBILITIES
+from leaderboard.table import VISIBILITIES, subset_cell
 
 #: Box sides per second squared, and cubed; shares are percentages.
 _COLUMNS = (
@@ -34,7 +34,7 @@ def motion_table(record: Record) -> Table:
         for visibility in VISIBILITIES:
             scores = [record.value(subset.name, visibility, metric) for metric, _ in _COLUMNS]
             count = f"{scores[1].n_keypoints:,}" if scores[1] else "0"
-            first = subset.name if visibility == "all" else ""
+            first = subset_cell(subset.name, visibility)
             table.add_row(first, visibility, count, *map(_cell, scores), end_section=visibility == "occluded")
     return table
 

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
 from benchmark.record import Record
-from leaderboard.table import VISIBILITIES, method_name, remarks, score_cell
+from hint.errors import printable
+from leaderboard.table import VISIBILITIES, method_name, remarks, score_cell, subset_cell
 
 _COLUMNS = (
     ("oks_ap", "AP"),
@@ -25,7 +27,13 @@ def oks_score_table(record: Record) -> Table:
     present = {score.metric for score in record.scores}
     columns = [column for column in _COLUMNS if column[0] in present]
     title = method_name(record.method, " ").append(f" · {record.protocol.id}")
-    table = Table(title=title, caption=_rules(record), title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
+    table = Table(
+        title=title,
+        caption=Text(printable(_rules(record))),
+        title_justify="left",
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+    )
     table.add_column("subset")
     table.add_column("joints")
     for heading in ("hands", "key-\npoints", *(heading for _, heading in columns)):
@@ -35,7 +43,7 @@ def oks_score_table(record: Record) -> Table:
             scores = [record.value(subset.name, visibility, metric) for metric, _ in columns]
             counted = next((score for score in scores if score), None)
             sizes = (f"{counted.n_hands:,}", f"{counted.n_keypoints:,}") if counted else ("0", "0")
-            first = subset.name if visibility == "all" else ""
+            first = subset_cell(subset.name, visibility)
             table.add_row(first, visibility, *sizes, *map(score_cell, scores), end_section=visibility == "occluded")
     return table
 

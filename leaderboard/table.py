@@ -10,7 +10,7 @@ from rich.text import Text
 
 from benchmark.record import Record
 from benchmark.scores import Score
-from hint.errors import some_ids
+from hint.errors import printable, some_ids
 from hint.skeleton import N_JOINTS
 from hint.types import MethodCard
 
@@ -32,7 +32,7 @@ def score_table(record: Record) -> Table:
             metrics += [record.value(subset.name, visibility, m) for m in ("auc", "epe_mean_px", "epe_median_px")]
             counted = metrics[0]
             sizes = (f"{counted.n_hands:,}", f"{counted.n_keypoints:,}") if counted else ("0", "0")
-            first = subset.name if visibility == "all" else ""
+            first = subset_cell(subset.name, visibility)
             table.add_row(first, visibility, *sizes, *map(score_cell, metrics), end_section=visibility == "occluded")
     return table
 
@@ -42,7 +42,7 @@ def comparison_table(records: Sequence[Record], subset: str) -> Table:
     thresholds = sorted({s.threshold for record in records for s in record.scores if s.threshold is not None})
     hands = next((entry.n_hands for record in records for entry in record.data if entry.name == subset), 0)
     table = Table(
-        title=f"PCK on {subset}, {hands:,} hands, with 95% intervals",
+        title=Text(printable(f"PCK on {subset}, {hands:,} hands, with 95% intervals")),
         title_justify="left",
         box=SIMPLE_HEAD,
         padding=0,
@@ -78,10 +78,15 @@ def remarks(record: Record) -> Iterator[str]:
 
 def method_name(method: MethodCard, gap: str) -> Text:
     """Return the title of a method, followed by ``gap`` and its note."""
-    name = Text(method.title)
+    name = Text(printable(method.title))
     if method.note:
-        name.append(f"{gap}({method.note})", style="italic yellow")
+        name.append(f"{gap}({printable(method.note)})", style="italic yellow")
     return name
+
+
+def subset_cell(name: str, visibility: str) -> Text:
+    """Show the name of a subset, letter by letter, on the first of its lines."""
+    return Text(printable(name) if visibility == VISIBILITIES[0] else "")
 
 
 def score_cell(score: Score | None) -> Text:

@@ -23,6 +23,8 @@ from leaderboard.site.pictures import is_ego4d
 #: Viewer -> where its files go if nobody says.
 VIEWERS = {"fiftyone": "hint-view", "rerun": "hint-view.rrd"}
 
+_OTHERS = "errors by OKS and of 3D protocols are not shown; repeat its hint eval command with --protocol hint-v1"
+
 
 @dataclass(frozen=True)
 class View:
@@ -103,8 +105,8 @@ def _check(path: Path, viewer: str, replace: bool) -> None:
 
 def _table(entry: Entry) -> ErrorTable:
     if entry.errors is None:
-        problem = entry.problem or "hands of 3D protocols are not shown"
-        raise InputError(f"{entry.name}: {problem}; repeat its hint eval command")
+        problem = f"{entry.problem}; repeat its hint eval command" if entry.problem else _OTHERS
+        raise InputError(f"{entry.name}: {problem}")
     if entry.predictions is None:
         raise InputError(f"{entry.name}: there is no predictions.npz beside {entry.path}; repeat its hint eval command")
     return entry.errors

@@ -7,6 +7,7 @@ that help is instant.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from contextlib import suppress
@@ -73,6 +74,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         _run(list(sys.argv[1:] if arguments is None else arguments))
     except HintError as error:
         _fail(error)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        _fail(InputError(f"{str(error.filename)[:40]}...: the name is longer than names of files can be"))
     except ModuleNotFoundError as error:
         from hint.requirements import absent_package
 

@@ -68,6 +68,13 @@ def test_an_empty_argument_is_not_the_current_folder(
     assert capsys.readouterr().err.startswith(f"hint: an argument{after and f' after {after}'} is empty;")
 
 
+def test_a_name_longer_than_any_file_has_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["view", "results", "--data", "labels", "--with", "fiftyone", "--out", "a" * 300])
+    assert end.value.code == 2
+    assert capsys.readouterr().err == f"hint: {'a' * 40}...: the name is longer than names of files can be\n"
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_is_plain_and_fits_80_columns(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("COLUMNS", "80")

@@ -11,6 +11,8 @@ from hint.files import read_labels
 from hint.images import read_image
 from hint.types import HandLabels, Predictions
 from leaderboard.gallery import sheet
+from leaderboard.motion_table import motion_table
+from leaderboard.oks_table import oks_score_table
 from leaderboard.table import comparison_table, remarks, score_table
 
 
@@ -34,6 +36,15 @@ def test_the_table_shows_every_cell(labels: HandLabels) -> None:
     assert lines[first][:7] == ["newdays", "all", "12", str(labels.existence.sum()), "0.0", "100.0", "100.0"]
     assert lines[first + 1][:3] == ["±0.0"] * 3
     assert [words[0] for words in lines[first + 2 : first + 6 : 2]] == ["visible", "occluded"]
+
+
+def test_names_of_strangers_are_shown_letter_by_letter(labels: HandLabels) -> None:
+    record = record_of(replace(labels, subset=np.full(len(labels), "[red]x")))
+    strange = record.model_copy(update={"method": replace(record.method, title="\x1b[31mA [bold]")})
+    for table in (score_table(strange), motion_table(strange), oks_score_table(strange)):
+        assert "[red]x" in printed(table)
+    assert "\\x1b[31mA [bold]" in printed(score_table(strange))
+    assert "PCK on [red]x" in printed(comparison_table([strange], "[red]x"))
 
 
 def test_a_note_of_the_method_stands_beside_its_name(labels: HandLabels) -> None:

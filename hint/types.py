@@ -24,6 +24,9 @@ from numpy.typing import NDArray
 from hint.errors import InputError, counted, some_ids
 from hint.hand_rows import HandLabel, HandPrediction, HandRows, check_unique, shaped
 
+#: No picture has so many px along a side.
+_FARTHEST = 1e9
+
 Float = NDArray[np.float32]
 Double = NDArray[np.float64]
 Bool = NDArray[np.bool_]
@@ -97,9 +100,11 @@ class HandLabels(HandRows[HandLabel], row=HandLabel):
             dtype, *shape = kinds.get(name, (np.str_,))
             object.__setattr__(self, name, shaped(values, dtype, (n, *shape), name))
         check_unique(self.hand_id)
-        finite = np.isfinite(self.box_xyxy).all(1) & np.isfinite(self.keypoints_2d).all((1, 2))
-        if not finite.all():
-            raise InputError(f"box or keypoints are not finite: {some_ids(self.hand_id[~finite].tolist())}")
+        near = (np.abs(self.box_xyxy) < _FARTHEST).all(1) & (np.abs(self.keypoints_2d) < _FARTHEST).all((1, 2))
+        if not near.all():
+            raise InputError(
+                f"box or keypoints are far outside any picture, or not finite: {some_ids(self.hand_id[~near].tolist())}"
+            )
         flat = (self.box_xyxy[:, 2:] <= self.box_xyxy[:, :2]).any(1)
         if flat.any():
             raise InputError(f"box of zero or negative size: {some_ids(self.hand_id[flat].tolist())}")

@@ -147,7 +147,7 @@ def _evaluated(
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
-    with redirect_stdout(io.StringIO()):
+    with redirect_stdout(io.StringIO()), np.errstate(over="ignore"):  # a joint may lie anywhere
         sets = []
         for annotations in (truth, found):
             coco = COCO()
@@ -197,9 +197,9 @@ def _matches(evaluation: Any, hand_id: Strings, clip_of: NDArray[np.int64], n_ke
 
 
 def _best(evaluation: Any, hand_id: Strings) -> Iterator[tuple[str, float]]:
-    for hand in evaluation.cocoGt.dataset["annotations"]:
-        if hand["num_keypoints"]:
-            place = hand["image_id"], _HAND
-            similar = np.array(evaluation.ious[place])
-            column = [other["id"] for other in evaluation._gts[place]].index(hand["id"])
-            yield str(hand_id[hand["id"] - 1]), float(similar[:, column].max()) if similar.size else 0.0
+    for place, hands in evaluation._gts.items():
+        similar = np.array(evaluation.ious.get(place, ()))
+        best = similar.max(0).tolist() if similar.size else [0.0] * len(hands)
+        for hand, value in zip(hands, best, strict=True):
+            if hand["num_keypoints"]:
+                yield str(hand_id[hand["id"] - 1]), float(value)

@@ -73,6 +73,7 @@ class PredictOptions:
             raise MissingRequirementError(f"Parquet {missing}")
         if (self.mesh or self.overlay or self.table or self.animation) and self.out is None:
             raise InputError("meshes, overlays, tables and animations are files: name a folder with out=")
+        self._check_strangers(source)
         self._check_viewers(source)
         if self.smooth is not None and source.rate is None:
             raise InputError("only a video can be smoothed")
@@ -80,6 +81,18 @@ class PredictOptions:
             raise InputError(f"the focal length is {self.focal_length} px, expected 1 to {LONGEST:,.0f}")
         if self.batch_size < 1:
             raise InputError(f"the batch size is {self.batch_size}, expected 1 or more")
+
+    def _check_strangers(self, source: Source) -> None:
+        """Refuse to replace what no earlier run wrote: these files are written after ``predictions.npz``."""
+        if self.out is None or self.overwrite == "always" or self.file("predictions.npz").exists():
+            return
+        files = [*self.tables(), *self.file("animation").glob(f"*.{self.animation}")]
+        files += [self.file("placed.npz")] if self.camera is not None else []
+        files += [self.file("overlay.mp4")] if self.overlay and source.rate is not None else []
+        if strange := [file for file in files if file.exists()]:
+            raise InputError(
+                f"{strange[0]} is not of an earlier run; give another --out, or --overwrite always to replace it"
+            )
 
     def _check_viewers(self, source: Source) -> None:
         if self.animation is not None and self.animation not in ANIMATIONS:

@@ -334,7 +334,7 @@ class _Job:
     def _write_3d(self) -> None:
         """Write what is known of all hands in 3D: where they are in metres, and the tracks of a video."""
         options, rows = self._options, {row.hand.hand_id: row for row in self._done}
-        if options.camera is not None and options.out is not None:
+        if options.camera is not None and options.out is not None and self._frames:
             found = [(frame, rows.get(hand.hand.hand_id)) for frame in self._frames for hand in frame.hands]
             placed = [place(row, frame, options.camera) for frame, row in found if row is not None]
             write_placed(options.file("placed.npz"), placed, options.camera)

@@ -111,6 +111,25 @@ def test_files_hold_the_results(drawn: Path, hamer: HamerMethod, tmp_path: Path)
         assert much_changed(overlay, frame.picture.read()) > 100
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("predictions.csv", {"table": "csv"}),
+        ("predictions-smooth.csv", {"table": "csv", "smooth": OneEuro()}),
+        ("overlay.mp4", {"overlay": True}),
+        ("animation/mine.bvh", {"animation": "bvh"}),
+    ],
+)
+def test_files_that_no_earlier_run_wrote_stay(clip: Path, tmp_path: Path, name: str, options: dict[str, Any]) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(InputError, match=rf"{name} is not of an earlier run; give another --out, or --overwrite"):
+        Prediction(find_source(clip), find_detector(clip.parent / "boxes.json"), PredictOptions(tmp_path, **options))
+    assert (tmp_path / name).read_text() == "mine"
+    (tmp_path / "predictions.npz").touch()
+    Prediction(find_source(clip), find_detector(clip.parent / "boxes.json"), PredictOptions(tmp_path, **options))
+
+
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_a_table_says_where_every_hand_is(clip: Path, hamer: HamerMethod, tmp_path: Path, kind: str) -> None:
     options = PredictOptions(tmp_path, table=kind, smooth=OneEuro())

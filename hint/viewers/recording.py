@@ -5,8 +5,12 @@ It appears under its name once it is complete.
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hint.box import Box
-from hint.errors import InputError, MissingRequirementError
+from hint.errors import InputError, MissingRequirementError, WriteError
 from hint.files.atomic import atomic_write, require_writable
 from hint.files.camera_file import Pose
 from hint.normals import vertex_normals
@@ -33,6 +37,10 @@ _OCCLUDED = (20, 20, 20)
 _JPEG_QUALITY = 85
 #: rerun counts px from the corner of the first pixel, we from its middle.
 _MIDDLE = 0.5
+#: Bytes that must stay free on the disk: on a full one rerun waits for ever.
+_FREE = 64 << 20
+#: What the last bytes of a whole recording hold.
+_FOOTER, _END = b"RRF2FOOT", 64
 
 #: Where things are; what lies below the camera is seen by it.
 CAMERA, PICTURE, ERRORS = "world/camera", "world/camera/picture", "errors"
@@ -44,7 +52,7 @@ def check_recording(path: Path, *, replace: bool) -> None:
     Raises:
         InputError: If the path is no .rrd, or something is there that may not be replaced.
         MissingRequirementError: If rerun is not installed.
-        WriteError: If its folder cannot be written to.
+        WriteError: If its folder cannot be written to, or the disk is nearly full.
     """
     if path.suffix != ".rrd":
         raise InputError(f"{path}: recordings for rerun end in .rrd")
@@ -53,6 +61,7 @@ def check_recording(path: Path, *, replace: bool) -> None:
     if missing := missing_packages(["rerun"], "rerun"):
         raise MissingRequirementError(f"a recording for rerun {missing}")
     require_writable(path.parent)
+    _require_space(path.parent)
 
 
 class Recording:
@@ -79,6 +88,7 @@ class Recording:
 
         part = self._stack.enter_context(atomic_write(self._path))
         self._stream = rerun.RecordingStream("hint")
+        self._stack.push(partial(self._end, Path(part.name)))
         for clock in (self._stream.set_log_time_enabled, self._stream.set_log_tick_enabled):
             clock(False)
         self._stream.save(part.name, default_blueprint=self._layout())
@@ -91,17 +101,26 @@ class Recording:
         return self
 
     def __exit__(self, *failure: Any) -> None:
-        if failure[0] is None:
+        self._stack.__exit__(*failure)
+
+    def _end(self, part: Path, kind: type[BaseException] | None, *_: Any) -> None:
+        """Write what is left, and raise if some of it was not written: of a full disk rerun tells nobody."""
+        if kind is None:
             self.settle()
         self._stream.disconnect()
-        self._stack.__exit__(*failure)
+        if kind is None and _FOOTER not in _last_bytes(part):
+            raise OSError(errno.ENOSPC, "it could not be written to its end; is the disk full?")
 
     def at(self, **times: float) -> None:
         """Go to the next step, and clear what the last one showed and this one does not.
 
         Args:
             times: Timeline -> where on it; whole numbers count, others are seconds.
+
+        Raises:
+            WriteError: If the disk is nearly full.
         """
+        _require_space(self._path.parent)
         self.settle()
         self._before, self._shown = self._shown, set()
         for name, value in times.items():
@@ -219,6 +238,19 @@ class Recording:
             plot = blueprint.TimeSeriesView(origin=ERRORS, name="mean error, % of the box")
             shown = blueprint.Vertical(shown, plot, row_shares=[3, 1])
         return blueprint.Blueprint(shown, collapse_panels=True)
+
+
+def _require_space(folder: Path) -> None:
+    place = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    free = shutil.disk_usage(place).free
+    if free < _FREE:
+        raise WriteError(f"no recording fits into {folder}: {free:,} bytes are free there, {_FREE:,} must stay free")
+
+
+def _last_bytes(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        stream.seek(-min(_END, path.stat().st_size), os.SEEK_END)
+        return stream.read()
 
 
 def _joint_colour(joint: int) -> tuple[int, int, int]:

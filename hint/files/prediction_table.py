@@ -202,6 +202,7 @@ def _predictions(columns: Mapping[str, Sequence[Any]], path: Path, meta: dict[st
         return np.stack([_numbers(columns.get(name, absent), name, path) for name in names], axis=1)
 
     scores, visibility = joints("score"), joints("visibility")
+    points = np.stack([joints("x"), joints("y")], axis=2)
     points_3d = np.stack([joints(part) for part in JOINT_COLUMNS[4:]], axis=2)
     whole = _numbers(columns["score"], "score", path) if "score" in columns else np.array([np.nan])
     seen = ~np.isnan(visibility)
@@ -210,7 +211,7 @@ def _predictions(columns: Mapping[str, Sequence[Any]], path: Path, meta: dict[st
     try:
         return Predictions(
             np.array([str(name) for name in columns["hand_id"]], np.str_),
-            np.stack([joints("x"), joints("y")], axis=2).astype(np.float32),
+            points.astype(np.float32),
             None if np.isnan(points_3d).all() else points_3d.astype(np.float32),
             score=_first_known(scores, whole),
             existence=visibility > 0 if seen.any() else None,

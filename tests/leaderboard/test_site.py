@@ -178,6 +178,26 @@ def test_the_front_page_says_who_is_best_and_by_how_much(
     assert f'class="n win"><a href="../compare/first--second.html">+{gaps[0]:.1f}<' in matrix
 
 
+def test_a_board_of_two_protocols_keeps_them_apart(
+    tmp_path: Path, make: Callable[..., HandLabels], make_record: Callable[..., Record]
+) -> None:
+    labels, own = make(20), tmp_path / "a-v1.toml"
+    text = (files("benchmark") / "protocols" / "hint-v1.toml").read_text()
+    own.write_text(text.replace('id = "hint-v1"', 'id = "a-v1"', 1))
+    for name, protocol in (("net", "hint-v1"), ("net-a", own)):
+        make_record(tmp_path / "runs" / name, labels, 0.05, title="Net", protocol=protocol)
+    assert build(tmp_path / "runs", "--protocol", own, "--out", tmp_path / "site").exit_code == 0
+    front = (tmp_path / "site" / "index.html").read_text()
+    first, second = front.split('<table class="scores overview"')[1:]
+    assert "<caption>hint-v1: PCK@0.05 in %, higher is better" in first
+    assert ">New Days</a>" in first
+    assert '.html">Net</a>' in first
+    assert "<caption>a-v1: " in second
+    assert ">New Days, a-v1</a>" in second
+    assert '.html">Net [a-v1]</a>' in second
+    assert 'data-value=""' not in first + second, "no cell is left to another protocol"
+
+
 def test_tables_hold_the_same_numbers_in_every_format(three: Path, tmp_path: Path) -> None:
     assert build(three, "--out", tmp_path / "site").exit_code == 0
     record = read_record(three / "good" / "record.json")

@@ -173,6 +173,10 @@ def test_the_front_page_says_who_is_best_and_by_how_much(
     text = " ".join("".join(read((tmp_path / "site" / "index.html").read_bytes()).text).split())
     assert re.search(rf"all: First by {min(gaps):.1f} \[.*?\] over (Second|Third)", text)
     matrix = (tmp_path / "site" / "compare" / "index.html").read_text()
+    assert "joints: PCK@0.05 in % of the row minus" in matrix
+    pair = (tmp_path / "site" / "compare" / "first--second.html").read_text()
+    assert "<td>PCK@0.05 in %</td>" in pair
+    assert "<td>mean error in px</td>" in pair
     counts = re.findall(r"</a></th><td class=\"n\">(\d \d \d)</td>", matrix)
     assert counts[:3] == ["2 0 0", "0 1 1", "0 1 1"], "wins, ties and losses of the first, second and third"
     assert f'class="n win"><a href="../compare/first--second.html">+{gaps[0]:.1f}<' in matrix

@@ -28,6 +28,11 @@ class Metric:
     decimals: int
     higher_is_better: bool
 
+    @property
+    def with_unit(self) -> str:
+        """Return the title and, if there is one, the unit."""
+        return f"{self.title} in {self.unit}" if self.unit else self.title
+
     def text(self, value: float) -> str:
         """Format a value, without its unit."""
         return fixed(value, self.decimals)

@@ -11,15 +11,26 @@ from benchmark.record import Record
 
 
 def table_names(files: Sequence[Path], records: Sequence[Record]) -> list[str]:
-    """Name records by title and note; equal names get their folder, then the folder above it, then a number."""
+    """Name records by title and note.
+
+    Equal names get their protocol, unless it is hint-v1; else their folder, then the folder above it, then a number.
+    """
     names = [f"{r.method.title} ({r.method.note})" if r.method.note else r.method.title for r in records]
-    folders = [file.parent for file in files]
-    for places in ([f.name for f in folders], [f"{f.parent.name}/{f.name}" for f in folders]):
-        longer = [f"{name} [{place}]" for name, place in zip(names, places, strict=True)]
-        if len(set(longer)) == len(longer):
-            break
-    times = Counter(names)
-    return numbered([b if times[a] > 1 else a for a, b in zip(names, longer, strict=True)], "{} #{}")
+    unique = list(names)
+    for name in {name for name, times in Counter(names).items() if times > 1}:
+        held = [k for k, other in enumerate(names) if other == name]
+        places = _places([files[k].parent for k in held], [records[k].protocol.id for k in held])
+        for k, place in zip(held, places, strict=True):
+            unique[k] = f"{name} [{place}]" if place else name
+    return numbered(unique, "{} #{}")
+
+
+def _places(folders: Sequence[Path], protocols: Sequence[str]) -> Sequence[str]:
+    """Tell records of one name apart, in the shortest way that does."""
+    short = ["" if protocol == "hint-v1" else protocol for protocol in protocols]
+    long = [f"{folder.parent.name}/{folder.name}" for folder in folders]
+    ways = (short, [folder.name for folder in folders])
+    return next((way for way in ways if len(set(way)) == len(way)), long)
 
 
 def page_names(records: Sequence[Record]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from benchmark.oks.protocol import OksProtocol
@@ -98,7 +98,7 @@ def build_tables(sections: Sequence[Section], source: Source, names: Sequence[st
     Raises:
         InputError: If the paper has no such table.
     """
-    others = {_table_name(s): s for s in sections if _is_other(s)}
+    others = _named(filter(_is_other, sections))
     if names:
         _check_names(names, [*(str(table.number) for table in source.tables), *others])
         return [
@@ -124,6 +124,15 @@ def _is_other(section: Section) -> bool:
 def _table_name(section: Section) -> str:
     """Name the table of a section: by its subset, which those of OKS share with others."""
     return f"{section.subset}-oks" if isinstance(section.protocol, OksProtocol) else section.subset
+
+
+def _named(sections: Iterable[Section]) -> dict[str, Section]:
+    """Name tables; a subset that an earlier protocol has gets the name of its own."""
+    named: dict[str, Section] = {}
+    for section in sections:
+        name = _table_name(section)
+        named[f"{name}-{section.protocol_id}" if name in named else name] = section
+    return named
 
 
 def _paper_subsets() -> set[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmark.ground_truth import GroundTruth, released
 from benchmark.oks.protocol import OksProtocol
@@ -23,6 +23,9 @@ from leaderboard.entry import Entry
 from leaderboard.metric import Key
 from leaderboard.pairs import Pairs, compare_pairs
 from leaderboard.verification import LabelledSubsets
+
+#: The protocol of the paper comes first.
+_FIRST = "hint-v1"
 
 #: Digits of a sha256 that are shown.
 _SHORT = 12
@@ -99,7 +102,7 @@ def find_sections(
     labelled: LabelledSubsets | None = None,
     verified_only: bool = False,
 ) -> list[Section]:
-    """Sort records into sections: protocols by name, subsets in the protocol's order, then others by name.
+    """Sort records into sections: hint-v1 and then protocols by name, subsets in the protocol's order, others by name.
 
     Args:
         entries: Records.
@@ -108,17 +111,27 @@ def find_sections(
         verified_only: Whether only records are ranked whose error table was computed again.
     """
     sections: list[Section] = []
-    for protocol_id in sorted({entry.declared.protocol.id for entry in entries}):
+    names = {entry.declared.protocol.id for entry in entries}
+    for protocol_id in sorted(names, key=lambda name: (name != _FIRST, name)):
         members = [entry for entry in entries if entry.declared.protocol.id == protocol_id]
         sha256 = _main_protocol(members, protocols)
         rules = protocols.get(sha256)
         official = list(_titles(rules))
-        names = {data.name for entry in members for data in entry.declared.data}
-        for name in sorted(names, key=lambda n: (official.index(n) if n in official else len(official), n)):
+        subsets = {data.name for entry in members for data in entry.declared.data}
+        for name in sorted(subsets, key=lambda n: (official.index(n) if n in official else len(official), n)):
             present = [entry for entry in members if data_of(entry.declared, name)]
             chosen = _choose(present, sha256, name, labelled)
             sections.append(_section(present, (protocol_id, sha256, rules), name, chosen, verified_only))
-    return sections
+    return list(_told_apart(sections))
+
+
+def _told_apart(sections: Sequence[Section]) -> Iterator[Section]:
+    """Yield sections; a title that an earlier one has gets the name of its protocol."""
+    taken: set[str] = set()
+    for section in sections:
+        one = replace(section, title=f"{section.title}, {section.protocol_id}") if section.title in taken else section
+        taken.add(one.title)
+        yield one
 
 
 def _main_protocol(members: Sequence[Entry], protocols: Mapping[str, Rules]) -> str:

@@ -79,6 +79,12 @@ def _tex(text: str) -> str:
     return "".join(_TEX.get(c, c) for c in " ".join(text.split()))
 
 
+def _tex_first(text: str) -> str:
+    r"""Escape the start of a row, where ``\\`` of the row above would take ``[`` and ``*`` for its own arguments."""
+    escaped = _tex(text)
+    return f"{{}}{escaped}" if escaped.startswith(("[", "*")) else escaped
+
+
 def to_latex(tables: Sequence[Table]) -> str:
     """Write tables as LaTeX with booktabs: best bold, second best underlined."""
     return "\n".join(_latex(table) for table in tables)
@@ -92,7 +98,7 @@ def _latex(table: Table) -> str:
     rows = [
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{_tex(table.caption)}.{_reported(table)}}}",
+        rf"\caption{{{_tex(table.caption)}.{_thresholds(table)}{_reported(table)}}}",
         rf"\begin{{tabular}}{{l{'r' * n}}}",
         r"\toprule",
         " & ".join(["", *(rf"\multicolumn{{{each}}}{{c}}{{{_tex(title)}}}" for title in titles)]) + r" \\",
@@ -104,7 +110,7 @@ def _latex(table: Table) -> str:
             note = rf"\textsuperscript{{{notes.index(line.footnote) + 1}}}" if line.footnote else ""
             ours = r" (re-run)" if line.is_own and table.sources else ""
             cells = [forms[c.mark].format(_tex(c.text)) for c in line.cells]
-            rows.append(" & ".join([_tex(line.name) + ours + note, *cells]) + r" \\")
+            rows.append(" & ".join([_tex_first(line.name) + ours + note, *cells]) + r" \\")
     rows += [r"\bottomrule", r"\end{tabular}"]
     rows += [
         rf"\par\footnotesize\textsuperscript{{{k}}}Not ranked: {_tex(text)}." for k, text in enumerate(notes, start=1)
@@ -118,6 +124,11 @@ def _tex_heading(key: Key) -> str:
         return f"@{key[1]:g}"
     arrow = r"$\uparrow$" if describe(key).higher_is_better else r"$\downarrow$"
     return f"{_tex(describe(key).title)} {arrow}"
+
+
+def _thresholds(table: Table) -> str:
+    """Say what "@0.05" heads."""
+    return r" @: PCK in \%, by threshold in box sides." if any(key[0] == "pck" for _, _, key in table.columns) else ""
 
 
 def _reported(table: Table) -> str:

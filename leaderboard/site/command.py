@@ -21,7 +21,8 @@ def shown_command(record: Record) -> str:
         words = shlex.split(given)
     except ValueError:
         words = given.split()
-    return shlex.join(_FOLDERS.sub("", word.rstrip("/\\")) for word in words)
+    names = [_FOLDERS.sub("", word.rstrip("/\\")) for word in words]
+    return shlex.join(["hint", *names[1:]] if names[:1] == ["__main__.py"] else names)
 
 
 def without_folders(text: str) -> str:

@@ -66,6 +66,10 @@ class OverviewCell:
     starts: bool = False
 
 
+#: A record, its flags, and its numbers.
+OverviewRow = tuple[Entry, list[tuple[str, str]], list[OverviewCell]]
+
+
 @dataclass(frozen=True)
 class Answer:
     """Who is best in a column: one method and its lead over the next, or several that cannot be told apart."""
@@ -83,9 +87,8 @@ def front_page(board: Board) -> Page:
     contests = [c for section in board.sections for c in _contests(board, section)]
     names = {entry.slug: entry.name for entry in board.entries}
     context = {
-        "answers": [(s, board.paths[s], [_answer(c, names) for c in cs]) for s, cs in _by_section(contests)],
-        "groups": [(s, board.paths[s], cs) for s, cs in _by_section(contests)],
-        "rows": list(_rows(board, contests)),
+        "answers": [(s, board.paths[s], cs, [_answer(c, names) for c in cs]) for s, cs in _by_section(contests)],
+        "overviews": list(_overviews(board, contests)),
         "unranked": list(_unranked(board)),
         "reported": [(s, board.paths[s], keys, rows) for s in board.sections for keys, rows in _reported(board, s)],
         "sources": board.sources,
@@ -120,6 +123,15 @@ def _contests(board: Board, section: Section) -> Iterator[Contest]:
             )
 
 
+def _overviews(
+    board: Board, contests: Sequence[Contest]
+) -> Iterator[tuple[str, list[tuple[Section, str, list[Contest]]], list[OverviewRow]]]:
+    """Yield the protocol, subsets and rows of each overview: no record has numbers of two protocols."""
+    for protocol in dict.fromkeys(contest.section.protocol_id for contest in contests):
+        own = [contest for contest in contests if contest.section.protocol_id == protocol]
+        yield protocol, [(s, board.paths[s], cs) for s, cs in _by_section(own)], list(_rows(board, own))
+
+
 def _by_section(contests: Sequence[Contest]) -> list[tuple[Section, list[Contest]]]:
     sections = dict.fromkeys(contest.section for contest in contests)
     return [(section, [c for c in contests if c.section is section]) for section in sections]
@@ -141,9 +153,7 @@ def _answer(contest: Contest, names: Mapping[str, str]) -> Answer:
     return Answer(contest.visibility, shown, 0, metric.text(lead.value), interval, names[second])
 
 
-def _rows(
-    board: Board, contests: Sequence[Contest]
-) -> Iterator[tuple[Entry, list[tuple[str, str]], list[OverviewCell]]]:
+def _rows(board: Board, contests: Sequence[Contest]) -> Iterator[OverviewRow]:
     """Yield the ranked records, the best mean rank first; a column without a record counts as its last place."""
 
     def mean(entry: Entry) -> tuple[float, float]:

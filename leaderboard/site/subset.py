@@ -45,7 +45,8 @@ class MethodRow:
         cells: One per column.
         flags: (short label, explanation).
         remark: Why it is not ranked, or where the paper reports it.
-        speed: Hands per second and device, "" if unknown.
+        speed: Hands per second, "" if unknown.
+        device: What it was measured on, "" if the speed is unknown.
         speed_sort: Hands per second.
         parameters: Their number, None if unknown.
         kind: "ranked", "unranked", "reported" or "ceiling".
@@ -58,6 +59,7 @@ class MethodRow:
     flags: tuple[tuple[str, str], ...] = ()
     remark: str = ""
     speed: str = ""
+    device: str = ""
     speed_sort: str = ""
     parameters: int | None = None
 
@@ -174,7 +176,8 @@ def _row(
         kind=kind,
         flags=tuple(flags(entry)),
         remark=reason,
-        speed="" if speed is None else f"{_brief_speed(speed)}/s, {timing.device or 'unknown device'}",
+        speed="" if speed is None else _brief_speed(speed),
+        device="" if speed is None else timing.device or "unknown device",
         speed_sort="" if speed is None else f"{speed:g}",
         parameters=entry.declared.method.parameters,
     )

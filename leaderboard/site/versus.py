@@ -130,7 +130,7 @@ def _matrix(board: Board, section: Section, visibility: str) -> Matrix | None:
         )
         count = Counter(cell.verdict for cell in cells if cell)
         rows.append((entry, {verdict: count[verdict] for verdict in ("win", "tie", "loss")}, cells))
-    return Matrix(section, visibility, metric.title, tuple(rows))
+    return Matrix(section, visibility, metric.with_unit, tuple(rows))
 
 
 def _duel(difference: Difference | None, metric: Metric, path: str) -> Duel | None:
@@ -167,7 +167,7 @@ def _differences(board: Board, a: Entry, b: Entry, section: Section) -> Iterator
             ahead = a if (difference.value > 0) == metric.higher_is_better else b
             yield DifferenceRow(
                 visibility,
-                metric.title,
+                metric.with_unit,
                 metric.text(first.values[key]),
                 metric.text(second.values[key]),
                 signed(difference.value, metric.decimals),

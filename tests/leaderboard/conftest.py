@@ -26,14 +26,20 @@ def noisy(labels: HandLabels, sigma: float, seed: int = 0) -> Predictions:
 
 
 def score(
-    folder: Path, labels: HandLabels, sigma: float, seed: int = 0, limit: int | None = None, **card: Any
+    folder: Path,
+    labels: HandLabels,
+    sigma: float,
+    seed: int = 0,
+    limit: int | None = None,
+    protocol: str | Path = "hint-v1",
+    **card: Any,
 ) -> Record:
     """Score noise and write what ``hint eval`` leaves; ``card`` says what the method pretends to be.
 
     With the name of a method of the toolkit, the record is one of its runs, not of given predictions.
     """
     predictions = noisy(labels, sigma, seed)
-    result = evaluate(labels, predictions, out=folder.parent, name=folder.name, limit=limit)
+    result = evaluate(labels, predictions, protocol, out=folder.parent, name=folder.name, limit=limit)
     write_predictions(folder / "predictions.npz", predictions)
     said = {"summary": "Noise.", "trained_on_hint": False} | card
     fingerprint = {"version": 1} if card.get("name") in BUILT_IN else result.record.fingerprint

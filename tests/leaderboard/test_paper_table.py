@@ -116,6 +116,17 @@ def test_markup_in_names_stays_text(hint_runs: Path) -> None:
     assert {len(re.findall(r"(?<!\\)&", line)) for line in body} == {9}
 
 
+def test_a_row_of_latex_never_starts_with_an_argument_of_the_row_above(
+    tmp_path: Path, make: Callable[..., HandLabels], make_record: Callable[..., Record]
+) -> None:
+    for k, title in enumerate(("[Ours]", "*Net")):
+        make_record(tmp_path / str(k), make(20), 0.05, k, title=title)
+    latex = to_latex(tables_of(tmp_path, "3"))
+    for title in ("[Ours]", "*Net"):
+        assert f"\n{{}}{title} &" in latex
+    assert r"@: PCK in \%, by threshold in box sides." in latex, "a heading such as @0.05 is explained"
+
+
 def test_csv_has_the_numbers_of_the_records(hint_runs: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(to_csv(tables_of(hint_runs)))))
     record = read_record(hint_runs / "hamer" / "record.json")

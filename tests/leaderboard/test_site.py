@@ -173,9 +173,35 @@ def test_the_front_page_says_who_is_best_and_by_how_much(
     text = " ".join("".join(read((tmp_path / "site" / "index.html").read_bytes()).text).split())
     assert re.search(rf"all: First by {min(gaps):.1f} \[.*?\] over (Second|Third)", text)
     matrix = (tmp_path / "site" / "compare" / "index.html").read_text()
+    assert "joints: PCK@0.05 in % of the row minus" in matrix
+    pair = (tmp_path / "site" / "compare" / "first--second.html").read_text()
+    assert "<td>PCK@0.05 in %</td>" in pair
+    assert "<td>mean error in px</td>" in pair
     counts = re.findall(r"</a></th><td class=\"n\">(\d \d \d)</td>", matrix)
     assert counts[:3] == ["2 0 0", "0 1 1", "0 1 1"], "wins, ties and losses of the first, second and third"
     assert f'class="n win"><a href="../compare/first--second.html">+{gaps[0]:.1f}<' in matrix
+
+
+def test_a_board_of_two_protocols_keeps_them_apart(
+    tmp_path: Path, make: Callable[..., HandLabels], make_record: Callable[..., Record]
+) -> None:
+    labels, own = make(20, 0, "mine"), tmp_path / "a-v1.toml"
+    text = (files("benchmark") / "protocols" / "hint-v1.toml").read_text()
+    own.write_text(text.replace('id = "hint-v1"', 'id = "a-v1"', 1))
+    for name, protocol in (("net", "hint-v1"), ("net-a", own)):
+        make_record(tmp_path / "runs" / name, labels, 0.05, title="Net", protocol=protocol)
+    assert build(tmp_path / "runs", "--protocol", own, "--out", tmp_path / "site").exit_code == 0
+    front = (tmp_path / "site" / "index.html").read_text()
+    first, second = front.split('<table class="scores overview"')[1:]
+    assert "<caption>hint-v1: PCK@0.05 in %, higher is better" in first
+    assert ">mine</a>" in first
+    assert '.html">Net</a>' in first
+    assert "<caption>a-v1: " in second
+    assert ">mine, a-v1</a>" in second
+    assert '.html">Net [a-v1]</a>' in second
+    assert 'data-value=""' not in first + second, "no cell is left to another protocol"
+    table = CliRunner().invoke(app, ["table", str(tmp_path / "runs"), "--protocol", str(own)]).stdout
+    assert re.findall(r"protocol (\S+)\*\*", table) == ["hint-v1", "a-v1"]
 
 
 def test_tables_hold_the_same_numbers_in_every_format(three: Path, tmp_path: Path) -> None:

@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.record import Record
+from hint.errors import printable
 
 
 def table_names(files: Sequence[Path], records: Sequence[Record]) -> list[str]:
     """Name records by title and note; equal names get their folder, then the folder above it, then a number."""
     names = [f"{r.method.title} ({r.method.note})" if r.method.note else r.method.title for r in records]
     folders = [file.parent for file in files]
-    for places in ([f.name for f in folders], [f"{f.parent.name}/{f.name}" for f in folders]):
+    short = [printable(f.name) for f in folders]
+    for places in (short, [printable(f"{f.parent.name}/{f.name}") for f in folders]):
         longer = [f"{name} [{place}]" for name, place in zip(names, places, strict=True)]
         if len(set(longer)) == len(longer):
             break

@@ -62,12 +62,12 @@ def write_site(out: Path, files: Mapping[str, bytes]) -> None:
             new, old = Path(name) / "new", Path(name) / "old"
             for path, content in sorted({**files, MARKER: marker.encode()}.items()):
                 _put(new / PurePosixPath(path), out / PurePosixPath(path), content)
-            if out.exists():
-                out.rename(old)
             try:
+                if out.exists():
+                    out.rename(old)
                 new.rename(out)
-            except OSError:
-                if old.exists():
+            except BaseException:  # Ctrl-C too: what was moved away is put back
+                if old.exists() and not out.exists():
                     old.rename(out)
                 raise
             shutil.rmtree(old, ignore_errors=True)

@@ -9,13 +9,16 @@ from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
 import numpy as np
-from numpy.lib import format as npy
+from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 #: What ``zipfile`` raises for damaged, encrypted or unsupported archives; these have no common base class.
 ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
 #: What ``numpy`` raises besides, for headers that are no headers or ask for more memory than there is.
 _ARRAY_ERRORS = (MemoryError, OverflowError, SyntaxError, TypeError)
+
+#: Its functions have no types.
+_NPY: Any = npy_format
 
 #: Most arrays to look at.
 _MOST_ARRAYS = 100
@@ -61,9 +64,9 @@ def check_header(stream: IO[bytes]) -> None:
     Raises:
         ValueError: If that is so.
     """
-    start = stream.read(npy.MAGIC_LEN)
-    readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-    read = readers.get(npy.read_magic(io.BytesIO(start))) if start.startswith(npy.MAGIC_PREFIX) else None
+    start = stream.read(_NPY.MAGIC_LEN)
+    readers = {(1, 0): _NPY.read_array_header_1_0} | dict.fromkeys(((2, 0), (3, 0)), _NPY.read_array_header_2_0)
+    read = readers.get(_NPY.read_magic(io.BytesIO(start))) if start.startswith(_NPY.MAGIC_PREFIX) else None
     if read is None:
         return
     shape, _, dtype = read(stream)

@@ -222,10 +222,11 @@ def test_contradictory_npz_parts_are_refused(labels: HandLabels, tmp_path: Path)
 
 
 def test_entries_without_a_size_are_refused_before_they_fill_the_memory(tmp_path: Path) -> None:
-    for descr in ("|S0", "<U0", "|V0"):
+    for descr, version, size in (("|S0", 1, 2), ("<U0", 2, 4), ("|V0", 3, 4)):
         header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': ({10**11},), }}".encode().ljust(117) + b"\n"
         with zipfile.ZipFile(tmp_path / "a.npz", "w") as packed:
-            packed.writestr("hand_id.npy", b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header)
+            start = b"\x93NUMPY" + bytes([version, 0]) + len(header).to_bytes(size, "little")
+            packed.writestr("hand_id.npy", start + header)
         with pytest.raises(InputError, match="plain arrays"):
             read_npz(tmp_path / "a.npz")
         with pytest.raises(ValueError, match="without a size"):

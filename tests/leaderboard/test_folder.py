@@ -69,6 +69,12 @@ def test_what_is_not_ours_is_never_touched(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(InputError, match="folder"):
         write_site(tmp_path / "file", {"index.html": b"1"})
+    with pytest.raises(InputError, match="too long"):
+        write_site(tmp_path / ("a" * 300), {"index.html": b"1"})
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "to").symlink_to(out)
+    with pytest.raises(InputError, match="is not empty"):
+        write_site(tmp_path / "links", {"index.html": b"1"})
     (tmp_path / "link").symlink_to(out)
     with pytest.raises(InputError, match="folder"):
         write_site(tmp_path / "link", {"index.html": b"1"})

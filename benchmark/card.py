@@ -45,7 +45,7 @@ _ALIKE = (
 _TWIN = re.compile(rf"[A-Za-z]\w*[{_ALIKE}]|[{_ALIKE}]\w*[A-Za-z]")
 
 #: Name of the dataset in ``training_data``.
-_HINT = "hint"
+_HINT = re.compile(r"\bhint\b", re.IGNORECASE)
 
 
 class CardError(InputError):
@@ -128,7 +128,7 @@ class Card(BaseModel):
 
     @model_validator(mode="after")
     def _agrees(self) -> Card:
-        if _HINT in map(str.lower, self.training_data) and self.trained_on_hint != "yes":
+        if any(map(_HINT.search, self.training_data)) and self.trained_on_hint != "yes":
             raise ValueError('training_data names HInt, so trained_on_hint must be "yes"')
         if self.hands_per_second is not None and self.device is None:
             raise ValueError("hands_per_second says little without the device it was measured on; add device")

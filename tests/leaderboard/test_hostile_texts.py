@@ -72,3 +72,10 @@ def test_a_title_cannot_be_seen_as_another(title: str) -> None:
 def test_names_of_all_languages_are_fine(title: str) -> None:
     assert is_shown_as_it_is(title)
     assert parse_card(f'title = "{title}"'.encode()).title == title
+
+
+@pytest.mark.parametrize("name", ["HInt", "hint (train)", "HInt-NewDays", "FreiHAND+HInt"])
+def test_a_card_that_names_hint_says_so(name: str) -> None:
+    with pytest.raises(CardError, match="trained_on_hint"):
+        parse_card(f'title = "x"\ntraining_data = ["{name}"]\ntrained_on_hint = false'.encode())
+    assert parse_card(b'title = "x"\ntraining_data = ["Hints"]').training_data == ("Hints",)

@@ -6,6 +6,7 @@ Nothing in it can be computed from predictions, so whoever shows it says that it
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -28,8 +29,23 @@ UNDESCRIBED = "Predictions given as a file."
 #: Authors that are named where there is little room.
 _NAMED_AUTHORS = 3
 
+#: Kinds of characters that are not shown as themselves: controls and what changes the text around it, unassigned ones,
+#: halves of a pair, ends of lines. Some letters and symbols are blank besides.
+_HIDDEN = frozenset(("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"))
+_BLANK = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+
+#: Accents on one letter; a hundred of them cover the rows above.
+_MOST_MARKS = 4
+
+#: Latin letters in one word with Cyrillic, Cherokee or wide ones, or with Greek ones that look the same.
+_ALIKE = (
+    "\u0400-\u052f\u13a0-\u13fd\uab70-\uabbf\uff21-\uff3a\uff41-\uff5a"
+    "\u0391\u0392\u0395-\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u03bf"
+)
+_TWIN = re.compile(rf"[A-Za-z]\w*[{_ALIKE}]|[{_ALIKE}]\w*[A-Za-z]")
+
 #: Name of the dataset in ``training_data``.
-_HINT = "hint"
+_HINT = re.compile(r"\bhint\b", re.IGNORECASE)
 
 
 class CardError(InputError):
@@ -42,9 +58,19 @@ class CardError(InputError):
         super().__init__(f"{name} is not the card of a method: {'; '.join(self.problems)}")
 
 
+def is_shown_as_it_is(text: str) -> bool:
+    """Tell whether a page shows a text as it is, and no other text looks the same."""
+    if text.isascii():
+        return text.isprintable()
+    kinds = [unicodedata.category(c) for c in text]
+    marks = "".join("m" if kind in ("Mn", "Me") else " " for kind in kinds)
+    hidden = any(kind in _HIDDEN for kind in kinds) or not _BLANK.isdisjoint(text)
+    return not (hidden or "m" * (_MOST_MARKS + 1) in marks or _TWIN.search(text))
+
+
 def _plain(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("one line of visible characters is expected")
+    if not text.isprintable() or not is_shown_as_it_is(text):
+        raise ValueError("one line of visible characters is expected, of one alphabet in a word")
     if not text.strip():
         raise ValueError("it is empty; leave the key out")
     return text.strip()
@@ -102,7 +128,7 @@ class Card(BaseModel):
 
     @model_validator(mode="after")
     def _agrees(self) -> Card:
-        if _HINT in map(str.lower, self.training_data) and self.trained_on_hint != "yes":
+        if any(map(_HINT.search, self.training_data)) and self.trained_on_hint != "yes":
             raise ValueError('training_data names HInt, so trained_on_hint must be "yes"')
         if self.hands_per_second is not None and self.device is None:
             raise ValueError("hands_per_second says little without the device it was measured on; add device")

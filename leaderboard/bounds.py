@@ -16,15 +16,14 @@ LARGEST_RECORD = 8 << 20
 LARGEST_FILE = 1 << 30
 LARGEST_ARRAYS = 2 << 30
 
+#: Hands of an error table, whose clips are drawn a thousand times for every cell; subsets of a record, each with a
+#: page of its own.
+MOST_HANDS, MOST_SUBSETS = 50_000, 50
+
 #: Of any JSON value in a record.
 _LONGEST_TEXT = 4_000
 _LARGEST_NUMBER = 1e18
 _DEEPEST = 12
-
-#: Characters that are not shown as themselves: controls, halves of a pair, unassigned ones, and those that change the
-#: direction of the text around them.
-_HIDDEN = ("Cc", "Cs", "Cn")
-_TURNING = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def read_bounded_json(path: Path) -> Any:
@@ -51,11 +50,6 @@ def check_file(path: Path, largest: int = LARGEST_FILE) -> None:
         raise InputError(f"{path} is not a file")
     if path.is_file() and path.stat().st_size > largest:
         raise InputError(f"{path} has {path.stat().st_size:,} bytes, more than the {largest:,} that are read")
-
-
-def is_shown_as_it_is(text: str) -> bool:
-    """Tell whether a text holds only characters that a page shows as they are."""
-    return not any(unicodedata.category(c) in _HIDDEN or c in _TURNING for c in text)
 
 
 def _out_of_bounds(value: Any, place: str, depth: int) -> Iterator[str]:

@@ -14,7 +14,11 @@ from hint.types import MethodCard
 #: An arXiv number in a citation, after its name.
 _ARXIV = re.compile(r"\barxiv[ :]*(\d{4}\.\d{4,5})\b", re.IGNORECASE)
 _ADDRESS = re.compile(r"https://[^\s<>\"'`\\]+")
-_TEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+#: BibTeX counts braces whether or not a backslash is before them, so a text may hold none of its own.
+_TEX = {
+    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
+    **{"{": r"\textbraceleft{}", "}": r"\textbraceright{}"},
+}
 
 
 @dataclass(frozen=True)
@@ -75,4 +79,4 @@ def _bibtex(card: MethodCard) -> str:
 
 
 def _tex(text: str) -> str:
-    return "".join(_TEX.get(c, f"\\{c}" if c in "&%$#_{}" else c) for c in " ".join(text.split()))
+    return "".join(_TEX.get(c, f"\\{c}" if c in "&%$#_" else c) for c in " ".join(text.split()))

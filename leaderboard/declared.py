@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from benchmark.card import UNDESCRIBED
+from benchmark.card import UNDESCRIBED, is_shown_as_it_is
 from benchmark.protocol import list_protocols
 from benchmark.record import Record
 from hint.types import MethodCard
-from leaderboard.bounds import is_shown_as_it_is
+from leaderboard.bounds import MOST_SUBSETS
 from leaderboard.names import slug
 
 #: Field of a card -> its longest text.
@@ -78,11 +78,14 @@ def _name_problems(record: Record) -> Iterator[str]:
         yield "protocol.id must be letters, digits, dashes, dots and underscores, 60 at most"
     elif record.protocol.id not in names and slug(record.protocol.id) in {slug(name) for name in names}:
         yield f"protocol.id {record.protocol.id} is too much like that of another protocol"
-    digests = [("protocol.sha256", record.protocol.sha256), *(("labels_sha256", d.labels_sha256) for d in record.data)]
+    named = record.data[:MOST_SUBSETS]
+    digests = [("protocol.sha256", record.protocol.sha256), *(("labels_sha256", d.labels_sha256) for d in named)]
     for place, digest in digests:
         if not _SHA256.fullmatch(digest):
             yield f"{place} must be 64 hexadecimal digits"
-    for part in record.data:
+    if len(record.data) > MOST_SUBSETS:
+        yield f"data names {len(record.data):,} subsets, more than {MOST_SUBSETS}"
+    for part in named:
         yield from _text_problems("data.name", part.name, 100, required=True)
 
 
@@ -90,7 +93,7 @@ def _text_problems(place: str, text: str, longest: int, required: bool = False) 
     if len(text) > longest:
         yield f"{place} has {len(text):,} characters, more than {longest}"
     elif not is_shown_as_it_is(text):
-        yield f"{place} holds characters that cannot be seen"
+        yield f"{place} holds characters that cannot be seen, or letters of two alphabets that look alike in one word"
     elif required and not text.strip():
         yield f"{place} is empty"
 

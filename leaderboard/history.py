@@ -31,7 +31,7 @@ class Change:
         file: Name of the submission.
         title: Of the method, "" if the file cannot be read.
         by: Who wrote the commit that changed the file, as the commit says.
-        date: When the change reached the branch, ISO 8601 in UTC.
+        date: When the change reached the branch, ISO 8601 in UTC; "" where the commit does not say.
         commit: That commit of the branch, 40 hexadecimal digits.
         sha256: Of the file, "" where it was removed.
     """
@@ -65,7 +65,7 @@ def read_history(submissions: Path | str) -> list[Change]:
         raise InputError(f"{folder} is in a clone without its whole history; type git fetch --unshallow")
     log = run_git(
         *(folder, "log", "--first-parent", "-m", "--no-renames", "--name-status", "--relative", "-z"),
-        *("--format=%H %ct %P", "--", "."),
+        *("--format=%H,%ct,%P", "--", "."),
     )
     return [event for change in _changes(_text(log or b"")) if (event := _event(folder, *change))]
 
@@ -89,15 +89,16 @@ def _event(folder: Path, commit: str, status: str, file: str) -> Change | None:
     """Return a change of a submission, None for one of another file."""
     if "/" in file or not file.lower().endswith(".zip") or status not in _EVENTS:
         return None
-    sha1, seconds, *parents = commit.split()
+    sha1, seconds, parents = commit.strip().split(",")
     title, sha256 = ("", "") if status == "D" else _held(folder, sha1, file)
-    by = _author(folder, sha1, file, is_merge=len(parents) > 1)
-    return Change(_EVENTS[status], _shown(file), title, _shown(by), _date(int(seconds)), sha1, sha256)
+    by = _author(folder, sha1, file, is_merge=" " in parents)
+    return Change(_EVENTS[status], _shown(file), title, _shown(by), _date(seconds), sha1, sha256)
 
 
-def _date(seconds: int) -> str:
+def _date(seconds: str) -> str:
+    """Return a date, "" where a commit has none that can be read."""
     try:
-        return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="seconds")
+        return datetime.fromtimestamp(int(seconds), timezone.utc).isoformat(timespec="seconds")
     except (OverflowError, ValueError, OSError):
         return ""
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.record import Record
+from hint.errors import printable
 
 
 def table_names(files: Sequence[Path], records: Sequence[Record]) -> list[str]:
@@ -28,8 +29,8 @@ def table_names(files: Sequence[Path], records: Sequence[Record]) -> list[str]:
 def _places(folders: Sequence[Path], protocols: Sequence[str]) -> Sequence[str]:
     """Tell records of one name apart, in the shortest way that does."""
     short = ["" if protocol == "hint-v1" else protocol for protocol in protocols]
-    long = [f"{folder.parent.name}/{folder.name}" for folder in folders]
-    ways = (short, [folder.name for folder in folders])
+    long = [printable(f"{folder.parent.name}/{folder.name}") for folder in folders]
+    ways = (short, [printable(folder.name) for folder in folders])
     return next((way for way in ways if len(set(way)) == len(way)), long)
 
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 from pydantic import ValidationError
 
+from benchmark.card import is_shown_as_it_is
 from benchmark.error_table import ErrorTable, read_error_table
 from benchmark.ground_truth import contents_of, released
 from benchmark.mesh.error_table import FORMAT as MESH_FORMAT
@@ -24,7 +25,7 @@ from benchmark.rules import Rules
 from benchmark.scores import Scores
 from hint.errors import InputError, printable, problems_in
 from hint.files import read_npz
-from leaderboard.bounds import LARGEST_ARRAYS, check_file, is_shown_as_it_is, read_bounded_json
+from leaderboard.bounds import LARGEST_ARRAYS, MOST_HANDS, check_file, read_bounded_json
 from leaderboard.computed import NO_SCORES, Table, compute_scores, contradictions, declared_record
 from leaderboard.declared import declared_problems
 from leaderboard.oks import other_labels, rules_of
@@ -94,7 +95,7 @@ class Problems:
         """Add one, in one short line."""
         line = printable(" ".join(text.split()))
         short = line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
-        self.found.append(Problem(f"{self.folder}/{file}", short))
+        self.found.append(Problem(printable(f"{self.folder}/{file}"), short))
 
     def add_all(self, file: str, texts: Sequence[str]) -> None:
         """Add several, the first of them if they are many."""
@@ -156,6 +157,8 @@ def _read_table(path: Path) -> Table:
     kind = str(read_npz(path, ["format"], LARGEST_ARRAYS)["format"])
     readers: dict[str, Callable[[Path, int], Table]] = {MESH_FORMAT: read_mesh_errors, OKS_FORMAT: read_oks_table}
     table = readers.get(kind, read_error_table)(path, LARGEST_ARRAYS)
+    if len(table.hand_id) > MOST_HANDS:
+        raise InputError(f"{len(table.hand_id):,} hands, more than the {MOST_HANDS:,} that a board can rank")
     if isinstance(table, ErrorTable):
         finite = table.distance_px[np.isfinite(table.distance_px)]
         if (finite > _FARTHEST).any() or (table.box_side > _LARGEST_BOX).any():

@@ -52,8 +52,9 @@ class CheckedSubmission:
 
     @property
     def name(self) -> str:
-        """Name of its results: that of the file."""
-        return self.path.stem[:_LONGEST_NAME]
+        """Name of its results: that of the file, as a folder may be called anywhere."""
+        shown = "".join(c if c.isprintable() else "_" for c in self.path.stem)
+        return shown.strip(". ")[:_LONGEST_NAME] or "unnamed"
 
     def summary(self) -> dict[str, Any]:
         """Return what ``hint leaderboard check --json`` prints of it, as JSON values."""

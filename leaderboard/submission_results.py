@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from benchmark.error_table import ErrorTable, write_error_table
 from benchmark.record import write_record
 from benchmark.results import ERRORS, PREDICTIONS, RECORD
-from hint.errors import InputError, some_ids
+from hint.errors import InputError, printable, some_ids
 from hint.files import write_predictions
 from leaderboard.submission import Problem
 from leaderboard.submission_check import CheckedSubmission, check_submissions, find_submissions
@@ -53,7 +53,9 @@ def scored(records: Sequence[Path], data: Path | None, protocols: Sequence[Path]
     checked = check_submissions(files, data, protocols=protocols)
     with TemporaryDirectory(prefix="hint-submissions-") as folder:
         paths = [_write(each, Path(folder, str(k), each.name)) for k, each in enumerate(checked) if not each.problems]
-        refused = [Problem(each.path.name, problem) for each in checked for problem in each.problems]
+        refused = [
+            Problem(printable(each.path.name), printable(problem)) for each in checked for problem in each.problems
+        ]
         if refused and not (rest or paths):
             more = f" ({len(refused)} problems in all)" if len(refused) > 1 else ""
             raise InputError(f"no submission can be used: {refused[0]}{more}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from leaderboard.metric import Key, describe
 from leaderboard.paper_table import BEST, SECOND, Table
+from leaderboard.spreadsheet import SpreadsheetWriter
 
 _COLUMNS = (
     *("table", "method", "source", "subset", "visibility", "metric", "threshold", "value", "low", "high"),
@@ -59,12 +60,18 @@ def _md_row(cells: Sequence[str]) -> str:
 
 
 def _md(text: str) -> str:
-    """Escape Markdown and HTML markup."""
+    """Escape Markdown and HTML markup, formulas between dollar signs, and what becomes a link by itself."""
     text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return "".join(f"\\{c}" if c in "\\`*_[]|#~" else c for c in text)
+    text = "".join(f"\\{c}" if c in "\\`*_[]|#~$" else c for c in text)
+    return _LINK.sub(lambda found: f"{found[1]}\\{found[2]}", text)
 
 
+#: Start of an address in a text.
+_LINK = re.compile(r"\b(https?|ftp|www)([:.])", re.IGNORECASE)
+
+#: A row that starts with a bracket or a star would be read as an argument of the line break before it.
 _TEX = {
+    **{c: f"{{{c}}}" for c in "[]*"},
     "\\": r"\textbackslash{}",
     **{c: f"\\{c}" for c in "&%$#_{}"},
     "~": r"\textasciitilde{}",
@@ -138,11 +145,11 @@ def _reported(table: Table) -> str:
 def to_csv(tables: Sequence[Table]) -> str:
     """Write tables as csv, one number per row."""
     stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(_COLUMNS)
+    writer = SpreadsheetWriter(stream)
+    writer.write(_COLUMNS)
     for *words, threshold, value, low, high, mark, footnote in _rows(tables):
         numbers = ["" if number is None else f"{number:.10g}" for number in (threshold, value, low, high)]
-        writer.writerow([*words, *numbers, mark, footnote])
+        writer.write([*words, *numbers, mark, footnote])
     return stream.getvalue()
 
 

@@ -6,15 +6,19 @@ import io
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
+from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 #: What ``zipfile`` raises for damaged, encrypted or unsupported archives; these have no common base class.
 ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
 #: What ``numpy`` raises besides, for headers that are no headers or ask for more memory than there is.
 _ARRAY_ERRORS = (MemoryError, OverflowError, SyntaxError, TypeError)
+
+#: Its functions have no types.
+_NPY: Any = npy_format
 
 #: Most arrays to look at.
 _MOST_ARRAYS = 100
@@ -44,10 +48,30 @@ def _arrays(packed: zipfile.ZipFile, names: Sequence[str], largest: int) -> Iter
         raise ValueError(f"it must hold one array {' and one '.join(lacking)}")
     for name in names:
         content = read_member(packed, packed.getinfo(f"{name}.npy"), largest)
+        check_header(io.BytesIO(content))
         array = np.load(io.BytesIO(content), allow_pickle=False)
         if not isinstance(array, np.ndarray):
             raise TypeError(f"{name} is an archive, expected an array")
         yield name, array
+
+
+def check_header(stream: IO[bytes]) -> None:
+    """Refuse an array whose entries take no bytes: a file of a hundred bytes could hold billions of them.
+
+    Args:
+        stream: An .npy file; numpy itself refuses what is none.
+
+    Raises:
+        ValueError: If that is so.
+    """
+    start = stream.read(_NPY.MAGIC_LEN)
+    readers = {(1, 0): _NPY.read_array_header_1_0} | dict.fromkeys(((2, 0), (3, 0)), _NPY.read_array_header_2_0)
+    read = readers.get(_NPY.read_magic(io.BytesIO(start))) if start.startswith(_NPY.MAGIC_PREFIX) else None
+    if read is None:
+        return
+    shape, _, dtype = read(stream)
+    if dtype.itemsize == 0 and shape != (0,):
+        raise ValueError("an array holds entries without a size")
 
 
 def read_member(packed: zipfile.ZipFile, member: zipfile.ZipInfo, largest: int) -> bytes:

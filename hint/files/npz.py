@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hint.errors import InputError, some_ids
+from hint.files.bounded_npz import check_header
 
 #: What reading a damaged file raises; a header that asks for too large an array is damage too.
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, MemoryError, OverflowError)
@@ -55,11 +56,18 @@ def read_npz(path: Path, required: Collection[str] = (), largest: int | None = N
 
 
 def _check_unpacked(path: Path, largest: int | None) -> None:
-    """Refuse a file that says of itself that it is too large; zipfile never unpacks more than a file says."""
+    """Refuse a file that says of itself that it is too large; zipfile never unpacks more than a file says.
+
+    Raises:
+        ValueError: If the header of an array lies about it.
+    """
     with zipfile.ZipFile(path) as archive:
         size = sum(member.file_size for member in archive.infolist())
-    if largest is not None and size > largest:
-        raise InputError(f"{path} unpacks to {size:,} bytes, more than the {largest:,} that are read")
+        if largest is not None and size > largest:
+            raise InputError(f"{path} unpacks to {size:,} bytes, more than the {largest:,} that are read")
+        for member in archive.infolist():
+            with archive.open(member) as stream:
+                check_header(stream)
 
 
 def _check_kind(path: Path) -> None:

@@ -19,11 +19,14 @@ def check_target(out: Path) -> None:
     """Refuse a folder that contains anything but an earlier site.
 
     Raises:
-        InputError: If ``out`` is a file, or contains other files.
+        InputError: If ``out`` is a file, contains other files, or cannot be read.
     """
-    if out.is_symlink() or (out.exists() and not out.is_dir()):
-        raise InputError(f"{out} is not a folder; choose another --out")
-    present = {p.relative_to(out).as_posix() for p in out.rglob("*") if not p.is_dir()} if out.exists() else set()
+    try:
+        if out.is_symlink() or (out.exists() and not out.is_dir()):
+            raise InputError(f"{out} is not a folder; choose another --out")
+        present = {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_symlink() or not p.is_dir()}
+    except OSError as error:
+        raise InputError(f"cannot look into {out}: {error.strerror or error}; choose another --out") from error
     if not present:
         return
     if MARKER not in present:
@@ -62,12 +65,12 @@ def write_site(out: Path, files: Mapping[str, bytes]) -> None:
             new, old = Path(name) / "new", Path(name) / "old"
             for path, content in sorted({**files, MARKER: marker.encode()}.items()):
                 _put(new / PurePosixPath(path), out / PurePosixPath(path), content)
-            if out.exists():
-                out.rename(old)
             try:
+                if out.exists():
+                    out.rename(old)
                 new.rename(out)
-            except OSError:
-                if old.exists():
+            except BaseException:  # Ctrl-C too: what was moved away is put back
+                if old.exists() and not out.exists():
                     old.rename(out)
                 raise
             shutil.rmtree(old, ignore_errors=True)

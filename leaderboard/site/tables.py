@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from leaderboard.ranking import Section
 from leaderboard.site.board import Board
 from leaderboard.site.curves import curve_lines
 from leaderboard.site.page import Page
+from leaderboard.spreadsheet import SpreadsheetWriter
 
 _CELL = ("protocol", "subset", "visibility")
 _VALUE = ("metric", "threshold", "value", "low", "high")
@@ -50,9 +50,9 @@ class DataTable:
 
     def _csv(self) -> bytes:
         stream = io.StringIO()
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(self.columns)
-        writer.writerows(["" if cell is None else cell for cell in row] for row in self.rows)
+        writer = SpreadsheetWriter(stream)
+        for row in (self.columns, *self.rows):
+            writer.write(row)
         return stream.getvalue().encode()
 
     def _json(self) -> bytes:

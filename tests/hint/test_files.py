@@ -2,6 +2,7 @@ import io
 import json
 import os
 import re
+import zipfile
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -30,6 +31,7 @@ from hint.files import (
     write_pairs,
     write_predictions,
 )
+from hint.files.bounded_npz import parse_npz
 from hint.types import HandLabels, Predictions
 
 REAL_COUNTS = {"newdays": 1753, "epick": 1906, "ego4d": 1714}
@@ -217,6 +219,18 @@ def test_contradictory_npz_parts_are_refused(labels: HandLabels, tmp_path: Path)
     write_npz(path, content)
     with pytest.raises(InputError, match=rf"vis\.npz differs from .*_all\.npz in {labels.hand_id[2]}"):
         read_labels(tmp_path)
+
+
+def test_entries_without_a_size_are_refused_before_they_fill_the_memory(tmp_path: Path) -> None:
+    for descr, version, size in (("|S0", 1, 2), ("<U0", 2, 4), ("|V0", 3, 4)):
+        header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': ({10**11},), }}".encode().ljust(117) + b"\n"
+        with zipfile.ZipFile(tmp_path / "a.npz", "w") as packed:
+            start = b"\x93NUMPY" + bytes([version, 0]) + len(header).to_bytes(size, "little")
+            packed.writestr("hand_id.npy", start + header)
+        with pytest.raises(InputError, match="plain arrays"):
+            read_npz(tmp_path / "a.npz")
+        with pytest.raises(ValueError, match="without a size"):
+            parse_npz((tmp_path / "a.npz").read_bytes(), ["hand_id"], 1 << 20)
 
 
 def test_one_file_of_the_three_names_the_set(labels: HandLabels, tmp_path: Path) -> None:

@@ -180,10 +180,16 @@ def test_a_pull_request_that_changes_anything_else_is_refused_and_nothing_of_it_
         (board.fork / name).parent.mkdir(exist_ok=True)
         (board.fork / name).write_text(text)
     (board.fork / "submissions" / "link.zip").symlink_to("/etc/passwd")
+    (board.maintainer / "submissions" / "taken.zip").write_bytes(b"")
+    board.publish(board.maintainer, "main")
+    git(board.fork, "fetch", "--quiet")
+    for name in ("Taken.zip", "new_.zip", "New.zip"):
+        (board.fork / "submissions" / name).write_bytes(b"PK")
     (board.fork / "labels.tar.gz.gpg").unlink()
     code, summary, log, temp = board.run("submission.yml", "check", **board.propose(3))
     assert (code, log) == (1, "")
     assert all(text in summary for text in ("take", "sitecustomize", "deep", "code.py", "link.zip", "gpg", "-rf.zip"))
+    assert all(f"{name}.zip (a name too much like" in summary for name in ("Taken", "new_"))
     assert not any(line.lstrip().startswith("::") for line in summary.splitlines())
     assert not list(temp.rglob("pwned"))
 

@@ -32,6 +32,27 @@ def test_files_that_did_not_change_are_not_written_again(tmp_path: Path) -> None
     assert (tmp_path / "site" / "index.html").read_bytes() == b"2"
 
 
+def test_ctrl_c_at_any_moment_leaves_the_earlier_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, rename = tmp_path / "site", Path.rename
+    write_site(out, {"index.html": b"1"})
+
+    for moment in ("before", "between", "after"):
+
+        def interrupted(self: Path, target: Path, moment: str = moment) -> Path:
+            if self.name == {"before": "site", "between": "new"}.get(moment):
+                raise KeyboardInterrupt
+            moved = rename(self, target)
+            if moment == "after" and target.name == "old":
+                raise KeyboardInterrupt
+            return moved
+
+        monkeypatch.setattr(Path, "rename", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            write_site(out, {"index.html": b"2"})
+        assert content(out)["index.html"] == b"1"
+        assert [p.name for p in tmp_path.iterdir()] == ["site"]
+
+
 def test_an_empty_folder_is_fine(tmp_path: Path) -> None:
     (tmp_path / "site" / "deep").mkdir(parents=True)
     write_site(tmp_path / "site", {"index.html": b"1"})
@@ -48,6 +69,12 @@ def test_what_is_not_ours_is_never_touched(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(InputError, match="folder"):
         write_site(tmp_path / "file", {"index.html": b"1"})
+    with pytest.raises(InputError, match="too long"):
+        write_site(tmp_path / ("a" * 300), {"index.html": b"1"})
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "to").symlink_to(out)
+    with pytest.raises(InputError, match="is not empty"):
+        write_site(tmp_path / "links", {"index.html": b"1"})
     (tmp_path / "link").symlink_to(out)
     with pytest.raises(InputError, match="folder"):
         write_site(tmp_path / "link", {"index.html": b"1"})

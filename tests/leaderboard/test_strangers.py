@@ -176,6 +176,16 @@ def board(tmp_path_factory: pytest.TempPathFactory, honest: Path, make: Callable
     write(root / "cut", honest, content_of(honest))
     whole = (root / "cut" / "errors.npz").read_bytes()
     (root / "cut" / "errors.npz").write_bytes(whole[: len(whole) // 2])
+    many = {"data": [{**content_of(honest)["data"][0], "name": f"part {k}"} for k in range(5_000)]}
+    write(root / "many", honest, {**content_of(honest), **many, "scores": [], "per_joint": [], "curve": []})
+    (root / "many" / "errors.npz").unlink()
+    crowd = {name: np.resize(column, (50_001, *column.shape[1:])) for name, column in vars(table).items()}
+    write(root / "crowd", honest, content_of(honest), **{**crowd, "hand_id": np.arange(50_001).astype(str)})
+    for name in ("\udcff", "a\nrefused: b\x1b[31m"):  # the first is no UTF-8
+        write(root / name, honest, {**content_of(honest), "extra": 1})
+        twin = content_of(honest)
+        twin["method"]["name"] = f"twin {len(name)}"
+        write(root / f"{name} twin", honest, twin)
     (root / "folder").mkdir()
     (root / "folder" / "record.json").mkdir()
     evil = content_of(honest)
@@ -193,6 +203,7 @@ def test_a_board_of_strangers_is_built_and_says_nothing_they_made_up(board: Path
     assert "Traceback" not in done.output
     named = {line.split("/")[0] for line in re.findall(r"refused: (.*)", done.stderr)}
     hostile = {"brackets", "broken", "extra", "huge", "half", "long", "larger", "negative", "pickled", "cut", "folder"}
+    hostile |= {"many", "crowd", "\\udcff", "a\\nrefused: b\\x1b[31m"}
     assert hostile <= named
     assert len(named) >= 60
     assert "Honest [others] is not ranked: its error table differs from most records in hands" in done.stderr
@@ -201,7 +212,7 @@ def test_a_board_of_strangers_is_built_and_says_nothing_they_made_up(board: Path
     assert all(f"<code>{name}/" in front for name in hostile)
     tables = "".join(text for path, text in pages.items() if path.parent.name == "subsets")
     shown = re.findall(r'<tr data-name="([^"]*)"', tables)
-    assert {"honest [honest]", "harmless", "honest [others]"} <= set(shown)
+    assert {"honest [honest]", "harmless", "honest [others]", "honest [\\udcff twin]"} <= set(shown)
     assert max(map(len, pages.values())) < 3_000_000
     for path, text in pages.items():
         assert text.count("<script") == 1, path

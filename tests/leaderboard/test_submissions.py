@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -128,6 +129,31 @@ def test_a_board_shows_submissions_and_lists_those_that_are_wrong(labels: HandLa
     assert "few.zip" in done.stderr
 
 
+def test_no_name_of_a_file_stops_a_board(labels: HandLabels, tmp_path: Path) -> None:
+    write_pairs(tmp_path / "labels" / "TEST_drawn_img", labels)
+    content = write(tmp_path / "good.zip", noisy(labels)).read_bytes()
+    (tmp_path / "in").mkdir()
+    for name in (
+        "...zip",
+        "..zip",
+        " .zip",
+        "\udcff.zip",
+        "a\nb\x1b.zip",
+        "$(x)`y`.zip",
+        "\u202e.zip",
+        "x" * 200 + ".zip",
+    ):
+        (tmp_path / "in" / name).write_bytes(content)
+    (tmp_path / "in" / "\udcfe.zip").write_bytes(b"")
+    site = build_leaderboard(tmp_path / "in", tmp_path / "site", data=tmp_path / "labels", hide_hands=True)
+    assert {entry.declared.method.name for entry in site.board.entries} >= {"unnamed", "a_b_", "_", "$(x)`y`"}
+    assert all(str(problem).isprintable() for problem in site.board.refused)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["good.zip", "in", "labels", "site"]
+    for arguments in (("check",), ("check", "--json")):
+        done = command.hint("leaderboard", *arguments, tmp_path / "in", code=1)
+        assert "Traceback" not in done.stderr
+
+
 def test_check_ends_with_1_if_anything_is_wrong(labels: HandLabels, tmp_path: Path) -> None:
     write(tmp_path / "good.zip", noisy(labels))
     (tmp_path / "bad.zip").write_bytes(b"")
@@ -168,6 +194,14 @@ def test_history_is_that_of_the_main_branch_whatever_names_hold(labels: HandLabe
     assert merged.commit == git(board, "rev-parse", "HEAD~2").strip()
     assert entered.sha256 == hashlib.sha256(first).hexdigest()
     assert removed.sha256 == ""
+    raw = git(board, "cat-file", "commit", "HEAD")
+    for date in ("tomorrow", "-99999999999 +0000", "9" * 30 + " +0000"):
+        odd = re.sub(r"^committer .*$", f"committer Eve <e@x> {date}", raw, flags=re.MULTILINE)
+        odd = re.sub(r"^parent .*\n", "", odd, flags=re.MULTILINE) if date == "tomorrow" else odd
+        (tmp_path / "commit").write_text(odd)
+        made = git(board, "hash-object", "-t", "commit", "-w", "--literally", str(tmp_path / "commit")).strip()
+        git(board, "update-ref", "refs/heads/main", made)
+        assert [e.date for e in read_history(board / "in") if e.commit == made] in ([""], [""] * 2)
     git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{board}", str(tmp_path / "shallow"))
     (tmp_path / "shallow" / "in").mkdir(exist_ok=True)
     for folder, fact in ((tmp_path / "shallow" / "in", "unshallow"), (tmp_path / "none", "folder"), (tmp_path, "git")):

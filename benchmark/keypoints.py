@@ -96,7 +96,13 @@ class KeypointTask(Task[Predictions]):
         write_error_table(table, path)
 
 
-def check_ids(predictions: Predictions, chosen: HandLabels, labels: HandLabels, path: Path | None) -> None:
+def check_ids(
+    predictions: Predictions,
+    chosen: HandLabels,
+    labels: HandLabels,
+    path: Path | None,
+    otherwise: str = "match by box with --match-boxes",
+) -> None:
     """Refuse predictions of unknown hands, or of none that is scored.
 
     Args:
@@ -104,6 +110,7 @@ def check_ids(predictions: Predictions, chosen: HandLabels, labels: HandLabels, 
         chosen: Hands that are scored.
         labels: All hands that were read.
         path: Where from, None if they were given; predictions may be of other subsets there.
+        otherwise: What to do with hands that hint predict found by itself.
 
     Raises:
         InputError: If hands are predicted that have no label, or none that has one.
@@ -117,7 +124,7 @@ def check_ids(predictions: Predictions, chosen: HandLabels, labels: HandLabels, 
         ids = [hand for hand in predictions.hand_id.tolist() if hand in unknown]
         raise InputError(
             f"predictions for hands that have no label: {some_ids(ids)}; {example}. If hint predict made them, "
-            "predict the labelled hands with hint predict --boxes LABELS, or match by box with --match-boxes"
+            f"predict the labelled hands with hint predict --boxes LABELS, or {otherwise}"
         )
     if not given & wanted:
         named = f", predictions like {_example(predictions.hand_id)}" if given else ""

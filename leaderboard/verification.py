@@ -11,13 +11,14 @@ import numpy as np
 
 from benchmark.error_table import ErrorTable, compute_errors
 from benchmark.ground_truth import GroundTruth, ground_truth_of
+from benchmark.oks.protocol import WHOLE
 from benchmark.oks.table import OksTable
 from benchmark.protocol import Protocol
 from benchmark.results import ERRORS, PREDICTIONS, RECORD
 from benchmark.rules import Rules
 from benchmark.scores import Scores
 from benchmark.temporal.motion import score_motion
-from hint.errors import UnknownNameError, some_ids
+from hint.errors import InputError, some_ids
 from hint.files import read_labels, read_predictions
 from hint.files.path import as_path
 from hint.types import HandLabels, Predictions
@@ -86,10 +87,11 @@ def verify(
 
 
 def read_labels_of(data: Path, subsets: Sequence[str], images: Path | None = None) -> HandLabels:
-    """Read some subsets; if the folder lacks one of them, its default ones."""
+    """Read the labels of parts of records; if the folder lacks those of one, its default ones."""
+    names = dict.fromkeys(name.removesuffix(WHOLE) for name in subsets)
     try:
-        return read_labels(data, list(subsets), images)
-    except UnknownNameError:
+        return read_labels(data, list(names), images)
+    except InputError:
         return read_labels(data, images=images)
 
 

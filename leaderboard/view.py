@@ -23,8 +23,6 @@ from leaderboard.site.pictures import is_ego4d
 #: Viewer -> where its files go if nobody says.
 VIEWERS = {"fiftyone": "hint-view", "rerun": "hint-view.rrd"}
 
-_OTHERS = "errors by OKS and of 3D protocols are not shown; repeat its hint eval command with --protocol hint-v1"
-
 
 @dataclass(frozen=True)
 class View:
@@ -35,6 +33,7 @@ class View:
         hands: Number of hands.
         runs: Names of the records.
         without_pictures: Hands that are left out, since their picture is not there.
+        left_out: Folders of records that are left out: those of 3D protocols and of OKS.
         holds_ego4d: Whether pictures of Ego4D are in the file, which may not be passed on.
     """
 
@@ -42,6 +41,7 @@ class View:
     hands: int
     runs: tuple[str, ...]
     without_pictures: tuple[str, ...]
+    left_out: tuple[str, ...]
     holds_ego4d: bool
 
 
@@ -75,7 +75,7 @@ def view(
     path = as_path(VIEWERS[viewer] if out is None else out)
     _check(path, viewer, replace)
     given = [records] if isinstance(records, str | Path) else records
-    entries = read_entries([as_path(record) for record in given])
+    entries, others = _split(read_entries([as_path(record) for record in given]))
     tables = [_table(entry) for entry in entries]
     labels, absent = _labels(as_path(data), None if images is None else as_path(images), entries, tables)
     order = _worst_first(labels, tables[0])[:limit]
@@ -87,7 +87,7 @@ def view(
         _record(path, labels, runs)
     pairs = zip(labels.hand_id.tolist(), labels.subset.tolist(), strict=True)
     ego4d = viewer == "rerun" and any(is_ego4d(*pair) for pair in pairs)
-    return View(path, len(labels), tuple(entry.name for entry in entries), absent, ego4d)
+    return View(path, len(labels), tuple(entry.name for entry in entries), absent, others, ego4d)
 
 
 def _check(path: Path, viewer: str, replace: bool) -> None:
@@ -103,10 +103,20 @@ def _check(path: Path, viewer: str, replace: bool) -> None:
     require_writable(path)
 
 
+def _split(entries: Sequence[Entry]) -> tuple[list[Entry], tuple[str, ...]]:
+    """Return the records to show, and the folders of those of 3D protocols and of OKS."""
+    shown = [entry for entry in entries if entry.oks is None and entry.mesh_errors is None]
+    if not shown:
+        raise InputError(
+            f"{entries[0].name}: records of OKS and of 3D protocols are not shown; hint eval --protocol hint-v1 on the "
+            "same labels and predictions makes one that is"
+        )
+    return shown, tuple(entry.path.parent.name for entry in entries if entry not in shown)
+
+
 def _table(entry: Entry) -> ErrorTable:
     if entry.errors is None:
-        problem = f"{entry.problem}; repeat its hint eval command" if entry.problem else _OTHERS
-        raise InputError(f"{entry.name}: {problem}")
+        raise InputError(f"{entry.name}: {entry.problem}; repeat its hint eval command")
     if entry.predictions is None:
         raise InputError(f"{entry.name}: there is no predictions.npz beside {entry.path}; repeat its hint eval command")
     return entry.errors

@@ -117,7 +117,7 @@ class OksTask(Task[Sighting]):
         rows = read_predictions(predictions, self._path) if isinstance(predictions, Path) else predictions
         if boxes is not None:
             return hands_of_lines(self._chosen, rows, boxes), rows.notes
-        check_ids(rows, self._chosen, self.labels, self._path)
+        check_ids(rows, self._chosen, self.labels, self._path, "score whole pictures with --whole-pictures")
         return self.convert(rows), rows.notes
 
     def score(self, answers: Sighting, seed: int) -> Scored:

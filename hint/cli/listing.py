@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 #: Width of a line of the short lists.
 _WIDTH = 80
 
+#: Width of the titles of methods in them, so that the longest command beside them is whole.
+_TITLE_WIDTH = 28
+
 
 #: What can be listed.
 _LISTS = ("methods", "policies", "protocols", "subsets")
@@ -61,9 +64,16 @@ def _show_methods(verbose: bool, as_json: bool) -> None:
     elif verbose:
         typer.echo("\n\n".join("\n".join(_paragraph(entry)) for entry in entries))
     else:
-        _show_lines([[entry.name, entry.title, entry.state] for entry in entries])
+        titles = [textwrap.shorten(entry.title, _TITLE_WIDTH, placeholder=" ...") for entry in entries]
+        _show_lines([[e.name, title, _next_step(e)] for e, title in zip(entries, titles, strict=True)])
         if not all(entry.ready for entry in entries):
-            remark("to see how to get the others: hint list methods --verbose")
+            remark("all that is missing, what to type for it, and licences: hint list methods --verbose")
+
+
+def _next_step(entry: MethodEntry) -> str:
+    """Return the command that fetches the first missing file; where there is none, what is missing, or "ready"."""
+    command = re.match(r"needs [^:;]+: (hint fetch [\w-]+)", entry.status)
+    return command[1] if command else entry.state
 
 
 def _paragraph(entry: MethodEntry) -> Iterator[str]:

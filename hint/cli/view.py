@@ -58,6 +58,8 @@ def view(
     if written.without_pictures:
         missing = counted(len(written.without_pictures), "hand")
         remark(f"{missing} left out, whose picture is not there: {some_ids(written.without_pictures)}", style="yellow")
+    if written.left_out:
+        note(f"records of OKS and of 3D protocols are not shown: {some_ids(written.left_out)}")
     if written.holds_ego4d:
         note("the recording holds pictures of Ego4D, whose licence forbids passing them on")
     summary = {"out": str(written.path), "hands": written.hands, "runs": list(written.runs)}

@@ -14,7 +14,7 @@ from benchmark.evaluate import evaluate
 from benchmark.oks.protocol import load_oks_protocol
 from benchmark.record import Record, read_record
 from hint.errors import InputError
-from hint.files import write_predictions
+from hint.files import write_pairs, write_predictions
 from hint.types import HandLabels, Predictions
 from leaderboard.comparison import compare
 from leaderboard.entry import read_submissions
@@ -153,3 +153,8 @@ def test_whole_pictures_are_a_section_of_their_own(runs: Path, make: Callable[..
     records = [(entry.record, whole.subset), (given.ranked[0].record, given.subset)]
     first, second = (record.value(subset, "all", "oks_ar") for record, subset in records)
     assert first.value == second.value  # type: ignore[union-attr]
+    write_pairs(tmp_path / "labels" / "TEST_newdays_img", labels)
+    board = read_submissions([runs], data=tmp_path / "labels")
+    assert board.refused == []
+    assert board.labels is not None
+    assert board.labels.subsets == ["newdays"]

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import rerun.chunk
 
+from benchmark.evaluate import evaluate
+from benchmark.oks.protocol import load_oks_protocol
 from benchmark.record import Record, read_record
 from hint.errors import InputError
 from hint.files import write_pairs
@@ -102,6 +104,15 @@ def test_a_recording_shows_the_worst_first(scored: Path) -> None:
     assert {"/world/camera/picture/labels", "/world/camera/picture/runs/good", "/errors/good"} <= entities
     errors = [rows[k] for k in range(12)]
     assert errors == sorted(errors, reverse=True)
+
+
+def test_records_of_other_protocols_in_a_folder_are_left_out(scored: Path) -> None:
+    res, labels = scored / "res", scored / "labels"
+    evaluate(labels, res / "good" / "predictions.npz", load_oks_protocol(), out=res, name="a")
+    shown = view(res, labels, "fiftyone", out=scored / "fiftyone")
+    assert (shown.runs, shown.left_out) == (("Good", "Poor one"), ("a-hint-oks-v1",))
+    with pytest.raises(InputError, match="a: records of OKS and of 3D protocols are not shown; hint eval"):
+        view(res / "a-hint-oks-v1", labels, "fiftyone", out=scored / "o")
 
 
 def test_what_cannot_be_shown_is_named(scored: Path, make: Callable[..., HandLabels]) -> None:

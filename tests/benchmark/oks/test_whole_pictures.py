@@ -154,6 +154,9 @@ def test_what_cannot_be_scored_is_refused(make_scene: Callable[..., Any]) -> Non
     half = replace(given[1], score=np.where(np.arange(len(scene.labels)) == 0, np.nan, 1))
     with pytest.raises(InputError, match="1 detection with no score: p000"):
         evaluate(scene.labels, half, PROTOCOL)
+    others = replace(given[1], hand_id=np.char.add("other_", given[1].hand_id))
+    with pytest.raises(InputError, match="or score whole pictures with --whole-pictures"):
+        evaluate(scene.labels, others, PROTOCOL)
 
 
 class Annotator:

@@ -217,4 +217,8 @@ def test_lists_fit_eighty_columns_and_the_long_one_keeps_commands_whole() -> Non
     short = lines()
     assert [line.split()[0] for line in short][: len(BUILT_IN)] == list(BUILT_IN)
     assert max(map(len, short)) <= 80
+    steps = {line.split()[0]: line for line in short}
+    assert steps["vitpose-wholebody"].endswith("  hint fetch vitpose-h-wholebody")
+    assert steps["handoccnet-param"].endswith("  needs snapshot_demo.pth.tar")
+    assert steps["mean-pose"].endswith("  ready")
     assert any("hint fetch frankmocap (" in line for line in lines("--verbose"))

@@ -16,7 +16,7 @@ from benchmark.evaluate import evaluate
 from benchmark.oks.protocol import load_oks_protocol
 from benchmark.record import Record, read_record
 from hint.errors import InputError
-from hint.files import write_pairs
+from hint.files import read_labels, write_coco, write_pairs
 from hint.images import write_image
 from hint.skeleton import BONES, JOINT_NAMES
 from hint.types import HandLabels
@@ -137,11 +137,9 @@ def test_what_cannot_be_shown_is_named(scored: Path, make: Callable[..., HandLab
     assert not (scored / "o").exists()
 
 
-@pytest.mark.slow
-def test_fiftyone_loads_it(scored: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """In an environment of its own, with its importer and a database in memory."""
-    out = scored / "fiftyone"
-    view([scored / "res" / "poor", scored / "res" / "good"], scored / "labels", "fiftyone", out=out)
+@pytest.fixture(scope="module")
+def load(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, str], dict[str, Any]]:
+    """FiftyOne in an environment of its own, with a database in memory: loads a folder of a kind."""
     environment = tmp_path_factory.mktemp("fiftyone")
     venv.create(environment, with_pip=True)
     python = environment / ("Scripts" if sys.platform == "win32" else "bin") / "python"
@@ -149,8 +147,20 @@ def test_fiftyone_loads_it(scored: Path, tmp_path_factory: pytest.TempPathFactor
     if install.returncode:
         pytest.skip(f"{FIFTYONE} cannot be installed: {install.stderr.decode()[-200:]}")
     script = Path(__file__).parents[1] / "support" / "fiftyone_in_memory.py"
-    done = subprocess.run([python, script, out], capture_output=True, text=True, check=True)
-    held = json.loads(done.stdout[done.stdout.index('{"schema"') :])
+
+    def load(folder: Path, kind: str) -> dict[str, Any]:
+        done = subprocess.run([python, script, folder, kind], capture_output=True, text=True, check=True)
+        held: dict[str, Any] = json.loads(done.stdout[done.stdout.index('{"schema"') :])
+        return held
+
+    return load
+
+
+@pytest.mark.slow
+def test_fiftyone_loads_it(scored: Path, load: Callable[[Path, str], dict[str, Any]]) -> None:
+    out = scored / "fiftyone"
+    view([scored / "res" / "poor", scored / "res" / "good"], scored / "labels", "fiftyone", out=out)
+    held = load(out, "FiftyOneDataset")
     assert held["skeleton"] == [list(JOINT_NAMES), [list(bone) for bone in BONES]]
     assert held["schema"]["labels"] == held["schema"]["poor"] == "EmbeddedDocumentField"
     assert held["schema"]["poor_error"] == held["schema"]["good_pck_5"] == "FloatField"
@@ -158,9 +168,26 @@ def test_fiftyone_loads_it(scored: Path, tmp_path_factory: pytest.TempPathFactor
     check_samples(plain, scored)
 
 
+@pytest.mark.slow
+def test_fiftyone_loads_our_coco(scored: Path, load: Callable[[Path, str], dict[str, Any]]) -> None:
+    labels = read_labels(scored / "labels")
+    write_coco(scored / "coco" / "labels.json", labels, copy_images=True)
+    samples = load(scored / "coco", "COCODetectionDataset")["samples"]
+    hands = {hand["hand_id"]: hand for sample in samples for hand in sample["keypoints"]["keypoints"]}
+    assert sorted(hands) == sorted(labels.hand_id.tolist())
+    for k, hand_id in enumerate(labels.hand_id.tolist()):
+        hand = hands[hand_id]
+        assert hand["label"] == ("right_hand" if labels.is_right[k] else "left_hand")
+        points = np.array(_numbers(hand["points"]), float) * SIZE
+        there = labels.existence[k]
+        np.testing.assert_allclose(points[there], labels.keypoints_2d[k][there], atol=1e-3)
+
+
 def _points(sample: dict[str, Any]) -> dict[str, Any]:
-    """Return keypoints without FiftyOne's way to write NaN."""
-    text = json.dumps({key: sample[key] for key in ("labels", "poor", "good")}).replace(
-        '{"$numberDouble": "NaN"}', "NaN"
-    )
-    return json.loads(text)
+    """Return keypoints as plain numbers."""
+    return {key: _numbers(sample[key]) for key in ("labels", "poor", "good")}
+
+
+def _numbers(held: Any) -> Any:
+    """Return what FiftyOne holds without its way to write NaN."""
+    return json.loads(json.dumps(held).replace('{"$numberDouble": "NaN"}', "NaN"))

@@ -1,4 +1,4 @@
-"""Load a dataset with FiftyOne and print what it holds, as JSON; run by a Python that has fiftyone and mongomock.
+"""Load a folder with FiftyOne and print what it holds, as JSON; run by a Python that has fiftyone and mongomock.
 
 FiftyOne keeps datasets in MongoDB. Its importer is what is tested, so a database in memory stands in for it.
 """
@@ -34,11 +34,17 @@ client, connect = Client(), database.mongoengine.connect
 database.pymongo.MongoClient = lambda **_: client
 database.mongoengine.connect = lambda name, **_: connect(name, mongo_client_class=lambda *_, **__: client)
 
-dataset = fiftyone.Dataset.from_dir(sys.argv[1], dataset_type=fiftyone.types.FiftyOneDataset)
+folder, kind = sys.argv[1:]
+options = {"labels_path": f"{folder}/labels.json", "data_path": folder, "label_types": ["detections", "keypoints"]}
+dataset = fiftyone.Dataset.from_dir(
+    dataset_dir=folder,
+    dataset_type=getattr(fiftyone.types, kind),
+    **(options if kind == "COCODetectionDataset" else {}),
+)
 skeleton = dataset.default_skeleton
 held = {
     "schema": {name: type(field).__name__ for name, field in dataset.get_field_schema().items()},
-    "skeleton": [skeleton.labels, skeleton.edges],
+    "skeleton": [skeleton.labels, skeleton.edges] if skeleton else None,
     "samples": [json.loads(sample.to_json()) for sample in dataset],
 }
 sys.stdout.write(json.dumps(held))

@@ -86,12 +86,6 @@ def _tex(text: str) -> str:
     return "".join(_TEX.get(c, c) for c in " ".join(text.split()))
 
 
-def _tex_first(text: str) -> str:
-    r"""Escape the start of a row, where ``\\`` of the row above would take ``[`` and ``*`` for its own arguments."""
-    escaped = _tex(text)
-    return f"{{}}{escaped}" if escaped.startswith(("[", "*")) else escaped
-
-
 def to_latex(tables: Sequence[Table]) -> str:
     """Write tables as LaTeX with booktabs: best bold, second best underlined."""
     return "\n".join(_latex(table) for table in tables)
@@ -117,7 +111,7 @@ def _latex(table: Table) -> str:
             note = rf"\textsuperscript{{{notes.index(line.footnote) + 1}}}" if line.footnote else ""
             ours = r" (re-run)" if line.is_own and table.sources else ""
             cells = [forms[c.mark].format(_tex(c.text)) for c in line.cells]
-            rows.append(" & ".join([_tex_first(line.name) + ours + note, *cells]) + r" \\")
+            rows.append(" & ".join([_tex(line.name) + ours + note, *cells]) + r" \\")
     rows += [r"\bottomrule", r"\end{tabular}"]
     rows += [
         rf"\par\footnotesize\textsuperscript{{{k}}}Not ranked: {_tex(text)}." for k, text in enumerate(notes, start=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -29,6 +30,32 @@ VISIBILITIES = ("all", "visible", "occluded")
 #: Kinds of protocols: keypoints in the picture, the same with motion (:mod:`benchmark.temporal`), joints and meshes in
 #: metres (:mod:`benchmark.mesh.protocol`), object keypoint similarity (:mod:`benchmark.oks.protocol`).
 KEYPOINTS, SEQUENCES, MESH, OKS = "keypoints-2d", "sequences-2d", "mesh-3d", "oks-2d"
+
+
+#: Whether a rule holds, and what to say if it does not.
+Check = tuple[bool, str]
+
+
+def require(protocol_id: str, *checks: Check) -> None:
+    """Check the rules of a protocol.
+
+    Raises:
+        InputError: If one does not hold; all of them are named.
+    """
+    if wrong := [reason for holds, reason in checks if not holds]:
+        raise InputError(f"protocol {protocol_id}: {'; '.join(wrong)}")
+
+
+def common_checks(
+    level: float, replicates: int, visibilities: Sequence[str] = (), subsets: Sequence[Subset] = ()
+) -> tuple[Check, ...]:
+    """Return the checks that every kind of protocol has."""
+    return (
+        (set(visibilities) <= set(VISIBILITIES), f"visibilities are {', '.join(VISIBILITIES)}"),
+        (0 < level < 1, "the level must be between 0 and 1"),
+        (replicates >= 1, "at least one replicate is needed"),
+        (len({subset.name for subset in subsets}) == len(subsets), "two subsets have the same name"),
+    )
 
 
 @dataclass(frozen=True)
@@ -109,21 +136,13 @@ class Protocol:
     motion: MotionRules | None = None
 
     def __post_init__(self) -> None:
-        wrong = [
-            reason
-            for holds, reason in (
-                (bool(self.thresholds) and min(self.thresholds) > 0, "thresholds must be positive"),
-                (self.auc_maximum > 0, "the maximum of the curve must be positive"),
-                (self.curve_points >= 2, "a curve needs at least two points"),
-                (set(self.visibilities) <= set(VISIBILITIES), f"visibilities are {', '.join(VISIBILITIES)}"),
-                (0 < self.level < 1, "the level must be between 0 and 1"),
-                (self.replicates >= 1, "at least one replicate is needed"),
-                (len({s.name for s in self.subsets}) == len(self.subsets), "two subsets have the same name"),
-            )
-            if not holds
-        ]
-        if wrong:
-            raise InputError(f"protocol {self.id}: {'; '.join(wrong)}")
+        require(
+            self.id,
+            (bool(self.thresholds) and min(self.thresholds) > 0, "thresholds must be positive"),
+            (self.auc_maximum > 0, "the maximum of the curve must be positive"),
+            (self.curve_points >= 2, "a curve needs at least two points"),
+            *common_checks(self.level, self.replicates, self.visibilities, self.subsets),
+        )
 
     def subset(self, name: str) -> Subset:
         """Return the subset of that name.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark.protocol import MESH, explain, read_protocol
+from benchmark.protocol import MESH, common_checks, explain, read_protocol, require
 from hint.errors import InputError
 
 #: What the code computes; a protocol that asks for something else is refused, not followed in part.
@@ -50,23 +50,17 @@ class MeshProtocol:
     sha256: str
 
     def __post_init__(self) -> None:
-        wrong = [
-            reason
-            for holds, reason in (
-                (self.layout in LAYOUTS, f"layouts are {', '.join(LAYOUTS)}"),
-                (self.hands >= 1, "the evaluation set must have at least one hand"),
-                (set(self.alignments) <= set(ALIGNMENTS), f"alignments are {', '.join(ALIGNMENTS)}"),
-                ("procrustes" in self.alignments, "procrustes is needed for the tables"),
-                (self.curve_maximum > 0, "the maximum of the curve must be positive"),
-                (self.curve_points >= 2, "a curve needs at least two points"),
-                (bool(self.f_thresholds) and min(self.f_thresholds) > 0, "thresholds must be positive"),
-                (0 < self.level < 1, "the level must be between 0 and 1"),
-                (self.replicates >= 1, "at least one replicate is needed"),
-            )
-            if not holds
-        ]
-        if wrong:
-            raise InputError(f"protocol {self.id}: {'; '.join(wrong)}")
+        require(
+            self.id,
+            (self.layout in LAYOUTS, f"layouts are {', '.join(LAYOUTS)}"),
+            (self.hands >= 1, "the evaluation set must have at least one hand"),
+            (set(self.alignments) <= set(ALIGNMENTS), f"alignments are {', '.join(ALIGNMENTS)}"),
+            ("procrustes" in self.alignments, "procrustes is needed for the tables"),
+            (self.curve_maximum > 0, "the maximum of the curve must be positive"),
+            (self.curve_points >= 2, "a curve needs at least two points"),
+            (bool(self.f_thresholds) and min(self.f_thresholds) > 0, "thresholds must be positive"),
+            *common_checks(self.level, self.replicates),
+        )
 
 
 def load_mesh_protocol(name: str) -> MeshProtocol:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
 
-from benchmark.protocol import OKS, VISIBILITIES, Subset, explain, read_protocol
+from benchmark.protocol import OKS, Subset, common_checks, explain, read_protocol, require
 from hint.errors import InputError
 from hint.skeleton import JOINT_NAMES, N_JOINTS
 
@@ -65,24 +65,16 @@ class OksProtocol:
     def __post_init__(self) -> None:
         flat = [name for name, sigma in zip(JOINT_NAMES, self.sigmas, strict=False) if not 0 < sigma < inf]
         ascending = list(self.thresholds) == sorted(set(self.thresholds))
-        wrong = [
-            reason
-            for holds, reason in (
-                (bool(self.thresholds) and ascending, "thresholds must ascend"),
-                (all(0 < t < 1 for t in self.thresholds), "thresholds must lie between 0 and 1"),
-                (self.maximum_detections >= 1, "at least one detection must count"),
-                (len(self.sigmas) == N_JOINTS, f"{N_JOINTS} sigmas are needed, one for each joint"),
-                (not flat, f"sigmas must be positive: {', '.join(flat)}"),
-                (self.minimum_doubles >= 2, "at least two doubles are needed"),
-                (set(self.visibilities) <= set(VISIBILITIES), f"visibilities are {', '.join(VISIBILITIES)}"),
-                (0 < self.level < 1, "the level must be between 0 and 1"),
-                (self.replicates >= 1, "at least one replicate is needed"),
-                (len({s.name for s in self.subsets}) == len(self.subsets), "two subsets have the same name"),
-            )
-            if not holds
-        ]
-        if wrong:
-            raise InputError(f"protocol {self.id}: {'; '.join(wrong)}")
+        require(
+            self.id,
+            (bool(self.thresholds) and ascending, "thresholds must ascend"),
+            (all(0 < t < 1 for t in self.thresholds), "thresholds must lie between 0 and 1"),
+            (self.maximum_detections >= 1, "at least one detection must count"),
+            (len(self.sigmas) == N_JOINTS, f"{N_JOINTS} sigmas are needed, one for each joint"),
+            (not flat, f"sigmas must be positive: {', '.join(flat)}"),
+            (self.minimum_doubles >= 2, "at least two doubles are needed"),
+            *common_checks(self.level, self.replicates, self.visibilities, self.subsets),
+        )
 
     def with_sigmas(self, sigmas: Sequence[float], source: str) -> OksProtocol:
         """Return these rules with other sigmas; their sha256 differs, unless the sigmas are the same."""

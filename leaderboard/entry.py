@@ -25,13 +25,13 @@ from benchmark.scores import Score, Scores
 from hint.errors import InputError
 from hint.methods.table import BUILT_IN
 from hint.types import HandLabels
+from leaderboard.candidate import Candidate, Problem, read_candidate
 from leaderboard.computed import NO_SCORES
 from leaderboard.controls import looks_drawn
 from leaderboard.draws import Draws, draw, draw_mesh
 from leaderboard.names import page_names, table_names
 from leaderboard.oks import draw_oks
 from leaderboard.protocols import all_protocols
-from leaderboard.submission import Problem, Submission, read_submission
 from leaderboard.verification import LabelledSubsets, compute_again, read_labels_of
 
 
@@ -125,7 +125,7 @@ class Entry:
 
 
 @dataclass(frozen=True, eq=False)
-class Submissions:
+class Candidates:
     """What was found in some folders.
 
     Attributes:
@@ -149,12 +149,12 @@ def read_entries(paths: Sequence[Path], protocols: Sequence[Path] = ()) -> list[
     Raises:
         InputError: If a path holds no record, or no record can be used.
     """
-    return read_submissions(paths, protocols).entries
+    return read_candidates(paths, protocols).entries
 
 
-def read_submissions(
+def read_candidates(
     paths: Sequence[Path], protocols: Sequence[Path] = (), data: Path | None = None, images: Path | None = None
-) -> Submissions:
+) -> Candidates:
     """Read records; those that are wrong in any way are refused, and do not stop the others.
 
     Args:
@@ -170,7 +170,7 @@ def read_submissions(
     if not files:
         raise InputError("no records; give record.json files or folders of results such as hint-results")
     rules = all_protocols(protocols)
-    read = [read_submission(file, rules) for file in files]
+    read = [read_candidate(file, rules) for file in files]
     subsets = dict.fromkeys(part.name for one in read if one.record for part in one.record.data)
     labels = read_labels_of(data, list(subsets), images) if data else None
     if labels is not None:
@@ -181,10 +181,10 @@ def read_submissions(
     if not usable:
         more = f" ({len(refused)} problems in all)" if len(refused) > 1 else ""
         raise InputError(f"no record can be used: {refused[0]}{more}")
-    return Submissions(_entries(usable), refused, labels)
+    return Candidates(_entries(usable), refused, labels)
 
 
-def _without_repetitions(read: Iterable[Submission]) -> Iterator[Submission]:
+def _without_repetitions(read: Iterable[Candidate]) -> Iterator[Candidate]:
     """Yield records without copies: the same method with the same errors on the same labels."""
     seen = set()
     for one in read:
@@ -194,14 +194,14 @@ def _without_repetitions(read: Iterable[Submission]) -> Iterator[Submission]:
         seen.add(key)
 
 
-def _identity(one: Submission) -> tuple[str, ...] | None:
+def _identity(one: Candidate) -> tuple[str, ...] | None:
     if one.record is None or one.table is None:
         return None
     method, labels = one.record.method, sorted(part.labels_sha256 for part in one.record.data)
     return (method.name, method.title, method.note, one.record.protocol.sha256, *labels, one.table.digest())
 
 
-def _entries(read: Sequence[Submission]) -> list[Entry]:
+def _entries(read: Sequence[Candidate]) -> list[Entry]:
     records = [(one, one.record) for one in read if one.record is not None]
     names = table_names([one.path for one, _ in records], [record for _, record in records])
     slugs = page_names([record for _, record in records])

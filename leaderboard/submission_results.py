@@ -13,7 +13,7 @@ from benchmark.record import write_record
 from benchmark.results import ERRORS, PREDICTIONS, RECORD
 from hint.errors import InputError, printable, some_ids
 from hint.files import write_predictions
-from leaderboard.submission import Problem
+from leaderboard.candidate import Problem
 from leaderboard.submission_check import CheckedSubmission, check_submissions, find_submissions
 
 

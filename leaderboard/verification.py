@@ -1,4 +1,4 @@
-"""Check submissions: everything that is wrong at once, and error tables computed again from predictions and labels."""
+"""Check records of strangers: all that is wrong at once, and error tables computed again from predictions and labels."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from hint.files import read_labels, read_predictions
 from hint.files.path import as_path
 from hint.types import HandLabels, Predictions
 from leaderboard.bounds import check_file
+from leaderboard.candidate import Candidate, Problem, Problems, read_candidate
 from leaderboard.protocols import all_protocols
-from leaderboard.submission import Problem, Problems, Submission, read_submission
 
 #: What happens with records whose error table was not computed again: they are ranked and marked, or not ranked.
 OPTIONAL, REQUIRED = "optional", "required"
@@ -55,7 +55,7 @@ class LabelledSubsets:
 def verify(
     folder: Path | str, data: HandLabels | Path | str | None = None, protocols: Sequence[Path] = ()
 ) -> list[Problem]:
-    """Say everything that is wrong with a submission.
+    """Say everything that is wrong with a candidate.
 
     Args:
         folder: Folder with ``record.json``, ``errors.npz`` and ``predictions.npz``.
@@ -66,20 +66,20 @@ def verify(
         Problems, none if there is nothing wrong.
 
     Raises:
-        InputError: If labels or protocols cannot be read; whatever is wrong with the submission is returned.
+        InputError: If labels or protocols cannot be read; whatever is wrong with the candidate is returned.
     """
     path = as_path(folder) / RECORD
     rules = all_protocols(protocols)
-    submission = read_submission(path, rules)
-    found = list(submission.problems)
+    candidate = read_candidate(path, rules)
+    found = list(candidate.problems)
     place = path.parent.name
-    if submission.why_no_table:
-        found.append(Problem(f"{place}/{ERRORS}", submission.why_no_table))
-    if data is None or found or submission.record is None:
+    if candidate.why_no_table:
+        found.append(Problem(f"{place}/{ERRORS}", candidate.why_no_table))
+    if data is None or found or candidate.record is None:
         return found
-    names = [part.name for part in submission.record.data]
+    names = [part.name for part in candidate.record.data]
     labels = data if isinstance(data, HandLabels) else read_labels_of(as_path(data), names)
-    checked = compute_again(submission, LabelledSubsets(labels), rules.get(submission.record.protocol.sha256))
+    checked = compute_again(candidate, LabelledSubsets(labels), rules.get(candidate.record.protocol.sha256))
     found += checked.problems
     if not found and not checked.verified:
         found.append(Problem(f"{place}/{PREDICTIONS}", f"cannot be verified: {checked.why_not_verified}"))
@@ -95,32 +95,32 @@ def read_labels_of(data: Path, subsets: Sequence[str], images: Path | None = Non
         return read_labels(data, images=images)
 
 
-def compute_again(submission: Submission, labelled: LabelledSubsets, rules: Rules | None) -> Submission:
-    """Compute the error table of a submission again; a table that is not the same, bit for bit, is a problem.
+def compute_again(candidate: Candidate, labelled: LabelledSubsets, rules: Rules | None) -> Candidate:
+    """Compute the error table of a candidate again; a table that is not the same, bit for bit, is a problem.
 
     Args:
-        submission: A record without problems.
+        candidate: A record without problems.
         labelled: Ground truth.
         rules: Of the record's protocol; motion is scored by them.
 
     Returns:
-        The submission, verified or with problems, or with why it could not be verified.
+        The candidate, verified or with problems, or with why it could not be verified.
     """
-    problems, path = Problems(submission.path.parent.name), submission.path.with_name(PREDICTIONS)
+    problems, path = Problems(candidate.path.parent.name), candidate.path.with_name(PREDICTIONS)
     predictions = problems.tried(path, read_bounded_predictions) if path.exists() else None
     if problems.found:
-        return replace(submission, problems=tuple(problems.found))
-    reason = _why_not(submission, labelled)
-    if reason or predictions is None or submission.record is None or not isinstance(submission.table, ErrorTable):
-        return replace(submission, why_not_verified=reason)
-    names = [part.name for part in submission.record.data]
+        return replace(candidate, problems=tuple(problems.found))
+    reason = _why_not(candidate, labelled)
+    if reason or predictions is None or candidate.record is None or not isinstance(candidate.table, ErrorTable):
+        return replace(candidate, why_not_verified=reason)
+    names = [part.name for part in candidate.record.data]
     labels = labelled.labels.select(np.isin(labelled.labels.subset, names))
     table, _ = compute_errors(labels, predictions, known=predictions.hand_id.tolist())
-    if text := _difference(table, submission.table):
+    if text := _difference(table, candidate.table):
         problems.add(ERRORS, text)
-        return replace(submission, problems=tuple(problems.found))
-    scores = _with_motion(submission.scores, [labelled.parts[name] for name in names], predictions, rules)
-    return replace(submission, scores=scores, verified=True)
+        return replace(candidate, problems=tuple(problems.found))
+    scores = _with_motion(candidate.scores, [labelled.parts[name] for name in names], predictions, rules)
+    return replace(candidate, scores=scores, verified=True)
 
 
 def read_bounded_predictions(path: Path) -> Predictions:
@@ -133,15 +133,15 @@ def read_bounded_predictions(path: Path) -> Predictions:
     return read_predictions(path)
 
 
-def _why_not(submission: Submission, labelled: LabelledSubsets) -> str:
+def _why_not(candidate: Candidate, labelled: LabelledSubsets) -> str:
     """Return why a table cannot be computed again, "" if it can."""
-    if isinstance(submission.table, OksTable):
+    if isinstance(candidate.table, OksTable):
         return "tables of OKS are not computed again"
-    if not isinstance(submission.table, ErrorTable) or submission.record is None:
+    if not isinstance(candidate.table, ErrorTable) or candidate.record is None:
         return "there is no 2D error table"
-    if not submission.path.with_name(PREDICTIONS).is_file():
+    if not candidate.path.with_name(PREDICTIONS).is_file():
         return f"there is no {PREDICTIONS} beside the record"
-    for part in submission.record.data:
+    for part in candidate.record.data:
         truth = labelled.truths.get(part.name)
         if truth is None:
             return f"there are no labels of {part.name}"

@@ -16,8 +16,8 @@ from hint.errors import InputError, MissingRequirementError, counted, printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from leaderboard.candidate import Problem
     from leaderboard.ranking import Section
-    from leaderboard.submission import Problem
     from leaderboard.submission_check import CheckedSubmission
 
 app = typer.Typer(help="Rank results: a website that opens from disk, or tables for a paper.", no_args_is_help=True)
@@ -122,7 +122,7 @@ def table(
 ) -> None:
     """Print the paper's tables with your records in them: best bold, second best underlined."""
     from hint.files import write_bytes
-    from leaderboard.entry import read_submissions
+    from leaderboard.entry import read_candidates
     from leaderboard.paper_table import build_tables
     from leaderboard.protocols import known_protocols
     from leaderboard.ranking import find_sections
@@ -138,7 +138,7 @@ def table(
             raise InputError("parquet is not text; give --out FILE.parquet, or send stdout to a file")
         _require("pandas", "pyarrow", extra="pandas")
     with scored(records, data, protocol or ()) as given:
-        found = read_submissions(given.paths, protocol or ())
+        found = read_candidates(given.paths, protocol or ())
         _note_refused([*given.refused, *found.refused])
         sections = find_sections(found.entries, known_protocols(found.entries, protocol or ()))
         content = FORMATS[form.value](build_tables(sections, load_source(), which or ()))

@@ -22,6 +22,7 @@ from hint.files import read_predictions
 from hint.files.manifest import read_manifest
 from hint.types import HandLabels
 from hint.workers import in_threads
+from leaderboard.candidate import Problem
 from leaderboard.draws import SEED, Draws
 from leaderboard.entry import Entry
 from leaderboard.history import Change
@@ -31,7 +32,6 @@ from leaderboard.pairs import Pairs, compare_pairs
 from leaderboard.ranking import Rank, Section, data_of, find_sections, ranks_of, rule
 from leaderboard.reference import Source
 from leaderboard.slices import Slice, slice_scores
-from leaderboard.submission import Problem
 from leaderboard.verification import OPTIONAL, REQUIRED, LabelledSubsets
 
 Value = TypeVar("Value")

@@ -14,7 +14,8 @@ from benchmark.evaluate import Evaluation
 from hint.errors import InputError, UnknownNameError
 from hint.files.path import as_path
 from hint.progress import progress
-from leaderboard.entry import Entry, read_submissions
+from leaderboard.candidate import Problem
+from leaderboard.entry import Entry, read_candidates
 from leaderboard.history import Change, read_history
 from leaderboard.protocols import known_protocols
 from leaderboard.reference import load_sources
@@ -30,7 +31,6 @@ from leaderboard.site.rules import protocol_pages
 from leaderboard.site.subset import subset_pages
 from leaderboard.site.tables import data_tables, tables_page
 from leaderboard.site.versus import comparison_pages
-from leaderboard.submission import Problem
 from leaderboard.submission_results import scored
 from leaderboard.verification import OPTIONAL, REQUIRED, VERIFY
 
@@ -190,7 +190,7 @@ def build_site(sources: SiteSources, out: Path) -> Site:
 
 def read_board(sources: SiteSources) -> Board:
     """Read everything a site is built from."""
-    found = read_submissions(sources.records, sources.protocols, sources.data, sources.images)
+    found = read_candidates(sources.records, sources.protocols, sources.data, sources.images)
     return Board(
         entries=tuple(sorted(found.entries, key=lambda e: (e.name.lower(), e.slug))),
         protocols=known_protocols(found.entries, sources.protocols),

@@ -18,7 +18,7 @@ from benchmark.record import write_record
 from hint.files import read_npz, write_npz
 from hint.types import HandLabels, Predictions
 from leaderboard.draws import draw_mesh
-from leaderboard.entry import read_entries, read_submissions
+from leaderboard.entry import read_candidates, read_entries
 from leaderboard.paper_table import build_tables
 from leaderboard.protocols import known_protocols
 from leaderboard.ranking import find_sections, rank
@@ -64,7 +64,7 @@ def test_they_are_ranked_by_small_errors_and_large_shares(runs: Path) -> None:
 
 def test_a_table_of_other_scores_is_noticed(runs: Path) -> None:
     (runs / "first-freihand" / "errors.npz").write_bytes((runs / "worse-freihand" / "errors.npz").read_bytes())
-    found = read_submissions([runs])
+    found = read_candidates([runs])
     assert [entry.name for entry in found.entries] == ["second", "worse"]
     (problem, *_) = found.refused
     assert problem.file == "first-freihand/errors.npz"
@@ -89,7 +89,7 @@ def test_an_edited_table_is_refused(runs: Path, column: str, change: Callable[[A
     path = runs / "first-freihand" / "errors.npz"
     arrays = read_npz(path)
     write_npz(path, arrays | {column: change(arrays.get(column))})
-    found = read_submissions([runs])
+    found = read_candidates([runs])
     assert [entry.name for entry in found.entries] == ["second", "worse"]
     assert any(named in problem.text for problem in found.refused), found.refused
 
@@ -98,7 +98,7 @@ def test_a_table_of_another_kind_is_refused(runs: Path, make: Callable[..., Hand
     labels = make(24)
     table, _ = compute_errors(labels, Predictions(labels.hand_id, labels.keypoints_2d))
     write_error_table(table, runs / "first-freihand" / "errors.npz")
-    (problem, *_) = read_submissions([runs]).refused
+    (problem, *_) = read_candidates([runs]).refused
     assert problem.text == "is not the error table of a run under freihand"
 
 

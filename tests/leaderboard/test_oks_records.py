@@ -17,7 +17,7 @@ from hint.errors import InputError
 from hint.files import write_pairs, write_predictions
 from hint.types import HandLabels, Predictions
 from leaderboard.comparison import compare
-from leaderboard.entry import read_submissions
+from leaderboard.entry import read_candidates
 from leaderboard.paper_table import build_tables
 from leaderboard.protocols import known_protocols
 from leaderboard.ranking import Section, find_sections
@@ -46,7 +46,7 @@ def runs(tmp_path: Path, make: Callable[..., HandLabels], change_record: Callabl
 
 def sections(path: Path) -> tuple[dict[str, str], list[Section]]:
     """Return file -> first problem of what is refused, and the sections of the others."""
-    found = read_submissions([path])
+    found = read_candidates([path])
     refused = {problem.file: problem.text for problem in reversed(found.refused)}
     return refused, find_sections(found.entries, known_protocols(found.entries))
 
@@ -154,7 +154,7 @@ def test_whole_pictures_are_a_section_of_their_own(runs: Path, make: Callable[..
     first, second = (record.value(subset, "all", "oks_ar") for record, subset in records)
     assert first.value == second.value  # type: ignore[union-attr]
     write_pairs(tmp_path / "labels" / "TEST_newdays_img", labels)
-    board = read_submissions([runs], data=tmp_path / "labels")
+    board = read_candidates([runs], data=tmp_path / "labels")
     assert board.refused == []
     assert board.labels is not None
     assert board.labels.subsets == ["newdays"]

@@ -15,7 +15,7 @@ from benchmark.record import Record, read_record
 from hint.errors import InputError
 from hint.types import HandLabels, Predictions
 from leaderboard.draws import Band, Draws, draw
-from leaderboard.entry import read_entries, read_submissions
+from leaderboard.entry import read_candidates, read_entries
 from leaderboard.names import slug
 from leaderboard.protocols import known_protocols
 from leaderboard.ranking import Section, find_sections, rank
@@ -126,7 +126,7 @@ def test_incomparable_records_are_shown_with_every_reason(
     assert reason_of["Moved"].startswith("other ground truth: 40 hands, sha256 ")
     assert reason_of["Older"].startswith("other protocol file: sha256 ffffffffffff, the others ")
     assert reason_of["Bare"].startswith("there is no errors.npz beside the record")
-    refused = [str(problem) for problem in read_submissions([three]).refused]
+    refused = [str(problem) for problem in read_candidates([three]).refused]
     assert {text.partition(":")[0] for text in refused} == {"swapped/errors.npz"}
     assert any("differs from the error table" in text for text in refused)
     assert reason_of["Oracle"] == "a control that sees the ground truth"
@@ -215,7 +215,7 @@ def test_bad_input_is_one_line(three: Path, tmp_path: Path) -> None:
         read_entries([three / "bad"])
     (three / "bad" / "record.json").write_text("{")
     (three / "good" / "errors.npz").write_bytes(b"PK")
-    found = read_submissions([three])
+    found = read_candidates([three])
     assert [entry.name for entry in found.entries] == ["Alike"], "the others do not stop it"
     broken, damaged = sorted(map(str, found.refused))
     assert broken.startswith("bad/record.json: is not readable as JSON")

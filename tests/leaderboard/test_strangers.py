@@ -19,8 +19,8 @@ from benchmark.error_table import read_error_table
 from hint.cli.leaderboard import app
 from hint.files import write_npz
 from hint.types import HandLabels
+from leaderboard.candidate import Candidate, read_candidate
 from leaderboard.protocols import all_protocols
-from leaderboard.submission import Submission, read_submission
 
 RULES = all_protocols()
 EVIL = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
@@ -91,10 +91,10 @@ def put(content: Any, place: str, value: Any) -> None:
     content[last] = value
 
 
-def computed(submission: Submission) -> tuple[Any, ...]:
-    """Everything of a submission that a page may call a result."""
-    assert submission.record is not None
-    return submission.scores, submission.record.model_dump(exclude={*DECLARED, "protocol", "status"})
+def computed(candidate: Candidate) -> tuple[Any, ...]:
+    """Everything of a candidate that a page may call a result."""
+    assert candidate.record is not None
+    return candidate.scores, candidate.record.model_dump(exclude={*DECLARED, "protocol", "status"})
 
 
 def test_every_field_of_the_schema_is_edited(honest: Path) -> None:
@@ -120,14 +120,14 @@ def test_an_edited_field_is_refused_or_changes_no_result(honest: Path, edited: P
     content = content_of(honest)
     put(content, field, value)
     (edited / "record.json").write_text(json.dumps(content), encoding="utf-8", errors="surrogatepass")
-    read = read_submission(edited / "record.json", RULES)
+    read = read_candidate(edited / "record.json", RULES)
     if read.problems:
         assert all(len(str(problem)) < 500 and str(problem).isprintable() for problem in read.problems)
         assert all(problem.file.startswith("edited/") for problem in read.problems)
         return
     claimed_protocol = field.startswith("protocol") or field == "data.0.labels_sha256"
     if not claimed_protocol:
-        assert computed(read) == computed(read_submission(honest / "record.json", RULES))
+        assert computed(read) == computed(read_candidate(honest / "record.json", RULES))
 
 
 #: A number that no honest page holds, and how it may be written.
@@ -155,7 +155,7 @@ def board(tmp_path_factory: pytest.TempPathFactory, honest: Path, make: Callable
         content["method"]["title"] = f"odd {field}"
         put(content, field, ODD)
         write(root / f"odd {field}", honest, content)
-        if not read_submission(root / f"odd {field}" / "record.json", RULES).problems:
+        if not read_candidate(root / f"odd {field}" / "record.json", RULES).problems:
             shutil.rmtree(root / f"odd {field}")
             if field not in ("method.parameters", "limit"):  # numbers that are shown as declared
                 put(harmless, field, ODD)

@@ -20,7 +20,7 @@ from benchmark.scores import score_table
 from hint.cli.leaderboard import app
 from hint.files import read_labels, write_pairs, write_predictions
 from hint.types import HandLabels, Predictions
-from leaderboard.entry import read_submissions
+from leaderboard.entry import read_candidates
 from leaderboard.protocols import all_protocols
 from leaderboard.ranking import Section, find_sections
 from leaderboard.verification import LabelledSubsets, verify
@@ -66,14 +66,14 @@ def reasons(section: Section) -> dict[str, str]:
 
 
 def sections(runs: Path, data: Path | None = None, verified_only: bool = False) -> list[Section]:
-    found = read_submissions([runs], (), data)
+    found = read_candidates([runs], (), data)
     labelled = LabelledSubsets(found.labels) if found.labels is not None else None
     return find_sections(found.entries, all_protocols(), labelled, verified_only)
 
 
 def test_a_table_must_be_what_predictions_and_labels_give_bit_for_bit(runs: Path, data: Path) -> None:
     assert verify(runs / "Good", data) == []
-    assert all(entry.verified for entry in read_submissions([runs], (), data).entries)
+    assert all(entry.verified for entry in read_candidates([runs], (), data).entries)
     distance = read_error_table(runs / "Good" / "errors.npz").distance_px
     joint = tuple(np.argwhere(np.isfinite(distance))[0])
     distance[joint] = np.nextafter(distance[joint], np.inf)
@@ -82,7 +82,7 @@ def test_a_table_must_be_what_predictions_and_labels_give_bit_for_bit(runs: Path
     (problem,) = verify(runs / "Good", data)
     assert problem.file == "Good/errors.npz"
     assert "distance px is not what predictions and labels give for 1 of 40 hands" in problem.text
-    found = read_submissions([runs], (), data)
+    found = read_candidates([runs], (), data)
     assert [entry.name for entry in found.entries] == ["Fair"]
     assert found.refused == [problem]
 
@@ -182,11 +182,11 @@ def test_labels_with_noise_under_another_name_get_a_flag(runs: Path, data: Path)
     uneven = rng.normal(0, 3, labels.keypoints_2d.shape) * rng.lognormal(0, 1, (40, 1, 1))
     given = Predictions(labels.hand_id, (labels.keypoints_2d + uneven).astype(np.float32))
     evaluate(labels, given, out=runs, name="uneven")
-    flagged = {entry.name for entry in read_submissions([runs]).entries if entry.looks_drawn}
+    flagged = {entry.name for entry in read_candidates([runs]).entries if entry.looks_drawn}
     assert "Good" in flagged
     assert "uneven" not in flagged
     demo = Path(__file__).parents[2] / "leaderboard" / "results" / "demo"
-    drawn = {e.name for e in read_submissions([demo]).entries if e.looks_drawn}
+    drawn = {e.name for e in read_candidates([demo]).entries if e.looks_drawn}
     assert drawn == {"Ground truth + noise (sees the ground truth)"}
 
 
@@ -221,5 +221,5 @@ def test_old_records_of_given_predictions_state_nothing(tmp_path: Path, make: Ca
     assert folder is not None
     text = (folder / "record.json").read_text().replace('"trained_on_hint": null', '"trained_on_hint": false')
     (folder / "record.json").write_text(text)
-    (entry,) = read_submissions([folder]).entries
+    (entry,) = read_candidates([folder]).entries
     assert entry.record.method.trained_on_hint is None

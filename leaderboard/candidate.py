@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that is wrong with a submission.
+    """Something that is wrong with a candidate.
 
     Attributes:
         file: Name of the file, with its folder, never where that is on somebody's machine.
@@ -58,7 +58,7 @@ class Problem:
 
 
 @dataclass(frozen=True, eq=False)
-class Submission:
+class Candidate:
     """A record, and what was found out about it.
 
     Attributes:
@@ -67,7 +67,7 @@ class Submission:
         table: Error table, None if there is none or it cannot be used.
         rules: Of its protocol, None if they are not known.
         scores: Numbers computed from it, without intervals.
-        problems: Everything that is wrong; a submission with a problem is refused.
+        problems: Everything that is wrong; a candidate with a problem is refused.
         why_no_table: Why there is no table, "" if there is one.
         verified: Whether the table was computed again from predictions and labels, bit for bit.
         why_not_verified: Why it could not be, "" if it was or nobody tried.
@@ -118,7 +118,7 @@ class Problems:
         return None
 
 
-def read_submission(path: Path, protocols: Mapping[str, Rules]) -> Submission:
+def read_candidate(path: Path, protocols: Mapping[str, Rules]) -> Candidate:
     """Read a record and what lies beside it; whatever is wrong is in the result, never an error.
 
     Args:
@@ -128,7 +128,7 @@ def read_submission(path: Path, protocols: Mapping[str, Rules]) -> Submission:
     problems = Problems(path.parent.name)
     claimed = problems.tried(path, _read_record)
     if claimed is None:
-        return Submission(path, None, problems=tuple(problems.found))
+        return Candidate(path, None, problems=tuple(problems.found))
     problems.add_all(path.name, list(declared_problems(claimed)))
     errors = path.with_name(ERRORS)
     table = problems.tried(errors, _read_table) if errors.exists() else None
@@ -140,7 +140,7 @@ def read_submission(path: Path, protocols: Mapping[str, Rules]) -> Submission:
         problems.add_all(ERRORS, texts)
     record = declared_record(claimed, table, rules)
     absent = "" if errors.exists() else f"there is no {ERRORS} beside the record"
-    return Submission(path, record, table, rules, scores, tuple(problems.found), absent)
+    return Candidate(path, record, table, rules, scores, tuple(problems.found), absent)
 
 
 def _read_record(path: Path) -> Record:

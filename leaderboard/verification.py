@@ -1,4 +1,4 @@
-"""Check records of strangers: all that is wrong at once, and error tables computed again from predictions and labels."""
+"""Check records: all that is wrong at once, and error tables computed again from predictions and labels."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def test_a_label_that_no_page_makes_is_broken(odd: str, hands: list[SampledHand]
     row = exported(hands)
     _, task = read_task(row["data"])
     result = row["annotations"][0]["result"]
-    assert read_answer(task, result)[1] == []
+    assert read_answer(task, result)[1] == {}
     ODD[odd](result)
     answer, problems = read_answer(task, result)
     assert problems
@@ -125,7 +125,7 @@ def test_what_is_no_text_says_nothing_of_the_hand(value: Any, hands: list[Sample
     answer, problems = read_answer(
         task, [*row["annotations"][0]["result"], *odd, {"from_name": STATUS, "value": value}]
     )
-    assert (answer.usable, answer.comment, problems) == (True, "", [])
+    assert (answer.usable, answer.comment, problems) == (True, "", {})
 
 
 @pytest.mark.parametrize(

@@ -219,7 +219,7 @@ def lying(shape: str) -> bytes:
         (lying("(99999999, 21, 2)"), "npz"),
         (lying("(-1, 21, 2)"), "npz"),
         (lying("(__import__('os'),)"), "npz"),
-        (b"\x80\x04pickle", "npz"),
+        pytest.param(b"\x80\x04pickle", "npz", id="a pickle"),
         (b"", "npz"),
     ],
 )

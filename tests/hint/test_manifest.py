@@ -24,9 +24,11 @@ def a_hand(number: int, **changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        *(("hand_id", value) for value in ("../../x_r", "/etc/x_r", "", "..", "\x1b[31m_r", "x" * 300 + "_r")),
+        *(("hand_id", value) for value in ("../../x_r", "/etc/x_r", "", "..", "x" * 300 + "_r")),
+        pytest.param("hand_id", "\x1b[31m_r", id="hand_id-an escape sequence"),
         *(("folder", value) for value in ("..", "", "/etc/evil", "a/b")),
-        *(("image", value) for value in ("../a.jpg", "/a.jpg", "a/../../b.jpg", "a\x00.jpg", "", "a\\b.jpg")),
+        *(("image", value) for value in ("../a.jpg", "/a.jpg", "a/../../b.jpg", "", "a\\b.jpg")),
+        pytest.param("image", "a\x00.jpg", id="image-a null character"),
         *(("box_xyxy", (value, 1, 20, 30)) for value in (float("nan"), float("-inf"), -1e308, 20, 30)),
         *(("size", value) for value in ((0, 0), (-5, 5), (2**70, 5))),
         *(("centre", (value, 1)) for value in (float("nan"), 1e200)),

@@ -52,12 +52,18 @@ def test_markdown_shows_no_link_and_no_formula() -> None:
     assert r"https\://evil" in text
 
 
+def code_points(text: str) -> str:
+    """Write out characters that cannot be seen or look alike."""
+    return " ".join(f"U+{ord(character):04X}" for character in text)
+
+
 @pytest.mark.parametrize(
     "title",
     [
         *("Ha\u200bMeR", "Ha\u00adMeR", "HaMeR\U000e0041", "a\u202eb", "a\u2028b", "a\ue000b", "\u3164", "\u2800"),
         *("a" + 9 * "\u0335", "H\u0430MeR", "\u041daMeR", "\u0397aMeR", "\uff28aMeR", "HaMeR2\u0430"),
     ],
+    ids=code_points,
 )
 def test_a_title_cannot_be_seen_as_another(title: str) -> None:
     assert not is_shown_as_it_is(title)
@@ -68,6 +74,7 @@ def test_a_title_cannot_be_seen_as_another(title: str) -> None:
 @pytest.mark.parametrize(
     "title",
     ["HaMeR", "\u03bcNet", "\u041c\u043e\u0434\u0435\u043b\u044c Net", "\u624b Net", "Zo\u00eb", "\u0928\u093f"],
+    ids=code_points,
 )
 def test_names_of_all_languages_are_fine(title: str) -> None:
     assert is_shown_as_it_is(title)

@@ -17,7 +17,8 @@ from typing import Any
 import httpx
 import numpy as np
 
-from annotation.studio.client import Address, Studio
+from annotation.studio.address import Address
+from annotation.studio.client import Studio
 from hint.files import write_predictions
 from hint.files.manifest import SampledHand, write_manifest
 from hint.images import write_image

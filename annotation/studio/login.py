@@ -11,7 +11,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from annotation.studio.client import TIMEOUT, Address, Studio
+from annotation.studio.address import Address
+from annotation.studio.client import TIMEOUT, Studio
 from annotation.studio.install import home
 from hint.errors import InputError, MissingRequirementError, WriteError
 

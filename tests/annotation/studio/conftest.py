@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 from command import HINT, hint
 
-from annotation.studio.client import Address, Studio
+from annotation.studio.address import Address
+from annotation.studio.client import Studio
 from hint.files import write_predictions
 from hint.files.manifest import SampledHand, write_manifest
 from hint.images import write_image

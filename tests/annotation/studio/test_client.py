@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from annotation.studio.client import Address, Studio
+from annotation.studio.address import Address
+from annotation.studio.client import Studio
 from annotation.studio.config import label_config
 from annotation.studio.failures import UnreachableError
 from hint.errors import InputError
@@ -78,7 +79,7 @@ def test_all_projects_are_listed_however_many_come_at_a_time(server: Any, monkey
 def test_the_client_starts_without_what_reads_tables() -> None:
     """Nothing else takes a second of every command."""
     code = (
-        "import sys\nfrom annotation.studio.client import Address, Studio\n"
+        "import sys\nfrom annotation.studio.address import Address\nfrom annotation.studio.client import Studio\n"
         "api = Studio(Address('http://127.0.0.1:9', 'x')).api\n"
         "api.projects, api.users, api.versions, api.tasks, api.predictions, api.annotations, api.files\n"
         "sys.exit('pandas' in sys.modules)"

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from labelling import label_all, next_task, offered, push, submit
 
-from annotation.studio.client import Address, Studio
+from annotation.studio.address import Address
+from annotation.studio.client import Studio
 from annotation.studio.exported.file import ExportFile, Tasks
 from annotation.studio.give_back import GivenBack, give_back, with_reason
 from annotation.studio.push import task_of

@@ -14,11 +14,12 @@ import pytest
 from command import error, hint
 
 from annotation.prelabel.guess import Thresholds
+from annotation.studio.address import Address
 from annotation.studio.answers import Broken
 from annotation.studio.backend import app as backend_app
 from annotation.studio.backend.frames import Frames
 from annotation.studio.backend.predictor import Predictor
-from annotation.studio.client import Address, Studio
+from annotation.studio.client import Studio
 from annotation.studio.config import COMMENT, STATUS
 from annotation.studio.known import key_of, mark
 from annotation.studio.pull import annotator_folder

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from drawn_hands import HANDS, IMAGE, predict, write_checkpoint
 
 from hint.crop import box_to_square
 from hint.errors import InputError, MissingRequirementError, UnknownNameError
@@ -19,28 +20,15 @@ from hint.prediction.camera import picture_camera
 from hint.prediction.mano_file import translations
 from hint.types import Hand, MethodOptions
 
-IMAGE = np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype=np.uint8).repeat(25, 0).repeat(25, 1)
-HANDS = [Hand("a_r", (100.0, 90.0, 220.0, 180.0), True), Hand("b_r", (30.0, 60.0, 90.0, 160.0), True)]
-
 
 def options(weights=None, **extra):
     settings = {key.replace("_", "-"): value for key, value in extra.items()}
     return MethodOptions(weights=weights, device="cpu", mano="procedural", extra=settings)
 
 
-def predict(method, hands, image=IMAGE):
-    return method.infer_hands(hands, [method.prepare(hand, image) for hand in hands])
-
-
 @pytest.fixture(scope="module")
 def method():
     return HaworMethod.create(options("random"))
-
-
-def write(path, network, **more):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({"state_dict": network.state_dict() | more, "epoch": 1}, path)
-    return path
 
 
 def test_a_mirrored_picture_gives_the_mirrored_hand(method):
@@ -107,7 +95,7 @@ def test_a_box_that_shows_next_to_nothing_of_the_picture_is_refused(method):
 
 
 def test_the_published_file_loads_and_is_described(tmp_path, method):
-    whole = write(tmp_path / "whole.ckpt", random_network(0), initialized=torch.tensor(True))
+    whole = write_checkpoint(tmp_path / "whole.ckpt", random_network(0), initialized=torch.tensor(True))
     expected = predict(method, HANDS)[0].keypoints_2d
     assert np.array_equal(predict(HaworMethod.create(options(str(whole))), HANDS)[0].keypoints_2d, expected)
     assert describe_weights(whole)["weights of"] == "hawor"
@@ -130,7 +118,7 @@ def test_lower_precision_moves_the_hand_little(method):
 )
 def test_weights_of_the_other_network_are_named(tmp_path, other, network, named):
     with pytest.raises(InputError, match=named):
-        other.create(options(str(write(tmp_path / "w.ckpt", network))))
+        other.create(options(str(write_checkpoint(tmp_path / "w.ckpt", network))))
 
 
 def test_other_files_are_refused(tmp_path):
@@ -143,9 +131,9 @@ def test_the_file_is_found_where_fetch_and_the_official_repository_put_it(tmp_pa
     monkeypatch.chdir(tmp_path)
     with pytest.raises(MissingRequirementError, match=r"hint fetch hawor"):
         HaworMethod.create(options())
-    official = write(tmp_path / "weights" / "hawor" / "checkpoints" / "hawor.ckpt", random_network(1))
+    official = write_checkpoint(tmp_path / "weights" / "hawor" / "checkpoints" / "hawor.ckpt", random_network(1))
     assert WEIGHTS.installed().resolve() == official
-    fetched = write(hint_home / ASSETS["hawor"].single.keep_as, random_network(0))
+    fetched = write_checkpoint(hint_home / ASSETS["hawor"].single.keep_as, random_network(0))
     assert WEIGHTS.installed() == fetched
     assert HaworMethod.create(options()).card.training_data[0] == "HOT3D"
 

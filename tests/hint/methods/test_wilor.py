@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from drawn_hands import HANDS, IMAGE, predict, write_checkpoint
 
 from hint.errors import InputError, MissingRequirementError
 from hint.fetch import ASSETS
@@ -15,27 +16,14 @@ from hint.methods.wilor.load import random_network
 from hint.methods.wilor.method import WilorMethod
 from hint.types import Hand, MethodOptions
 
-IMAGE = np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype=np.uint8).repeat(25, 0).repeat(25, 1)
-HANDS = [Hand("a_r", (100.0, 90.0, 220.0, 180.0), True), Hand("b_r", (30.0, 60.0, 90.0, 160.0), True)]
-
 
 def options(weights=None, **extra):
     return MethodOptions(weights=weights, device="cpu", mano="procedural", extra=extra)
 
 
-def predict(method, hands, image=IMAGE):
-    return method.infer_hands(hands, [method.prepare(hand, image) for hand in hands])
-
-
 @pytest.fixture(scope="module")
 def method():
     return WilorMethod.create(options("random"))
-
-
-def write(path, network, **more):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({"state_dict": network.state_dict() | more, "epoch": 1}, path)
-    return path
 
 
 def test_a_mirrored_picture_gives_the_mirrored_hand(method):
@@ -63,7 +51,7 @@ def test_its_crop_is_that_of_the_demonstration_and_hamers_can_be_asked_for(metho
 def test_the_published_file_loads_with_and_without_what_is_beside_the_network(tmp_path, method):
     network = random_network(0)
     beside = {"initialized": torch.tensor(True), "discriminator.x": torch.zeros(1)}
-    whole = write(tmp_path / "whole.ckpt", network, **beside)
+    whole = write_checkpoint(tmp_path / "whole.ckpt", network, **beside)
     bare = {k: v for k, v in network.state_dict().items() if not k.endswith("num_batches_tracked")}
     torch.save(bare, tmp_path / "bare.pth")
     expected = predict(method, HANDS)[0].keypoints_2d
@@ -87,7 +75,7 @@ def test_lower_precision_moves_the_hand_little(method):
     ],
 )
 def test_weights_of_the_other_network_are_named(tmp_path, method, network, named):
-    path = write(tmp_path / "w.ckpt", network)
+    path = write_checkpoint(tmp_path / "w.ckpt", network)
     with pytest.raises(InputError, match=named):
         method.create(options(str(path)))
 
@@ -104,9 +92,9 @@ def test_the_file_is_found_where_fetch_and_the_official_repository_put_it(tmp_pa
     monkeypatch.chdir(tmp_path)
     with pytest.raises(MissingRequirementError, match=r"hint fetch wilor"):
         WilorMethod.create(options())
-    official = write(tmp_path / "pretrained_models" / "wilor_final.ckpt", random_network(1))
+    official = write_checkpoint(tmp_path / "pretrained_models" / "wilor_final.ckpt", random_network(1))
     assert WEIGHTS.installed().resolve() == official
-    fetched = write(hint_home / ASSETS["wilor"].single.keep_as, random_network(0))
+    fetched = write_checkpoint(hint_home / ASSETS["wilor"].single.keep_as, random_network(0))
     assert WEIGHTS.installed() == fetched
     assert WilorMethod.create(options()).card.training_data[-1] == "ARCTIC"
 
@@ -122,7 +110,7 @@ def test_anyhand_is_the_same_network_with_a_card_of_its_own(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     with pytest.raises(MissingRequirementError, match=f"hint fetch {name}"):
         method.create(options())
-    write(hint_home / ASSETS[name].single.keep_as, network)
+    write_checkpoint(hint_home / ASSETS[name].single.keep_as, network)
     made = method.create(options())
     assert made.card.name == name
     assert made.card.training_data[-1] == "AnyHand (synthetic)"

@@ -10,14 +10,13 @@ import hashlib
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmark.card import LARGEST_CARD, Card, CardError, card_toml, parse_card
-from benchmark.submission_zip import LARGEST_ZIP, SubmissionError, read_bounded, read_zip, zip_bytes
+from benchmark.submission_zip import LARGEST_ZIP, SubmissionError, read_zip, zip_bytes
 from hint.errors import InputError, problems_in, some_ids
 from hint.files.atomic import json_bytes
 from hint.files.bounded_npz import parse_npz
@@ -92,16 +91,6 @@ def _npy(array: np.ndarray[Any, Any]) -> bytes:
     stream = io.BytesIO()
     np.save(stream, np.ascontiguousarray(array), allow_pickle=False)
     return stream.getvalue()
-
-
-def read_submission(path: Path) -> Submission:
-    """Read and check a submission, whoever made it.
-
-    Raises:
-        SubmissionError: If it cannot be used; the message says everything that is wrong.
-        InputError: If there is no such file.
-    """
-    return parse_submission(read_bounded(path), str(path))
 
 
 def parse_submission(content: bytes, name: str) -> Submission:

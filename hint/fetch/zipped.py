@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import struct
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ from hint.errors import some_ids
 from hint.fetch.assets import Tree
 from hint.fetch.listing import ListedFile
 from hint.fetch.transfer import DamagedArchiveError, OnProgress
+from hint.files.bounded_npz import ZIP_DAMAGE
 
 #: Largest file to unpack; each is held in memory once.
 MAX_FILE_BYTES = 100_000_000
@@ -27,8 +26,6 @@ SMALL_BYTES = 1_000_000
 _PLAIN_PATH = re.compile(r"([\w-][\w.-]*/){2,}[\w-][\w.-]*", re.ASCII)
 _ENCRYPTED = 0x1
 _LOCAL_HEADER_BYTES = 30
-#: What ``zipfile`` raises for damaged or unsupported archives; these have no common base class.
-_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, struct.error)
 
 
 @contextmanager
@@ -41,7 +38,7 @@ def opened(archive: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(archive) as packed:
             yield packed
-    except _ZIP_ERRORS as error:
+    except ZIP_DAMAGE as error:
         raise DamagedArchiveError(f"{archive} is damaged, cut short or not a .zip ({error})") from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,9 @@ from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 #: What ``zipfile`` raises for damaged, encrypted or unsupported archives; these have no common base class.
-ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
+ZIP_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
+#: The same, and what reading the file itself raises.
+ZIP_ERRORS = (*ZIP_DAMAGE, OSError)
 #: What ``numpy`` raises besides, for headers that are no headers or ask for more memory than there is.
 _ARRAY_ERRORS = (MemoryError, OverflowError, SyntaxError, TypeError)
 

@@ -18,14 +18,18 @@ from benchmark.card import Card
 from benchmark.evaluate import evaluate
 from benchmark.protocol import load_protocol
 from benchmark.record import read_record, write_record
-from benchmark.submission import ProtocolName, Submission, read_submission
-from benchmark.submission_zip import SubmissionError
+from benchmark.submission import ProtocolName, Submission, parse_submission
+from benchmark.submission_zip import SubmissionError, read_bounded
 from benchmark.submit import submit
 from hint.errors import InputError, UnknownNameError
 from hint.files import write_predictions
 from hint.types import HandLabels, Predictions
 
 NAMES = ["card.toml", "predictions.npz", "submission.json"]
+
+
+def read_submission(path: Path) -> Submission:
+    return parse_submission(read_bounded(path), str(path))
 
 
 def entries(path: Path) -> dict[str, bytes]:

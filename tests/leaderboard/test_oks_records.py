@@ -122,7 +122,9 @@ def test_other_labels_and_other_sigmas_are_not_ranked(
     assert "other protocol file" in reasons["lenient"]
     assert "closer to the labels than a guess can be" in reasons["too good"]
     (lenient,) = (entry for entry, _ in section.unranked if entry.name == "lenient")
-    assert lenient.record.value("newdays", "all", "oks_ar").value > 50  # type: ignore[union-attr]
+    recall = lenient.record.value("newdays", "all", "oks_ar")
+    assert recall is not None
+    assert recall.value > 50
     assert {entry.name for entry in section.ranked} == {"first", "second"}
     with pytest.raises(InputError, match="labels differ"):
         compare(tmp_path / "easy" / "easy-hint-oks-v1", runs / "first-hint-oks-v1")
@@ -152,7 +154,9 @@ def test_whole_pictures_are_a_section_of_their_own(runs: Path, make: Callable[..
     assert {score.metric for score in entry.record.scores} == {"oks_ar", "oks_ar_any_side"}
     records = [(entry.record, whole.subset), (given.ranked[0].record, given.subset)]
     first, second = (record.value(subset, "all", "oks_ar") for record, subset in records)
-    assert first.value == second.value  # type: ignore[union-attr]
+    assert first is not None
+    assert second is not None
+    assert first.value == second.value
     write_pairs(tmp_path / "labels" / "TEST_newdays_img", labels)
     board = read_candidates([runs], data=tmp_path / "labels")
     assert board.refused == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from slow_reference_of import slow_reference_of
 
 from hint.files import write_predictions
 from hint.types import HandLabels, Predictions
@@ -81,12 +81,7 @@ def _line(
 @pytest.fixture(scope="session")
 def reference() -> ModuleType:
     """The slow reference."""
-    spec = importlib.util.spec_from_file_location("slow_oks", Path(__file__).with_name("slow_reference.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return slow_reference_of(__file__)
 
 
 @pytest.fixture

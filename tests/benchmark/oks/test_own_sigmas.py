@@ -58,8 +58,10 @@ def test_the_noise_of_the_annotators_comes_back(measured: Path, make: Callable[.
     assert ours.record.protocol.id == strict.record.protocol.id
     assert ours.record.protocol.sha256 == protocol.sha256 != strict.record.protocol.sha256
     assert [r.record.fingerprint["sigmas"] for r in (strict, ours)] == ["COCO-WholeBody", protocol.sigma_source]
-    first, second = (r.record.value("newdays", "all", "oks_ar").value for r in (strict, ours))  # type: ignore[union-attr]
-    assert first < second
+    first, second = (r.record.value("newdays", "all", "oks_ar") for r in (strict, ours))
+    assert first is not None
+    assert second is not None
+    assert first.value < second.value
 
 
 def test_files_that_cannot_tell_are_refused(measured: Path, make: Callable[..., HandLabels], tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_pictures_nobody_looked_at_are_missing(make_scene: Callable[..., Any]) -
 def test_tables_and_coco_results_give_the_same(make_scene: Callable[..., Any], tmp_path: Path) -> None:
     scene = make_scene(10)
     found, lines = scene.found, {line["hand_id"]: line for line in scene.lines if "hand_id" in line}
-    joint = found.score.mean(1).astype(float)  # type: ignore[union-attr]
+    joint = np.asarray(found.score, float).mean(1)
     scores = [lines[hand]["score"] * own for hand, own in zip(found.hand_id.tolist(), joint.tolist(), strict=True)]
     plain = Predictions(found.hand_id, np.nan_to_num(found.keypoints_2d, nan=9e4), score=np.array(scores))
     scene.found = plain
@@ -141,7 +141,7 @@ def test_what_cannot_be_scored_is_refused(make_scene: Callable[..., Any]) -> Non
     (scene.folder / "hands.jsonl").unlink()
     with pytest.raises(InputError, match=r"hands\.jsonl"):
         evaluate(scene.labels, scene.folder, PROTOCOL, whole_pictures=True)
-    given = (scene.labels, Predictions(scene.labels.hand_id, scene.labels.keypoints_2d))
+    given: Any = (scene.labels, Predictions(scene.labels.hand_id, scene.labels.keypoints_2d))
     for options, message in (
         ({"all_hands_labelled": True}, "add --whole-pictures"),
         ({"match_boxes": True}, "use --whole-pictures"),
@@ -150,7 +150,7 @@ def test_what_cannot_be_scored_is_refused(make_scene: Callable[..., Any]) -> Non
         ({"protocol": "hint-v1", "whole_pictures": True, "agreement": "a"}, "add --protocol hint-oks-v1"),
     ):
         with pytest.raises(InputError, match=message):
-            evaluate(*given, **{"protocol": PROTOCOL, **options})  # type: ignore[arg-type]
+            evaluate(*given, **{"protocol": PROTOCOL, **options})
     half = replace(given[1], score=np.where(np.arange(len(scene.labels)) == 0, np.nan, 1))
     with pytest.raises(InputError, match="1 detection with no score: p000"):
         evaluate(scene.labels, half, PROTOCOL)
@@ -176,20 +176,20 @@ def test_a_detector_and_a_method_are_run_on_the_pictures(hint_root: Path, tmp_pa
     labels = read_labels(hint_root)
     centre = (labels.box_xyxy[:, None, :2] + labels.box_xyxy[:, None, 2:]) / 2
     labels = replace(labels, keypoints_2d=np.repeat(centre, 21, 1), existence=np.ones((12, 21), bool))
-    options = {"whole_pictures": True, "detector": Annotator(labels), "all_hands_labelled": True, "out": tmp_path}
-    result = evaluate(labels, "box-centre", PROTOCOL, **options)  # type: ignore[arg-type]
+    options: Any = {"whole_pictures": True, "detector": Annotator(labels), "all_hands_labelled": True, "out": tmp_path}
+    result = evaluate(labels, "box-centre", PROTOCOL, **options)
     value = {s.metric: s.value for s in result.record.scores if s.visibility == "all"}
     assert (value["oks_ar"], value["oks_ap_any_side"]) == (pytest.approx(100 * 8 / 12), 100.0)
     assert result.record.method.title.endswith(", annotator detector")
     assert result.folder == tmp_path / "box-centre-annotator-detector-hint-oks-v1"
-    assert evaluate(labels, "box-centre", PROTOCOL, **options).record.timing.reused == 12  # type: ignore[arg-type]
+    assert evaluate(labels, "box-centre", PROTOCOL, **options).record.timing.reused == 12
     again = evaluate(labels, result.folder, PROTOCOL, whole_pictures=True, all_hands_labelled=True)
     assert again.record.scores == result.record.scores
     held = predict(labels.image.tolist(), "box-centre", detector=Annotator(labels))
     in_memory = evaluate(labels, held, PROTOCOL, whole_pictures=True, all_hands_labelled=True)
     assert in_memory.record.scores == result.record.scores
     with pytest.raises(InputError, match="pictures are missing"):
-        evaluate(replace(labels, image=np.full(12, "")), "box-centre", PROTOCOL, **options)  # type: ignore[arg-type]
+        evaluate(replace(labels, image=np.full(12, "")), "box-centre", PROTOCOL, **options)
 
 
 def test_the_command_line_takes_the_same(make_scene: Callable[..., Any], tmp_path: Path) -> None:

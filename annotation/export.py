@@ -12,7 +12,8 @@ import numpy as np
 
 from annotation.studio.pull import RECORD, annotator_folder, read_record
 from hint.errors import InputError, UnknownNameError, some_ids
-from hint.files import read_labels, read_pairs, write_json
+from hint.files import read_labels, read_pairs, remove_abandoned, write_json
+from hint.files.atomic_folder import atomic_folder
 from hint.files.formats import FORMATS
 from hint.files.picture_files import absent_note
 from hint.prediction.table import write_table
@@ -99,9 +100,17 @@ def export(
         taken = {"": len(labels)}
     target = kind.target(out)
     _require_new(target)
-    write(target, labels)
-    provenance = target.with_suffix(".provenance.json") if kind.file else target / PROVENANCE
-    write_json(provenance, _provenance(source, fmt, labels, taken), indent=2)
+    story = _provenance(source, fmt, labels, taken)
+    if kind.file:  # the labels last: a run that was killed before may be repeated
+        remove_abandoned(target.parent)
+        provenance = target.with_suffix(".provenance.json")
+        write_json(provenance, story, indent=2)
+        write(target, labels)
+    else:
+        provenance = target / PROVENANCE
+        with atomic_folder(target) as folder:
+            write(folder, labels)
+            write_json(folder / PROVENANCE, story, indent=2)
     absent = () if fmt == "npz" else tuple(f"{text}; --images names their folder" for text in absent_note(labels))
     return Exported(target, provenance, len(labels), taken, (*labels.notes, *absent))
 

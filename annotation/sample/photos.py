@@ -159,11 +159,11 @@ class _Job:
             self.save()
 
     def save(self) -> None:
-        """Write the manifest, then the record."""
-        self._collection.save()
+        """Write the record, then the manifest: a run looks again at photographs whose hands the manifest lacks."""
         if self._record.photos:
             self._record.provenance = collect(["numpy"])
             write_record(record_path(self._collection.manifest), self._record)
+        self._collection.save()
         self._saved = time.monotonic()
         self.result.hands, self.result.added = len(self._collection), self._collection.added
         self.result.photos = len(self._record.photos)

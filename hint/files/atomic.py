@@ -21,7 +21,7 @@ OVERWRITE = ("never", "missing", "always")
 _CAN_SYNC_ALL = hasattr(os, "sync")
 
 #: Ending of files that are not whole yet.
-_PART = ".hint-part"
+PART = ".hint-part"
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def atomic_write(path: Path, *, sync: bool = True) -> Iterator[IO[bytes]]:
         raise WriteError(f"cannot write {path}: it is a device or a pipe")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_PART, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PART, dir=path.parent)
         os.close(handle)  # a file that is opened by its name knows it
     except OSError as error:
         raise _cannot_write(path, error) from error
@@ -70,7 +70,7 @@ def sync_files() -> None:
 
 def remove_abandoned(folder: Path) -> None:
     """Remove what killed processes left in a folder: parts of files that nobody is writing."""
-    for part in folder.glob(f".*{_PART}"):
+    for part in folder.glob(f".*{PART}"):
         with suppress(OSError), part.open("r+b") as stream:
             if try_lock(stream):
                 part.unlink()

@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 
 from hint.errors import InputError, some_ids
 from hint.exif import open_picture
-from hint.files.atomic import atomic_write
+from hint.files.atomic import atomic_write, remove_abandoned
 from hint.types import HandLabels
 
 
@@ -39,7 +39,10 @@ def copy_pictures(labels: HandLabels, names: list[str], folder: Path) -> None:
     Raises:
         WriteError: If one cannot be written.
     """
-    for name, image in {name: image for name, image in zip(names, labels.image.tolist(), strict=True) if image}.items():
+    copied = {name: image for name, image in zip(names, labels.image.tolist(), strict=True) if image}
+    for place in {(folder / name).parent for name in copied}:
+        remove_abandoned(place)
+    for name, image in copied.items():
         source, target = Path(image), folder / name
         if source.is_file() and not (target.exists() and target.samefile(source)):
             with source.open("rb") as original, atomic_write(target) as copy:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from hint.errors import InputError, WriteError, some_ids
+from hint.errors import InputError, some_ids
+from hint.files.atomic_folder import atomic_folder
 
 #: Lists the files of a site; a folder without it is not one of ours.
 MARKER = "hint-site.json"
@@ -59,23 +58,9 @@ def write_site(out: Path, files: Mapping[str, bytes]) -> None:
     """
     check_target(out)
     marker = json.dumps({"format": _FORMAT, "files": sorted(files)}, indent=1) + "\n"
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as name:
-            new, old = Path(name) / "new", Path(name) / "old"
-            for path, content in sorted({**files, MARKER: marker.encode()}.items()):
-                _put(new / PurePosixPath(path), out / PurePosixPath(path), content)
-            try:
-                if out.exists():
-                    out.rename(old)
-                new.rename(out)
-            except BaseException:  # Ctrl-C too: what was moved away is put back
-                if old.exists() and not out.exists():
-                    old.rename(out)
-                raise
-            shutil.rmtree(old, ignore_errors=True)
-    except OSError as error:
-        raise WriteError(f"cannot write {out}: {error.strerror or error}") from error
+    with atomic_folder(out) as new:
+        for path, content in sorted({**files, MARKER: marker.encode()}.items()):
+            _put(new / PurePosixPath(path), out / PurePosixPath(path), content)
 
 
 def _put(path: Path, earlier: Path, content: bytes) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -239,3 +242,21 @@ def test_coco_results_become_a_table(hint_root: Path, tmp_path: Path) -> None:
     read, labels = read_predictions(tmp_path / "mine.csv"), read_labels(hint_root)
     assert sorted(read.hand_id.tolist()) == sorted(labels.hand_id.tolist())
     assert read.score.tolist() == [0.5] * 12
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("fmt", ["hint", "coco"])
+def test_an_export_that_was_killed_can_be_repeated(hint_root: Path, tmp_path: Path, fmt: str) -> None:
+    common = ("export", hint_root, "--format", fmt, "--out")
+    hint(*common, tmp_path / "whole")
+    disturbed = "os.replace = os.rename = lambda *_: os.kill(os.getpid(), 9)"
+    killed = subprocess.run(
+        [sys.executable, "-c", f"import os; {disturbed}; from hint.cli import main; main()", *common, tmp_path / "out"],
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    hint(*common, tmp_path / "out")
+    assert names(tmp_path / "out") == names(tmp_path / "whole")

@@ -13,6 +13,7 @@ import yaml
 
 from benchmark.card import Card
 from benchmark.submit import submit
+from hint.errors import InputError
 from hint.files import write_pairs, write_predictions
 from hint.types import HandLabels, Predictions
 from hint.version import __version__
@@ -215,3 +216,16 @@ def test_no_job_can_write_and_only_jobs_that_ask_first_see_the_labels() -> None:
 
 def test_the_template_asks_for_this_version() -> None:
     assert (template_folder() / "requirements.txt").read_text() == f"hint-toolkit[site]=={__version__}\n"
+
+
+def test_a_repository_that_was_half_written_is_completed(tmp_path: Path) -> None:
+    written = write_template(tmp_path / "board")
+    written[2].unlink()
+    written[2].with_name(f".{written[2].name}.x.hint-part").touch()
+    assert write_template(tmp_path / "board") == written
+    assert {path for path in (tmp_path / "board").rglob("*") if path.is_file()} == set(written)
+    written[2].write_text("mine")
+    written[3].unlink()
+    with pytest.raises(InputError, match="not an empty folder"):
+        write_template(tmp_path / "board")
+    assert written[2].read_text() == "mine"

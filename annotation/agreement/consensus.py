@@ -30,6 +30,7 @@ from annotation.check.run import read_sets
 from hint.errors import InputError
 from hint.files import write_bytes, write_json, write_pairs
 from hint.files.atomic import require_writable
+from hint.files.atomic_folder import atomic_folder
 from hint.names import folder_of_subset
 from hint.provenance import collect
 from hint.skeleton import JOINT_NAMES
@@ -129,7 +130,7 @@ def consensus(
         raise InputError(f"--within {within:g}: use a distance in palm lengths, such as 0.25")
     unit = parse_palm(palm)
     if out is not None:
-        _require_empty(Path(out))
+        require_empty(Path(out))
     names = [_ordinal(k) for k in range(len(annotations))]
     sets = [read_sets(labels, images, name) for labels, name in zip(annotations, names, strict=True)]
     sources = tuple(str(one[0].source) for one in sets)
@@ -144,7 +145,13 @@ def _ordinal(k: int) -> str:
     return ("first", "second", "third")[k] if k < 3 else f"{k + 1}th"
 
 
-def _require_empty(out: Path) -> None:
+def require_empty(out: Path) -> None:
+    """Check that merged labels may be written to a folder.
+
+    Raises:
+        InputError: If something is there.
+        WriteError: If it cannot be written to.
+    """
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         raise InputError(f"{out} already exists; use another --merge")
     require_writable(out)
@@ -289,9 +296,10 @@ def _names(joints: Bool) -> tuple[str, ...]:
 
 def write_consensus(out: Path, result: Consensus) -> None:
     """Write merged labels as a HInt root, with the rule, the disputes and the ids for one more person."""
-    for subset in result.labels.subsets:
-        write_pairs(out / folder_of_subset(subset), result.labels.select(result.labels.subset == subset))
-    lines = [json.dumps(asdict(one), allow_nan=False) for one in result.disputed]
-    write_bytes(out / DISPUTES, "".join(f"{line}\n" for line in lines).encode())
-    write_bytes(out / THIRD, "".join(f"{one.hand_id}\n" for one in result.disputed).encode())
-    write_json(out / RECORD, {**result.as_json(), "provenance": collect(["numpy"])}, indent=2)
+    labels, lines = result.labels, [json.dumps(asdict(one), allow_nan=False) for one in result.disputed]
+    with atomic_folder(out) as folder:
+        for subset in labels.subsets:
+            write_pairs(folder / folder_of_subset(subset), labels.select(labels.subset == subset))
+        write_bytes(folder / DISPUTES, "".join(f"{line}\n" for line in lines).encode())
+        write_bytes(folder / THIRD, "".join(f"{one.hand_id}\n" for one in result.disputed).encode())
+        write_json(folder / RECORD, {**result.as_json(), "provenance": collect(["numpy"])}, indent=2)

@@ -47,12 +47,13 @@ def agreement(
     Flags, distances in palm lengths, Cohen's kappa, per joint and finger, all with intervals over clips. With --merge,
     labels are merged too: flags by majority, points by median; exit code 1 if hands are left for one more person.
     """
-    from annotation.agreement.consensus import consensus
+    from annotation.agreement.consensus import consensus, require_empty
     from annotation.agreement.run import agreement as measure
 
     if more and merge is None:
         raise InputError("more than two annotations can only be merged; add --merge DIR")
-    merged = merge and consensus([a, b, *(more or ())], within=within, palm=palm, images=images, out=merge)
+    if merge is not None:
+        require_empty(merge)
     result = measure(
         a,
         b,
@@ -71,7 +72,8 @@ def agreement(
         _show(result)
     if out is not None:
         remark(f"agreement.json, agreement.png and worst.png are in {out}")
-    if merged and merge:
+    if merge is not None:  # last: merged labels are not replaced when the command is repeated
+        merged = consensus([a, b, *(more or ())], within=within, palm=palm, images=images, out=merge)
         _remark_consensus(merged, merge)
         raise typer.Exit(1 if merged.disputed else 0)
 

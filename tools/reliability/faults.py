@@ -97,7 +97,7 @@ class Bench:
                     problem = f"does not say that the disk is full: {' '.join(ended.text.split())[-200:]}"
                 tried.problems += [problem] * bool(problem) + halves(self._disk, self._expected)
                 subprocess.run(["mount", "-o", f"remount,size={needed + _ROOM}k", str(self._disk)], check=True)
-                tried.problems += self._again(earlier=ended)
+                tried.problems += self._again()
         return tried
 
     def read_only(self) -> Tried:
@@ -123,7 +123,7 @@ class Bench:
             tried.problems += [problem for ended in ends if (problem := ended.complaint(self._code, 2))]
             if all(ended.code != self._code for ended in ends):
                 tried.problems.append(f"neither came through: {ends[0].text[-150:]} / {ends[1].text[-150:]}")
-            tried.problems += self._again(earlier=ends[0])
+            tried.problems += self._again()
         return tried
 
     def clock(self) -> Tried:
@@ -145,7 +145,7 @@ class Bench:
             tried.times += 1
             problem = ended.complaint(0, 1, 2)
             tried.problems += [problem] * bool(problem)
-            tried.problems += self._again(earlier=ended)
+            tried.problems += self._again()
         return tried
 
     def _undisturbed(self) -> Ended:
@@ -161,14 +161,14 @@ class Bench:
     def _run(self, before: Callable[[], None] = lambda: None) -> Ended:
         return self._start(before=before).wait()
 
-    def _again(self, earlier: Ended | None = None) -> list[str]:
+    def _again(self) -> list[str]:
         """Run the command once more; return what is wrong with it, and with what is there then."""
         ended = self._start(is_first=False).wait()
-        done_before = (
-            earlier is not None and not earlier.code and ended.code == 2
-        )  # it refuses to replace what is whole
-        problem = "" if done_before else ended.complaint(self._code)
-        return [problem] * bool(problem) + self._unlike()
+        unlike = self._unlike()
+        if ended.code == 2 and "Traceback" not in ended.text and not unlike:
+            return []  # some commands refuse to replace what is whole
+        problem = ended.complaint(self._code)
+        return [problem] * bool(problem) + unlike
 
     def _unlike(self) -> list[str]:
         return differences(tree(self._disk), self._expected, self._varying)

@@ -1,10 +1,11 @@
-"""Lower precision: faster; ``perf/vit_precision.py`` measures how far the keypoints move."""
+"""Lower precision and compiled kernels: faster; ``perf/`` measures how far the keypoints move."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 import torch
+from timm.models.vision_transformer import Block
 from torch import nn
 
 #: Name -> whether it needs a GPU.
@@ -27,3 +28,13 @@ def set_precision(network: Network, name: str) -> None:
     if name in ("bf16", "fp16"):
         network.costly.to(torch.bfloat16 if name == "bf16" else torch.float16)
     network.autocast = torch.bfloat16 if name == "bf16-autocast" else None
+
+
+def set_compiled(network: Network) -> None:
+    """Let the costly part run compiled: slower at the first batch of each size, until PyTorch has its kernels on disk.
+
+    The blocks of a transformer are alike and share what is compiled.
+    """
+    blocks = [part for part in network.costly.modules() if isinstance(part, Block)]
+    for part in blocks or network.costly:
+        part.compile(dynamic=False)

@@ -196,7 +196,6 @@ class CropMethod(ABC, Generic[Output]):
         """Predict a batch; left hands are mirrored back."""
         return self.place(hands, prepared, self.run(prepared))
 
-    @torch.inference_mode()
     def run(self, prepared: Sequence[Crop]) -> Output:
         """Run the network on crops as :meth:`prepare` cuts them, in portions that fit into the memory of a GPU.
 
@@ -204,9 +203,10 @@ class CropMethod(ABC, Generic[Output]):
             InputError: If not even one fits.
         """
         with float32_math(self._precision):
-            return joined(self._portions.compute(self.forward, prepared))
+            return joined(self._portions.compute(self._forward, prepared))
 
-    def forward(self, prepared: Sequence[Crop]) -> Output:
+    @torch.inference_mode()
+    def _forward(self, prepared: Sequence[Crop]) -> Output:
         """Run the network on crops, all at once."""
         regions = [cut.pixels for cut in prepared if isinstance(cut.pixels, Region)]
         pixels = [cut.pixels for cut in prepared if not isinstance(cut.pixels, Region)]

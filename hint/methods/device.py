@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from torch import Tensor, nn
 
 from hint.errors import InputError, MissingRequirementError
@@ -62,18 +62,25 @@ def placed(network: Network, device: torch.device) -> Network:
 
 
 def stacked(arrays: Sequence[NDArray[Any]], device: torch.device) -> Tensor:
-    """Join arrays of one shape on a device.
+    """Join arrays of one shape on a device."""
+    joined = staged((len(arrays), *arrays[0].shape), arrays[0].dtype, device)
+    np.stack(arrays, out=joined.numpy())
+    return sent(joined, device)
 
-    A GPU copies them by itself, from memory that stays in place, while it computes what came before.
-    """
+
+def staged(shape: tuple[int, ...], dtype: DTypeLike, device: torch.device) -> Tensor:
+    """Return a tensor on the CPU, of any content, to be filled and sent to a device; a GPU's stays where it is."""
+    kind = torch.from_numpy(np.empty(0, dtype)).dtype
+    return torch.empty(shape, dtype=kind, pin_memory=device.type == "cuda")
+
+
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """Send what was staged to a device; a GPU copies it by itself, while it computes what came before."""
     if device.type != "cuda":
-        return torch.from_numpy(np.stack(arrays))
-    kind = torch.from_numpy(np.empty(0, arrays[0].dtype)).dtype
-    pinned = torch.empty((len(arrays), *arrays[0].shape), dtype=kind, pin_memory=True)
-    np.stack(arrays, out=pinned.numpy())
+        return tensor
     copying, computing = _copying(device), torch.cuda.current_stream(device)
     with torch.cuda.stream(copying):
-        copied = pinned.to(device, non_blocking=True)
+        copied = tensor.to(device, non_blocking=True)
     computing.wait_stream(copying)
     copied.record_stream(computing)
     return copied
@@ -82,7 +89,7 @@ def stacked(arrays: Sequence[NDArray[Any]], device: torch.device) -> Tensor:
 @cache
 def _copying(device: torch.device) -> torch.cuda.Stream:
     """Return the stream of a GPU that copies."""
-    return torch.cuda.Stream(device)
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
 
 def beside(tensor: Tensor, numbers: Sequence[float]) -> Tensor:

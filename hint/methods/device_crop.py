@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from hint.crop import CROP_SIZE, Square
-from hint.methods.device import float32_math, stacked
+from hint.methods.device import float32_math, sent, stacked, staged
 from hint.types import Float, Image
 
 #: As in :mod:`hint.crop`: the demonstration blurs only where the picture shrinks by more than twice this.
@@ -82,8 +82,9 @@ def _region(image: Image, square: Square, mirror: bool, crop_size: int, sigma: f
     down = Axis(square.y - half, step, image.shape[0])
     (top, bottom), (left, right) = (_touched(axis, crop_size) for axis in (down, across))
     inner = image[max(top - margin, 0) : bottom + margin, max(left - margin, 0) : right + margin]
-    beyond = (margin - top, bottom + margin - image.shape[0], margin - left, right + margin - image.shape[1])
-    pixels = cv2.copyMakeBorder(inner, *(max(n, 0) for n in beyond), cv2.BORDER_REPLICATE)
+    above, before = max(margin - top, 0), max(margin - left, 0)
+    below, after = max(bottom + margin - image.shape[0], 0), max(right + margin - image.shape[1], 0)
+    pixels: Image = cv2.copyMakeBorder(inner, above, below, before, after, cv2.BORDER_REPLICATE)
     rows, columns = (
         Axis(axis.start - first + margin, axis.step, length)
         for axis, first, length in ((down, top, pixels.shape[0]), (across, left, pixels.shape[1]))
@@ -105,7 +106,7 @@ def _touched(axis: Axis, crop_size: int) -> tuple[int, int]:
 
 def cut(regions: Sequence[Region], crop_size: int, device: torch.device) -> Tensor:
     """Cut the crops of regions on a device: (N,S,S,3) float32, RGB in 0..255, black outside the pictures."""
-    pixels = stacked(_padded(regions), device).permute(0, 3, 1, 2).float()
+    pixels = sent(_padded(regions, device), device).permute(0, 3, 1, 2).float()
     numbers = stacked([region.numbers() for region in regions], device)
     blurs, is_rounded = numbers[:, 6:8], numbers[:, 8, None, None, None] > 0
     is_blurred = any(region.sigma > 0 for region in regions)
@@ -116,12 +117,15 @@ def cut(regions: Sequence[Region], crop_size: int, device: torch.device) -> Tens
     return torch.where(is_rounded, crops.round(), crops).permute(0, 2, 3, 1)
 
 
-def _padded(regions: Sequence[Region]) -> list[Image]:
-    """Return the pixels of regions in arrays of one size."""
+def _padded(regions: Sequence[Region], device: torch.device) -> Tensor:
+    """Return the pixels of regions (N,H,W,3), black behind their ends, to be sent to a device."""
     height, width = (max(region.pixels.shape[axis] for region in regions) for axis in (0, 1))
-    padded = [np.zeros((height, width, 3), np.uint8) for _ in regions]
-    for array, region in zip(padded, regions, strict=True):
-        array[: region.pixels.shape[0], : region.pixels.shape[1]] = region.pixels
+    padded = staged((len(regions), height, width, 3), np.uint8, device)
+    for array, region in zip(padded.numpy(), regions, strict=True):
+        rows, columns = region.pixels.shape[:2]
+        array[:rows, :columns] = region.pixels
+        array[:rows, columns:] = 0
+        array[rows:] = 0
     return padded
 
 

@@ -177,6 +177,15 @@ def graphormer_reference(reference):
     return RestHand.of(mano_reference(reference), topology)
 
 
+def read_adjacency(shared: Path) -> np.ndarray:
+    """Return the official neighbours (195,195), which are not ours to pass on, from the folder beside the checkout."""
+    with np.load(shared / "golden" / "graphormer_forward.npz") as arrays:
+        matrix = np.zeros(arrays["adj_shape"], np.float32)
+        rows = np.repeat(np.arange(len(matrix)), np.diff(arrays["adj_indptr"]))
+        matrix[rows, arrays["adj_indices"]] = arrays["adj_data"]
+    return matrix
+
+
 def sampling(folder):
     """Return the matrix (195,778) that picks the sampled vertices of the reference template."""
     with np.load(folder / "metro_forward.npz") as arrays:

@@ -34,12 +34,12 @@ class VitMethod(ManoCropMethod):
             self.fingerprint["compile"] = True
             set_compiled(network)
 
-    def forward(self, prepared: Sequence[Crop]) -> HamerOutput:
+    def _forward(self, prepared: Sequence[Crop]) -> HamerOutput:
         """Run the network on crops, all at once; compiled, it knows a few sizes of batches, which are filled up."""
         if not self._is_compiled:
-            return super().forward(prepared)
+            return super()._forward(prepared)
         n, size = len(prepared), 1 << (len(prepared) - 1).bit_length()
-        output = super().forward([*prepared, *prepared[-1:] * (size - n)])
+        output = super()._forward([*prepared, *[prepared[-1]] * (size - n)])
         return replace(output, **{field.name: getattr(output, field.name)[:n] for field in fields(output)})
 
 

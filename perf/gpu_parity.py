@@ -29,7 +29,7 @@ def parity(bench: Bench) -> None:
         try:
             _compare(bench, case, reference)
         except FileNotFoundError as error:
-            bench.add(case.method, "left out", f"no {Path(error.filename).name}"[:8])
+            bench.add(f"{case.method}: no {Path(error.filename).name}", "left out")
 
 
 @torch.inference_mode()

@@ -133,8 +133,8 @@ class CropMethod(ABC, Generic[Output]):
     #: What can be asked for with ``--crop`` -> the crop that is cut.
     crops: ClassVar[Mapping[str, str]] = {"native": "native", "hamer": "hamer"}
 
-    #: Whether a device can cut the method's own crop.
-    own_crop_on_device: ClassVar[bool] = True
+    #: Whether :meth:`own_crop` leaves the cutting to :attr:`cutter`, so that a device can do it.
+    own_crop_on_device: ClassVar[bool] = False
 
     #: Precision -> whether it needs a GPU.
     precisions: ClassVar[Mapping[str, bool]] = {"fp32": False, "tf32": True}
@@ -213,7 +213,7 @@ class CropMethod(ABC, Generic[Output]):
         size, device = self.crop_size, self._device
         inputs = [cut_regions(regions, size, device) if regions else stacked(pixels, device).float()]
         if beside := [cut.beside for cut in prepared if cut.beside is not None]:
-            inputs.append(stacked(beside, device))
+            inputs.append(stacked(beside, device).float())
         output: Output = self.network(*inputs)
         return output
 

@@ -68,7 +68,6 @@ class FrankMocapMethod(CropMethod[HandOutput]):
 
     CARD = CARD
     crop_size = CROP_SIZE
-    own_crop_on_device = False
     settings = tuple(file.option for file in FILES[1:])
 
     @classmethod

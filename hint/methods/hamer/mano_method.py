@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from hint.types import Float, Hand, Image, ManoParameters, MethodOptions, Predic
 class ManoCropMethod(CropMethod[HamerOutput]):
     """What HaMeR and the networks made after it share: MANO parameters from one crop."""
 
+    own_crop_on_device: ClassVar[bool] = True
     network: ManoNetwork
 
     def __init__(self, parts: Parts, options: MethodOptions) -> None:

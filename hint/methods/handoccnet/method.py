@@ -31,6 +31,7 @@ class HandOccNetMethod(CropMethod[HandOutput]):
     """HandOccNet with its weights loaded; the two methods differ in the points they return."""
 
     crop_size = CROP_SIZE
+    own_crop_on_device = True
     shows_mano: ClassVar[bool]
 
     @classmethod

@@ -33,6 +33,7 @@ class _VertexTransformerMethod(CropMethod[HandOutput]):
     """What both share."""
 
     crop_size = CROP_SIZE
+    own_crop_on_device = True
     settings: ClassVar[tuple[str, ...]] = (DOWNSAMPLING, PROJECTION)
     release: ClassVar[Release]
 

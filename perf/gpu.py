@@ -23,7 +23,10 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 
 #: What the sections import; where one is missing, nothing could be measured.
-PACKAGES = ("torch", "torchvision", "timm", "smplx", "scipy", "safetensors", "cv2", "pydantic", "platformdirs", "rich")
+PACKAGES = (
+    *("torch", "torchvision", "timm", "smplx", "scipy", "safetensors", "accelerate"),
+    *("cv2", "packaging", "platformdirs", "pydantic", "rich"),
+)
 
 #: Modules of this folder with sections, in order: what everything else is compared with comes first.
 SECTIONS = (

@@ -63,7 +63,7 @@ def placed(network: Network, device: torch.device) -> Network:
 
 def stacked(arrays: Sequence[NDArray[Any]], device: torch.device) -> Tensor:
     """Join arrays of one shape on a device."""
-    joined = staged((len(arrays), *arrays[0].shape), arrays[0].dtype, device)
+    joined = staged((len(arrays), *arrays[0].shape), np.result_type(*arrays), device)
     np.stack(arrays, out=joined.numpy())
     return sent(joined, device)
 

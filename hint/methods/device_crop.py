@@ -107,7 +107,8 @@ def _touched(axis: Axis, crop_size: int) -> tuple[int, int]:
 def cut(regions: Sequence[Region], crop_size: int, device: torch.device) -> Tensor:
     """Cut the crops of regions on a device: (N,S,S,3) float32, RGB in 0..255, black outside the pictures."""
     # (N,H,3,W): weights of rows from the left and of columns from the right, without a copy in between.
-    planes = sent(_padded(regions, device), device).permute(0, 1, 3, 2).float(memory_format=torch.contiguous_format)
+    pixels = sent(_padded(regions, device), device).permute(0, 1, 3, 2)
+    planes = pixels.to(torch.float32, memory_format=torch.contiguous_format)
     numbers = stacked([region.numbers() for region in regions], device)
     blurs, is_rounded = numbers[:, 6:8], numbers[:, 8, None, None, None] > 0
     is_blurred = any(region.sigma > 0 for region in regions)
@@ -116,7 +117,7 @@ def cut(regions: Sequence[Region], crop_size: int, device: torch.device) -> Tens
     with float32_math("fp32"):
         high = rows @ planes.flatten(2)
         crops = high.reshape(len(regions), 3 * crop_size, -1) @ columns.mT
-    crops = crops.unflatten(1, (crop_size, 3)).transpose(2, 3)
+    crops = crops.reshape(len(regions), crop_size, 3, crop_size).transpose(2, 3)
     return torch.where(is_rounded, crops.round(), crops)
 
 

@@ -229,17 +229,18 @@ def vertex_transformer_tolerance(outputs, joints2d):
 # -- HaMeR
 
 
+def mano_tolerance(numbers, metres, points, *others):
+    """Return the tolerances of what all networks give that were made after HaMeR, and of their other numbers."""
+    names = ("pred_cam", "global_orient", "hand_pose", "betas", *others)
+    return dict.fromkeys(names, numbers) | {"keypoints_3d": metres, "vertices": metres, "keypoints_2d": points}
+
+
 def hamer_answer(network, images, parts):
     model, means = parts
     start_from(network.mano_head, means)
     hand = HandDecoder(model).to(images.device)(*network(images))
     arrays = {"pred_cam": hand.cam, "pred_cam_t": hand.cam_t, "focal_length": hand.focal_length}
     return as_arrays(arrays | {name: getattr(hand, name) for name in OUTPUTS})
-
-
-def hamer_tolerance(numbers, metres, points):
-    names = ("pred_cam", "pred_cam_t", "focal_length", "global_orient", "hand_pose", "betas")
-    return dict.fromkeys(names, numbers) | {"keypoints_3d": metres, "vertices": metres, "keypoints_2d": points}
 
 
 # -- WiLoR
@@ -277,10 +278,8 @@ def wilor_answer(network, images, parts):
 
 
 def wilor_tolerance(numbers, metres, points, feature):
-    names = ("pred_cam", "global_orient", "hand_pose", "betas", "temp_pose6d", "temp_betas", "temp_cam")
-    lengths = ("keypoints_3d", "vertices", "temp_vertices")
-    checks = {"keypoints_2d": points, "chk_refine_feat": feature, "focal_length": 0}
-    return dict.fromkeys(names, numbers) | dict.fromkeys(lengths, metres) | checks
+    common = mano_tolerance(numbers, metres, points, "temp_pose6d", "temp_betas", "temp_cam")
+    return common | {"temp_vertices": metres, "chk_refine_feat": feature, "focal_length": 0}
 
 
 # -- HaWoR
@@ -316,9 +315,8 @@ def hawor_answer(network, images, parts):
     return as_arrays(arrays | {name: getattr(posed, name) for name in OUTPUTS})
 
 
-def hawor_tolerance(numbers, metres, points):
-    names = ("pred_cam", "pose6d", "global_orient", "hand_pose", "betas", "trans_full", "chk_box_info")
-    return dict.fromkeys(names, numbers) | {"keypoints_3d": metres, "vertices": metres, "keypoints_2d": points}
+def hawor_tolerance(*tolerances):
+    return mano_tolerance(*tolerances, "pose6d", "trans_full", "chk_box_info")
 
 
 def vertex_transformer_case(method, sizes, reference_parts):
@@ -330,7 +328,6 @@ def vertex_transformer_case(method, sizes, reference_parts):
         small_parts=vertex_transformer_small_parts,
         answer=vertex_transformer_answer,
         tolerance=vertex_transformer_tolerance(5e-5, 2e-4),
-        side=224,
         beside=unused_keys(sizes),
         tiny_tolerance=vertex_transformer_tolerance(3e-5, 6e-5),
         is_large=True,
@@ -344,10 +341,10 @@ HAMER = Case(
     reference_parts=wilor_reference,
     small_parts=wilor_small_parts,
     answer=hamer_answer,
-    tolerance=hamer_tolerance(5e-5, 1e-6, 2e-6),
+    tolerance=mano_tolerance(5e-5, 1e-6, 2e-6, "pred_cam_t", "focal_length"),
     side=256,
     beside=BESIDE_HAMER,
-    tiny_tolerance=hamer_tolerance(2e-6, 2e-6, 2e-6),
+    tiny_tolerance=mano_tolerance(2e-6, 2e-6, 2e-6, "pred_cam_t", "focal_length"),
     is_large=True,
 )
 

@@ -113,7 +113,7 @@ class Small(torch.nn.Module):
         return self.network(crops, *others)
 
 
-@pytest.mark.parametrize("name", ["hamer", "hawor", "frankmocap"])
+@pytest.mark.parametrize("name", ["hamer", "frankmocap"])
 def test_a_batch_that_does_not_fit_is_halved_until_it_does(name):
     method = make(name)
     whole = predict(method, 9)
@@ -148,7 +148,7 @@ squares = st.builds(Square, st.floats(-80, 400), st.floats(-80, 300), st.floats(
 
 
 @given(st.lists(st.tuples(squares, st.booleans()), min_size=1, max_size=3), st.sampled_from([64, 224]))
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_crops_of_a_device_are_within_one_grey_level(where, size):
     """At the borders and beyond, mirrored, blurred or not, and in one batch whatever their sizes."""
     image = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
@@ -163,7 +163,7 @@ def test_crops_of_a_device_are_within_one_grey_level(where, size):
 
 
 @pytest.mark.parametrize(
-    ("name", "crop"), [("hamer", "native"), ("hamer", "demo"), ("handoccnet-param", "native"), ("hawor", "hamer")]
+    ("name", "crop"), [("hamer", "native"), ("hamer", "demo"), ("metro", "native"), ("frankmocap", "hamer")]
 )
 def test_a_method_whose_crops_the_device_cuts_finds_the_same_hands(name, crop):
     plain, on_device = make(name, crop=crop), make(name, **{"crop": crop, "crop-on": "device"})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Protocol
 
 import torch
-from timm.models.vision_transformer import Block
 from torch import nn
 
 #: Name -> whether it needs a GPU.
@@ -35,6 +34,7 @@ def set_compiled(network: Network) -> None:
 
     The blocks of a transformer are alike and share what is compiled.
     """
-    blocks = [part for part in network.costly.modules() if isinstance(part, Block)]
-    for part in blocks or network.costly:
+    costly = network.costly
+    lists = [part for part in costly.modules() if isinstance(part, nn.ModuleList) and part is not costly]
+    for part in [block for blocks in lists for block in blocks] or costly:
         part.compile(dynamic=False)

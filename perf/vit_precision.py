@@ -1,9 +1,9 @@
-"""Time HaMeR at its released size in several precisions, and measure how far each moves the keypoints.
+"""Time HaMeR at its released size in several precisions on this CPU, and measure how far each moves the keypoints.
 
-    python perf/vit_precision.py                  seconds per crop on this CPU
-    python perf/vit_precision.py --device cuda    crops per second, use of the GPU's peak, memory
+    python perf/vit_precision.py
 
-Without ``--weights`` the weights are random: times are the same, keypoint changes are those of a random network.
+Without ``--weights`` the weights are random: times are the same, keypoint changes are those of a random network. For a
+GPU there is ``gpu.py``.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +20,10 @@ import torch
 from torch import Tensor
 
 from hint.mano.procedural import procedural_hand
-from hint.methods.device import float32_math
 from hint.methods.hamer.config import HamerConfig
 from hint.methods.hamer.load import build, random_network
 from hint.methods.hamer.network import Hamer, HandDecoder, normalise
-from hint.methods.hamer.precision import set_precision
 from hint.weights import read_checkpoint
-
-#: Dense peak of an H100 or H200 SXM, TFLOP/s, from NVIDIA's data sheets.
-PEAK = {"fp32": 67.0, "tf32": 494.7, "bf16": 989.4, "bf16 + compile": 989.4}
 
 Run = Callable[[Tensor], Tensor]
 
@@ -47,14 +40,13 @@ def smooth_crops(n: int) -> Tensor:
     return fine.permute(0, 2, 3, 1).to(torch.uint8)
 
 
-def runner(network: Hamer, decoder: HandDecoder, math: Callable[[], AbstractContextManager[None]]) -> Run:
+def runner(network: Hamer, decoder: HandDecoder) -> Run:
     """Return the function from crops to keypoints in px of the crop."""
 
     @torch.inference_mode()
     def run(crops: Tensor) -> Tensor:
-        with math():
-            points: Tensor = decoder(*network(normalise(crops))).keypoints_2d
-            return points * 256
+        points: Tensor = decoder(*network(normalise(crops))).keypoints_2d
+        return points * 256
 
     return run
 
@@ -64,17 +56,10 @@ def seconds(run: Run, crops: Tensor, rounds: int) -> float:
     run(crops)
     best = float("inf")
     for _ in range(rounds):
-        _wait(crops.device)
         start = time.perf_counter()
         run(crops)
-        _wait(crops.device)
         best = min(best, time.perf_counter() - start)
     return best
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def flops(config: HamerConfig) -> float:
@@ -85,7 +70,7 @@ def flops(config: HamerConfig) -> float:
     return config.depth * block + config.decoder_depth * 2 * tokens * config.width * 2 * inner
 
 
-def on_cpu(network: Hamer, rounds: int, batches: list[int], with_compile: bool) -> None:
+def print_table(network: Hamer, rounds: int, batches: list[int], with_compile: bool) -> None:
     """Print seconds per crop; precisions take turns, so that whatever else runs slows all of them."""
     decoder, crops = HandDecoder(procedural_hand()), smooth_crops(max(batches))
     plain = network.backbone
@@ -93,7 +78,7 @@ def on_cpu(network: Hamer, rounds: int, batches: list[int], with_compile: bool) 
     if with_compile:
         ways["fp32 + compile"] = (torch.compile(plain), False)
     ways |= {"bf16-autocast": (plain, torch.bfloat16), "bf16": (deepcopy(plain).bfloat16(), None)}
-    run = runner(network, decoder, nullcontext)
+    run = runner(network, decoder)
     points: dict[str, Tensor] = {}
     best = {name: dict.fromkeys(batches, float("inf")) for name in ways}
     for _ in range(rounds):
@@ -110,45 +95,16 @@ def on_cpu(network: Hamer, rounds: int, batches: list[int], with_compile: bool) 
         print(f"| {name} | {cells} | {(points[name] - points['fp32']).abs().max().item():.2g} |")
 
 
-def on_gpu(network: Hamer, rounds: int, batches: list[int]) -> None:
-    """Print crops per second, use of the peak and peak memory."""
-    device = torch.device("cuda")
-    decoder, crops = HandDecoder(procedural_hand()).to(device), smooth_crops(max(batches)).to(device)
-    network.to(device)
-    exact = runner(network, decoder, lambda: float32_math("fp32"))(crops)
-    print(f"{torch.cuda.get_device_name()}, {flops(network.config) / 1e9:.0f} GFLOP per crop\n")
-    print("| precision | batch | crops/s | of peak | memory, GiB | largest keypoint change, px of 256 |")
-    print("|---|---:|---:|---:|---:|---:|")
-    for name in PEAK:
-        if name == "bf16 + compile":
-            network.backbone.forward = torch.compile(network.backbone.forward)  # type: ignore[method-assign]
-        elif name == "bf16":
-            set_precision(network, "bf16")
-        math = "tf32" if name == "tf32" else "fp32"
-        run = runner(network, decoder, partial(float32_math, math))
-        for n in batches:
-            torch.cuda.reset_peak_memory_stats()
-            speed = n / seconds(run, crops[:n], rounds)
-            used = speed * flops(network.config) / (PEAK[name] * 1e12)
-            memory = torch.cuda.max_memory_allocated() / 2**30
-            moved = (run(crops[:n]) - exact[:n]).abs().max().item()
-            print(f"| {name} | {n} | {speed:.0f} | {used:.0%} | {memory:.1f} | {moved:.2g} |")
-
-
 def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the network runs")
     parser.add_argument("--weights", type=Path, help="checkpoint, by default random weights")
     parser.add_argument("--rounds", type=int, default=3, help="rounds; the best counts")
     parser.add_argument("--batches", type=int, nargs="+", help="batch sizes")
-    parser.add_argument("--compile", action="store_true", help="on the CPU: try torch.compile too (needs a compiler)")
+    parser.add_argument("--compile", action="store_true", help="try torch.compile too (needs a compiler)")
     options = parser.parse_args()
     network = make_network(options.weights)
-    if options.device == "cuda":
-        on_gpu(network, options.rounds, options.batches or [1, 32, 256])
-    else:
-        on_cpu(network, options.rounds, options.batches or [1, 4], options.compile)
+    print_table(network, options.rounds, options.batches or [1, 4], options.compile)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from smplx.lbs import lbs
@@ -9,6 +11,22 @@ from torch import Tensor, nn
 
 from hint.mano.model import TIP_VERTICES, ManoModel
 from hint.skeleton import FROM_MANO
+
+
+class Parents:
+    """The kinematic tree as smplx reads it, without waiting for a GPU.
+
+    Args:
+        numbers: Parent of each joint; single ones are asked for to walk the chain.
+        tensor: The same beside the joints; slices of it index them.
+    """
+
+    def __init__(self, numbers: Sequence[int], tensor: Tensor) -> None:
+        self.shape = (len(numbers),)
+        self._numbers, self._tensor = numbers, tensor
+
+    def __getitem__(self, which: int | slice) -> int | Tensor:
+        return self._tensor[which] if isinstance(which, slice) else self._numbers[which]
 
 
 class ManoLayer(nn.Module):
@@ -34,6 +52,7 @@ class ManoLayer(nn.Module):
     lbs_weights: Tensor
     tips: Tensor
     order: Tensor
+    parents: Tensor
 
     def __init__(self, model: ManoModel, tips: tuple[int, ...] = TIP_VERTICES) -> None:
         super().__init__()
@@ -44,8 +63,7 @@ class ManoLayer(nn.Module):
             self.register_buffer(name, torch.from_numpy(array.astype(np.float32)), persistent=False)
         self.register_buffer("tips", torch.tensor(tips), persistent=False)
         self.register_buffer("order", torch.tensor(FROM_MANO), persistent=False)
-        # Not a buffer, so it stays on the CPU: the chain is walked joint by joint, and every step reads one entry.
-        self.parents = torch.tensor(model.parents)
+        self.register_buffer("parents", torch.tensor(model.parents), persistent=False)
 
     def forward(self, global_orient: Tensor, hand_pose: Tensor, betas: Tensor) -> tuple[Tensor, Tensor]:
         """Pose the hand.
@@ -66,7 +84,7 @@ class ManoLayer(nn.Module):
             self.shapedirs,
             self.posedirs,
             self.j_regressor,
-            self.parents,
+            Parents(self.model.parents.tolist(), self.parents),
             self.lbs_weights,
             pose2rot=False,
         )

@@ -9,42 +9,72 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hint.crop import Square, box_to_square, crop, to_image
+from hint import crop as on_cpu
+from hint.crop import Square, box_to_square, to_image
 from hint.errors import InputError, UnknownNameError
-from hint.methods.device import choose_device, device_name, float32_math, memory_for
+from hint.methods import device_crop as on_device
+from hint.methods.device import Portions, choose_device, device_name, float32_math, placed, stacked
+from hint.methods.device_crop import Region
+from hint.methods.device_crop import cut as cut_regions
 from hint.methods.setup import setup_line
 from hint.types import Float, Hand, Image, MethodCard, MethodOptions, Predictions
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+Pixels = Image | Float | Region
+
 #: How much larger than the longest side of the box HaMeR's crop is.
 HAMER_FACTOR = 2.0
+
+#: What can be asked for with ``--set crop-on=`` -> what cuts the crops.
+CROP_ON: Mapping[str, Cutter] = {"cpu": on_cpu, "device": on_device}
+
+#: Hands to infer together on a CPU, and portions of a GPU: while it computes one, the next is made ready.
+_BATCH_ON_CPU, _PORTIONS = 16, 4
+
+
+class Cutter(Protocol):
+    """What cuts squares: :mod:`hint.crop` their pixels, :mod:`hint.methods.device_crop` what a GPU cuts them from."""
+
+    def crop(self, image: Image, square: Square, *, mirror: bool = ..., crop_size: int = ...) -> Pixels:
+        """Cut a square out of a picture."""
+        ...
+
+    def crop_unrounded(self, image: Image, square: Square, *, mirror: bool = ..., crop_size: int = ...) -> Pixels:
+        """Cut one with unrounded pixels."""
+        ...
+
+    def crop_blurred(self, image: Image, square: Square, *, mirror: bool = ..., crop_size: int = ...) -> Pixels:
+        """Cut one, blurred where it shrinks."""
+        ...
 
 
 class Crop(NamedTuple):
     """The network's view of a hand.
 
     Attributes:
-        pixels: (S,S,3) RGB in 0..255, uint8 or float32; left hands mirrored.
+        pixels: (S,S,3) RGB in 0..255, uint8 or float32, or what the device cuts them from; left hands mirrored.
         square: The part of the picture it shows, not mirrored; :func:`hint.crop.to_image` maps back.
         beside: Numbers the network is given beside the pixels, None for networks that see nothing else.
     """
 
-    pixels: Image | Float
+    pixels: Pixels
     square: Square
     beside: Float | None = None
 
 
 class CropOutput(Protocol):
-    """What every network returns for N crops, all of them right hands."""
+    """The dataclass of tensors every network returns for N crops, all of them right hands."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
     def keypoints_2d(self) -> Tensor:
@@ -62,7 +92,8 @@ class CropOutput(Protocol):
         ...
 
 
-class HandOutput(NamedTuple):
+@dataclass(frozen=True)
+class HandOutput:
     """A :class:`CropOutput` and nothing else."""
 
     keypoints_2d: Tensor
@@ -102,6 +133,9 @@ class CropMethod(ABC, Generic[Output]):
     #: What can be asked for with ``--crop`` -> the crop that is cut.
     crops: ClassVar[Mapping[str, str]] = {"native": "native", "hamer": "hamer"}
 
+    #: Whether :meth:`own_crop` leaves the cutting to :attr:`cutter`, so that a device can do it.
+    own_crop_on_device: ClassVar[bool] = False
+
     #: Precision -> whether it needs a GPU.
     precisions: ClassVar[Mapping[str, bool]] = {"fp32": False, "tf32": True}
 
@@ -121,9 +155,13 @@ class CropMethod(ABC, Generic[Output]):
             "precision": options.precision,
             "crop": self._crop_kind,
         }
+        crop_on = self._crop_on(options)
+        self.cutter = CROP_ON[crop_on]
+        if crop_on != "cpu":
+            self.fingerprint["crop_on"] = crop_on
         self.device = device_name(device)
-        self._device, self._precision = device, options.precision
-        self.network = parts.network.eval().requires_grad_(False).to(device)
+        self._device, self._precision, self._portions = device, options.precision, Portions(device)
+        self.network = placed(parts.network.eval().requires_grad_(False), device)
 
     @classmethod
     def create(cls, options: MethodOptions) -> Self:
@@ -152,24 +190,44 @@ class CropMethod(ABC, Generic[Output]):
         if self._crop_kind != "hamer":
             return self.own_crop(hand, image)
         square = box_to_square(hand.box_xyxy, self.box_factor)
-        return Crop(crop(image, square, mirror=not hand.is_right, crop_size=self.crop_size), square)
+        return Crop(self.cutter.crop(image, square, mirror=not hand.is_right, crop_size=self.crop_size), square)
 
     def infer(self, hands: Sequence[Hand], prepared: Sequence[Crop]) -> Predictions:
         """Predict a batch; left hands are mirrored back."""
         return self.place(hands, prepared, self.run(prepared))
 
-    @torch.inference_mode()
     def run(self, prepared: Sequence[Crop]) -> Output:
-        """Run the network on crops as :meth:`prepare` cuts them.
+        """Run the network on crops as :meth:`prepare` cuts them, in portions that fit into the memory of a GPU.
 
         Raises:
-            InputError: If they do not fit into the memory of the GPU together.
+            InputError: If not even one fits.
         """
-        beside = [cut.beside for cut in prepared if cut.beside is not None]
-        arrays = [np.stack([cut.pixels for cut in prepared]), *([np.stack(beside)] if beside else [])]
-        with memory_for(len(prepared)), float32_math(self._precision):
-            output: Output = self.network(*(torch.from_numpy(array).to(self._device).float() for array in arrays))
-            return output
+        with float32_math(self._precision):
+            return joined(self._portions.compute(self._forward, prepared))
+
+    @torch.inference_mode()
+    def _forward(self, prepared: Sequence[Crop]) -> Output:
+        """Run the network on crops, all at once."""
+        regions = [cut.pixels for cut in prepared if isinstance(cut.pixels, Region)]
+        pixels = [cut.pixels for cut in prepared if not isinstance(cut.pixels, Region)]
+        size, device = self.crop_size, self._device
+        inputs = [cut_regions(regions, size, device) if regions else stacked(pixels, device).float()]
+        if beside := [cut.beside for cut in prepared if cut.beside is not None]:
+            inputs.append(stacked(beside, device).float())
+        output: Output = self.network(*inputs)
+        return output
+
+    def find_batch_size(self) -> int:
+        """Return how many hands to infer together: on a GPU several portions, as large as its memory allows.
+
+        It is found by trying with black crops.
+        """
+        if self._portions.limit is None:
+            return _BATCH_ON_CPU
+        side = self.crop_size
+        blank = Hand("blank", (side / 4, side / 4, side * 3 / 4, side * 3 / 4), is_right=True)
+        self.run([self.prepare(blank, np.zeros((side, side, 3), np.uint8))] * self._portions.limit)
+        return _PORTIONS * self._portions.limit
 
     @staticmethod
     def place(hands: Sequence[Hand], prepared: Sequence[Crop], output: Output) -> Predictions:
@@ -187,7 +245,7 @@ class CropMethod(ABC, Generic[Output]):
     @classmethod
     def _check(cls, options: MethodOptions) -> torch.device:
         """Return the device; refuse settings, crops, devices and precisions that do not exist."""
-        cls._crop(options)
+        cls._crop_on(options)
         device, name = choose_device(options.device), options.precision
         if name not in cls.precisions:
             raise UnknownNameError("precision", name, cls.precisions)
@@ -198,7 +256,7 @@ class CropMethod(ABC, Generic[Output]):
 
     @classmethod
     def _crop(cls, options: MethodOptions) -> str:
-        known = ("crop", *cls.settings)
+        known = ("crop", "crop-on", *cls.settings)
         for key in options.extra:
             if key not in known:
                 raise UnknownNameError(f"setting of {cls.CARD.name}", key, known)
@@ -206,6 +264,24 @@ class CropMethod(ABC, Generic[Output]):
         if kind not in cls.crops:
             raise UnknownNameError(f"crop of {cls.CARD.name}", kind, cls.crops)
         return cls.crops[kind]
+
+    @classmethod
+    def _crop_on(cls, options: MethodOptions) -> str:
+        """Return what cuts the crops; refuse settings that do not exist."""
+        kind, where = cls._crop(options), options.extra.get("crop-on", "cpu")
+        if where not in CROP_ON:
+            raise UnknownNameError(f"crop-on of {cls.CARD.name}", where, CROP_ON)
+        if where == "device" and kind == "native" and not cls.own_crop_on_device:
+            raise InputError(f"the CPU cuts {cls.CARD.name}'s own crop; leave out crop-on, or add: --crop hamer")
+        return where
+
+
+def joined(outputs: Sequence[Output]) -> Output:
+    """Join the outputs for several batches."""
+    if len(outputs) == 1:
+        return outputs[0]
+    names = [field.name for field in fields(outputs[0])]
+    return replace(outputs[0], **{name: torch.cat([getattr(part, name) for part in outputs]) for name in names})
 
 
 def sized_card(card: MethodCard, network: nn.Module) -> MethodCard:

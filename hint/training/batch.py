@@ -103,6 +103,8 @@ class Batch:
 
     def select(self, index: slice | Tensor) -> Batch:
         """Return the hands a slice, an index tensor or a mask picks."""
-        chosen = torch.arange(len(self))[index.cpu() if isinstance(index, Tensor) else index].tolist()
+        if isinstance(index, slice):
+            return self._map(lambda tensor: tensor[index], key=self.key[index])
+        chosen = torch.arange(len(self))[index.cpu()].tolist()
         where = torch.tensor(chosen, dtype=torch.long)
         return self._map(lambda tensor: tensor[where.to(tensor.device)], key=tuple(self.key[i] for i in chosen))

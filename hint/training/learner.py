@@ -136,10 +136,12 @@ class Learner:
         """Split the share of a process into parts that fit into memory; the last may be smaller."""
         n = -(-len(batch) // self.preset.accumulate)
         device = self.accelerator.device
+        # Whole, since parts of what the loader pinned would not be.
+        batch = batch.to(device, non_blocking=True)
         for start in range(0, len(batch), n):
             chosen = slice(PER_HAND * start, PER_HAND * (start + n))
             share = MocapBatch(real.hand_pose[chosen].to(device), real.betas[chosen].to(device))
-            yield batch.select(slice(start, start + n)).to(device, non_blocking=True), share
+            yield batch.select(slice(start, start + n)), share
 
     def _backward(self, batch: Batch, real: MocapBatch) -> dict[str, Tensor]:
         whole = self.preset.batch_size

@@ -9,6 +9,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from parity import read_adjacency
 from torch import Tensor
 
 SYNTH = Path(__file__).resolve().parents[1] / "golden" / "synth.py"
@@ -34,8 +35,4 @@ def draw_weights(reference: ModuleType) -> Callable[[Mapping[str, tuple[int, ...
 @pytest.fixture(scope="session")
 def official_adjacency(shared: Path) -> NDArray[np.float32]:
     """The neighbours (195,195) of Mesh Graphormer's vertices, which are not ours to pass on."""
-    with np.load(shared / "golden" / "graphormer_forward.npz") as arrays:
-        matrix = np.zeros(arrays["adj_shape"], np.float32)
-        rows = np.repeat(np.arange(len(matrix)), np.diff(arrays["adj_indptr"]))
-        matrix[rows, arrays["adj_indices"]] = arrays["adj_data"]
-    return matrix
+    return read_adjacency(shared)

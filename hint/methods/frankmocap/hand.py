@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from smplx.lbs import batch_rigid_transform, batch_rodrigues
 from torch import Tensor, nn
 
+from hint.mano.layer import Parents
 from hint.mano.model import TIP_VERTICES, ManoModel
 from hint.skeleton import FROM_MANO
 
@@ -107,6 +108,7 @@ class HandLayer(nn.Module):
     lbs_weights: Tensor
     rest_joints: Tensor
     joint_shapedirs: Tensor
+    parents: Tensor
     rest_pose: Tensor
     moving: Tensor
     tips: Tensor
@@ -116,12 +118,11 @@ class HandLayer(nn.Module):
         super().__init__()
         for field in fields(hand):
             array = torch.from_numpy(np.array(getattr(hand, field.name)))
-            if field.name != "parents":
-                values = array.float() if array.is_floating_point() else array
-                self.register_buffer(field.name, values, persistent=False)
+            values = array.float() if array.is_floating_point() else array
+            self.register_buffer(field.name, values, persistent=False)
         self.register_buffer("order", torch.tensor(FROM_MANO), persistent=False)
-        # Not a buffer, so it stays on the CPU: the chain is walked joint by joint, and every step reads one entry.
-        self.parents = torch.from_numpy(np.array(hand.parents))
+        # Numbers, not tensors: reading an entry of a tensor waits for the GPU it is on.
+        self._chain, self._origin = hand.parents.tolist(), int(hand.moving[ORIGIN])
 
     def forward(self, pose: Tensor, betas: Tensor) -> Posed:
         """Pose the hand.
@@ -132,12 +133,12 @@ class HandLayer(nn.Module):
         """
         rotations = self._rotations(pose)
         joints = self.rest_joints + torch.einsum("jcs,ns->njc", self.joint_shapedirs, betas)
-        posed_joints, transforms = batch_rigid_transform(rotations, joints, self.parents)
+        posed_joints, transforms = batch_rigid_transform(rotations, joints, Parents(self._chain, self.parents))
         bend = (rotations[:, self.moving] - torch.eye(3, device=pose.device)).flatten(1)
         shaped = self.v_template + torch.einsum("vcs,ns->nvc", self.shapedirs, betas)
         vertices = self._skin(shaped + torch.einsum("vcp,np->nvc", self.posedirs, bend), transforms)
         points = torch.cat([posed_joints[:, self.moving], vertices[:, self.tips]], 1)[:, self.order]
-        origin = posed_joints[:, self.moving[ORIGIN]]
+        origin = posed_joints[:, self._origin]
         return Posed(points - origin[:, None], vertices[:, :N_VERTICES] - origin[:, None], origin)
 
     def _rotations(self, pose: Tensor) -> Tensor:

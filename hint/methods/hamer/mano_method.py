@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
 
-from hint.crop import CROP_SIZE, box_to_tall_square, crop_blurred
+from hint.crop import CROP_SIZE, box_to_tall_square
 from hint.mano.model import ManoModel
 from hint.methods.crop_method import Crop, CropMethod, Parts, to_numpy
 from hint.methods.hamer.network import FOCAL_LENGTH, HamerOutput, ManoNetwork
@@ -17,6 +18,7 @@ from hint.types import Float, Hand, Image, ManoParameters, MethodOptions, Predic
 class ManoCropMethod(CropMethod[HamerOutput]):
     """What HaMeR and the networks made after it share: MANO parameters from one crop."""
 
+    own_crop_on_device: ClassVar[bool] = True
     network: ManoNetwork
 
     def __init__(self, parts: Parts, options: MethodOptions) -> None:
@@ -48,4 +50,5 @@ class ManoCropMethod(CropMethod[HamerOutput]):
     def own_crop(self, hand: Hand, image: Image) -> Crop:
         """Cut a hand out as HaMeR's demonstration does; pixels of blurred crops are not rounded."""
         square = box_to_tall_square(hand.box_xyxy, self.box_factor)
-        return Crop(crop_blurred(image, square, mirror=not hand.is_right, crop_size=self.crop_size), square)
+        pixels = self.cutter.crop_blurred(image, square, mirror=not hand.is_right, crop_size=self.crop_size)
+        return Crop(pixels, square)

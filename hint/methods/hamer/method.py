@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from hint.crop import box_to_square, crop_blurred
+from hint.crop import box_to_square
 from hint.errors import InputError, MissingRequirementError
 from hint.files.path import as_path
 from hint.landmarks.backbone import WEIGHTS as EYE_WEIGHTS
@@ -112,4 +112,5 @@ class HamerTinyMethod(ManoCropMethod):
     def own_crop(self, hand: Hand, image: Image) -> Crop:
         """Cut a hand out with room to turn; a picture that shrinks is blurred first."""
         square = box_to_square(hand.box_xyxy, self.box_factor)
-        return Crop(crop_blurred(image, square, mirror=not hand.is_right, crop_size=self.crop_size), square)
+        pixels = self.cutter.crop_blurred(image, square, mirror=not hand.is_right, crop_size=self.crop_size)
+        return Crop(pixels, square)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from hint.crop import CROP_SIZE, MEAN, STD
 from hint.mano.layer import ManoLayer
 from hint.mano.model import ManoModel
+from hint.methods.device import beside
 from hint.methods.hamer.config import VIT, HamerConfig
 from hint.methods.hamer.convolutional import ConvolutionalBackbone
 from hint.methods.hamer.head import ManoHead
@@ -136,8 +137,8 @@ class HandInCrop(ManoNetwork):
 
 def normalise(crops: Tensor) -> Tensor:
     """Turn crops (N,S,S,3) in 0..255 into network input (N,3,S,S): ImageNet mean 0 and deviation 1."""
-    mean, std = crops.new_tensor(MEAN, dtype=torch.float32), crops.new_tensor(STD, dtype=torch.float32)
-    return ((crops.float() - mean) / std).permute(0, 3, 1, 2)
+    pixels = crops.float()
+    return ((pixels - beside(pixels, MEAN)) / beside(pixels, STD)).permute(0, 3, 1, 2)
 
 
 def camera_translation(cam: Tensor, side: int = CROP_SIZE) -> Tensor:

@@ -1,4 +1,4 @@
-"""Lower precision: faster; ``perf/vit_precision.py`` measures how far the keypoints move."""
+"""Lower precision and compiled kernels: faster; ``perf/`` measures how far the keypoints move."""
 
 from __future__ import annotations
 
@@ -27,3 +27,14 @@ def set_precision(network: Network, name: str) -> None:
     if name in ("bf16", "fp16"):
         network.costly.to(torch.bfloat16 if name == "bf16" else torch.float16)
     network.autocast = torch.bfloat16 if name == "bf16-autocast" else None
+
+
+def set_compiled(network: Network) -> None:
+    """Let the costly part run compiled: slower at the first batch of each size, until PyTorch has its kernels on disk.
+
+    The blocks of a transformer are alike and share what is compiled.
+    """
+    costly = network.costly
+    lists = [part for part in costly.modules() if isinstance(part, nn.ModuleList) and part is not costly]
+    for part in [block for blocks in lists for block in blocks] or costly:
+        part.compile(dynamic=False)

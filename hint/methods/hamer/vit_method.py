@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from typing import Any, ClassVar, NamedTuple
 
 from hint.mano.model import ManoModel
 from hint.mano.read import find_mano
-from hint.methods.crop_method import Parts, random_card, sized_card
+from hint.methods.crop_method import Crop, Parts, random_card, sized_card
+from hint.methods.extra import read_switch
 from hint.methods.hamer.load import choose_mano
 from hint.methods.hamer.mano_method import ManoCropMethod
-from hint.methods.hamer.network import ManoNetwork
-from hint.methods.hamer.precision import PRECISIONS, set_precision
+from hint.methods.hamer.network import HamerOutput, ManoNetwork
+from hint.methods.hamer.precision import PRECISIONS, set_compiled, set_precision
 from hint.methods.official_file import RANDOM, OfficialFile
 from hint.types import MethodOptions
 from hint.weights import Checkpoint, file_sha256, read_checkpoint
 
 
 class VitMethod(ManoCropMethod):
-    """A method whose encoder may compute in a lower precision."""
+    """A method whose encoder may compute in a lower precision, or compiled."""
 
     precisions = PRECISIONS
+    settings: ClassVar[tuple[str, ...]] = ("compile",)
 
     def __init__(self, parts: Parts, options: MethodOptions) -> None:
         super().__init__(parts, options)
         network: Any = self.network.network
         set_precision(network, options.precision)
+        self._is_compiled = bool(read_switch(self.CARD.name, options, "compile"))
+        if self._is_compiled:
+            self.fingerprint["compile"] = True
+            set_compiled(network)
+
+    def _forward(self, prepared: Sequence[Crop]) -> HamerOutput:
+        """Run the network on crops, all at once; compiled, it knows a few sizes of batches, which are filled up."""
+        if not self._is_compiled:
+            return super()._forward(prepared)
+        n, size = len(prepared), 1 << (len(prepared) - 1).bit_length()
+        output = super()._forward([*prepared, *[prepared[-1]] * (size - n)])
+        return replace(output, **{field.name: getattr(output, field.name)[:n] for field in fields(output)})
 
 
 class Makers(NamedTuple):

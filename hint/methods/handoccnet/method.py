@@ -6,7 +6,6 @@ from typing import ClassVar
 
 import torch
 
-from hint.crop import crop_unrounded
 from hint.errors import MissingRequirementError
 from hint.mano.model import ManoModel
 from hint.mano.read import find_mano, installed_mano, missing_mano
@@ -32,6 +31,7 @@ class HandOccNetMethod(CropMethod[HandOutput]):
     """HandOccNet with its weights loaded; the two methods differ in the points they return."""
 
     crop_size = CROP_SIZE
+    own_crop_on_device = True
     shows_mano: ClassVar[bool]
 
     @classmethod
@@ -42,7 +42,8 @@ class HandOccNetMethod(CropMethod[HandOutput]):
     def own_crop(self, hand: Hand, image: Image) -> Crop:
         """Cut a hand out as HandOccNet's demonstration does; pixels are not rounded."""
         square = demonstration_square(hand.box_xyxy, image.shape[1], image.shape[0])
-        return Crop(crop_unrounded(image, square, mirror=not hand.is_right, crop_size=CROP_SIZE), square)
+        pixels = self.cutter.crop_unrounded(image, square, mirror=not hand.is_right, crop_size=CROP_SIZE)
+        return Crop(pixels, square)
 
     @classmethod
     def _from_file(cls, options: MethodOptions) -> Parts:

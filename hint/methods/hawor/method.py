@@ -28,7 +28,8 @@ class HaworMethod(OfficialVitMethod):
     """
 
     CARD = CARD
-    settings = ("focal-length",)
+    own_crop_on_device = False
+    settings = (*OfficialVitMethod.settings, "focal-length")
     weights_file = WEIGHTS
     makers = Makers(build, random_network, HaworInCrop)
 
@@ -52,7 +53,7 @@ class HaworMethod(OfficialVitMethod):
 
 
 def _focal_length(options: MethodOptions) -> float:
-    own = {key: value for key, value in options.extra.items() if key != "crop"}
+    own = {key: value for key, value in options.extra.items() if key == "focal-length"}
     found = read_numbers("hawor", replace(options, extra=own), {"focal_length": DEFAULT_FOCAL_LENGTH})["focal_length"]
     if found <= 0:
         raise InputError(f"hawor: focal-length={found:g}: must be above 0 px")

@@ -13,7 +13,7 @@ import torch
 
 from hint.errors import InputError, MissingRequirementError
 from hint.files.path import as_path
-from hint.methods.device import choose_device, device_name, float32_math, memory_for
+from hint.methods.device import Portions, choose_device, device_name, float32_math
 from hint.methods.hamer.config import VitSizes
 from hint.methods.mmpose.card import CARD, PARTS, PRESETS, missing_parts, missing_weights, weights_path
 from hint.methods.mmpose.checkpoint import load_state, read_state
@@ -54,10 +54,9 @@ class MMPoseMethod:
         }
         self.device = device_name(device)
         self._model = model
-        self._on_cpu = device.type == "cpu"
-        # In another layout, convolutions on the CPU convert every input and back.
-        layout = torch.channels_last if self._on_cpu else torch.preserve_format
-        self._network = model.network.to(device, memory_format=layout)
+        self._on_cpu, self._portions = device.type == "cpu", Portions(device)
+        # In another layout, convolutions convert every input and back.
+        self._network = model.network.to(device, memory_format=torch.channels_last)
 
     @classmethod
     def create(cls, options: MethodOptions) -> MMPoseMethod:
@@ -99,10 +98,12 @@ class MMPoseMethod:
         """Return keypoints (N,21,2), px, and raw scores (N,21) for prepared crops.
 
         Raises:
-            InputError: If they do not fit into the memory of the GPU together.
+            InputError: If the memory of the GPU does not suffice for one.
         """
         parts = math.ceil(len(prepared) / _AT_ONCE_ON_CPU) if self._on_cpu else 1
-        found = [self._forward([prepared[k] for k in rows]) for rows in np.array_split(np.arange(len(prepared)), parts)]
+        found: list[tuple[Float, Float]] = []
+        for rows in np.array_split(np.arange(len(prepared)), parts):
+            found += self._portions.compute(self._forward, [prepared[k] for k in rows])
         keypoints, scores = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
         return keypoints, scores
 
@@ -114,7 +115,7 @@ class MMPoseMethod:
             # The model writes its output into them.
             "data_samples": [item["data_samples"].clone() for item in pair],
         }
-        with memory_for(len(prepared)), float32_math("fp32"):
+        with float32_math("fp32"):
             found = [sample.pred_instances for sample in self._network.test_step(batch)][: len(prepared)]
         joints = list(self._model.joints)
         keypoints = np.concatenate([instance.keypoints for instance in found])[:, joints, :2]

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from hint.errors import InputError, UnknownNameError
 from hint.files.path import as_path
+from hint.methods.extra import read_switch
 from hint.methods.mmpose.card import DEFAULT_PRESET, PRESETS
 from hint.types import MethodOptions
 
 _KEYS = ("preset", "config", "flip-test", "persons")
-_SWITCH = {"0": False, "false": False, "1": True, "true": True}
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def read_settings(options: MethodOptions) -> ModelSettings:
             raise UnknownNameError("setting of mmpose", key, _KEYS)
     if options.precision != "fp32":
         raise InputError(f"mmpose runs in fp32 only, not in {options.precision}; leave out --precision")
-    flip_test = _switch(extra.get("flip-test"))
+    flip_test = read_switch("mmpose", options, "flip-test")
     persons = as_path(extra["persons"]) if "persons" in extra else None
     if "config" not in extra:
         preset = extra.get("preset", DEFAULT_PRESET)
@@ -59,11 +59,3 @@ def read_settings(options: MethodOptions) -> ModelSettings:
     if options.weights is None:
         raise InputError(f"{config} needs weights: add --weights FILE (or --weights random to try it out)")
     return ModelSettings("", config, flip_test, persons)
-
-
-def _switch(value: str | None) -> bool | None:
-    if value is None:
-        return None
-    if value.lower() not in _SWITCH:
-        raise InputError(f"mmpose: flip-test={value}: must be 1 or 0")
-    return _SWITCH[value.lower()]

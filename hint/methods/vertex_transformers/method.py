@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from hint.crop import box_to_square, crop_blurred
+from hint.crop import box_to_square
 from hint.errors import UnknownNameError
 from hint.methods.crop_method import Crop, CropMethod, HandOutput, Parts
 from hint.methods.official_file import RANDOM
@@ -33,6 +33,7 @@ class _VertexTransformerMethod(CropMethod[HandOutput]):
     """What both share."""
 
     crop_size = CROP_SIZE
+    own_crop_on_device = True
     settings: ClassVar[tuple[str, ...]] = (DOWNSAMPLING, PROJECTION)
     release: ClassVar[Release]
 
@@ -51,7 +52,8 @@ class _VertexTransformerMethod(CropMethod[HandOutput]):
         demonstrations.
         """
         square = box_to_square(hand.box_xyxy, BOX_FACTOR)
-        return Crop(crop_blurred(image, square, mirror=not hand.is_right, crop_size=CROP_SIZE), square)
+        pixels = self.cutter.crop_blurred(image, square, mirror=not hand.is_right, crop_size=CROP_SIZE)
+        return Crop(pixels, square)
 
 
 class MetroMethod(_VertexTransformerMethod):

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hint.methods.device import beside
 from hint.methods.hamer.head import POSE, HandNumbers
 from hint.methods.hamer.network import camera_translation, project
 
@@ -66,7 +67,7 @@ def _under(level: Tensor, vertices: Tensor, cam: Tensor) -> Tensor:
     """
     height, width = level.shape[2:]
     points = project(vertices + camera_translation(cam, height)[:, None], height)
-    places = 2 * points / points.new_tensor([width - 1, height - 1]) - 1
+    places = 2 * points / beside(points, (width - 1, height - 1)) - 1
     found = functional.grid_sample(level, places[:, :, None], align_corners=True, padding_mode="zeros")
     return found.flatten(2).amax(2)
 

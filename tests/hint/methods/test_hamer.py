@@ -188,17 +188,6 @@ def test_a_gpu_that_is_not_there():
         HamerMethod.create(MethodOptions(weights="tiny-random", device="cuda"))
 
 
-def test_a_batch_too_large_for_the_gpu_is_one_line(image, monkeypatch):
-    method = HamerMethod.create(TINY)
-
-    def full(*_):
-        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
-
-    monkeypatch.setattr(method.network.network.backbone, "forward", full)
-    with pytest.raises(InputError, match=r"4 hands at once .* --batch-size 2"):
-        predict(method, [Hand(str(k), BOX, True) for k in range(4)], image)
-
-
 def test_a_hand_without_picture_is_refused():
     with pytest.raises(InputError, match="abc: HaMeR needs a picture"):
         HamerMethod.create(TINY).prepare(Hand("abc", BOX, True), None)

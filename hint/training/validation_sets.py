@@ -14,6 +14,7 @@ from hint.training.filters import Filters
 from hint.training.labelled import LabelSource, open_labels
 from hint.training.preset import Preset
 from hint.training.sample import Source
+from hint.training.streams import StreamSource
 from hint.training.tars import TarSource, find_tars
 
 #: Every hand counts, with every joint that has a label.
@@ -36,7 +37,9 @@ class ValidationSet:
         return sum(map(len, self.data.sources.values()))
 
 
-def open_validation(preset: Preset, places: Sequence[Path], trained: Sequence[Source]) -> list[ValidationSet]:
+def open_validation(
+    preset: Preset, places: Sequence[Path], trained: Sequence[Source | StreamSource]
+) -> list[ValidationSet]:
     """Open the hands to score.
 
     Args:
@@ -63,7 +66,7 @@ def _open(place: Path) -> Source:
     return open_labels(place, filters=_NO_FILTERS, split="val")
 
 
-def _refuse_trained(source: Source, trained: Sequence[Source]) -> None:
+def _refuse_trained(source: Source, trained: Sequence[Source | StreamSource]) -> None:
     both: list[str] = []
     for other in trained:
         inner = other.source if isinstance(other, Padded) else other

@@ -163,19 +163,6 @@ def test_a_finished_training_goes_on_where_its_rate_is_constant(request_for, fin
 # -- parts and processes
 
 
-def losses_of(out):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    events = EventAccumulator(str(out / "tensorboard"))
-    events.Reload()
-    return torch.tensor(
-        [
-            [event.value for event in events.Scalars(f"train/{name}")]
-            for name in ("total", "keypoints_3d", "adversarial", "discriminator")
-        ]
-    )
-
-
 @pytest.fixture(scope="module")
 def whole(noise, tmp_path_factory):
     """A training of a network without batch norm, all hands of a step at once."""
@@ -189,7 +176,7 @@ def whole(noise, tmp_path_factory):
     return out
 
 
-def test_parts_of_a_batch_train_as_the_whole_does(request_for, whole, tmp_path):
+def test_parts_of_a_batch_train_as_the_whole_does(request_for, whole, tmp_path, losses_of):
     run_training(request_for(tmp_path, "vit", changes=[("accumulate", 3)]))
     torch.testing.assert_close(losses_of(tmp_path), losses_of(whole), rtol=2e-4, atol=1e-6)
 
@@ -203,14 +190,14 @@ def test_blocks_that_are_computed_again_change_nothing(request_for, whole, tmp_p
 
 
 @pytest.mark.slow
-def test_a_compiled_backbone_trains_as_the_plain_one(request_for, whole, tmp_path):
+def test_a_compiled_backbone_trains_as_the_plain_one(request_for, whole, tmp_path, losses_of):
     run_training(request_for(tmp_path, "vit", changes=[("compile", True)], val=(), workers=0))
     torch.testing.assert_close(losses_of(tmp_path), losses_of(whole), rtol=2e-4, atol=1e-6)
     assert saved_steps(tmp_path / "checkpoints")
 
 
 @pytest.mark.slow
-def test_two_processes_train_as_one_does(request_for, whole, tmp_path):
+def test_two_processes_train_as_one_does(request_for, whole, tmp_path, losses_of):
     result = run_processes(request_for(tmp_path, "vit", processes=2))
     assert (result.step, result.weights) == (6, tmp_path / "weights.safetensors")
     torch.testing.assert_close(losses_of(tmp_path), losses_of(whole), rtol=2e-4, atol=1e-6)

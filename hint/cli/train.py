@@ -88,12 +88,12 @@ def train(
         "weights": weights,
         "backbone_weights": backbone_weights,
         "mean_params": mean_params,
+        "mano": mano,
     }
     if dry_run:
         _plan(preset, measure=measure, **options)
         return
     options |= {
-        "mano": mano,
         "seed": seed,
         "workers": workers,
         "resume": resume,

@@ -13,10 +13,11 @@ from torch import nn
 from hint.errors import MissingRequirementError, counted
 from hint.methods.device import choose_device, device_name
 from hint.training.cores import cores_per_process, default_workers
-from hint.training.datasets import find_data, place_of
+from hint.training.datasets import place_of
 from hint.training.memory import training_memory
 from hint.training.model import TrainingModel
 from hint.training.precision import check_precision
+from hint.training.prepared import require_hand_and_data
 from hint.training.preset import DatasetRule, Preset
 from hint.training.request import TrainingRequest
 from hint.training.sources import SETS
@@ -82,7 +83,7 @@ def make_plan(request: TrainingRequest, measure: bool | None = None) -> Training
     """
     preset, missing = request.preset, ""
     try:
-        find_data(preset, request.data)
+        require_hand_and_data(request)
     except MissingRequirementError as error:
         missing = str(error)
     measure = not missing if measure is None else measure
@@ -158,7 +159,7 @@ def _parameters(preset: Preset) -> str:
 
 
 def _memory(request: TrainingRequest) -> str:
-    preset, found = request.preset, training_memory(request.preset)
+    preset, found = request.preset, training_memory(request.preset, request.processes)
     at_once = math.ceil(preset.batch_size / request.processes / preset.accumulate)
     total = (found.state + at_once * found.per_hand) / 1e9
     return (

@@ -67,7 +67,7 @@ def prepare(request: TrainingRequest, quiet: bool = False) -> Prepared:
     step = _step_in(request)
     device = choose_device(request.device)
     check_precision(request.preset, device)
-    mano = _require(request)
+    mano = require_hand_and_data(request)
     datasets = open_datasets(request.preset, request.data, request.seed, quiet=quiet)
     sets = open_validation(request.preset, request.val, list(datasets.data.sources.values()))
     torch.manual_seed(request.seed)
@@ -104,7 +104,7 @@ def require_same_settings(request: TrainingRequest, earlier: str, now: str) -> N
 
 def _may_change(key: str, preset: Preset) -> bool:
     """Tell whether a setting may change on resuming: it does not change what is learnt."""
-    free = ("title", "expects", "accumulate", "gradient_checkpointing")
+    free = ("title", "expects", "accumulate", "gradient_checkpointing", "spread")
     return key in free or (key == "steps" and preset.optimiser.schedule == "constant")
 
 
@@ -122,8 +122,8 @@ def _step_in(request: TrainingRequest) -> int:
     return steps[-1] if steps else 0
 
 
-def _require(request: TrainingRequest) -> ManoModel:
-    """Return the hand model.
+def require_hand_and_data(request: TrainingRequest) -> ManoModel:
+    """Return the hand model; look whether data is there.
 
     Raises:
         MissingRequirementError: If it or data is missing; all of it is named at once.

@@ -18,7 +18,7 @@ from accelerate.utils import gather_object
 
 from hint.errors import HintError, InputError, WriteError, some_ids
 from hint.files import write_bytes
-from hint.files.atomic import write_json
+from hint.files.atomic import why_not, write_json
 from hint.methods.hamer.load import MANO_KEY
 from hint.methods.hamer.network import HamerOutput
 from hint.progress import progress, silence
@@ -140,10 +140,7 @@ def _resume(training: _Training, state: State) -> None:
     require_same_settings(training.request, state.settings, training.settings)
     learner = training.learner
     learner.load_official(state.weights)
-    for optimiser, kept in zip(learner.optimisers, state.optimisers, strict=True):
-        optimiser.load_state_dict(kept)
-    if learner.average is not None:
-        learner.average.load(state.average)
+    learner.load_further(state.optimisers, state.average)
     if learner.scaler is not None and state.scaler:
         learner.scaler.load_state_dict(state.scaler)
     training.step = state.step
@@ -184,8 +181,8 @@ def _run(training: _Training, stop: Stop) -> TrainingResult:
     if curves is not None:
         curves.close()
     seconds, weights = time.monotonic() - began, request.out / "weights.safetensors"
+    _save_weights(training, weights)
     if main:
-        _save_weights(training, weights)
         _write_card(training, weights)
     return TrainingResult(training.step, weights, seconds, (training.step - first) * preset.batch_size)
 
@@ -203,9 +200,9 @@ def _validate(training: _Training, stop: Stop, curves: Curves | None) -> bool:
         sys.stderr.write(line(row) + "\n")
         for name, values in row["sets"].items():
             curves.numbers(training.step, values, f"val-{name}")
-        if validation.best is None or row["score"] > validation.best["score"]:
-            _save_weights(training, request.out / "best.safetensors")
-        validation.add(row)
+    if validation.best is None or row["score"] > validation.best["score"]:
+        _save_weights(training, request.out / "best.safetensors")
+    validation.add(row, write=curves is not None)
     return False
 
 
@@ -214,7 +211,9 @@ def _look_away(name: str, batch: Batch, output: HamerOutput) -> None:
 
 
 def _save_weights(training: _Training, path: Path) -> None:
-    save(training.learner.official_state(averaged=True), path, training.metadata)
+    state = training.learner.official_state(averaged=True)
+    if training.learner.accelerator.is_main_process:
+        save(state, path, training.metadata)
 
 
 def _write_card(training: _Training, weights: Path) -> None:
@@ -298,12 +297,13 @@ def _log(training: _Training, batch: Batch, curves: Curves | None) -> None:
 
 def _save(training: _Training) -> None:
     learner = training.learner
+    weights, (optimisers, average) = learner.official_state(), learner.further_state()
     if learner.accelerator.is_main_process:
         state = State(
             step=training.step,
-            weights=learner.official_state(),
-            optimisers=[optimiser.state_dict() for optimiser in learner.optimisers],
-            average=learner.average.state if learner.average is not None else {},
+            weights=weights,
+            optimisers=optimisers,
+            average=average,
             scaler=learner.scaler.state_dict() if learner.scaler is not None else {},
             settings=training.settings,
             metadata=training.metadata,
@@ -324,7 +324,7 @@ def _limits(request: TrainingRequest, processes: int) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise WriteError(f"cannot write below {request.out}: {error.strerror or error}") from error
+        raise WriteError(f"cannot write below {request.out}: {why_not(error)}") from error
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and "can't allocate memory" not in str(error):
             raise

@@ -22,6 +22,8 @@ from typing import Any, TypeVar
 
 import torch
 from torch import distributed
+from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
 
 from hint.errors import ElsewhereError, HintError, InputError, first_line
 from hint.training.cores import cores_per_process, launched_processes
@@ -53,7 +55,7 @@ class Team:
         world: Number of processes.
     """
 
-    def __init__(self, rank: int = 0, world: int = 1, store: distributed.Store | None = None) -> None:
+    def __init__(self, rank: int = 0, world: int = 1, store: Store | None = None) -> None:
         self.rank, self.world = rank, world
         self._store = store
         self._rounds = count()
@@ -129,7 +131,7 @@ class Team:
                 time.sleep(_POLL)
                 gone = self._store.add("gone", 0)
 
-    def watch(self, store: distributed.Store) -> None:
+    def watch(self, store: Store) -> None:
         """End this process when another told an error and this one does not notice: on GPUs, it waits for gradients."""
         while not self._over.wait(1.0):
             try:
@@ -212,18 +214,18 @@ def _check_environment(world: int, processes: int) -> None:
         )
 
 
-def _store(meeting: int) -> distributed.Store:
+def _store(meeting: int) -> Store:
     """Return a connection to where the processes meet.
 
     Raises:
         HintError: If nobody is there.
     """
     try:
-        store, _, _ = next(distributed.rendezvous("env://"))
+        store, _, _ = next(rendezvous("env://"))
     except (distributed.DistError, ValueError) as error:
         place = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
         raise HintError(f"cannot meet the other processes at {place} (MASTER_ADDR): {first_line(error)}") from error
-    return distributed.PrefixStore(f"hint/{meeting}", store)
+    return PrefixStore(f"hint/{meeting}", store)
 
 
 def _ignore_sigterm() -> None:

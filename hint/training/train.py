@@ -127,6 +127,7 @@ def plan_training(
     weights: str | Path | None = None,
     backbone_weights: str | Path | None = None,
     mean_params: str | Path | None = None,
+    mano: str | None = None,
     measure: bool | None = None,
 ) -> TrainingPlan:
     """Say which data a training finds, what it trains, and how long it takes; nothing is written.
@@ -144,11 +145,12 @@ def plan_training(
         weights: Weights of a whole HaMeR to start from.
         backbone_weights: Weights of the backbone to start from.
         mean_params: Means to start from.
+        mano: MANO file, or "procedural".
         measure: Time some steps on random hands; by default only if no data is missing.
 
     Raises:
         InputError: If the training cannot be done as asked.
-        MissingRequirementError: If packages or a GPU are missing; missing data is in the plan.
+        MissingRequirementError: If packages or a GPU are missing; missing data and MANO are in the plan.
     """
     _require_packages()
     from hint.training.cores import launched_processes
@@ -159,7 +161,7 @@ def plan_training(
     initial = InitialWeights(_path(weights), _path(backbone_weights), _path(mean_params))
     folder = _folder(out, chosen)
     together = launched_processes() or processes
-    request = TrainingRequest(chosen, Path(data), folder, initial=initial, device=device, processes=together)
+    request = TrainingRequest(chosen, Path(data), folder, initial=initial, mano=mano, device=device, processes=together)
     return make_plan(request, measure)
 
 

@@ -1,5 +1,6 @@
 """Processes of one training that others start: what they share, who speaks, how errors of one end all."""
 
+import json
 import os
 import shutil
 import socket
@@ -10,9 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 from command import error, hint, run
+from torch.distributed.distributed_c10d import HashStore
 
-from hint.training.checkpoints import saved_steps
+from hint.errors import ElsewhereError, InputError
+from hint.training.checkpoints import checkpoint_path, load_state, saved_steps
 from hint.training.cores import default_workers
+from hint.training.team import Team, joined
 
 
 def free_port():
@@ -49,41 +53,98 @@ def ended(done, *codes):
 @pytest.fixture(scope="module")
 def alone(noise, tmp_path_factory):
     out = tmp_path_factory.mktemp("alone")
-    hint(*arguments(noise, out), OMP_NUM_THREADS="1")
+    hint(*scored(noise, out), OMP_NUM_THREADS="1")
     return out
 
 
-def test_two_processes_of_an_environment_train_as_one_and_only_the_first_speaks(noise, alone, tmp_path, losses_of):
-    said = ended(run_two(*[arguments(noise, tmp_path)] * 2), 0, 0)
+def scored(noise, out, *others):
+    """A training that is scored twice, on hands that are those it trains on under another name."""
+    val = noise / "val" / "noise"
+    if not val.exists():
+        shutil.copytree(noise / "noise", val)
+    return arguments(noise, out, "--val", val, "--val-every", 3, "--save-every", 3, *others)
+
+
+def assert_alike(out, other):
+    """Weights differ where AdamW makes steps of full size of last bits, what they predict does not."""
+    mine, theirs = (
+        [json.loads(line) for line in (o / "validation.jsonl").read_text().splitlines()] for o in (out, other)
+    )
+    assert [row["step"] for row in mine] == [row["step"] for row in theirs] == [3, 6]
+    for one, two in zip(mine, theirs, strict=True):
+        losses = [{k: v for k, v in row["sets"]["noise"].items() if "pck" not in k} for row in (one, two)]
+        assert losses[0] == pytest.approx(losses[1], rel=5e-3)
+
+
+def test_two_processes_of_an_environment_train_as_one_and_only_the_first_speaks(noise, alone, tmp_path):
+    said = ended(run_two(*[scored(noise, tmp_path)] * 2), 0, 0)
     assert said == f"weights   {tmp_path / 'weights.safetensors'}\n"
-    torch.testing.assert_close(losses_of(tmp_path)[:, 0], losses_of(alone)[:, 0], rtol=2e-4, atol=1e-6)
-    assert saved_steps(tmp_path / "checkpoints") == [6]
+    assert_alike(tmp_path, alone)
+    assert saved_steps(tmp_path / "checkpoints") == [3, 6]
 
 
-def test_what_is_wrong_in_one_process_ends_all(noise, alone, tmp_path):
-    good, out = arguments(noise, tmp_path / "out"), tmp_path / "out"
-    (tmp_path / "file").write_text("")
-    shutil.copytree(noise / "noise", tmp_path / "more" / "noise")
-    shutil.copy(noise / "noise" / "000000.tar", tmp_path / "more" / "noise" / "000001.tar")
-    lacking = ("train", noise / "vit.toml", "--data", tmp_path, "--out", out, "--device", "cpu")
-    larger = ("train", noise / "vit.toml", "--data", tmp_path / "more", "--out", out, "--device", "cpu")
-    host = socket.gethostname()
+@pytest.mark.slow
+def test_spread_weights_train_as_whole_ones_and_go_on_in_either_form(noise, alone, tmp_path):
+    """Clipping, averages, the discriminator and accumulation are on; the checkpoint has the layout of whole weights."""
+    out, whole = tmp_path / "spread", tmp_path / "whole"
+    parts = ("--set", "accumulate=2")
+    ended(run_two(*[scored(noise, out, *parts, "--set", "spread=true")] * 2), 0, 0)
+    assert_alike(out, alone)
+    one, other = (load_state(checkpoint_path(folder / "checkpoints", 6)) for folder in (out, alone))
+    for mine, theirs in ((one.weights, other.weights), (one.average, other.average)):
+        assert {key: value.shape for key, value in mine.items()} == {key: value.shape for key, value in theirs.items()}
 
+    shutil.copytree(out, whole)
+    for folder, form in ((out, "true"), (whole, "false")):
+        (folder / "checkpoints" / "step_00000006.ckpt").unlink()
+        ended(run_two(*[scored(noise, folder, *parts, "--resume", "--set", f"spread={form}")] * 2), 0, 0)
+    again = load_state(checkpoint_path(out / "checkpoints", 6))
+    assert all(torch.equal(again.weights[key], one.weights[key]) for key in one.weights)
+    assert all(torch.equal(again.average[key], one.average[key]) for key in one.average)
+    assert_alike(whole, alone)
+
+
+def test_what_is_wrong_in_one_process_ends_all(noise, tmp_path):
+    good, lacking = (arguments(root, tmp_path / "out") for root in (noise, tmp_path))
+    shutil.copy(noise / "vit.toml", tmp_path)
     said = ended(run_two(good, lacking), 3, 3)
-    assert f"process 1 on {host}: the data of preset noise is missing" in said
-    assert "has other numbers of hands" in ended(run_two(good, larger), 2, 2)
-    said = ended(run_two(arguments(noise, alone, "--resume"), arguments(noise, out, "--resume")), 2, 2)
-    assert "has other checkpoints in --out" in said
-    assert not out.exists()
+    assert f"process 1 on {socket.gethostname()}: the data of preset noise is missing" in said
+    assert not (tmp_path / "out").exists()
     # Here the second is already waiting for gradients.
+    (tmp_path / "file").write_text("")
     assert "cannot write" in ended(run_two(arguments(noise, tmp_path / "file"), good), 1, 1)
 
 
-def test_what_the_environment_lacks_or_forbids_is_said(noise, tmp_path):
-    said = error(run(*arguments(noise, tmp_path, "--processes", 2), **environment(0, "1")))
-    assert "--processes 2 starts processes, but this is already one of 2" in said
-    said = error(run(*arguments(noise, tmp_path), RANK="0"))
-    assert "RANK is set, but not LOCAL_RANK and WORLD_SIZE and MASTER_ADDR and MASTER_PORT" in said
+def test_what_must_be_equal_is_compared():
+    store = HashStore()
+
+    def compare(rank, parts):
+        team = Team(rank, 3, store)
+        assert team.agree(lambda: rank) == rank
+        return team.agree(lambda: parts[rank], lambda part: {"settings": 1, "numbers of hands": part})
+
+    def errors(parts):
+        with ThreadPoolExecutor(3) as pool:
+            return [done.exception() for done in [pool.submit(compare, rank, parts) for rank in range(3)]]
+
+    assert errors([{"noise": 20}] * 3) == [None] * 3
+    store = HashStore()
+    first, *others = errors([{"noise": 20}, {"noise": 20}, {"noise": 40}])
+    assert first.exit_code == 2
+    assert f"process 2 on {socket.gethostname()} has other numbers of hands than the first" in str(first)
+    assert [type(error) for error in others] == [ElsewhereError] * 2
+
+
+def test_what_the_environment_lacks_or_forbids_is_said(monkeypatch):
+    monkeypatch.setenv("RANK", "0")
+    with pytest.raises(
+        InputError, match="RANK is set, but not LOCAL_RANK and WORLD_SIZE and MASTER_ADDR and MASTER_PORT"
+    ):
+        joined().__enter__()
+    for name, value in environment(0, "1").items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match="--processes 2 starts processes, but this is already one of 2"):
+        joined(2).__enter__()
 
 
 WAITING = """

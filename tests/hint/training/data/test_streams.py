@@ -40,13 +40,14 @@ def memory(tars):
     fsspec.filesystem("memory").rm("/bucket", recursive=True)
 
 
-@contextmanager
-def serving(folder, handler=SimpleHTTPRequestHandler):
-    class Quiet(handler):
-        def log_message(self, *_):
-            pass
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+
+@contextmanager
+def serving(folder, handler=Quiet):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder)))
     Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
@@ -121,7 +122,7 @@ def test_a_server_gives_the_same_hands_to_loading_processes(memory, tars):
 def test_a_connection_that_breaks_is_opened_again(memory, tars, monkeypatch):
     broken = []
 
-    class Breaking(SimpleHTTPRequestHandler):
+    class Breaking(Quiet):
         def copyfile(self, source, output):
             if len(broken) < 2:
                 broken.append(self.path)

@@ -52,7 +52,7 @@ def training_memory(preset: Preset, processes: int = 1) -> TrainingMemory:
 
 
 def _gathered(network: Hamer) -> int:
-    """Return the bytes of what is whole at once when weights are spread: all but the blocks, two of them, a gradient."""
+    """Return the bytes of what is whole at once of spread weights: all but the blocks, two of them, a gradient."""
     total = _weights_of(network)
     blocks = list(network.backbone.blocks) if isinstance(network.backbone, VisionTransformer) else [network]
     return 4 * (total - sum(map(_weights_of, blocks)) + 3 * max(map(_weights_of, blocks)))

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 from command import error, hint, run
-from torch.distributed.distributed_c10d import HashStore
+from torch._C._distributed_c10d import HashStore
 
 from hint.errors import ElsewhereError, InputError
 from hint.training.checkpoints import checkpoint_path, load_state, saved_steps

@@ -79,8 +79,14 @@ def _refuse_trained(source: Source, trained: Sequence[Source | StreamSource]) ->
 
 
 def _without_augmentation(preset: Preset, source: Source) -> TrainingData:
-    """Cut crops as in training: tight boxes of labels are enlarged, those of tars are already."""
-    if isinstance(source, LabelSource):
-        source = Padded(source, preset.network.box_factor)
+    """Cut crops as in training: boxes are enlarged as those of the tars or labels that are trained on."""
+    factor = preset.network.box_factor if isinstance(source, LabelSource) else _factor_of_tars(preset)
     still = replace(OFF, tall_box=preset.augmentation.tall_box)
-    return TrainingData.mix([source], augmentation=still, crop_size=preset.crop_size)
+    padded = source if factor == 1 else Padded(source, factor)
+    return TrainingData.mix([padded], augmentation=still, crop_size=preset.crop_size)
+
+
+def _factor_of_tars(preset: Preset) -> float:
+    """Return what boxes in tars are enlarged by; where the sets differ, tars have padded boxes, as the released ones."""
+    factors = {rule.box_factor for rule in preset.datasets.values() if rule.kind == "tars"}
+    return factors.pop() if len(factors) == 1 else 1.0

@@ -161,6 +161,7 @@ with joined() as team:
 """
 
 
+@pytest.mark.slow
 def test_a_process_that_waits_for_gradients_for_ever_ends_with_the_others():
     port = free_port()
     one, two = (

@@ -78,14 +78,18 @@ class Team:
         except HintError as error:
             self._compare(error, {})
             raise
+        except BaseException as error:  # Ctrl-C, or a bug: the others need not wait
+            with suppress(HintError):
+                self._compare(error, {})
+            raise
         self._compare(None, dict(same(result)) if same else {})
         return result
 
-    def _compare(self, error: HintError | None, parts: dict[str, Any]) -> None:
+    def _compare(self, error: BaseException | None, parts: dict[str, Any]) -> None:
         """Tell the others how it went here; raise what went wrong anywhere, that of the first process first."""
         number = next(self._rounds)
-        failure = None if error is None else [str(error), error.exit_code]
-        self._say(f"{number}/{self.rank}", {"host": socket.gethostname(), "failure": failure, "parts": parts})
+        said_here = {"host": socket.gethostname(), "failure": _failure(error), "parts": parts}
+        self._say(f"{number}/{self.rank}", said_here)
         if self.rank == 0:
             verdict = _verdict([self._hear(f"{number}/{rank}", f"process {rank}") for rank in range(self.world)])
             if verdict:
@@ -232,6 +236,15 @@ def _ignore_sigterm() -> None:
     """Let torchrun, which sends it once a process has failed, wait for what the first one has to say."""
     with suppress(ValueError):  # not in the main thread
         signal(SIGTERM, SIG_IGN)
+
+
+def _failure(error: BaseException | None) -> tuple[str, int] | None:
+    """Return message and exit code of an error."""
+    if error is None:
+        return None
+    if isinstance(error, HintError):
+        return str(error), error.exit_code
+    return ("interrupted", 130) if isinstance(error, KeyboardInterrupt) else (repr(error), HintError.exit_code)
 
 
 def _verdict(said: list[dict[str, Any]]) -> tuple[str, int] | None:

@@ -87,6 +87,6 @@ def _without_augmentation(preset: Preset, source: Source) -> TrainingData:
 
 
 def _factor_of_tars(preset: Preset) -> float:
-    """Return what boxes in tars are enlarged by; where the sets differ, tars have padded boxes, as the released ones."""
+    """Return what boxes in tars are enlarged by; where sets differ, by nothing, as the released ones."""
     factors = {rule.box_factor for rule in preset.datasets.values() if rule.kind == "tars"}
     return factors.pop() if len(factors) == 1 else 1.0

@@ -135,6 +135,16 @@ def test_what_must_be_equal_is_compared():
     assert [type(error) for error in others] == [ElsewhereError] * 2
 
 
+def test_a_bug_in_one_process_is_told_to_all():
+    store = HashStore()
+    with ThreadPoolExecutor(2) as pool:
+        one, two = (
+            pool.submit(Team(rank, 2, store).agree, lambda divisor=rank: 1 // (1 - divisor)) for rank in range(2)
+        )
+        assert isinstance(two.exception(), ZeroDivisionError)
+        assert f"process 1 on {socket.gethostname()}: ZeroDivisionError" in str(one.exception())
+
+
 def test_what_the_environment_lacks_or_forbids_is_said(monkeypatch):
     monkeypatch.setenv("RANK", "0")
     with pytest.raises(

@@ -41,6 +41,14 @@ class MissingRequirementError(HintError):
     exit_code = 3
 
 
+class ElsewhereError(HintError):
+    """An error that another process reports; this one ends with the same exit code and says nothing."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
 def counted(number: int, thing: str) -> str:
     """Return a number of things for messages, such as "1 hand" or "2,000 hands"."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"

@@ -24,6 +24,12 @@ def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
         yield lambda steps: bars.advance(task, steps)
 
 
+@contextmanager
+def silence(label: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show nothing, where another process shows the progress."""
+    yield lambda steps: None
+
+
 def _plain(label: str, total: int) -> Callable[[int], None]:
     done, printed = 0, time.monotonic()
 

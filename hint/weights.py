@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from hint import safepickle, settings
 from hint.errors import InputError, WriteError, first_line, some_ids
-from hint.files.atomic import write_json
+from hint.files.atomic import atomic_write, write_json
 from hint.files.path import as_path
 from hint.provenance import sha256_file
 
@@ -274,16 +274,11 @@ def save(state: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -
     Raises:
         WriteError: If the file cannot be written.
     """
-    part = path.with_name(f".{path.name}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(_unshared(state), part, metadata={"format": "pt", **metadata})
-        part.replace(path)
-    except (OSError, SafetensorError) as error:
+        with atomic_write(path) as stream:
+            save_file(_unshared(state), stream.name, metadata={"format": "pt", **metadata})
+    except SafetensorError as error:
         raise WriteError(f"cannot write {path}: {error}") from error
-    finally:
-        with contextlib.suppress(OSError):  # it was renamed, or never created
-            part.unlink()
 
 
 def _unshared(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

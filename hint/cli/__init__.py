@@ -12,7 +12,7 @@ import os
 import sys
 from contextlib import suppress
 
-from hint.errors import HintError, InputError, UnknownNameError, printable
+from hint.errors import ElsewhereError, HintError, InputError, UnknownNameError, printable
 
 TYPE_CHECKING = False  # type checkers take it for True; typing itself is slow to import
 if TYPE_CHECKING:
@@ -108,8 +108,9 @@ def _leave(code: int) -> NoReturn:
 
 
 def _fail(error: HintError) -> NoReturn:
-    text = printable(str(error), keep="\n")
-    sys.stderr.write(f"hint: {text}\n")
+    if not isinstance(error, ElsewhereError):
+        text = printable(str(error), keep="\n")
+        sys.stderr.write(f"hint: {text}\n")
     sys.exit(error.exit_code)
 
 

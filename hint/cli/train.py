@@ -33,8 +33,13 @@ def train(
     changes: Annotated[
         list[str] | None, typer.Option("--set", help="Change a setting: key=value; may be repeated.")
     ] = None,
-    workers: Annotated[int, typer.Option(help="Data-loading processes per training process.", min=0)] = 2,
-    processes: Annotated[int, typer.Option(help="Training processes, one per GPU.", min=1)] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Data-loading processes per training process; by default what its cores allow.", min=0),
+    ] = None,
+    processes: Annotated[
+        int, typer.Option(help="Training processes to start, one per GPU; not with torchrun.", min=1)
+    ] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the training in --out.")] = False,
     backbone_weights: Annotated[
         Path | None,
@@ -63,6 +68,9 @@ def train(
     ] = None,
 ) -> None:
     """Train HaMeR, or a smaller relative of it."""
+    is_first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun starts, the first one speaks
+    if (list_them or dry_run) and not is_first:
+        return
     if list_them:
         _list()
         return
@@ -80,12 +88,12 @@ def train(
         "weights": weights,
         "backbone_weights": backbone_weights,
         "mean_params": mean_params,
+        "mano": mano,
     }
     if dry_run:
         _plan(preset, measure=measure, **options)
         return
     options |= {
-        "mano": mano,
         "seed": seed,
         "workers": workers,
         "resume": resume,
@@ -95,18 +103,19 @@ def train(
         "val_every": val_every,
         "track": track or (),
     }
-    _train(preset, **options)
+    _train(preset, is_first, **options)
 
 
-def _train(preset: str, **options: Any) -> None:
+def _train(preset: str, is_first: bool, **options: Any) -> None:
     from hint.training.train import train as run
 
     try:
         result = run(preset, **options)
     except KeyboardInterrupt:
-        _say_how_to_continue(preset, options["out"])
+        if is_first:
+            _say_how_to_continue(preset, options["out"])
         raise
-    if os.environ.get("RANK", "0") != "0":  # of the processes that torchrun starts, the first one speaks
+    if not is_first:
         return
     if result.hands:
         remark(f"{result.hands / result.seconds:.1f} hands/s over {result.seconds:.0f} s")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tempfile
@@ -19,6 +20,9 @@ from hint.lock import try_lock
 OVERWRITE = ("never", "missing", "always")
 #: Windows can only wait for single files.
 _CAN_SYNC_ALL = hasattr(os, "sync")
+
+#: The disk is full, or what the user may have of it.
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 #: Ending of files that are not whole yet.
 PART = ".hint-part"
@@ -90,8 +94,14 @@ def require_writable(folder: Path) -> None:
         raise WriteError(f"cannot write to {folder}: {error.strerror or error}; choose another --out") from error
 
 
+def why_not(error: OSError) -> str:
+    """Say why something could not be written."""
+    reason = error.strerror or str(error)
+    return f"{reason}: the disk is full" if error.errno in _FULL else reason
+
+
 def _cannot_write(path: Path, error: OSError) -> WriteError:
-    return WriteError(f"cannot write {path}: {error.strerror or error}")
+    return WriteError(f"cannot write {path}: {why_not(error)}")
 
 
 def _umask() -> int:

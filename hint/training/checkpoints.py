@@ -16,6 +16,7 @@ from torch import Tensor
 
 from hint.errors import InputError, WriteError, first_line
 from hint.files import atomic_write
+from hint.files.atomic import why_not
 from hint.weights import METADATA
 
 _NAME = re.compile(r"step_(\d+)\.ckpt")
@@ -74,8 +75,10 @@ def save_state(state: State, folder: Path, keep: int) -> Path:
     try:
         with atomic_write(path) as stream:
             torch.save(content, stream)
-    except RuntimeError as error:  # how PyTorch reports a failed write
-        raise WriteError(f"cannot write {path}: {first_line(error)}") from error
+    except RuntimeError as error:  # PyTorch notices that something is missing in the file
+        cause = error.__context__
+        reason = why_not(cause) if isinstance(cause, OSError) else first_line(error)
+        raise WriteError(f"cannot write {path}: {reason}") from error
     for step in saved_steps(folder)[:-keep]:
         checkpoint_path(folder, step).unlink(missing_ok=True)
     return path

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from signal import SIG_IGN, SIGINT, signal
+from signal import SIG_IGN, SIGINT, SIGTERM, signal
 from typing import Literal, NamedTuple
 
 import cv2
@@ -19,12 +19,10 @@ from hint.crop import CROP_SIZE
 from hint.errors import HintError, InputError
 from hint.training.augmentation import Augmentation, Draw, disturb, move, to_crop, warp
 from hint.training.batch import Batch
-from hint.training.mixture import Mixture, numbers
-from hint.training.sample import Sample, Source
+from hint.training.mixture import Layout, Mixture, numbers
+from hint.training.sample import TRIES, Sample, Source
+from hint.training.streams import Streams, StreamSource
 from hint.types import Double, Image
-
-#: Unreadable hands in a row after which a source is given up.
-_TRIES = 100
 
 Where = Literal["worker", "device"]
 
@@ -42,7 +40,10 @@ class Example(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class TrainingData(Dataset["Example | HintError"]):
-    """The endless sequence of training hands; hand k does not depend on the process or the time it is read.
+    """The endless sequence of training hands.
+
+    Hand k does not depend on the process or the time it is read, unless it comes from a stream: then it is the next one
+    of this process's part of the stream.
 
     Attributes:
         sources: Sources of hands, by name.
@@ -51,13 +52,15 @@ class TrainingData(Dataset["Example | HintError"]):
         crop_size: Side of the crops, px.
         augment_on: "worker" cuts finished crops. "device" returns the region of the picture that a crop shows, and
             :attr:`hint.training.batch.Batch.image` cuts the crops of a whole batch at once.
+        streams: What this process has open of sources that are streams; :func:`loader` sets it.
     """
 
-    sources: Mapping[str, Source]
+    sources: Mapping[str, Source | StreamSource]
     mixture: Mixture
     augmentation: Augmentation
     crop_size: int = CROP_SIZE
     augment_on: Where = "worker"
+    streams: Streams | None = None
 
     def __post_init__(self) -> None:
         if self.augment_on == "device" and self.augmentation.changes_pixels:
@@ -66,7 +69,7 @@ class TrainingData(Dataset["Example | HintError"]):
     @classmethod
     def mix(
         cls,
-        sources: Sequence[Source],
+        sources: Sequence[Source | StreamSource],
         weights: Sequence[float] | None = None,
         seed: int = 0,
         augmentation: Augmentation | None = None,
@@ -77,7 +80,7 @@ class TrainingData(Dataset["Example | HintError"]):
         named = {source.name: source for source in sources}
         if len(named) != len(sources):
             raise InputError(f"sources need different names: {', '.join(source.name for source in sources)}")
-        sizes = {name: len(source) for name, source in named.items()}
+        sizes = {name: max(len(source), int(isinstance(source, StreamSource))) for name, source in named.items()}
         shares = dict(zip(named, weights or sizes.values(), strict=True))
         return cls(named, Mixture(sizes, shares, seed), augmentation or Augmentation(), crop_size, augment_on)
 
@@ -109,10 +112,14 @@ class TrainingData(Dataset["Example | HintError"]):
         return Example(sample, draw, crop, None, keypoints, skipped)
 
     def _read(self, k: int) -> tuple[Sample, tuple[str, ...]]:
+        source = self.sources[self.mixture.source(k)]
+        if isinstance(source, StreamSource):
+            if self.streams is None:
+                raise InputError(f"{source.name}: hands of a stream cannot be read in any order")
+            return self.streams.next(source, k)
         name, index = self.mixture.place(k)
-        source = self.sources[name]
         skipped: list[str] = []
-        for step in range(min(len(source), _TRIES)):
+        for step in range(min(len(source), TRIES)):
             try:
                 return source.read((index + step) % len(source)), tuple(skipped)
             except InputError as error:
@@ -225,13 +232,14 @@ def loader(
         start_step: First step; batches do not depend on it otherwise.
         rank: Index of this process.
         world: Number of training processes.
-        workers: Data-loading processes; their number only affects speed.
+        workers: Data-loading processes; their number only affects speed, and the order of streams.
         pin_memory: Put batches into pinned memory.
 
     Raises:
         InputError: If the processes cannot share the batch evenly, or a source is unreadable.
     """
     steps = numbers(start_step, global_batch, rank, world)
+    data = replace(data, streams=Streams(data.mixture, Layout(global_batch, world, max(workers, 1)), start_step))
     # A forked worker would wait for ever for OpenCV's threads, which are not forked with it.
     cv2.setNumThreads(0)
     batches = DataLoader(
@@ -250,6 +258,7 @@ def loader(
 
 
 def begin_worker(_: int) -> None:
-    """Use one thread, and leave Ctrl-C to the training process, which ends its workers."""
-    signal(SIGINT, SIG_IGN)
+    """Use one thread, and leave Ctrl-C and SIGTERM to the training process, which ends its workers."""
+    for number in (SIGINT, SIGTERM):  # torchrun sends them to the workers, too
+        signal(number, SIG_IGN)
     cv2.setNumThreads(0)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from hint.errors import MissingRequirementError, some_ids
-from hint.progress import progress
+from hint.progress import progress, silence
 from hint.training.data import TrainingData
 from hint.training.filters import Filters
 from hint.training.labelled import open_labels
@@ -18,7 +16,8 @@ from hint.training.mocap import Mocap, open_mocap
 from hint.training.preset import DatasetRule, Preset
 from hint.training.sample import Sample, Source
 from hint.training.sources import SETS
-from hint.training.tars import TarSource, find_tars
+from hint.training.streams import StreamSource
+from hint.training.tars import TarSource, find_tars, is_remote
 
 
 class TrainingDatasets(NamedTuple):
@@ -60,20 +59,21 @@ class Padded:
 
     def read(self, index: int) -> Sample:
         """Read a hand."""
-        sample = self.source.read(index)
-        corners = sample.box_xyxy.reshape(2, 2)
-        grown = corners.mean(0) + self.factor * (corners - corners.mean(0))
-        return replace(sample, box_xyxy=np.asarray(grown.reshape(4), np.float64))
+        return self.source.read(index).padded(self.factor)
 
 
 def place_of(name: str, rule: DatasetRule, root: Path) -> str:
-    """Return the folder of a source of a preset, or its pattern with braces."""
+    """Return the folder of a source of a preset, or its pattern with braces; either may be a URL."""
+    if is_remote(rule.path):
+        return rule.path
     if not rule.path and name in SETS:
         return SETS[name].pattern(root)
     return str(root / (rule.path or name))
 
 
-def open_datasets(preset: Preset, root: Path, seed: int, workers: int | None = None) -> TrainingDatasets:
+def open_datasets(
+    preset: Preset, root: Path, seed: int, workers: int | None = None, quiet: bool = False
+) -> TrainingDatasets:
     """Open all sources of a preset.
 
     Args:
@@ -81,34 +81,44 @@ def open_datasets(preset: Preset, root: Path, seed: int, workers: int | None = N
         root: Folder of the data.
         seed: Seed of the order and of the augmentation.
         workers: Processes that index new tars; by default one per core.
+        quiet: Show no progress.
 
     Raises:
         MissingRequirementError: If data is missing; all of it is named at once.
         InputError: If data cannot be read.
     """
-    tars = find_data(preset, root)
-    with progress("indexing tars", sum(map(len, tars.values()))) as advance:
-        sources = [
-            TarSource(name, tars[name], preset.filters, workers, advance)
-            if name in tars
-            else _labels(name, rule, root, preset.filters)
-            for name, rule in preset.datasets.items()
-        ]
-    unreadable = tuple(reason for source in sources if isinstance(source, TarSource) for reason in source.broken)
-    padded = [_padded(source, rule) for source, rule in zip(sources, preset.datasets.values(), strict=True)]
+    tars, streams = find_data(preset, root)
+    with (silence if quiet else progress)("indexing tars", sum(map(len, tars.values()))) as advance:
+        sources: list[Source | StreamSource] = []
+        for name, rule in preset.datasets.items():
+            if name in streams:
+                sources.append(StreamSource(name, streams[name], preset.filters, rule.hands, rule.box_factor))
+            elif name in tars:
+                sources.append(_padded(TarSource(name, tars[name], preset.filters, workers, advance), rule))
+            else:
+                sources.append(_padded(_labels(name, rule, root, preset.filters), rule))
+    inner = (source.source if isinstance(source, Padded) else source for source in sources)
+    unreadable = tuple(reason for source in inner if isinstance(source, TarSource) for reason in source.broken)
     weights = [rule.weight for rule in preset.datasets.values()]
-    data = TrainingData.mix(padded, weights, seed, preset.augmentation, preset.crop_size, augment_on=preset.augment_on)
+    data = TrainingData.mix(sources, weights, seed, preset.augmentation, preset.crop_size, augment_on=preset.augment_on)
     mocap = open_mocap(root / preset.mocap if preset.mocap else None, seed)
     return TrainingDatasets(data, mocap, unreadable)
 
 
-def find_data(preset: Preset, root: Path) -> dict[str, Sequence[Path]]:
-    """Return the tars of each source that has tars.
+class FoundData(NamedTuple):
+    """The tars of each source that has tars: files, and URLs of what is streamed."""
+
+    tars: dict[str, Sequence[Path]]
+    streams: dict[str, Sequence[str]]
+
+
+def find_data(preset: Preset, root: Path) -> FoundData:
+    """Find the tars of each source that has tars.
 
     Raises:
         MissingRequirementError: If something is missing; all of it is named at once.
     """
-    found: dict[str, Sequence[Path]] = {}
+    found = FoundData({}, {})
     missing: list[str] = []
     for name, rule in preset.datasets.items():
         place = place_of(name, rule, root)
@@ -117,9 +127,14 @@ def find_data(preset: Preset, root: Path) -> dict[str, Sequence[Path]]:
                 missing.append(f"{name} ({place})")
             continue
         try:
-            found[name] = find_tars(place)
-        except MissingRequirementError:
-            missing.append(f"{name} ({place})")
+            if is_remote(place):
+                from hint.training.remote import find_shards
+
+                found.streams[name] = find_shards(place)
+            else:
+                found.tars[name] = find_tars(place)
+        except MissingRequirementError as error:
+            missing.append(f"{name} ({error if is_remote(place) else place})")
     if preset.mocap and not (root / preset.mocap).is_file():
         missing.append(f"mocap ({root / preset.mocap})")
     if missing:

@@ -36,7 +36,7 @@ def run_processes(request: TrainingRequest) -> TrainingResult:
     with TemporaryFile() as report, ExitStack() as stack:
         workers: list[subprocess.Popen[bytes]] = []
         for environment in _environments(request):
-            workers.append(subprocess.Popen(command, env=environment, stdout=report if not workers else sys.stderr))
+            workers.append(subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL if workers else report))
             stack.callback(workers[-1].kill)
         # Ctrl-C in a terminal reaches every process; the workers finish their step, and this process waits for them.
         stack.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.SIG_IGN))
@@ -54,6 +54,7 @@ def _environments(request: TrainingRequest) -> list[dict[str, str]]:
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(_free_port()),
         "WORLD_SIZE": str(request.processes),
+        "LOCAL_WORLD_SIZE": str(request.processes),
     }
     if request.device == "cpu":
         common |= {"ACCELERATE_USE_CPU": "true"}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from hint.training.model import TrainingModel, official_state
 from hint.training.precision import AUTOCAST
 from hint.training.preset import Preset
 from hint.training.schedule import learning_rate
+from hint.training.spread import exchange_gradients, part_of, parts_of_optimiser, spread, whole
 
 
 def make_accelerator(preset: Preset, device: torch.device) -> Accelerator:
@@ -55,12 +56,15 @@ class Learner:
             model.network.backbone.gradient_checkpointing = True
         if preset.compile:
             model.network.backbone.compile()
+        self.spread = preset.spread and accelerator.num_processes > 1
         network: nn.Module = model.network
-        if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
+        if self.spread:
+            network = spread(model.network, accelerator.device)
+        elif accelerator.num_processes > 1 and accelerator.device.type == "cuda":
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
         self.decoder = HandDecoder(mano, preset.crop_size).to(accelerator.device)
         self.optimisers = [accelerator.prepare(_adamw(module, preset)) for module in (network, model.discriminator)]
-        self.network: nn.Module = accelerator.prepare(network).train()
+        self.network: nn.Module = (network if self.spread else accelerator.prepare(network)).train()
         self.discriminator: nn.Module = accelerator.prepare(model.discriminator).train()
         self.average = Average(self.plain_network, preset.optimiser.ema) if preset.optimiser.ema else None
         self.output: HamerOutput | None = None
@@ -81,10 +85,24 @@ class Learner:
     def predict(self, batch: Batch) -> HamerOutput:
         """Predict hands with the weights that are kept at the end, the averaged ones if there are any."""
         plain = self.plain_network.eval()
-        kept = self.average.state if self.average is not None else dict(plain.state_dict())
-        output: HamerOutput = self.decoder(*functional_call(plain, kept, (normalise(batch.image),)))
+        with self._kept_weights(plain) as network:
+            output: HamerOutput = self.decoder(*network(normalise(batch.image)))
         plain.train()
         return output
+
+    @contextmanager
+    def _kept_weights(self, plain: nn.Module) -> Iterator[Callable[[Tensor], Any]]:
+        """Yield the network with its averaged weights, if there are any."""
+        if self.average is None:
+            yield plain
+        elif not self.spread:
+            state = self.average.state
+            yield lambda crops: functional_call(plain, state, (crops,))
+        else:  # spread weights can only compute in their own place
+            last = {key: value.detach().clone() for key, value in plain.state_dict().items()}
+            plain.load_state_dict(self.average.state)
+            yield plain
+            plain.load_state_dict(last)
 
     def compute(self, step: int, batch: Batch, real: MocapBatch) -> dict[str, Tensor]:
         """Compute losses and gradients of a step without changing weights.
@@ -107,8 +125,9 @@ class Learner:
         sums: dict[str, Tensor] = {}
         for k, part in enumerate(parts):
             with ExitStack() as stack:
+                exchange_gradients(self.network, now=k + 1 == len(parts))
                 if k + 1 < len(parts):
-                    for module in (self.network, self.discriminator):
+                    for module in [self.discriminator] if self.spread else [self.network, self.discriminator]:
                         stack.enter_context(self.accelerator.no_sync(module))
                 for name, loss in self._backward(*part).items():
                     sums[name] = sums.get(name, torch.zeros_like(loss)) + loss
@@ -120,7 +139,7 @@ class Learner:
         outputs = {"learning_rate": rate}
         if self.preset.optimiser.clip:
             norm = self.accelerator.clip_grad_norm_(self.network.parameters(), self.preset.optimiser.clip)
-            outputs["gradient_norm"] = float(norm)
+            outputs["gradient_norm"] = float(whole(norm))
         for optimiser in self.optimisers[: 2 if self.preset.losses.adversarial else 1]:
             for group in optimiser.param_groups:
                 group["lr"] = rate
@@ -174,16 +193,32 @@ class Learner:
         return loss
 
     def official_state(self, averaged: bool = False) -> dict[str, Tensor]:
-        """Return the weights under the released keys."""
+        """Return the weights under the released keys, in the first process; all processes must ask."""
         network = self.average.state if averaged and self.average is not None else self.plain_network.state_dict()
-        return official_state(network, self.plain_discriminator.state_dict())
+        return official_state(self._whole(network), self.plain_discriminator.state_dict())
 
     def load_official(self, weights: Mapping[str, Tensor]) -> None:
         """Load weights of :meth:`official_state`."""
         own = self.plain_network.state_dict()
-        self.plain_network.load_state_dict({key: weights[key] for key in own})
+        self.plain_network.load_state_dict({key: part_of(weights[key], own[key]) for key in own})
         scores = self.plain_discriminator.state_dict()
         self.plain_discriminator.load_state_dict({key: weights[f"discriminator.{key}"] for key in scores})
+
+    def further_state(self) -> tuple[list[dict[str, Any]], dict[str, Tensor]]:
+        """Return the states of the optimisers and the averaged weights, as :meth:`official_state` the weights."""
+        average = self.average.state if self.average is not None else {}
+        return [self._whole(optimiser.state_dict()) for optimiser in self.optimisers], self._whole(average)
+
+    def load_further(self, optimisers: Sequence[dict[str, Any]], average: Mapping[str, Tensor]) -> None:
+        """Load states of :meth:`further_state`."""
+        for optimiser, state in zip(self.optimisers, optimisers, strict=True):
+            optimiser.load_state_dict(parts_of_optimiser(state, optimiser))
+        if self.average is not None:
+            self.average.load({key: part_of(average[key], value) for key, value in self.average.state.items()})
+
+    def _whole(self, state: dict[str, Any]) -> dict[str, Any]:
+        gathered: dict[str, Any] = whole(state, self.accelerator.is_main_process) if self.spread else state
+        return gathered
 
     @property
     def scaler(self) -> Any:

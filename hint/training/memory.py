@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from hint.methods.hamer.config import VIT, HamerConfig
 from hint.methods.hamer.network import Hamer
+from hint.methods.hamer.vit import VisionTransformer
 from hint.training.model import TrainingModel
 from hint.training.precision import AUTOCAST
 from hint.training.preset import Preset
@@ -33,14 +34,32 @@ class TrainingMemory:
     per_hand: int
 
 
-def training_memory(preset: Preset) -> TrainingMemory:
-    """Count the memory of a training; MANO, the batch itself, and what a GPU's libraries take are left out."""
+def training_memory(preset: Preset, processes: int = 1) -> TrainingMemory:
+    """Count the memory of a training process; MANO, the batch, and what a GPU's libraries take are left out.
+
+    Args:
+        preset: What is trained.
+        processes: Training processes; they share the state with ``spread``.
+    """
     with torch.device("meta"):
         model = TrainingModel(preset.config)
-    count = sum(weight.numel() for weight in model.parameters())
+    count = _weights_of(model)
     averaged = sum(value.numel() for value in model.network.state_dict().values()) if preset.optimiser.ema else 0
     state = _PER_WEIGHT * count + 4 * averaged
+    if preset.spread and processes > 1:
+        state = state // processes + _gathered(model.network)
     return TrainingMemory(state, _per_hand(preset.config, preset.precision, preset.gradient_checkpointing))
+
+
+def _gathered(network: Hamer) -> int:
+    """Return the bytes of what is whole at once of spread weights: all but the blocks, two of them, a gradient."""
+    total = _weights_of(network)
+    blocks = list(network.backbone.blocks) if isinstance(network.backbone, VisionTransformer) else [network]
+    return 4 * (total - sum(map(_weights_of, blocks)) + 3 * max(map(_weights_of, blocks)))
+
+
+def _weights_of(module: nn.Module) -> int:
+    return sum(weight.numel() for weight in module.parameters())
 
 
 def _per_hand(config: HamerConfig, precision: str, checkpointing: bool) -> int:

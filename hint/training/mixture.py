@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,14 +57,30 @@ class Mixture:
         if len(self.sizes) > BLOCK:
             raise InputError(f"{len(self.sizes)} sources are too many; {BLOCK} at most")
 
-    def place(self, k: int) -> Place:
-        """Return the source and index of hand k, from 0."""
+    def source(self, k: int) -> str:
+        """Return the source of hand k, from 0."""
+        return self._drawn(k)[0]
+
+    def drawn(self, end: int, layout: Layout, lane: int) -> dict[str, int]:
+        """Return how many of the hands before ``end`` a reader takes from each source."""
+        quotas, total = _quotas(self), np.zeros(len(self.sizes), np.int64)
+        for block in range(-(-end // BLOCK)):
+            k = np.arange(block * BLOCK, min((block + 1) * BLOCK, end))
+            order = _block(self.seed, quotas, block)[0][: len(k)]
+            total += np.bincount(order[layout.lane(k) == lane], minlength=len(quotas))
+        return dict(zip(self.sizes, total.tolist(), strict=True))
+
+    def _drawn(self, k: int) -> tuple[str, int]:
+        """Return the source of hand k, and how many hands it gave before."""
         block, within = divmod(k, BLOCK)
         quotas = _quotas(self)
         order, before = _block(self.seed, quotas, block)
         number = int(order[within])
-        name = list(self.sizes)[number]
-        drawn = block * quotas[number] + int(before[within])
+        return list(self.sizes)[number], block * quotas[number] + int(before[within])
+
+    def place(self, k: int) -> Place:
+        """Return the source and index of hand k, from 0."""
+        name, drawn = self._drawn(k)
         round_, position = divmod(drawn, self.sizes[name])
         return Place(name, int(_order(self.seed, name, self.sizes[name], round_)[position]))
 
@@ -102,6 +118,33 @@ def _order(seed: int, name: str, size: int, round_: int) -> NDArray[np.int32]:
     """Return the order of a source's hands in one epoch."""
     rng = np.random.default_rng((seed, _ORDERS, zlib.crc32(name.encode()), round_))
     return rng.permutation(np.arange(size, dtype=np.int32))
+
+
+Number = TypeVar("Number", int, NDArray[np.int64])
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Who reads which hand: a lane for each data-loading process of each training process.
+
+    Attributes:
+        global_batch: Hands per step over all training processes.
+        world: Training processes.
+        workers: Data-loading processes of each, at least 1.
+    """
+
+    global_batch: int
+    world: int
+    workers: int
+
+    @property
+    def lanes(self) -> int:
+        """Number of lanes."""
+        return self.world * self.workers
+
+    def lane(self, k: Number) -> Number:
+        """Return the lane of hand k, or of several hands; steps go round the loading processes."""
+        return k % self.world + self.world * (k // self.global_batch % self.workers)
 
 
 def numbers(start_step: int, global_batch: int, rank: int = 0, world: int = 1) -> Iterator[list[int]]:

@@ -60,7 +60,7 @@ def _lines(
     total = sum(rule.weight for rule in preset.datasets.values())
     for name, rule in preset.datasets.items():
         title = SETS[name].title if name in SETS else name
-        yield f"| {title} | {rule.weight / total:.3f} | {description['hands'][name]:,} |"
+        yield f"| {title} | {rule.weight / total:.3f} | {_hands(description['hands'][name])} |"
     yield from ("", "The licences of these data hold for what may be done with the weights; see each source.")
     yield from ("", "## Losses of the last step", "", "| loss | sum over the batch | factor |", "|---|---:|---:|")
     factors = preset.losses.model_dump()
@@ -80,3 +80,7 @@ def _scores(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         for name, values in row["sets"].items():
             cells = (weights, f"{row['step']:,}", f"{values['hands']:.0f} of {name}")
             yield f"| {' | '.join(cells)} | {values['pck_0.05']:.1f} | {values['pck_0.1']:.1f} |"
+
+
+def _hands(number: int) -> str:
+    return f"{number:,}" if number else "not counted"

@@ -10,17 +10,19 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from hint.errors import MissingRequirementError
+from hint.errors import MissingRequirementError, counted
 from hint.methods.device import choose_device, device_name
-from hint.training.datasets import find_data, place_of
+from hint.training.cores import cores_per_process, default_workers
+from hint.training.datasets import place_of
 from hint.training.memory import training_memory
 from hint.training.model import TrainingModel
 from hint.training.precision import check_precision
+from hint.training.prepared import require_hand_and_data
 from hint.training.preset import DatasetRule, Preset
 from hint.training.request import TrainingRequest
 from hint.training.sources import SETS
 from hint.training.tar_index import index_tar, is_indexed
-from hint.training.tars import expand_braces
+from hint.training.tars import expand_braces, is_remote
 from hint.training.timing import ASSUMED, assumed_hours, flops_per_hand, seconds_per_step
 
 #: Operations of a forward pass that a CPU does in about a second; larger ones are not measured on a CPU.
@@ -81,7 +83,7 @@ def make_plan(request: TrainingRequest, measure: bool | None = None) -> Training
     """
     preset, missing = request.preset, ""
     try:
-        find_data(preset, request.data)
+        require_hand_and_data(request)
     except MissingRequirementError as error:
         missing = str(error)
     measure = not missing if measure is None else measure
@@ -106,6 +108,8 @@ def _status(name: str, rule: DatasetRule, root: Path, share: float) -> SourceSta
     place = place_of(name, rule, root)
     if rule.kind == "labels":
         return SourceStatus(name, share, place, int(Path(place).exists()), 1, None, rule.hands)
+    if is_remote(place):
+        return SourceStatus(name, share, place, _remote_tars(place), 0, None, rule.hands)
     folder = Path(place)
     paths = sorted(folder.glob("*.tar")) if folder.is_dir() else [Path(path) for path in expand_braces(place)]
     found = [path for path in paths if path.is_file()]
@@ -113,6 +117,15 @@ def _status(name: str, rule: DatasetRule, root: Path, share: float) -> SourceSta
     expected = SETS[name].shards if name in SETS else 0
     shown = str(folder.parent) if "{" in place else place
     return SourceStatus(name, share, shown, len(found), expected, hands, rule.hands)
+
+
+def _remote_tars(place: str) -> int:
+    from hint.training.remote import find_shards
+
+    try:
+        return len(find_shards(place))
+    except MissingRequirementError:  # said with all that is missing
+        return 0
 
 
 def _facts(request: TrainingRequest, measure: bool) -> Iterator[tuple[str, str]]:
@@ -126,8 +139,15 @@ def _facts(request: TrainingRequest, measure: bool) -> Iterator[tuple[str, str]]
     yield "parameters", _parameters(preset)
     yield "memory", _memory(request)
     yield "start", str(request.initial)
+    yield "input", _input(request)
     yield "real hands", preset.mocap or "random plausible poses, not measured ones"
     yield "time", _time(request, measure)
+
+
+def _input(request: TrainingRequest) -> str:
+    loading = default_workers(choose_device(request.device).type, request.processes)
+    share = counted(cores_per_process(request.processes), "core")
+    return f"--workers {loading} by default, for a training process with {share}"
 
 
 def _parameters(preset: Preset) -> str:
@@ -139,7 +159,7 @@ def _parameters(preset: Preset) -> str:
 
 
 def _memory(request: TrainingRequest) -> str:
-    preset, found = request.preset, training_memory(request.preset)
+    preset, found = request.preset, training_memory(request.preset, request.processes)
     at_once = math.ceil(preset.batch_size / request.processes / preset.accumulate)
     total = (found.state + at_once * found.per_hand) / 1e9
     return (

@@ -113,6 +113,7 @@ class Preset(_Strict):
         sum_over: Number of hands the released losses are summed over: the batch of one GPU; at most ``batch_size``.
         accumulate: Number of parts in which a process computes its share of a batch.
         gradient_checkpointing: Keep less for the backward pass of the ViT and compute it again there; the same weights.
+        spread: Spread weights, gradients and averages over the processes (FSDP): less memory, more exchanged.
         compile: Compile the backbone with ``torch.compile``; slower to begin, faster then.
         crop_size: Side of the crops, px; a multiple of 32.
         precision: "fp32", "bf16", or "fp16" with scaled losses.
@@ -136,6 +137,7 @@ class Preset(_Strict):
     sum_over: _Positive
     accumulate: _Positive = 1
     gradient_checkpointing: bool = False
+    spread: bool = False
     compile: bool = False
     crop_size: Annotated[int, Field(ge=32, multiple_of=32)] = CROP_SIZE
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
@@ -175,6 +177,8 @@ class Preset(_Strict):
             raise ValueError(f"losses are summed over {self.sum_over} hands of a batch of only {self.batch_size}")
         if self.gradient_checkpointing and self.network.backbone != VIT:
             raise ValueError("gradient_checkpointing is for the ViT; batch norm would count every hand twice")
+        if self.spread and (self.network.backbone != VIT or self.precision == "fp16" or self.compile):
+            raise ValueError("spread is for the ViT in fp32 or bf16, without compile")
         return self
 
     @property

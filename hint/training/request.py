@@ -43,7 +43,7 @@ class TrainingRequest:
         mano: MANO file or "procedural"; None for the preset's choice.
         device: "auto", "cpu" or "cuda".
         processes: Training processes, one per GPU.
-        workers: Data-loading processes per training process.
+        workers: Data-loading processes per training process; None for as many as its share of the cores can feed.
         save_every: Steps between checkpoints.
         keep: Number of checkpoints to keep.
         val: Hands that are scored while training.
@@ -62,7 +62,7 @@ class TrainingRequest:
     mano: str | None = None
     device: str = "auto"
     processes: int = 1
-    workers: int = 0
+    workers: int | None = 0
     save_every: int = 1000
     keep: int = 2
     val: tuple[Path, ...] = ()

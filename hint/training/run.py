@@ -6,42 +6,38 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from accelerate.utils import gather_object
 
-from hint.errors import HintError, InputError, MissingRequirementError, WriteError, some_ids
+from hint.errors import HintError, InputError, WriteError, some_ids
 from hint.files import write_bytes
-from hint.files.atomic import write_json
-from hint.mano.model import ManoModel
-from hint.mano.read import find_mano
-from hint.methods.device import choose_device
+from hint.files.atomic import why_not, write_json
 from hint.methods.hamer.load import MANO_KEY
 from hint.methods.hamer.network import HamerOutput
-from hint.progress import progress
+from hint.progress import progress, silence
 from hint.provenance import collect
 from hint.training.batch import Batch
 from hint.training.broken import UnreadableHands
 from hint.training.checkpoints import State, checkpoint_path, load_state, save_state, saved_steps
 from hint.training.curves import Curves
 from hint.training.data import loader
-from hint.training.datasets import TrainingDatasets, find_data, open_datasets
-from hint.training.initial import read_backbone, read_mean_parameters, read_network
+from hint.training.datasets import TrainingDatasets
 from hint.training.learner import Learner, make_accelerator
-from hint.training.model import TrainingModel
 from hint.training.model_card import model_card
-from hint.training.precision import check_precision
-from hint.training.preset import Preset, differences, flat_settings
+from hint.training.prepared import Prepared, prepare, require_same_settings, settings_of
+from hint.training.preset import Preset, flat_settings
 from hint.training.request import TrainingRequest
 from hint.training.stop import Stop, asked_to_stop
+from hint.training.team import Team
 from hint.training.trackers import Trackers
 from hint.training.validation import Validation, line
-from hint.training.validation_sets import open_validation
 from hint.weights import file_sha256, save
 
 _PACKAGES = ("torch", "timm", "accelerate", "numpy", "smplx", "opencv-python-headless")
@@ -75,6 +71,7 @@ class _Training:
     datasets: TrainingDatasets
     learner: Learner
     validation: Validation
+    workers: int
     step: int = 0
     pending: dict[str, float] = field(default_factory=dict)
 
@@ -89,8 +86,7 @@ class _Training:
     @property
     def settings(self) -> str:
         """Settings that must not change on resuming."""
-        table = {"preset": self.preset.model_dump(mode="json"), "seed": self.request.seed, "hands": self.datasets.sizes}
-        return json.dumps(table, sort_keys=True)
+        return settings_of(self.request, self.datasets)
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -108,8 +104,12 @@ class _Training:
         return {**self.learner.config.metadata(), **hand, "training": json.dumps(description)}
 
 
-def run_training(request: TrainingRequest) -> TrainingResult:
+def run_training(request: TrainingRequest, team: Team | None = None) -> TrainingResult:
     """Train in this process, or continue a training.
+
+    Args:
+        request: The training.
+        team: This process and those it trains with; by default it is alone.
 
     Raises:
         InputError: If settings differ from those of the training to resume, data is unreadable, or memory is too small.
@@ -118,67 +118,17 @@ def run_training(request: TrainingRequest) -> TrainingResult:
         WriteError: If a checkpoint cannot be written.
         KeyboardInterrupt: On Ctrl-C or SIGTERM, after writing a checkpoint.
     """
-    _check_folder(request)
-    device = choose_device(request.device)
-    check_precision(request.preset, device)
-    # What is missing is found before the processes join, so that the first one reports it.
-    mano = _require(request)
-    datasets = open_datasets(request.preset, request.data, request.seed)
-    accelerator = make_accelerator(request.preset, device)
-    torch.manual_seed(request.seed)
-    model = TrainingModel(request.preset.config, request.preset.drop_path)
-    latest = saved_steps(request.out / "checkpoints")[-1:]
-    if not latest:
-        _read_initial_weights(model, request)
-    learner = Learner(request.preset, model, mano, accelerator, request.seed)
-    training = _Training(request, datasets, learner, _open_validation(request, datasets, *latest))
-    if latest:
-        _resume(training, load_state(checkpoint_path(training.checkpoints, latest[0])))
+    team = team or Team()
+    # What is missing is found before the processes exchange gradients, so that one of them can say it for all.
+    ready = team.agree(lambda: prepare(request, quiet=team.rank > 0), Prepared.parts)
+    accelerator = make_accelerator(request.preset, ready.device)
+    learner = Learner(request.preset, ready.model, ready.mano, accelerator, request.seed)
+    training = _Training(request, ready.datasets, learner, ready.validation, ready.workers)
+    if ready.step:
+        path = checkpoint_path(training.checkpoints, ready.step)
+        team.agree(lambda: _resume(training, load_state(path)))
     with _limits(request, accelerator.num_processes), asked_to_stop() as stop:
         return _run(training, stop)
-
-
-def _open_validation(request: TrainingRequest, datasets: TrainingDatasets, step: int = 0) -> Validation:
-    sets = open_validation(request.preset, request.val, list(datasets.data.sources.values()))
-    return Validation(sets, request.val_every, request.out, step)
-
-
-def _require(request: TrainingRequest) -> ManoModel:
-    """Return the hand model.
-
-    Raises:
-        MissingRequirementError: If it or data is missing; all of it is named at once.
-    """
-    mano, lacking = None, []
-    try:
-        mano = find_mano(request.hand)
-    except MissingRequirementError as error:
-        lacking.append(str(error))
-    try:
-        find_data(request.preset, request.data)
-    except MissingRequirementError as error:
-        lacking.append(str(error))
-    if mano is None or lacking:
-        raise MissingRequirementError("; ".join(lacking))
-    return mano
-
-
-def _check_folder(request: TrainingRequest) -> None:
-    steps = saved_steps(request.out / "checkpoints")
-    if steps and not request.resume:
-        raise InputError(
-            f"{request.out} holds a training of {steps[-1]} steps; add --resume to continue it, or choose another --out"
-        )
-
-
-def _read_initial_weights(model: TrainingModel, request: TrainingRequest) -> None:
-    initial = request.initial
-    if initial.mean_parameters is not None:
-        read_mean_parameters(model.network, initial.mean_parameters)
-    if initial.backbone is not None:
-        read_backbone(model.network, initial.backbone)
-    if initial.network is not None:
-        read_network(model, initial.network)
 
 
 def _resume(training: _Training, state: State) -> None:
@@ -187,30 +137,13 @@ def _resume(training: _Training, state: State) -> None:
     Raises:
         InputError: If its settings differ.
     """
-    earlier, now = json.loads(state.settings), json.loads(training.settings)
-    before = Preset.model_validate(earlier["preset"])
-    changed = [key for key in differences(before, training.preset) if not _may_change(key, training.preset)]
-    changed += [key for key in ("seed", "hands") if earlier[key] != now[key]]
-    if changed:
-        raise InputError(
-            f"{training.request.out} holds a training with other settings ({some_ids(changed)}); "
-            "use the same settings, or choose another --out"
-        )
+    require_same_settings(training.request, state.settings, training.settings)
     learner = training.learner
     learner.load_official(state.weights)
-    for optimiser, kept in zip(learner.optimisers, state.optimisers, strict=True):
-        optimiser.load_state_dict(kept)
-    if learner.average is not None:
-        learner.average.load(state.average)
+    learner.load_further(state.optimisers, state.average)
     if learner.scaler is not None and state.scaler:
         learner.scaler.load_state_dict(state.scaler)
     training.step = state.step
-
-
-def _may_change(key: str, preset: Preset) -> bool:
-    """Tell whether a setting may change on resuming: it does not change what is learnt."""
-    free = ("title", "expects", "accumulate", "gradient_checkpointing")
-    return key in free or (key == "steps" and preset.optimiser.schedule == "constant")
 
 
 def _run(training: _Training, stop: Stop) -> TrainingResult:
@@ -223,18 +156,21 @@ def _run(training: _Training, stop: Stop) -> TrainingResult:
         start_step=first,
         rank=accelerator.process_index,
         world=accelerator.num_processes,
-        workers=request.workers,
+        workers=training.workers,
         pin_memory=accelerator.device.type == "cuda",
     )
-    unreadable = UnreadableHands(request.out / _unreadable(accelerator.process_index))
-    unreadable.add(training.datasets.unreadable if main else ())
-    with progress("training", preset.steps) if main else _silence() as advance:
+    unreadable = UnreadableHands(request.out / "unreadable_hands.txt") if main else None
+    if unreadable is not None:
+        unreadable.add(training.datasets.unreadable)
+    with (progress if main else silence)("training", preset.steps) as advance:
         advance(first)
         stopping = _validate(training, stop, curves)
         while training.step < preset.steps and not stopping:
             batch = next(batches)
-            unreadable.add(batch.skipped)
-            stopping = _step(training, batch, stop)
+            done = _step(training, batch, stop)
+            stopping = done.stopping
+            if unreadable is not None:
+                unreadable.add(done.skipped)
             _log(training, batch, curves)
             advance(1)
             stopping = stopping or _validate(training, stop, curves)
@@ -245,14 +181,10 @@ def _run(training: _Training, stop: Stop) -> TrainingResult:
     if curves is not None:
         curves.close()
     seconds, weights = time.monotonic() - began, request.out / "weights.safetensors"
+    _save_weights(training, weights)
     if main:
-        _save_weights(training, weights)
         _write_card(training, weights)
     return TrainingResult(training.step, weights, seconds, (training.step - first) * preset.batch_size)
-
-
-def _unreadable(process: int) -> str:
-    return f"unreadable_hands{f'_{process}' if process else ''}.txt"
 
 
 def _validate(training: _Training, stop: Stop, curves: Curves | None) -> bool:
@@ -261,16 +193,16 @@ def _validate(training: _Training, stop: Stop, curves: Curves | None) -> bool:
     if not validation.due(training.step, training.preset.steps):
         return False
     look = partial(curves.look, training.step) if curves is not None else _look_away
-    row = validation.score(training.learner, training.step, request.workers, stop, look)
+    row = validation.score(training.learner, training.step, training.workers, stop, look)
     if row is None:
         return True
     if curves is not None:
         sys.stderr.write(line(row) + "\n")
         for name, values in row["sets"].items():
             curves.numbers(training.step, values, f"val-{name}")
-        if validation.best is None or row["score"] > validation.best["score"]:
-            _save_weights(training, request.out / "best.safetensors")
-        validation.add(row)
+    if validation.best is None or row["score"] > validation.best["score"]:
+        _save_weights(training, request.out / "best.safetensors")
+    validation.add(row, write=curves is not None)
     return False
 
 
@@ -279,7 +211,9 @@ def _look_away(name: str, batch: Batch, output: HamerOutput) -> None:
 
 
 def _save_weights(training: _Training, path: Path) -> None:
-    save(training.learner.official_state(averaged=True), path, training.metadata)
+    state = training.learner.official_state(averaged=True)
+    if training.learner.accelerator.is_main_process:
+        save(state, path, training.metadata)
 
 
 def _write_card(training: _Training, weights: Path) -> None:
@@ -301,13 +235,15 @@ def _begin(training: _Training) -> Curves:
     return Curves(Trackers(out, training.request.track, settings, training.step))
 
 
-@contextmanager
-def _silence() -> Iterator[Callable[[int], None]]:
-    yield lambda steps: None
+class _Done(NamedTuple):
+    """What all processes say after a step: whether one was asked to stop, and which hands were unreadable."""
+
+    stopping: bool
+    skipped: list[str]
 
 
-def _step(training: _Training, batch: Batch, stop: Stop) -> bool:
-    """Do a step; return whether any process was asked to stop.
+def _step(training: _Training, batch: Batch, stop: Stop) -> _Done:
+    """Do a step.
 
     Raises:
         HintError: If a loss is not finite; the weights are not changed.
@@ -321,14 +257,15 @@ def _step(training: _Training, batch: Batch, stop: Stop) -> bool:
         training.request.seed,
     )
     losses = learner.compute(training.step, batch, real)
-    vector = torch.stack([*losses.values(), torch.zeros_like(losses["total"]) + float(stop.asked)])
-    *values, asked = learner.accelerator.reduce(vector, "sum").tolist()
+    said = losses["total"].new_tensor([float(stop.asked), len(batch.skipped)])
+    vector = torch.cat([torch.stack([*losses.values()]), said])
+    *values, asked, skipped = learner.accelerator.reduce(vector, "sum").tolist()
     training.pending = dict(zip(losses, values, strict=True))
     if not all(map(math.isfinite, values)):
         _refuse(training, batch)
     training.pending |= learner.apply(training.step)
     training.step += 1
-    return bool(asked > 0)
+    return _Done(asked > 0, gather_object(list(batch.skipped)) if skipped else [])
 
 
 def _refuse(training: _Training, batch: Batch) -> None:
@@ -360,12 +297,13 @@ def _log(training: _Training, batch: Batch, curves: Curves | None) -> None:
 
 def _save(training: _Training) -> None:
     learner = training.learner
+    weights, (optimisers, average) = learner.official_state(), learner.further_state()
     if learner.accelerator.is_main_process:
         state = State(
             step=training.step,
-            weights=learner.official_state(),
-            optimisers=[optimiser.state_dict() for optimiser in learner.optimisers],
-            average=learner.average.state if learner.average is not None else {},
+            weights=weights,
+            optimisers=optimisers,
+            average=average,
             scaler=learner.scaler.state_dict() if learner.scaler is not None else {},
             settings=training.settings,
             metadata=training.metadata,
@@ -386,7 +324,7 @@ def _limits(request: TrainingRequest, processes: int) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise WriteError(f"cannot write below {request.out}: {error.strerror or error}") from error
+        raise WriteError(f"cannot write below {request.out}: {why_not(error)}") from error
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and "can't allocate memory" not in str(error):
             raise

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+import numpy as np
+
 from hint.types import Double, Image
+
+#: Unreadable hands in a row after which a source is given up.
+TRIES = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +40,14 @@ class Sample:
     is_right: bool
     has_hand_pose: bool
     has_betas: bool
+
+    def padded(self, factor: float) -> Sample:
+        """Return the sample with its box enlarged about its centre."""
+        if factor == 1:
+            return self
+        corners = self.box_xyxy.reshape(2, 2)
+        grown = corners.mean(0) + factor * (corners - corners.mean(0))
+        return replace(self, box_xyxy=np.asarray(grown.reshape(4), np.float64))
 
 
 class Source(Protocol):

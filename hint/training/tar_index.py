@@ -1,15 +1,14 @@
 """Index of the samples of a training tar, made once and cached.
 
-Tars are not streamed with the ``webdataset`` package: a stream cannot start in the middle, so a training could not
-resume exactly, and its order would depend on the number of processes. An index of offsets gives random access, for one
-pass over each tar.
+Local tars are not streamed: an index of offsets gives random access for one pass over each tar, so that the order of
+the hands depends on nothing but the seed. Tars elsewhere are, by :mod:`hint.training.streams`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -26,7 +25,8 @@ from hint.training.record import Record, check, unpickle
 #: Suffixes of pictures that the released reader accepts.
 PICTURES = ("jpg", "jpeg", "png")
 
-_TRUTH = "data.pyd"
+#: Suffix of what is known about the hands of a picture.
+TRUTH = "data.pyd"
 
 #: Increase with every change of the content of an index.
 _VERSION = 1
@@ -128,15 +128,15 @@ def _scan_picture(
 ) -> None:
     """Append the readable hands of a picture, and the errors of the others."""
     picture = next((parts[suffix] for suffix in PICTURES if suffix in parts), None)
-    if picture is None or _TRUTH not in parts:
-        broken.append(f"{name}: has no {_TRUTH if picture else 'picture'}")
+    if picture is None or TRUTH not in parts:
+        broken.append(f"{name}: has no {TRUTH if picture else 'picture'}")
         return
-    records, reasons = _read_hands(read_span(file, parts[_TRUTH]), name)
-    hands += [_Hand(key, number, picture, parts[_TRUTH], record) for number, record in records.items()]
+    records, reasons = read_hands(read_span(file, parts[TRUTH]), name)
+    hands += [_Hand(key, number, picture, parts[TRUTH], record) for number, record in records.items()]
     broken += reasons
 
 
-def _read_hands(content: bytes, name: str) -> tuple[dict[int, Record], list[str]]:
+def read_hands(content: bytes, name: str) -> tuple[dict[int, Record], list[str]]:
     """Return the readable hands of a picture by their number, and the errors of the others."""
     records: dict[int, Record] = {}
     broken: list[str] = []
@@ -153,21 +153,26 @@ def _read_hands(content: bytes, name: str) -> tuple[dict[int, Record], list[str]
 
 
 def _index(hands: list[_Hand], broken: list[str]) -> TarIndex:
-    values = [hand.record.values for hand in hands]
     return TarIndex(
         key=np.array([hand.key.encode() for hand in hands], np.bytes_),
         number=np.array([hand.number for hand in hands], np.int64),
         picture=np.array([hand.picture for hand in hands], np.int64).reshape(-1, 2),
         truth=np.array([hand.truth for hand in hands], np.int64).reshape(-1, 2),
-        traits=Traits(
-            confidence=np.array([v["keypoints_2d"][:, 2] for v in values], np.float32).reshape(-1, 21),
-            reprojection=np.array([hand.record.reprojection for hand in hands], np.float32),
-            shortest_side=np.array([hand.record.size.min() for hand in hands], np.float32),
-            has_hand_pose=np.array([v["has_hand_pose"] > 0 for v in values], np.bool_),
-            has_betas=np.array([v["has_betas"] > 0 for v in values], np.bool_),
-            largest_beta=np.array([np.abs(v["betas"]).max() for v in values], np.float32),
-        ),
+        traits=traits_of([hand.record for hand in hands]),
         broken=broken,
+    )
+
+
+def traits_of(records: Sequence[Record]) -> Traits:
+    """Return what the filters look at of some hands."""
+    values = [record.values for record in records]
+    return Traits(
+        confidence=np.array([v["keypoints_2d"][:, 2] for v in values], np.float32).reshape(-1, 21),
+        reprojection=np.array([record.reprojection for record in records], np.float32),
+        shortest_side=np.array([record.size.min() for record in records], np.float32),
+        has_hand_pose=np.array([v["has_hand_pose"] > 0 for v in values], np.bool_),
+        has_betas=np.array([v["has_betas"] > 0 for v in values], np.bool_),
+        largest_beta=np.array([np.abs(v["betas"]).max() for v in values], np.float32),
     )
 
 
@@ -177,17 +182,24 @@ def read_span(file: IO[bytes], span: Span | NDArray[np.int64]) -> bytes:
     return file.read(int(span[1]))
 
 
+def split_name(name: str) -> tuple[str, str]:
+    """Return the key of a member of a tar and its suffix, both "" if it belongs to no picture."""
+    folder, _, base = name.rpartition("/")
+    stem, dot, suffix = base.partition(".")
+    if not dot or not stem:
+        return "", ""
+    return f"{folder}/{stem}" if folder else stem, suffix.lower()
+
+
 def _pictures(file: IO[bytes], path: Path) -> Iterator[tuple[str, dict[str, Span]]]:
     """Yield each key of a tar with the spans of its parts: "jpg", "data.pyd", ..."""
     keys: dict[str, dict[str, Span]] = {}
     try:
         with tarfile.open(fileobj=file, mode="r:") as tar:
             for member in tar:
-                folder, _, base = member.name.rpartition("/")
-                stem, dot, suffix = base.partition(".")
-                if member.isfile() and dot and stem:
-                    key = f"{folder}/{stem}" if folder else stem
-                    keys.setdefault(key, {})[suffix.lower()] = (member.offset_data, member.size)
+                key, suffix = split_name(member.name)
+                if member.isfile() and key:
+                    keys.setdefault(key, {})[suffix] = (member.offset_data, member.size)
             end = tar.offset
     except (tarfile.TarError, EOFError) as error:
         raise InputError(f"{path}: not a complete tar ({error}); download or copy it again") from error

@@ -50,6 +50,11 @@ def _choices(inside: str, pattern: str) -> list[str]:
     return [str(n).zfill(len(first)) for n in range(int(first), int(last) + 1)]
 
 
+def is_remote(place: str) -> bool:
+    """Tell a URL, such as ``s3://bucket/folder/``, from a path."""
+    return "://" in place
+
+
 def find_tars(where: str | Path) -> list[Path]:
     """Return the tars of a set.
 

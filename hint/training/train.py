@@ -28,7 +28,7 @@ def train(
     device: str = "auto",
     precision: str | None = None,
     settings: Mapping[str, Any] | None = None,
-    workers: int = 2,
+    workers: int | None = None,
     processes: int = 1,
     resume: bool = False,
     weights: str | Path | None = None,
@@ -53,8 +53,9 @@ def train(
         device: "auto", "cpu" or "cuda".
         precision: "fp32", "bf16" or "fp16" (needs a GPU), instead of the preset's.
         settings: Further changes of the preset, such as ``{"optimiser.learning_rate": 1e-4}``.
-        workers: Data-loading processes per training process.
-        processes: Training processes, one per GPU.
+        workers: Data-loading processes per training process; by default on a GPU its share of the cores less one, 1
+            to 16, on a CPU one, or none if there is a core per process. The hands are the same for any number.
+        processes: Training processes to start, one per GPU; 1 under torchrun and accelerate launch, which start them.
         resume: Continue the training in ``out``.
         weights: Start from the weights of a whole HaMeR.
         backbone_weights: Start the backbone from these weights: ``vitpose_backbone.pth``, a file of timm's, or
@@ -76,36 +77,40 @@ def train(
             data, too little memory.
         MissingRequirementError: If packages, data, MANO or a GPU are missing.
         WriteError: If a checkpoint cannot be written.
-        HintError: If a loss is not finite.
+        HintError: If a loss is not finite, or another process of the training failed.
         KeyboardInterrupt: On Ctrl-C, after writing a checkpoint; ``resume=True`` continues from it.
     """
     _require_packages()
-    from hint.training.trackers import check_trackers
-
-    check_trackers(track)
     from hint.training.launch import run_processes
     from hint.training.request import InitialWeights, TrainingRequest
     from hint.training.run import run_training
+    from hint.training.team import joined
+    from hint.training.trackers import check_trackers
 
-    chosen = _changed(preset, settings, steps=steps, batch_size=batch_size, precision=precision)
-    request = TrainingRequest(
-        preset=chosen,
-        data=Path(data),
-        out=_folder(out, chosen),
-        seed=seed,
-        resume=resume,
-        initial=InitialWeights(_path(weights), _path(backbone_weights), _path(mean_params)),
-        mano=mano,
-        device=device,
-        processes=processes,
-        workers=workers,
-        save_every=save_every,
-        keep=keep,
-        val=tuple(Path(place) for place in ([val] if isinstance(val, (str, Path)) else val)),
-        val_every=val_every,
-        track=tuple(track),
-    )
-    return run_training(request) if processes == 1 else run_processes(request)
+    def asked() -> TrainingRequest:
+        check_trackers(track)
+        chosen = _changed(preset, settings, steps=steps, batch_size=batch_size, precision=precision)
+        return TrainingRequest(
+            preset=chosen,
+            data=Path(data),
+            out=_folder(out, chosen),
+            seed=seed,
+            resume=resume,
+            initial=InitialWeights(_path(weights), _path(backbone_weights), _path(mean_params)),
+            mano=mano,
+            device=device,
+            processes=processes,
+            workers=workers,
+            save_every=save_every,
+            keep=keep,
+            val=tuple(Path(place) for place in ([val] if isinstance(val, (str, Path)) else val)),
+            val_every=val_every,
+            track=tuple(track),
+        )
+
+    with joined(processes) as team:
+        request = team.agree(asked)
+        return run_training(request, team) if processes == 1 else run_processes(request)
 
 
 def plan_training(
@@ -122,6 +127,7 @@ def plan_training(
     weights: str | Path | None = None,
     backbone_weights: str | Path | None = None,
     mean_params: str | Path | None = None,
+    mano: str | None = None,
     measure: bool | None = None,
 ) -> TrainingPlan:
     """Say which data a training finds, what it trains, and how long it takes; nothing is written.
@@ -139,20 +145,23 @@ def plan_training(
         weights: Weights of a whole HaMeR to start from.
         backbone_weights: Weights of the backbone to start from.
         mean_params: Means to start from.
+        mano: MANO file, or "procedural".
         measure: Time some steps on random hands; by default only if no data is missing.
 
     Raises:
         InputError: If the training cannot be done as asked.
-        MissingRequirementError: If packages or a GPU are missing; missing data is in the plan.
+        MissingRequirementError: If packages or a GPU are missing; missing data and MANO are in the plan.
     """
     _require_packages()
+    from hint.training.cores import launched_processes
     from hint.training.plan import make_plan
     from hint.training.request import InitialWeights, TrainingRequest
 
     chosen = _changed(preset, settings, steps=steps, batch_size=batch_size, precision=precision)
     initial = InitialWeights(_path(weights), _path(backbone_weights), _path(mean_params))
     folder = _folder(out, chosen)
-    request = TrainingRequest(chosen, Path(data), folder, initial=initial, device=device, processes=processes)
+    together = launched_processes() or processes
+    request = TrainingRequest(chosen, Path(data), folder, initial=initial, mano=mano, device=device, processes=together)
     return make_plan(request, measure)
 
 

@@ -65,9 +65,11 @@ class Validation:
         """The best scores, of equal ones the first."""
         return max(self.rows, key=lambda row: float(row["score"]), default=None)
 
-    def add(self, row: dict[str, Any]) -> None:
-        """Keep scores, also in ``validation.jsonl``."""
+    def add(self, row: dict[str, Any], write: bool = True) -> None:
+        """Keep scores; one of the processes writes them into ``validation.jsonl``, too."""
         self.rows.append(row)
+        if not write:
+            return
         text = "".join(json.dumps(kept, sort_keys=True) + "\n" for kept in self.rows)
         write_bytes(self._path, text.encode())
 

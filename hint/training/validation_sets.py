@@ -14,6 +14,7 @@ from hint.training.filters import Filters
 from hint.training.labelled import LabelSource, open_labels
 from hint.training.preset import Preset
 from hint.training.sample import Source
+from hint.training.streams import StreamSource
 from hint.training.tars import TarSource, find_tars
 
 #: Every hand counts, with every joint that has a label.
@@ -36,7 +37,9 @@ class ValidationSet:
         return sum(map(len, self.data.sources.values()))
 
 
-def open_validation(preset: Preset, places: Sequence[Path], trained: Sequence[Source]) -> list[ValidationSet]:
+def open_validation(
+    preset: Preset, places: Sequence[Path], trained: Sequence[Source | StreamSource]
+) -> list[ValidationSet]:
     """Open the hands to score.
 
     Args:
@@ -63,7 +66,7 @@ def _open(place: Path) -> Source:
     return open_labels(place, filters=_NO_FILTERS, split="val")
 
 
-def _refuse_trained(source: Source, trained: Sequence[Source]) -> None:
+def _refuse_trained(source: Source, trained: Sequence[Source | StreamSource]) -> None:
     both: list[str] = []
     for other in trained:
         inner = other.source if isinstance(other, Padded) else other
@@ -76,8 +79,14 @@ def _refuse_trained(source: Source, trained: Sequence[Source]) -> None:
 
 
 def _without_augmentation(preset: Preset, source: Source) -> TrainingData:
-    """Cut crops as in training: tight boxes of labels are enlarged, those of tars are already."""
-    if isinstance(source, LabelSource):
-        source = Padded(source, preset.network.box_factor)
+    """Cut crops as in training: boxes are enlarged as those of the tars or labels that are trained on."""
+    factor = preset.network.box_factor if isinstance(source, LabelSource) else _factor_of_tars(preset)
     still = replace(OFF, tall_box=preset.augmentation.tall_box)
-    return TrainingData.mix([source], augmentation=still, crop_size=preset.crop_size)
+    padded = source if factor == 1 else Padded(source, factor)
+    return TrainingData.mix([padded], augmentation=still, crop_size=preset.crop_size)
+
+
+def _factor_of_tars(preset: Preset) -> float:
+    """Return what boxes in tars are enlarged by; where sets differ, by nothing, as the released ones."""
+    factors = {rule.box_factor for rule in preset.datasets.values() if rule.kind == "tars"}
+    return factors.pop() if len(factors) == 1 else 1.0

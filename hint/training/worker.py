@@ -9,12 +9,14 @@ from hint.errors import HintError
 
 
 def main(text: str) -> int:
-    """Train, write the result or the error as one line of JSON, and return an exit code."""
+    """Train, write the result or the error as one line of JSON, and return an exit code; only the first is read."""
     try:
         from hint.training.request import TrainingRequest
         from hint.training.run import run_training
+        from hint.training.team import joined
 
-        report, code = vars(run_training(TrainingRequest.from_json(text))), 0
+        with joined() as team:
+            report, code = vars(run_training(TrainingRequest.from_json(text), team)), 0
     except HintError as error:
         report, code = {"error": str(error)}, error.exit_code
     except KeyboardInterrupt:

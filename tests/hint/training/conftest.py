@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from hint.training.preset import load_preset
 from hint.training.request import TrainingRequest
@@ -84,6 +85,21 @@ def start():
         return subprocess.Popen([sys.executable, "-c", code, request.as_json()], **options)
 
     return start
+
+
+@pytest.fixture(scope="session")
+def losses_of():
+    """The function that reads the losses of a training, by loss and step."""
+
+    def read(out):
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+        events = EventAccumulator(str(out / "tensorboard"))
+        events.Reload()
+        names = ("total", "keypoints_3d", "adversarial", "discriminator")
+        return torch.tensor([[event.value for event in events.Scalars(f"train/{name}")] for name in names])
+
+    return read
 
 
 def numbers_of(out: Path) -> list[int]:

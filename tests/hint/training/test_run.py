@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,11 +18,11 @@ from hint.errors import HintError, InputError, MissingRequirementError, WriteErr
 from hint.methods.crop_method import Crop
 from hint.methods.hamer.method import HamerMethod
 from hint.methods.official_weights import describe_weights
-from hint.training.checkpoints import checkpoint_path, load_state, saved_steps
+from hint.training.checkpoints import checkpoint_path, load_state, save_state, saved_steps
 from hint.training.launch import run_processes
 from hint.training.run import _limits, run_training
 from hint.types import MethodOptions
-from hint.weights import file_sha256, read_checkpoint
+from hint.weights import file_sha256, read_checkpoint, save
 
 
 @pytest.fixture(autouse=True)
@@ -163,19 +164,6 @@ def test_a_finished_training_goes_on_where_its_rate_is_constant(request_for, fin
 # -- parts and processes
 
 
-def losses_of(out):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    events = EventAccumulator(str(out / "tensorboard"))
-    events.Reload()
-    return torch.tensor(
-        [
-            [event.value for event in events.Scalars(f"train/{name}")]
-            for name in ("total", "keypoints_3d", "adversarial", "discriminator")
-        ]
-    )
-
-
 @pytest.fixture(scope="module")
 def whole(noise, tmp_path_factory):
     """A training of a network without batch norm, all hands of a step at once."""
@@ -189,7 +177,7 @@ def whole(noise, tmp_path_factory):
     return out
 
 
-def test_parts_of_a_batch_train_as_the_whole_does(request_for, whole, tmp_path):
+def test_parts_of_a_batch_train_as_the_whole_does(request_for, whole, tmp_path, losses_of):
     run_training(request_for(tmp_path, "vit", changes=[("accumulate", 3)]))
     torch.testing.assert_close(losses_of(tmp_path), losses_of(whole), rtol=2e-4, atol=1e-6)
 
@@ -203,14 +191,14 @@ def test_blocks_that_are_computed_again_change_nothing(request_for, whole, tmp_p
 
 
 @pytest.mark.slow
-def test_a_compiled_backbone_trains_as_the_plain_one(request_for, whole, tmp_path):
+def test_a_compiled_backbone_trains_as_the_plain_one(request_for, whole, tmp_path, losses_of):
     run_training(request_for(tmp_path, "vit", changes=[("compile", True)], val=(), workers=0))
     torch.testing.assert_close(losses_of(tmp_path), losses_of(whole), rtol=2e-4, atol=1e-6)
     assert saved_steps(tmp_path / "checkpoints")
 
 
 @pytest.mark.slow
-def test_two_processes_train_as_one_does(request_for, whole, tmp_path):
+def test_two_processes_train_as_one_does(request_for, whole, tmp_path, losses_of):
     result = run_processes(request_for(tmp_path, "vit", processes=2))
     assert (result.step, result.weights) == (6, tmp_path / "weights.safetensors")
     torch.testing.assert_close(losses_of(tmp_path), losses_of(whole), rtol=2e-4, atol=1e-6)
@@ -253,6 +241,23 @@ def test_a_full_disk_leaves_the_checkpoint_before(request_for, start, tmp_path):
     assert "WriteError: cannot write" in output
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step_00000002.ckpt"]
     assert checkpoint_path(tmp_path / "checkpoints", 2).read_bytes() == before
+
+
+def test_a_full_disk_is_called_so(finished, tmp_path):
+    if shutil.which("mount") is None or os.geteuid() != 0:
+        pytest.skip("mounting a small file system needs root")
+    state, weights = state_of(finished), read_checkpoint(finished / "weights.safetensors")
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", tmp_path], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        with pytest.raises(WriteError, match=r"step_00000006.ckpt: No space left on device: the disk is full"):
+            save_state(state, tmp_path, keep=1)
+        with pytest.raises(WriteError, match=r"weights.safetensors: .*No space left on device"):
+            save(weights.state, tmp_path / "weights.safetensors", weights.metadata)
+        assert not list(tmp_path.iterdir())
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
 
 
 def test_too_little_memory_is_one_line(request_for, tmp_path):

@@ -180,3 +180,12 @@ def test_a_set_of_tars_is_scored(request_for, noise, tmp_path):
     run_training(request_for(tmp_path / "out", changes=[("steps", 2)], val=(other,)))
     (row,) = rows_of(tmp_path / "out")
     assert row["sets"]["others"]["hands"] == 20
+
+
+def test_boxes_of_scored_tars_grow_as_those_of_the_tars_that_are_trained_on(request_for, noise, tmp_path):
+    shutil.copytree(noise / "noise", tmp_path / "scored")
+    for factor in (1.0, 1.5):
+        preset = request_for(tmp_path, changes=[("datasets.noise.box_factor", factor)]).preset
+        (part,) = open_validation(preset, [tmp_path / "scored"], [])
+        sample = part.data.example(0).sample
+        assert sample.box_xyxy.tolist() == [40 - 25 * factor] * 2 + [40 + 25 * factor] * 2

@@ -4,16 +4,24 @@ The command line prints them as one line and turns them into an exit code; nothi
 """
 
 from collections.abc import Collection, Iterable
+from reprlib import Repr
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
 
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
+
+
 class HintError(Exception):
-    """Base of every error that a user can fix."""
+    """Base of every error that a user can fix; one line, whatever names and texts of files are in it."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class InputError(HintError):
@@ -51,6 +59,11 @@ def some_ids(ids: Iterable[str]) -> str:
     listed = list(ids)
     shown = ", ".join(str(i) for i in listed[:5])
     return shown if len(listed) <= 5 else f"{shown}, ... ({len(listed)} in all)"
+
+
+def shown(value: object) -> str:
+    """Return a value of a file as messages show it: as Python writes it, but short, and not deep."""
+    return _SHORT.repr(value)
 
 
 def first_line(error: BaseException) -> str:

@@ -8,6 +8,7 @@ pass over each tar.
 from __future__ import annotations
 
 import hashlib
+import io
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hint import settings
-from hint.errors import InputError
+from hint.errors import InputError, first_line
 from hint.files import as_strings, read_npz, write_npz
 from hint.training.filters import TRAITS, Traits
 from hint.training.record import Record, check, unpickle
@@ -180,17 +181,21 @@ def read_span(file: IO[bytes], span: Span | NDArray[np.int64]) -> bytes:
 def _pictures(file: IO[bytes], path: Path) -> Iterator[tuple[str, dict[str, Span]]]:
     """Yield each key of a tar with the spans of its parts: "jpg", "data.pyd", ..."""
     keys: dict[str, dict[str, Span]] = {}
+    length = file.seek(0, io.SEEK_END)
+    file.seek(0)
     try:
         with tarfile.open(fileobj=file, mode="r:") as tar:
             for member in tar:
                 folder, _, base = member.name.rpartition("/")
                 stem, dot, suffix = base.partition(".")
+                if member.offset_data + member.size > length:
+                    raise EOFError(f"{member.name} ends beyond the file")
                 if member.isfile() and dot and stem:
                     key = f"{folder}/{stem}" if folder else stem
                     keys.setdefault(key, {})[suffix.lower()] = (member.offset_data, member.size)
             end = tar.offset
-    except (tarfile.TarError, EOFError) as error:
-        raise InputError(f"{path}: not a complete tar ({error}); download or copy it again") from error
+    except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
+        raise InputError(f"{path}: not a complete tar ({first_line(error)}); download or copy it again") from error
     # Python stops silently if a header is damaged or the file ends between two members.
     if read_span(file, (end, tarfile.BLOCKSIZE)) != bytes(tarfile.BLOCKSIZE):
         raise InputError(f"{path}: not a complete tar (no end mark after byte {end}); download or copy it again")

@@ -16,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 
 from hint.box import Box
 from hint.errors import InputError, shown
-from hint.names import HandName, parse_name
+from hint.names import HandName, is_file_name, parse_name
 from hint.sources.frame import Drawn, usable
 from hint.sources.hand import LeftOut, SourceHand
 from hint.sources.pool import OnProgress, Pool, Problems, make_pool, silent
@@ -191,7 +191,7 @@ class _Frames:
     def read(self, name: str, split: str) -> Iterator[SourceHand]:
         """Yield the hands of one picture."""
         stem = name.removesuffix(".jpg")
-        parsed = parse_name(f"{stem}_l") if name.endswith(".jpg") else None
+        parsed = parse_name(f"{stem}_l") if name.endswith(".jpg") and is_file_name(name) else None
         if parsed is None or parsed.source != self._source or parsed.frame is None:
             self._left_out.add("name that is none of HInt's", name)
             return

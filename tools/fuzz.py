@@ -118,7 +118,11 @@ def work(name: str, seconds: float, seed: int, out: Path) -> None:
     corpus.mkdir(exist_ok=True)
     (corpus / "valid").write_bytes(prepared.seed)
     limits = [f"-max_total_time={int(seconds)}", f"-seed={seed + 1}", f"-max_len={LARGEST}", "-rss_limit_mb=12000"]
-    atheris.Setup([sys.argv[0], *limits, "-timeout=120", str(corpus)], one, custom_mutator=spoil)
+    atheris.Setup(
+        [sys.argv[0], *limits, "-timeout=120", f"-artifact_prefix={corpus.parent}/", str(corpus)],
+        one,
+        custom_mutator=spoil,
+    )
     atheris.Fuzz()
 
 

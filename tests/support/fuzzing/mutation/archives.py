@@ -14,22 +14,11 @@ from fuzzing.mutation.bytewise import mutate_bytes
 from fuzzing.mutation.texts import mutate_toml
 from fuzzing.mutation.values import mutate_json
 
+# fmt: off
 _NAMES = (
-    "../x",
-    "/tmp/x",
-    "a/../../x",
-    "a\\b",
-    "C:x",
-    "",
-    ".",
-    "..",
-    "a\0b",
-    "a\nb",
-    "\u202ex",
-    "a" * 300,
-    "a/",
-    "con",
+    "../x", "/tmp/x", "a/../../x", "a\\b", "C:x", "", ".", "..", "a\0b", "a\nb", "\u202ex", "a" * 300, "a/", "con",
 )
+# fmt: on
 
 
 def _mutate_arrays(content: bytes, random: Random) -> bytes:

@@ -36,6 +36,12 @@ _HEADERS = (
     "",
 )
 
+# fmt: off
+_CELLS = (
+    None, 1, 1.5, True, -1, 2**62, float("nan"), float("inf"), "x", "", "x\ny", "1e400", b"\xff", [1], {"a": 1},
+)
+# fmt: on
+
 Arrays = dict[str, bytes]
 
 
@@ -134,27 +140,7 @@ def mutate_parquet(content: bytes, random: Random) -> bytes:
     table = parquet.read_table(io.BytesIO(content))
     names = table.column_names
     place, rows = random.randrange(len(names)), table.num_rows
-    columns = (
-        *(
-            [None] * rows,
-            [1] * rows,
-            [1.5] * rows,
-            ["x"] * rows,
-            [""] * rows,
-            ["x\ny"] * rows,
-            [[1]] * rows,
-            [{"a": 1}] * rows,
-        ),
-        *(
-            [True] * rows,
-            [b"\xff"] * rows,
-            [float("nan")] * rows,
-            [float("inf")] * rows,
-            [-1] * rows,
-            [2**62] * rows,
-            ["1e400"] * rows,
-        ),
-    )
+    columns = [[value] * rows for value in _CELLS]
     kind = random.randrange(4)
     if kind == 0:
         table = table.remove_column(place)

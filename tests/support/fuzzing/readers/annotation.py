@@ -20,8 +20,7 @@ from annotation.agreement.result import (
     write_agreement,
 )
 from annotation.check.population import load_population, rendered_population
-from annotation.prelabel.calibration import CalibrationFile, read_calibration, write_calibration
-from annotation.prelabel.separation import Separation
+from annotation.prelabel.calibration import CalibrationFile, Separation, read_calibration, write_calibration
 from annotation.prepare.ego4d import frame_names
 from annotation.prepare.verify import verify
 from annotation.sample.photo_record import read_record as read_photos

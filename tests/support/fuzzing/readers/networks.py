@@ -61,32 +61,23 @@ def _training_state(folder: Path) -> Path:
     return save_state(state, folder, keep=2)
 
 
-class _Matrix:
-    """Pickles as scipy's compressed columns, and as chumpy's arrays, without either package."""
+class _Chumpy:
+    """Stands for an array of chumpy, which is not installed."""
 
-    def __init__(self, kind: str, state: dict[str, Any]) -> None:
-        self.kind, self.state = kind, state
+    def __init__(self, **fields: Any) -> None:
+        self.__dict__.update(fields)
+
+
+class _Sparse(_Chumpy):
+    """Stands for compressed columns of scipy of another version."""
 
 
 def _pickled(value: dict[str, Any]) -> bytes:
-    """Return a pickle in which objects stand for those of packages that are not installed."""
-    stream = io.BytesIO()
-    pickler = _Naming(stream, protocol=2)
-    pickler.dump(value)
-    return stream.getvalue()
-
-
-class _Naming(pickle._Pickler):
-    """Writes a :class:`_Matrix` under the name of the class that it stands for."""
-
-    def save(self, obj: Any, save_persistent_id: bool = True) -> Any:
-        if not isinstance(obj, _Matrix):
-            return super().save(obj, save_persistent_id)
-        module, _, name = obj.kind.rpartition(".")
-        self.write(f"c{module}\n{name}\n".encode() + b")\x81")
-        super().save(obj.state)
-        self.write(b"b")
-        return None
+    """Return a pickle in which the two have the names of what they stand for."""
+    content = pickle.dumps(value, protocol=2)
+    for kind, name in ((_Chumpy, b"chumpy.ch\nCh"), (_Sparse, b"scipy.sparse.csc\ncsc_matrix")):
+        content = content.replace(f"{kind.__module__}\n{kind.__name__}".encode(), name)
+    return content
 
 
 @cache
@@ -108,7 +99,7 @@ def _mano_arrays() -> dict[str, Any]:
 
 
 def _mano_pickle(folder: Path) -> Path:
-    arrays = {
+    arrays: dict[str, Any] = {
         key: np.asarray(value, np.float32 if value.dtype.kind == "f" else None) for key, value in _mano_arrays().items()
     }
     dense = arrays["J_regressor"].astype(np.float64)
@@ -119,8 +110,8 @@ def _mano_pickle(folder: Path) -> Path:
         "indices": rows,
         "data": dense[rows, columns],
     }
-    arrays |= {"J_regressor": _Matrix("scipy.sparse.csc.csc_matrix", sparse)}
-    arrays |= {"shapedirs": _Matrix("chumpy.ch.Ch", {"x": arrays["shapedirs"]})}
+    arrays |= {"J_regressor": _Sparse(**sparse)}
+    arrays |= {"shapedirs": _Chumpy(x=arrays["shapedirs"])}
     arrays["posedirs"] = arrays["posedirs"] * 0
     (folder / "MANO_RIGHT.pkl").write_bytes(_pickled(arrays))
     return folder / "MANO_RIGHT.pkl"

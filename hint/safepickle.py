@@ -95,7 +95,8 @@ class _Array(np.ndarray[Any, Any]):
         held = len(content) if dtype.hasobject else len(content) // dtype.itemsize
         if math.prod(shape) != held:
             raise ValueError("an array of another size than its content")
-        super().__setstate__((1, shape, dtype, np.bool_(bool(by_columns)), content))
+        checked: Any = (1, shape, dtype, bool(by_columns), content)
+        super().__setstate__(checked)
 
 
 def _shape(value: Any) -> tuple[int, ...]:

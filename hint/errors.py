@@ -86,7 +86,7 @@ def plain(text: str) -> str:
     return printable(text).replace("$", r"\$")
 
 
-def first_problem(error: "ValidationError", skip: Collection[str] = ()) -> str:
+def first_problem(error: "ValidationError | UnicodeEncodeError", skip: Collection[str] = ()) -> str:
     """Return the first problem pydantic found in a file as "field: message".
 
     Args:
@@ -96,8 +96,13 @@ def first_problem(error: "ValidationError", skip: Collection[str] = ()) -> str:
     return problems_in(error, skip)[0]
 
 
-def problems_in(error: "ValidationError", skip: Collection[str] = ()) -> list[str]:
-    """Return all problems pydantic found in a file; arguments and form as of :func:`first_problem`."""
+def problems_in(error: "ValidationError | UnicodeEncodeError", skip: Collection[str] = ()) -> list[str]:
+    """Return all problems pydantic found in a file; arguments and form as of :func:`first_problem`.
+
+    In JSON, half of a character may stand alone, which pydantic stumbles over.
+    """
+    if isinstance(error, UnicodeEncodeError):
+        return ["half of a character (a lone surrogate)"]
     return [_problem(found["loc"], found["type"], found["msg"], skip) for found in error.errors(include_url=False)]
 
 

@@ -109,6 +109,10 @@ FINDINGS: dict[str, tuple[str, Change]] = {
         "VISOR",
         lambda seed: seed.replace(b'"segments": [[[', b'"segments": [[[' + b"9" * 400 + b", 1], ["),
     ),
+    "boxes: half of a character": ("boxes json", value(0, "image", to="\ud800")),
+    "boxes: a table without ids": ("boxes csv", swap(b"hand_id", b"hand_idx")),
+    "persons: half of a character": ("persons", swap(b"a.jpg", b"\\ud800")),
+    "record: half of a character": ("record", value("method", "title", to="\ud800")),
     "FHO: nested too deeply": ("FHO v2", swap(b'"2.0"', DEEP)),
     "FHO: bytes that are no UTF-8": ("FHO v2", swap(b'"description": "x"', b'"description": "\xed\xa0\x80"')),
     "FHO: a value of 900 lists": (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from hint.errors import InputError, UnknownNameError
+from hint.errors import InputError, UnknownNameError, shown
 from hint.files.named_toml import NamedToml
 
 _FILES = NamedToml("protocol", "benchmark", "protocols")
@@ -213,7 +213,7 @@ def load_protocol(name: str = "hint-v1") -> Protocol:
     table, sha256 = read_protocol(name, KEYPOINTS, SEQUENCES)
     try:
         return _parse(table, sha256)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"protocol {name}: {explain(error)}; compare it with hint-v1") from error
 
 
@@ -221,7 +221,7 @@ def _parse(table: dict[str, Any], sha256: str) -> Protocol:
     moving = table.get("kind") == SEQUENCES
     for (section, key), value in (_IMPLEMENTED | (_IMPLEMENTED_MOTION if moving else {})).items():
         if table[section][key] != value:
-            raise ValueError(f"{section}.{key} must be {value!r}, not {table[section][key]!r}")
+            raise ValueError(f"{section}.{key} must be {value!r}, not {shown(table[section][key])}")
     return Protocol(
         id=str(table["id"]),
         title=str(table["title"]),

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from benchmark.error_table import Coverage
 from benchmark.scores import Curve, EmptyJoints, JointScore, Score
-from hint.errors import InputError, first_problem
+from hint.errors import InputError, first_problem, problems_in
 from hint.files import write_bytes
 from hint.files.json_file import read_json
 from hint.files.path import as_path
@@ -155,8 +155,8 @@ def read_record(path: Path) -> Record:
     """
     try:
         return Record.model_validate(read_json(path))
-    except ValidationError as error:
-        problems = f"{first_problem(error)} ({error.error_count()} in all)"
+    except (ValidationError, UnicodeEncodeError) as error:
+        problems = f"{first_problem(error)} ({len(problems_in(error))} in all)"
         raise InputError(f"{path} is not a record of this version: {problems}") from error
 
 

@@ -4,16 +4,24 @@ The command line prints them as one line and turns them into an exit code; nothi
 """
 
 from collections.abc import Collection, Iterable
+from reprlib import Repr
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
 
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
+
+
 class HintError(Exception):
-    """Base of every error that a user can fix."""
+    """Base of every error that a user can fix; one line, whatever names and texts of files are in it."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class InputError(HintError):
@@ -61,6 +69,11 @@ def some_ids(ids: Iterable[str]) -> str:
     return shown if len(listed) <= 5 else f"{shown}, ... ({len(listed)} in all)"
 
 
+def shown(value: object) -> str:
+    """Return a value of a file as messages show it: as Python writes it, but short, and not deep."""
+    return _SHORT.repr(value)
+
+
 def first_line(error: BaseException) -> str:
     """Return the first line of what an error says, or its type where it says nothing."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -81,7 +94,7 @@ def plain(text: str) -> str:
     return printable(text).replace("$", r"\$")
 
 
-def first_problem(error: "ValidationError", skip: Collection[str] = ()) -> str:
+def first_problem(error: "ValidationError | UnicodeEncodeError", skip: Collection[str] = ()) -> str:
     """Return the first problem pydantic found in a file as "field: message".
 
     Args:
@@ -91,8 +104,13 @@ def first_problem(error: "ValidationError", skip: Collection[str] = ()) -> str:
     return problems_in(error, skip)[0]
 
 
-def problems_in(error: "ValidationError", skip: Collection[str] = ()) -> list[str]:
-    """Return all problems pydantic found in a file; arguments and form as of :func:`first_problem`."""
+def problems_in(error: "ValidationError | UnicodeEncodeError", skip: Collection[str] = ()) -> list[str]:
+    """Return all problems pydantic found in a file; arguments and form as of :func:`first_problem`.
+
+    In JSON, half of a character may stand alone, which pydantic stumbles over.
+    """
+    if isinstance(error, UnicodeEncodeError):
+        return ["half of a character (a lone surrogate)"]
     return [_problem(found["loc"], found["type"], found["msg"], skip) for found in error.errors(include_url=False)]
 
 

@@ -141,6 +141,6 @@ def _number(block: dict[int, Any], tag: int) -> float:
     """Return a positive number, 0 where there is none."""
     try:
         value = float(block.get(tag, 0))
-    except (TypeError, ValueError, ZeroDivisionError):
+    except (TypeError, ValueError, ArithmeticError):
         return 0.0
     return value if math.isfinite(value) and value > 0 else 0.0

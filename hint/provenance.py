@@ -22,6 +22,7 @@ PACKAGES = ("hint", "annotation", "benchmark", "leaderboard")
 
 _SECRET_OPTION = re.compile(r"(--?(?:[\w-]+[-_])?(?:token|key|secret|password))(=.*)?", re.IGNORECASE)
 _URL_LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
+_URL_QUERY = re.compile(r"(?<=://)([^?\s]+\?)\S+")
 
 
 def collect(packages: Sequence[str]) -> dict[str, Any]:
@@ -113,7 +114,7 @@ def _cpu() -> str:
 
 
 def without_secrets(arguments: Iterable[str]) -> list[str]:
-    """Replace what follows an option named like a token, and logins inside addresses, by ``***``."""
+    """Replace what follows an option named like a token, and what may be secret in addresses, by ``***``."""
     cleaned: list[str] = []
     hide_next = False
     for argument in arguments:
@@ -121,9 +122,14 @@ def without_secrets(arguments: Iterable[str]) -> list[str]:
         if option:
             cleaned.append(f"{option[1]}=***" if option[2] else argument)
         else:
-            cleaned.append("***" if hide_next else _URL_LOGIN.sub("***@", argument))
+            cleaned.append("***" if hide_next else without_url_secrets(argument))
         hide_next = option is not None and not option[2]
     return cleaned
+
+
+def without_url_secrets(text: str) -> str:
+    """Replace the login in an address, and its query, which holds the key of a signed link, by ``***``."""
+    return _URL_QUERY.sub(r"\1***", _URL_LOGIN.sub("***@", text))
 
 
 def peak_memory_bytes() -> int | None:

@@ -7,7 +7,9 @@ and name, so trusting a package never opens the rest of it.
 from __future__ import annotations
 
 import io
+import math
 import pickle
+import pickletools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -15,7 +17,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from hint.errors import InputError
+from hint.errors import InputError, first_line, shown
 
 #: Exact (module, name) pairs a pickle may name, and what each one becomes.
 Allowed = Mapping[tuple[str, str], Any]
@@ -32,6 +34,12 @@ DAMAGE = (
     MemoryError,
     RecursionError,
 )
+
+
+#: Operations that remember a value under a number.
+_PUTS = ("PUT", "BINPUT", "LONG_BINPUT")
+#: Numbers that a pickle may skip; those that are optimised skip what nobody asks for.
+_SKIPPED = 1 << 16
 
 
 class State:
@@ -58,16 +66,77 @@ def _reconstructor(cls: type, base: type, state: object) -> object:
     return object.__new__(cls)
 
 
+class _Dtype:
+    """Replaces ``numpy.dtype``, whose own ``__setstate__`` believes whatever a pickle says, down to crashes.
+
+    Args:
+        spec: Such as "f8"; align and copy, which pickles pass on, mean nothing here.
+    """
+
+    def __init__(self, spec: str, *_: object) -> None:
+        self.value = np.dtype(str(spec))
+        if self.value.kind not in "biufcSUO" or not self.value.itemsize:
+            raise ValueError(f"an array of {shown(spec)}")
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        if state[1] in ("<", ">"):
+            self.value = self.value.newbyteorder(state[1])
+
+
+class _Array(np.ndarray[Any, Any]):
+    """Replaces ``numpy.ndarray``: starts empty, and takes no more entries than the pickle holds."""
+
+    def __new__(cls, *_: object) -> _Array:
+        return super().__new__(cls, (0,))
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        shape, dtype, by_columns, content = state[-4:]
+        shape, dtype = _shape(shape), _plain(dtype)
+        held = len(content) if dtype.hasobject else len(content) // dtype.itemsize
+        if math.prod(shape) != held:
+            raise ValueError("an array of another size than its content")
+        checked: Any = (1, shape, dtype, bool(by_columns), content)
+        super().__setstate__(checked)
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    sizes = (value,) if isinstance(value, int) else tuple(value)
+    if not all(isinstance(size, int) and size >= 0 for size in sizes):
+        raise ValueError("an array without a shape")
+    return sizes
+
+
+def _plain(value: Any) -> np.dtype[Any]:
+    return (value if isinstance(value, _Dtype) else _Dtype(value)).value
+
+
+def _reconstruct(*_: object) -> _Array:
+    """Create an array without entries; they follow."""
+    return _Array()
+
+
+def _scalar(dtype: Any, content: bytes) -> Any:
+    """Rebuild a number."""
+    plain = _plain(dtype)
+    if plain.hasobject:
+        raise ValueError("an object in place of a number")
+    return np.frombuffer(content, plain, count=1)[0]
+
+
+def _frombuffer(content: bytes, dtype: Any, shape: Any, order: str) -> Any:
+    """Rebuild an array as pickles of protocol 5 hold it."""
+    plain = _plain(dtype)
+    if plain.hasobject:
+        raise ValueError("objects in place of numbers")
+    return np.frombuffer(content, plain).reshape(_shape(shape), order="F" if order == "F" else "C")
+
+
 def _numpy_globals() -> dict[tuple[str, str], Any]:
-    # The functions themselves come out of numpy's own reduce, so no private module is imported by name.
-    reconstruct = np.zeros(1).__reduce__()[0]
-    scalar = np.float64(0).__reduce__()[0]
-    frombuffer = np.zeros(1).__reduce_ex__(5)[0]
-    found: dict[tuple[str, str], Any] = {("numpy", "ndarray"): np.ndarray, ("numpy", "dtype"): np.dtype}
+    found: dict[tuple[str, str], Any] = {("numpy", "ndarray"): _Array, ("numpy", "dtype"): _Dtype}
     for core in ("numpy.core", "numpy._core"):
-        found[f"{core}.multiarray", "_reconstruct"] = reconstruct
-        found[f"{core}.multiarray", "scalar"] = scalar
-        found[f"{core}.numeric", "_frombuffer"] = frombuffer
+        found[f"{core}.multiarray", "_reconstruct"] = _reconstruct
+        found[f"{core}.multiarray", "scalar"] = _scalar
+        found[f"{core}.numeric", "_frombuffer"] = _frombuffer
     return found
 
 
@@ -90,10 +159,28 @@ def restricted(find: Callable[[str, str], Any]) -> type[pickle.Unpickler]:
     """Return an unpickler class that asks ``find`` for every global a pickle names."""
 
     class Restricted(pickle.Unpickler):
+        def __init__(self, file: IO[bytes], **options: Any) -> None:
+            start = file.tell()
+            _check_memo(file)
+            file.seek(start)
+            super().__init__(file, **options)
+
         def find_class(self, module: str, name: str) -> Any:
             return find(module, name)
 
     return Restricted
+
+
+def _check_memo(file: IO[bytes]) -> None:
+    """Refuse numbers of remembered values that skip others: Python would allocate all between, gigabytes of them.
+
+    Raises:
+        ValueError: If the pickle has such a number, or is damaged.
+    """
+    puts = (int(argument or 0) for opcode, argument, _ in pickletools.genops(file) if opcode.name in _PUTS)
+    for held, number in enumerate(puts, start=1):
+        if not 0 <= number <= _SKIPPED + 2 * held:
+            raise ValueError("a value is remembered under a number that no pickle needs")
 
 
 def load(path: Path | str, allowed: Allowed) -> Any:
@@ -129,4 +216,4 @@ def _load(file: IO[bytes], find: Callable[[str, str], Any], path: Path | str) ->
         # Only latin1 restores Python 2 strings, including array contents, byte for byte.
         return restricted(find)(file, encoding="latin1").load()
     except DAMAGE as error:
-        raise InputError(f"{path}: not a whole pickle ({error or type(error).__name__}); copy it again") from error
+        raise InputError(f"{path}: not a whole pickle ({first_line(error)}); copy it again") from error

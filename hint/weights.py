@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import pickle
 import struct
 import warnings
@@ -23,6 +22,7 @@ from torch import Tensor, nn
 from hint import safepickle, settings
 from hint.errors import InputError, WriteError, first_line, some_ids
 from hint.files.atomic import atomic_write, write_json
+from hint.files.json_file import parse_json
 from hint.files.path import as_path
 from hint.provenance import sha256_file
 
@@ -151,9 +151,11 @@ def _read_torch(path: Path, mmap: bool) -> Any:
     """Read with PyTorch's own allow-list, then, for training files, with ours."""
     if mmap and not zipfile.is_zipfile(path):
         raise InputError(f"{path}: truncated at {path.stat().st_size} bytes; {_AGAIN}")
-    if mmap and _is_torchscript(path):
-        raise InputError(f"{path}: is a TorchScript program, not weights; save model.state_dict() and name that file")
     try:
+        if mmap and _is_torchscript(path):
+            raise InputError(
+                f"{path}: is a TorchScript program, not weights; save model.state_dict() and name that file"
+            )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # protocols of pickles, which who reads them did not choose
             return _loaded(path, mmap)
@@ -317,7 +319,7 @@ def file_sha256(path: Path) -> str:
 
 def _read_cache(cache: Path) -> dict[str, list[Any]]:
     try:
-        content = json.loads(cache.read_text(encoding="utf-8"))
+        content = parse_json(cache.read_bytes())
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

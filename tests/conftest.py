@@ -1,9 +1,7 @@
 """Fixtures every test may ask for."""
 
-import importlib.util
 import os
 import signal
-import sys
 from collections import Counter
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -11,6 +9,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from fuzzing import drawn
 from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
@@ -100,16 +99,8 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def synthetic() -> ModuleType:
-    """The package that writes made-up trees of the sources; ``tests`` is on no path, so it is loaded from its files."""
-    folder = Path(__file__).resolve().parent / "synthetic"
-    spec = importlib.util.spec_from_file_location(
-        "synthetic", folder / "__init__.py", submodule_search_locations=[str(folder)]
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules["synthetic"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """The package that writes made-up trees of the sources."""
+    return drawn.synthetic()
 
 
 @pytest.fixture(autouse=True)

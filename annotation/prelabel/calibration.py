@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,12 +13,8 @@ from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
 from annotation.prelabel.guess import Thresholds
 from hint.errors import InputError, first_problem
 from hint.files import write_bytes
+from hint.files.named_toml import parse_toml
 from hint.types import Method
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 
 class Separation(BaseModel):
@@ -168,7 +163,7 @@ def read_calibration(path: Path) -> Calibration:
     """
     try:
         raw = path.read_bytes()
-        table = tomllib.loads(raw.decode())
+        table = parse_toml(raw)
         for name in ("existence", "occlusion"):
             table[name] = {"auc": None, "balanced_accuracy": None, **table.get(name, {})}
         content = CalibrationFile.model_validate(table)
@@ -176,6 +171,6 @@ def read_calibration(path: Path) -> Calibration:
         raise InputError(f"{path}: {error.strerror}; create it with hint prelabel calibrate") from error
     except ValidationError as error:
         raise InputError(f"{path} is not a calibration file: {first_problem(error)}") from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise InputError(f"{path} is not a calibration file: {error}") from error
     return Calibration(path, content, hashlib.sha256(raw).hexdigest())

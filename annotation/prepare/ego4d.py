@@ -6,7 +6,6 @@ The pictures equal those of the official script byte for byte: it decodes every 
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from threading import Event
 
 from hint.errors import InputError, some_ids
 from hint.files import remove_abandoned, write_bytes
+from hint.files.json_file import parse_json
 from hint.names import parse_name
 from hint.programs import require_ffmpeg
 from hint.sources.clips import find_clip
@@ -82,7 +82,7 @@ def frame_names(root: Path, frames: Path | None = None) -> dict[str, list[str]]:
 
 def _read_names(frames: Path) -> dict[str, list[str]]:
     try:
-        content = json.loads(frames.read_bytes())
+        content = parse_json(frames.read_bytes())
         names = {folder: sorted(Path(name).stem for name in listed) for folder, listed in content.items()}
     except OSError as error:
         raise InputError(f"{frames}: {error.strerror}") from error

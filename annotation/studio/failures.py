@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from hint.errors import HintError, InputError
+from hint.files.json_file import parse_json
 
 _STRANGE = "did not answer like Label Studio 1.23; is the address correct?"
 
@@ -54,7 +55,7 @@ def translated_errors(url: str) -> Iterator[None]:
 def failure(url: str, status: int, body: bytes) -> HintError:
     """Return the error that an answer means which is not a success, or no JSON."""
     if status in (401, 403):
-        return InputError(f"{url} rejected the token ({status}); copy one from Account & Settings into --token")
+        return InputError(f"{url} rejected the token ({status}); copy one from Account & Settings")
     if status >= 500 or status in (408, 409, 429):
         return UnreachableError(f"{url} failed ({status}: {_short(body)}); see the log of the server")
     if is_page(body):
@@ -82,7 +83,7 @@ def _short(body: bytes) -> str:
         return "a web page"
     reason: Any = body.decode(errors="replace")
     with suppress(ValueError):
-        reason = json.loads(body)
+        reason = parse_json(body)
     if isinstance(reason, Mapping):
         reason = reason.get("validation_errors") or reason.get("detail") or reason
     return " ".join(str(reason).split())[:200]

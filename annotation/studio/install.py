@@ -87,9 +87,10 @@ def install(folder: Path, on_note: Callable[[str], None] = lambda _line: None) -
         MissingRequirementError: If that fails.
     """
     program, empty = folder / _BIN, folder / _EMPTY
+    pip = [str(program / "python"), "-m", "pip", "install", "--progress-bar", "off"]
     steps = {
         "1 of 3: an environment": [sys.executable, "-m", "venv", "--clear", str(folder)],
-        "2 of 3: packages": [str(program / "python"), "-m", "pip", "install", "--progress-bar", "off", REQUIREMENT],
+        "2 of 3: packages": [*pip, "--upgrade", "pip", REQUIREMENT],
         # Any command creates the tables.
         "3 of 3: tables": [str(program / "label-studio"), "version", "--data-dir", str(empty)],
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import sys
 import tempfile
 from pathlib import Path
 from typing import Literal
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from annotation.studio.address import Address
 from annotation.studio.client import TIMEOUT, Studio
 from annotation.studio.install import home
-from hint.errors import InputError, MissingRequirementError, WriteError
+from hint.errors import InputError, MissingRequirementError, WriteError, first_line
 
 #: Environment variables with the default address and token.
 URL_VARIABLE, TOKEN_VARIABLE = "HINT_STUDIO_URL", "HINT_STUDIO_TOKEN"
@@ -101,6 +102,25 @@ def login_of(data: Path) -> Login:
     return Login(password=secrets.token_urlsafe(12), token=secrets.token_hex(20), data=str(data))
 
 
+def token_of(file: Path | None) -> str | None:
+    """Return the token in a file, in stdin for "-"; None without a file.
+
+    A token is never an argument of a command: everybody on a machine can list those.
+
+    Raises:
+        InputError: If the file cannot be read, or holds no token.
+    """
+    if file is None:
+        return None
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError, RuntimeError) as error:
+        raise InputError(f"cannot read the token in {file}: {first_line(error)}") from error
+    if not text.strip():
+        raise InputError(f"{file} holds no token; copy it from Account & Settings of Label Studio")
+    return text.strip()
+
+
 def find_address(url: str | None, token: str | None) -> tuple[Address, Login | None]:
     """Return the address of the server to use, and its login if it is the local one.
 
@@ -117,13 +137,13 @@ def find_address(url: str | None, token: str | None) -> tuple[Address, Login | N
     local = read_login(last_path()) if last_path().is_file() else None
     if not url and local is None:
         raise MissingRequirementError(
-            f"no server: start one with hint studio serve, or pass --url and --token (or ${URL_VARIABLE}, "
+            f"no server: start one with hint studio serve, or pass --url and --token-file (or ${URL_VARIABLE}, "
             f"${TOKEN_VARIABLE})"
         )
     if local is not None and url in ("", local.url):
         return Address(local.url, token or local.token), local
     if not token:
-        raise InputError(f"{url} needs --token or ${TOKEN_VARIABLE}: copy it from Account & Settings of Label Studio")
+        raise InputError(f"{url} needs ${TOKEN_VARIABLE} or --token-file: copy it from Account & Settings there")
     return Address(url, token), None
 
 

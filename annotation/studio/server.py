@@ -145,6 +145,18 @@ def _page_variables(data: Path) -> dict[str, str]:
     }
 
 
+def refuse_password(url: str) -> None:
+    """Refuse a password in an address that was an argument: everybody on a machine can list those.
+
+    Raises:
+        InputError: If there is one.
+    """
+    if ":" in url.partition("://")[2].rpartition("@")[0]:
+        raise InputError(
+            "--database-url shows the password to everybody on this machine; set HINT_STUDIO_DATABASE_URL instead"
+        )
+
+
 def database_variables(url: str | None) -> dict[str, str]:
     """Return the environment variables for a PostgreSQL address; none without an address.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmark.protocol import MESH, common_checks, explain, read_protocol, require
-from hint.errors import InputError
+from hint.errors import InputError, shown
 
 #: What the code computes; a protocol that asks for something else is refused, not followed in part.
 _IMPLEMENTED = {
@@ -76,14 +76,14 @@ def load_mesh_protocol(name: str) -> MeshProtocol:
     table, sha256 = read_protocol(name, MESH)
     try:
         return _parse(table, sha256)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"protocol {name}: {explain(error)}; compare it with freihand") from error
 
 
 def _parse(table: dict[str, Any], sha256: str) -> MeshProtocol:
     for (section, key), value in _IMPLEMENTED.items():
         if table[section][key] != value:
-            raise ValueError(f"{section}.{key} must be {value!r}, not {table[section][key]!r}")
+            raise ValueError(f"{section}.{key} must be {value!r}, not {shown(table[section][key])}")
     return MeshProtocol(
         id=str(table["id"]),
         title=str(table["title"]),

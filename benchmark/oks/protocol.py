@@ -10,7 +10,7 @@ from math import inf
 from typing import Any
 
 from benchmark.protocol import OKS, Subset, common_checks, explain, read_protocol, require
-from hint.errors import InputError
+from hint.errors import InputError, shown
 from hint.skeleton import JOINT_NAMES, N_JOINTS
 
 #: What the code computes; a protocol that asks for something else is refused, not followed in part.
@@ -121,14 +121,14 @@ def load_oks_protocol(name: str = "hint-oks-v1") -> OksProtocol:
     table, sha256 = read_protocol(name, OKS)
     try:
         return _parse(table, sha256)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"protocol {name}: {explain(error)}; compare it with hint-oks-v1") from error
 
 
 def _parse(table: dict[str, Any], sha256: str) -> OksProtocol:
     for (section, key), value in _IMPLEMENTED.items():
         if table[section][key] != value:
-            raise ValueError(f"{section}.{key} must be {value!r}, not {table[section][key]!r}")
+            raise ValueError(f"{section}.{key} must be {value!r}, not {shown(table[section][key])}")
     return OksProtocol(
         id=str(table["id"]),
         title=str(table["title"]),

@@ -62,7 +62,7 @@ def with_agreement(protocol: OksProtocol, path: Path) -> tuple[OksProtocol, tupl
     file = path / "agreement.json" if path.is_dir() else path
     try:
         doubles = _Doubles.model_validate(read_json(file))
-    except ValidationError as error:
+    except (ValidationError, UnicodeEncodeError) as error:
         raise InputError(f"{file} is not a result of hint agreement: {first_problem(error)}") from error
     sigmas = _sigmas(doubles, protocol.minimum_doubles, file)
     source = f"two annotators of {counted(doubles.hands, 'hand')} of {counted(doubles.clips, 'clip')}"

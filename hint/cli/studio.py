@@ -12,7 +12,7 @@ from hint.cli.console import remark, resumable, show_rows
 from hint.cli.options import Json, Seed, with_bundles
 from hint.cli.studio_import import import_export
 from hint.cli.studio_ml import ml
-from hint.cli.studio_options import Patience, Project, PushFlags, Timeout, Token, Url
+from hint.cli.studio_options import Patience, Project, PushFlags, Timeout, TokenFile, Url
 from hint.cli.studio_quality import give_back, honeypots, remark_unusable, status
 from hint.errors import counted, some_ids
 
@@ -43,12 +43,14 @@ def config(
 
 @app.command("serve")
 def serve(
+    ctx: typer.Context,
     data: Annotated[Path | None, typer.Option(help="Folder for database, pictures and backups.")] = None,
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1024, max=65535)] = 8089,
     database_url: Annotated[
         str | None,
         typer.Option(
-            envvar="HINT_STUDIO_DATABASE_URL", help="postgresql://user:password@host/name, for teams; default: SQLite."
+            envvar="HINT_STUDIO_DATABASE_URL",
+            help="postgresql://user@host/name, for teams; default: SQLite. A password goes into the variable.",
         ),
     ] = None,
 ) -> None:
@@ -57,12 +59,21 @@ def serve(
     SQLite suits one person or a trial; a team needs PostgreSQL.
     """
     from annotation.studio.install import home
+    from annotation.studio.server import refuse_password
     from annotation.studio.server import serve as run
 
+    if database_url and _is_argument(ctx, "database_url"):
+        refuse_password(database_url)
     try:
         run(data or home() / "data", port, _say_ready, remark, database_url)
     except KeyboardInterrupt:
         remark("stopped; run the same command to continue")
+
+
+def _is_argument(ctx: typer.Context, name: str) -> bool:
+    """Tell whether an option was typed, and does not come from a variable."""
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _say_ready(login: Login) -> None:
@@ -140,17 +151,17 @@ def double(
     seed: Seed = 0,
     listing: Annotated[Path | None, typer.Option("--list", help="File for their ids, for push --hands.")] = None,
     url: Url = None,
-    token: Token = None,
+    token_file: TokenFile = None,
     timeout: Timeout = 600.0,
     patience: Patience = 120.0,
     as_json: Json = False,
 ) -> None:
     """Have K random hands labelled independently by two people."""
     from annotation.studio.double import choose_doubles
-    from annotation.studio.login import connect
+    from annotation.studio.login import connect, token_of
     from hint.files import write_bytes
 
-    studio, _ = connect(url, token, timeout)
+    studio, _ = connect(url, token_of(token_file), timeout)
     done = choose_doubles(studio, project, number, seed, patience, remark)
     if listing is not None:
         write_bytes(listing, "".join(f"{hand_id}\n" for hand_id in done.hand_ids).encode())
@@ -173,7 +184,7 @@ def pull(
         typer.Option(help="Manifest whose pictures go beside the labels; not needed if it was pushed from here."),
     ] = None,
     url: Url = None,
-    token: Token = None,
+    token_file: TokenFile = None,
     timeout: Timeout = 600.0,
     patience: Patience = 120.0,
     as_json: Json = False,
@@ -182,10 +193,10 @@ def pull(
 
     Exit code 1 if something needs attention: incomplete labels, labels changed by others, duplicate tasks.
     """
-    from annotation.studio.login import connect
+    from annotation.studio.login import connect, token_of
     from annotation.studio.pull import pull as run
 
-    studio, _ = connect(url, token, timeout)
+    studio, _ = connect(url, token_of(token_file), timeout)
     record = run(studio, project, out, manifests=manifest or (), patience=patience, on_note=remark)
     if as_json:
         typer.echo(record.model_dump_json(indent=2))

@@ -11,6 +11,7 @@ import typer
 from hint.cli.console import remark
 from hint.cli.options import MethodFlags, Seed, with_bundles
 from hint.cli.prelabel import Occlusion
+from hint.cli.studio_options import Timeout, TokenFile, Url
 
 if TYPE_CHECKING:
     from annotation.studio.backend.connection import Connection
@@ -36,13 +37,9 @@ def ml(
         Occlusion | None,
         typer.Option(help="What flags of occlusion come from; default: the picture, where it can be."),
     ] = None,
-    url: Annotated[
-        str | None, typer.Option(help="Server; default: $HINT_STUDIO_URL, else the last hint studio serve.")
-    ] = None,
-    token: Annotated[
-        str | None, typer.Option(help="User token; default: $HINT_STUDIO_TOKEN, else that of the local server.")
-    ] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds a response may take.", min=1)] = 600.0,
+    url: Url = None,
+    token_file: TokenFile = None,
+    timeout: Timeout = 600.0,
     seed: Seed = 0,
     setup: MethodFlags,
 ) -> None:
@@ -52,11 +49,11 @@ def ml(
     """
     from annotation.studio.backend.run import serve_method
     from annotation.studio.backend.serve import Place
-    from annotation.studio.login import connect
+    from annotation.studio.login import connect, token_of
     from hint.methods.table import create
     from hint.types import MethodOptions
 
-    studio, _ = connect(url, token, timeout)
+    studio, _ = connect(url, token_of(token_file), timeout)
     studio.version()
     options = MethodOptions(**setup.keywords(), seed=seed, extra=setup.own())
     try:

@@ -19,8 +19,11 @@ Url = Annotated[
     str | None,
     typer.Option(help="Server; default: $HINT_STUDIO_URL, else the last hint studio serve."),
 ]
-Token = Annotated[
-    str | None, typer.Option(help="User token; default: $HINT_STUDIO_TOKEN, else that of the local server.")
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="File that holds a user's token, - for stdin; default: $HINT_STUDIO_TOKEN, else that of the local server."
+    ),
 ]
 Timeout = Annotated[float, typer.Option(help="Seconds a response may take.", min=1)]
 Margin = Annotated[float, typer.Option(help="Room around the box, in units of its longest side.", min=0, max=100)]
@@ -41,16 +44,16 @@ class PushFlags:
     upload: Upload = False
     served: Served = None
     url: Url = None
-    token: Token = None
+    token_file: TokenFile = None
     timeout: Timeout = 600.0
     patience: Patience = 120.0
 
     def connect(self) -> tuple[Studio, PictureStore]:
         """Return the server, and where its pictures go."""
-        from annotation.studio.login import connect
+        from annotation.studio.login import connect, token_of
         from annotation.studio.store import choose_store
 
-        studio, login = connect(self.url, self.token, self.timeout)
+        studio, login = connect(self.url, token_of(self.token_file), self.timeout)
         return studio, choose_store(self.upload, self.served, login)
 
     def keywords(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import typer
 
 from hint.cli.console import remark, resumable, show_rows
 from hint.cli.options import Json, Seed, with_bundles
-from hint.cli.studio_options import Patience, Project, PushFlags, Timeout, Token, Url
+from hint.cli.studio_options import Patience, Project, PushFlags, Timeout, TokenFile, Url
 from hint.errors import counted, some_ids
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def status(
         Path | None, typer.Option(help="Labels of the honeypots, if they were pushed from another machine.")
     ] = None,
     url: Url = None,
-    token: Token = None,
+    token_file: TokenFile = None,
     timeout: Timeout = 600.0,
     as_json: Json = False,
 ) -> None:
@@ -42,11 +42,11 @@ def status(
     Labels that cannot be used (a joint missing, one too many) do not count as finished; with --check, exit code 1 if
     there are any.
     """
-    from annotation.studio.login import connect
+    from annotation.studio.login import connect, token_of
     from annotation.studio.status import all_statuses, list_projects, project_status
     from hint.files.load import load_labels
 
-    studio, _ = connect(url, token, timeout)
+    studio, _ = connect(url, token_of(token_file), timeout)
     studio.version()
     if project is None and not check:
         _show_projects(list_projects(studio), as_json)
@@ -134,7 +134,7 @@ def give_back(
     comment: Annotated[str, typer.Option(help="What to mend; authors see it.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent back.")] = False,
     url: Url = None,
-    token: Token = None,
+    token_file: TokenFile = None,
     timeout: Timeout = 600.0,
     patience: Patience = 120.0,
     as_json: Json = False,
@@ -146,9 +146,9 @@ def give_back(
     from dataclasses import asdict
 
     from annotation.studio.give_back import give_back as run
-    from annotation.studio.login import connect
+    from annotation.studio.login import connect, token_of
 
-    studio, _ = connect(url, token, timeout)
+    studio, _ = connect(url, token_of(token_file), timeout)
     done = run(
         studio,
         project,

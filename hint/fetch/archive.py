@@ -24,6 +24,8 @@ MAX_UNPACKED = 20_000_000_000
 #: Largest header extension (long names, PAX records) to read into memory.
 MAX_HEADER = 1 << 20
 _BLOCK = 1 << 20
+#: Reads at the end of an archive after which it counts as cut short: tarfile would go on for as long as a header says.
+_MOST_ENDS = 16
 _EXTENSIONS = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
 _LONG_NAMES = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
 
@@ -114,11 +116,15 @@ class _Metered(gzip.GzipFile):
     def __init__(self, raw: BinaryIO, size: int, on_progress: OnProgress | None) -> None:
         super().__init__(fileobj=raw, mode="rb")
         self._raw, self._raw_size, self._on_progress = raw, size, on_progress
+        self._ends = 0
 
     def read(self, size: int | None = -1) -> bytes:
         block = super().read(size)
         if self.tell() > MAX_UNPACKED:
             raise DamagedArchiveError(f"the archive is not used: it unpacks to more than {MAX_UNPACKED} bytes")
+        self._ends += not block
+        if self._ends > _MOST_ENDS:
+            raise EOFError("it ends within a file")
         if self._on_progress:
             self._on_progress("unpack", self._raw.tell(), self._raw_size)
         return block

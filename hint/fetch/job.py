@@ -14,6 +14,7 @@ from hint import settings
 from hint.errors import InputError
 from hint.fetch.assets import ASSETS, Asset, KnownDigest, asset
 from hint.files.path import as_path
+from hint.provenance import without_url_secrets
 
 
 @dataclass(frozen=True)
@@ -41,20 +42,23 @@ class Job:
     options: Mapping[str, str] = field(default_factory=dict)
 
     def command(self, more: Mapping[str, str] | None = None) -> str:
-        """Return the command line that repeats the request.
+        """Return the command line that repeats the request, without what may be a secret in it.
 
         Args:
             more: Further options -> values, "" for none.
         """
         options = {**self.options, **(more or {})}
+        options = {option: without_url_secrets(value) for option, value in options.items()}
         words = [word for option, value in options.items() for word in (option, value) if word]
         return shlex.join(["hint", "fetch", self.name, *words])
 
     @property
     def public_source(self) -> str:
-        """The source without the query of a URL, which may hold the key of a signed link."""
+        """The source without the login and the query of a URL, which may hold the key of a signed link."""
         parts = urlsplit(self.source)
-        return urlunsplit(parts._replace(query="", fragment="")) if parts.scheme in ("http", "https") else self.source
+        if parts.scheme not in ("http", "https"):
+            return self.source
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from stat import S_ISREG
 from hint.errors import some_ids
 from hint.fetch.transfer import FetchError, OnProgress
 from hint.files.atomic import write_bytes
+from hint.files.json_file import parse_json
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,13 @@ def write_list(path: Path, files: Collection[ListedFile]) -> None:
 
 
 def read_list(path: Path) -> list[ListedFile]:
-    """Read a list whose sha256 the caller has verified."""
-    entries = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
-    return [ListedFile(entry["path"], entry["bytes"], int(entry["crc32"], 16)) for entry in entries]
+    """Read a list.
+
+    Raises:
+        FetchError: If it is no such list.
+    """
+    try:
+        entries = map(parse_json, path.read_bytes().splitlines())
+        return [ListedFile(str(e["path"]), int(e["bytes"]), int(e["crc32"], 16)) for e in entries]
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise FetchError(f"{path} is not a list of files; remove it, and fetch again") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from hint.errors import InputError
 from hint.fetch.assets import ASSETS
 from hint.fetch.job import Job
 from hint.files.atomic import write_json
+from hint.files.json_file import parse_json
 from hint.provenance import utc_now
 
 
@@ -33,7 +33,7 @@ def receipt(name: str) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = parse_json(path.read_bytes())
         complete = _is_complete(name, content)
     except (ValueError, KeyError, TypeError, AttributeError):
         complete = False

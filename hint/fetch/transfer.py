@@ -6,6 +6,7 @@ a body that ends early when it is read in blocks.
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import re
@@ -23,6 +24,8 @@ from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from hint.errors import HintError
+from hint.files.json_file import parse_json
+from hint.provenance import without_url_secrets
 from hint.version import __version__
 
 #: Stage ("download", "check", "compare", "unpack"), bytes done, total bytes or None.
@@ -58,9 +61,12 @@ class _TransientError(Exception):
 
 @dataclass(frozen=True)
 class _Note:
-    """What the server announced about the file of a ``.part``, kept beside it."""
+    """What the server announced about the file of a ``.part``, kept beside it.
 
-    url: str
+    The address is kept as its sha256: it may hold the key of a signed link.
+    """
+
+    url_sha256: str
     validator: str
     size: int | None
 
@@ -151,7 +157,7 @@ class _Attempt:
     ) -> None:
         self.url, self.target, self.extra, self.on_progress = url, target, extra, on_progress
         self.context = context
-        self.host = urlsplit(url).netloc
+        self.host = urlsplit(url).netloc.rpartition("@")[2]
         self.part = target.with_name(target.name + ".part")
         self.note_path = target.with_name(target.name + ".part.json")
 
@@ -173,10 +179,10 @@ class _Attempt:
     def _read_note(self) -> _Note | None:
         """Return the note of an earlier attempt that can be resumed."""
         try:
-            note = _Note(**json.loads(self.note_path.read_text(encoding="utf-8")))
+            note = _Note(**parse_json(self.note_path.read_bytes()))
         except (OSError, ValueError, TypeError):
             return None
-        return note if note.validator and note.url == self.url and self.part.exists() else None
+        return note if note.validator and note.url_sha256 == _digest(self.url) and self.part.exists() else None
 
     def _open(self, here: int, note: _Note | None) -> http.client.HTTPResponse:
         headers = {"User-Agent": f"hint-toolkit/{__version__}"}
@@ -197,7 +203,7 @@ class _Attempt:
     def _start(self, response: http.client.HTTPResponse, here: int, note: _Note | None) -> int:
         """Return the offset in the file at which a response begins."""
         if self.url.startswith("https:") and not response.url.startswith("https:"):
-            raise FetchError(f"{self.host} redirects to {response.url}, which is not encrypted")
+            raise FetchError(f"{self.host} redirects to {without_url_secrets(response.url)}, which is not encrypted")
         if response.headers.get_content_type() == "text/html":
             raise FetchError(f"{self.host} sent a web page instead of a file")
         if response.status != http.HTTPStatus.PARTIAL_CONTENT:
@@ -235,7 +241,11 @@ def _note(url: str, response: http.client.HTTPResponse) -> _Note:
     etag, length = response.headers.get("ETag", ""), response.headers.get("Content-Length", "")
     # If-Range must not use a weak ETag, which does not identify the bytes.
     validator = response.headers.get("Last-Modified", "") if not etag or etag.startswith("W/") else etag
-    return _Note(url, validator, int(length) if length.isdecimal() else None)
+    return _Note(_digest(url), validator, int(length) if length.isdecimal() else None)
+
+
+def _digest(url: str) -> str:
+    return hashlib.sha256(url.encode()).hexdigest()
 
 
 def _code_failure(host: str, error: HTTPError) -> FetchError | _TransientError:

@@ -7,6 +7,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ ZIP_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeErr
 #: The same, and what reading the file itself raises.
 ZIP_ERRORS = (*ZIP_DAMAGE, OSError)
 #: What ``numpy`` raises besides, for headers that are no headers or ask for more memory than there is.
-_ARRAY_ERRORS = (MemoryError, OverflowError, SyntaxError, TypeError)
+ARRAY_ERRORS = (MemoryError, OverflowError, SyntaxError, TokenError, TypeError, RecursionError)
 
 #: Its functions have no types.
 _NPY: Any = npy_format
@@ -41,7 +42,7 @@ def parse_npz(content: bytes, names: Sequence[str], largest: int) -> dict[str, N
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             return dict(_arrays(packed, names, largest))
-    except (*ZIP_ERRORS, *_ARRAY_ERRORS) as error:
+    except (*ZIP_ERRORS, *ARRAY_ERRORS) as error:
         raise ValueError(f"it is not a whole .npz file of plain arrays: {error}") from error
 
 
@@ -59,7 +60,7 @@ def _arrays(packed: zipfile.ZipFile, names: Sequence[str], largest: int) -> Iter
 
 
 def check_header(stream: IO[bytes]) -> None:
-    """Refuse an array whose entries take no bytes: a file of a hundred bytes could hold billions of them.
+    """Refuse a header that is none, and entries that take no bytes: a hundred bytes could hold billions of them.
 
     Args:
         stream: An .npy file; numpy itself refuses what is none.
@@ -72,7 +73,10 @@ def check_header(stream: IO[bytes]) -> None:
     read = readers.get(_NPY.read_magic(io.BytesIO(start))) if start.startswith(_NPY.MAGIC_PREFIX) else None
     if read is None:
         return
-    shape, _, dtype = read(stream)
+    try:
+        shape, _, dtype = read(stream)
+    except ARRAY_ERRORS as error:
+        raise ValueError("the header of an array is damaged") from error
     if dtype.itemsize == 0 and shape != (0,):
         raise ValueError("an array holds entries without a size")
 

@@ -6,7 +6,6 @@ Extrinsics take points of the world to the camera, x_camera = R x_world + t, as 
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,12 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from hint.errors import InputError, first_problem
 from hint.files.json_file import read_json
+from hint.files.named_toml import parse_toml
 from hint.types import Double
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 #: Focal length of no camera, px, and a place that is on no Earth, metres.
 LONGEST, FARTHEST = 1e7, 1e7
@@ -251,8 +246,8 @@ def _content(path: Path) -> Any:
     if path.suffix.lower() != ".toml":
         return read_json(path)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return parse_toml(path.read_bytes())
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"{path} is not readable as TOML: {error}") from error

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from hint.errors import InputError
+from hint.errors import InputError, shown
 from hint.files.foreign_hand import ForeignHand, Unreadable, as_box, id_checked, numbers, visibility_checked
 from hint.files.joint_names import HandJoints, Side, find_hands, side_in, side_stated
 from hint.files.json_file import read_json
@@ -68,7 +68,7 @@ class CocoFile:
                 yield from self._hands_of(annotation, place)
             except KeyError as error:
                 yield Unreadable(where, f"lacks {error.args[0]}")
-            except (TypeError, ValueError) as error:
+            except (TypeError, ValueError, OverflowError) as error:
                 yield Unreadable(where, str(error))
 
     def _hands_of(self, annotation: Any, place: int) -> Iterator[ForeignHand]:
@@ -134,13 +134,13 @@ class CocoFile:
             return next(iter(self.categories.values()))
         number = annotation["category_id"]
         if not isinstance(number, int | str) or number not in self.categories:
-            raise ValueError(f"category_id {number!r} is not among the categories")
+            raise ValueError(f"category_id {shown(number)} is not among the categories")
         return self.categories[number]
 
     def _image(self, annotation: dict[str, Any]) -> str:
         number = annotation["image_id"]
         if not isinstance(number, int | str) or number not in self.files:
-            raise ValueError(f"image_id {number!r} is not among the images")
+            raise ValueError(f"image_id {shown(number)} is not among the images")
         return self.files[number]
 
 
@@ -221,6 +221,6 @@ def _attributes(annotation: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _own(annotation: Mapping[str, Any]) -> dict[str, Any]:
     own = {key: annotation[key] for key in _OWN_KEYS if annotation.get(key) is not None}
-    if "occlusion" in own and (not isinstance(own["occlusion"], list) or len(own["occlusion"]) != N_JOINTS):
-        raise ValueError(f"occlusion is not {N_JOINTS} flags")
+    if "occlusion" in own:
+        numbers(own["occlusion"], N_JOINTS, "occlusion")
     return own

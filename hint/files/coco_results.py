@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hint.box import Box, overlap
-from hint.errors import InputError, counted, some_ids
+from hint.errors import InputError, counted, shown, some_ids
 from hint.files.coco import coco_hands
 from hint.files.coco_file import CocoFile
 from hint.files.foreign_hand import ForeignHand, as_box, box_of, hand_ids, id_checked, numbers, side_of
@@ -126,7 +126,7 @@ def _results(
             results.append(_result(entry, joints, sides))
         except KeyError as error:
             problems.append(f"result {place} (lacks {error.args[0]})")
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             problems.append(f"result {place} ({error})")
     if problems:
         raise InputError(f"{len(problems)} of {len(content)} results in {path} are not hands: {some_ids(problems)}")
@@ -138,11 +138,11 @@ def _result(entry: Any, joints: Mapping[Any, HandJoints], sides: Mapping[Any, Si
         raise ValueError("expected an object")
     number = entry["category_id"] if len(joints) > 1 else entry.get("category_id", next(iter(joints), None))
     if not isinstance(number, int | str | None) or number not in joints:
-        raise ValueError(f"category_id {number!r} is no category of hands")
+        raise ValueError(f"category_id {shown(number)} is no category of hands")
     points = numbers(entry["keypoints"], 3 * N_JOINTS, "keypoint numbers").reshape(-1, 3)[list(joints[number].places)]
     score = None if entry.get("score") is None else float(numbers([entry["score"]], 1, "score")[0])
     if not isinstance(entry["image_id"], int | str):
-        raise ValueError(f"image_id {entry['image_id']!r} is neither a number nor a name")
+        raise ValueError(f"image_id {shown(entry['image_id'])} is neither a number nor a name")
     tight = np.concatenate([points[:, :2].min(0), points[:, :2].max(0)])
     if "bbox" in entry:
         x, y, width, height = numbers(entry["bbox"], 4, "bbox")

@@ -6,6 +6,7 @@ Our own files have two more keys (``box_xyxy``, ``occlusion``), which make them 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from hint.errors import InputError, some_ids
 from hint.files.atomic import write_npz
-from hint.files.npz import as_strings, read_npz
+from hint.files.npz import NUMBER, TEXT, Column, as_strings, read_npz, require_columns
 from hint.files.pairs import picture_folder
 from hint.names import folder_of_subset, parse_name, subset_of_folder
 from hint.types import HandLabels
@@ -22,6 +23,16 @@ from hint.types import HandLabels
 PARTS = ("all", "vis", "occ")
 
 Arrays = dict[str, NDArray[Any]]
+
+_COLUMNS: dict[str, Column] = {
+    "imgname": (TEXT, ("N",)),
+    "center": (NUMBER, ("N", 2)),
+    "scale": (NUMBER, None),
+    "hand_keypoints_2d": (NUMBER, ("N", 21, 3)),
+    "right": (NUMBER, ("N",)),
+    "box_xyxy": (NUMBER, ("N", 4)),
+    "occlusion": (NUMBER, ("N", 21)),
+}
 
 
 def part_of(path: Path) -> tuple[str, str] | None:
@@ -45,8 +56,10 @@ def read_evaluation_npz(folder: Path, stem: str, images: Path | None = None) -> 
     if missing:
         raise InputError(f"{folder} lacks {', '.join(missing)}: the all, vis and occ files are needed together")
     keys = ("imgname", "center", "scale", "hand_keypoints_2d")
-    parts = {part: read_npz(folder / f"{stem}_{part}.npz", keys) for part in PARTS}
+    parts = {part: _read_part(folder / f"{stem}_{part}.npz", keys) for part in PARTS}
     everything = parts["all"]
+    if len({len(arrays["imgname"]) for arrays in parts.values()}) > 1:
+        raise InputError(f"{folder / stem}_*.npz: the three files hold different numbers of hands")
     names = as_strings(everything["imgname"])
     ids = np.array([PurePosixPath(name).stem for name in names.tolist()], dtype=np.str_)
     existence, occlusion = _flags(folder / stem, ids, parts)
@@ -64,10 +77,15 @@ def read_evaluation_npz(folder: Path, stem: str, images: Path | None = None) -> 
     )
 
 
+def _read_part(path: Path, keys: Sequence[str]) -> Arrays:
+    arrays = read_npz(path, keys)
+    require_columns(path, arrays, _COLUMNS)
+    if arrays["scale"].shape not in {(n := len(arrays["center"]),), (n, 1), (n, 2)}:
+        raise InputError(f"{path}: scale has shape {arrays['scale'].shape}, expected a width and height for each hand")
+    return arrays
+
+
 def _flags(name: Path, ids: NDArray[np.str_], parts: dict[str, Arrays]) -> tuple[NDArray[Any], NDArray[Any]]:
-    shapes = {part: arrays["hand_keypoints_2d"].shape for part, arrays in parts.items()}
-    if set(shapes.values()) != {(len(ids), 21, 3)}:
-        raise InputError(f"{name}_*.npz: keypoints have shapes {shapes}, expected ({len(ids)}, 21, 3) in each")
     points = parts["all"]["hand_keypoints_2d"][:, :, :2]
     for part in ("vis", "occ"):
         same = as_strings(parts[part]["imgname"]) == as_strings(parts["all"]["imgname"])

@@ -22,7 +22,7 @@ from hint import safepickle
 from hint.box import Box
 from hint.errors import InputError, MissingRequirementError, some_ids
 from hint.files.mesh_labels import MeshLabels, MeshViews, half_of_crop, read_truth
-from hint.files.npz import as_strings, read_npz
+from hint.files.npz import NUMBER, TEXT, as_strings, read_npz, require_columns
 from hint.types import Double, Hand, Predictions
 
 #: Place of each of HO-3D's joints in HInt's order.
@@ -118,6 +118,9 @@ def _read_meta(path: Path) -> _Meta:
 
 def _hamer_boxes(path: Path) -> dict[str, Box]:
     arrays = read_npz(path, ("imgname", "center", "scale"))
+    require_columns(path, arrays, {"imgname": (TEXT, ("N",)), "center": (NUMBER, ("N", 2)), "scale": (NUMBER, None)})
+    if arrays["scale"].shape not in {(n := len(arrays["center"]),), (n, 1), (n, 2)}:
+        raise InputError(f"{path}: scale has shape {arrays['scale'].shape}, expected a width and height for each frame")
     names = [_frame_of(name) for name in as_strings(arrays["imgname"]).tolist()]
     centre = arrays["center"].astype(np.float64)
     size = np.broadcast_to(arrays["scale"].astype(np.float64).reshape(len(centre), -1), centre.shape)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from hint.errors import InputError
 
@@ -37,16 +37,24 @@ def read_json_lines(path: Path) -> list[Any]:
     return values
 
 
-def parse_json(content: bytes) -> Any:
+def parse_json(content: bytes | str, *, finite: bool = False) -> Any:
     """Parse JSON.
+
+    Args:
+        content: The text.
+        finite: Refuse NaN and infinities, which are no JSON but often written.
 
     Raises:
         ValueError: If it is not JSON, or is nested too deeply.
     """
     try:
-        return json.loads(content)
+        return json.loads(content, parse_constant=_refuse if finite else None)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not a number")
 
 
 def without_mark(content: bytes) -> bytes:

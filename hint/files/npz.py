@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,13 +26,16 @@ _OTHER_KINDS = {
 }
 
 
-def read_npz(path: Path, required: Collection[str] = (), largest: int | None = None) -> dict[str, NDArray[Any]]:
-    """Read every array of an npz.
+def read_npz(
+    path: Path, required: Collection[str] = (), largest: int | None = None, *, others: bool = True
+) -> dict[str, NDArray[Any]]:
+    """Read the arrays of an npz.
 
     Args:
         path: The file.
         required: Keys it must have.
         largest: Bytes it may unpack to, None for any number.
+        others: Whether to read other arrays, too; if not, they may be Python objects.
 
     Raises:
         InputError: If the file is missing, is not an npz, is too large, holds Python objects, or lacks a required key.
@@ -41,7 +44,7 @@ def read_npz(path: Path, required: Collection[str] = (), largest: int | None = N
         _check_kind(path)
         _check_unpacked(path, largest)
         with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
+            arrays = {key: file[key] for key in file.files if others or key in required}
     except _DAMAGE as error:
         raise InputError(f"{path} is damaged, or not readable as .npz: {error}") from error
     except (ValueError, TypeError, SyntaxError) as error:
@@ -53,6 +56,32 @@ def read_npz(path: Path, required: Collection[str] = (), largest: int | None = N
     if missing:
         raise InputError(f"{path} lacks {', '.join(missing)}; it holds {', '.join(arrays) or 'nothing'}")
     return arrays
+
+
+#: Kinds of dtypes of texts and of real numbers.
+TEXT, NUMBER = "US", "biuf"
+
+#: Kinds of dtypes an array may have, and its shape: sizes, letters for those that several arrays share, None for any.
+Column: TypeAlias = tuple[str, tuple[int | str, ...] | None]
+
+
+def require_columns(path: Path, arrays: Mapping[str, NDArray[Any]], columns: Mapping[str, Column]) -> None:
+    """Refuse arrays of other types or shapes than they should have; those that are not there are not missed.
+
+    Raises:
+        InputError: If there is one; the message names it.
+    """
+    known: dict[int | str, int] = {}
+    for name, (kinds, shape) in columns.items():
+        array = arrays.get(name)
+        if array is None:
+            continue
+        if array.dtype.kind not in kinds:
+            raise InputError(f"{path}: {name} holds {array.dtype}, expected {'text' if kinds == TEXT else 'numbers'}")
+        for size, expected in zip(array.shape, shape or (), strict=False):
+            known.setdefault(expected, expected if isinstance(expected, int) else size)
+        if shape is not None and array.shape != (sizes := tuple(known.get(size, 0) for size in shape)):
+            raise InputError(f"{path}: {name} has shape {array.shape}, expected {sizes}")
 
 
 def _check_unpacked(path: Path, largest: int | None) -> None:

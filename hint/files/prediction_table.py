@@ -17,6 +17,7 @@ import numpy as np
 
 from hint.errors import InputError, MissingRequirementError, first_line, some_ids
 from hint.files.atomic import write_bytes
+from hint.files.json_file import parse_json
 from hint.requirements import pip_command
 from hint.skeleton import JOINT_NAMES, N_JOINTS
 from hint.types import Double, Float, Predictions
@@ -172,7 +173,7 @@ def _parquet_columns(path: Path) -> tuple[Mapping[str, Sequence[Any]], dict[str,
         table = parquet.read_table(path)
         _check_header(table.column_names, path)
         columns = {name: table.column(name).to_pylist() for name in table.column_names if name in COLUMNS}
-        meta = json.loads((table.schema.metadata or {}).get(_META, b"{}"))
+        meta = parse_json((table.schema.metadata or {}).get(_META, b"{}"))
     except (OSError, ValueError, RecursionError, arrow.ArrowException) as error:
         raise InputError(f"{path} is not a Parquet table of predictions: {first_line(error)}") from error
     return columns, meta if isinstance(meta, dict) else {}

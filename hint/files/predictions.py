@@ -18,6 +18,7 @@ from hint.errors import InputError
 from hint.files.atomic import write_npz
 from hint.files.coco_results import read_coco_results
 from hint.files.evaluation_npz import part_of
+from hint.files.json_file import parse_json
 from hint.files.npz import as_strings, read_npz
 from hint.files.path import as_path
 from hint.files.prediction_table import read_table, write_csv, write_parquet
@@ -78,11 +79,13 @@ def holds_predictions(path: Path) -> bool:
 def _read_npz(path: Path) -> Predictions:
     arrays = read_npz(path, ("hand_id", "keypoints_2d"))
     try:
-        meta = json.loads(str(arrays["meta"])) if "meta" in arrays else {}
+        meta = parse_json(str(arrays["meta"])) if "meta" in arrays else {}
         optional: dict[str, Any] = {key: arrays[key] for key in OPTIONAL if key in arrays}
+        if not isinstance(meta, dict):
+            raise InputError("meta is no JSON object")
         ids = as_strings(arrays["hand_id"])
         return Predictions(ids, arrays["keypoints_2d"], **optional, meta=meta)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise InputError(f"{path} is not a predictions file: {error}") from error

@@ -47,6 +47,6 @@ def read_xml(path: Path) -> Element:
             parser.ParseFile(stream)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    except (expat.ExpatError, ValueError) as error:
+    except (expat.ExpatError, ValueError, LookupError) as error:  # LookupError: an unknown encoding
         raise InputError(f"{path} is not readable as XML: {error}") from error
     return builder.close()

@@ -118,7 +118,7 @@ def _joints(names: Any, path: Path) -> HandJoints:
         return HandJoints(None, tuple(range(N_JOINTS)))
     try:
         found = {tuple(find_hands(list(map(str, one)))) for one in lists}
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path}: kpt_names: {error}") from error
     if len(found) != 1 or len(next(iter(found))) != 1:
         raise InputError(f"{path}: kpt_names are not the joints of one hand, in one order for all classes")

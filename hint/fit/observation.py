@@ -122,7 +122,7 @@ def _sides(values: ArrayLike, n: int) -> Bool:
 def _numbers(values: ArrayLike, name: str) -> Double:
     try:
         return np.asarray(values, np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{name} holds something that is no number: {error}") from error
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hint import safepickle, settings
 from hint.errors import InputError, MissingRequirementError
 from hint.files.atomic import write_npz
+from hint.files.npz import read_npz
 from hint.files.path import as_path
 from hint.mano.model import ManoModel
 
@@ -100,14 +101,11 @@ def read_mano(path: Path | str) -> ManoModel:
     return _model(stored, str(path))
 
 
-def _read_npz(path: Path) -> dict[str, Any]:
+def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return dict(archive)
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
-        raise InputError(
-            f"{path}: not readable as npz without pickles ({error}); name MANO_RIGHT.pkl itself"
-        ) from error
+        return read_npz(path)
+    except InputError as error:
+        raise InputError(f"{error}; name MANO_RIGHT.pkl itself") from error
 
 
 def _model(stored: Mapping[str, Any], source: str) -> ManoModel:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from torch import nn
 
 from hint.errors import InputError
+from hint.files.json_file import parse_json
 from hint.weights import Checkpoint, file_sha256, matching, read_checkpoint
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -95,12 +95,21 @@ def describe_weights(path: Path) -> dict[str, str | int | dict[str, Any]]:
         "types": ", ".join(sorted({str(tensor.dtype).removeprefix("torch.") for tensor in tensors})),
     }
     if "training" in checkpoint.metadata:
-        trained = json.loads(checkpoint.metadata["training"])
+        trained = _training(checkpoint)
         facts |= {name: trained[name] for name in ("step", "seed", "hands", "mano") if name in trained}
-        facts["preset"] = trained.get("preset", {}).get("id", "unknown")
+        preset = trained.get("preset")
+        facts["preset"] = preset.get("id", "unknown") if isinstance(preset, dict) else "unknown"
     elif checkpoint.metadata:
         facts |= dict(checkpoint.metadata)
     return facts
+
+
+def _training(checkpoint: Checkpoint) -> dict[str, Any]:
+    try:
+        trained = parse_json(checkpoint.metadata["training"])
+    except ValueError as error:
+        raise InputError(f"{checkpoint.path}: what it says of its training is not JSON; download it again") from error
+    return trained if isinstance(trained, dict) else {}
 
 
 def _methods_of(checkpoint: Checkpoint) -> tuple[str, ...]:

@@ -75,7 +75,7 @@ def check_lines(content: Sequence[Any], path: Path) -> list[BoxLine]:
     for number, value in enumerate(content, start=1):
         try:
             lines.append(BoxLine.model_validate(value))
-        except ValidationError as error:
+        except (ValidationError, UnicodeEncodeError) as error:
             problems.append(f"entry {number} ({first_problem(error)})")
     if problems:
         raise InputError(
@@ -96,7 +96,7 @@ def _of_table(row: Mapping[str, Any]) -> dict[str, Any]:
     line = {
         "image": row.get("picture"),
         "frame": row.get("frame"),
-        "hand_id": row["hand_id"],
+        "hand_id": row.get("hand_id"),
         "box_xyxy": box or None,
         "is_right": _SIDES.get(row.get("side", "")),
         "score": row.get("score"),

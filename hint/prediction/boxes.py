@@ -173,7 +173,7 @@ def _hands(boxes: Any, sides: Any, picture: str) -> list[tuple[list[float], bool
     try:
         array = np.asarray(boxes, float)
         rows = array.reshape(0, 4) if array.size == 0 else np.atleast_2d(array)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"boxes of {picture}: expected rows of x1, y1, x2, y2") from error
     if rows.ndim != 2 or rows.shape[1] != 4:
         raise InputError(f"boxes of {picture} have shape {array.shape}, expected (K, 4): rows of x1, y1, x2, y2")

@@ -15,6 +15,7 @@ from typing import IO
 
 from hint.detection import GROUP, ChoosingDetector, Detection, Detector, Picture, Tracked, follow
 from hint.files import atomic_write
+from hint.files.json_file import parse_json
 from hint.prediction.boxes import KnownBoxes
 from hint.prediction.source import Source
 
@@ -112,10 +113,10 @@ def _read(path: Path, key: str) -> list[list[Detection]]:
     header, *lines = path.read_text("utf-8", errors="replace").splitlines() or [""]
     frames: list[list[Detection]] = []
     with suppress(ValueError, TypeError, KeyError):  # a line may have been cut off, or be of something else
-        if json.loads(header) == {"key": key}:
+        if parse_json(header) == {"key": key}:
             frames.extend(map(_hands, lines))
     return frames
 
 
 def _hands(line: str) -> list[Detection]:
-    return [Detection(**{**hand, "box_xyxy": tuple(hand["box_xyxy"])}) for hand in json.loads(line)]
+    return [Detection(**{**hand, "box_xyxy": tuple(hand["box_xyxy"])}) for hand in parse_json(line)]

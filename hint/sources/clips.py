@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import av
 
 from hint.errors import InputError
+from hint.files.json_file import parse_json
 
 #: Folders of clips below a root, as made by the Ego4D downloader or moved by people.
 FOLDERS = ("clips", "v2/clips", "v1/clips")
@@ -93,7 +93,7 @@ def _size_of_video(path: Path) -> tuple[int, int]:
 def _read_sizes(path: Path) -> dict[str, tuple[int, int]]:
     """Return video uid -> (width, height) in px from ``ego4d.json``."""
     try:
-        videos = json.loads(path.read_bytes())["videos"]
+        videos = parse_json(path.read_bytes())["videos"]
         return {video["video_uid"]: size for video in videos if (size := _size_in(video.get("video_metadata") or {}))}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is not the metadata of Ego4D (videos, each with video_metadata): {error}") from error

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from hint.box import Box
+from hint.errors import shown
 from hint.names import FRAME_TYPES
 from hint.sources.clips import Clips
 from hint.sources.frame import Drawn, usable
@@ -289,7 +290,7 @@ def _numbers(values: Any, n: int, what: str) -> list[float]:
         raise ValueError(f"{what} is not {n} numbers")
     for value in values:
         if type(value) not in _NUMBER:
-            raise ValueError(f"{what} holds {value!r}, expected a number")
+            raise ValueError(f"{what} holds {shown(value)}, expected a number")
     return values
 
 
@@ -319,4 +320,4 @@ def _whole(value: Any, what: str) -> int:
         return value
     if type(value) is float and value.is_integer():
         return int(value)
-    raise ValueError(f"{what} is {value!r}, expected a whole number")
+    raise ValueError(f"{what} is {shown(value)}, expected a whole number")

@@ -15,8 +15,8 @@ from typing import NamedTuple
 from PIL import Image, UnidentifiedImageError
 
 from hint.box import Box
-from hint.errors import InputError
-from hint.names import HandName, parse_name
+from hint.errors import InputError, shown
+from hint.names import HandName, is_file_name, parse_name
 from hint.sources.frame import Drawn, usable
 from hint.sources.hand import LeftOut, SourceHand
 from hint.sources.pool import OnProgress, Pool, Problems, make_pool, silent
@@ -73,9 +73,9 @@ def parse_line(line: str) -> Line:
         raise ValueError(f"{len(fields)} fields, expected {_FIELDS}")
     side, contact, box = fields[:3]
     if side not in SIDES:
-        raise ValueError(f"side {side!r}, expected left_hand or right_hand")
+        raise ValueError(f"side {shown(side)}, expected left_hand or right_hand")
     if contact.lower() not in CONTACT:
-        raise ValueError(f"contact {contact!r}, expected one of {', '.join(CONTACT)}")
+        raise ValueError(f"contact {shown(contact)}, expected one of {', '.join(CONTACT)}")
     return Line(SIDES[side], CONTACT[contact.lower()], parse_box(box))
 
 
@@ -90,9 +90,9 @@ def parse_box(text: str) -> Box | None:
     try:
         x1, y1, x2, y2 = (float(number.strip().strip("'")) for number in text.split(","))
     except ValueError:
-        raise ValueError(f"hand box {text!r} is not four numbers") from None
+        raise ValueError(f"hand box {shown(text)} is not four numbers") from None
     if not all(map(math.isfinite, (x1, y1, x2, y2))):
-        raise ValueError(f"hand box {text!r} is not finite")
+        raise ValueError(f"hand box {shown(text)} is not finite")
     return x1, y1, x2, y2
 
 
@@ -191,7 +191,7 @@ class _Frames:
     def read(self, name: str, split: str) -> Iterator[SourceHand]:
         """Yield the hands of one picture."""
         stem = name.removesuffix(".jpg")
-        parsed = parse_name(f"{stem}_l") if name.endswith(".jpg") else None
+        parsed = parse_name(f"{stem}_l") if name.endswith(".jpg") and is_file_name(name) else None
         if parsed is None or parsed.source != self._source or parsed.frame is None:
             self._left_out.add("name that is none of HInt's", name)
             return

@@ -14,19 +14,46 @@ from hint.errors import InputError
 CHUNK = 1 << 16
 
 
+#: Deepest nesting; the parser keeps the path to every level, so its memory grows with the square.
+_DEEPEST = 100
+_NO_BRACKETS = bytes(set(range(256)) - set(b'"[]{}'))
+
+
 class _Counted:
-    """A file that reports how much was read."""
+    """A file of JSON that reports how much was read, and ends where it is nested too deeply."""
 
     def __init__(self, stream: IO[bytes], on_read: Callable[[int], None]) -> None:
         self._stream = stream
         self._on_read = on_read
         self.done = 0
+        self._rest, self._in_string, self._open = b"", 0, b""
 
     def read(self, size: int = -1) -> bytes:
         block = self._stream.read(size)
         self.done += len(block)
         self._on_read(self.done)
+        self._check_nesting(block)
         return block
+
+    def _check_nesting(self, block: bytes) -> None:
+        """Follow the brackets outside of strings; those that close another leave nothing behind.
+
+        Raises:
+            ijson.JSONError: If too many are open.
+        """
+        text = self._rest + block
+        end = len(text) - (len(text) - len(text.rstrip(b"\\"))) % 2  # a backslash there escapes what comes next
+        text, self._rest = text[:end], text[end:]
+        parts = text.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _NO_BRACKETS).split(b'"')
+        left = self._open + b"".join(parts[self._in_string :: 2])
+        self._in_string = (self._in_string + len(parts) - 1) % 2
+        for _ in range(_DEEPEST):
+            left, before = left.replace(b"[]", b"").replace(b"{}", b""), len(left)
+            if len(left) == before:
+                break
+        self._open = left
+        if len(left) > _DEEPEST:
+            raise ijson.JSONError("nested too deeply")
 
 
 def read_entries(
@@ -54,7 +81,7 @@ def read_entries(
                 yield from (("", entry) for entry in ijson.items(counted, f"{key}.item", **options))
             else:
                 yield from ijson.kvitems(counted, key, **options)
-        except ijson.JSONError as error:
+        except (ijson.JSONError, UnicodeDecodeError) as error:
             raise _broken(path, error, counted.done) from error
 
 
@@ -75,7 +102,7 @@ def _find(path: Path, keys: tuple[str, ...]) -> tuple[str, bool]:
                     depth -= 1
                 elif event == "map_key" and depth == 1 and value in keys:
                     found = value
-        except ijson.JSONError as error:
+        except (ijson.JSONError, UnicodeDecodeError) as error:
             raise _broken(path, error, counted.done) from error
     raise InputError(f"{path} has no {' or '.join(map(repr, keys))} at its top level")
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
+from hint.files.bounded_npz import ZIP_ERRORS
+from hint.files.json_file import parse_json
 from hint.names import parse_name
 from hint.sources.frame import usable
 from hint.sources.hand import LeftOut, SourceHand
@@ -91,21 +92,12 @@ def _store(root: Path) -> Path | None:
     return None
 
 
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not a number")
-
-
-def _load(path: Path) -> Any:
-    """Read JSON without NaN and infinities."""
-    return json.loads(path.read_bytes(), parse_constant=_refuse)
-
-
 def _two_levels(path: Path | None, problems: Problems) -> dict[str, dict[str, str]]:
     """Read an object of objects; empty if there is none."""
     if path is None:
         return {}
     try:
-        found = _load(path)
+        found = parse_json(path.read_bytes(), finite=True)
     except ValueError as error:
         problems.add(path.name, str(error))
         return {}
@@ -172,7 +164,7 @@ class Pictures:
         try:
             with zipfile.ZipFile(holder) as archive:
                 members = archive.namelist()
-        except (OSError, zipfile.BadZipFile) as error:
+        except ZIP_ERRORS as error:
             self._problems.add(self._below(holder), str(error))
             return {}
         return {member.rpartition("/")[2]: (self._below(holder), member) for member in members}
@@ -200,7 +192,7 @@ class _Reader:
         """Yield the hands of one file."""
         where = path.relative_to(self._root).as_posix()
         try:
-            content = _load(path)
+            content = parse_json(path.read_bytes(), finite=True)
         except ValueError as error:
             self._problems.add(where, str(error))
             return

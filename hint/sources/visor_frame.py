@@ -11,6 +11,7 @@ from functools import reduce
 from typing import Any, NamedTuple
 
 from hint.box import Box, area
+from hint.errors import shown
 from hint.sources.frame import Drawn
 
 #: class_id -> whether a hand is a right one.
@@ -91,7 +92,7 @@ def read_parts(annotations: Any, corrections: Mapping[str, str]) -> dict[str, Pa
             raise ValueError("annotation is not an object")
         name, key = entry.get("name"), entry.get("id")
         if not (isinstance(name, str) and isinstance(key, str)):
-            raise ValueError(f"annotation {key!r} has no name or no id")
+            raise ValueError(f"annotation {shown(key)} has no name or no id")
         is_right, is_glove = _kind(entry.get("class_id"), name)
         parts[key] = _part(key, name, is_right, entry, corrections) if is_glove or is_right is not None else None
     return parts
@@ -107,7 +108,7 @@ def _kind(number: Any, name: str) -> tuple[bool | None, bool]:
 def _part(key: str, name: str, is_right: bool | None, entry: dict[str, Any], corrections: Mapping[str, str]) -> Part:
     contact = corrections[name] if name in corrections else entry.get("in_contact_object")
     if not (contact is None or isinstance(contact, str)):
-        raise ValueError(f"in_contact_object of {key} is {contact!r}")
+        raise ValueError(f"in_contact_object of {key} is {shown(contact)}")
     worn = _worn(entry.get("on_which_hand")) if is_right is None else frozenset[bool]()
     return Part(key, is_right, worn, box_of(entry.get("segments")), contact)
 
@@ -134,7 +135,7 @@ def box_of(segments: Any) -> Box | None:
     """
     try:
         boxes = [_extent(polygon) for polygon in segments or () if len(polygon) >= _CORNERS]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError("segments are not polygons of [x, y]") from None
     largest = max(map(area, boxes), default=0.0)
     return reduce(_union, (box for box in boxes if area(box) >= SPECK * largest), None)

@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from hint.errors import InputError
-from hint.files import read_npz
+from hint.files.npz import NUMBER, read_npz, require_columns
 from hint.mano.poses import sample_poses
 from hint.types import Double
 
@@ -86,9 +86,10 @@ def read_mocap(path: Path) -> Mocap:
     """
     arrays = read_npz(path, ("hand_pose", "betas"))
     pose, betas = arrays["hand_pose"], arrays["betas"]
-    n = len(pose) if pose.ndim else 0
-    if pose.shape != (n, 48) or betas.shape != (n, 10) or n == 0:
-        raise InputError(f"{path}: hand_pose {pose.shape} and betas {betas.shape} should be (N,48) and (N,10)")
+    require_columns(path, arrays, {"hand_pose": (NUMBER, ("N", 48)), "betas": (NUMBER, ("N", 10))})
+    n = len(pose)
+    if n == 0:
+        raise InputError(f"{path} holds no hand")
     good = np.isfinite(pose).all(1) & np.isfinite(betas).all(1)
     if not good.all():
         raise InputError(f"{path}: {(~good).sum()} of {n} hands are not finite; download it again")

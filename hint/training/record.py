@@ -81,7 +81,7 @@ def _numbers(hand: Mapping[str, Any], key: str, shape: tuple[int, ...], name: st
         raise InputError(f"{name}: lacks {key}")
     try:
         array = np.asarray(hand[key], np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{name}: {key} is not numeric") from error
     # Flags are stored as numbers, as arrays without axes, or as arrays of one number.
     if array.shape != shape and not (shape == () and array.size == 1):
@@ -101,5 +101,5 @@ def _reprojection(extra: Any, name: str) -> float:
         return float("nan")
     try:
         return float(np.asarray(loss, np.float64).reshape(()))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{name}: the reprojection loss is not a number") from error

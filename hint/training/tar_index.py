@@ -7,6 +7,7 @@ the hands depends on nothing but the seed. Tars elsewhere are, by :mod:`hint.tra
 from __future__ import annotations
 
 import hashlib
+import io
 import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hint import settings
-from hint.errors import InputError
+from hint.errors import InputError, first_line
 from hint.files import as_strings, read_npz, write_npz
 from hint.training.filters import TRAITS, Traits
 from hint.training.record import Record, check, unpickle
@@ -194,15 +195,19 @@ def split_name(name: str) -> tuple[str, str]:
 def _pictures(file: IO[bytes], path: Path) -> Iterator[tuple[str, dict[str, Span]]]:
     """Yield each key of a tar with the spans of its parts: "jpg", "data.pyd", ..."""
     keys: dict[str, dict[str, Span]] = {}
+    length = file.seek(0, io.SEEK_END)
+    file.seek(0)
     try:
         with tarfile.open(fileobj=file, mode="r:") as tar:
             for member in tar:
+                if member.offset_data + member.size > length:
+                    raise EOFError(f"{member.name} ends beyond the file")
                 key, suffix = split_name(member.name)
                 if member.isfile() and key:
                     keys.setdefault(key, {})[suffix] = (member.offset_data, member.size)
             end = tar.offset
-    except (tarfile.TarError, EOFError) as error:
-        raise InputError(f"{path}: not a complete tar ({error}); download or copy it again") from error
+    except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
+        raise InputError(f"{path}: not a complete tar ({first_line(error)}); download or copy it again") from error
     # Python stops silently if a header is damaged or the file ends between two members.
     if read_span(file, (end, tarfile.BLOCKSIZE)) != bytes(tarfile.BLOCKSIZE):
         raise InputError(f"{path}: not a complete tar (no end mark after byte {end}); download or copy it again")

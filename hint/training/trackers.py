@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from accelerate.tracking import GeneralTracker, MLflowTracker, TensorBoardTracke
 
 from hint.errors import InputError, MissingRequirementError, first_line
 from hint.files.atomic import write_json
+from hint.files.json_file import parse_json
 from hint.images import write_image
 from hint.requirements import missing_packages
 from hint.types import Image
@@ -117,7 +117,7 @@ def _id(tracker: GeneralTracker) -> str:
 
 def _read_ids(path: Path) -> dict[str, str]:
     try:
-        found = json.loads(path.read_text()) if path.is_file() else {}
+        found = parse_json(path.read_bytes()) if path.is_file() else {}
     except ValueError as error:
         raise InputError(f"{path}: not JSON; remove it to start new runs of the trackers") from error
     return {str(name): str(run) for name, run in found.items()} if isinstance(found, dict) else {}

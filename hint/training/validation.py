@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from hint.errors import HintError, InputError
 from hint.files import write_bytes
+from hint.files.json_file import parse_json
 from hint.methods.hamer.network import HamerOutput
 from hint.training.batch import Batch
 from hint.training.data import Example, TrainingData, begin_worker, collate
@@ -51,8 +52,8 @@ class Validation:
         self.sets, self._every, self._path = sets, every, folder / _FILE
         try:
             lines = self._path.read_text().splitlines() if step and self._path.is_file() else []
-            self.rows: list[dict[str, Any]] = [row for row in map(json.loads, lines) if row["step"] <= step]
-        except (ValueError, TypeError, KeyError) as error:
+            self.rows: list[dict[str, Any]] = [row for row in map(parse_json, lines) if row["step"] <= step]
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
             raise InputError(f"{self._path}: not the scores of a training; remove it to go on without them") from error
 
     def due(self, step: int, last: int) -> bool:

@@ -66,6 +66,7 @@ def test_command_is_quoted_and_holds_no_secret(monkeypatch: pytest.MonkeyPatch) 
         (["--PASSWORD", "hush"], ["--PASSWORD", "***"]),
         (["--keypoints", "file.npz", "--monkey", "x"], ["--keypoints", "file.npz", "--monkey", "x"]),
         (["https://me:hush@host/path@1", "a@b"], ["https://***@host/path@1", "a@b"]),
+        (["--data", "s3://bucket/x?key=hush"], ["--data", "s3://bucket/x?***"]),
     ],
 )
 def test_secrets(given: list[str], kept: list[str]) -> None:

@@ -61,7 +61,7 @@ def read_tasks(path: Path, translator: Translator) -> Tasks:
         try:
             require_task(row)
             rows += [_checked(row)] if "hint" in row["data"] else translator.translate(row)
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, OverflowError) as error:
             reason = str(error) if type(error) is ValueError else "malformed results"
             refused.setdefault(reason, []).append(f"task {row.get('id')}")
     if not rows:

@@ -168,7 +168,7 @@ def _region(name: str, parts: Sequence[Mapping[str, Any]], picture: Found) -> _R
     labels = [label for v in values for key in _LABELS for label in v.get(key, [])]
     try:
         x, y, width, height = (float(values[0].get(key) or 0) for key in ("x", "y", "width", "height"))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError("a position that is not a number") from error
     is_box = any(str(part.get("type", "")).startswith("rectangle") for part in parts)
     x, y, width, height = picture.as_stored(x, y, width if is_box else 0, height if is_box else 0)

@@ -17,6 +17,7 @@ from smplx.lbs import batch_rodrigues
 
 from hint import safepickle
 from hint.errors import InputError
+from hint.files.npz import read_npz
 from hint.mano.read import ALLOWED, dense
 from hint.methods.frankmocap.hand import N_VERTICES, RightHand
 
@@ -101,22 +102,13 @@ def _bend(angles: Array) -> Array:
 
 def _arrays(path: Path, shapes: Mapping[str, tuple[int | None, ...]], what: str) -> dict[str, Array]:
     """Read some arrays and ignore the rest of the file."""
-    stored = _npz(path, list(shapes)) if zipfile.is_zipfile(path) else safepickle.load(path, ALLOWED)
+    stored = read_npz(path, list(shapes), others=False) if zipfile.is_zipfile(path) else safepickle.load(path, ALLOWED)
     if not isinstance(stored, Mapping):
         raise InputError(f"{path}: holds a {type(stored).__name__}, not {what}")
     absent = [name for name in shapes if name not in stored]
     if absent:
         raise InputError(f"{path}: is not {what}: {', '.join(absent)} absent")
     return {name: _array(stored[name], shape, f"{path}: {name}") for name, shape in shapes.items()}
-
-
-def _npz(path: Path, names: list[str]) -> dict[str, Any]:
-    """Read numbers only: the objects SMPL-X keeps beside them are pickles, and are not opened."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in names if name in archive}
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
-        raise InputError(f"{path}: not a whole npz of numbers ({error}); copy it again") from error
 
 
 def _array(value: Any, shape: tuple[int | None, ...], what: str) -> Array:

@@ -43,7 +43,7 @@ class Persons:
         for number, value in enumerate(read_json_lines(path), start=1):
             try:
                 line = _PersonLine.model_validate(value if isinstance(value, dict) else {})
-            except ValidationError as error:
+            except (ValidationError, UnicodeEncodeError) as error:
                 expected = '{"image": NAME, "box_xyxy": [x1, y1, x2, y2]}'
                 raise InputError(f"{path}: person {number}: {first_problem(error)}; a line is {expected}") from error
             self._of_name.setdefault(PurePath(line.image).name, []).append(line)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from hint import safepickle
 from hint.errors import InputError, first_line
+from hint.files.bounded_npz import ARRAY_ERRORS, ZIP_ERRORS
 from hint.mano.model import N_VERTICES, ManoModel
 from hint.mano.read import ALLOWED, dense
 from hint.methods.vertex_transformers.sizes import N_SAMPLED
@@ -27,7 +27,7 @@ from hint.types import Float
 #: Files of the official adjacency; the third one, its size, is redundant.
 ADJACENCY_FILES = ("mano_195_adjmat_indices.pt", "mano_195_adjmat_values.pt")
 
-_DAMAGE = (*safepickle.DAMAGE, OSError, zipfile.BadZipFile, zlib.error, NotImplementedError)
+_DAMAGE = (*safepickle.DAMAGE, *ZIP_ERRORS, *ARRAY_ERRORS)
 
 #: More than twenty times the size of the largest member.
 _MAX_BYTES = 20_000_000
@@ -67,7 +67,7 @@ def read_topology(path: Path) -> Topology:
             has_neighbours = "A.npy" in archive.namelist()
             neighbours = _matrix(archive, "A", 1, (N_SAMPLED, N_SAMPLED), path) if has_neighbours else None
     except _DAMAGE as error:
-        raise InputError(f"{path}: not a whole mano_downsampling.npz ({error}); copy it again") from error
+        raise InputError(f"{path}: not a whole mano_downsampling.npz ({first_line(error)}); copy it again") from error
     return Topology(down.astype(np.float32), None if neighbours is None else normalised(neighbours))
 
 

@@ -145,8 +145,8 @@ def test_nothing_pulled_earlier_is_lost(server: Any, sample: Any, people: dict[s
     submit(ann, tasks[3], [{**unusable, "value": {"choices": ["unusable"]}}])
     ann.api.annotations.update(id=made[4].id, result=moved(tasks[4], 8, 40.0, 60.0, "occluded"))
     sample.folder.rename(tmp_path / "elsewhere")
-    elsewhere = ("--url", f"http://localhost:{server.port}", "--token", server.login["token"])
-    done = server.hint(*pull, *elsewhere, code=1)
+    elsewhere = ("--url", f"http://localhost:{server.port}")
+    done = server.hint(*pull, *elsewhere, code=1, HINT_STUDIO_TOKEN=server.login["token"])
 
     record = json.loads((out / "pull.json").read_text())
     folder = out / ANN / "TRAIN_newdays_img"

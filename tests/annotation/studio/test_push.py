@@ -236,24 +236,25 @@ def test_a_wrong_token_is_one_line(server: Any, sample: Any) -> None:
         ("status", "--project", "wrong token"),
         ("double", 3, "--project", "wrong token"),
     ):
-        done = server.hint("studio", *command, "--token", "0" * 40, code=2)
+        done = server.hint("studio", *command, HINT_STUDIO_TOKEN="0" * 40, code=2)
         assert f"{server.url} rejected the token (401)" in error(done)
     assert not (sample.folder / "out").exists()
 
 
 def test_a_server_that_is_down_is_one_line(server: Any, sample: Any) -> None:
-    where = ("--url", "http://127.0.0.1:9", "--token", "x")
-    done = server.hint("studio", "push", sample.manifest, "--project", "nobody", "--upload", *where, code=1)
+    where = ("--url", "http://127.0.0.1:9")
+    token = {"HINT_STUDIO_TOKEN": "x"}
+    done = server.hint("studio", "push", sample.manifest, "--project", "nobody", "--upload", *where, code=1, **token)
     assert "no answer from http://127.0.0.1:9" in error(done)
     assert "is the server running?" in error(done)
-    done = server.hint("studio", "pull", "--project", "nobody", "--out", sample.folder / "out", *where, code=1)
+    done = server.hint("studio", "pull", "--project", "nobody", "--out", sample.folder / "out", *where, code=1, **token)
     assert "no answer from http://127.0.0.1:9" in error(done)
 
 
 def test_without_a_server_it_says_how_to_get_one(server: Any, sample: Any, tmp_path: Path) -> None:
     done = server.hint("studio", "status", HINT_HOME=str(tmp_path / "home"), code=3)
     assert "start one with hint studio serve" in error(done)
-    done = server.hint("studio", "status", "--url", "localhost:8089", "--token", "x", code=2)
+    done = server.hint("studio", "status", "--url", "localhost:8089", code=2, HINT_STUDIO_TOKEN="x")
     assert "is not a server address" in error(done)
 
 
@@ -297,15 +298,17 @@ def test_other_servers_are_one_line(
     server: Any, sample: Any, answer: tuple[Any, ...], options: tuple[object, ...], message: str
 ) -> None:
     with answering(*answer) as url:
-        where = ("--url", url, "--token", "x", *options)
-        done = server.hint("studio", "push", sample.manifest, "--project", "other", "--upload", *where, code=1)
+        where = ("--upload", "--url", url, *options)
+        pushed = ("studio", "push", sample.manifest, "--project", "other")
+        done = server.hint(*pushed, *where, code=1, HINT_STUDIO_TOKEN="x")
     assert message in error(done)
 
 
 def test_what_cannot_be_pushed_is_reported(server: Any, sample: Any) -> None:
     assert "names of 3 to 50 characters" in error(push(server, sample, "ab", code=2))
     assert "not both" in error(push(server, sample, "both", "--upload", "--served", sample.folder, code=2))
-    where = ("--url", "http://127.0.0.2:9", "--token", "x")
+    (sample.folder / "token").write_text("x\n")
+    where = ("--url", "http://127.0.0.2:9", "--token-file", sample.folder / "token")
     assert "choose --upload or --served DIR" in error(push(server, sample, "where", *where, code=2))
     done = server.hint("studio", "pull", "--project", "never pushed", "--out", sample.folder / "out", code=2)
     assert "has no project 'never pushed'" in error(done)

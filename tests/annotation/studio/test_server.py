@@ -125,7 +125,7 @@ def test_what_cannot_be_installed_is_exit_3(server: Any, tmp_path: Path, monkeyp
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     notes: list[str] = []
-    with pytest.raises(MissingRequirementError, match="pip install --progress-bar off label-studio==") as raised:
+    with pytest.raises(MissingRequirementError, match="--upgrade pip label-studio==") as raised:
         program(notes.append)
     assert raised.value.exit_code == 3
     assert "about 1 GB" in notes[0]
@@ -162,9 +162,8 @@ def test_config_is_printed_or_written(server: Any, tmp_path: Path) -> None:
 
 def test_without_the_packages_the_extra_is_named() -> None:
     block = "import sys; sys.modules.update({'label_studio_sdk': None}); from hint.cli import main; main()"
-    where = ["--url", "http://127.0.0.1:9", "--token", "x"]
-    done = subprocess.run(
-        [sys.executable, "-c", block, "studio", "status", *where], capture_output=True, text=True, check=False
-    )
+    where = ["--url", "http://127.0.0.1:9", "--token-file", "-"]
+    command = [sys.executable, "-c", block, "studio", "status", *where]
+    done = subprocess.run(command, input="x", capture_output=True, text=True, check=False)
     assert done.returncode == 3
     assert pip_command("annotate") in done.stderr

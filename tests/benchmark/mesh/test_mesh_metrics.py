@@ -8,7 +8,8 @@ from scipy.spatial.transform import Rotation
 
 from benchmark.mesh.alignment import procrustes, scale_and_translate
 from benchmark.mesh.error_table import compute_mesh_errors, read_mesh_errors, write_mesh_errors
-from benchmark.mesh.metrics import area_under_curve, curve_thresholds, f_scores
+from benchmark.mesh.f_score import f_scores
+from benchmark.mesh.metrics import area_under_curve, curve_thresholds
 from benchmark.mesh.protocol import load_mesh_protocol
 from benchmark.mesh.scores import score_mesh_errors
 from hint.errors import InputError

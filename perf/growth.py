@@ -1,4 +1,4 @@
-"""Time the commands on 1,000, 10,000 and 100,000 hands, and measure their memory: both should grow no faster than hands.
+"""Time the commands on 1,000, 10,000 and 100,000 hands and measure their memory; neither should grow faster than hands.
 
     OMP_NUM_THREADS=1 python perf/growth.py --plot docs/growth.png
     python perf/growth.py --sizes 1000 10000 --commands check export

@@ -4,9 +4,9 @@
     python perf/mesh_official.py freihand CLONE DATA --python PYTHON
     python perf/mesh_official.py ho3d CLONE DATA --hands 300 --python PYTHON
 
-CLONE is a clone of the dataset's repository; PYTHON runs its script and has scipy, matplotlib and, for FreiHAND, Open3D.
-Names that newer versions of Open3D and numpy gave up are put back and its page of curves is left out, nothing else
-changes. Each runs in a process of its own, whose start and imports do not count; ``--hands`` takes the first hands only.
+CLONE is a clone of the dataset's repository; PYTHON runs its script and has scipy, matplotlib and, for FreiHAND,
+Open3D. Names that newer versions of Open3D and numpy gave up are put back and its page of curves is left out, nothing
+else changes. Each runs in a process of its own, whose start and imports do not count; ``--hands`` takes the first ones.
 """
 
 from __future__ import annotations

@@ -47,7 +47,8 @@ def _label(p: Array, pattern: Noise) -> Array:
     """Return a band around the middle with lines that look like print."""
     band = ramp(0.026 - np.abs(p[:, 2]), 0.0, 0.001)
     rows = np.abs(((p[:, 2] / 0.006) % 1) - 0.5) < 0.22
-    words = pattern.only(0)(np.stack([np.arctan2(p[:, 1], p[:, 0]) * 9, np.floor(p[:, 2] / 0.006) * 3.7, 0 * p[:, 0]], 1))
+    places = np.stack([np.arctan2(p[:, 1], p[:, 0]) * 9, np.floor(p[:, 2] / 0.006) * 3.7, 0 * p[:, 0]], 1)
+    words = pattern.only(0)(places)
     share: Array = band * (1 - 0.75 * (rows & (words[:, 0] > 0.0)))
     return share
 

@@ -69,8 +69,8 @@ def hands(n: int, seed: int) -> HandLabels:
     )
 
 
-def make_inputs(folder: Path, n: int) -> None:
-    """Write labels twice, predictions, boxes with their pictures, and a source to sample from."""
+def make_inputs(folder: Path, n: int, to_sample: bool = True) -> None:
+    """Write labels twice, predictions, boxes with their pictures, and a source to sample from, which takes longest."""
     for name, seed in (("labels", 0), ("again", 1)):
         write_evaluation_npz(folder / name, hands(n, seed))
     guess = hands(n, 2)
@@ -86,7 +86,8 @@ def make_inputs(folder: Path, n: int) -> None:
         for k, box in enumerate(boxes):
             line = {"image": f"pictures/{names[k // PER_PICTURE]}", "box_xyxy": box, "side": "right"}
             file.write(json.dumps(line) + "\n")
-    write_hands23(folder / "hands23", n, keep=False)
+    if to_sample:
+        write_hands23(folder / "hands23", n, keep=False)
 
 
 #: Command -> its arguments, in a folder that :func:`make_inputs` filled; some need what an earlier one wrote.
@@ -135,7 +136,7 @@ def measure(sizes: Iterable[int], commands: list[str], log: Path) -> None:
     """Run commands on inputs of some sizes and append what they took to a log."""
     for n in sizes:
         with tempfile.TemporaryDirectory() as name:
-            make_inputs(Path(name), n)
+            make_inputs(Path(name), n, "sample" in commands)
             for command in commands:
                 found = run(command, n, Path(name))
                 sys.stderr.write(f"{found}\n")

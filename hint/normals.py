@@ -31,6 +31,6 @@ def vertex_normals(vertices: Double, faces: NDArray[np.int64]) -> Double:
     """
     a, b, c = vertices[faces].transpose(1, 0, 2)
     face = np.cross(b - a, c - a).repeat(3, 0)
-    normals = np.stack([np.bincount(faces.ravel(), face[:, k], len(vertices)) for k in range(3)], 1)
+    normals: Double = np.stack([np.bincount(faces.ravel(), face[:, k], len(vertices)) for k in range(3)], 1)
     unit: Double = normals / np.maximum(lengths(normals), 1e-30)
     return unit

@@ -99,7 +99,8 @@ def _windows(a: Float, b: Float, axis: _Places, reach: float) -> list[tuple[int,
 
 
 def _count_below(keys: Float, limit: Float) -> _Places:
-    return np.count_nonzero(keys < limit[:, None], axis=1)
+    count: _Places = np.count_nonzero(keys < limit[:, None], axis=1)
+    return count
 
 
 def _nearest_squared(left: Float, right: Float, windows: list[tuple[int, int, _Places]]) -> tuple[Float, Float]:

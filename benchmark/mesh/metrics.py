@@ -59,4 +59,5 @@ def first_reached(distance: NDArray[np.floating], thresholds: Double) -> NDArray
     padded = np.concatenate([[-np.inf], thresholds, np.full(last + 2, np.inf)])
     place -= padded[place] >= distance  # where the division was rounded up,
     place += padded[place + 1] < distance  # and down
-    return np.minimum(place, last + 1)
+    first: NDArray[np.intp] = np.minimum(place, last + 1)
+    return first

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -214,12 +215,12 @@ def _curves(pairs: Pairs, seed: int) -> Iterator[AgreementCurve]:
         compared = pairs.both(visibility) & np.isfinite(error)
         if not compared.any():
             continue
-        hits = (np.where(compared, error, np.inf)[:, None] <= thresholds[:, None]).astype(np.float64)
-        if aggregation == "joints":
-            columns, statistic = np.column_stack([hits.sum(2), compared.sum(1)]), _pooled
-        else:
-            columns, statistic = np.column_stack([hits.reshape(len(hits), -1), compared]), joint_means
-        sums = clip_sums(columns, clip, len(names))
+        distance, joints = np.where(compared, error, np.inf), aggregation == "joints"
+        # One threshold at a time: the hits at all of them take 10 kB for each hand.
+        hits = chain((distance <= threshold for threshold in thresholds.tolist()), [compared])
+        counts = (hit.sum(1, keepdims=True) if joints else hit for hit in hits)
+        sums = np.hstack([clip_sums(count, clip, len(names)) for count in counts])
+        statistic = _pooled if joints else joint_means
         low, high = _band(sums, statistic, seed)
         yield AgreementCurve.model_validate(
             {

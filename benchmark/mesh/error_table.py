@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from benchmark.error_table import Coverage
 from benchmark.mesh.alignment import fit_similarity, move_other_mesh, procrustes, scale_and_translate
-from benchmark.mesh.metrics import area_under_curve, curve_thresholds, distances, f_scores
+from benchmark.mesh.f_score import f_scores
+from benchmark.mesh.metrics import area_under_curve, curve_thresholds, distances
 from benchmark.mesh.protocol import MeshProtocol
 from hint.errors import InputError
 from hint.files import read_npz, write_npz

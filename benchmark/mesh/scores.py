@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from benchmark.intervals import Interval, percentile_interval, replicates
 from benchmark.mesh.error_table import MeshErrors
-from benchmark.mesh.metrics import curve_thresholds
+from benchmark.mesh.metrics import curve_thresholds, first_reached
 from benchmark.mesh.protocol import MeshProtocol
 from benchmark.pck import ClipSums
 from benchmark.scores import Curve, JointScore, Score, Scores
@@ -19,7 +19,7 @@ from hint.types import Double
 ALL = "all"
 
 #: Hands whose vertices are counted at a time.
-_BLOCK = 1 << 10
+_BLOCK = 1 << 6
 
 
 def score_mesh_errors(table: MeshErrors, protocol: MeshProtocol, joint_names: Sequence[str], seed: int = 0) -> Scores:
@@ -80,6 +80,6 @@ def _correct(distance: NDArray[np.floating], thresholds: Double) -> Double:
     """Return the percentage of distances that are no larger, at each threshold."""
     first = np.zeros(len(thresholds) + 1)
     for start in range(0, len(distance), _BLOCK):
-        place = np.searchsorted(thresholds, distance[start : start + _BLOCK].ravel())
+        place = first_reached(distance[start : start + _BLOCK].ravel(), thresholds)
         first += np.bincount(place, minlength=len(first))
     return 100 * first[:-1].cumsum() / distance.size

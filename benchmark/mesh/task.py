@@ -58,6 +58,10 @@ _LAYOUTS = {
 }
 
 
+#: Hands digested at a time.
+_BLOCK = 1 << 6
+
+
 def joint_names(protocol: MeshProtocol) -> tuple[str, ...]:
     """Return the names of the 21 joints in the order of the dataset of a protocol."""
     return _LAYOUTS[protocol.layout].joint_names
@@ -84,7 +88,7 @@ class MeshTask(Task[Meshes]):
         everything = self._layout.read(folder)
         self._n_hands = len(everything)
         self._rows = spread(self._n_hands, limit)
-        self._labels = everything.select(self._rows)
+        self._labels = everything.select(self._rows) if len(self._rows) < len(everything) else everything
         self._views: MeshViews | None = None
 
     def hands(self) -> list[Hand]:
@@ -175,12 +179,13 @@ def _labels_sha256(labels: MeshLabels) -> str:
     """Digest the ground truth; coordinates count to a thousandth of a millimetre."""
     digest = hashlib.sha256("\n".join(labels.hand_id.tolist()).encode())
     for points in (labels.joints, labels.vertices):
-        digest.update(np.rint(points * 1e6).astype("<i8").tobytes())
+        for start in range(0, len(points), _BLOCK):
+            digest.update(np.rint(points[start : start + _BLOCK] * 1e6).astype("<i8").data)
     return digest.hexdigest()
 
 
 def _digest(*arrays: Double) -> str:
     digest = hashlib.sha256()
     for array in arrays:
-        digest.update(array.tobytes())
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

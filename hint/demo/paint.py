@@ -35,7 +35,7 @@ def paint_table(kind: str, colours: Array, scale: float, coords: Array, pattern:
 
 
 def _plain(p: Array, pattern: Noise) -> Array:
-    share: Array = 0.25 + 0.25 * pattern(p * 60.0)[:, 0]
+    share: Array = 0.25 + 0.25 * pattern.only(0)(p * 60.0)[:, 0]
     return share
 
 
@@ -47,7 +47,8 @@ def _label(p: Array, pattern: Noise) -> Array:
     """Return a band around the middle with lines that look like print."""
     band = ramp(0.026 - np.abs(p[:, 2]), 0.0, 0.001)
     rows = np.abs(((p[:, 2] / 0.006) % 1) - 0.5) < 0.22
-    words = pattern(np.stack([np.arctan2(p[:, 1], p[:, 0]) * 9, np.floor(p[:, 2] / 0.006) * 3.7, 0 * p[:, 0]], 1))
+    places = np.stack([np.arctan2(p[:, 1], p[:, 0]) * 9, np.floor(p[:, 2] / 0.006) * 3.7, 0 * p[:, 0]], 1)
+    words = pattern.only(0)(places)
     share: Array = band * (1 - 0.75 * (rows & (words[:, 0] > 0.0)))
     return share
 
@@ -58,7 +59,7 @@ def _checks(p: Array, pattern: Noise) -> Array:
 
 
 def _marble(p: Array, pattern: Noise) -> Array:
-    bend = pattern.layered(p * 14.0, 4)[:, 0]
+    bend = pattern.only(0).layered(p * 14.0, 4)[:, 0]
     veins = 1 - ramp(np.abs(np.sin(p[:, 0] * 9 + p[:, 1] * 5 + 3 * bend)), 0.0, 0.35)
     share: Array = 0.55 * veins + 0.2 * bend
     return share
@@ -66,8 +67,8 @@ def _marble(p: Array, pattern: Noise) -> Array:
 
 def _wood(p: Array, pattern: Noise) -> Array:
     along = p * (6.0, 55.0, 55.0)
-    rings = 6 * pattern.layered(along * 0.25, 2)[:, 0] + 18 * p[:, 1]
-    fibre = pattern(p * (40.0, 700.0, 700.0))[:, 1]
+    rings = 6 * pattern.only(0).layered(along * 0.25, 2)[:, 0] + 18 * p[:, 1]
+    fibre = pattern.only(1)(p * (40.0, 700.0, 700.0))[:, 0]
     grain: Array = np.clip(0.5 + 0.38 * np.sin(rings * 2.6) + 0.22 * fibre, 0, 1)
     return grain
 

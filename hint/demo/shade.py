@@ -11,6 +11,7 @@ import numpy as np
 from hint.demo.geometry import LIFT, Array, Hits, Index, Mask, World
 from hint.demo.scene import Light
 from hint.demo.skin import Finish
+from hint.normals import dots, lengths
 
 #: From (P,3) pattern points and their outward directions to the finish of the surface there.
 Material = Callable[[Array, Array], Finish]
@@ -101,7 +102,7 @@ class Shader:
         self._detail = detail
         self._world, self._materials, self._lighting, self._rng = world, materials, lighting, rng
         ball = rng.normal(size=(4096, 3))
-        self._sphere = ball / np.linalg.norm(ball, axis=1, keepdims=True)
+        self._sphere = ball / lengths(ball)
 
     def shade(self, rays: Array, shape: tuple[int, int] | None = None, seen: Array | None = None) -> Shaded:
         """Shade (P,3) unit rays from the origin.
@@ -129,7 +130,7 @@ class Shader:
                 sigmas = [_AMBIENT_BLUR, *(1.1 + 9 * light.softness for light in self._lighting.lights)]
                 seen = _smooth(seen, part, asked, shape, sigmas)
         tilted = normals + finish.bump
-        tilted /= np.linalg.norm(tilted, axis=1, keepdims=True)
+        tilted /= lengths(tilted)
         arriving = seen[hits.found].T
         radiance = self._surroundings(tilted, finish, arriving[0])
         for light, share in zip(self._lighting.lights, arriving[1:], strict=True):
@@ -156,8 +157,8 @@ class Shader:
 
     def _normals(self, hits: Hits, view: Array) -> Array:
         normals = self._world.interpolate(self._world.normals, hits)
-        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
-        inside = (normals * view).sum(1) > 0.2
+        normals /= np.maximum(lengths(normals), 1e-9)
+        inside = dots(normals, view)[:, 0] > 0.2
         normals[inside] *= -1
         return normals
 
@@ -196,10 +197,10 @@ def _lit(light: Light, seen: Array, normals: Array, view: Array, finish: Finish)
     wrap = finish.soft[:, None] * _WRAP
     diffuse = np.clip((cosine[:, None] + wrap) / (1 + wrap), 0, None) / (1 + wrap)
     middle = light.direction - view
-    middle /= np.linalg.norm(middle, axis=1, keepdims=True)
+    middle /= lengths(middle)
     sharp = 2 / np.clip(finish.rough, 0.12, 1) ** 4
-    facing = np.clip((normals * middle).sum(1), 0, 1)
-    fresnel = 0.04 + 0.5 * (1 - np.clip((middle * -view).sum(1), 0, 1)) ** 5
+    facing = np.clip(dots(normals, middle)[:, 0], 0, 1)
+    fresnel = 0.04 + 0.5 * (1 - np.clip(dots(middle, -view)[:, 0], 0, 1)) ** 5
     shine = finish.gloss * fresnel * (sharp + 2) / 8 * facing**sharp * np.clip(cosine, 0, 1)
     lit: Array = light.colour * seen[:, None] * (finish.colour * diffuse * 0.6 + shine[:, None] * 1.6)
     return lit

@@ -22,8 +22,8 @@ from hint.errors import InputError
 from hint.files.atomic import atomic_write
 from hint.types import Double
 
-#: Bytes read at a time; their numbers take a few times as much memory.
-_PIECE = 1 << 24
+#: Bytes read at a time. What is made of them stays in the caches of a core: 16 MB at a time take half as long again.
+_PIECE = 1 << 19
 
 _BRACKETS = b"[]"
 #: The characters of numbers, including NaN and Infinity, and the white space between them.

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hint.errors import InputError
+from hint.normals import lengths
 from hint.types import Double
 
 #: Focal length of the camera of HaMeR's crop, px of a crop of 256.
@@ -68,7 +69,7 @@ class Camera:
         """Return (P,3) unit directions through (P,2) px."""
         flat = (pixels - np.array(self.centre)) / self.focal
         directions = np.concatenate([flat, np.ones((len(pixels), 1))], 1)
-        unit: Double = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+        unit: Double = directions / lengths(directions)
         return unit
 
     def place(self, pixel: Double, depth: float) -> Double:

@@ -8,7 +8,8 @@ from scipy.spatial.transform import Rotation
 
 from benchmark.mesh.alignment import procrustes, scale_and_translate
 from benchmark.mesh.error_table import compute_mesh_errors, read_mesh_errors, write_mesh_errors
-from benchmark.mesh.metrics import area_under_curve, curve_thresholds, f_scores
+from benchmark.mesh.f_score import f_scores
+from benchmark.mesh.metrics import area_under_curve, curve_thresholds, first_reached
 from benchmark.mesh.protocol import load_mesh_protocol
 from benchmark.mesh.scores import score_mesh_errors
 from hint.errors import InputError
@@ -133,6 +134,34 @@ def test_procrustes_never_has_more_squared_error_than_other_alignments(seed):
     best = ((procrustes(truth, points) - truth) ** 2).sum((1, 2))
     for other in (points, scale_and_translate(truth, points, 0, 4)):
         assert (best <= ((other - truth) ** 2).sum((1, 2)) + 1e-12).all()
+
+
+def test_the_first_threshold_reached_is_what_a_search_finds():
+    ties = np.concatenate([THRESHOLDS, np.nextafter(THRESHOLDS, 1), np.nextafter(THRESHOLDS[1:], 0)])
+    odd = [np.inf, np.nan, 1e300, -1, 0.0999999, 0.1, 0.1000001]
+    for distance in (np.concatenate([ties, odd]), np.random.default_rng(0).random((50, 50), np.float32) * 0.06):
+        assert np.array_equal(first_reached(distance, THRESHOLDS), np.searchsorted(THRESHOLDS, distance))
+
+
+def grid(n):
+    return np.stack(np.meshgrid(*[np.arange(n) * 0.005] * 3), -1).reshape(1, -1, 3)
+
+
+@pytest.mark.parametrize(
+    ("truth", "points"),
+    [
+        pytest.param(grid(5), grid(5) + np.array([0.005, 0, 0]), id="distances equal to a threshold"),
+        pytest.param(grid(5) + 0.1, (grid(5) + 0.003) * 40, id="far too large"),
+        pytest.param(grid(5), grid(5) * 1000 - 1, id="another unit"),
+        pytest.param(grid(5) * 1e5, grid(5) * 1e5 + 0.004, id="truth of kilometres"),
+        pytest.param(grid(5), grid(2) * 0 + 0.0123, id="one point"),
+        pytest.param(np.repeat(grid(4), 40, 0), hands(40, 64).vertices - [0.1, 0, 0.6], id="more hands than one batch"),
+    ],
+)
+def test_f_scores_are_those_of_double_precision(truth, points, reference):
+    found = f_scores(truth, points, [0.005, 0.015])
+    pairs = zip(truth, points, strict=True)
+    assert found.tolist() == [[pytest.approx(reference.f_score(a, b, t)) for t in (0.005, 0.015)] for a, b in pairs]
 
 
 @given(seeds)

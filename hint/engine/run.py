@@ -25,6 +25,7 @@ from hint.engine.merge import Complete, unchanged
 from hint.engine.recipe import Ready
 from hint.engine.results import Results, only_run
 from hint.engine.shard import Shard
+from hint.errors import InputError
 from hint.types import Hand, Method, Predictions
 
 Advance = Callable[[int], None]
@@ -87,6 +88,8 @@ def run(
         WriteError: If results cannot be written; what is done stays.
         KeyboardInterrupt: On Ctrl-C; what is done stays.
     """
+    if shard is not None and overwrite:
+        raise InputError("a shard adds to what is there; remove that first, or leave out --overwrite always")
     started = time.perf_counter()
     ready = method if isinstance(method, Ready) else Ready.load(method)
     card, header = ready.identity.card, ready.identity.header

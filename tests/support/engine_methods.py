@@ -13,7 +13,6 @@ import numpy as np
 
 from hint.types import Hand, Image, MethodCard, Predictions
 
-
 CARD = MethodCard("brightness", "Brightness", "Mean of the picture.")
 
 

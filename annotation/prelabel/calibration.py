@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
 
 from annotation.prelabel.guess import Thresholds
+from hint.engine.recipe import Identity
 from hint.errors import InputError, first_problem
 from hint.files import write_bytes
 from hint.files.named_toml import parse_toml
@@ -124,7 +125,7 @@ class Calibration:
     content: CalibrationFile
     sha256: str
 
-    def thresholds(self, method: Method) -> Thresholds:
+    def thresholds(self, method: Method | Identity) -> Thresholds:
         """Return the thresholds for a method.
 
         Raises:

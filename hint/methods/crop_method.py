@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from hint import crop as on_cpu
+from hint.apart import are_hands_apart, one_thread_each
 from hint.crop import Square, box_to_square, to_image
 from hint.errors import InputError, UnknownNameError
 from hint.methods import device_crop as on_device
@@ -203,6 +204,8 @@ class CropMethod(ABC, Generic[Output]):
             InputError: If not even one fits.
         """
         with float32_math(self._precision):
+            if are_hands_apart() and self._device.type == "cpu" and self._precision == "fp32":
+                return joined(one_thread_each(lambda k: self._forward(prepared[k : k + 1]), len(prepared)))
             return joined(self._portions.compute(self._forward, prepared))
 
     @torch.inference_mode()

@@ -102,7 +102,7 @@ def _bend(angles: Array) -> Array:
 
 def _arrays(path: Path, shapes: Mapping[str, tuple[int | None, ...]], what: str) -> dict[str, Array]:
     """Read some arrays and ignore the rest of the file."""
-    stored = read_npz(path, list(shapes), others=False) if zipfile.is_zipfile(path) else safepickle.load(path, ALLOWED)
+    stored = read_npz(path, only=list(shapes)) if zipfile.is_zipfile(path) else safepickle.load(path, ALLOWED)
     if not isinstance(stored, Mapping):
         raise InputError(f"{path}: holds a {type(stored).__name__}, not {what}")
     absent = [name for name in shapes if name not in stored]

@@ -47,7 +47,7 @@ def main() -> None:
             data, out = Path(folder, "data"), Path(folder, "out")
             labels, _ = synthetic(hands, max(hands // 50, 1))
             # Names say which hands are of one clip.
-            names = [f"ND_{k // 50:06d}_frame{k % 50:06d}_r" for k in range(hands)]
+            names = [f"ND_{k // 50:011d}_frame{k % 50:06d}_r" for k in range(hands)]
             write_evaluation_npz(data, replace(labels, hand_id=np.array(names)))
             del labels
             run = ("eval", "--data", data, "--method", options.method, "--out", out)

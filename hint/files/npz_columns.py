@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import struct
+import sys
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,40 +25,83 @@ from hint.files.bounded_npz import ZIP_ERRORS
 #: Its functions have no types.
 _NPY: Any = npy_format
 
-#: Of a member of an archive: the bytes before its name, at whose end are the lengths of the name and of what follows.
+#: How numpy keeps text here.
+_UNICODE = f"utf-32-{sys.byteorder[0]}e"
+
+#: Of a member of an archive: the bytes before its name, and where they give the lengths of name and extra field.
 _MEMBER, _LENGTHS = 30, struct.Struct("<HH")
 
 
-def mapped(path: Path) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an npz, read-only; rows are read from the disk when they are looked at.
+@dataclass(frozen=True)
+class StoredColumn:
+    """An array in a file, of which rows are read when they are needed.
 
-    What is read stays in memory until the arrays are dropped. Single values and compressed arrays are read at once.
+    Attributes:
+        path: The file.
+        dtype: Type of its entries.
+        shape: Its shape, rows first.
+        offset: Where its first row begins, bytes.
+    """
+
+    path: Path
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    offset: int
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def read(self, rows: Sequence[int] | NDArray[np.intp] | None = None) -> NDArray[Any]:
+        """Return rows in the order given, None for all.
+
+        Raises:
+            InputError: If the file is shorter than it says.
+        """
+        wanted = np.arange(len(self)) if rows is None else np.asarray(rows, np.intp)
+        result = np.empty((len(wanted), *self.shape[1:]), self.dtype)
+        ends = [0, *(np.flatnonzero(np.diff(wanted) != 1) + 1).tolist(), len(wanted)]
+        with self.path.open("rb") as stream:
+            for start, end in pairwise(ends):
+                if start < end:
+                    result[start:end] = self._run(stream, int(wanted[start]), end - start)
+        return result
+
+    def _run(self, stream: Any, first: int, count: int) -> NDArray[Any]:
+        """Return rows that follow each other."""
+        row = int(np.prod(self.shape[1:], dtype=np.int64)) * self.dtype.itemsize
+        stream.seek(self.offset + first * row)
+        content = stream.read(count * row)
+        if len(content) < count * row:
+            raise InputError(f"{self.path} is damaged: it ends early")
+        return np.frombuffer(content, self.dtype).reshape(count, *self.shape[1:])
+
+
+def stored_columns(path: Path) -> dict[str, StoredColumn]:
+    """Find the arrays of an npz that ``numpy.savez`` wrote; single values, and what is compressed, are left out.
 
     Raises:
-        InputError: If the file is missing, damaged, or holds Python objects.
+        InputError: If the file is missing or damaged.
     """
     try:
-        content = np.memmap(path, np.uint8, "r")
         with path.open("rb") as stream, zipfile.ZipFile(stream) as archive:
-            return {m.filename.removesuffix(".npy"): _mapped(content, stream, archive, m) for m in archive.infolist()}
+            found = ((member, _found(path, stream, member)) for member in archive.infolist())
+            return {member.filename.removesuffix(".npy"): column for member, column in found if column is not None}
     except (*ZIP_ERRORS, TypeError, SyntaxError) as error:
         raise InputError(f"{path} is damaged, or not readable as .npz: {error}") from error
 
 
-def _mapped(
-    content: NDArray[np.uint8], stream: IO[bytes], archive: zipfile.ZipFile, member: zipfile.ZipInfo
-) -> NDArray[Any]:
-    if member.compress_type == zipfile.ZIP_STORED:
-        stream.seek(member.header_offset)
-        header = stream.read(_MEMBER)
-        stream.seek(sum(_LENGTHS.unpack(header[-_LENGTHS.size :])), 1)
-        read = _NPY.read_array_header_1_0 if _NPY.read_magic(stream) == (1, 0) else _NPY.read_array_header_2_0
-        shape, is_fortran, dtype = read(stream)
-        if shape and not is_fortran and not dtype.hasobject and dtype.itemsize:
-            return np.ndarray(shape, dtype, content, stream.tell())
-    with archive.open(member) as inside:
-        array: NDArray[Any] = _NPY.read_array(inside, allow_pickle=False)
-    return array
+def _found(path: Path, stream: Any, member: zipfile.ZipInfo) -> StoredColumn | None:
+    if member.compress_type != zipfile.ZIP_STORED:
+        return None
+    stream.seek(member.header_offset)
+    header = stream.read(_MEMBER)
+    stream.seek(sum(_LENGTHS.unpack(header[-_LENGTHS.size :])), 1)
+    version = _NPY.read_magic(stream)
+    read = _NPY.read_array_header_1_0 if version == (1, 0) else _NPY.read_array_header_2_0
+    shape, is_fortran, dtype = read(stream)
+    if is_fortran or not shape or dtype.hasobject or not dtype.itemsize:
+        return None
+    return StoredColumn(path, dtype, shape, stream.tell())
 
 
 @dataclass(frozen=True)
@@ -74,7 +119,18 @@ class Column:
     pieces: Iterable[NDArray[Any]]
 
 
-def write_npz_columns(path: Path, columns: Mapping[str, Column | NDArray[Any]]) -> None:
+@dataclass(frozen=True)
+class Text:
+    """A single text to write, which is made piece by piece.
+
+    Attributes:
+        pieces: Called twice, yields it.
+    """
+
+    pieces: Callable[[], Iterable[str]]
+
+
+def write_npz_columns(path: Path, columns: Mapping[str, Column | Text | NDArray[Any]]) -> None:
     """Write an npz atomically, with the bytes of :func:`hint.files.atomic.write_npz`, in bounded memory.
 
     Args:
@@ -88,11 +144,18 @@ def write_npz_columns(path: Path, columns: Mapping[str, Column | NDArray[Any]]) 
         for name, column in columns.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 if isinstance(column, Column):
-                    header = {"descr": _NPY.dtype_to_descr(column.dtype), "fortran_order": False, "shape": column.shape}
-                    _NPY.write_array_header_1_0(member, header)
+                    _write_header(member, column.dtype, column.shape)
                     member.writelines(_bytes(column))
+                elif isinstance(column, Text):
+                    _write_header(member, np.dtype(f"U{sum(map(len, column.pieces()))}"), ())
+                    member.writelines(piece.encode(_UNICODE) for piece in column.pieces())
                 else:
                     _NPY.write_array(member, column, allow_pickle=False)
+
+
+def _write_header(stream: IO[bytes], dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    header = {"descr": _NPY.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    _NPY.write_array_header_1_0(stream, header)
 
 
 def _bytes(column: Column) -> Iterator[memoryview]:

@@ -68,7 +68,8 @@ class PictureFiles:
         drawn = annotated(image, found, self._faces, self._focal_length)
         if not filled:
             return drawn
-        return cv2.addWeighted(drawn, 0.5, annotated(image, rows, self._faces, self._focal_length), 0.5, 0)
+        both: Image = cv2.addWeighted(drawn, 0.5, annotated(image, rows, self._faces, self._focal_length), 0.5, 0)
+        return both
 
 
 def annotated(

@@ -125,7 +125,10 @@ class PredictOptions:
             InputError: If it cannot.
         """
         name = facts.card.name
-        needs = {"--mesh": (self.mesh, facts.faces), "--camera": (self.camera, facts.faces)}
+        needs: dict[str, tuple[object, object]] = {
+            "--mesh": (self.mesh, facts.faces),
+            "--camera": (self.camera, facts.faces),
+        }
         needs["--animation"] = (self.animation, facts.hand_model)
         for option, (asked, held) in needs.items():
             if asked is not None and held is None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from hint.engine import Results
 from hint.files import write_bytes
 from hint.prediction.animation import ANIMATIONS, rigged_tracks
 from hint.prediction.detections import FrameDetections
@@ -18,7 +17,7 @@ from hint.prediction.placement import place, placed_columns, write_placed
 from hint.prediction.row_files import Spool, camera_values, write_rows
 from hint.prediction.rows import columns_of
 from hint.prediction.table import write_table
-from hint.prediction.tasks import HandResult
+from hint.prediction.tasks import HandResult, Results
 
 
 class Outputs:

@@ -88,7 +88,7 @@ class RowsOfFiles:
 
     def _first(self) -> Mapping[str, StoredColumn | Column]:
         if len(self):
-            return self.files[self.part[0]].columns
+            return self.files[int(self.part[0])].columns
         points = Column(np.dtype(np.float32), (0, 21, 2), ())
         return {"hand_id": Column(np.dtype("U1"), (0,), ()), "keypoints_2d": points}
 

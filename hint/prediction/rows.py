@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hint.engine import Results
 from hint.files.predictions import OPTIONAL
 from hint.prediction.mano_file import CROP_COLUMNS, crop_columns, parameters_of
-from hint.prediction.tasks import HandResult
+from hint.prediction.tasks import HandResult, Results
 from hint.types import ManoParameters, Predictions
 
 #: Start of the names of columns that go to ``mano.npz``.

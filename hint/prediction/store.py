@@ -88,8 +88,7 @@ class PredictionStore:
         if start_over:
             shutil.rmtree(self.parts, ignore_errors=True)
         elif self._result.is_file():
-            with reading_earlier():
-                self._load_result(folder)
+            self._load_result(folder)
         self._load_parts()
 
     def __enter__(self) -> PredictionStore:
@@ -160,7 +159,8 @@ class PredictionStore:
     def _load_result(self, folder: Path) -> None:
         result = read_result(self._result, self.header)
         pictures = result.meta.get("pictures")
-        self._index.add_notes(_notes_of_lines(folder, pictures if isinstance(pictures, dict) else {}))
+        with reading_earlier():
+            self._index.add_notes(_notes_of_lines(folder, pictures if isinstance(pictures, dict) else {}))
         ids, keys = result.ids.tolist(), result.keys.tolist()
         if self._faces is None:
             self._add(_StoredFile(self._result, None), ids, keys)

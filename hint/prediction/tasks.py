@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from hint.detection import Detection, Picture, Tracked
-from hint.engine import Results
 from hint.prediction.detections import FrameDetections
 from hint.types import Hand, Image, ManoParameters, Predictions
 
@@ -28,6 +29,33 @@ class HandResult:
     hand: Hand
     predictions: Predictions
     parameters: ManoParameters | None
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What a method predicted for N hands.
+
+    Attributes:
+        predictions: N rows.
+        parameters: N rows, None for methods that do not pose MANO.
+    """
+
+    predictions: Predictions
+    parameters: ManoParameters | None = None
+
+    def select(self, index: Any) -> Results:
+        """Return the rows an index array or a mask picks."""
+        parameters = self.parameters.select(index) if self.parameters is not None else None
+        return Results(self.predictions.select(index), parameters)
+
+    @staticmethod
+    def concatenate(parts: Sequence[Results]) -> Results:
+        """Join results of one method."""
+        if not parts:
+            return Results(Predictions(np.empty(0, np.str_), np.empty((0, 21, 2), np.float32)))
+        parameters = [part.parameters for part in parts if part.parameters is not None]
+        joined = ManoParameters.concatenate(parameters) if parameters else None
+        return Results(Predictions.concatenate([part.predictions for part in parts]), joined)
 
 
 class EarlierRow(NamedTuple):

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from hint.detection import ChoosingDetector, Detection, Picture, Tracked
-from hint.engine import Results
 from hint.engine.hands import at_once
 from hint.engine.parts import PartWriter
 from hint.engine.recipe import Recipe
@@ -29,7 +28,7 @@ from hint.prediction.doubts import is_one_sided_pair, outside
 from hint.prediction.drawing import PictureFiles
 from hint.prediction.options import PredictOptions
 from hint.prediction.rows import columns_of
-from hint.prediction.tasks import HandResult, PictureDone, PictureTask
+from hint.prediction.tasks import HandResult, PictureDone, PictureTask, Results
 from hint.progress import progress
 from hint.types import Hand, Image, ManoMethod, Method
 

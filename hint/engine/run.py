@@ -25,6 +25,7 @@ from hint.engine.merge import Complete, unchanged
 from hint.engine.recipe import Ready
 from hint.engine.results import Results, only_run
 from hint.engine.shard import Shard
+from hint.errors import InputError
 from hint.types import Hand, Method, Predictions
 
 Advance = Callable[[int], None]
@@ -74,7 +75,7 @@ def run(
         hands: N hands with unique ids.
         save_to: Predictions npz to write, and to resume from; None writes nothing that stays.
         overwrite: Start over; the first row that is done replaces the file.
-        batch_size: Hands per ``infer`` on a GPU.
+        batch_size: Hands per ``infer``.
         workers: Threads that read and crop images.
         complete: Adds columns that follow from the rows; computed again for rows of an earlier run.
         meshes: Keep vertices; a method without them is refused after its first batch.
@@ -87,6 +88,8 @@ def run(
         WriteError: If results cannot be written; what is done stays.
         KeyboardInterrupt: On Ctrl-C; what is done stays.
     """
+    if shard is not None and overwrite:
+        raise InputError("a shard adds to what is there; remove that first, or leave out --overwrite always")
     started = time.perf_counter()
     ready = method if isinstance(method, Ready) else Ready.load(method)
     card, header = ready.identity.card, ready.identity.header

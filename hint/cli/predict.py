@@ -15,6 +15,7 @@ from hint.cli.options import (
     BatchSize,
     Boxes,
     DetectorName,
+    EngineFlags,
     Json,
     KnownSide,
     MaxHands,
@@ -95,6 +96,7 @@ def predict(
     overwrite: ReuseOrNot = Overwrite.missing,
     as_json: Json = False,
     batch_size: BatchSize = 16,
+    work: EngineFlags,
     setup: MethodFlags,
 ) -> None:
     """Predict the hands of pictures or of a video.
@@ -104,7 +106,7 @@ def predict(
     """
     with resumable(out, "predictions.npz"):
         from hint.detection import Choice
-        from hint.engine.engine import LocalEngine
+        from hint.engine.choice import find_engine
         from hint.files.camera_file import read_calibration
         from hint.prediction import PredictOptions, labels_of, predict_files
         from hint.types import MethodOptions
@@ -124,8 +126,9 @@ def predict(
             rerun,
             labels_of(boxes) if rerun is not None else None,
         )
+        engine = find_engine(work.engine.value, work.devices, setup.device.value)
         own = MethodOptions(**setup.keywords(), seed=seed, extra=setup.own())
-        summary = predict_files(list(inputs), method, own, options, LocalEngine(), boxes=boxes, detector=detector)
+        summary = predict_files(list(inputs), method, own, options, engine, boxes=boxes, detector=detector)
     _remarks(summary)
     if as_json:
         typer.echo(json.dumps(_json(summary, out), indent=2))

@@ -189,7 +189,7 @@ class PredictionStore:
         new = [path for path in part_files(self.parts) if path not in known]
         for path in sorted(new, key=lambda path: path.stat().st_mtime_ns):
             part = read_part(path, self.header)
-            self._index.add_notes(map(Note.parse, part.notes))
+            self._index.add_notes(map(Note.parse, part.notes()))
             self._add(_StoredFile(path, None), part.ids.tolist(), part.keys.tolist())
 
     def _write_lines(self, path: Path) -> RowsOfFiles:

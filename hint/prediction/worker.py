@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from hint.apart import hands_apart
 from hint.detection import ChoosingDetector, Detection, Picture, Tracked
-from hint.engine.hands import at_once
 from hint.engine.parts import PartWriter
 from hint.engine.recipe import Recipe
 from hint.errors import InputError
@@ -34,8 +34,6 @@ from hint.types import Hand, Image, ManoMethod, Method
 
 #: Pictures that may wait for their hands, pictures that may be read ahead, and bytes of their pixels.
 _MOST_WAITING, _MOST_AHEAD, _MOST_BYTES = 32, 8, 100_000_000
-#: Rows to gather in a part.
-_MOST_ROWS = 1024
 
 Job = tuple[PictureTask, ...]
 
@@ -103,14 +101,12 @@ class _Ready:
 class _PictureStream:
     def __init__(self, method: Method, setup: PictureSetup) -> None:
         self._method, self._setup, self._options = method, setup, setup.options
-        self._size = at_once(method, setup.options.batch_size)
-        self._is_mano = isinstance(method, ManoMethod)
         faces = method.faces if isinstance(method, ManoMethod) else None
         self._files = PictureFiles(setup.options, faces, getattr(method, "focal_length", None))
         self._writer = PartWriter(setup.place, setup.header) if setup.place is not None else None
         self._waiting: list[_Ready] = []
         self._job: list[PictureDone] = []
-        self._picture_bytes = self._unwritten = 0
+        self._picture_bytes = 0
 
     def __call__(self, jobs: Iterable[Job]) -> Generator[tuple[PictureDone, ...]]:
         """Yield what became of the pictures of each job."""
@@ -126,7 +122,8 @@ class _PictureStream:
         finally:
             for pool in (readers, cutter):
                 pool.shutdown(cancel_futures=True)
-            self._save()
+            if self._writer is not None:
+                self._writer.save()
 
     def _ahead(self, jobs: Iterable[Job], readers: ThreadPoolExecutor, cutter: ThreadPoolExecutor) -> Iterator[_Ready]:
         """Yield pictures in order; those that follow are being read by several threads, and cropped by one."""
@@ -202,14 +199,15 @@ class _PictureStream:
         waiting, self._waiting = self._waiting, []
         pending = [(ready, hand, prepared) for ready in waiting for hand, prepared in ready.todo]
         with self._progress_of_hands(len(pending)) as advance:
-            for part in (pending[k : k + self._size] for k in range(0, len(pending), self._size)):
+            size = self._options.batch_size
+            for part in (pending[k : k + size] for k in range(0, len(pending), size)):
                 self._infer(part)
                 advance(len(part))
         for ready in waiting:
             self._job.append(self._finished(ready))
             if ready.ends_job:
-                if not self._setup.joins_jobs:
-                    self._save()
+                if self._writer is not None and not self._setup.joins_jobs:
+                    self._writer.save()
                 job, self._job = tuple(self._job), []
                 yield job
 
@@ -221,10 +219,11 @@ class _PictureStream:
 
     def _infer(self, batch: Sequence[tuple[_Ready, Hand, Any]]) -> None:
         hands, prepared = [hand for _, hand, _ in batch], [value for _, _, value in batch]
-        if isinstance(self._method, ManoMethod):
-            results = Results(*self._method.infer_hands(hands, prepared))
-        else:
-            results = Results(replace(self._method.infer(hands, prepared), vertices=None))
+        with hands_apart():
+            if isinstance(self._method, ManoMethod):
+                results = Results(*self._method.infer_hands(hands, prepared))
+            else:
+                results = Results(replace(self._method.infer(hands, prepared), vertices=None))
         for k, (ready, hand, _) in enumerate(batch):
             row = results.select(slice(k, k + 1))
             ready.rows[hand.hand_id] = HandResult(hand, row.predictions, row.parameters)
@@ -232,14 +231,8 @@ class _PictureStream:
             keys = [row_key(hand, ready.task.picture) for ready, hand, _ in batch]
             columns = columns_of(results, np.array([hand.is_right for hand in hands]))
             self._writer.add([hand.hand_id for hand in hands], keys, columns)
-            self._unwritten += len(batch)
-            if self._writer.is_due or self._unwritten >= _MOST_ROWS:
-                self._save()
-
-    def _save(self) -> None:
-        self._unwritten = 0
-        if self._writer is not None:
-            self._writer.save()
+            if self._writer.is_due:
+                self._writer.save()
 
     def _finished(self, ready: _Ready) -> PictureDone:
         """Draw and write a picture; frames of a video are drawn where they come in order."""

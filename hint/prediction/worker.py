@@ -106,7 +106,7 @@ class _PictureStream:
         self._writer = PartWriter(setup.place, setup.header) if setup.place is not None else None
         self._waiting: list[_Ready] = []
         self._job: list[PictureDone] = []
-        self._picture_bytes = 0
+        self._picture_bytes = self._picture_hands = 0
 
     def __call__(self, jobs: Iterable[Job]) -> Generator[tuple[PictureDone, ...]]:
         """Yield what became of the pictures of each job."""
@@ -133,16 +133,23 @@ class _PictureStream:
             for task in job:
                 pixels = readers.submit(_read, task) if task.finished is None else None
                 coming.append(cutter.submit(self._prepared, task, task is job[-1], pixels))
-                if len(coming) > min(_MOST_AHEAD, _MOST_BYTES // max(self._picture_bytes, 1)):
+                if len(coming) > self._may_be_ahead():
                     yield coming.popleft().result()
-            ends.append(coming[-1])
+            if self._setup.joins_jobs:
+                continue
             # Whoever sends single jobs may wait for the result of this one before it sends the one after the next.
-            while not self._setup.joins_jobs and len(ends) > 1:
+            ends.append(coming[-1])
+            while len(ends) > 1:
                 end = ends.popleft()
                 while end in coming:
                     yield coming.popleft().result()
         while coming:
             yield coming.popleft().result()
+
+    def _may_be_ahead(self) -> int:
+        """Return how many pictures like the last one may be held ready."""
+        hands = 2 * self._options.batch_size // max(self._picture_hands, 1)
+        return min(_MOST_AHEAD, hands, _MOST_BYTES // max(self._picture_bytes, 1))
 
     def _prepared(self, task: PictureTask, ends_job: bool, pixels: Future[tuple[Image, str]] | None) -> _Ready:
         """Detect the hands of a picture, and crop those that are not done."""
@@ -159,6 +166,7 @@ class _PictureStream:
                     ready.rows[hand.hand_id] = HandResult(hand, earlier.results.predictions, earlier.results.parameters)
                 elif pixels is not None:
                     ready.todo.append((hand, self._method.prepare(hand, image)))
+            self._picture_hands = len(ready.todo)
         except InputError as error:
             return _Ready(task, ends_job, failures={task.picture.name: str(error)})
         return ready

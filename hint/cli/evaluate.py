@@ -117,7 +117,7 @@ def evaluate(
         **setup.keywords(),
         **extra,
     }
-    scoring = {
+    scoring: dict[str, Any] = {
         "match_boxes": match_boxes,
         "whole_pictures": whole_pictures,
         "detector": detector,

@@ -116,5 +116,5 @@ def test_memory_does_not_grow_with_hands(tmp_path: Path, make: Make) -> None:
         assert run.stderr is not None
         peaks.append(int(run.stderr.read().splitlines()[-1]) / 1024)
         assert run.wait() == 0
-    # Of the 2700 hands more, meshes and parameters alone have 27 MB.
-    assert peaks[1] - peaks[0] < 18
+    # A part holds up to 10 MB. When all of the 2,700 hands more were held, it was 96 MB for pictures, 166 for frames.
+    assert peaks[1] - peaks[0] < 35

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +14,6 @@ from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 from hint.box import Box, require_box
 from hint.detection import Picture
 from hint.engine import input_key
-from hint.files import write_bytes
 from hint.names import LONGEST_NAME, is_file_name
 from hint.prediction.camera import Intrinsics
 from hint.types import Hand
@@ -148,11 +146,6 @@ def track_name(picture: Picture, found: DetectedHand) -> str:
     """Return what the track of a hand is called: the video, its number there, and its side."""
     video = picture.path.stem if picture.path else picture.name
     return f"{video}_{found.track}_{'r' if found.hand.is_right else 'l'}"
-
-
-def write_lines(path: Path, lines: Iterable[BoxLine]) -> None:
-    """Write a list of boxes, JSON Lines."""
-    write_bytes(path, "".join(f"{line.model_dump_json(exclude_none=True)}\n" for line in lines).encode())
 
 
 def place_of(picture: Picture, folder: Path) -> tuple[str, int | None]:

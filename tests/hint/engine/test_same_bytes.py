@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -109,12 +110,23 @@ def test_a_killed_run_goes_on(root: Path, method: Method, tmp_path: Path) -> Non
     assert [file.name for file in path.parent.iterdir()] == ["predictions.npz"], "neither parts nor locks are left"
 
 
+def is_gone(group: int) -> bool:
+    """Wait a little for the last process of a group; Python's own tracker of resources ends after all others."""
+    for _ in range(200):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    os.killpg(group, signal.SIGKILL)
+    return False
+
+
 def test_ctrl_c_ends_all_processes(root: Path, method: Method, tmp_path: Path) -> None:
     process = start(*COMMAND, root, "--out", tmp_path, "--devices", "cpu*2", setup=EVERY_STEP, new_session=True)
     wait_for(process, "hands: 4/12")
     assert "the same command continues from there" in interrupt(process, group=True)
-    with pytest.raises(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    assert is_gone(process.pid)
     assert run(method, read_labels(root).hands(), save_to=tmp_path / "p" / "predictions.npz").reused >= 4
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
@@ -16,6 +15,7 @@ from hint.cli.options import (
     BatchSize,
     Boxes,
     DetectorName,
+    EngineFlags,
     Json,
     KnownSide,
     MaxHands,
@@ -31,7 +31,7 @@ from hint.cli.options import (
 from hint.errors import InputError, some_ids
 
 if TYPE_CHECKING:
-    from hint.prediction import OneEuro, PredictResult
+    from hint.prediction import OneEuro, PredictSummary
 
 
 class MeshFormat(str, Enum):
@@ -96,6 +96,7 @@ def predict(
     overwrite: ReuseOrNot = Overwrite.missing,
     as_json: Json = False,
     batch_size: BatchSize = 16,
+    work: EngineFlags,
     setup: MethodFlags,
 ) -> None:
     """Predict the hands of pictures or of a video.
@@ -104,44 +105,47 @@ def predict(
     second run resumes. Exit code 1 if pictures or hands are left out.
     """
     with resumable(out, "predictions.npz"):
-        from hint.prediction import predict as run
+        from hint.detection import Choice
+        from hint.engine.choice import find_engine
+        from hint.files.camera_file import read_calibration
+        from hint.prediction import PredictOptions, labels_of, predict_files
+        from hint.types import MethodOptions
 
-        result = run(
-            list(inputs),
-            method,
-            boxes=boxes,
-            detector=detector,
-            seed=seed,
-            settings=setup.own(),
-            **setup.keywords(),
-            out=out,
-            mesh=mesh.value if mesh else None,
-            table=table.value if table else None,
-            overlay=overlay,
-            smooth=_smoothing(smooth, smooth_set),
-            focal_length=focal_length,
-            batch_size=batch_size,
-            overwrite=overwrite.value,
-            side=side.value,
-            min_score=min_score,
-            max_hands=max_hands,
-            animation=animation.value if animation else None,
-            camera=camera,
-            rerun=rerun,
+        options = PredictOptions(
+            out,
+            mesh.value if mesh else None,
+            table.value if table else None,
+            overlay,
+            _smoothing(smooth, smooth_set),
+            focal_length,
+            batch_size,
+            overwrite.value,
+            Choice(side.value, min_score, max_hands),
+            animation.value if animation else None,
+            read_calibration(camera) if camera is not None else None,
+            rerun,
+            labels_of(boxes) if rerun is not None else None,
         )
-    _remarks(result)
+        engine = find_engine(work.engine.value, work.devices, setup.device.value)
+        own = MethodOptions(**setup.keywords(), seed=seed, extra=setup.own())
+        summary = predict_files(list(inputs), method, own, options, engine, boxes=boxes, detector=detector)
+    _remarks(summary)
     if as_json:
-        typer.echo(json.dumps(_summary(result, out), indent=2))
+        typer.echo(json.dumps(_json(summary, out), indent=2))
     else:
-        for line in _lines(result, out):
+        for line in _lines(summary, out):
             typer.echo(line)
-    raise typer.Exit(1 if result.failures else 0)
+    raise typer.Exit(1 if summary.failures else 0)
 
 
-def _smoothing(smooth: bool, text: str | None) -> bool | OneEuro:
+def _smoothing(smooth: bool, text: str | None) -> OneEuro | None:
+    from hint.prediction import OneEuro
+
     if text is not None and not smooth:
         raise InputError("--smooth-set sets how --smooth smooths; add --smooth")
-    return smooth if text is None else _one_euro(text)
+    if not smooth:
+        return None
+    return OneEuro() if text is None else _one_euro(text)
 
 
 def _one_euro(text: str) -> OneEuro:
@@ -156,28 +160,24 @@ def _one_euro(text: str) -> OneEuro:
     return OneEuro(min_cutoff, speed)
 
 
-def _remarks(result: PredictResult) -> None:
-    if result.card.note and len(result):
-        remark(f"note: {result.card.note}", style="yellow")
-    for name, reason in sorted(result.failures.items()):
+def _remarks(summary: PredictSummary) -> None:
+    if summary.card.note and summary.hands:
+        remark(f"note: {summary.card.note}", style="yellow")
+    for name, reason in sorted(summary.failures.items()):
         remark(reason if _names(reason, name) else f"{name}: {reason}", style="yellow")
-    for damage in dict.fromkeys(frame.damage for frame in result.frames if frame.damage):
-        names = [frame.picture.name for frame in result.frames if frame.damage == damage]
+    for damage in dict.fromkeys(summary.damaged.values()):
+        names = [name for name, other in summary.damaged.items() if other == damage]
         remark(f"{some_ids(names)}: damaged ({damage}); look at the hands", style="yellow")
-    for frame in result.frames:
-        if frame.sides_doubtful:
-            side = "right" if frame.hands[0].hand.is_right else "left"
-            advice = "if they are one person's, correct is_right in hands.jsonl and pass it to --boxes"
-            remark(f"{frame.picture.name}: both hands are taken for {side} ones; {advice}", style="yellow")
-    turned = [frame.picture for frame in result.frames if frame.picture.exif.orientation != 1]
-    if upright := [picture.name for picture in turned if not picture.stored]:
-        remark(f"turned upright, as viewers show them; results refer to that: {some_ids(upright)}")
-    if stored := [picture.name for picture in turned if picture.stored]:
-        remark(f"not turned upright, since their boxes refer to stored pixels: {some_ids(stored)}")
-    empty = _without_hands(result)
-    if empty:
-        found = "no hand was found" if result.boxes is None else "there is no box"
-        remark(f"{found} in {len(empty)} of {_pictures(result)}: {some_ids(empty)}")
+    for name, side in summary.doubtful.items():
+        advice = "if they are one person's, correct is_right in hands.jsonl and pass it to --boxes"
+        remark(f"{name}: both hands are taken for {side} ones; {advice}", style="yellow")
+    if summary.upright:
+        remark(f"turned upright, as viewers show them; results refer to that: {some_ids(summary.upright)}")
+    if summary.as_stored:
+        remark(f"not turned upright, since their boxes refer to stored pixels: {some_ids(summary.as_stored)}")
+    if empty := summary.without_hands:
+        found = "no hand was found" if summary.boxes is None else "there is no box"
+        remark(f"{found} in {len(empty)} of {_pictures(summary)}: {some_ids(empty)}")
 
 
 def _names(reason: str, picture: str) -> bool:
@@ -185,84 +185,64 @@ def _names(reason: str, picture: str) -> bool:
     return picture in reason or picture in reason.replace(".", "-")
 
 
-def _lines(result: PredictResult, out: Path) -> Iterator[str]:
+def _lines(summary: PredictSummary, out: Path) -> Iterator[str]:
     """Yield what this run did, which files hold it, and what to open."""
-    reused = f", {result.reused} reused from an earlier run with the same settings" if result.reused else ""
-    yield f"{_count(len(result), 'hand')} in {_pictures(result)}, {len(result) - result.reused} predicted{reused}"
-    if lacking := len(result) - _with_keypoints(result):
+    hands, reused = summary.hands, summary.reused
+    earlier = f", {reused} reused from an earlier run with the same settings" if reused else ""
+    yield f"{_count(hands, 'hand')} in {_pictures(summary)}, {hands - reused} predicted{earlier}"
+    if lacking := hands - summary.with_keypoints:
         yield f"no keypoints were found for {_count(lacking, 'hand')}"
-    if result.boxes is not None:
-        given, used, matched, total = result.boxes
-        yield f"{used} of {_count(given, 'box')} used, in {matched} of {_pictures(result, total)}"
-    if result.parameters is not None and len(result):
-        yield f"focal length: {_focal_lengths(result)}"
-    if result.stored > len(result):
-        yield f"{out} now holds {result.stored} hands, including those of earlier runs"
-    for folder in dict.fromkeys(file.parent for file in result.files):
-        files = [file for file in result.files if file.parent == folder]
+    if summary.boxes is not None:
+        given, used, matched, total = summary.boxes
+        yield f"{used} of {_count(given, 'box')} used, in {matched} of {_pictures(summary, total)}"
+    if summary.poses and hands:
+        yield f"focal length: {_focal_lengths(summary)}"
+    if summary.stored > hands:
+        yield f"{out} now holds {summary.stored} hands, including those of earlier runs"
+    for folder in dict.fromkeys(file.parent for file in summary.files):
+        files = [file for file in summary.files if file.parent == folder]
         few = folder == out or len(files) == 1
         yield from (f"  {file}" for file in files) if few else [f"  {folder} ({len(files)} files)"]
-    shown = {frame.picture.name for frame in result.frames if frame.hands}
-    drawn = [file for file in result.files if file.suffix == ".mp4" or (file.suffix == ".jpg" and file.stem in shown)]
-    drawn = drawn if len(result) else []
-    if drawn:
-        yield f"open {drawn[0]}"
-    elif len(result):
+    if summary.drawn is not None:
+        yield f"open {summary.drawn}"
+    elif hands:
         yield "add --overlay to see the hands drawn on their pictures"
 
 
-def _summary(result: PredictResult, out: Path) -> dict[str, Any]:
+def _json(summary: PredictSummary, out: Path) -> dict[str, Any]:
     return {
-        "pictures": len(result.frames),
-        "without_hands": _without_hands(result),
-        "hands": len(result),
-        "predicted": len(result) - result.reused,
-        "with_keypoints": _with_keypoints(result),
-        "reused": result.reused,
-        "boxes": result.boxes._asdict() if result.boxes else None,
-        "turned_upright": [f.picture.name for f in result.frames if f.picture.orientation != 1],
-        "focal_lengths": _focal_sources(result),
-        "damaged": {f.picture.name: f.damage for f in result.frames if f.damage},
-        "doubtful_sides": [f.picture.name for f in result.frames if f.sides_doubtful],
-        "stored": result.stored,
-        "failures": result.failures,
+        "pictures": summary.pictures,
+        "without_hands": summary.without_hands,
+        "hands": summary.hands,
+        "predicted": summary.hands - summary.reused,
+        "with_keypoints": summary.with_keypoints,
+        "reused": summary.reused,
+        "boxes": summary.boxes._asdict() if summary.boxes else None,
+        "turned_upright": summary.upright,
+        "focal_lengths": dict(summary.focal_lengths),
+        "damaged": summary.damaged,
+        "doubtful_sides": list(summary.doubtful),
+        "stored": summary.stored,
+        "failures": summary.failures,
         "out": str(out),
-        "files": list(map(str, result.files)),
+        "files": list(map(str, summary.files)),
     }
 
 
-def _without_hands(result: PredictResult) -> list[str]:
-    """Return the pictures without a hand, unless their hands were left out, and that is said."""
-    return [frame.picture.name for frame in result.frames if not (frame.hands or frame.picture.name in result.failures)]
-
-
-def _with_keypoints(result: PredictResult) -> int:
-    import numpy as np
-
-    return int(np.isfinite(result.keypoints_2d).all((1, 2)).sum())
-
-
-def _focal_sources(result: PredictResult) -> dict[str, int]:
-    """Return source of the focal length -> number of pictures."""
-    return dict(Counter(f.intrinsics.source for f in result.frames if f.hands and f.intrinsics is not None))
-
-
-def _focal_lengths(result: PredictResult) -> str:
+def _focal_lengths(summary: PredictSummary) -> str:
     """Tell where the focal lengths of the pictures with hands come from."""
     known = {
         "given": "as given",
         "exif": "from EXIF",
         "default": "not known, so depths have no scale (--focal-length PX sets it)",
     }
-    sources = _focal_sources(result)
-    if len(sources) == 1:
-        return known[next(iter(sources))]
-    return "; ".join(f"{known[name]} for {number}" for name, number in sources.items())
+    if len(summary.focal_lengths) == 1:
+        return known[next(iter(summary.focal_lengths))]
+    return "; ".join(f"{known[name]} for {number}" for name, number in summary.focal_lengths.items())
 
 
-def _pictures(result: PredictResult, number: int | None = None) -> str:
-    is_video = any(frame.picture.frame is not None for frame in result.frames)
-    return _count(len(result.frames) if number is None else number, "frame" if is_video else "picture")
+def _pictures(summary: PredictSummary, number: int | None = None) -> str:
+    return _count(summary.pictures if number is None else number, "frame" if summary.is_video else "picture")
 
 
 def _count(number: int, noun: str) -> str:

@@ -73,13 +73,21 @@ class ChoosingDetector:
         self.detector, self._choice = detector, choice
         self.identity = detector.identity if choice == Choice() else f"{detector.identity}, {choice}"
 
-    def detect(self, picture: Picture, image: Image) -> list[Detection]:
+    def __reduce__(self) -> tuple[type[ChoosingDetector], tuple[Detector, Choice]]:
+        return ChoosingDetector, (self.detector, self._choice)
+
+    def detect(self, picture: Picture, image: Image, found: Sequence[Detection] | None = None) -> list[Detection]:
         """Return the chosen hands of a picture.
+
+        Args:
+            picture: The picture.
+            image: Its pixels.
+            found: What there is to choose from, if it is known already.
 
         Raises:
             MissingRequirementError: If a side must be read, and the landmark network must be fetched first.
         """
-        chosen = self._choice.of(self.detector.detect(picture, image))
+        chosen = self._choice.of(self.detector.detect(picture, image) if found is None else found)
         return [hand if hand.is_right is not None else self._with_side(hand, image) for hand in chosen]
 
     def _with_side(self, hand: Detection, image: Image) -> Detection:

@@ -99,6 +99,9 @@ class TiledDetector:
         self._palms, self._reader = PalmNetwork(), HandReader()
         self._last = _Frame(None, -1, [])
 
+    def __reduce__(self) -> tuple[type[TiledDetector], tuple[()]]:
+        return TiledDetector, ()  # the networks are loaded again
+
     def detect(self, picture: Picture, image: Image) -> list[Detection]:
         """Return the hands of a picture from left to right."""
         levels = pyramid(image.shape[1], image.shape[0])

@@ -84,6 +84,9 @@ class WilorDetector:
         self.identity = f"wilor {sha256_file(weights())[:16]}, score {_MIN_SCORE}"
         self._network = read_network(weights())
 
+    def __reduce__(self) -> tuple[type[WilorDetector], tuple[()]]:
+        return WilorDetector, ()  # the network is loaded again
+
     def detect(self, picture: Picture, image: Image) -> list[Detection]:
         """Return the hands of a picture from left to right, each once, whatever its side."""
         kept: list[Detection] = []

@@ -5,7 +5,6 @@ from hint.engine.inputs import check_pictures, input_key
 from hint.engine.recipe import LoadedMethod, NamedMethod, Ready, Recipe
 from hint.engine.run import RunResult, run
 from hint.engine.shard import Shard
-from hint.engine.store import Results, Store
 
 __all__ = [
     "Engine",
@@ -14,10 +13,8 @@ __all__ = [
     "NamedMethod",
     "Ready",
     "Recipe",
-    "Results",
     "RunResult",
     "Shard",
-    "Store",
     "check_pictures",
     "input_key",
     "run",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -28,13 +29,23 @@ def read_json_lines(path: Path) -> list[Any]:
     Raises:
         InputError: As :func:`read_json`; the line is named.
     """
-    values = []
-    for number, line in enumerate(without_mark(_content(path)).splitlines(), start=1):
-        try:
-            values += [parse_json(line)] if line.strip() else []
-        except ValueError as error:
-            raise InputError(f"{path} is not readable as JSON: line {number}: {error}") from error
-    return values
+    lines = enumerate(without_mark(_content(path)).splitlines(), start=1)
+    return [_parsed(line, path, number) for number, line in lines if line.strip()]
+
+
+def json_lines(path: Path) -> Iterator[Any]:
+    """Yield what :func:`read_json_lines` returns, one line at a time.
+
+    Raises:
+        InputError: Likewise.
+    """
+    try:
+        with path.open("rb") as stream:
+            for number, line in enumerate(stream, start=1):
+                if text := (without_mark(line) if number == 1 else line).strip():
+                    yield _parsed(text, path, number)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def parse_json(content: bytes | str, *, finite: bool = False) -> Any:
@@ -55,6 +66,13 @@ def parse_json(content: bytes | str, *, finite: bool = False) -> Any:
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not a number")
+
+
+def _parsed(line: bytes, path: Path, number: int) -> Any:
+    try:
+        return parse_json(line)
+    except ValueError as error:
+        raise InputError(f"{path} is not readable as JSON: line {number}: {error}") from error
 
 
 def without_mark(content: bytes) -> bytes:

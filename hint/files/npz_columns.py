@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import struct
+import sys
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.lib import format as npy_format
@@ -23,6 +24,9 @@ from hint.files.bounded_npz import ZIP_ERRORS
 
 #: Its functions have no types.
 _NPY: Any = npy_format
+
+#: How numpy keeps text here.
+_UNICODE = f"utf-32-{sys.byteorder[0]}e"
 
 #: Of a member of an archive: the bytes before its name, and where they give the lengths of name and extra field.
 _MEMBER, _LENGTHS = 30, struct.Struct("<HH")
@@ -115,7 +119,18 @@ class Column:
     pieces: Iterable[NDArray[Any]]
 
 
-def write_npz_columns(path: Path, columns: Mapping[str, Column | NDArray[Any]]) -> None:
+@dataclass(frozen=True)
+class Text:
+    """A single text to write, which is made piece by piece.
+
+    Attributes:
+        pieces: Called twice, yields it.
+    """
+
+    pieces: Callable[[], Iterable[str]]
+
+
+def write_npz_columns(path: Path, columns: Mapping[str, Column | Text | NDArray[Any]]) -> None:
     """Write an npz atomically, with the bytes of :func:`hint.files.atomic.write_npz`, in bounded memory.
 
     Args:
@@ -129,11 +144,18 @@ def write_npz_columns(path: Path, columns: Mapping[str, Column | NDArray[Any]]) 
         for name, column in columns.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 if isinstance(column, Column):
-                    header = {"descr": _NPY.dtype_to_descr(column.dtype), "fortran_order": False, "shape": column.shape}
-                    _NPY.write_array_header_1_0(member, header)
+                    _write_header(member, column.dtype, column.shape)
                     member.writelines(_bytes(column))
+                elif isinstance(column, Text):
+                    _write_header(member, np.dtype(f"U{sum(map(len, column.pieces()))}"), ())
+                    member.writelines(piece.encode(_UNICODE) for piece in column.pieces())
                 else:
-                    _NPY.write_array(member, np.ascontiguousarray(column).reshape(column.shape), allow_pickle=False)
+                    _NPY.write_array(member, column, allow_pickle=False)
+
+
+def _write_header(stream: IO[bytes], dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    header = {"descr": _NPY.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    _NPY.write_array_header_1_0(stream, header)
 
 
 def _bytes(column: Column) -> Iterator[memoryview]:

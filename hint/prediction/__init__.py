@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from hint.detection import Choice, Detection, Detector, Picture, create_detector
+from hint.engine.engine import Engine
+from hint.engine.recipe import NamedMethod
 from hint.errors import InputError
 from hint.files import read_labels
 from hint.files.camera_file import read_calibration
@@ -17,13 +19,15 @@ from hint.methods.table import check, create
 from hint.prediction.box_files import check_lines
 from hint.prediction.boxes import KnownBoxes, boxes_of_labels, boxes_of_pictures, read_boxes
 from hint.prediction.detections import BoxLine, FrameDetections
+from hint.prediction.facts import facts_of
 from hint.prediction.one_euro import OneEuro
 from hint.prediction.options import PredictOptions
 from hint.prediction.result import PredictedHand, PredictResult
 from hint.prediction.run import Prediction
 from hint.prediction.source import Input, Source, Stills, find_source
+from hint.prediction.summary import PredictSummary
 from hint.progress import progress
-from hint.types import HandLabels, Method, MethodOptions
+from hint.types import HandLabels, Method, MethodCard, MethodOptions
 
 __all__ = [
     "BoxLine",
@@ -34,12 +38,15 @@ __all__ = [
     "Picture",
     "PredictOptions",
     "PredictResult",
+    "PredictSummary",
     "PredictedHand",
     "Prediction",
     "Source",
     "find_detector",
     "find_source",
+    "labels_of",
     "predict",
+    "predict_files",
 ]
 
 #: Of the methods that pose MANO and need no licence, the best on photographs: see docs/methods.md.
@@ -135,15 +142,48 @@ def predict(
         animation=animation,
         camera=read_calibration(as_path(camera)) if camera is not None else None,
         rerun=as_path(rerun) if rerun is not None else None,
-        truth=_labels(boxes) if rerun is not None else None,
+        truth=labels_of(boxes) if rerun is not None else None,
     )
     own = MethodOptions(device, precision, _text(weights), _text(mano), seed=seed, extra=dict(settings or {}))
     if isinstance(method, str):
         check(method, own)  # loading takes seconds: what is missing, and a wrong file of boxes, are found before
     prediction = Prediction(source, find_detector(boxes, detector, sides=sides, source=source), options)
     runner = _loaded(method, own)
-    with _progress(runner, source, prediction.is_searched_first) as advance:
+    with _progress(runner.card, source, prediction.is_searched_first) as advance:
         return prediction.run(runner, advance)
+
+
+def predict_files(
+    inputs: Input | Sequence[Input],
+    method: str,
+    own: MethodOptions,
+    options: PredictOptions,
+    engine: Engine,
+    *,
+    boxes: Path | None = None,
+    detector: str | None = None,
+) -> PredictSummary:
+    """Predict the hands of pictures or of a video into a folder; memory does not grow with their number.
+
+    Args:
+        inputs: As of :func:`predict`.
+        method: Name of the method.
+        own: How to load it.
+        options: What to write, and how.
+        engine: What runs the work.
+        boxes: File of the boxes of the hands, if they are known.
+        detector: Name of a detector, if they are not.
+
+    Raises:
+        InputError: If an argument cannot be used.
+        MissingRequirementError: If something must be installed or downloaded first.
+    """
+    source = find_source(inputs)
+    check(method, own)
+    prediction = Prediction(source, find_detector(boxes, detector, source=source), options)
+    recipe, facts = facts_of(NamedMethod(method, own), engine)
+    with _progress(facts.card, source, prediction.is_searched_first) as advance:
+        return prediction.write(recipe, facts, engine, advance)
 
 
 def find_detector(
@@ -189,7 +229,7 @@ def find_detector(
     return boxes_of_pictures(boxes, sides, source.listed)
 
 
-def _labels(boxes: Any) -> HandLabels | None:
+def labels_of(boxes: Any) -> HandLabels | None:
     """Return the labels that boxes come from, None for boxes without keypoints."""
     if isinstance(boxes, HandLabels) or not isinstance(boxes, str | os.PathLike):
         return boxes if isinstance(boxes, HandLabels) else None
@@ -198,13 +238,13 @@ def _labels(boxes: Any) -> HandLabels | None:
     return None
 
 
-def _progress(method: Method, source: Source, twice: bool) -> AbstractContextManager[Callable[[int], None]]:
+def _progress(card: MethodCard, source: Source, twice: bool) -> AbstractContextManager[Callable[[int], None]]:
     """Show progress, except for a single picture."""
     if source.total == 1:
         return nullcontext(lambda steps: None)
     if twice:
-        return progress(f"{method.card.title}: frames, each looked at twice", 2 * source.total)
-    return progress(f"{method.card.title}: {'frames' if source.rate else 'pictures'}", source.total)
+        return progress(f"{card.title}: frames, each looked at twice", 2 * source.total)
+    return progress(f"{card.title}: {'frames' if source.rate else 'pictures'}", source.total)
 
 
 def _text(value: str | os.PathLike[str] | None) -> str | None:

@@ -10,7 +10,8 @@ from hint.files.camera_file import Calibration
 from hint.mano.model import ManoModel
 from hint.prediction.detections import FrameDetections, track_name
 from hint.prediction.placement import pose_of, wrist_shift
-from hint.prediction.store import HandResult, join
+from hint.prediction.rows import join
+from hint.prediction.tasks import HandResult
 from hint.types import Double
 from hint.viewers.bvh import bvh
 from hint.viewers.gltf import glb

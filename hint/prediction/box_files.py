@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 from hint.errors import InputError, first_problem, some_ids
 from hint.files.coco_file import CocoFile
 from hint.files.foreign_hand import ForeignHand, box_of, boxed, left_alone, side_of, sift
-from hint.files.json_file import read_json, read_json_lines
+from hint.files.json_file import json_lines, read_json
 from hint.files.labels import read_labels
 from hint.files.manifest import read_manifest
 from hint.files.prediction_table import read_places
@@ -39,15 +40,23 @@ def lines_of_file(path: Path) -> list[BoxLine]:
         return lines_of_labels(read_labels(path), path)
     if path.suffix.lower() in READERS:
         return check_lines([_of_table(row) for row in read_places(path)], path)
-    content = read_json_lines(path) if path.suffix == ".jsonl" else read_json(path)
-    if isinstance(content, dict):
-        return _coco(path)
-    if not isinstance(content, list):
-        raise InputError(f"{path} holds one {type(content).__name__}, expected a list of boxes or COCO annotations")
-    if content and isinstance(content[0], dict) and "policy_sha256" in content[0]:
+    if path.suffix != ".jsonl":
+        content = read_json(path)
+        if isinstance(content, dict):
+            return _coco(path)
+        if not isinstance(content, list):
+            raise InputError(f"{path} holds one {type(content).__name__}, expected a list of boxes or COCO annotations")
+        return _of_list(content, path)
+    return _of_list(json_lines(path), path)
+
+
+def _of_list(content: Iterable[Any], path: Path) -> list[BoxLine]:
+    values = iter(content)
+    first = list(islice(values, 1))
+    if first and isinstance(first[0], dict) and "policy_sha256" in first[0]:
         stored = [_as_stored(h.image, h.hand_id, h.box_xyxy, h.side == "right") for h in read_manifest(path)]
         return check_lines(stored, path)
-    return check_lines(content, path)
+    return check_lines(chain(first, values), path)
 
 
 def lines_of_labels(labels: HandLabels, path: Path = Path("labels")) -> list[BoxLine]:
@@ -64,7 +73,7 @@ def lines_of_labels(labels: HandLabels, path: Path = Path("labels")) -> list[Box
     return check_lines([_as_stored(str(h.image or h.hand_id), h.hand_id, h.box_xyxy, h.is_right) for h in hands], path)
 
 
-def check_lines(content: Sequence[Any], path: Path) -> list[BoxLine]:
+def check_lines(content: Iterable[Any], path: Path) -> list[BoxLine]:
     """Check a list of boxes.
 
     Raises:
@@ -78,8 +87,9 @@ def check_lines(content: Sequence[Any], path: Path) -> list[BoxLine]:
         except (ValidationError, UnicodeEncodeError) as error:
             problems.append(f"entry {number} ({first_problem(error)})")
     if problems:
+        total = len(problems) + len(lines)
         raise InputError(
-            f"{path}: {len(problems)} of {len(content)} entries are not boxes: {some_ids(problems)}; write "
+            f"{path}: {len(problems)} of {total} entries are not boxes: {some_ids(problems)}; write "
             '{"image": "a.jpg", "box_xyxy": [10, 20, 90, 120], "is_right": true}, for a video also "frame": 0'
         )
     return lines

@@ -77,7 +77,11 @@ class KnownBoxes:
         lines = self._lines(picture)
         return replace(picture, stored=True) if any(line.orientation == 1 for line in lines) else picture
 
-    def detect(self, picture: Picture, image: Image) -> list[Detection]:
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the boxes out: other processes are sent those of their pictures."""
+        return {**vars(self), "lines": [], "_lines_of": {}}
+
+    def detect(self, picture: Picture, image: Image | None = None) -> list[Detection]:
         """Return the hands of a picture."""
         return [
             Detection(line.box_xyxy, line.is_right, line.score, line.hand_id)

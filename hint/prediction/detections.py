@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from hint.box import Box, require_box
 from hint.detection import Picture
-from hint.files import write_bytes
+from hint.engine import input_key
 from hint.names import LONGEST_NAME, is_file_name
 from hint.prediction.camera import Intrinsics
 from hint.types import Hand
@@ -148,11 +148,6 @@ def track_name(picture: Picture, found: DetectedHand) -> str:
     return f"{video}_{found.track}_{'r' if found.hand.is_right else 'l'}"
 
 
-def write_lines(path: Path, lines: Iterable[BoxLine]) -> None:
-    """Write a list of boxes, JSON Lines."""
-    write_bytes(path, "".join(f"{line.model_dump_json(exclude_none=True)}\n" for line in lines).encode())
-
-
 def place_of(picture: Picture, folder: Path) -> tuple[str, int | None]:
     """Return what a list of boxes in a folder calls a picture: its path from there, and the frame."""
     return os.path.relpath(picture.path, folder) if picture.path else picture.name, picture.frame
@@ -194,3 +189,55 @@ def lines_of(frame: FrameDetections, folder: Path) -> list[BoxLine]:
         )
         for found in frame.hands
     ]
+
+
+class Note(NamedTuple):
+    """What was found in a picture, one hand or none, as it is kept on the disk.
+
+    Attributes:
+        image: What ``hands.jsonl`` calls the picture, see :func:`place_of`.
+        frame: The frame of a video.
+        hand_id: The hand.
+        file: The picture, whatever it is called and linked by.
+        key: Changes when it must be searched again, see :func:`search_key`.
+        line: The line of ``hands.jsonl``.
+    """
+
+    image: str | None
+    frame: int | None
+    hand_id: str | None
+    file: str
+    key: str
+    line: str
+
+    @staticmethod
+    def parse(text: str) -> Note:
+        """Read what :meth:`text` returned."""
+        return Note(*json.loads(text))
+
+    def text(self) -> str:
+        """Return it as one line."""
+        return json.dumps(self)
+
+
+def note_of(line: BoxLine, file: str, key: str) -> Note:
+    """Return the note of a line; arguments as the attributes of :class:`Note`."""
+    return Note(line.image, line.frame, line.hand_id, file, key, line.model_dump_json(exclude_none=True))
+
+
+def notes_of(frame: FrameDetections, detector: str, folder: Path) -> list[Note]:
+    """Return the notes of a picture that a detector of this identity searched, for a folder of results."""
+    file, key = frame.picture.place, search_key(frame.picture, detector)
+    return [note_of(line, file, key) for line in lines_of(frame, folder)]
+
+
+def search_key(picture: Picture, detector: str) -> str:
+    """Return what changes when a picture must be searched again."""
+    turned = f", orientation {picture.orientation}" if picture.orientation != 1 else ""
+    return f"{picture.key}, {detector}{turned}"
+
+
+def row_key(hand: Hand, picture: Picture) -> str:
+    """Return what changes when a hand must be predicted again."""
+    turned = f" orientation {picture.orientation}" if picture.orientation != 1 else ""
+    return f"{input_key(hand, with_picture=False)} {picture.key}{turned}"

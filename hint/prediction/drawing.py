@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hint.prediction.camera import picture_camera
+from hint.prediction.detections import FrameDetections
 from hint.prediction.mano_file import translations
-from hint.prediction.store import HandResult
+from hint.prediction.mesh_file import write_mesh
+from hint.prediction.options import PredictOptions
+from hint.prediction.placement import place
+from hint.prediction.tasks import HandResult
 from hint.render import Camera, Mesh, draw_keypoints, hand_mesh, outlined, render_mesh
 from hint.render.mesh import SAMPLES
 from hint.types import Image
@@ -20,6 +25,51 @@ _OPACITY = 0.9
 _HAND_PER_LINE = 200.0
 #: Size from which steps along edges are not seen, px.
 _LARGE = 1000
+
+
+class PictureFiles:
+    """Writes the meshes of a picture's hands, and draws them.
+
+    Args:
+        options: What to write.
+        faces: Triangles of the right hand, None for methods without meshes.
+        focal_length: Px, of a method that sees hands with the camera of the whole picture.
+    """
+
+    def __init__(self, options: PredictOptions, faces: NDArray[np.int64] | None, focal_length: float | None) -> None:
+        self._options, self._faces, self._focal_length = options, faces, focal_length
+
+    def write(self, frame: FrameDetections, image: Image, rows: Sequence[HandResult]) -> None:
+        """Write the files of a single picture."""
+        self.write_meshes(frame, rows)
+        if self._options.overlay:
+            from hint.images import write_image
+
+            write_image(self._options.overlay_file(frame.picture), self.drawn(frame, image, rows))
+
+    def write_meshes(self, frame: FrameDetections, rows: Sequence[HandResult]) -> None:
+        """Write the meshes, if that was asked for."""
+        camera, faces = self._options.camera, self._faces
+        if self._options.mesh is None or faces is None:
+            return
+        for row in rows:
+            if (mesh := local_mesh(row, faces)) is None:
+                continue
+            if camera is not None:
+                mesh = replace(mesh, vertices=place(row, frame, camera).vertices)
+            write_mesh(self._options.mesh_file(row.hand), mesh, turned=camera is None)
+
+    def drawn(self, frame: FrameDetections, image: Image, rows: Sequence[HandResult]) -> Image:
+        """Return a copy of a picture with its hands; those that were not found in this frame are half transparent."""
+        import cv2
+
+        filled = {found.hand.hand_id for found in frame.hands if found.filled}
+        found = [row for row in rows if row.hand.hand_id not in filled]
+        drawn = annotated(image, found, self._faces, self._focal_length)
+        if not filled:
+            return drawn
+        both: Image = cv2.addWeighted(drawn, 0.5, annotated(image, rows, self._faces, self._focal_length), 0.5, 0)
+        return both
 
 
 def annotated(

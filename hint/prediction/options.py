@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,14 +13,14 @@ from hint.files.camera_file import LONGEST, Calibration
 from hint.files.predictions import TABLES
 from hint.prediction.animation import ANIMATIONS
 from hint.prediction.detections import FrameDetections, track_name
+from hint.prediction.facts import MethodFacts
 from hint.prediction.mesh_file import FORMATS
 from hint.prediction.one_euro import OneEuro
 from hint.prediction.placement import check_camera
 from hint.prediction.source import Source
 from hint.requirements import missing_packages
-from hint.types import Hand, HandLabels, ManoMethod, Method
+from hint.types import Hand, HandLabels
 from hint.viewers.recording import check_recording
-from hint.viewers.rig import RiggedMethod
 
 
 @dataclass(frozen=True)
@@ -118,20 +118,25 @@ class PredictOptions:
         """Focal length of whole pictures, px, or their camera; None for what they state."""
         return self.camera or self.focal_length
 
-    def check_method(self, method: Method) -> None:
+    def check_method(self, facts: MethodFacts) -> None:
         """Check that a method can do what is asked for.
 
         Raises:
             InputError: If it cannot.
         """
-        name = method.card.name
-        kinds = {"--mesh": (self.mesh, ManoMethod), "--camera": (self.camera, ManoMethod)}
-        kinds["--animation"] = (self.animation, RiggedMethod)
-        for option, (asked, kind) in kinds.items():
-            if asked is not None and not isinstance(method, kind):
+        name = facts.card.name
+        needs: dict[str, tuple[object, object]] = {
+            "--mesh": (self.mesh, facts.faces),
+            "--camera": (self.camera, facts.faces),
+        }
+        needs["--animation"] = (self.animation, facts.hand_model)
+        for option, (asked, held) in needs.items():
+            if asked is not None and held is None:
                 raise InputError(f"{name} has no MANO mesh; leave out {option}, or fit one: --method {name}-mano")
-        if method.card.needs_labels:
-            raise InputError(f"{method.card.name} needs ground truth; it cannot predict unlabelled pictures")
+        if facts.card.needs_labels:
+            raise InputError(f"{name} needs ground truth; it cannot predict unlabelled pictures")
+        if self.smooth is not None and facts.faces is not None and facts.method is None:
+            raise InputError("smoothed hands are posed in this process; leave out --smooth, or --devices and --engine")
 
     def check_folder(self) -> None:
         """Check that results may be written.
@@ -168,15 +173,18 @@ class PredictOptions:
         endings = ("", "-smooth") if self.smooth is not None else ("",)
         return [self.file(f"predictions{ending}.{self.table}") for ending in endings] if self.table else []
 
-    def files(self, frames: Sequence[FrameDetections]) -> tuple[Path, ...]:
-        """Return the files that hold the results of pictures, as far as they exist."""
+    def files(self, of_pictures: Iterable[Path]) -> tuple[Path, ...]:
+        """Return the files that hold results, with those of pictures, as far as they exist."""
         endings = ("", "-smooth") if self.smooth is not None else ("",)
         names = [f"{name}{ending}.npz" for ending in endings for name in ("predictions", "mano")]
         paths = [self.file(name) for name in (*names, "hands.jsonl")] + self.tables()
-        paths += [self.overlay_file(frame.picture) for frame in frames if self.overlay]
-        hands = [(frame, found) for frame in frames for found in frame.hands]
-        paths += [self.mesh_file(found.hand) for _, found in hands if self.mesh]
-        paths += [self.animation_file(track_name(frame.picture, found)) for frame, found in hands if self.animation]
+        paths += of_pictures
         paths += [self.file("placed.npz")] if self.camera is not None else []
         paths += [self.rerun] if self.rerun is not None else []
-        return tuple(path for path in dict.fromkeys(paths) if path.is_file())
+        return tuple(path for path in paths if path.is_file())
+
+    def files_of(self, frame: FrameDetections) -> list[Path]:
+        """Return the files that may show the hands of a picture."""
+        paths = [self.overlay_file(frame.picture)] if self.overlay else []
+        paths += [self.mesh_file(found.hand) for found in frame.hands if self.mesh]
+        return paths + [self.animation_file(track_name(frame.picture, h)) for h in frame.hands if self.animation]

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hint.detection import Picture
 from hint.errors import InputError, some_ids
-from hint.files import write_npz
 from hint.files.camera_file import Calibration, Pose
+from hint.files.npz_columns import Column, write_npz_columns
 from hint.prediction.camera import picture_camera, require_size
 from hint.prediction.detections import FrameDetections
 from hint.prediction.mano_file import translations
 from hint.prediction.source import Source
-from hint.prediction.store import HandResult
+from hint.prediction.tasks import HandResult
 from hint.types import Double
 
 #: Where the camera is if nobody says so: the axes are then its own.
@@ -122,16 +124,23 @@ def place(row: HandResult, frame: FrameDetections, calibration: Calibration | No
     )
 
 
-def write_placed(path: Path, hands: Sequence[PlacedHand], calibration: Calibration) -> None:
-    """Write placed hands, with where their camera is; docs/predict.md explains every array."""
-    write_npz(
-        path,
-        {
-            "hand_id": np.array([hand.hand_id for hand in hands], np.str_),
-            "keypoints_3d": np.array([hand.keypoints_3d for hand in hands], np.float32),
-            "vertices": np.array([hand.vertices for hand in hands], np.float32),
-            "camera_rotation": np.array([hand.pose.rotation for hand in hands]),
-            "camera_translation": np.array([hand.pose.translation for hand in hands]),
-            "axes": np.array("world" if calibration.is_placed else "camera"),
-        },
-    )
+def placed_columns(hand: PlacedHand) -> dict[str, NDArray[Any]]:
+    """Return one row of each column of the file."""
+    return {
+        "keypoints_3d": np.array([hand.keypoints_3d], np.float32),
+        "vertices": np.array([hand.vertices], np.float32),
+        "camera_rotation": np.array([hand.pose.rotation]),
+        "camera_translation": np.array([hand.pose.translation]),
+    }
+
+
+def write_placed(path: Path, columns: Mapping[str, Column], calibration: Calibration) -> None:
+    """Write placed hands, with where their camera is; docs/predict.md explains every array.
+
+    Args:
+        path: File to write.
+        columns: Ids, and what :func:`placed_columns` returns, of all hands.
+        calibration: The camera.
+    """
+    axes = np.array("world" if calibration.is_placed else "camera")
+    write_npz_columns(path, {**columns, "axes": axes})

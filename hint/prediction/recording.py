@@ -10,11 +10,12 @@ import numpy as np
 
 from hint.prediction.camera import picture_camera
 from hint.prediction.detections import DetectedHand, FrameDetections
+from hint.prediction.facts import MethodFacts
 from hint.prediction.options import PredictOptions
 from hint.prediction.placement import place, pose_of
 from hint.prediction.source import Source
-from hint.prediction.store import HandResult
-from hint.types import Image, ManoMethod, Method
+from hint.prediction.tasks import HandResult
+from hint.types import Image
 from hint.viewers.recording import Recording
 
 
@@ -25,15 +26,15 @@ class PredictionRecording:
         path: File to write.
         source: The pictures or the video.
         options: The camera and the labels.
-        method: What predicts.
+        facts: What predicts.
     """
 
-    def __init__(self, path: Path, source: Source, options: PredictOptions, method: Method) -> None:
+    def __init__(self, path: Path, source: Source, options: PredictOptions, facts: MethodFacts) -> None:
         self._options, self._step = options, 0
-        self._faces = method.faces if isinstance(method, ManoMethod) else None
+        self._faces = facts.faces
         truth = options.truth
         self._truth = {} if truth is None else {i: row for row, i in enumerate(truth.hand_id.tolist())}
-        title = f"{method.card.title}: {source.name or 'pictures'}"
+        title = f"{facts.card.title}: {source.name or 'pictures'}"
         self._recording = Recording(path, title, scene=self._faces is not None, errors=options.truth is not None)
 
     def __enter__(self) -> PredictionRecording:

@@ -1,55 +1,46 @@
-"""Predict the hands of pictures or of a video: detect them, run a method in batches, write and draw the results.
+"""Predict the hands of pictures or of a video: say what is to be done, and put together what was done.
 
-Hands of several pictures or frames go through the network together. Pictures wait, in order, until their hands are
-done; then they are drawn, so a video is decoded once. Results are saved every few seconds and when the run is
-interrupted.
+Workers detect, crop, predict and draw (:mod:`hint.prediction.worker`). What must be in order is done here: frames of a
+video are decoded, followed, smoothed and drawn, and everything that was found is noted in the order of the pictures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from hint.detection import ChoosingDetector, Detection, Detector, Picture, Tracked, Tracker
-from hint.engine import Results
+from hint.engine.engine import Engine, LocalEngine
+from hint.engine.recipe import LoadedMethod, Recipe
 from hint.errors import InputError
-from hint.files import write_bytes
 from hint.files.claim import claimed
-from hint.prediction.animation import ANIMATIONS, rigged_tracks
 from hint.prediction.boxes import KnownBoxes
-from hint.prediction.camera import intrinsics_of
-from hint.prediction.detections import DetectedHand, FrameDetections
-from hint.prediction.doubts import is_one_sided_pair, outside
-from hint.prediction.mesh_file import write_mesh
+from hint.prediction.detections import DetectedHand, FrameDetections, row_key
+from hint.prediction.drawing import PictureFiles
+from hint.prediction.facts import MethodFacts, facts_of
 from hint.prediction.options import PredictOptions
-from hint.prediction.placement import place, write_placed
+from hint.prediction.outputs import Outputs
 from hint.prediction.recording import PredictionRecording
 from hint.prediction.result import PredictResult
+from hint.prediction.rows import join
+from hint.prediction.smoothing import Smoother
 from hint.prediction.source import Source
-from hint.prediction.store import HandResult, PredictionStore, join, no_parameters
-from hint.prediction.table import write_table
+from hint.prediction.store import PredictionStore
+from hint.prediction.summary import PredictSummary
+from hint.prediction.tasks import EarlierRow, HandResult, PictureDone, PictureTask, in_jobs
 from hint.prediction.video_pass import find_and_follow, is_searched_first
-from hint.progress import progress
-from hint.types import Hand, Image, ManoMethod, Method
-from hint.viewers.rig import RiggedMethod
+from hint.prediction.worker import PictureSetup, inside, named
+from hint.types import Method
 
 if TYPE_CHECKING:
     from hint.prediction.video_file import VideoFile
 
-#: Maximum number of pictures held in memory until their hands are done.
-_MAX_WAITING = 32
-#: And of their pixels, bytes.
-_MOST_BYTES = 200_000_000
-
 Advance = Callable[[int], None]
-
-#: A hand, its picture, and what the method prepared.
-_Prepared = tuple[Hand, Picture, Any]
+#: What takes the hands of each picture.
+Take = Callable[[FrameDetections, Sequence[HandResult]], None]
 
 
 class Prediction:
@@ -80,7 +71,7 @@ class Prediction:
         self.is_searched_first = is_searched_first(source, detector)
 
     def run(self, method: Method, advance: Advance = lambda steps: None) -> PredictResult:
-        """Predict the hands.
+        """Predict the hands, and return all that was predicted.
 
         Args:
             method: What predicts.
@@ -91,23 +82,62 @@ class Prediction:
                 another run is writing to it.
             KeyboardInterrupt: On Ctrl-C, after saving.
         """
-        self._options.check_method(method)
-        with claimed(self._options.out) if self._options.out is not None else nullcontext():
-            return self._run(method, advance)
+        frames: list[FrameDetections] = []
+        rows: list[HandResult] = []
 
-    def _run(self, method: Method, advance: Advance) -> PredictResult:
-        source, options, detector = self._source, self._options, self._detector
-        start_over = options.overwrite == "always"
-        store = PredictionStore(method, detector.identity, options.out, options.lens, start_over)
-        with ExitStack() as files:
-            video = files.enter_context(_video(source, options))
-            recording = files.enter_context(_recording(source, options, method))
-            job = _Job(source, method, detector, options, store, video, recording, advance)
-            try:
-                job.work()
-            finally:
-                store.save()
-        return replace(job.result(), boxes=self._boxes)
+        def take(frame: FrameDetections, found: Sequence[HandResult]) -> None:
+            frames.append(frame)
+            rows.extend(found)
+
+        engine = LocalEngine()
+        recipe, facts = facts_of(LoadedMethod(method), engine)
+        summary = self.write(recipe, facts, engine, advance, take)
+        results = join(rows)
+        parameters = None
+        if facts.faces is not None:
+            from hint.prediction.mano_file import no_parameters
+
+            parameters = results.parameters or no_parameters()
+        meta = {**facts.header, "found_by": self._detector.identity}
+        predictions = replace(results.predictions, meta=meta)
+        counts = summary.failures, summary.reused, summary.files, summary.stored, self._boxes
+        return PredictResult(predictions, parameters, frames, facts.card, *counts)
+
+    def write(
+        self, recipe: Recipe, facts: MethodFacts, engine: Engine, advance: Advance, take: Take | None = None
+    ) -> PredictSummary:
+        """Predict the hands, and write the files; memory does not grow with their number.
+
+        Args:
+            recipe: Loads the method.
+            facts: What it is.
+            engine: What runs the work.
+            advance: Called with the number of pictures just done.
+            take: Called with every picture and what was predicted for its hands.
+
+        Raises:
+            InputError: As :meth:`run`.
+            KeyboardInterrupt: On Ctrl-C, after saving.
+        """
+        options = self._options
+        options.check_method(facts)
+        with claimed(options.out) if options.out is not None else nullcontext():
+            summary = PredictSummary(facts.card, facts.faces is not None, self._boxes, self._source.rate is not None)
+            start_over = options.overwrite == "always"
+            store = PredictionStore(
+                facts.header, facts.faces, self._detector.identity, options.out, options.lens, start_over
+            )
+            with store:
+                run = _Run(self._source, self._detector, options, store, facts, summary, take)
+                try:
+                    run.work(recipe, engine, advance)
+                finally:
+                    store.save()
+                run.outputs.write()
+            summary.stored = store.count
+            if options.out is not None:
+                summary.files = options.files(run.shown)
+        return summary
 
 
 def _video(source: Source, options: PredictOptions) -> Any:
@@ -118,259 +148,131 @@ def _video(source: Source, options: PredictOptions) -> Any:
     return VideoFile(options.file("overlay.mp4"), source.rate)
 
 
-def _recording(source: Source, options: PredictOptions, method: Method) -> Any:
-    return PredictionRecording(options.rerun, source, options, method) if options.rerun else nullcontext()
+def _recording(source: Source, options: PredictOptions, facts: MethodFacts) -> Any:
+    return PredictionRecording(options.rerun, source, options, facts) if options.rerun else nullcontext()
 
 
-class _Job:
+class _Run:
     def __init__(
         self,
         source: Source,
-        method: Method,
         detector: ChoosingDetector,
         options: PredictOptions,
         store: PredictionStore,
-        video: VideoFile | None,
-        recording: PredictionRecording | None,
-        advance: Advance,
+        facts: MethodFacts,
+        summary: PredictSummary,
+        take: Take | None,
     ) -> None:
-        self._source, self._method, self._detector, self._options = source, method, detector, options
-        self._store, self._video, self._recording, self._advance = store, video, recording, advance
-        self._faces = method.faces if isinstance(method, ManoMethod) else None
+        self._source, self._detector, self._options, self._store = source, detector, options, store
+        self._facts, self._summary, self._take = facts, summary, take
+        self.outputs = Outputs(options, facts, source.rate, store.parts)
+        self._video: VideoFile | None = None
+        self._recording: PredictionRecording | None = None
+        self._files = PictureFiles(options, facts.faces, facts.focal_length)
         self._given = detector.detector if isinstance(detector.detector, KnownBoxes) else None
-        self._tracker, self._smoother = Tracker(sure_sides=True), _smoother(options, method)
+        self._tracker = Tracker(sure_sides=True)
+        self._smoother = Smoother(options.smooth, facts.method) if options.smooth is not None else None
         self._followed: list[list[Tracked]] | None = None
-        self._waiting: list[tuple[FrameDetections, Image]] = []
-        self._pending: list[_Prepared] = []
-        self._frames: list[FrameDetections] = []
-        self._done: list[HandResult] = []
-        self._names: set[str] = set()
-        self._failures: dict[str, str] = {}
-        self._reused = 0
+        #: Files of single pictures.
+        self.shown: dict[Path, None] = {}
 
-    def work(self) -> None:
+    def work(self, recipe: Recipe, engine: Engine, advance: Advance) -> None:
         """Predict all pictures."""
+        with ExitStack() as files:
+            self._video = files.enter_context(_video(self._source, self._options))
+            self._recording = files.enter_context(_recording(self._source, self._options, self._facts))
+            self._work(recipe, engine, advance)
+
+    def _work(self, recipe: Recipe, engine: Engine, advance: Advance) -> None:
+        options = self._options
         if is_searched_first(self._source, self._detector.detector):
-            options = self._options
             start_over = options.overwrite == "always"
-            self._followed = find_and_follow(self._source, self._detector, options.out, start_over, self._advance)
-        for found in self._pictures():
-            picture = found if self._given is None else self._given.at(found)
-            earlier = self._store.log.earlier(picture) if self._followed is None else None
-            if earlier is not None and self._is_finished(earlier):
-                continue
-            try:
-                frame, image, ready = self._prepared(picture, earlier)
-            except InputError as error:
-                self._failures[picture.name] = str(error)
-                self._advance(1)
-                continue
-            self._queue(frame, image, ready)
-        self._flush()
-
-    def result(self) -> PredictResult:
-        """Return all results, and write the smoothed ones."""
-        options, header = self._options, self._store.header
-        results = join(self._done)
-        if options.smooth is not None:
-            self._store.write(results, "-smooth", {**header, "one_euro": vars(options.smooth)})
-        self._write_3d()
-        for table in options.tables():
-            if table.with_suffix(".npz").is_file():  # absent where no picture could be used
-                write_table(table.with_suffix(".npz"), table)
-        parameters = (results.parameters or no_parameters()) if self._faces is not None else None
-        predictions = replace(results.predictions, meta={**header, "found_by": self._detector.identity})
-        files = options.files(self._frames) if options.out is not None else ()
-        return PredictResult(
-            predictions,
-            parameters,
-            self._frames,
-            self._method.card,
-            self._failures,
-            self._reused,
-            files,
-            self._store.count(),
+            self._followed = find_and_follow(self._source, self._detector, options.out, start_over, advance)
+        is_video = self._source.rate is not None
+        setup = PictureSetup(
+            recipe,
+            self._facts.header,
+            self._detector,
+            replace(options, truth=None, rerun=None),
+            self._store.parts if options.out is not None else None,
+            joins_jobs=engine.is_local,
+            gives_rows=is_video or self._recording is not None or self._take is not None or self.outputs.needs_rows,
+            gives_images=self._recording is not None or (is_video and options.overlay),
+            shows_hands=self._source.total == 1,
         )
+        with closing(engine.run(setup, in_jobs(self._tasks(), engine.is_local))) as results:
+            for job in results:
+                for done in job:
+                    self._finish(done)
+                    advance(1)
 
-    def _pictures(self) -> Iterator[Picture]:
-        """Yield the pictures; a video that cannot be read further ends there."""
+    def _tasks(self) -> Iterator[PictureTask]:
+        """Yield what is to be done; a video that cannot be read further ends there."""
         try:
-            yield from self._source.pictures()
+            for found in self._source.pictures():
+                yield self._task(found if self._given is None else self._given.at(found))
         except InputError as error:
-            self._failures[self._source.name] = str(error)
+            self._summary.failures[self._source.name] = str(error)
 
-    def _is_finished(self, frame: FrameDetections) -> bool:
-        """Take over a picture that needs no second look: all its hands are done, and all files are there."""
-        options, rows = self._options, self._store.results(frame)
-        files = [options.overlay_file(frame.picture)] if options.overlay else []
-        files += [options.mesh_file(found.hand) for found in frame.hands] if options.mesh else []
-        if (
-            frame.picture.frame is not None
-            or self._recording is not None
-            or len(rows) < len(frame.hands)
-            or not all(file.is_file() for file in files)
-        ):
-            return False
-        self._note(frame)
-        self._done += rows
-        self._reused += len(rows)
-        self._advance(1)
-        return True
+    def _task(self, picture: Picture) -> PictureTask:
+        if picture.frame is not None:
+            tracked = self._tracked(picture)
+            rows = self._rows([named(hand, picture) for hand in tracked], picture)
+            return PictureTask(picture, tracked=tracked, earlier=rows)
+        earlier = self._store.earlier(picture)
+        if earlier is None:
+            found = self._given.detect(picture) if self._given is not None else None
+            rows = self._store.rows(self._store.noted(picture))
+            return PictureTask(picture, None if found is None else tuple(found), earlier=rows)
+        rows = self._rows(earlier.hands, picture)
+        if self._is_finished(earlier, rows):
+            return PictureTask(picture, finished=earlier, earlier=rows)
+        found = [Detection(f.hand.box_xyxy, f.hand.is_right, f.score, f.hand.hand_id) for f in earlier.hands]
+        return PictureTask(picture, tuple(found), earlier=rows)
 
-    def _prepared(
-        self, picture: Picture, earlier: FrameDetections | None
-    ) -> tuple[FrameDetections, Image, list[_Prepared]]:
-        """Detect the hands of a picture, and crop those that are not done."""
-        damage: list[str] = []
-        image = picture.read(damage.append)
-        frame = replace(self._detected(picture, image, earlier), damage="; ".join(damage))
-        todo = [found.hand for found in frame.hands if self._store.result(found.hand, picture) is None]
-        self._reused += len(frame.hands) - len(todo)
-        return frame, image, [(hand, picture, self._method.prepare(hand, image)) for hand in todo]
+    def _rows(self, hands: Sequence[DetectedHand], picture: Picture) -> dict[str, EarlierRow]:
+        return self._store.rows({found.hand.hand_id: row_key(found.hand, picture) for found in hands})
 
-    def _detected(self, picture: Picture, image: Image, earlier: FrameDetections | None) -> FrameDetections:
-        size = (image.shape[1], image.shape[0])
-        tracked = self._numbered(picture, image, earlier)
-        may_doubt = picture.frame is None and not self._knows_sides()
-        doubtful = may_doubt and is_one_sided_pair([hand.detection for hand in tracked])
-        intrinsics = intrinsics_of(picture, size, self._options.lens)
-        # Detections are kept, the pixels of frames are not.
-        kept = picture if picture.frame is None else replace(picture, pixels=None)
-        return FrameDetections(kept, size, tuple(_named(hand, picture) for hand in tracked), intrinsics, doubtful)
+    def _is_finished(self, frame: FrameDetections, rows: Mapping[str, EarlierRow]) -> bool:
+        """Tell whether a picture needs no second look: all its hands are done, and all files are there."""
+        are_there = all(file.is_file() for file in self._options.files_of(frame))
+        return self._recording is None and len(rows) == len(frame.hands) and are_there
 
-    def _numbered(self, picture: Picture, image: Image, earlier: FrameDetections | None) -> list[Tracked]:
-        """Return the hands of a picture with their numbers."""
-        if self._followed is not None and picture.frame is not None:
-            return self._followed[picture.frame] if picture.frame < len(self._followed) else []
-        if earlier is not None:
-            found = [Detection(f.hand.box_xyxy, f.hand.is_right, f.score, f.hand.hand_id) for f in earlier.hands]
-        else:
-            found = self._detector.detect(picture, image)
-        size = (image.shape[1], image.shape[0])
-        inside = [hand for hand in found if self._is_inside(hand, picture, size)]
-        numbers = range(len(inside)) if picture.frame is None else self._tracker.update(picture.frame, inside)
-        return [Tracked(hand, number) for hand, number in zip(inside, numbers, strict=True)]
+    def _tracked(self, picture: Picture) -> tuple[Tracked, ...]:
+        """Return the hands of a frame with their numbers."""
+        number = picture.frame or 0
+        if self._followed is not None:
+            return tuple(self._followed[number]) if number < len(self._followed) else ()
+        image = picture.read()
+        given = self._given.detect(picture) if self._given is not None else None
+        found = self._detector.detect(picture, image, given)
+        found = inside(found, picture, (image.shape[1], image.shape[0]), self._summary.failures)
+        return tuple(map(Tracked, found, self._tracker.update(number, found)))
 
-    def _is_inside(self, found: Detection, picture: Picture, size: tuple[int, int]) -> bool:
-        problem = outside(found.box_xyxy, size)
-        if problem:
-            self._failures[found.hand_id or picture.name] = problem
-        return not problem
-
-    def _knows_sides(self) -> bool:
-        stated = self._options.choice.side != "auto"
-        return stated or (self._given is not None and self._given.has_sides)
-
-    def _queue(self, frame: FrameDetections, image: Image, ready: list[_Prepared]) -> None:
-        if len(self._pending) + len(ready) > self._options.batch_size:
-            self._flush()
-        self._note(frame)
-        self._pending += ready
-        self._waiting.append((frame, image if self._options.shows_pictures else image[:0].copy()))
-        held = sum(waiting.size for _, waiting in self._waiting)
-        if len(self._pending) >= self._options.batch_size or len(self._waiting) >= _MAX_WAITING or held > _MOST_BYTES:
-            self._flush()
-
-    def _note(self, frame: FrameDetections) -> None:
-        ids = [found.hand.hand_id for found in frame.hands]
-        repeated = [i for k, i in enumerate(ids) if i in self._names or i in ids[:k]]
-        if repeated:
-            raise InputError(f"two hands are named {repeated[0]}; give every box its own hand_id")
-        self._names.update(ids)
+    def _finish(self, done: PictureDone) -> None:
+        """Smooth, draw and write what must be in order, and note what was found."""
+        self._summary.add(done)
+        frame, image = done.frame, done.image
+        if frame is None:
+            return
         self._store.note(frame)
-        self._frames.append(frame)
-
-    def _flush(self) -> None:
-        """Run the method on the hands that are ready, then finish the pictures that wait for them."""
-        pending, size = self._pending, self._options.batch_size
-        with self._progress_of_hands(len(pending)) as advance:
-            for part in (pending[k : k + size] for k in range(0, len(pending), size)):
-                self._infer(part)
-                advance(len(part))
-        waiting, self._waiting, self._pending = self._waiting, [], []
-        for frame, image in waiting:
-            self._finish(frame, image)
-            self._advance(1)
-
-    def _progress_of_hands(self, total: int) -> AbstractContextManager[Advance]:
-        """Show progress where a single picture has more hands than a batch; otherwise that of pictures says enough."""
-        if self._source.total > 1 or total <= self._options.batch_size:
-            return nullcontext(lambda steps: None)
-        return progress(f"{self._method.card.title}: hands", total)
-
-    def _infer(self, batch: Sequence[_Prepared]) -> None:
-        hands, ready = [hand for hand, _, _ in batch], [prepared for _, _, prepared in batch]
-        if isinstance(self._method, ManoMethod):
-            self._store.add(Results(*self._method.infer_hands(hands, ready)))
-        else:
-            self._store.add(Results(replace(self._method.infer(hands, ready), vertices=None)))
-
-    def _finish(self, frame: FrameDetections, image: Image) -> None:
-        """Smooth, draw and write the results of a picture."""
-        rows = self._store.results(frame)
-        if self._smoother is not None and frame.picture.frame is not None and self._source.rate:
-            seconds = frame.picture.frame / self._source.rate
-            tracks = {found.hand.hand_id: found.track or 0 for found in frame.hands}
-            rows = [self._smoother.smooth(row, tracks[row.hand.hand_id], seconds) for row in rows]
-        self._done += rows
-        if self._options.mesh and self._faces is not None:
-            self._write_meshes(frame, rows, self._faces)
-        if self._recording is not None:
+        rows = self._smoothed(frame, done.rows)
+        if frame.picture.frame is not None:
+            self._files.write_meshes(frame, rows)
+        if self._recording is not None and image is not None:
             self._recording.add(frame, image, rows)
-        if self._options.overlay:
-            self._draw(frame, image, rows)
+        if self._video is not None and image is not None:
+            self._video.add(self._files.drawn(frame, image, rows))
+        self.outputs.add(frame, rows)
+        self.shown |= dict.fromkeys(self._options.files_of(frame))
+        if self._summary.drawn is None and self._options.overlay and frame.hands:
+            self._summary.drawn = self._options.overlay_file(frame.picture)
+        if self._take is not None:
+            self._take(frame, rows)
 
-    def _write_meshes(self, frame: FrameDetections, rows: Sequence[HandResult], faces: NDArray[np.int64]) -> None:
-        from hint.prediction.drawing import local_mesh
-
-        camera = self._options.camera
-        for row in rows:
-            if (mesh := local_mesh(row, faces)) is None:
-                continue
-            if camera is not None:
-                mesh = replace(mesh, vertices=place(row, frame, camera).vertices)
-            write_mesh(self._options.mesh_file(row.hand), mesh, turned=camera is None)
-
-    def _write_3d(self) -> None:
-        """Write what is known of all hands in 3D: where they are in metres, and the tracks of a video."""
-        options, rows = self._options, {row.hand.hand_id: row for row in self._done}
-        if options.camera is not None and options.out is not None and self._frames:
-            found = [(frame, rows.get(hand.hand.hand_id)) for frame in self._frames for hand in frame.hands]
-            placed = [place(row, frame, options.camera) for frame, row in found if row is not None]
-            write_placed(options.file("placed.npz"), placed, options.camera)
-        if options.animation is not None and isinstance(self._method, RiggedMethod):
-            write = ANIMATIONS[options.animation]
-            for track in rigged_tracks(self._frames, rows, self._method.hand_model, options.camera):
-                write_bytes(options.animation_file(track.name), write(track, self._source.rate or 1.0))
-
-    def _draw(self, frame: FrameDetections, image: Image, rows: Sequence[HandResult]) -> None:
-        import cv2
-
-        from hint.images import write_image
-        from hint.prediction.drawing import annotated
-
-        filled = {found.hand.hand_id for found in frame.hands if found.filled}
-        seen_with = self._faces, getattr(self._method, "focal_length", None)
-        drawn = annotated(image, [row for row in rows if row.hand.hand_id not in filled], *seen_with)
-        if filled:  # half transparent
-            drawn = cv2.addWeighted(drawn, 0.5, annotated(image, rows, *seen_with), 0.5, 0)
-        if self._video is not None:
-            self._video.add(drawn)
-        else:
-            write_image(self._options.overlay_file(frame.picture), drawn)
-
-
-def _named(tracked: Tracked, picture: Picture) -> DetectedHand:
-    """Name a hand after its picture, its number there or its track, and its side."""
-    found = tracked.detection
-    hand_id = found.hand_id or f"{picture.name}_{tracked.track}_{'r' if found.is_right else 'l'}"
-    hand = Hand(hand_id, found.box_xyxy, bool(found.is_right), picture.path)
-    return DetectedHand(hand, found.score, None if picture.frame is None else tracked.track, tracked.filled)
-
-
-def _smoother(options: PredictOptions, method: Method) -> Any:
-    if options.smooth is None:
-        return None
-    from hint.prediction.smoothing import Smoother
-
-    return Smoother(options.smooth, method)
+    def _smoothed(self, frame: FrameDetections, rows: Sequence[HandResult]) -> Sequence[HandResult]:
+        if self._smoother is None or frame.picture.frame is None or not self._source.rate:
+            return rows
+        seconds = frame.picture.frame / self._source.rate
+        tracks = {found.hand.hand_id: found.track or 0 for found in frame.hands}
+        return [self._smoother.smooth(row, tracks[row.hand.hand_id], seconds) for row in rows]

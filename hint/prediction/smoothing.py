@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from hint.prediction.one_euro import Filter, OneEuro
-from hint.prediction.store import HandResult
+from hint.prediction.tasks import HandResult
 from hint.types import Float, ManoMethod, ManoParameters, Method
 
 #: Unit of length of translations across the picture, metres: about a hand.
@@ -22,10 +22,10 @@ class Smoother:
 
     Args:
         setting: Strength of the filter.
-        method: What predicted the rows.
+        method: What predicted the rows; None for one that does not pose MANO.
     """
 
-    def __init__(self, setting: OneEuro, method: Method) -> None:
+    def __init__(self, setting: OneEuro, method: Method | None) -> None:
         self._setting, self._method = setting, method
         self._filters: dict[tuple[int, str], Filter] = {}
 

@@ -1,52 +1,67 @@
-"""The results of ``hint predict``: what was detected and predicted, and the folder it is written to."""
+"""The folder of ``hint predict``: ``predictions.npz``, ``mano.npz`` and ``hands.jsonl``, and parts while a run goes on.
+
+Workers write parts; what was found and predicted is read where it lies, and merged piece by piece when the run ends.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hint.detection import Picture
-from hint.engine import Results, Store, input_key
 from hint.engine.earlier import reading_earlier
-from hint.files import read_predictions, write_predictions
+from hint.engine.parts import PartWriter, part_files, parts_folder
+from hint.engine.stored import read_part, read_result
+from hint.errors import InputError
+from hint.files import atomic_write
 from hint.files.camera_file import Calibration
-from hint.prediction.camera import picture_camera
-from hint.prediction.detection_log import DetectionLog
-from hint.prediction.detections import FrameDetections
-from hint.prediction.mano_file import read_mano, write_mano
-from hint.types import Hand, ManoMethod, ManoParameters, Method, Predictions
+from hint.files.json_file import json_lines
+from hint.files.npz_columns import StoredColumn, stored_columns
+from hint.prediction.box_files import check_lines
+from hint.prediction.camera import intrinsics_of
+from hint.prediction.detections import (
+    BoxLine,
+    DetectedHand,
+    FrameDetections,
+    Note,
+    note_of,
+    notes_of,
+    place_of,
+    row_key,
+    search_key,
+)
+from hint.prediction.index import PredictionIndex
+from hint.prediction.mano_file import CROP_COLUMNS
+from hint.prediction.row_files import PlacesOfRows, RowsOfFiles, camera_values, write_rows
+from hint.prediction.rows import MANO, POINTS, results_of
+from hint.prediction.tasks import EarlierRow
+from hint.types import Hand
 
 
-@dataclass(frozen=True, eq=False)
-class HandResult:
-    """What a method predicted for one hand.
-
-    Attributes:
-        hand: The hand.
-        predictions: One row.
-        parameters: One row, None for methods that do not pose MANO.
-    """
-
-    hand: Hand
-    predictions: Predictions
-    parameters: ManoParameters | None
-
-
-class PredictionStore(Store):
+class PredictionStore:
     """Results with the pictures they belong to.
 
-    The folder holds ``predictions.npz``, ``mano.npz`` and ``hands.jsonl``.
-
     Args:
-        method: What predicts.
-        detector: Identity of the detector.
-        folder: Where results are written, None to keep them in memory only.
+        header: Tells results of this method and its settings from others.
+        faces: Triangles of the right hand, None for methods that do not pose MANO.
+        detector: Identity of the detector; its earlier detections are reused while it stays the same.
+        folder: Where results are, None to write and reuse nothing.
         lens: Focal length of whole pictures, px, or their camera; None for what they state, or the default.
-        overwrite: Whether to ignore what the folder holds.
+        start_over: Whether to ignore what the folder holds.
+
+    Attributes:
+        count: Number of hands in the folder once it is saved, with those of earlier runs.
+        parts: Folder of the parts.
 
     Raises:
         InputError: If the folder holds predictions of other settings.
@@ -54,103 +69,203 @@ class PredictionStore(Store):
 
     def __init__(
         self,
-        method: Method,
+        header: Mapping[str, Any],
+        faces: NDArray[np.int64] | None,
         detector: str,
         folder: Path | None,
         lens: float | Calibration | None = None,
-        overwrite: bool = False,
+        start_over: bool = False,
     ) -> None:
-        super().__init__(method)
-        self.log = DetectionLog(detector, folder, lens)
-        self._method, self._folder = method, folder
-        self._focal_length = lens.focal_length if isinstance(lens, Calibration) else lens
-        if folder is not None and not overwrite and (folder / "predictions.npz").is_file():
-            self._load(folder)
+        self.header, self.count = header, 0
+        self._faces, self._detector, self._folder, self._lens = faces, detector, folder, lens
+        self._index = PredictionIndex()
+        self._files: list[_StoredFile] = []
+        self._is_saved = False
+        self._result = (folder or Path()) / "predictions.npz"
+        self.parts = parts_folder(self._result)
+        if folder is None:
+            return
+        if start_over:
+            shutil.rmtree(self.parts, ignore_errors=True)
+        elif self._result.is_file():
+            self._load_result(folder)
+        self._load_parts()
+
+    def __enter__(self) -> PredictionStore:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._index.close()
+        if self._is_saved:
+            shutil.rmtree(self.parts, ignore_errors=True)
+
+    def earlier(self, picture: Picture) -> FrameDetections | None:
+        """Return what an earlier run found in a picture, None for one to search (again)."""
+        if self._folder is None:
+            return None
+        key = search_key(picture, self._detector)
+        notes = [note for note in self._index.notes_at(*place_of(picture, self._folder)) if note.key == key]
+        lines = [BoxLine.model_validate_json(note.line) for note in notes]
+        if not lines or lines[0].size is None:
+            return None
+        first = lines[0]
+        hands = tuple(found for line in lines if (found := _hand_of(line, picture)) is not None)
+        intrinsics = intrinsics_of(picture, lines[0].size, self._lens)
+        return FrameDetections(picture, lines[0].size, hands, intrinsics, bool(first.side_doubtful), first.damage or "")
+
+    def noted(self, picture: Picture) -> dict[str, None]:
+        """Return the hands that any detector found in a picture, whatever they are made from."""
+        notes = self._index.notes_at(*place_of(picture, self._folder)) if self._folder is not None else []
+        return {note.hand_id: None for note in notes if note.hand_id is not None}
+
+    def rows(self, hands: Mapping[str, str | None]) -> dict[str, EarlierRow]:
+        """Return the rows of hands, as far as they are done.
+
+        Args:
+            hands: hand_id -> what its row must be made from, see :func:`row_key`; None takes the last row.
+        """
+        found: dict[str, EarlierRow] = {}
+        for hand_id, key in hands.items():
+            where = self._index.find(hand_id, key)
+            if where is not None:
+                stored = self._files[where.part].columns
+                columns = {name: column.read([where.row]) for name, column in stored.items() if _is_predicted(name)}
+                found[hand_id] = EarlierRow(where.key, results_of([hand_id], columns))
+        return found
 
     def note(self, frame: FrameDetections) -> None:
-        """Note the hands of a picture, and ask for them."""
-        self.log.note(frame)
-        for found in frame.hands:
-            self.ask(found.hand.hand_id, _key(found.hand, frame.picture))
+        """Ask for the hands of a picture.
 
-    def result(self, hand: Hand, picture: Picture) -> HandResult | None:
-        """Return what was predicted for a hand, None if that is not done, or was done for another box or picture."""
-        if not self.holds(hand.hand_id, _key(hand, picture)):
-            return None
-        row = self.get(hand.hand_id)
-        return HandResult(hand, row.predictions, row.parameters) if row is not None else None
+        Raises:
+            InputError: If a hand of this name was asked for already.
+        """
+        notes = notes_of(frame, self._detector, self._folder or Path())
+        keys: list[str | None] = [row_key(found.hand, frame.picture) for found in frame.hands]
+        if repeated := self._index.ask(notes, keys or [None]):
+            raise InputError(f"two hands are named {repeated}; give every box its own hand_id")
 
-    def results(self, frame: FrameDetections) -> list[HandResult]:
-        """Return what was predicted for the hands of a picture, as far as it is done."""
-        found = [self.result(detected.hand, frame.picture) for detected in frame.hands]
-        return [result for result in found if result is not None]
-
-    def count(self) -> int:
-        """Return the number of hands that are done, with those of earlier runs."""
-        return len(self._done()) + len(self._others())
-
-    def write(self, results: Results, ending: str, meta: dict[str, Any]) -> None:
-        """Write predictions and MANO parameters; ``ending`` goes behind the names of both files."""
-        if self._folder is None:
+    def save(self) -> None:
+        """Merge all parts; nothing is written where no picture was searched."""
+        if self._folder is None or self._index.is_empty:
             return
-        if isinstance(self._method, ManoMethod):
-            lines = {line.hand_id: line for line in self.log.lines()}
-            hands = [lines[hand_id] for hand_id in results.predictions.hand_id.tolist()]
-            cameras = [
-                picture_camera(line.size, line.focal_length, line.principal_point) for line in hands if line.size
-            ]
-            sides = np.array([line.is_right for line in hands], bool)
-            ids = np.array([line.hand_id for line in hands], np.str_)
-            parameters = results.parameters or no_parameters()
-            write_mano(self._folder / f"mano{ending}.npz", ids, sides, parameters, cameras, self._method.faces)
-        # Last, since an earlier run is recognised by it.
-        write_predictions(self._folder / f"predictions{ending}.npz", replace(results.predictions, meta=meta))
+        self._load_parts()
+        merged = self._write_lines(self._folder / "hands.jsonl")
+        self.count = len(merged)
+        write_rows(self._folder, "", merged, self._faces, self._meta)
+        self._is_saved = True
 
-    def _others(self) -> list[str]:
-        return [line.hand_id for line in self.log.others() if line.hand_id is not None and line.hand_id in self._row_of]
-
-    def _is_empty(self) -> bool:
-        return self._folder is None or not self.log.frames
-
-    def _write(self) -> None:
-        results = self.all_rows()
-        meta = {**self.header, "focal_length": self._focal_length, "pictures": self.log.pictures()}
-        self.log.write()
-        self.write(results, "", meta | {"inputs": results.predictions.meta["inputs"]})
-
-    def _load(self, folder: Path) -> None:
+    def _load_result(self, folder: Path) -> None:
+        result = read_result(self._result, self.header)
+        pictures = result.meta.get("pictures")
         with reading_earlier():
-            predictions = read_predictions(folder / "predictions.npz")
-        self._check(predictions, folder)
-        pictures, earlier = predictions.meta.get("pictures"), Results(predictions)
-        with reading_earlier():
-            self.log.load(pictures if isinstance(pictures, dict) else {})
-            if isinstance(self._method, ManoMethod):
-                earlier = _with_parameters(predictions, folder / "mano.npz")
-        self._take_over(earlier)
+            self._index.add_notes(_notes_of_lines(folder, pictures if isinstance(pictures, dict) else {}))
+        ids, keys = result.ids.tolist(), result.keys.tolist()
+        if self._faces is None:
+            self._add(_StoredFile(self._result, None), ids, keys)
+            return
+        mano = folder / "mano.npz"
+        known = stored_columns(mano)["hand_id"].read().tolist() if mano.is_file() else []
+        if known == ids:
+            self._add(_StoredFile(self._result, mano), ids, keys)
+        else:  # a run was killed between writing the two: what both hold becomes a part
+            row_of = {hand_id: row for row, hand_id in enumerate(known)}
+            both = [row for row, hand_id in enumerate(ids) if hand_id in row_of]
+            points, crops = stored_columns(self._result), stored_columns(mano) if known else {}
+            columns = {name: points[name].read(both) for name in POINTS if name in points}
+            columns |= {f"{MANO}{n}": crops[n].read([row_of[ids[row]] for row in both]) for n in CROP_COLUMNS if known}
+            writer = PartWriter(self.parts, self.header)
+            writer.add([ids[row] for row in both], [keys[row] for row in both], columns)
+            writer.save()
+
+    def _add(self, file: _StoredFile, ids: Sequence[str], keys: Sequence[str]) -> None:
+        self._index.add_rows(len(self._files), zip(ids, keys, range(len(ids)), strict=True))
+        self._files.append(file)
+
+    def _load_parts(self) -> None:
+        """Look into the parts that were written since the last time."""
+        known = {file.path for file in self._files}
+        new = [path for path in part_files(self.parts) if path not in known]
+        for path in sorted(new, key=lambda path: path.stat().st_mtime_ns):
+            part = read_part(path, self.header)
+            self._index.add_notes(map(Note.parse, part.notes()))
+            self._add(_StoredFile(path, None), part.ids.tolist(), part.keys.tolist())
+
+    def _write_lines(self, path: Path) -> RowsOfFiles:
+        """Write ``hands.jsonl``, and return where the rows of its hands are."""
+        places = PlacesOfRows()
+        with atomic_write(path) as stream:
+            for text, _, where in self._index.lines():
+                stream.write(f"{text}\n".encode())
+                if where is not None:
+                    places.add(where.part, where.row, _camera_values(text))
+        return places.rows(self._files)
+
+    def _meta(self) -> Iterator[str]:
+        """Yield what belongs to the results, as JSON."""
+        focal_length = self._lens.focal_length if isinstance(self._lens, Calibration) else self._lens
+        head = json.dumps({**self.header, "focal_length": focal_length}, allow_nan=False)
+        yield f'{head[:-1]}, "pictures": {{'
+        searched = (f"{json.dumps(file)}: {json.dumps(key)}" for file, key in self._index.searched())
+        yield from _listed(searched)
+        yield '}, "inputs": ['
+        yield from _listed(json.dumps(where.key) for _, _, where in self._index.lines() if where is not None)
+        yield "]}"
 
 
-def join(rows: Sequence[HandResult]) -> Results:
-    """Return the results of single hands as one."""
-    return Results.concatenate([Results(row.predictions, row.parameters) for row in rows])
+@dataclass(frozen=True)
+class _StoredFile:
+    """A part, or the predictions that parts were merged into.
+
+    Attributes:
+        path: The file.
+        mano: The file with the MANO parameters of the same hands, None if they are in the first.
+    """
+
+    path: Path
+    mano: Path | None
+
+    @cached_property
+    def columns(self) -> dict[str, StoredColumn]:
+        """The columns, read from the disk when they are needed."""
+        columns = stored_columns(self.path)
+        if self.mano is None:
+            return columns
+        mano = stored_columns(self.mano)
+        return columns | {f"{MANO}{name}": mano[name] for name in CROP_COLUMNS}
 
 
-def no_parameters() -> ManoParameters:
-    """Return the MANO parameters of no hand."""
-    shapes = ((1, 3, 3), (15, 3, 3), (10,), (3,), (3,), (), (3,))
-    return ManoParameters(*(np.empty((0, *shape), np.float32) for shape in shapes))
+def _notes_of_lines(folder: Path, keys: Mapping[str, str]) -> Iterator[Note]:
+    """Yield what ``hands.jsonl`` tells; keys are those of the files that were searched."""
+    path = folder / "hands.jsonl"
+    if not path.is_file():
+        return
+    image, file = None, ""
+    for value in json_lines(path):
+        (line,) = check_lines([value], path)
+        if line.image is not None and line.image != image:
+            image, file = line.image, os.path.realpath(folder / line.image)
+            file = file if file in keys else line.image
+        yield note_of(line, file, keys.get(file, ""))
 
 
-def _with_parameters(predictions: Predictions, path: Path) -> Results:
-    """Return those hands of a file whose MANO parameters were written too."""
-    ids, parameters = read_mano(path) if path.is_file() else ([], no_parameters())
-    row_of = {hand_id: row for row, hand_id in enumerate(ids)}
-    rows = [row for row, hand_id in enumerate(predictions.hand_id.tolist()) if hand_id in row_of]
-    meta = {**predictions.meta, "inputs": [predictions.meta["inputs"][row] for row in rows]}
-    kept = replace(predictions.select(np.array(rows, np.intp)), meta=meta)
-    return Results(kept, parameters.select(np.array([row_of[i] for i in kept.hand_id.tolist()], np.intp)))
+def _hand_of(line: BoxLine, picture: Picture) -> DetectedHand | None:
+    if line.box_xyxy is None or line.hand_id is None:
+        return None
+    hand = Hand(line.hand_id, line.box_xyxy, bool(line.is_right), picture.path)
+    return DetectedHand(hand, line.score, line.track, bool(line.filled))
 
 
-def _key(hand: Hand, picture: Picture) -> str:
-    turned = f" orientation {picture.orientation}" if picture.orientation != 1 else ""
-    return f"{input_key(hand, with_picture=False)} {picture.key}{turned}"
+def _camera_values(text: str) -> tuple[float, ...]:
+    line = json.loads(text)
+    return camera_values(line.get("size"), line.get("focal_length"), line.get("principal_point"))
+
+
+def _listed(texts: Iterable[str]) -> Iterator[str]:
+    for number, text in enumerate(texts):
+        yield f", {text}" if number else text
+
+
+def _is_predicted(name: str) -> bool:
+    return name in POINTS or name.startswith(MANO)

@@ -15,7 +15,7 @@ from hint.exif import Exif
 from hint.files import write_coco, write_evaluation_npz, write_pairs
 from hint.prediction.boxes import BoxCount, KnownBoxes, boxes_of_pictures, read_boxes
 from hint.prediction.camera import Intrinsics
-from hint.prediction.detections import BoxLine, DetectedHand, FrameDetections, lines_of, write_lines
+from hint.prediction.detections import BoxLine, DetectedHand, FrameDetections, lines_of
 from hint.prediction.source import Source, Stills
 from hint.types import Hand
 
@@ -176,7 +176,8 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         FrameDetections(second, (640, 480), ()),
     ]
     lines = [line for frame in frames for line in lines_of(frame, tmp_path / "out")]
-    write_lines(tmp_path / "out" / "hands.jsonl", lines)
+    (tmp_path / "out").mkdir(exist_ok=True)
+    (tmp_path / "out" / "hands.jsonl").write_text("".join(f"{line.model_dump_json()}\n" for line in lines))
     stored = [json.loads(line) for line in (tmp_path / "out" / "hands.jsonl").read_text().splitlines()]
     assert (stored[0]["seconds"], stored[0]["focal_length"], stored[0]["focal_length_from"]) == (0.04, 500.0, "given")
     boxes = read_boxes(tmp_path / "out" / "hands.jsonl")

@@ -20,7 +20,7 @@ from hint.methods.hamer.method import HamerMethod
 from hint.prediction.camera import picture_camera
 from hint.prediction.drawing import annotated
 from hint.prediction.mano_file import translations
-from hint.prediction.store import HandResult
+from hint.prediction.tasks import HandResult
 from hint.render import crop_camera
 from hint.types import Hand, ManoParameters, MethodOptions
 

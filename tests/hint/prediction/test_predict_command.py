@@ -37,7 +37,7 @@ BoxCentre.infer, hint.progress.PLAIN_EVERY = infer, 0
 """
 SLOW_SAVE = """
 import hint.prediction.store
-hint.prediction.store.write_predictions = lambda path, rows: time.sleep(60)
+hint.prediction.store.write_rows = lambda *rows: time.sleep(60)
 """
 
 

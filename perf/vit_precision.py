@@ -26,7 +26,7 @@ from hint.methods.device import float32_math
 from hint.methods.hamer.config import HamerConfig
 from hint.methods.hamer.load import build, random_network
 from hint.methods.hamer.network import Hamer, HandDecoder, normalise
-from hint.methods.hamer.precision import set_precision
+from hint.methods.hamer.precision import ONEDNN, set_precision
 from hint.weights import read_checkpoint
 
 #: Dense peak of an H100 or H200 SXM, TFLOP/s, from NVIDIA's data sheets.
@@ -89,9 +89,12 @@ def on_cpu(network: Hamer, rounds: int, batches: list[int], with_compile: bool) 
     """Print seconds per crop; precisions take turns, so that whatever else runs slows all of them."""
     decoder, crops = HandDecoder(procedural_hand()), smooth_crops(max(batches))
     plain = network.backbone
-    ways: dict[str, tuple[Any, bool]] = {"fp32": (plain, False)}
+    ways: dict[str, tuple[Any, torch.dtype | None]] = {"fp32": (plain, None)}
     if with_compile:
-        ways["fp32 + compile"] = (torch.compile(plain), False)
+        ways["fp32 + compile"] = (torch.compile(plain), None)
+    network.backbone = deepcopy(plain, {id(weights): weights for weights in plain.parameters()})
+    set_precision(network, ONEDNN, torch.device("cpu"))
+    ways[ONEDNN] = (network.backbone, None)
     ways |= {"bf16-autocast": (plain, torch.bfloat16), "bf16": (deepcopy(plain).bfloat16(), None)}
     run = runner(network, decoder, nullcontext)
     points: dict[str, Tensor] = {}
@@ -123,7 +126,7 @@ def on_gpu(network: Hamer, rounds: int, batches: list[int]) -> None:
         if name == "bf16 + compile":
             network.backbone.forward = torch.compile(network.backbone.forward)  # type: ignore[method-assign]
         elif name == "bf16":
-            set_precision(network, "bf16")
+            set_precision(network, "bf16", device)
         math = "tf32" if name == "tf32" else "fp32"
         run = runner(network, decoder, partial(float32_math, math))
         for n in batches:

@@ -88,7 +88,7 @@ def prelabel(
     workers: int = 2,
     overwrite: str = "missing",
     device: str = "auto",
-    precision: str = "fp32",
+    precision: str = "auto",
     weights: str | None = None,
     mano: str | None = None,
     seed: int = 0,
@@ -110,7 +110,7 @@ def prelabel(
         workers: Threads that read and crop pictures.
         overwrite: "missing" continues an earlier run, "never" refuses to touch it, "always" starts over.
         device: "auto", "cpu" or "cuda".
-        precision: "fp32", "bf16", ... as the method supports it.
+        precision: "auto", "fp32", "bf16", ... as the method supports it.
         weights: Weights file, or a name the method documents.
         mano: MANO file, or "procedural".
         seed: Seed of methods that draw random numbers.

@@ -20,7 +20,7 @@ from hint.crop import Square, box_to_square, crop, to_image
 from hint.errors import InputError, UnknownNameError
 from hint.methods.device import choose_device, device_name, float32_math, memory_for
 from hint.methods.setup import setup_line
-from hint.types import Float, Hand, Image, MethodCard, MethodOptions, Predictions
+from hint.types import AUTO, Float, Hand, Image, MethodCard, MethodOptions, Predictions
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -115,14 +115,17 @@ class CropMethod(ABC, Generic[Output]):
         device = self._check(options)
         self._crop_kind = self._crop(options)
         self.card = _with_crop(parts.card, self._crop_kind) if self.crops["native"] == "native" else parts.card
+        # What it really computes in: a run that chose a precision and one that was told it are the same.
+        asked = options.precision
+        self._precision = self.best_precision(parts.network, device) if asked == AUTO else asked
         self.fingerprint: dict[str, Any] = {
             "version": 1,
             **parts.identity,
-            "precision": options.precision,
+            "precision": self._precision,
             "crop": self._crop_kind,
         }
         self.device = device_name(device)
-        self._device, self._precision = device, options.precision
+        self._device = device
         self.network = parts.network.eval().requires_grad_(False).to(device)
 
     @classmethod
@@ -140,6 +143,12 @@ class CropMethod(ABC, Generic[Output]):
     @abstractmethod
     def load(cls, options: MethodOptions) -> Parts:
         """Get the network, from files or with random weights."""
+
+    @classmethod
+    def best_precision(cls, network: nn.Module, device: torch.device) -> str:
+        """Return the fastest precision that keeps the keypoints; the same whenever it is asked."""
+        del network, device
+        return "fp32"
 
     @abstractmethod
     def own_crop(self, hand: Hand, image: Image) -> Crop:
@@ -189,8 +198,10 @@ class CropMethod(ABC, Generic[Output]):
         """Return the device; refuse settings, crops, devices and precisions that do not exist."""
         cls._crop(options)
         device, name = choose_device(options.device), options.precision
+        if name == AUTO:
+            return device
         if name not in cls.precisions:
-            raise UnknownNameError("precision", name, cls.precisions)
+            raise UnknownNameError("precision", name, [AUTO, *cls.precisions])
         if cls.precisions[name] and device.type != "cuda":
             on_cpu = ", ".join(other for other, needs_gpu in cls.precisions.items() if not needs_gpu)
             raise InputError(f"precision {name} needs a GPU; available on the CPU: {on_cpu}")

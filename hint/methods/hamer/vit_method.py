@@ -5,27 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
+import torch
+from torch import nn
+
 from hint.mano.model import ManoModel
 from hint.mano.read import find_mano
 from hint.methods.crop_method import Parts, random_card, sized_card
 from hint.methods.hamer.load import choose_mano
 from hint.methods.hamer.mano_method import ManoCropMethod
 from hint.methods.hamer.network import ManoNetwork
-from hint.methods.hamer.precision import PRECISIONS, set_precision
+from hint.methods.hamer.precision import PRECISIONS, fastest_exact, set_precision
 from hint.methods.official_file import RANDOM, OfficialFile
 from hint.types import MethodOptions
 from hint.weights import Checkpoint, file_sha256, read_checkpoint
 
 
 class VitMethod(ManoCropMethod):
-    """A method whose encoder may compute in a lower precision."""
+    """A method whose encoder may compute faster, in a lower precision or with other roundings."""
 
     precisions = PRECISIONS
 
     def __init__(self, parts: Parts, options: MethodOptions) -> None:
         super().__init__(parts, options)
         network: Any = self.network.network
-        set_precision(network, options.precision)
+        set_precision(network, self._precision, self._device)
+
+    @classmethod
+    def best_precision(cls, network: nn.Module, device: torch.device) -> str:
+        """Return the fastest precision that keeps the keypoints."""
+        inner: Any = network.network
+        return fastest_exact(inner, device)
 
 
 class Makers(NamedTuple):

@@ -12,9 +12,7 @@ from hint.methods.hamer.precision import ONEDNN, OneDnnLinear, fastest_exact
 from hint.methods.processor import Processor, parse
 from hint.types import AUTO, Hand, MethodOptions
 
-ZEN4 = (
-    "processor\t: 0\nvendor_id\t: AuthenticAMD\nflags\t\t: avx2 avx512f avx512_bf16\n\nprocessor\t: 1\nflags\t\t: fpu\n"
-)
+ZEN4 = "vendor_id\t: AuthenticAMD\nflags\t\t: avx2 avx512f avx512_bf16\n\nprocessor\t: 1\nflags\t\t: fpu\n"
 SKYLAKE = "processor\t: 0\nvendor_id\t: GenuineIntel\nflags\t\t: fpu avx2 avx512f\n\n"
 ARM = "processor\t: 0\nFeatures\t: fp asimd bf16\nCPU implementer\t: 0x41\n\n"
 

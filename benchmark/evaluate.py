@@ -115,7 +115,7 @@ def evaluate(
     card: Card | str | Path | None = None,
     train_labels: HandLabels | str | Path | None = None,
     device: str = "auto",
-    precision: str = "fp32",
+    precision: str = "auto",
     weights: str | Path | None = None,
     mano: str | Path | None = None,
     **settings: Any,
@@ -149,7 +149,7 @@ def evaluate(
         card: What is known of given predictions, or the TOML file that says it; see :func:`benchmark.card.read_card`.
         train_labels: Labels a control is fitted on, or where they are.
         device: "auto", "cpu" or "cuda".
-        precision: "fp32", "bf16", ... as the method understands it.
+        precision: "auto", "fp32", "bf16", ... as the method understands it.
         weights: File, or a name the method documents; None for its default.
         mano: MANO file, "procedural", or None for the default places.
         **settings: Settings of the method, such as ``crop="hamer"``.

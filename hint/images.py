@@ -13,7 +13,7 @@ from hint.types import Image
 
 _JPEG, _PNG = b"\xff\xd8", b"\x89PNG"
 _TAIL = 4096
-_FLAGS = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+_FLAGS = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 
 
 def read_image(path: Path) -> Image:
@@ -38,13 +38,12 @@ def decode_image(content: bytes, name: str) -> Image:
     if _is_cut(content):
         raise InputError(f"{name}: the picture is cut short ({len(content)} bytes)")
     try:
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), _FLAGS) if content else None
+        image: Image | None = cv2.imdecode(np.frombuffer(content, np.uint8), _FLAGS) if content else None
     except cv2.error as error:  # more pixels than it ever reads
         raise InputError(f"{name}: OpenCV refuses the picture ({error.err}); is it too large?") from error
     if image is None:
         raise InputError(f"{name}: not a picture that OpenCV can read, or damaged; convert it to JPEG or PNG")
-    rgb: Image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-    return rgb
+    return image
 
 
 def is_cut(stream: IO[bytes]) -> bool:

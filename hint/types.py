@@ -27,6 +27,9 @@ from hint.hand_rows import HandLabel, HandPrediction, HandRows, check_unique, sh
 #: No picture has so many px along a side.
 _FARTHEST = 1e9
 
+#: The precision that each method chooses itself: the fastest that keeps the keypoints.
+AUTO = "auto"
+
 Float = NDArray[np.float32]
 Double = NDArray[np.float64]
 Bool = NDArray[np.bool_]
@@ -378,7 +381,7 @@ class MethodOptions:
 
     Attributes:
         device: "auto", "cpu" or "cuda".
-        precision: "fp32", "bf16", ... as the method offers.
+        precision: "fp32", "bf16", ... as the method offers, or "auto": the fastest that keeps the keypoints.
         weights: File, or a name the method documents; None for its default.
         mano: MANO file, "procedural", or None for the installed one.
         labels: Ground truth, for controls that need it.
@@ -388,7 +391,7 @@ class MethodOptions:
     """
 
     device: str = "auto"
-    precision: str = "fp32"
+    precision: str = AUTO
     weights: str | None = None
     mano: str | None = None
     labels: HandLabels | None = None

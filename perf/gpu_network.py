@@ -109,7 +109,7 @@ def network(bench: Bench) -> None:
     crops = smooth_crops(max(batches)).to(device)
     exact: Tensor | None = None
     for name in PRECISIONS:
-        set_precision(whole.network, name)
+        set_precision(whole.network, name, device)
         for batch in batches:
             points = _timed(bench, whole, name, name, crops[:batch])
         exact = points if exact is None else exact
@@ -120,7 +120,7 @@ def network(bench: Bench) -> None:
 def compiled(bench: Bench) -> None:
     """Time the network in bf16 with compiled blocks: the first batch of a size takes long."""
     device, whole = device_of(bench), make_network(bench)
-    set_precision(whole.network, "bf16")
+    set_precision(whole.network, "bf16", device)
     if not bench.is_dry:  # a compiler takes a minute, which a dry run has not
         set_compiled(whole.network)
     for batch in bench.size((256, 1), (2,)):

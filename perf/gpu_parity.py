@@ -49,7 +49,7 @@ def _compare(bench: Bench, case: Case, reference: Reference) -> None:
         if precision == "bf16":
             if not hasattr(network, "costly"):
                 continue  # the methods offer none
-            set_precision(network, precision)
+            set_precision(network, precision, device)
         with float32_math(precision):
             ours = case.answer(network, images, parts)
         apart = {name: float(np.abs(ours[name] - expected[name]).max()) for name in tolerance}

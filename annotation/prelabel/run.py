@@ -91,7 +91,7 @@ def prelabel(
     devices: str | None = None,
     overwrite: str = "missing",
     device: str = "auto",
-    precision: str = "fp32",
+    precision: str = "auto",
     weights: str | None = None,
     mano: str | None = None,
     seed: int = 0,
@@ -117,7 +117,7 @@ def prelabel(
             The method must be given by its name then.
         overwrite: "missing" continues an earlier run, "never" refuses to touch it, "always" starts over.
         device: "auto", "cpu" or "cuda".
-        precision: "fp32", "bf16", ... as the method supports it.
+        precision: "auto", "fp32", "bf16", ... as the method supports it.
         weights: Weights file, or a name the method documents.
         mano: MANO file, or "procedural".
         seed: Seed of methods that draw random numbers.

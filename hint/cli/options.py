@@ -46,7 +46,9 @@ ReuseOrNot = Annotated[
     Overwrite, typer.Option(help="missing: continue an earlier run; never: refuse; always: start over.")
 ]
 Where = Annotated[Device, typer.Option(help="Where networks run.")]
-Precision = Annotated[str, typer.Option(help="fp32, bf16, ...: what the method offers.")]
+Precision = Annotated[
+    str, typer.Option(help="fp32, bf16, ...: what the method offers; auto: the fastest that keeps the keypoints.")
+]
 BatchSize = Annotated[int, typer.Option(help="Hands per forward pass.", min=1)]
 Workers = Annotated[int, typer.Option(help="Threads that read and crop pictures.", min=1)]
 Weights = Annotated[str | None, typer.Option(help="Weights file, or a name such as random.")]
@@ -84,7 +86,7 @@ class MethodFlags:
     """How a method that is named is set up; what the command line says to ``hint.load_method``."""
 
     device: Where = Device.auto
-    precision: Precision = "fp32"
+    precision: Precision = "auto"
     weights: Weights = None
     mano: Mano = None
     settings: OwnSettings = None

@@ -25,7 +25,7 @@ from hint.methods.device import Portions, choose_device, device_name, float32_ma
 from hint.methods.device_crop import Region
 from hint.methods.device_crop import cut as cut_regions
 from hint.methods.setup import setup_line
-from hint.types import Float, Hand, Image, MethodCard, MethodOptions, Predictions
+from hint.types import AUTO, Float, Hand, Image, MethodCard, MethodOptions, Predictions
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -150,10 +150,13 @@ class CropMethod(ABC, Generic[Output]):
         device = self._check(options)
         self._crop_kind = self._crop(options)
         self.card = _with_crop(parts.card, self._crop_kind) if self.crops["native"] == "native" else parts.card
+        # What it really computes in: a run that chose a precision and one that was told it are the same.
+        asked = options.precision
+        self._precision = self.best_precision(parts.network, device) if asked == AUTO else asked
         self.fingerprint: dict[str, Any] = {
             "version": 1,
             **parts.identity,
-            "precision": options.precision,
+            "precision": self._precision,
             "crop": self._crop_kind,
         }
         crop_on = self._crop_on(options)
@@ -161,7 +164,7 @@ class CropMethod(ABC, Generic[Output]):
         if crop_on != "cpu":
             self.fingerprint["crop_on"] = crop_on
         self.device = device_name(device)
-        self._device, self._precision, self._portions = device, options.precision, Portions(device)
+        self._device, self._portions = device, Portions(device)
         self.network = placed(parts.network.eval().requires_grad_(False), device)
 
     @classmethod
@@ -179,6 +182,12 @@ class CropMethod(ABC, Generic[Output]):
     @abstractmethod
     def load(cls, options: MethodOptions) -> Parts:
         """Get the network, from files or with random weights."""
+
+    @classmethod
+    def best_precision(cls, network: nn.Module, device: torch.device) -> str:
+        """Return the fastest precision that keeps the keypoints; the same whenever it is asked."""
+        del network, device
+        return "fp32"
 
     @abstractmethod
     def own_crop(self, hand: Hand, image: Image) -> Crop:
@@ -204,7 +213,7 @@ class CropMethod(ABC, Generic[Output]):
             InputError: If not even one fits.
         """
         with float32_math(self._precision):
-            if are_hands_apart() and self._device.type == "cpu" and self._precision == "fp32":
+            if are_hands_apart() and self._device.type == "cpu" and self._precision.startswith("fp32"):
                 return joined(one_thread_each(lambda k: self._forward(prepared[k : k + 1]), len(prepared)))
             return joined(self._portions.compute(self._forward, prepared))
 
@@ -250,8 +259,10 @@ class CropMethod(ABC, Generic[Output]):
         """Return the device; refuse settings, crops, devices and precisions that do not exist."""
         cls._crop_on(options)
         device, name = choose_device(options.device), options.precision
+        if name == AUTO:
+            return device
         if name not in cls.precisions:
-            raise UnknownNameError("precision", name, cls.precisions)
+            raise UnknownNameError("precision", name, [AUTO, *cls.precisions])
         if cls.precisions[name] and device.type != "cuda":
             on_cpu = ", ".join(other for other, needs_gpu in cls.precisions.items() if not needs_gpu)
             raise InputError(f"precision {name} needs a GPU; available on the CPU: {on_cpu}")

@@ -25,7 +25,7 @@ from hint.methods.mano_card import SUFFIX, missing_for_fit
 from hint.methods.official_file import OfficialFile
 from hint.methods.setup import require_device
 from hint.requirements import DISTRIBUTION, pip_command
-from hint.types import HandLabels, Method, MethodCard, MethodOptions
+from hint.types import AUTO, HandLabels, Method, MethodCard, MethodOptions
 
 GROUP = "hint.methods"
 READY = "ready"
@@ -127,7 +127,7 @@ def load_method(
     name: str,
     *,
     device: str = "auto",
-    precision: str = "fp32",
+    precision: str = "auto",
     weights: Path | str | None = None,
     mano: Path | str | None = None,
     seed: int = 0,
@@ -140,7 +140,7 @@ def load_method(
     Args:
         name: A name of :func:`list_methods`.
         device: "auto", "cpu" or "cuda".
-        precision: "fp32", "bf16", ...: what the method offers.
+        precision: "fp32", "bf16", ...: what the method offers; "auto": the fastest that keeps the keypoints.
         weights: File, or a name the method documents, such as "random"; None for the usual places.
         mano: MANO file, "procedural" for the hand that needs no licence, or None for the usual places.
         seed: Of methods that draw random numbers.
@@ -294,6 +294,8 @@ def _create_plugin(entry_point: EntryPoint, options: MethodOptions) -> Method:
         loaded: Any = entry_point.load()
     except Exception as error:
         raise MissingRequirementError(_cannot_load(entry_point, error)) from error
+    if options.precision == AUTO and not hasattr(loaded, "best_precision"):  # made before there was auto
+        options = replace(options, precision="fp32")
     method = loaded.create(options) if hasattr(loaded, "create") else None
     if not isinstance(method, Method):
         raise InputError(

@@ -62,7 +62,7 @@ def predict(
     sides: Any = None,
     detector: str | Detector | None = None,
     device: str = "auto",
-    precision: str = "fp32",
+    precision: str = "auto",
     weights: str | os.PathLike[str] | None = None,
     mano: str | os.PathLike[str] | None = None,
     seed: int = 0,
@@ -97,7 +97,7 @@ def predict(
             None for sides that are not known.
         detector: Name of a detector, or an object that detects hands; "mediapipe" if neither it nor boxes are given.
         device: "auto", "cpu" or "cuda", for a method given by name.
-        precision: "fp32", "bf16", ...: what the method offers, likewise.
+        precision: "auto", "fp32", "bf16", ...: what the method offers, likewise.
         weights: Weights file, or a name that the method documents, likewise.
         mano: MANO file, or "procedural", likewise.
         seed: Of methods that draw random numbers, likewise.

@@ -141,7 +141,7 @@ def test_bundles_become_options_and_come_back_as_one_value() -> None:
     words = ["x", "--device", "cpu", "--set", "a=1", "--set", "b=2", "--seed", "3", "--overwrite", "never", "--json"]
     done = CliRunner().invoke(as_app(command), words)
     assert done.exit_code == 0, done.output
-    set_up = {"device": "cpu", "precision": "fp32", "weights": None, "mano": None}
+    set_up = {"device": "cpu", "precision": "auto", "weights": None, "mano": None}
     assert seen == [("x", set_up, {"a": "1", "b": "2"}, {"seed": 3, "limit": None, "overwrite": "never"}, True)]
     page = CliRunner().invoke(as_app(command), ["--help"]).output
     assert "--precision" in page

@@ -1,4 +1,5 @@
 import math
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from hint.crop import MEAN, STD, Square, box_to_square, box_to_tall_square, crop, crop_blurred, to_image
+from hint.crop import (
+    MEAN,
+    STD,
+    Square,
+    box_to_square,
+    box_to_tall_square,
+    crop,
+    crop_blurred,
+    crop_unrounded,
+    to_image,
+)
 from hint.errors import InputError
 from hint.methods.hamer.network import normalise
 
@@ -38,6 +49,46 @@ def test_pixels_are_interpolated_and_black_outside(square, u, v):
     expected = one_pixel(image, square, u, v, 64)
     # float32 positions are good to 1e-5 px, which a noise picture turns into 0.01 grey levels
     assert np.abs(crop(image, square, crop_size=64)[v, u] - expected).max() <= 0.5 + 0.02
+
+
+def slowly(image, square, mirror, size):
+    """Interpolate in float32 as the released code under OpenCV 5.0 does, pixel by pixel."""
+    if mirror:
+        image, square = image[:, ::-1], square._replace(x=image.shape[1] - square.x - 1)
+    bordered = np.pad(image.astype(np.float32), ((3, 3), (3, 3), (0, 0)))
+
+    def along(centre, length):
+        edge = np.float32(centre + np.float32(square.size / 2))
+        step = (float(edge) - float(np.float32(centre))) / (size / 2)
+        start = float(np.float32(centre)) - step * size / 2
+        places = (np.arange(size) * float(np.float32(step)) + float(np.float32(start))).astype(np.float32)
+        return [(min(max(math.floor(place), -2), length + 1) + 3, place - np.floor(place)) for place in places]
+
+    rows, columns = along(square.y, image.shape[0]), along(square.x, image.shape[1])
+    cut = np.empty((size, size, 3), np.float32)
+    for v, (row, down) in enumerate(rows):
+        for u, (column, right) in enumerate(columns):
+            near = bordered[row : row + 2, column : column + 2]
+            top, bottom = near[:, 0] + (near[:, 1] - near[:, 0]) * right
+            cut[v, u] = top + (bottom - top) * down
+    return cut
+
+
+@given(squares, st.booleans())
+@settings(deadline=None, max_examples=25)
+def test_every_bit_is_that_of_the_released_code(square, mirror):
+    image = picture()
+    expected = slowly(image, square, mirror, 24)
+    assert (crop_unrounded(image, square, mirror=mirror, crop_size=24) == expected).all()
+    assert (crop(image, square, mirror=mirror, crop_size=24) == np.rint(expected)).all()
+
+
+def test_threads_cut_side_by_side():
+    image = picture(600, 800)
+    where = [Square(x, y, size) for x in (0.3, 400.2) for y in (77.7, 300.1) for size in (60.0, 300.0, 900.0)] * 4
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda square: crop_unrounded(image, square), where))
+    assert all((cut == crop_unrounded(image, square)).all() for cut, square in zip(together, where, strict=True))
 
 
 def test_a_square_of_the_size_of_the_crop_is_a_piece_of_the_picture():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,9 +15,11 @@ from hint.mano.layer import ManoLayer
 from hint.mano.model import ManoModel
 from hint.methods.device import beside
 from hint.methods.hamer.config import VIT, HamerConfig
-from hint.methods.hamer.convolutional import ConvolutionalBackbone
 from hint.methods.hamer.head import ManoHead
 from hint.methods.hamer.vit import VisionTransformer, middle_columns
+
+if TYPE_CHECKING:
+    from hint.methods.hamer.convolutional import ConvolutionalBackbone
 
 #: Focal length of the crop's camera, px of a crop of 256; smaller crops are smaller pictures of the same camera.
 FOCAL_LENGTH = 5000.0
@@ -61,7 +64,7 @@ class Hamer(nn.Module):
         super().__init__()
         self.config = config
         self.autocast: torch.dtype | None = None
-        self.backbone = VisionTransformer(config.vit) if config.backbone == VIT else ConvolutionalBackbone(config)
+        self.backbone = _backbone(config)
         self.mano_head = ManoHead(config)
 
     @property
@@ -75,6 +78,15 @@ class Hamer(nn.Module):
             tokens = self.backbone(middle_columns(crops).to(self.backbone.pos_embed.dtype))
         out: tuple[Tensor, Tensor, Tensor] = self.mano_head(tokens.float())
         return out
+
+
+def _backbone(config: HamerConfig) -> VisionTransformer | ConvolutionalBackbone:
+    if config.backbone == VIT:
+        return VisionTransformer(config.vit)
+    # Only here, since it brings timm, whose import takes longer than that of PyTorch.
+    from hint.methods.hamer.convolutional import ConvolutionalBackbone
+
+    return ConvolutionalBackbone(config)
 
 
 class HandDecoder(nn.Module):

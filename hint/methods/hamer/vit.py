@@ -5,13 +5,11 @@ Source: Dosovitskiy et al. 2021; Xu et al. 2022 (ViTPose) for the padded patches
 
 from __future__ import annotations
 
-from functools import partial
-
 import torch
-from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from hint.methods.hamer.block import Block
 from hint.methods.hamer.config import VitSizes
 
 PATCH = 16
@@ -35,14 +33,10 @@ class VisionTransformer(nn.Module):
 
     def __init__(self, sizes: VitSizes) -> None:
         super().__init__()
-        norm = partial(nn.LayerNorm, eps=1e-6)
-        ratio = sizes.mlp_width / sizes.width
         self.patch_embed = PatchEmbed(sizes.width)
         self.pos_embed = nn.Parameter(torch.zeros(1, 1 + _patches(sizes.crop_size), sizes.width))
-        self.blocks = nn.ModuleList(
-            Block(sizes.width, sizes.heads, ratio, qkv_bias=True, norm_layer=norm) for _ in range(sizes.depth)
-        )
-        self.last_norm = norm(sizes.width)
+        self.blocks = nn.ModuleList(Block(sizes.width, sizes.heads, sizes.mlp_width) for _ in range(sizes.depth))
+        self.last_norm = nn.LayerNorm(sizes.width, eps=1e-6)
         #: Whether training keeps only the input of each block, and computes the rest again in the backward pass.
         self.gradient_checkpointing = False
 

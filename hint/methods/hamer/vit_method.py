@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from typing import Any, ClassVar, NamedTuple
 
+import torch
+from torch import nn
+
 from hint.mano.model import ManoModel
 from hint.mano.read import find_mano
 from hint.methods.crop_method import Crop, Parts, random_card, sized_card
@@ -13,14 +16,14 @@ from hint.methods.extra import read_switch
 from hint.methods.hamer.load import choose_mano
 from hint.methods.hamer.mano_method import ManoCropMethod
 from hint.methods.hamer.network import HamerOutput, ManoNetwork
-from hint.methods.hamer.precision import PRECISIONS, set_compiled, set_precision
+from hint.methods.hamer.precision import PRECISIONS, fastest_exact, set_compiled, set_precision
 from hint.methods.official_file import RANDOM, OfficialFile
 from hint.types import MethodOptions
 from hint.weights import Checkpoint, file_sha256, read_checkpoint
 
 
 class VitMethod(ManoCropMethod):
-    """A method whose encoder may compute in a lower precision, or compiled."""
+    """A method whose encoder may compute faster: in a lower precision, with other roundings, or compiled."""
 
     precisions = PRECISIONS
     settings: ClassVar[tuple[str, ...]] = ("compile",)
@@ -28,7 +31,7 @@ class VitMethod(ManoCropMethod):
     def __init__(self, parts: Parts, options: MethodOptions) -> None:
         super().__init__(parts, options)
         network: Any = self.network.network
-        set_precision(network, options.precision)
+        set_precision(network, self._precision, self._device)
         self._is_compiled = bool(read_switch(self.CARD.name, options, "compile"))
         if self._is_compiled:
             self.fingerprint["compile"] = True
@@ -41,6 +44,12 @@ class VitMethod(ManoCropMethod):
         n, size = len(prepared), 1 << (len(prepared) - 1).bit_length()
         output = super()._forward([*prepared, *[prepared[-1]] * (size - n)])
         return replace(output, **{field.name: getattr(output, field.name)[:n] for field in fields(output)})
+
+    @classmethod
+    def best_precision(cls, network: nn.Module, device: torch.device) -> str:
+        """Return the fastest precision that keeps the keypoints."""
+        inner: Any = network.network
+        return fastest_exact(inner, device)
 
 
 class Makers(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Final
 from hint.errors import InputError
 from hint.landmarks import files
 from hint.methods.mano_card import SUFFIX, fitted_card, missing_for_fit
-from hint.types import MethodCard, MethodOptions
+from hint.types import AUTO, MethodCard, MethodOptions
 
 CARD: Final = MethodCard(
     name="mediapipe",
@@ -66,7 +66,7 @@ def refuse_options(method: str, options: MethodOptions) -> None:
     Raises:
         InputError: If a GPU, other weights or another precision are asked for.
     """
-    if options.precision != "fp32":
+    if options.precision not in (AUTO, "fp32"):
         raise InputError(f"{method} runs in fp32 only, not in {options.precision}; leave out --precision")
     if options.device == "cuda" or options.weights is not None:
         raise InputError(f"{method} runs MediaPipe's own networks on the CPU; leave out --device cuda and --weights")

@@ -9,7 +9,7 @@ from hint.errors import InputError, UnknownNameError
 from hint.files.path import as_path
 from hint.methods.extra import read_switch
 from hint.methods.mmpose.card import DEFAULT_PRESET, PRESETS
-from hint.types import MethodOptions
+from hint.types import AUTO, MethodOptions
 
 _KEYS = ("preset", "config", "flip-test", "persons")
 
@@ -42,7 +42,7 @@ def read_settings(options: MethodOptions) -> ModelSettings:
     for key in extra:
         if key not in _KEYS:
             raise UnknownNameError("setting of mmpose", key, _KEYS)
-    if options.precision != "fp32":
+    if options.precision not in (AUTO, "fp32"):
         raise InputError(f"mmpose runs in fp32 only, not in {options.precision}; leave out --precision")
     flip_test = read_switch("mmpose", options, "flip-test")
     persons = as_path(extra["persons"]) if "persons" in extra else None

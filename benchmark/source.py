@@ -168,17 +168,16 @@ def _loaded(
 
 def _run(method: Method, hands: list[Any], meshes: bool, how: Run) -> RunResult:
     try:
-        with progress(f"{method.card.title}: hands", len(hands)) as advance:
-            return run(
-                method,
-                hands,
-                save_to=how.folder / PREDICTIONS if how.folder else None,
-                overwrite=how.results is not None and how.results.overwrite == "always",
-                batch_size=how.batch_size,
-                workers=how.workers,
-                meshes=meshes,
-                advance=advance,
-            )
+        return run(
+            method,
+            hands,
+            save_to=how.folder / PREDICTIONS if how.folder else None,
+            overwrite=how.results is not None and how.results.overwrite == "always",
+            batch_size=how.batch_size,
+            workers=how.workers,
+            meshes=meshes,
+            show=progress,
+        )
     except KeyboardInterrupt:
         if how.folder is None:
             raise

@@ -44,6 +44,15 @@ def _is_at(handle: IO[bytes], path: Path) -> bool:
         return False
 
 
+def is_locked(path: Path) -> bool:
+    """Return whether a process holds the lock of a file."""
+    try:
+        with path.open("rb") as handle:
+            return not try_lock(handle)
+    except FileNotFoundError:
+        return False
+
+
 def try_lock(handle: IO[bytes]) -> bool:
     """Lock an open file until it is closed; return whether no other process holds it."""
     if sys.platform == "win32":

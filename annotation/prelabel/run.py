@@ -143,17 +143,16 @@ def prelabel(
     if method.card.reads_images:
         require_pictures(hands, manifest)
     sizes = {line.hand_id: line.size for line in lines}
-    with progress(f"{method.card.title}: hands", len(hands)) as advance:
-        result = run(
-            method,
-            hands,
-            save_to=path,
-            overwrite=overwrite == "always",
-            batch_size=batch_size,
-            workers=workers,
-            complete=partial(guess, sizes=sizes, thresholds=thresholds),
-            advance=advance,
-        )
+    result = run(
+        method,
+        hands,
+        save_to=path,
+        overwrite=overwrite == "always",
+        batch_size=batch_size,
+        workers=workers,
+        complete=partial(guess, sizes=sizes, thresholds=thresholds),
+        show=progress,
+    )
     calibrated, note = calibration is not None, method.card.note
     return Prelabels(
         path, result.predictions, without_box, result.failures, result.reused, result.seconds, note, calibrated

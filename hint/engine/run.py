@@ -1,29 +1,40 @@
-"""Run a method over many hands: prepare in threads, infer in batches, keep what is done.
+"""Run a method over many hands: whoever does the work writes parts, and at the end they become one file.
 
-Results are saved every few seconds and when the run is interrupted; a later run of the same method with the same
-settings computes only rows that are absent or whose input changed. Columns that do not come from the method but follow
-from its rows (a first guess of occlusion, say) are computed again whenever rows are saved.
+A later run of the same method with the same settings computes only rows that are absent or whose input changed. Columns
+that do not come from the method but follow from its rows (a first guess of occlusion, say) are computed again whenever
+parts are merged.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
 
-from hint.engine.store import Complete, FileStore, Results, Store, completed, unchanged
-from hint.errors import InputError, MissingRequirementError, some_ids
-from hint.files.claim import claimed
-from hint.types import Hand, Image, Method, Predictions
+import numpy as np
+from numpy.typing import NDArray
+
+from hint.engine.engine import Engine
+from hint.engine.hands import HandSetup
+from hint.engine.inputs import check_pictures, input_key
+from hint.engine.jobs import JobDone, Pace, Queue
+from hint.engine.merge import Complete, unchanged
+from hint.engine.recipe import Ready
+from hint.engine.results import Results, only_run
+from hint.engine.shard import Shard
+from hint.types import Hand, Method, Predictions
 
 Advance = Callable[[int], None]
+#: Takes what is counted and how many there are; gives what to call with the number just done.
+Show = Callable[[str, int], AbstractContextManager[Advance]]
+
+
+def silent(label: str, total: int) -> AbstractContextManager[Advance]:
+    """Show no progress."""
+    return nullcontext(lambda steps: None)
 
 
 @dataclass(frozen=True)
@@ -44,7 +55,7 @@ class RunResult:
 
 
 def run(
-    method: Method,
+    method: Method | Ready,
     hands: Sequence[Hand],
     *,
     save_to: Path | None = None,
@@ -53,140 +64,84 @@ def run(
     workers: int = 2,
     complete: Complete = unchanged,
     meshes: bool = False,
-    advance: Advance = lambda steps: None,
+    shard: Shard | None = None,
+    show: Show = silent,
 ) -> RunResult:
     """Predict hands with a method.
 
     Args:
-        method: What to run.
+        method: What to run: a loaded method, in this process, or one that is ready on an engine.
         hands: N hands with unique ids.
-        save_to: Predictions npz to write, and to resume from; None writes nothing.
-        overwrite: Start over; the first save replaces the file.
-        batch_size: Hands per ``infer``.
+        save_to: Predictions npz to write, and to resume from; None writes nothing that stays.
+        overwrite: Start over; the first row that is done replaces the file.
+        batch_size: Hands per ``infer`` on a GPU.
         workers: Threads that read and crop images.
         complete: Adds columns that follow from the rows; computed again for rows of an earlier run.
         meshes: Keep vertices; a method without them is refused after its first batch.
-        advance: Called with the number of hands just done.
+        shard: Predict this part only, and leave merging to a later run without; its rows are returned.
+        show: Shows progress, such as :func:`hint.progress.progress`.
 
     Raises:
         InputError: If images are absent, ``save_to`` holds predictions of other settings, another run is writing it,
             or the method has no meshes and ``meshes`` asks for them.
-        KeyboardInterrupt: On Ctrl-C, after saving.
+        WriteError: If results cannot be written; what is done stays.
+        KeyboardInterrupt: On Ctrl-C; what is done stays.
     """
     started = time.perf_counter()
-    if method.card.reads_images:
+    ready = method if isinstance(method, Ready) else Ready.load(method)
+    card, header = ready.identity.card, ready.identity.header
+    if shard is not None:
+        hands = [hands[row] for row in np.sort(Queue.of(hands, card.reads_images).part(shard).rows).tolist()]
+    if card.reads_images:
         check_pictures(hands)
-    with _store(method, save_to, complete=complete, meshes=meshes, overwrite=overwrite) as store:
-        todo = [hand for hand in hands if not store.ask(hand.hand_id, input_key(hand, method.card.reads_images))]
-        reused = len(hands) - len(todo)
+    ids, keys = np.array([hand.hand_id for hand in hands], np.str_), _keys(hands, card.reads_images)
+    with _place(save_to) as path, only_run(path, shard), show(f"{card.title}: hands", len(hands)) as advance:
+        results = Results(path, header, meshes=meshes, overwrite=overwrite)
+        stored = results.find(ids, keys)
+        reused = int(stored.is_done.sum())
         advance(reused)
+        setup = HandSetup(ready.recipe, header, results.parts, batch_size, workers, meshes)
+        todo = Queue.of(hands, card.reads_images).only(~stored.is_done)
         failures: dict[str, str] = {}
-        try:
-            with closing(_batches(method, todo, batch_size, workers, failures, advance)) as batches:
-                for batch in batches:
-                    rows = method.infer([hand for hand, _ in batch], [ready for _, ready in batch])
-                    store.add(_stored(rows, method, meshes))
-                    advance(len(batch))
-        finally:
-            store.save()
-        rows = completed(store.rows().predictions, complete)
+        for done in _work(ready.engine, setup, todo, hands, keys):
+            failures |= done.failures
+            advance(done.hands)
+            if done.hands > len(done.failures):
+                results.replace_earlier()
+        stored = results.find(ids, keys)
+        rows = results.gather(stored, complete)
+        if shard is None:
+            results.merge(stored, complete)
     return RunResult(rows, failures, reused, time.perf_counter() - started)
 
 
+def _work(
+    engine: Engine, setup: HandSetup, queue: Queue, hands: Sequence[Hand], keys: NDArray[np.str_]
+) -> Iterator[JobDone]:
+    """Yield what became of jobs; hands of those that killed their workers are tried again, picture by picture."""
+    pace, lost = Pace(), dict[str, str]()
+    with closing(engine.run(setup, queue.jobs(hands, keys, pace))) as results:
+        for done in results:
+            pace.saw(done)
+            if done.lost:
+                lost |= done.failures
+            else:
+                yield done
+    if lost:
+        again = queue.only(np.array([hand.hand_id in lost for hand in hands], bool))
+        with closing(engine.run(setup, again.jobs(hands, keys, Pace(1)))) as results:
+            yield from results
+
+
+def _keys(hands: Sequence[Hand], with_pictures: bool) -> NDArray[np.str_]:
+    return np.array([input_key(hand, with_pictures) for hand in hands], np.str_)
+
+
 @contextmanager
-def _store(method: Method, save_to: Path | None, **options: Any) -> Iterator[Store]:
-    """Open the results, and keep other runs away from their file."""
-    if save_to is None:
-        yield Store(method)
+def _place(save_to: Path | None) -> Iterator[Path]:
+    """Give the file to write; one that does not stay where none is asked for."""
+    if save_to is not None:
+        yield save_to
         return
-    with claimed(save_to.parent, save_to.name):
-        yield FileStore(method, save_to, **options)
-
-
-def _stored(rows: Predictions, method: Method, meshes: bool) -> Results:
-    """Return what is kept of a batch: a mesh is twenty times the size of its keypoints and no 2D score needs it."""
-    if meshes and (rows.vertices is None or rows.keypoints_3d is None):
-        raise InputError(f"{method.card.name} gives no mesh in 3D, which this protocol scores")
-    return Results(rows if meshes else replace(rows, vertices=None))
-
-
-def check_pictures(hands: Sequence[Hand]) -> None:
-    """Check before any work that every hand has its picture.
-
-    Raises:
-        InputError: If hands name none.
-        MissingRequirementError: If files are absent.
-    """
-    if any(hand.image is None for hand in hands):
-        raise InputError(
-            "these labels have no pictures, which this method needs; "
-            "name their folder: --images DIR, or images= in Python"
-        )
-    absent = [str(hand.image) for hand in hands if not (hand.image and hand.image.is_file())]
-    if absent:
-        raise MissingRequirementError(
-            f"{len(absent)} of {len(hands)} pictures are missing: {some_ids(absent)}; "
-            "evaluate other parts (--subset, or subsets= in Python), "
-            "or name their folder (--images DIR, or images= in Python)"
-        )
-
-
-def input_key(hand: Hand, with_picture: bool) -> str:
-    """Hash what a prediction depends on; an image counts by name, size and modification time."""
-    parts: list[Any] = [hand.box_xyxy, hand.is_right]
-    if with_picture and hand.image is not None:
-        status = hand.image.stat()
-        parts += [hand.image.name, status.st_size, status.st_mtime_ns]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
-
-
-def _batches(
-    method: Method, hands: Sequence[Hand], size: int, workers: int, failures: dict[str, str], advance: Advance
-) -> Generator[list[tuple[Hand, Any]]]:
-    """Yield prepared hands in batches; those whose image fails go to ``failures``."""
-    batch: list[tuple[Hand, Any]] = []
-    with closing(_prefetched(method, hands, workers, ahead=2 * size + workers)) as prefetched:
-        for hand, future in prefetched:
-            try:
-                batch.append((hand, future.result()))
-            except InputError as error:
-                failures[hand.hand_id] = str(error)
-                advance(1)
-            if len(batch) == size:
-                yield batch
-                batch = []
-    if batch:
-        yield batch
-
-
-def _prefetched(method: Method, hands: Sequence[Hand], workers: int, ahead: int) -> Generator[tuple[Hand, Future[Any]]]:
-    """Yield hands in order, each with its prepared input; leaving early cancels what has not begun."""
-    pool = ThreadPoolExecutor(max_workers=max(1, workers))
-    waiting: deque[tuple[Hand, Future[Any]]] = deque()
-    try:
-        for hand in hands:
-            waiting.append((hand, pool.submit(_prepare, method, hand)))
-            if len(waiting) > ahead:
-                yield waiting.popleft()
-        yield from waiting
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _prepare(method: Method, hand: Hand) -> Any:
-    if not method.card.reads_images or hand.image is None:
-        return method.prepare(hand, None)
-    from hint.images import read_image
-
-    image = read_image(hand.image)
-    _check_box(hand, image)
-    return method.prepare(hand, image)
-
-
-def _check_box(hand: Hand, image: Image) -> None:
-    height, width = image.shape[:2]
-    x1, y1, x2, y2 = hand.box_xyxy
-    if x2 <= 0 or y2 <= 0 or x1 >= width or y1 >= height:
-        raise InputError(
-            f"{hand.image}: the box {[round(v, 1) for v in hand.box_xyxy]} lies outside {width}x{height} px"
-        )
+    with TemporaryDirectory(prefix="hint-") as folder:
+        yield Path(folder, "predictions.npz")

@@ -4,35 +4,27 @@ A store holds one row per hand and, for each row, a key of the input it was made
 for its hands; rows of an earlier run are reused where the key is the same. Rows of hands that this run does not ask for
 stay: another subset may have cost hours.
 
-Subclasses decide where rows go: :class:`FileStore` writes one npz, ``hint predict`` a folder. A store of shards
-overrides :meth:`Store.save`, to write the rows added since the last save, and :meth:`Store.rows`, to merge on reading.
+``hint predict`` writes them to a folder.
 """
 
 from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from hint.engine.earlier import require_same
+from hint.engine.parts import SAVE_EVERY
 from hint.errors import InputError
-from hint.files import read_predictions, write_predictions
 from hint.types import ManoParameters, Method, Predictions
 
-#: Seconds between two saves; and a save waits at least this many times as long as the last one took.
-SAVE_EVERY, SAVE_SHARE = 20.0, 10.0
-
-#: Ending of the entries of a fingerprint that are digests of files or arrays, and what some of them are called.
-_DIGEST = "_sha256"
-_DIGESTS = {"table_sha256": "labels to fit on (--train-data)", "mano_sha256": "MANO file"}
-
-#: Adds columns that follow from the rows, and entries of ``meta`` about them.
-Complete = Callable[[Predictions], Predictions]
+#: A save waits at least this many times as long as the last one took.
+SAVE_SHARE = 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,11 +146,7 @@ class Store:
         Raises:
             InputError: If it was not.
         """
-        if {name: earlier.meta.get(name) for name in self.header} != self.header:
-            raise InputError(
-                f"{place} holds predictions made with {_difference(earlier.meta, self.header)}; "
-                "give another --out (or --name, of hint eval), or --overwrite always"
-            )
+        require_same(earlier.meta, self.header, place)
         keys = earlier.meta.get("inputs")
         if not isinstance(keys, list) or len(keys) != len(earlier):
             count = len(keys) if isinstance(keys, list) else 0
@@ -194,90 +182,3 @@ class Store:
         joined = Results.concatenate(alive)
         rows = {hand_id: row for row, hand_id in enumerate(joined.predictions.hand_id.tolist())}
         self._parts, self._starts, self._row_of = [joined], [0], rows
-
-
-@contextmanager
-def reading_earlier() -> Iterator[None]:
-    """Say how to go on where results of an earlier run cannot be read.
-
-    Raises:
-        InputError: If they cannot.
-    """
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"{error}; to start over, add --overwrite always") from error
-
-
-def unchanged(rows: Predictions) -> Predictions:
-    """Return rows as they are."""
-    return rows
-
-
-class FileStore(Store):
-    """Results in one npz of predictions.
-
-    Args:
-        method: What makes them.
-        path: The file.
-        complete: Adds columns that follow from the rows; they are computed again at every save.
-        meshes: Whether to keep vertices.
-        overwrite: Whether to ignore the file that is there; the first save replaces it.
-
-    Raises:
-        InputError: If the file holds predictions of other settings, or lacks the meshes.
-    """
-
-    def __init__(
-        self,
-        method: Method,
-        path: Path,
-        *,
-        complete: Complete = unchanged,
-        meshes: bool = False,
-        overwrite: bool = False,
-    ) -> None:
-        super().__init__(method)
-        self._path, self._complete, self._meshes = path, complete, meshes
-        if not overwrite and path.is_file():
-            self._load()
-
-    def _load(self) -> None:
-        with reading_earlier():
-            earlier = read_predictions(self._path)
-        self._check(earlier, self._path)
-        if self._meshes and earlier.vertices is None:
-            raise InputError(f"{self._path} holds no meshes; give another --out or --name, or --overwrite always")
-        derived = earlier.meta.get("derived", [])
-        self._take_over(Results(earlier.without([*derived, *([] if self._meshes else ["vertices"])])))
-
-    def _write(self) -> None:
-        whole = completed(self.all_rows().predictions, self._complete)
-        write_predictions(self._path, replace(whole, meta={**self.header, **whole.meta}))
-
-
-def completed(rows: Predictions, complete: Complete) -> Predictions:
-    """Return rows with the columns that follow from them, which ``meta["derived"]`` lists."""
-    whole = complete(rows)
-    added = [f.name for f in fields(rows) if getattr(rows, f.name) is None and getattr(whole, f.name) is not None]
-    return replace(whole, meta={**whole.meta, "derived": added}) if added else whole
-
-
-def _difference(earlier: dict[str, Any], now: dict[str, Any]) -> str:
-    """Name what differs between two headers, as "seed 0 (now 7)"; digests tell nobody anything, so "other weights"."""
-    fingerprint = earlier.get("fingerprint")
-    old = {"method": earlier.get("method"), **(fingerprint if isinstance(fingerprint, dict) else {})}
-    new = {"method": now["method"], **now["fingerprint"]}
-    changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-    return ", ".join(_change(key, old.get(key), new.get(key)) for key in changed)
-
-
-def _change(key: str, old: Any, new: Any) -> str:
-    if key.endswith(_DIGEST):
-        return f"other {_DIGESTS.get(key, key.removesuffix(_DIGEST).replace('_', ' '))}"
-    return f"{key} {_short(old)} (now {_short(new)})"
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 24 else f"{text[:12]}..."

@@ -26,13 +26,16 @@ _OTHER_KINDS = {
 }
 
 
-def read_npz(path: Path, required: Collection[str] = (), largest: int | None = None) -> dict[str, NDArray[Any]]:
-    """Read every array of an npz.
+def read_npz(
+    path: Path, required: Collection[str] = (), largest: int | None = None, only: Collection[str] | None = None
+) -> dict[str, NDArray[Any]]:
+    """Read every array of an npz, or some of them.
 
     Args:
         path: The file.
         required: Keys it must have.
         largest: Bytes it may unpack to, None for any number.
+        only: The keys to read, which it must have; None for all.
 
     Raises:
         InputError: If the file is missing, is not an npz, is too large, holds Python objects, or lacks a required key.
@@ -41,7 +44,8 @@ def read_npz(path: Path, required: Collection[str] = (), largest: int | None = N
         _check_kind(path)
         _check_unpacked(path, largest)
         with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
+            names = file.files if only is None else [key for key in file.files if key in only]
+            arrays = {key: file[key] for key in names}
     except _DAMAGE as error:
         raise InputError(f"{path} is damaged, or not readable as .npz: {error}") from error
     except (ValueError, TypeError, SyntaxError) as error:
@@ -49,9 +53,9 @@ def read_npz(path: Path, required: Collection[str] = (), largest: int | None = N
     other = [key for key, array in arrays.items() if not isinstance(array, np.ndarray)]
     if other:
         raise InputError(f"{path} is not a .npz file: it holds {some_ids(other)}, not only arrays")
-    missing = [key for key in required if key not in arrays]
+    missing = [key for key in only or required if key not in arrays]
     if missing:
-        raise InputError(f"{path} lacks {', '.join(missing)}; it holds {', '.join(arrays) or 'nothing'}")
+        raise InputError(f"{path} lacks {', '.join(missing)}; it holds {', '.join(names) or 'nothing'}")
     return arrays
 
 

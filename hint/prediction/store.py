@@ -11,7 +11,7 @@ import numpy as np
 
 from hint.detection import Picture
 from hint.engine import Results, Store, input_key
-from hint.engine.store import reading_earlier
+from hint.engine.earlier import reading_earlier
 from hint.files import read_predictions, write_predictions
 from hint.files.camera_file import Calibration
 from hint.prediction.camera import picture_camera

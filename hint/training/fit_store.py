@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hint.engine.store import SAVE_EVERY, reading_earlier
+from hint.engine.earlier import reading_earlier
+from hint.engine.parts import SAVE_EVERY
 from hint.errors import InputError, some_ids
 from hint.files import read_npz, write_npz
 from hint.fit import FittedHands

@@ -1,8 +1,9 @@
-"""The engine and its store, with small methods written for these tests; they are real methods, only cheap."""
+"""Runs over many hands, with small methods written for these tests; they are real methods, only cheap."""
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hint.engine import FileStore, Results, Store, run
+from hint.engine import run
 from hint.errors import InputError, MissingRequirementError
 from hint.files import read_labels, read_predictions, write_predictions
+from hint.methods.box_centre import BoxCentre
 from hint.types import Hand, Image, MethodCard, Predictions
 
 CARD = MethodCard("brightness", "Brightness", "Mean of the picture.")
@@ -43,73 +45,6 @@ class Brightness:
         return Predictions(np.array([h.hand_id for h in hands]), points)
 
 
-class Shards(Store):
-    """Writes what was added since the last save to a file of its own, and merges the files when they are read."""
-
-    def __init__(self, method: Brightness, folder: Path) -> None:
-        super().__init__(method)
-        self.folder, self.unsaved = folder, list[Results]()
-        for path in sorted(folder.glob("*.npz")):
-            earlier = read_predictions(path)
-            self._check(earlier, path)
-            self._take_over(Results(earlier))
-
-    def add(self, results: Results) -> None:
-        self.unsaved.append(results)
-        super().add(results)
-
-    def save(self) -> None:
-        rows, self.unsaved = Results.concatenate(self.unsaved).predictions, []
-        inputs = [self._keys[hand_id] for hand_id in rows.hand_id.tolist()]
-        path = self.folder / f"{len(list(self.folder.glob('*.npz')))}.npz"
-        write_predictions(path, replace(rows, meta={**self.header, "inputs": inputs}))
-
-
-def batch(ids: str, value: float) -> Results:
-    return Results(Predictions(np.array(list(ids)), np.full((len(ids), 21, 2), value)))
-
-
-def test_a_store_knows_what_rows_were_made_from(tmp_path: Path) -> None:
-    for make in (lambda: Store(Brightness()), lambda: FileStore(Brightness(), tmp_path / "p.npz")):
-        store = make()
-        assert [store.ask(hand_id, f"{hand_id}1") for hand_id in "abcd"] == [False] * 4
-        store.add(batch("cb", 1))
-        store.add(batch("a", 2))
-        assert store.rows().predictions.hand_id.tolist() == ["a", "b", "c"]
-        assert store.holds("a", "a1")
-        assert not store.ask("b", "b2")
-        assert store.get("b") is None
-        store.add(batch("b", 3))
-        assert store.rows().predictions.keypoints_2d[:, 0, 0].tolist() == [2, 1, 3]
-        assert store.rows().predictions.meta["inputs"] == ["a1", "c1", "b2"]
-        store.save()
-
-
-def test_a_store_may_write_shards(tmp_path: Path) -> None:
-    first = Shards(Brightness(), tmp_path)
-    for hand_id in "abcd":
-        first.ask(hand_id, f"{hand_id}1")
-    for ids in ("ab", "cd"):
-        first.add(batch(ids, 1))
-        first.save()
-    assert [read_predictions(tmp_path / f"{k}.npz").hand_id.tolist() for k in (0, 1)] == [["a", "b"], ["c", "d"]]
-    second = Shards(Brightness(), tmp_path)
-    assert [second.ask(hand_id, key) for hand_id, key in (("d", "d1"), ("b", "b2"), ("e", "e1"))] == [
-        True,
-        False,
-        False,
-    ]
-    second.add(batch("be", 2))
-    assert second.rows().predictions.hand_id.tolist() == ["d", "b", "e"]
-    assert second.all_rows().predictions.hand_id.tolist() == ["d", "b", "e", "a", "c"]
-    second.save()
-    third = Shards(Brightness(), tmp_path)
-    assert third.ask("b", "b2")
-    assert third.rows().predictions.keypoints_2d[0, 0, 0] == 2
-    with pytest.raises(InputError, match=r"0\.npz .*version 1 \(now 2\)"):
-        Shards(Brightness(version=2), tmp_path)
-
-
 def test_an_interrupt_stops_the_threads_before_saving(hint_root: Path, tmp_path: Path) -> None:
     class Slow(Brightness):
         def prepare(self, hand: Hand, image: Image | None) -> float:
@@ -136,8 +71,15 @@ def test_rows_follow_the_hands_whatever_the_batches(hint_root: Path) -> None:
 
 
 def test_progress_counts_every_hand(hint_root: Path) -> None:
-    steps: list[int] = []
-    run(Brightness(), read_labels(hint_root).hands(), batch_size=5, advance=steps.append)
+    steps, shown = list[int](), list[tuple[str, int]]()
+
+    @contextmanager
+    def show(label: str, total: int) -> Iterator[Callable[[int], None]]:
+        shown.append((label, total))
+        yield steps.append
+
+    run(Brightness(), read_labels(hint_root).hands(), batch_size=5, show=show)
+    assert shown == [("Brightness: hands", 12)]
     assert sum(steps) == 12
 
 
@@ -145,13 +87,15 @@ def test_an_interrupted_run_resumes(hint_root: Path, tmp_path: Path) -> None:
     hands, path = read_labels(hint_root).hands(), tmp_path / "p.npz"
     with pytest.raises(KeyboardInterrupt):
         run(Brightness(stop_after=6), hands, save_to=path, batch_size=3)
-    assert len(read_predictions(path)) == 6
+    assert not path.exists()
+    assert list((tmp_path / "p.parts").glob("*.npz")), "what is done lies in parts"
     method = Brightness()
     result = run(method, hands, save_to=path, batch_size=3)
     assert result.reused == 6
     assert sum(method.batches) == 6
     assert np.array_equal(result.predictions.keypoints_2d, run(Brightness(), hands).predictions.keypoints_2d)
     assert read_predictions(path).hand_id.tolist() == [h.hand_id for h in hands]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["p.npz", "root"]
 
 
 def test_only_rows_whose_input_changed_are_computed_again(hint_root: Path, tmp_path: Path) -> None:
@@ -224,14 +168,11 @@ def test_pictures_that_fail_are_listed_and_the_others_predicted(hint_root: Path)
 @pytest.mark.parametrize("change", [{"inputs": 5}, {"inputs": []}, {"fingerprint": [1]}, None])
 def test_damaged_results_of_an_earlier_run_are_one_line(tmp_path: Path, change: dict[str, Any] | None) -> None:
     path = tmp_path / "p.npz"
-    store = FileStore(Brightness(), path)
-    store.ask("a", "a1")
-    store.add(batch("a", 1))
-    store.save()
+    run(BoxCentre(), [Hand("a", (0, 0, 9, 9), True)], save_to=path)
     if change is None:
         path.write_bytes(path.read_bytes()[:200])
     else:
         rows = read_predictions(path)
         write_predictions(path, replace(rows, meta={**rows.meta, **change}))
     with pytest.raises(InputError, match=r"p\.npz.*--overwrite always"):
-        FileStore(Brightness(), path)
+        run(BoxCentre(), [Hand("a", (0, 0, 9, 9), True)], save_to=path)

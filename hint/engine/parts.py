@@ -1,0 +1,96 @@
+"""Parts: what workers write while a run goes on, small npz files in a folder beside the result.
+
+A part says of itself what it belongs to (method and fingerprint), and for each row the hand and the key of the input it
+was made from. It is written whole under a name of its own, and never again: however many hands there are, saving costs
+what the new ones cost, a run that is killed leaves what it wrote, and workers on many machines need not know of each
+other.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hint.files import write_npz
+
+#: Seconds between two parts of a job that takes longer.
+SAVE_EVERY = 20.0
+
+#: Arrays of a part that are no columns: what it belongs to, and notes.
+HEADER, NOTES = "header", "notes"
+#: Columns that every part has.
+HAND_ID, KEY = "hand_id", "key"
+
+Columns = Mapping[str, NDArray[Any]]
+
+
+def parts_folder(result: Path) -> Path:
+    """Return the folder of the parts of a result: ``predictions.parts`` of ``predictions.npz``."""
+    return result.with_suffix(".parts")
+
+
+def part_files(folder: Path) -> list[Path]:
+    """Return the parts in a folder, in a fixed order; none where there is no such folder."""
+    return sorted(folder.glob("*.npz"))
+
+
+class PartWriter:
+    """Gathers rows, and writes them as a part.
+
+    Args:
+        folder: Where parts go.
+        header: What they belong to, as JSON values.
+    """
+
+    def __init__(self, folder: Path, header: Mapping[str, Any]) -> None:
+        self._folder, self._header = folder, json.dumps(header, allow_nan=False)
+        self._forget()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the last part was written long ago, and there are rows for another."""
+        return bool(self._ids or self._notes) and time.monotonic() > self._due
+
+    def add(self, ids: Sequence[str], keys: Sequence[str], columns: Columns, notes: Sequence[str] = ()) -> None:
+        """Add rows.
+
+        Args:
+            ids: N hands.
+            keys: What each was made from.
+            columns: Name -> (N,...) array; the same names at every call.
+            notes: Texts that belong to no row.
+        """
+        self._ids += ids
+        self._keys += keys
+        self._notes += notes
+        if len(ids):
+            self._columns.append(columns)
+
+    def save(self) -> None:
+        """Write what was added since the last part; nothing where there is nothing.
+
+        Raises:
+            WriteError: If it cannot be written.
+        """
+        ids, keys, notes, columns = self._ids, self._keys, self._notes, self._columns
+        self._forget()
+        if not (ids or notes):
+            return
+        joined = {name: np.concatenate([part[name] for part in columns]) for name in (columns[0] if columns else ())}
+        arrays = {HAND_ID: np.array(ids, np.str_), KEY: np.array(keys, np.str_), **joined}
+        texts = {HEADER: np.array(self._header), NOTES: np.array(notes, np.str_)}
+        write_npz(self._folder / f"{uuid4().hex}.npz", arrays | texts)
+
+    def _forget(self) -> None:
+        self._ids: list[str] = []
+        self._keys: list[str] = []
+        self._notes: list[str] = []
+        self._columns: list[Columns] = []
+        self._due = time.monotonic() + SAVE_EVERY

@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -83,8 +83,12 @@ def in_processes(
         HintError: If a process dies; whatever ``work`` raises is raised here.
     """
     waiting = iter(jobs)
-    with _processes(work) as start:
-        busy = {start(job): job for job in islice(waiting, workers or cpu_count() or 1)}
+    with processes() as start:
+        busy: dict[Connection, Job] = {}
+        for job in islice(waiting, workers or cpu_count() or 1):
+            _, pipe = start(_answer_all, work)
+            pipe.send(job)
+            busy[pipe] = job
         while busy:
             for pipe in cast("list[Connection]", wait(list(busy))):
                 job, result = busy.pop(pipe), _receive(pipe)
@@ -94,21 +98,28 @@ def in_processes(
                 yield job, result
 
 
-@contextmanager
-def _processes(work: Callable[[Any], Any]) -> Iterator[Callable[[Any], Connection]]:
-    """Give a function that starts a process on its first job and returns the pipe to it; end them all afterwards."""
-    context = get_context("spawn")
-    started: list[tuple[SpawnProcess, Connection]] = []
+#: A process that serves this one, and the pipe to it.
+Worker = tuple[SpawnProcess, Connection]
 
-    def start(job: Any) -> Connection:
+
+@contextmanager
+def processes() -> Iterator[Callable[..., Worker]]:
+    """Give a function that starts a process, and end all of them afterwards.
+
+    It takes a function of a module, called in the process with its end of a pipe and further arguments. The process
+    ignores Ctrl-C, and ends when the pipe is closed, or with SIGTERM, so that ``finally`` removes temporary files.
+    """
+    context = get_context("spawn")
+    started: list[Worker] = []
+
+    def start(serve: Callable[..., None], *arguments: Any) -> Worker:
         mine, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(work, theirs), daemon=True)
+        process = context.Process(target=_main, args=(serve, theirs, *arguments), daemon=True)
         with ignore_sigint():
             process.start()
             started.append((process, mine))
         theirs.close()
-        mine.send(job)
-        return mine
+        return process, mine
 
     try:
         yield start
@@ -116,7 +127,7 @@ def _processes(work: Callable[[Any], Any]) -> Iterator[Callable[[Any], Connectio
         _end(started)
 
 
-def _end(started: list[tuple[SpawnProcess, Connection]]) -> None:
+def _end(started: list[Worker]) -> None:
     """End processes and wait for them; a second Ctrl-C only skips the grace they are given."""
     with ExitStack() as stack:
         for process, pipe in started:
@@ -140,21 +151,26 @@ def ignore_sigint() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(work: Callable[[Any], Any], pipe: Connection) -> NoReturn:
-    """Do one job after the other until the pipe is closed or SIGTERM arrives."""
+def _main(serve: Callable[..., None], pipe: Connection, *arguments: Any) -> NoReturn:
+    """Serve until the pipe is closed or SIGTERM arrives."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # so that "finally" removes temporary files
-    try:
-        while True:
-            pipe.send(_answer(work, pipe.recv()))
-    except (SystemExit, EOFError, ConnectionError):
-        os._exit(0)  # without the slow clean-up of large libraries
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    with suppress(SystemExit, EOFError, ConnectionError):
+        serve(pipe, *arguments)
+    os._exit(0)  # without the slow clean-up of large libraries
 
 
-def _answer(work: Callable[[Any], Any], job: Any) -> tuple[Any, Exception | None, str]:
+def _answer_all(pipe: Connection, work: Callable[[Any], Any]) -> None:
+    """Do one job after the other."""
+    while True:
+        job = pipe.recv()
+        pipe.send(answer(lambda: work(job)))
+
+
+def answer(work: Callable[[], Any]) -> tuple[Any, Exception | None, str]:
     """Return the result of a job, or its error and traceback."""
     try:
-        return work(job), None, ""
+        return work(), None, ""
     except Exception as error:
         return None, error, traceback.format_exc()
 
@@ -167,6 +183,11 @@ def _receive(pipe: Connection) -> Any:
         raise HintError(
             "a worker process was killed, perhaps for lack of memory; run the same command again to go on"
         ) from end
+    return unpacked(result, error, trace)
+
+
+def unpacked(result: Any, error: Exception | None, trace: str) -> Any:
+    """Return what :func:`answer` returned in a process, or raise what was raised there."""
     if error is not None:
         raise error from RuntimeError(trace)
     return result

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from hint.apart import hands_apart
 from hint.engine.jobs import HandJob, JobDone
 from hint.engine.parts import Columns, PartWriter
 from hint.engine.recipe import Recipe
@@ -28,7 +29,7 @@ class HandSetup:
         recipe: Loads the method.
         header: What results belong to, see :class:`hint.engine.recipe.Identity`.
         place: Folder of the parts.
-        batch_size: Hands per ``infer`` on a GPU.
+        batch_size: Hands per ``infer``.
         threads: Threads that read and crop pictures.
         meshes: Whether to keep vertices; a method without them is refused at its first batch.
     """
@@ -60,7 +61,6 @@ class _Picture(NamedTuple):
 class _HandStream:
     def __init__(self, method: Method, setup: HandSetup) -> None:
         self._method, self._setup = method, setup
-        self._size = at_once(method, setup.batch_size)
         self._ahead = 2 * setup.batch_size + setup.threads
 
     def __call__(self, jobs: Iterable[HandJob]) -> Generator[JobDone]:
@@ -75,7 +75,7 @@ class _HandStream:
                             failures[item.job.hands[row].hand_id] = str(ready)
                             continue
                         batch.add(item.job, row, ready)
-                        if len(batch) == self._size:
+                        if len(batch) == self._setup.batch_size:
                             self._infer(batch, writer)
                     continue
                 self._infer(batch, writer)
@@ -90,7 +90,8 @@ class _HandStream:
     def _infer(self, batch: _Batch, writer: PartWriter) -> None:
         if not len(batch):
             return
-        rows = self._method.infer(batch.hands, batch.ready)
+        with hands_apart():
+            rows = self._method.infer(batch.hands, batch.ready)
         writer.add([hand.hand_id for hand in batch.hands], batch.keys, columns_of(rows, self._setup.meshes, self._name))
         batch.clear()
         if writer.is_due:
@@ -145,16 +146,6 @@ class _Batch:
 
 def _hands(item: _Picture | HandJob) -> int:
     return len(item.rows) if isinstance(item, _Picture) else 0
-
-
-def at_once(method: Method, batch_size: int) -> int:
-    """Return how many hands go through a method together.
-
-    On a CPU each goes alone: the sums of a network are rounded in another order in every size of batch, and results
-    must not depend on how hands are shared out. Methods that see no picture compute each row for itself.
-    """
-    on_cpu = str(getattr(method, "device", "cpu")).startswith("cpu")
-    return 1 if on_cpu and method.card.reads_images else batch_size
 
 
 def columns_of(rows: Predictions, meshes: bool, name: str) -> Columns:

@@ -22,6 +22,8 @@ from hint.files import write_npz
 
 #: Seconds between two parts of a job that takes longer.
 SAVE_EVERY = 20.0
+#: Rows that are a part of their own.
+_MANY = 1024
 
 #: Arrays of a part that are no columns: what it belongs to, and notes.
 HEADER, NOTES = "header", "notes"
@@ -55,8 +57,8 @@ class PartWriter:
 
     @property
     def is_due(self) -> bool:
-        """Whether the last part was written long ago, and there are rows for another."""
-        return bool(self._ids or self._notes) and time.monotonic() > self._due
+        """Whether the last part was written long ago, or many rows have gathered since."""
+        return len(self._ids) >= _MANY or (bool(self._ids or self._notes) and time.monotonic() > self._due)
 
     def add(self, ids: Sequence[str], keys: Sequence[str], columns: Columns, notes: Sequence[str] = ()) -> None:
         """Add rows.
@@ -65,7 +67,7 @@ class PartWriter:
             ids: N hands.
             keys: What each was made from.
             columns: Name -> (N,...) array; the same names at every call.
-            notes: Texts that belong to no row.
+            notes: Lines of text that belong to no row.
         """
         self._ids += ids
         self._keys += keys
@@ -85,8 +87,8 @@ class PartWriter:
             return
         joined = {name: np.concatenate([part[name] for part in columns]) for name in (columns[0] if columns else ())}
         arrays = {HAND_ID: np.array(ids, np.str_), KEY: np.array(keys, np.str_), **joined}
-        texts = {HEADER: np.array(self._header), NOTES: np.array(notes, np.str_)}
-        write_npz(self._folder / f"{uuid4().hex}.npz", arrays | texts)
+        lines = np.frombuffer("\n".join(notes).encode(), np.uint8)
+        write_npz(self._folder / f"{uuid4().hex}.npz", {**arrays, HEADER: np.array(self._header), NOTES: lines})
 
     def _forget(self) -> None:
         self._ids: list[str] = []

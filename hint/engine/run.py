@@ -74,7 +74,7 @@ def run(
         hands: N hands with unique ids.
         save_to: Predictions npz to write, and to resume from; None writes nothing that stays.
         overwrite: Start over; the first row that is done replaces the file.
-        batch_size: Hands per ``infer`` on a GPU.
+        batch_size: Hands per ``infer``.
         workers: Threads that read and crop images.
         complete: Adds columns that follow from the rows; computed again for rows of an earlier run.
         meshes: Keep vertices; a method without them is refused after its first batch.

@@ -33,15 +33,18 @@ class StoredFile:
         path: The file.
         ids: (N,) hands.
         keys: (N,) what each was made from.
-        notes: Texts that belong to no row.
         meta: What is written beside the rows, without their keys.
     """
 
     path: Path
     ids: NDArray[np.str_]
     keys: NDArray[np.str_]
-    notes: tuple[str, ...]
     meta: Mapping[str, Any]
+
+    def notes(self) -> list[str]:
+        """Read the lines of text that belong to no row."""
+        lines = bytes(read_npz(self.path, only=(NOTES,))[NOTES]).decode()
+        return lines.split("\n") if lines else []
 
     @cached_property
     def columns(self) -> dict[str, StoredColumn]:
@@ -57,13 +60,13 @@ def read_part(path: Path, header: Mapping[str, Any]) -> StoredFile:
         InputError: If it is damaged, or of another method or other settings.
     """
     try:
-        arrays = read_npz(path, only=(HAND_ID, KEY, HEADER, NOTES))
+        arrays = read_npz(path, only=(HAND_ID, KEY, HEADER))
         meta = json.loads(str(arrays[HEADER]))
-        ids, keys, notes = (as_strings(arrays[name]) for name in (HAND_ID, KEY, NOTES))
+        ids, keys = (as_strings(arrays[name]) for name in (HAND_ID, KEY))
     except (InputError, ValueError, TypeError) as error:
         raise InputError(f"{error}; remove {path}, and its hands are predicted again") from error
     require_same(meta, header, path)
-    return StoredFile(path, ids, keys, tuple(notes.tolist()), meta)
+    return StoredFile(path, ids, keys, meta)
 
 
 def read_result(path: Path, header: Mapping[str, Any]) -> StoredFile:
@@ -85,7 +88,7 @@ def read_result(path: Path, header: Mapping[str, Any]) -> StoredFile:
     if not isinstance(keys, list) or len(keys) != len(ids):
         count = len(keys) if isinstance(keys, list) else 0
         raise InputError(f"{path} has {count} input keys for {len(ids)} predictions; add --overwrite always")
-    return StoredFile(path, ids, np.array(keys, np.str_), (), meta)
+    return StoredFile(path, ids, np.array(keys, np.str_), meta)
 
 
 class Stored:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from hint.apart import are_hands_apart, one_thread_each
 from hint.crop import Square, box_to_square, crop, to_image
 from hint.errors import InputError, UnknownNameError
 from hint.methods.device import choose_device, device_name, float32_math, memory_for
@@ -158,18 +159,23 @@ class CropMethod(ABC, Generic[Output]):
         """Predict a batch; left hands are mirrored back."""
         return self.place(hands, prepared, self.run(prepared))
 
-    @torch.inference_mode()
     def run(self, prepared: Sequence[Crop]) -> Output:
         """Run the network on crops as :meth:`prepare` cuts them.
 
         Raises:
             InputError: If they do not fit into the memory of the GPU together.
         """
+        with memory_for(len(prepared)), float32_math(self._precision):
+            if are_hands_apart() and self._device.type == "cpu" and self._precision == "fp32":
+                return _joined(one_thread_each(lambda k: self._forward(prepared[k : k + 1]), len(prepared)))
+            return self._forward(prepared)
+
+    @torch.inference_mode()
+    def _forward(self, prepared: Sequence[Crop]) -> Output:
         beside = [cut.beside for cut in prepared if cut.beside is not None]
         arrays = [np.stack([cut.pixels for cut in prepared]), *([np.stack(beside)] if beside else [])]
-        with memory_for(len(prepared)), float32_math(self._precision):
-            output: Output = self.network(*(torch.from_numpy(array).to(self._device).float() for array in arrays))
-            return output
+        output: Output = self.network(*(torch.from_numpy(array).to(self._device).float() for array in arrays))
+        return output
 
     @staticmethod
     def place(hands: Sequence[Hand], prepared: Sequence[Crop], output: Output) -> Predictions:
@@ -224,6 +230,14 @@ def to_numpy(values: Tensor) -> Float:
     """Return a tensor as float32 on the CPU."""
     array: Float = values.float().cpu().numpy()
     return array
+
+
+def _joined(outputs: Sequence[Output]) -> Output:
+    """Return the outputs of several crops as one; all their fields are tensors with a row for each crop."""
+    kind: Any = type(outputs[0])
+    names = kind._fields if issubclass(kind, tuple) else [f.name for f in fields(kind)]
+    joined: Output = kind(**{name: torch.cat([getattr(output, name) for output in outputs]) for name in names})
+    return joined
 
 
 def _with_crop(card: MethodCard, crop: str) -> MethodCard:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hint.apart import are_hands_apart, one_thread_each
 from hint.occlusion.look import Looker
 from hint.occlusion.network import OcclusionNetwork
 from hint.occlusion.view import cut_patch, in_patch
@@ -67,8 +68,14 @@ class OcclusionGuesser:
         probability[~finite] = np.nan
         return probability
 
-    @torch.inference_mode()
     def _guess(self, patches: Image, keypoints: Float) -> Float:
+        if not are_hands_apart():
+            return self._together(patches, keypoints)
+        apart = one_thread_each(lambda k: self._together(patches[k : k + 1], keypoints[k : k + 1]), len(patches))
+        return np.concatenate(apart)
+
+    @torch.inference_mode()
+    def _together(self, patches: Image, keypoints: Float) -> Float:
         pixels = torch.from_numpy(patches).permute(0, 3, 1, 2).float() / 255
         sight = self._looker.look(pixels, torch.from_numpy(keypoints))
         # One after the other: the last digit of a sum depends on how many there are.

@@ -40,7 +40,7 @@ class ProcessEngine:
     """
 
     places: Sequence[Place]
-    is_local = False
+    is_local = takes_all = False
 
     def run(self, setup: Setup[Job, Result], jobs: Iterable[Job]) -> Generator[Result, None, None]:
         """Yield the results of jobs, in order of jobs; see :class:`hint.engine.engine.Engine`.

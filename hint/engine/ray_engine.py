@@ -54,7 +54,7 @@ class RayEngine:
     workers: int | None = None
     device: str | None = None
     address: str | None = None
-    is_local = False
+    is_local, takes_all = False, True
 
     def run(self, setup: Setup[Job, Result], jobs: Iterable[Job]) -> Generator[Result, None, None]:
         """Yield the results of jobs, in order of jobs; see :class:`hint.engine.engine.Engine`.

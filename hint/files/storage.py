@@ -102,6 +102,25 @@ def remove(path: Path) -> None:
         store.rm_file(url)
 
 
+def is_folder(path: Path) -> bool:
+    """Return whether there is a folder: at a URL, something whose name begins like this."""
+    url = url_of(path)
+    if url is None:
+        return path.is_dir()
+    with _store(url) as store:
+        found: bool = store.isdir(url)
+        return found
+
+
+def names_in(folder: Path) -> list[str]:
+    """Return the names of what is in a folder, in order; at a URL, of its files.
+
+    Raises:
+        InputError: If it cannot be read.
+    """
+    return sorted(path.name for path in folder.iterdir()) if url_of(folder) is None else [*files_in(folder)]
+
+
 def files_in(folder: Path) -> dict[str, Version]:
     """Return name -> version of the files in a folder, in order of their names; none where there is no such folder.
 

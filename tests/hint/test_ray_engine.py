@@ -1,26 +1,42 @@
 """Jobs on a real Ray cluster of two nodes: what it does when jobs, workers and nodes fail."""
 
 import signal
+import socket
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from object_store import object_store
 from ray_cluster import NODE, ray_cluster
-from ray_jobs import Squares
+from ray_jobs import Brightness, Squares
 
+from hint.engine import LocalEngine, Ready, run
+from hint.engine.parts import marked, require_mark
 from hint.engine.ray_engine import RayEngine
-from hint.errors import InputError
+from hint.errors import InputError, WriteError
+from hint.files import storage
+from hint.images import encode_image
+from hint.types import Hand
 
 #: Seconds that a test may take; a cluster that is stuck must not hold up the others.
 _LIMIT = 100
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
+def bucket() -> Iterator[Path]:
+    """A bucket that the nodes of the cluster can reach."""
+    with object_store("hands") as url:
+        yield Path(url)
+
+
+@pytest.fixture(scope="module")
+def cluster(bucket: Path) -> Iterator[Any]:
     """The cluster that all of these tests share."""
     with ray_cluster() as running:
         yield running
@@ -75,6 +91,73 @@ def test_what_a_job_raises_is_raised_and_the_rest_is_stopped(cluster: Any, tmp_p
     stopped = sum(_begun(tmp_path).values())
     time.sleep(1)
     assert sum(_begun(tmp_path).values()) == stopped < 100
+
+
+def _hands(folder: Path, count: int) -> list[Hand]:
+    """Write a picture for every two hands; the third is cut short."""
+    rng = np.random.default_rng(0)
+    for k in range(0, count, 2):
+        content = encode_image(rng.integers(0, 255, (24, 32, 3), dtype=np.uint8), ".png")
+        storage.write_bytes(folder / f"{k:03d}.png", content[:99] if k == 4 else content)
+    return [
+        Hand(f"hand{k}", (1, 2, 20 + k % 5, 20), k % 2 == 0, folder / f"{k // 2 * 2:03d}.png") for k in range(count)
+    ]
+
+
+def test_a_run_that_was_stopped_goes_on_and_ends_with_the_bytes_of_one_process(
+    cluster: Any, bucket: Path, tmp_path: Path
+) -> None:
+    hands, expected, path = _hands(bucket / "pictures", 60), tmp_path / "one.npz", tmp_path / "predictions.npz"
+    alone = run(Ready.load(Brightness()), hands, save_to=expected)
+    assert len(alone.failures) == 2
+    assert "004.png: the picture is cut short" in alone.failures["hand5"]
+
+    ready = Ready.load(Brightness(seconds=0.1), RayEngine())
+
+    @contextmanager
+    def stop(label: str, total: int) -> Iterator[Callable[[int], None]]:
+        done = []
+
+        def advance(hands: int) -> None:
+            done.append(hands)
+            if sum(done) >= 20:
+                signal.raise_signal(signal.SIGINT)
+
+        yield advance
+
+    with pytest.raises(KeyboardInterrupt):
+        run(ready, hands, save_to=path, parts=bucket / "parts", show=stop)
+    assert not path.exists()
+    assert storage.files_in(bucket / "parts")
+
+    resumed = run(ready, hands, save_to=path, parts=bucket / "parts")
+    assert 14 <= resumed.reused < 60
+    assert resumed.failures == alone.failures
+    assert path.read_bytes() == expected.read_bytes()
+    assert storage.files_in(bucket / "parts") == {}
+    assert {file.name for file in tmp_path.iterdir()} == {"one.npz", "predictions.npz"}
+
+
+def test_a_full_disk_of_one_worker_ends_the_run_and_costs_no_row_of_others(cluster: Any, tmp_path: Path) -> None:
+    hands, path, full = _hands(tmp_path / "pictures", 300), tmp_path / "predictions.npz", tmp_path / "full"
+    expected = tmp_path / "one.npz"
+    run(Ready.load(Brightness()), hands, save_to=expected)
+    ready = replace(Ready.load(Brightness(), LocalEngine()), recipe=Brightness(0.01, full), engine=RayEngine())
+    full.touch()
+    with pytest.raises(WriteError, match=r"cannot write .*predictions\.parts/\w+\.npz: File too large$"):
+        run(ready, hands, save_to=path)
+    assert not full.exists()
+    resumed = run(ready, hands, save_to=path)
+    assert path.read_bytes() == expected.read_bytes()
+    assert resumed.reused > 0
+
+
+def test_a_folder_that_a_node_does_not_share_is_named(tmp_path: Path) -> None:
+    with marked(tmp_path / "parts") as mark:
+        require_mark(mark)
+    assert not mark.exists()
+    with pytest.raises(InputError, match=rf"{socket.gethostname()} does not see .*parts; give an --out that every"):
+        require_mark(mark)
 
 
 def test_what_is_no_cluster_is_said_at_once(cluster: Any, tmp_path: Path) -> None:

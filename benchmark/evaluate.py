@@ -25,6 +25,7 @@ from benchmark.results import ERRORS, RECORD, folder_name, open_results
 from benchmark.rules import Rules, load_rules
 from benchmark.source import PredictedHands, Run, Source, find_source
 from benchmark.task import Outcome, Scored, Task
+from hint.engine.choice import find_engine
 from hint.errors import InputError
 from hint.files.path import as_path
 from hint.provenance import collect
@@ -103,6 +104,8 @@ def evaluate(
     seed: int = 0,
     batch_size: int = 16,
     workers: int = 2,
+    engine: str = "local",
+    devices: str | None = None,
     overwrite: str = "missing",
     match_boxes: bool = False,
     whole_pictures: bool = False,
@@ -133,7 +136,10 @@ def evaluate(
         limit: Number of hands to evaluate, spread evenly; None = all. Of sequences, whole tracks with about as many.
         seed: Of the intervals, and of methods that draw random numbers.
         batch_size: Hands per forward pass.
-        workers: Threads that read and crop pictures.
+        workers: Threads that read and crop pictures, of each process.
+        engine: What runs a method: "local", this machine.
+        devices: What gets a process of its own: "all", a number, "cuda:0,cuda:1" or "cpu*4"; None for this process.
+            The method must be given by its name then.
         overwrite: "missing" continues from what an earlier run left, "never" refuses, "always" starts over.
         match_boxes: Match predictions of ``hint predict`` with labels by picture, side and box instead of by id.
         whole_pictures: Score whole pictures (OKS): a detector and a method, or predictions of ``hint predict``.
@@ -177,13 +183,13 @@ def evaluate(
     )
     results = None
     if folder is not None:
-        results = open_results(folder / _folder(source, rules, name), limit, overwrite)
+        results = open_results(folder / result_folder(source, rules, name), limit, overwrite)
     if isinstance(rules, Protocol | OksProtocol):
-        task = _picture_task(labels, rules, limit, subsets, images, of_oks)
+        task = picture_task(labels, rules, limit, subsets, images, of_oks)
     else:
         unused = {"--subset": subsets, "--images": images, "--train-data": train_labels, "--match-boxes": match_boxes}
-        task = _mesh_task(labels, rules, limit, unused)
-    run = Run(results, limit, seed, batch_size, workers)
+        task = mesh_task(labels, rules, limit, unused)
+    run = Run(results, limit, seed, batch_size, workers, find_engine(engine, devices, device))
     return _finish(task, source.outcome(task, run), run)
 
 
@@ -221,13 +227,13 @@ def _oks_rules(
     return rules, OksOptions()
 
 
-def _folder(source: Source, rules: Rules, name: str | None) -> str:
+def result_folder(source: Source, rules: Rules, name: str | None) -> str:
     """Name the folder of the results; those of single hands, the usual ones, do not name the protocol."""
     is_usual = isinstance(rules, Protocol) and rules.motion is None
     return folder_name(name or source.name, "" if name else source.variant, "" if is_usual else rules.id)
 
 
-def _picture_task(
+def picture_task(
     labels: HandLabels | str | Path,
     rules: Protocol | OksProtocol,
     limit: int | None,
@@ -235,6 +241,7 @@ def _picture_task(
     images: str | Path | None,
     of_oks: OksOptions,
 ) -> Task[Any]:
+    """Return the task of scoring keypoints in pictures."""
     if isinstance(labels, HandLabels) and (subsets or images):
         raise InputError("subsets and images are for labels given as a path")
     given = labels if isinstance(labels, HandLabels) else as_path(labels)
@@ -244,9 +251,10 @@ def _picture_task(
     return OksTask(given, rules, limit, subsets or (), folder, of_oks)
 
 
-def _mesh_task(
+def mesh_task(
     labels: HandLabels | str | Path, rules: MeshProtocol, limit: int | None, unused: Mapping[str, object]
 ) -> Task[Any]:
+    """Return the task of scoring a dataset in 3D."""
     from benchmark.mesh.task import MeshTask
 
     wrong = [option for option, value in unused.items() if value]

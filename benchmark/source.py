@@ -6,7 +6,7 @@ import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -14,10 +14,12 @@ from benchmark.card import UNDESCRIBED, Card, method_card
 from benchmark.matching import BoxedHand
 from benchmark.results import PREDICTIONS, Results, name_of_file
 from benchmark.task import Outcome, Task
-from hint.engine import RunResult, run
+from hint.engine import Engine, LocalEngine, NamedMethod, Ready, RunResult, Shard, run
 from hint.errors import InputError, some_ids
 from hint.files.path import as_path
 from hint.files.predictions import READERS, RESULTS, read_predictions
+from hint.methods.table import as_labels, create, needs_labels
+from hint.methods.table import check as check_method
 from hint.progress import progress
 from hint.types import Hand, HandLabels, Method, MethodCard, MethodOptions, Predictions
 
@@ -35,6 +37,7 @@ class Run:
         seed: Of the intervals.
         batch_size: Hands per forward pass.
         workers: Threads that read and crop pictures.
+        engine: Runs a method.
     """
 
     results: Results | None
@@ -42,6 +45,7 @@ class Run:
     seed: int
     batch_size: int
     workers: int
+    engine: Engine = field(default_factory=LocalEngine)
 
     @property
     def folder(self) -> Path | None:
@@ -106,14 +110,10 @@ class MethodSource(Source):
             InputError: If the results are another method's, or no picture can be used.
             KeyboardInterrupt: On Ctrl-C, after saving.
         """
-        hands = task.hands()
         started = time.perf_counter()
-        method = _loaded(self._method, self._options, task.labels, self._train_labels)
+        ready = self._ready(task, run)
         load_seconds = time.perf_counter() - started
-        fingerprint = method.fingerprint | task.fingerprint()
-        if run.results:
-            run.results.check_method(method.card.name, False, fingerprint)
-        result = _run(method, hands, task.needs_meshes, run)
+        result = self._predict(ready, task, run)
         if not len(result.predictions):
             raise InputError(f"no picture could be used: {some_ids(result.failures.values())}")
         answers = task.convert(result.predictions)
@@ -121,9 +121,9 @@ class MethodSource(Source):
             task.export(answers, run.folder)
         return Outcome(
             answers,
-            method.card,
-            fingerprint,
-            str(getattr(method, "device", "cpu")),
+            ready.identity.card,
+            ready.identity.fingerprint | task.fingerprint(),
+            ready.identity.device,
             result.failures,
             result.reused,
             len(result.predictions) - result.reused,
@@ -131,59 +131,60 @@ class MethodSource(Source):
             result.seconds,
         )
 
+    def predict_shard(self, task: Task[Any], run: Run, shard: Shard) -> RunResult:
+        """Predict a part of the hands of a task, and leave it to be joined.
+
+        Raises:
+            InputError: If the results are another method's.
+            KeyboardInterrupt: On Ctrl-C, after saving.
+        """
+        return self._predict(self._ready(task, run), task, run, shard)
+
+    def _ready(self, task: Task[Any], run: Run) -> Ready:
+        if not isinstance(self._method, str):
+            return Ready.load(self._method, run.engine)
+        options = replace(
+            self._options,
+            labels=task.labels if needs_labels(self._method) else None,
+            train_labels=as_labels(self._train_labels, split="train"),
+        )
+        return Ready.load(NamedMethod(self._method, options), run.engine)
+
+    def _predict(self, ready: Ready, task: Task[Any], how: Run, shard: Shard | None = None) -> RunResult:
+        hands = task.hands()
+        if how.results:
+            how.results.check_method(ready.identity.card.name, False, ready.identity.fingerprint | task.fingerprint())
+        try:
+            return run(
+                ready,
+                hands,
+                save_to=how.folder / PREDICTIONS if how.folder else None,
+                overwrite=how.results is not None and how.results.overwrite == "always",
+                batch_size=how.batch_size,
+                workers=how.workers,
+                meshes=task.needs_meshes,
+                shard=shard,
+                show=progress,
+            )
+        except KeyboardInterrupt:
+            if how.folder is None:
+                raise
+            raise KeyboardInterrupt(
+                f"interrupted; what is done is in {how.folder}, the same command continues from there"
+            ) from None
+
 
 def _check(method: Method | str, options: MethodOptions, train_labels: object = None) -> None:
     """Raise before any work if something is missing or does not go together."""
-    from hint.methods.table import check
-
     if isinstance(method, str):
-        check(method, options)
+        check_method(method, options)
     elif options.extra or options.weights or options.mano or train_labels is not None:
         raise InputError("weights, mano, train_labels and settings go with the name of a method, not a loaded one")
 
 
-def _loaded(
-    method: Method | str,
-    options: MethodOptions,
-    labels: HandLabels | None = None,
-    train_labels: HandLabels | str | Path | None = None,
-) -> Method:
+def _loaded(method: Method | str, options: MethodOptions) -> Method:
     """Load a method of which only the name is known."""
-    from hint.methods.table import load_method
-
-    if not isinstance(method, str):
-        return method
-    return load_method(
-        method,
-        device=options.device,
-        precision=options.precision,
-        weights=options.weights,
-        mano=options.mano,
-        seed=options.seed,
-        labels=labels,
-        train_labels=train_labels,
-        **options.extra,
-    )
-
-
-def _run(method: Method, hands: list[Any], meshes: bool, how: Run) -> RunResult:
-    try:
-        return run(
-            method,
-            hands,
-            save_to=how.folder / PREDICTIONS if how.folder else None,
-            overwrite=how.results is not None and how.results.overwrite == "always",
-            batch_size=how.batch_size,
-            workers=how.workers,
-            meshes=meshes,
-            show=progress,
-        )
-    except KeyboardInterrupt:
-        if how.folder is None:
-            raise
-        raise KeyboardInterrupt(
-            f"interrupted; what is done is in {how.folder}, the same command continues from there"
-        ) from None
+    return create(method, options) if isinstance(method, str) else method
 
 
 class PictureSource(Source):
@@ -217,6 +218,8 @@ class PictureSource(Source):
         """
         from hint.prediction import predict
 
+        if not run.engine.is_local:
+            raise InputError("whole pictures: type hint predict --devices, then score its OUT: --predictions OUT")
         if run.results:
             run.results.check_method(self.name, False, {})
         files, started = _picture_files(task.hands()), time.perf_counter()

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from itertools import islice
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -163,8 +164,7 @@ def _main(serve: Callable[..., None], pipe: Connection, *arguments: Any) -> NoRe
 def _answer_all(pipe: Connection, work: Callable[[Any], Any]) -> None:
     """Do one job after the other."""
     while True:
-        job = pipe.recv()
-        pipe.send(answer(lambda: work(job)))
+        pipe.send(answer(partial(work, pipe.recv())))
 
 
 def answer(work: Callable[[], Any]) -> tuple[Any, Exception | None, str]:

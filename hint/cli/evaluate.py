@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -9,12 +11,21 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from hint.cli.console import finish, remark, show, show_rows
-from hint.cli.options import BatchSize, Images, MethodFlags, Out, RunFlags, Subsets, Workers, with_bundles
+from hint.cli.options import (
+    BatchSize,
+    EngineFlags,
+    Images,
+    MethodFlags,
+    Out,
+    Part,
+    RunFlags,
+    Subsets,
+    Workers,
+    with_bundles,
+)
 from hint.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rich.table import Table
 
     from benchmark.evaluate import Evaluation
@@ -41,6 +52,8 @@ def evaluate(
         str | None, typer.Option(help="Name of the folder in OUT, and of given predictions; no slash.")
     ] = None,
     flags: RunFlags,
+    work: EngineFlags,
+    shard: Part = None,
     match_boxes: Annotated[
         bool, typer.Option("--match-boxes", help="Match what hint predict found by picture, side and box.")
     ] = False,
@@ -91,32 +104,69 @@ def evaluate(
 
     if taken := extra.keys() & signature(run).parameters:
         raise InputError(f"--set {min(taken)}: that is not a setting of a method")
+    options: dict[str, Any] = {
+        "out": out,
+        "name": name,
+        "subsets": subset,
+        "images": images,
+        "batch_size": batch_size,
+        "workers": workers,
+        "train_labels": train_data,
+        **work.keywords(),
+        **flags.keywords(),
+        **setup.keywords(),
+        **extra,
+    }
+    scoring = {
+        "match_boxes": match_boxes,
+        "whole_pictures": whole_pictures,
+        "detector": detector,
+        "all_hands_labelled": all_hands_labelled,
+        "agreement": agreement,
+        "card": card,
+    }
+    with _telling_interrupts():
+        if shard is not None:
+            _predict_shard(shard, data, method, protocol, options, scoring, flags.as_json)
+        result = run(data, given, protocol, **options, **scoring)
+    _report(result, protocol, flags.as_json)
+
+
+@contextmanager
+def _telling_interrupts() -> Iterator[None]:
     try:
-        result = run(
-            data,
-            given,
-            protocol,
-            out=out,
-            name=name,
-            subsets=subset,
-            images=images,
-            batch_size=batch_size,
-            workers=workers,
-            match_boxes=match_boxes,
-            whole_pictures=whole_pictures,
-            detector=detector,
-            all_hands_labelled=all_hands_labelled,
-            agreement=agreement,
-            card=card,
-            train_labels=train_data,
-            **flags.keywords(),
-            **setup.keywords(),
-            **extra,
-        )
+        yield
     except KeyboardInterrupt as interrupt:
         remark(f"hint: {interrupt}" if str(interrupt) else "hint: interrupted")
         raise
-    _report(result, protocol, flags.as_json)
+
+
+def _predict_shard(
+    shard: str,
+    data: Path,
+    method: str | None,
+    protocol: str,
+    options: dict[str, Any],
+    scoring: dict[str, Any],
+    as_json: bool,
+) -> NoReturn:
+    """Predict a part of the hands, and end."""
+    from benchmark.shard import predict_shard
+
+    if method is None or any(scoring.values()):
+        raise InputError(
+            "--shard predicts labelled hands with a method and scores nothing: leave out options of scoring"
+        )
+    done = predict_shard(shard, data, method, protocol, **options)
+    finish(
+        lambda: typer.echo(f"shard {done.shard}: {done.hands:,} hands predicted, {len(done.failures):,} left out"),
+        done.as_json(),
+        as_json,
+        notes=[f"{hand_id}: {why}" for hand_id, why in sorted(done.failures.items())],
+        reused=done.reused,
+        files=f"parts: {done.parts}; when all shards are done, the command without --shard joins and scores them",
+        ok=not done.failures,
+    )
 
 
 def _report(result: Evaluation, protocol: str, as_json: bool) -> NoReturn:

@@ -67,6 +67,15 @@ MinScore = Annotated[
     float, typer.Option(help="Leave out hands of which the detector is less sure, 0 to 1.", min=0, max=1)
 ]
 MaxHands = Annotated[int | None, typer.Option(help="Take at most so many hands of a picture, the surest.", min=1)]
+WhichEngine = Annotated["EngineName", typer.Option(help="What runs the method: local, this machine.")]
+Devices = Annotated[
+    str | None,
+    typer.Option(help="A process for each: all, a number, cuda:0,cuda:1, or cpu*4.", show_default="this process"),
+]
+Part = Annotated[
+    str | None,
+    typer.Option("--shard", help="Predict one part only, such as 2/8; the command without --shard joins them."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 
@@ -110,6 +119,24 @@ class RunFlags:
     def keywords(self) -> dict[str, Any]:
         """Return seed, limit and overwrite as keyword arguments."""
         return {"seed": self.seed, "limit": self.limit, "overwrite": self.overwrite.value}
+
+
+class EngineName(str, Enum):
+    """What runs a command."""
+
+    local = "local"
+
+
+@dataclass(frozen=True)
+class EngineFlags:
+    """Who does the work of a run over many hands."""
+
+    engine: WhichEngine = EngineName.local
+    devices: Devices = None
+
+    def keywords(self) -> dict[str, Any]:
+        """Return engine and devices as keyword arguments."""
+        return {"engine": self.engine.value, "devices": self.devices}
 
 
 def with_bundles(command: Callable[..., None]) -> Callable[..., None]:

@@ -125,7 +125,7 @@ class Queue:
         ends = np.append(np.flatnonzero(np.diff(self.picture)) + 1, len(self.rows))
         number = start = 0
         while start < len(self.rows):
-            stop = int(ends[min(np.searchsorted(ends, start + pace.hands), len(ends) - 1)])
+            stop = int(ends[min(int(np.searchsorted(ends, start + pace.hands)), len(ends) - 1)])
             rows = self.rows[start:stop]
             yield HandJob(number, tuple(hands[row] for row in rows.tolist()), tuple(keys[rows].tolist()))
             number, start = number + 1, stop

@@ -48,7 +48,7 @@ def gather(rows: Rows, complete: Complete = unchanged, meshes: bool = False) -> 
         return Predictions(rows.ids, np.empty((0, 21, 2), np.float32))
     names = columns_to_keep(rows, meshes)
     first = rows.block(slice(0, 1), names)
-    whole = {name: np.empty((len(rows), *first[name].shape[1:]), first[name].dtype) for name in names}
+    whole: dict[str, Any] = {name: np.empty((len(rows), *first[name].shape[1:]), first[name].dtype) for name in names}
     for some in rows.slices():
         for name, values in rows.block(some, names).items():
             whole[name][some] = values

@@ -7,6 +7,7 @@ import pickle
 import sys
 from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection, wait
@@ -156,10 +157,8 @@ def _feed(seat: _Seat, work: _Work[Any, Any], start: Any) -> None:
 
 
 def _send(seat: _Seat, message: Any) -> None:
-    try:
+    with suppress(ConnectionError):  # it died; its end of the pipe says so
         seat.pipe.send(message)
-    except (BrokenPipeError, ConnectionError):
-        pass  # it died; its end of the pipe says so
 
 
 def _hear(seat: _Seat, work: _Work[Any, Any]) -> None:

@@ -26,6 +26,7 @@ from hint.engine.parts import marked
 from hint.engine.recipe import Ready
 from hint.engine.results import Results, only_run
 from hint.engine.shard import Shard
+from hint.errors import InputError
 from hint.types import Hand, Method, Predictions
 
 Advance = Callable[[int], None]
@@ -90,6 +91,8 @@ def run(
         WriteError: If results cannot be written; what is done stays.
         KeyboardInterrupt: On Ctrl-C; what is done stays.
     """
+    if shard is not None and overwrite:
+        raise InputError("a shard adds to what is there; remove that first, or leave out --overwrite always")
     started = time.perf_counter()
     ready = method if isinstance(method, Ready) else Ready.load(method)
     card, header = ready.identity.card, ready.identity.header

@@ -176,7 +176,7 @@ class Rows:
         held = [set(self.files[number].columns) for number in np.unique(self.file)]
         return sorted(set.intersection(*held)) if held else []
 
-    def block(self, rows: slice, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+    def block(self, rows: slice, names: Sequence[str]) -> dict[str, Any]:
         """Return some columns of some of the rows."""
         file, row = self.file[rows], self.row[rows]
         found: dict[str, NDArray[Any]] = {}

@@ -158,8 +158,8 @@ def load_method(
         precision=precision,
         weights=None if weights is None else str(weights),
         mano=None if mano is None else str(mano),
-        labels=_labels(labels),
-        train_labels=_labels(train_labels, split="train"),
+        labels=as_labels(labels),
+        train_labels=as_labels(train_labels, split="train"),
         seed=seed,
         extra={key: str(value) for key, value in settings.items()},
     )
@@ -195,6 +195,12 @@ def check(name: str, options: MethodOptions) -> None:
     require_device(options.device)
     if name in BUILT_IN and (lacking := _missing(BUILT_IN[name], options)):
         raise MissingRequirementError(f"{name} {lacking}")
+
+
+def needs_labels(name: str) -> bool:
+    """Return whether a method looks at the ground truth; of plug-ins that is not known before they are loaded."""
+    entry = BUILT_IN.get(_inner(name) or name)
+    return entry is None or bool(_load(entry.about).CARD.needs_labels)
 
 
 def names() -> list[str]:
@@ -240,7 +246,8 @@ def _fitted(method: Method, options: MethodOptions) -> Method:
     return fitted
 
 
-def _labels(given: HandLabels | Path | str | None, split: str = "test") -> HandLabels | None:
+def as_labels(given: HandLabels | Path | str | None, split: str = "test") -> HandLabels | None:
+    """Return labels that were given, or read those whose place was."""
     if given is None or isinstance(given, HandLabels):
         return given
     from hint.files import read_labels

@@ -47,16 +47,24 @@ def part_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.npz"))
 
 
-def collect(place: Path, folder: Path) -> None:
-    """Move parts from where workers put them, a folder or a URL, to a folder.
+def collect(place: Path, folder: Path, *, keep: bool) -> None:
+    """Bring parts from where workers put them, a folder or a URL, to a folder.
+
+    Args:
+        place: Where they are.
+        folder: Where they are read.
+        keep: Leave them there too: others need them.
 
     Raises:
         InputError: If they cannot be read.
         WriteError: If they cannot be written; those that were not moved stay where they are.
     """
     for name in storage.files_in(place):
-        if name.endswith(".npz"):
+        if not name.endswith(".npz"):
+            continue
+        if not (folder / name).exists():
             storage.write_bytes(folder / name, storage.read_bytes(place / name))
+        if not keep:
             storage.remove(place / name)
 
 

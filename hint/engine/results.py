@@ -30,6 +30,7 @@ class Results:
         meshes: Whether vertices are kept.
         overwrite: Whether what is there is dropped: parts now, the file once there is a row to replace it.
         place: Folder or URL where workers write parts; None: beside the file.
+        is_shard: Whether others write parts of the same result meanwhile.
     """
 
     def __init__(
@@ -40,9 +41,10 @@ class Results:
         meshes: bool = False,
         overwrite: bool = False,
         place: Path | None = None,
+        is_shard: bool = False,
     ) -> None:
         self.path, self.parts = path, parts_folder(path)
-        self.place = place or self.parts
+        self.place, self._is_shard = place or self.parts, is_shard
         self._header, self._meshes, self._is_stale = header, meshes, overwrite
         remove_abandoned(self.parts)
         if overwrite:
@@ -83,9 +85,9 @@ class Results:
         self._remove([file.path for file in stored.files if file.path != self.path])
 
     def _collect(self) -> None:
-        """Move parts here from where workers put them."""
+        """Bring parts here from where workers put them."""
         if self.place != self.parts:
-            collect(self.place, self.parts)
+            collect(self.place, self.parts, keep=self._is_shard)
 
     def _require_meshes(self, file: StoredFile) -> None:
         if self._meshes and len(file.ids) and "vertices" not in file.columns:

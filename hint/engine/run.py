@@ -100,7 +100,7 @@ def run(
         hands = [hands[row] for row in np.sort(Queue.of(hands, card.reads_images).part(shard).rows).tolist()]
     ids, keys = np.array([hand.hand_id for hand in hands], np.str_), _keys(hands, card.reads_images)
     with _place(save_to) as path, only_run(path, shard), show(f"{card.title}: hands", len(hands)) as advance:
-        results = Results(path, header, meshes=meshes, overwrite=overwrite, place=parts)
+        results = Results(path, header, meshes=meshes, overwrite=overwrite, place=parts, is_shard=shard is not None)
         stored = results.find(ids, keys)
         reused = int(stored.is_done.sum())
         advance(reused)

@@ -1,5 +1,6 @@
 """Jobs on a real Ray cluster of two nodes: what it does when jobs, workers and nodes fail."""
 
+import json
 import signal
 import socket
 import time
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command import hint
 from object_store import object_store
 from ray_cluster import NODE, ray_cluster
 from ray_jobs import Brightness, Squares
@@ -136,6 +138,23 @@ def test_a_run_that_was_stopped_goes_on_and_ends_with_the_bytes_of_one_process(
     assert path.read_bytes() == expected.read_bytes()
     assert storage.files_in(bucket / "parts") == {}
     assert {file.name for file in tmp_path.iterdir()} == {"one.npz", "predictions.npz"}
+
+
+def test_the_command_reads_pictures_from_a_store_and_scores_as_one_process_does(
+    cluster: Any, bucket: Path, hint_root: Path, tmp_path: Path
+) -> None:
+    pictures = bucket / "TEST_newdays_img"
+    for file in sorted(hint_root.rglob("*.jpg")):
+        storage.write_bytes(pictures / file.name, file.read_bytes())
+        file.unlink()
+    command = ("eval", "--data", hint_root, "--images", storage.url_of(bucket), "--method", "mediapipe")
+    hint(*command, "--out", tmp_path / "one")
+    parts = storage.url_of(bucket / "parts")
+    done = hint(*command, "--out", tmp_path / "ray", "--engine", "ray", "--parts", parts, "--json")
+    assert json.loads(done.stdout)["status"] == "complete"  # what the cluster says goes elsewhere
+    for name in ("predictions.npz", "errors.npz"):
+        one, ray = (tmp_path / run / "mediapipe" / name for run in ("one", "ray"))
+        assert ray.read_bytes() == one.read_bytes()
 
 
 def test_a_full_disk_of_one_worker_ends_the_run_and_costs_no_row_of_others(cluster: Any, tmp_path: Path) -> None:

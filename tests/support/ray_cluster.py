@@ -43,7 +43,7 @@ def ray_cluster() -> Iterator[Any]:
             with patch.dict(os.environ, {"RAY_ADDRESS": cluster.address}):
                 yield cluster
         finally:
-            started = psutil.Process().children(recursive=True)
+            started = [p for p in psutil.Process().children(recursive=True) if {"ray", "gcs"} & {p.name()[:3]}]
             cluster.shutdown()
             left = _left(started)
             shutil.rmtree(folder)
@@ -52,7 +52,7 @@ def ray_cluster() -> Iterator[Any]:
 
 def _left(processes: list[psutil.Process]) -> list[psutil.Process]:
     """Return what runs on for too long, and kill it."""
-    left = [process for process in psutil.wait_procs(processes, _PATIENCE)[1] if "ray" in process.name()]
+    left: list[psutil.Process] = psutil.wait_procs(processes, _PATIENCE)[1]
     for process in left:
         process.kill()
     return left

@@ -99,7 +99,7 @@ def main() -> None:
         "one process": (LocalEngine(), 0),
         f"--devices cpu*{given.workers}": (find_engine(devices=f"cpu*{given.workers}"), 0),
         f"--engine ray, {given.workers} workers": (find_engine("ray", f"cpu*{given.workers}"), 0),
-        "four shards, one after the other, and the merge": (LocalEngine(), 4),
+        "two shards, one after the other, and the merge": (LocalEngine(), 2),
     }
     with tempfile.TemporaryDirectory() as folder:
         hands = make_hands(Path(folder), given.n)

@@ -263,7 +263,7 @@ def _cluster(address: str | None) -> Iterator[None]:
     try:
         ray.init(address, include_dashboard=False, log_to_driver=False, logging_level=logging.CRITICAL)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise HintError(f"cannot connect to a Ray cluster: {_last_line(error)}") from error
+        raise HintError(f"{_last_line(error)}; if the cluster asks for a token, set RAY_AUTH_MODE=token") from error
     try:
         yield
     finally:

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 from unittest.mock import patch
 
@@ -32,7 +33,8 @@ _PATIENCE = 20
 def ray_cluster() -> Iterator[Any]:
     """Start a cluster, to which ``RAY_ADDRESS`` leads; afterwards check that its processes and its files are gone."""
     folder = tempfile.mkdtemp(prefix="ray-")  # a short name: it is that of sockets
-    variables = {"RAY_TMPDIR": folder, "RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token_hex(32)}  # nobody else may send it work
+    variables = {"RAY_TMPDIR": folder, "RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal", **token}
     Path(folder, "ray").mkdir()
     with patch.dict(os.environ, variables):
         from ray.cluster_utils import Cluster

@@ -16,6 +16,9 @@ import numpy as np
 from hint.errors import InputError
 from hint.types import Hand, Image, MethodCard, Predictions
 
+#: Hands that a worker predicts before its disk is full.
+_BEFORE_FULL = 40
+
 
 @dataclass(frozen=True)
 class Squares:
@@ -58,8 +61,8 @@ class Brightness:
 
     Attributes:
         seconds: What a hand takes.
-        full: A file that the first worker to see it removes; its files may not become larger than 1 KiB from then on,
-            which is what a full disk looks like.
+        full: A file that the first worker that has predicted some hands removes; its files may not become larger than
+            1 KiB from then on, which is what a full disk looks like.
     """
 
     seconds: float = 0.0
@@ -67,11 +70,7 @@ class Brightness:
 
     def load(self, device: str | None) -> BrightnessMethod:
         """Load the method."""
-        if self.full is not None:
-            with suppress(FileNotFoundError):
-                self.full.unlink()
-                resource.setrlimit(resource.RLIMIT_FSIZE, (1024, resource.RLIM_INFINITY))
-        return BrightnessMethod(self.seconds)
+        return BrightnessMethod(self.seconds, self.full)
 
 
 class BrightnessMethod:
@@ -79,8 +78,8 @@ class BrightnessMethod:
 
     card = MethodCard("brightness", "Brightness", "Mean of the picture.")
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+    def __init__(self, seconds: float, full: Path | None) -> None:
+        self._seconds, self._full, self._done = seconds, full, 0
         self.fingerprint: dict[str, Any] = {"version": 1}
 
     def prepare(self, hand: Hand, image: Image | None) -> Any:
@@ -90,5 +89,10 @@ class BrightnessMethod:
     def infer(self, hands: Sequence[Hand], prepared: Sequence[Any]) -> Predictions:
         """Return keypoints."""
         time.sleep(self._seconds * len(hands))
+        self._done += len(hands)
+        if self._full is not None and self._done > _BEFORE_FULL:
+            with suppress(FileNotFoundError):
+                self._full.unlink()
+                resource.setrlimit(resource.RLIMIT_FSIZE, (1024, resource.RLIM_INFINITY))
         points = np.arange(42, dtype=np.float32).reshape(21, 2)
         return Predictions(np.array([hand.hand_id for hand in hands]), np.stack([points * value for value in prepared]))

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
 
 from annotation.prelabel.guess import Thresholds
+from hint.engine.recipe import Identity
 from hint.errors import InputError, first_problem
 from hint.files import write_bytes
 from hint.types import Method
@@ -129,7 +130,7 @@ class Calibration:
     content: CalibrationFile
     sha256: str
 
-    def thresholds(self, method: Method) -> Thresholds:
+    def thresholds(self, method: Method | Identity) -> Thresholds:
         """Return the thresholds for a method.
 
         Raises:

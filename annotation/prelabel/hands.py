@@ -2,57 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from hint.errors import InputError, MissingRequirementError, some_ids
+from hint.errors import MissingRequirementError, some_ids
 from hint.files.manifest import SampledHand
 from hint.hand_rows import spread
 from hint.types import Hand
 
 
-@dataclass(frozen=True)
-class Shard:
-    """One of several parts of a manifest, for several machines.
-
-    Attributes:
-        number: Number of the part, from 1.
-        count: Number of parts.
-    """
-
-    number: int = 1
-    count: int = 1
-
-    @staticmethod
-    def parse(text: str) -> Shard:
-        """Read "2/8".
-
-        Raises:
-            InputError: If it is malformed.
-        """
-        match = re.fullmatch(r"(\d{1,4})/(\d{1,4})", text)
-        if match is None or not 1 <= int(match[1]) <= int(match[2]):
-            raise InputError(f"--shard {text}: write number/count, such as 2/8")
-        return Shard(int(match[1]), int(match[2]))
-
-    def holds(self, hand_id: str) -> bool:
-        """Return whether a hand belongs to this part; only its id matters."""
-        return int(hashlib.sha256(hand_id.encode()).hexdigest()[:15], 16) % self.count == self.number - 1
-
-
-def output_path(manifest: Path, method: str, shard: Shard) -> Path:
+def output_path(manifest: Path, method: str) -> Path:
     """Return the default predictions file: beside the manifest, named after the method."""
-    part = f".{shard.number}of{shard.count}" if shard.count > 1 else ""
-    return manifest.with_name(f"{manifest.stem}.{method}{part}.npz")
+    return manifest.with_name(f"{manifest.stem}.{method}.npz")
 
 
-def choose(lines: Sequence[SampledHand], shard: Shard, limit: int | None) -> list[SampledHand]:
-    """Return the lines of a shard; a limit first picks that many lines, spread evenly over the manifest."""
-    chosen = (lines[k] for k in spread(len(lines), limit))
-    return [line for line in chosen if shard.holds(line.hand_id)]
+def choose(lines: Sequence[SampledHand], limit: int | None) -> list[SampledHand]:
+    """Return lines spread evenly over the manifest, None for all."""
+    return [lines[k] for k in spread(len(lines), limit)]
 
 
 def to_hands(lines: Sequence[SampledHand], folder: Path, box_px: float | None) -> tuple[list[Hand], list[str]]:

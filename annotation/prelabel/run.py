@@ -12,12 +12,13 @@ import numpy as np
 
 from annotation.prelabel.calibration import Calibration, read_calibration
 from annotation.prelabel.guess import Thresholds, guess
-from annotation.prelabel.hands import Shard, choose, output_path, require_pictures, to_hands
+from annotation.prelabel.hands import choose, output_path, require_pictures, to_hands
 from annotation.prelabel.occlusion import NONE, with_occlusion
-from hint.engine import run
+from hint.engine import LoadedMethod, NamedMethod, Ready, Recipe, Shard, run
+from hint.engine.choice import find_engine
+from hint.engine.parts import parts_folder
 from hint.errors import InputError
 from hint.files.manifest import read_manifest
-from hint.methods.table import create
 from hint.progress import progress
 from hint.types import Method, MethodOptions, Predictions
 
@@ -27,7 +28,7 @@ class Prelabels:
     """What a run left.
 
     Attributes:
-        path: The predictions file.
+        path: The predictions file; of a shard, the folder of the parts.
         predictions: Rows of the requested hands, with existence and occlusion.
         without_box: Ids of hands that were left out because they have no box.
         failures: Id -> why its picture could not be used.
@@ -79,13 +80,15 @@ def prelabel(
     method: str | Method,
     *,
     out: str | Path | None = None,
-    shard: str = "1/1",
+    shard: str | None = None,
     limit: int | None = None,
     box_px: float | None = None,
     calibration: str | Path | Calibration | None = None,
     occlusion: str | None = None,
     batch_size: int = 16,
     workers: int = 2,
+    engine: str = "local",
+    devices: str | None = None,
     overwrite: str = "missing",
     device: str = "auto",
     precision: str = "fp32",
@@ -100,14 +103,18 @@ def prelabel(
         manifest: Written by ``hint sample``.
         method: Name of a method, or a loaded one; the options after ``overwrite`` apply to a name only.
         out: Predictions npz; None for ``<FOLDER>.<method>.npz`` beside the manifest.
-        shard: Which part of the manifest to run, such as "2/8".
+        shard: Which part of the manifest to run, such as "2/8"; its rows stay in a folder of parts, which a run without
+            joins when all are done. None for all.
         limit: Number of hands, spread evenly over the manifest; None for all.
         box_px: Side of the square put around the centre of a hand without a box; None leaves such hands out.
         calibration: Thresholds chosen on labels; None for the defaults.
         occlusion: What flags of occlusion come from: "picture", "score" (of the method) or "none". None is the picture
             for methods that look at one, if the packages are there. A method's own flags are always kept.
         batch_size: Hands per forward pass.
-        workers: Threads that read and crop pictures.
+        workers: Threads that read and crop pictures, of each process.
+        engine: What runs the method: "local", this machine.
+        devices: What gets a process of its own: "all", a number, "cuda:0,cuda:1" or "cpu*4"; None for this process.
+            The method must be given by its name then.
         overwrite: "missing" continues an earlier run, "never" refuses to touch it, "always" starts over.
         device: "auto", "cpu" or "cuda".
         precision: "fp32", "bf16", ... as the method supports it.
@@ -122,40 +129,50 @@ def prelabel(
         MissingRequirementError: If pictures, packages or weights are missing.
         KeyboardInterrupt: On Ctrl-C, after saving.
     """
-    manifest, part = _path(manifest), Shard.parse(shard)
+    manifest, part = _path(manifest), Shard.parse(shard) if shard else None
     lines = read_manifest(manifest)
     if isinstance(calibration, str | Path):
         calibration = read_calibration(Path(calibration))
     name = method if isinstance(method, str) else method.card.name
-    path = Path(out) if out is not None else output_path(manifest, name, part)
+    path = Path(out) if out is not None else output_path(manifest, name)
     if path.is_dir():
         raise InputError(f"{path} is a folder; give the file to write, such as {path / f'{manifest.stem}.{name}.npz'}")
     if overwrite == "never" and path.exists():
         raise InputError(f"{path} already exists; use --overwrite missing or always")
-    if isinstance(method, str):
-        method = create(method, MethodOptions(device, precision, weights, mano, seed=seed, extra=dict(settings or {})))
-    _require_no_labels(method)
-    method = with_occlusion(method, occlusion)
-    thresholds = calibration.thresholds(method) if calibration else Thresholds()
+    recipe: Recipe = (
+        LoadedMethod(method)
+        if not isinstance(method, str)
+        else NamedMethod(method, MethodOptions(device, precision, weights, mano, seed=seed, extra=dict(settings or {})))
+    )
+    ready = Ready.load(PrelabelRecipe(recipe, occlusion), find_engine(engine, devices, device))
+    thresholds = calibration.thresholds(ready.identity) if calibration else Thresholds()
     if occlusion == NONE:
         thresholds = replace(thresholds, occlusion_below=0.0)
-    hands, without_box = to_hands(choose(lines, part, limit), manifest.absolute().parent, box_px)
-    if method.card.reads_images:
+    hands, without_box = to_hands(choose(lines, limit), manifest.absolute().parent, box_px)
+    if ready.identity.card.reads_images:
         require_pictures(hands, manifest)
     sizes = {line.hand_id: line.size for line in lines}
     result = run(
-        method,
+        ready,
         hands,
         save_to=path,
         overwrite=overwrite == "always",
         batch_size=batch_size,
         workers=workers,
         complete=partial(guess, sizes=sizes, thresholds=thresholds),
+        shard=part,
         show=progress,
     )
-    calibrated, note = calibration is not None, method.card.note
+    calibrated, note = calibration is not None, ready.identity.card.note
     return Prelabels(
-        path, result.predictions, without_box, result.failures, result.reused, result.seconds, note, calibrated
+        parts_folder(path) if part else path,
+        result.predictions,
+        without_box,
+        result.failures,
+        result.reused,
+        result.seconds,
+        note,
+        calibrated,
     )
 
 
@@ -166,6 +183,25 @@ def _path(manifest: object) -> Path:
     return Path(manifest)
 
 
-def _require_no_labels(method: Method) -> None:
-    if method.card.needs_labels:
-        raise InputError(f"{method.card.name} uses the ground truth, which these hands do not have yet")
+@dataclass(frozen=True)
+class PrelabelRecipe:
+    """A method for hands without labels, which guesses occlusion as asked for.
+
+    Attributes:
+        recipe: Loads the method.
+        occlusion: What flags of occlusion come from, see :func:`annotation.prelabel.occlusion.with_occlusion`.
+    """
+
+    recipe: Recipe
+    occlusion: str | None
+
+    def load(self, device: str | None) -> Method:
+        """Load the method.
+
+        Raises:
+            InputError: If it needs labels.
+        """
+        method = self.recipe.load(device)
+        if method.card.needs_labels:
+            raise InputError(f"{method.card.name} uses the ground truth, which these hands do not have yet")
+        return with_occlusion(method, self.occlusion)

@@ -11,7 +11,19 @@ import typer
 from typer.core import TyperGroup
 
 from hint.cli.console import finish, remark, resumable, show_rows
-from hint.cli.options import BatchSize, Images, Json, MethodFlags, Overwrite, RunFlags, Subsets, Workers, with_bundles
+from hint.cli.options import (
+    BatchSize,
+    EngineFlags,
+    Images,
+    Json,
+    MethodFlags,
+    Overwrite,
+    Part,
+    RunFlags,
+    Subsets,
+    Workers,
+    with_bundles,
+)
 from hint.errors import some_ids
 
 if TYPE_CHECKING:
@@ -58,13 +70,14 @@ def run(
     box_px: Annotated[
         float | None, typer.Option(help="Side of the square (px) around the centre of hands without a box.", min=1)
     ] = None,
-    shard: Annotated[str, typer.Option(help="Run one part only, such as 2/8; hint prelabel merge joins them.")] = "1/1",
+    shard: Part = None,
     calibration: Annotated[Path | None, typer.Option(help="Thresholds from hint prelabel calibrate.")] = None,
     occlusion: Annotated[
         Occlusion | None,
         typer.Option(help="What flags of occlusion come from; default: the picture, where it can be."),
     ] = None,
     flags: RunFlags,
+    work: EngineFlags,
     batch_size: BatchSize = 16,
     workers: Workers = 2,
     setup: MethodFlags,
@@ -87,6 +100,7 @@ def run(
             batch_size=batch_size,
             workers=workers,
             settings=setup.own(),
+            **work.keywords(),
             **flags.keywords(),
             **setup.keywords(),
         )
@@ -129,28 +143,6 @@ def _show(result: Prelabels, summary: dict[str, Any]) -> None:
         f"guessed to exist, {summary['occluded']} of them occluded"
     )
     typer.echo(result.path)
-
-
-@app.command("merge")
-def merge(
-    shards: Annotated[list[Path], typer.Argument(help="Files from --shard, <FOLDER>.<method>.2of8.npz.")],
-    manifest: Annotated[Path | None, typer.Option(help="The manifest, if it is not beside the first shard.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Join shards into the file that a single run would have written. Exit code 1 if hands are missing."""
-    from annotation.prelabel.merge import merge as join
-
-    merged = join(shards, manifest)
-    if as_json:
-        typer.echo(json.dumps({**vars(merged), "path": str(merged.path)}, indent=2))
-    else:
-        typer.echo(f"{merged.hands} hands\n{merged.path}")
-    if merged.missing:
-        remark(
-            f"hint: {len(merged.missing)} hands of the manifest are missing: {some_ids(merged.missing)}; run "
-            f"--shard {some_ids(merged.missing_shards)}"
-        )
-    raise typer.Exit(1 if merged.missing else 0)
 
 
 @app.command("calibrate")

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotation.prelabel.guess import Thresholds, guess, inside_frame, joint_scores
-from annotation.prelabel.hands import Shard
 from hint.errors import InputError
 from hint.files import read_predictions, write_predictions
 from hint.types import Predictions
@@ -90,25 +89,3 @@ def test_a_hand_of_an_unknown_frame_has_an_unbounded_one() -> None:
 def test_inside_is_the_rule_of_the_released_labels(points: list[tuple[float, float]]) -> None:
     inside = inside_frame(np.array([points]), np.array([[20, 10]]))
     assert inside[0].tolist() == [0 <= x < 20 and 0 <= y < 10 for x, y in points]
-
-
-@given(st.lists(st.text(min_size=1), unique=True), st.integers(1, 9))
-def test_shards_contain_every_hand_once(ids: list[str], count: int) -> None:
-    shards = [Shard(number, count) for number in range(1, count + 1)]
-    assert all(sum(shard.holds(hand_id) for shard in shards) == 1 for hand_id in ids)
-    assert all(Shard().holds(hand_id) for hand_id in ids)
-
-
-def test_shards_stay_the_same_for_ever() -> None:
-    ids = [f"ND_x_frame{k:06d}_r" for k in range(12)]
-    assert [next(n for n in (1, 2, 3) if Shard(n, 3).holds(i)) for i in ids] == EXPECTED_SHARDS
-
-
-#: Computed once, by hashlib alone; a change would tear running jobs apart.
-EXPECTED_SHARDS = [2, 2, 1, 3, 1, 2, 2, 3, 2, 3, 3, 2]
-
-
-@pytest.mark.parametrize("text", ["0/3", "4/3", "2", "a/b", "1/0", "-1/2", "1/99999"])
-def test_malformed_shards_are_refused(text: str) -> None:
-    with pytest.raises(InputError, match="write number/count, such as 2/8"):
-        Shard.parse(text)

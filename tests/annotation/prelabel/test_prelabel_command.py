@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 from command import EVERY_STEP, error, hint, interrupt, start, wait_for
 
-from annotation.prelabel.hands import Shard
-from annotation.prelabel.merge import merge
 from annotation.prelabel.run import prelabel
 from hint.errors import InputError
 from hint.files import read_predictions, write_predictions
@@ -210,13 +208,11 @@ def test_ctrl_c_keeps_finished_hands_and_the_next_run_continues(mmpose: Method, 
     manifest, _ = write_sample(8)
     options = ("--method", "mmpose", "--weights", "random", "--set", "flip-test=0", "--device", "cpu")
     process = start("prelabel", manifest, *options, "--batch-size", 1, setup=EVERY_STEP)
-    wait_for(process, "hands: 3/8")
+    wait_for(process, "hands: 4/8")
     assert "the same command continues from there" in interrupt(process)
     path = manifest.with_name("TEST_newdays_img.mmpose.npz")
-    done = len(read_predictions(path))
-    assert 3 <= done < 8
     result = prelabel(manifest, mmpose)
-    assert result.reused == done
+    assert 4 <= result.reused < 8
     resumed = path.read_bytes()
     path.unlink()
     prelabel(manifest, mmpose)
@@ -226,54 +222,18 @@ def test_ctrl_c_keeps_finished_hands_and_the_next_run_continues(mmpose: Method, 
 # Shards
 
 
-def test_shards_merge_to_the_bytes_of_one_run(mmpose: Method, write_sample: Sample) -> None:
+def test_shards_become_the_bytes_of_one_run(mmpose: Method, write_sample: Sample) -> None:
     manifest, _ = write_sample(12)
     whole = prelabel(manifest, mmpose, batch_size=5)
     expected = whole.path.read_bytes()
     whole.path.unlink()
-    parts = [prelabel(manifest, mmpose, shard=f"{k}/3", batch_size=2).path for k in (1, 2, 3)]
-    assert [part.name for part in parts] == [f"TEST_newdays_img.mmpose.{k}of3.npz" for k in (1, 2, 3)]
-    merged = merge([part for part in reversed(parts) if part.exists()])
-    assert merged.path == whole.path
-    assert (merged.hands, merged.missing) == (12, [])
-    assert merged.path.read_bytes() == expected
-
-
-def test_merging_names_what_is_missing(write_sample: Sample) -> None:
-    manifest, labels = write_sample()
-    for k in (1, 2, 4):
-        hint("prelabel", manifest, "--method", "box-centre", "--shard", f"{k}/4")
-    shards = sorted(manifest.parent.glob("*of4.npz"))
-    absent = [i for i in sorted(labels.hand_id.tolist()) if Shard(3, 4).holds(i)]
-    assert absent
-    done = hint("prelabel", "merge", *shards, code=1)
-    assert f"{len(absent)} hands of the manifest are missing: {absent[0]}" in error(done)
-    assert "--shard 3/4" in error(done)
-    hint("prelabel", manifest, "--method", "box-centre", "--shard", "3/4")
-    done = hint("prelabel", "merge", *sorted(manifest.parent.glob("*of4.npz")), "--json")
-    assert json.loads(done.stdout)["hands"] == 12
-
-
-def test_mixed_shards_are_refused(write_sample: Sample, tmp_path: Path) -> None:
-    manifest, _ = write_sample()
-    box, mean = (f"TEST_newdays_img.{name}" for name in ("box-centre", "mean-pose"))
-    for name, k in (("box-centre", 1), ("box-centre", 2), ("mean-pose", 2)):
-        hint("prelabel", manifest, "--method", name, "--shard", f"{k}/2")
-    folder = manifest.parent
-    one, two = folder / f"{box}.1of2.npz", folder / f"{box}.2of2.npz"
-    assert "shards of several runs" in error(hint("prelabel", "merge", one, folder / f"{mean}.2of2.npz", code=2))
-    (folder / f"{mean}.2of2.npz").replace(two)
-    done = hint("prelabel", "merge", one, two, code=2)
-    assert "were not made the same way" in error(done)
-    assert "(they differ in method, fingerprint)" in error(done)
-    assert not (folder / f"{box}.npz").exists()
-    copy = folder / f"{box}.2of2.npz"
-    copy.write_bytes(one.read_bytes())
-    assert "several shards contain the same hands" in error(hint("prelabel", "merge", one, copy, code=2))
-    assert "not named like shards" in error(hint("prelabel", "merge", manifest, code=2))
-    foreign = tmp_path / "x.mine.1of2.npz"
-    write_predictions(foreign, replace(read_predictions(one), meta={}))
-    assert "was not written by hint prelabel" in error(hint("prelabel", "merge", foreign, code=2))
+    shards = [prelabel(manifest, mmpose, shard=f"{k}/3", batch_size=2) for k in (3, 1)]
+    assert [shard.path.name for shard in shards] == ["TEST_newdays_img.mmpose.parts"] * 2
+    assert [len(shard.predictions) for shard in shards] == [4, 4]
+    joined = prelabel(manifest, mmpose)
+    assert (joined.path, joined.reused) == (whole.path, 8), "what no shard did is done by whoever joins them"
+    assert joined.path.read_bytes() == expected
+    assert not shards[0].path.exists()
 
 
 # What cannot be done

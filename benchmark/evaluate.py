@@ -191,7 +191,15 @@ def evaluate(
     else:
         unused = {"--subset": subsets, "--images": images, "--train-data": train_labels, "--match-boxes": match_boxes}
         task = mesh_task(labels, rules, limit, unused)
-    run = Run(results, limit, seed, batch_size, workers, find_engine(engine, devices, device), parts and as_path(parts))
+    run = Run(
+        results,
+        limit,
+        seed,
+        batch_size,
+        workers,
+        find_engine(engine, devices, device),
+        None if parts is None else as_path(parts),
+    )
     return _finish(task, source.outcome(task, run), run)
 
 

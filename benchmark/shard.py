@@ -113,7 +113,15 @@ def predict_shard(
         task = picture_task(labels, rules, limit, subsets, images, OksOptions())
     else:
         task = mesh_task(labels, rules, limit, {"--subset": subsets, "--images": images, "--train-data": train_labels})
-    run = Run(results, limit, seed, batch_size, workers, find_engine(engine, devices, device), parts and as_path(parts))
+    run = Run(
+        results,
+        limit,
+        seed,
+        batch_size,
+        workers,
+        find_engine(engine, devices, device),
+        None if parts is None else as_path(parts),
+    )
     done = source.predict_shard(task, run, part)
     place = run.parts or parts_folder(results.folder / PREDICTIONS)
     return ShardResult(part, len(done.predictions), done.reused, done.failures, place)

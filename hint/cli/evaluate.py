@@ -120,7 +120,7 @@ def evaluate(
         **setup.keywords(),
         **extra,
     }
-    scoring = {
+    scoring: dict[str, Any] = {
         "match_boxes": match_boxes,
         "whole_pictures": whole_pictures,
         "detector": detector,

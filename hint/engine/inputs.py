@@ -38,9 +38,15 @@ def check_pictures(hands: Sequence[Hand]) -> Versions:
     return versions
 
 
-def input_key(hand: Hand, versions: Versions | None) -> str:
-    """Hash what a prediction depends on; a picture counts by name, size and time of change, without versions not."""
+def input_key(hand: Hand, with_picture: bool, versions: Versions | None = None) -> str:
+    """Hash what a prediction depends on.
+
+    Args:
+        hand: The hand.
+        with_picture: Whether its picture counts: by name, size and time of change.
+        versions: What looks up the latter; worth sharing between hands whose pictures are in a store.
+    """
     parts: list[Any] = [hand.box_xyxy, hand.is_right]
-    if versions is not None and hand.image is not None:
-        parts += [hand.image.name, *(versions.find(hand.image) or ())]
+    if with_picture and hand.image is not None:
+        parts += [hand.image.name, *((versions or Versions()).find(hand.image) or ())]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

@@ -11,7 +11,6 @@ import os
 import pickle
 import socket
 import sys
-import traceback
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, redirect_stdout, suppress
@@ -23,6 +22,7 @@ from hint.engine.engine import Job, Result, Setup
 from hint.errors import HintError, InputError
 from hint.settings import HOME_VARIABLE
 from hint.version import __version__
+from hint.workers import answer, unpacked
 
 if TYPE_CHECKING:
     import pyarrow
@@ -37,6 +37,9 @@ _CORES = 4
 _PATIENCE = 10.0
 #: What Ray reads from the environment when it starts; a user's own settings stay.
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
+
+#: What came of a job: its result, or what it raised and where; see :func:`hint.workers.answer`.
+_Answer = tuple[Any, Exception | None, str]
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,8 @@ class RayEngine:
         if not listed:
             return
         with _cluster(self.address), _errors_of_ray(), closing(_answers(setup, listed, self)) as answers:
-            for job, answer in zip(listed, answers, strict=True):
-                yield setup.lost(job, _WHY_LOST) if answer.is_lost else answer.result()
+            for job, found in zip(listed, answers, strict=True):
+                yield setup.lost(job, _WHY_LOST) if found is None else unpacked(*found)
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,6 @@ class _Pool:
     cores: int
     device: str
 
-    @property
     def resources(self) -> dict[str, int]:
         """Return what Ray keeps for a worker."""
         return {"num_gpus": 1} if self.device == "cuda" else {"num_cpus": self.cores}
@@ -117,27 +119,6 @@ class _Origin:
             os.environ.setdefault(HOME_VARIABLE, self.home)
 
 
-@dataclass(frozen=True)
-class _Answer:
-    """What came of a job: its result, or what it raised, or nothing."""
-
-    value: Any = None
-    error: Exception | None = None
-    trace: str = ""
-    is_lost: bool = False
-
-    def result(self) -> Any:
-        """Return the result, or raise the error."""
-        if self.error is not None:
-            raise self.error from RuntimeError(self.trace)
-        return self.value
-
-    @staticmethod
-    def failed(error: Exception) -> _Answer:
-        """Return the answer for the error that is being handled."""
-        return _Answer(None, error, traceback.format_exc())
-
-
 class _Begun:
     """An actor beside the caller that counts how often jobs are begun; Ray itself would try a deadly one for ever."""
 
@@ -166,30 +147,34 @@ class _Worker:
     """
 
     def __init__(self, setup: bytes, device: str, origin: _Origin, begun: Any) -> None:
-        self._begun, self._failed = begun, None
-        try:
+        def load() -> Any:
             origin.enter()
-            self._stream = pickle.loads(setup)(device)
-        except Exception as error:
-            self._failed = _Answer.failed(error)
+            return pickle.loads(setup)(device)
+
+        self._begun, self._loaded = begun, answer(load)
 
     def __call__(self, jobs: pyarrow.Table) -> pyarrow.Table:
         """Answer the one job of a table."""
         import pyarrow
 
-        answer = self._failed or self._answer(jobs["number"][0].as_py(), jobs["job"][0].as_py())
-        return pyarrow.table({"answer": [pickle.dumps(answer)]})
+        found = self._answer(jobs["number"][0].as_py(), jobs["job"][0].as_py())
+        return pyarrow.table({"answer": [pickle.dumps(found)]})
 
-    def _answer(self, number: int, job: bytes) -> _Answer:
+    def _answer(self, number: int, job: bytes) -> _Answer | None:
         import ray
 
+        stream, error, _ = self._loaded
+        if error is not None:
+            return self._loaded
         if ray.get(self._begun.begin.remote(number)) > _ATTEMPTS:
-            return _Answer(is_lost=True)
-        try:
-            (result,) = self._stream(iter([pickle.loads(job)]))
-            return _Answer(result)
-        except Exception as error:
-            return _Answer.failed(error)
+            return None
+        return answer(lambda: _only(stream(iter([pickle.loads(job)]))))
+
+
+def _only(results: Iterable[Any]) -> Any:
+    """Return the one result, after its stream has ended."""
+    (result,) = results
+    return result
 
 
 def _find_pool(engine: RayEngine) -> _Pool:
@@ -206,12 +191,12 @@ def _find_pool(engine: RayEngine) -> _Pool:
         raise InputError("the Ray cluster has no GPU; add --device cpu, or nodes with GPUs")
     if gpus and engine.device != "cpu":
         return _Pool(engine.workers or gpus, 0, "cuda")
-    having = [int(node["CPU"]) for node in nodes if node.get("CPU", 0) >= 1]
-    if not having:
+    counts = [int(node["CPU"]) for node in nodes if node.get("CPU", 0) >= 1]
+    if not counts:
         raise InputError("the Ray cluster has no core to work on: start its nodes with --num-cpus 1 or more")
-    cores = max(1, sum(having) // engine.workers) if engine.workers else _CORES
-    cores = min(cores, *having) if len(having) > 1 else min(cores, having[0])
-    return _Pool(engine.workers or sum(count // cores for count in having), cores, "cpu")
+    share = sum(counts) // engine.workers if engine.workers else _CORES
+    cores = max(min(share, max(counts)), 1)
+    return _Pool(engine.workers or sum(count // cores for count in counts), cores, "cpu")
 
 
 def _dataset(setup: Setup[Any, Any], jobs: Sequence[Any], pool: _Pool) -> Dataset:
@@ -230,7 +215,7 @@ def _dataset(setup: Setup[Any, Any], jobs: Sequence[Any], pool: _Pool) -> Datase
         compute=ray.data.ActorPoolStrategy(
             min_size=1, max_size=workers, initial_size=workers, max_tasks_in_flight_per_actor=1
         ),
-        **pool.resources,
+        **pool.resources(),
     )
     options = dataset.context
     options.execution_options.preserve_order = True
@@ -238,11 +223,10 @@ def _dataset(setup: Setup[Any, Any], jobs: Sequence[Any], pool: _Pool) -> Datase
     return dataset
 
 
-def _answers(setup: Setup[Any, Any], jobs: Sequence[Any], engine: RayEngine) -> Generator[_Answer, None, None]:
-    """Yield the answers to jobs in order."""
+def _answers(setup: Setup[Any, Any], jobs: Sequence[Any], engine: RayEngine) -> Generator[_Answer | None, None, None]:
+    """Yield the answers to jobs in order, None for those that kill their workers."""
     for row in _dataset(setup, jobs, _find_pool(engine)).iter_rows():
-        answer: _Answer = pickle.loads(row["answer"])
-        yield answer
+        yield pickle.loads(row["answer"])
 
 
 @contextmanager

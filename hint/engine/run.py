@@ -145,7 +145,7 @@ def _keys(hands: Sequence[Hand], with_pictures: bool) -> NDArray[np.str_]:
         MissingRequirementError: If pictures are missing.
     """
     versions = check_pictures(hands) if with_pictures else None
-    return np.array([input_key(hand, versions) for hand in hands], np.str_)
+    return np.array([input_key(hand, with_pictures, versions) for hand in hands], np.str_)
 
 
 @contextmanager

@@ -153,4 +153,4 @@ def _with_parameters(predictions: Predictions, path: Path) -> Results:
 
 def _key(hand: Hand, picture: Picture) -> str:
     turned = f" orientation {picture.orientation}" if picture.orientation != 1 else ""
-    return f"{input_key(hand, None)} {picture.key}{turned}"
+    return f"{input_key(hand, with_picture=False)} {picture.key}{turned}"

@@ -64,26 +64,25 @@ def _begun(folder: Path) -> Counter[str]:
 
 
 def test_results_come_in_order_and_a_deadly_job_is_given_up_alone(cluster: Any, tmp_path: Path) -> None:
-    results = list(RayEngine().run(Squares(tmp_path, seconds=0.1, deadly=3), range(12)))
+    results = list(RayEngine().run(Squares(tmp_path, seconds=0.1, workers=2, deadly=3), range(12)))
     assert results == [-3 if job == 3 else job * job for job in range(12)]
     begun = _begun(tmp_path)
     assert begun.pop("3") == 3
     assert set(begun.values()) == {1}
-    assert len({path.name.partition("-")[2] for path in tmp_path.iterdir()}) >= 2  # a core of each node
 
 
 def test_jobs_of_a_lost_node_go_to_the_others(cluster: Any, tmp_path: Path) -> None:
     (node,) = cluster.worker_nodes
     results = []
     try:
-        for result in RayEngine().run(Squares(tmp_path, seconds=0.3), range(16)):
+        for result in RayEngine().run(Squares(tmp_path, seconds=0.3, workers=2), range(16)):
             results.append(result)
             if len(results) == 3:
                 cluster.remove_node(node, allow_graceful=False)
     finally:
         cluster.add_node(**NODE)
     assert results == [job * job for job in range(16)]
-    assert sum(_begun(tmp_path).values()) in (17, 18)  # what the node was at
+    assert sum(_begun(tmp_path).values()) <= 18  # none but what the node was at
 
 
 def test_what_a_job_raises_is_raised_and_the_rest_is_stopped(cluster: Any, tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ _HEAD = {
     "include_dashboard": False,
     "_system_config": {
         "health_check_initial_delay_ms": 0,
-        "health_check_period_ms": 500,
-        "health_check_failure_threshold": 4,
+        "health_check_period_ms": 1000,
+        "health_check_failure_threshold": 6,
     },
 }
 #: Seconds until all processes must have ended.

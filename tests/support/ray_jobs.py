@@ -27,12 +27,14 @@ class Squares:
     Attributes:
         folder: Where each worker leaves a file per job it began: ``<job>-<process>``.
         seconds: What a job takes.
+        workers: Workers that must have begun before any job ends.
         deadly: A job that ends its worker as a crash would.
         refused: A job that raises InputError.
     """
 
     folder: Path
     seconds: float = 0.0
+    workers: int = 1
     deadly: int | None = None
     refused: int | None = None
 
@@ -52,7 +54,14 @@ class Squares:
             if job == self.refused:
                 raise InputError(f"job {job} is refused")
             time.sleep(self.seconds)
+            while len(workers_in(self.folder)) < self.workers:
+                time.sleep(0.1)
             yield job * job
+
+
+def workers_in(folder: Path) -> set[str]:
+    """Return the processes that began jobs."""
+    return {path.name.partition("-")[2] for path in folder.iterdir()}
 
 
 @dataclass(frozen=True)

@@ -123,5 +123,5 @@ def predict_shard(
         None if parts is None else as_path(parts),
     )
     done = source.predict_shard(task, run, part)
-    place = run.parts or parts_folder(results.folder / PREDICTIONS)
-    return ShardResult(part, len(done.predictions), done.reused, done.failures, place)
+    written = run.parts or parts_folder(results.folder / PREDICTIONS)
+    return ShardResult(part, len(done.predictions), done.reused, done.failures, written)

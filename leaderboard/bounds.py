@@ -16,9 +16,9 @@ LARGEST_RECORD = 8 << 20
 LARGEST_FILE = 1 << 30
 LARGEST_ARRAYS = 2 << 30
 
-#: Hands of an error table, whose clips are drawn a thousand times for every cell; subsets of a record, each with a
-#: page of its own.
-MOST_HANDS, MOST_SUBSETS = 50_000, 50
+#: Hands of an error table, and clips, which are drawn a thousand times for every cell; subsets of a record, each with
+#: a page of its own.
+MOST_HANDS, MOST_CLIPS, MOST_SUBSETS = 1_000_000, 50_000, 50
 
 #: Of any JSON value in a record.
 _LONGEST_TEXT = 4_000

@@ -25,7 +25,7 @@ from benchmark.rules import Rules
 from benchmark.scores import Scores
 from hint.errors import InputError, printable, problems_in
 from hint.files import read_npz
-from leaderboard.bounds import LARGEST_ARRAYS, MOST_HANDS, check_file, read_bounded_json
+from leaderboard.bounds import LARGEST_ARRAYS, MOST_CLIPS, MOST_HANDS, check_file, read_bounded_json
 from leaderboard.computed import NO_SCORES, Table, compute_scores, contradictions, declared_record
 from leaderboard.declared import declared_problems
 from leaderboard.oks import other_labels, rules_of
@@ -159,6 +159,8 @@ def _read_table(path: Path) -> Table:
     table = readers.get(kind, read_error_table)(path, LARGEST_ARRAYS)
     if len(table.hand_id) > MOST_HANDS:
         raise InputError(f"{len(table.hand_id):,} hands, more than the {MOST_HANDS:,} that a board can rank")
+    if (clips := len(np.unique(table.clip_id))) > MOST_CLIPS:
+        raise InputError(f"hands of {clips:,} clips, more than the {MOST_CLIPS:,} that a board can rank")
     if isinstance(table, ErrorTable):
         finite = table.distance_px[np.isfinite(table.distance_px)]
         if (finite > _FARTHEST).any() or (table.box_side > _LARGEST_BOX).any():

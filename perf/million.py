@@ -3,7 +3,7 @@
     python perf/million.py
 
 Labels are made up and have no pictures, so the method is a control: what is measured is everything around it. Every
-command is a process of its own, and runs for a tenth and a hundredth of the hands too.
+command is a process of its own.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ def measured(*arguments: object) -> tuple[float, float]:
 def main() -> None:
     """Measure each size, print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--hands", type=int, default=1_000_000, help="largest number of hands")
+    parser.add_argument("hands", type=int, nargs="*", default=[10_000, 100_000, 1_000_000], help="numbers of hands")
     parser.add_argument("--method", default="mean-pose", help="a control")
     options = parser.parse_args()
     print("| hands | predict and score | scored again | leaderboard build |\n|---:|---:|---:|---:|", flush=True)
-    for hands in (options.hands // 100, options.hands // 10, options.hands):
+    for hands in options.hands:
         with TemporaryDirectory() as folder:
             data, out = Path(folder, "data"), Path(folder, "out")
             labels, _ = synthetic(hands, max(hands // 50, 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tempfile
@@ -91,7 +92,8 @@ def require_writable(folder: Path) -> None:
 
 
 def _cannot_write(path: Path, error: OSError) -> WriteError:
-    return WriteError(f"cannot write {path}: {error.strerror or error}")
+    full = "the disk is full: " if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+    return WriteError(f"cannot write {path}: {full}{error.strerror or error}")
 
 
 def _umask() -> int:

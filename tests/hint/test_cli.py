@@ -260,7 +260,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_run_continues(hint_root: Path, t
     process = subprocess.Popen([sys.executable, "-c", prints_every_hand, *arguments], stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     for line in process.stderr:
-        if "hands: 20/192" in line:
+        if "hands: 4/192" in line:
             break
     process.send_signal(signal.SIGINT)
     output = process.stderr.read()
@@ -268,11 +268,9 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_run_continues(hint_root: Path, t
     assert "Traceback" not in output
     assert "the same command continues" in output
     path = tmp_path / "out" / "hamer" / "predictions.npz"
-    done = len(read_predictions(path))
-    assert 20 <= done < 16 * 12
     again = run(*arguments, "--json")
     assert again.returncode == 0, again.stderr
-    assert json.loads(again.stdout)["timing"]["reused"] == done
+    assert 4 <= json.loads(again.stdout)["timing"]["reused"] < 16 * 12
     assert len(read_predictions(path)) == 16 * 12
 
 

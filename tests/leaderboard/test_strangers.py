@@ -180,7 +180,8 @@ def board(tmp_path_factory: pytest.TempPathFactory, honest: Path, make: Callable
     write(root / "many", honest, {**content_of(honest), **many, "scores": [], "per_joint": [], "curve": []})
     (root / "many" / "errors.npz").unlink()
     crowd = {name: np.resize(column, (50_001, *column.shape[1:])) for name, column in vars(table).items()}
-    write(root / "crowd", honest, content_of(honest), **{**crowd, "hand_id": np.arange(50_001).astype(str)})
+    crowd |= dict.fromkeys(("hand_id", "clip_id"), np.arange(50_001).astype(str))
+    write(root / "crowd", honest, content_of(honest), **crowd)
     for name in ("\udcff", "a\nrefused: b\x1b[31m"):  # the first is no UTF-8
         write(root / name, honest, {**content_of(honest), "extra": 1})
         twin = content_of(honest)

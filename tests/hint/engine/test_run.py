@@ -2,47 +2,21 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from engine_methods import Brightness
 
 from hint.engine import run
 from hint.errors import InputError, MissingRequirementError
 from hint.files import read_labels, read_predictions, write_predictions
 from hint.methods.box_centre import BoxCentre
-from hint.types import Hand, Image, MethodCard, Predictions
-
-CARD = MethodCard("brightness", "Brightness", "Mean of the picture.")
-
-
-@dataclass
-class Brightness:
-    """Predicts the corner of the box plus the mean of the picture, so that pixels matter."""
-
-    version: int = 1
-    stop_after: int = 10**9
-    batches: list[int] = field(default_factory=list)
-    card: MethodCard = CARD
-
-    @property
-    def fingerprint(self) -> dict[str, Any]:
-        return {"version": self.version}
-
-    def prepare(self, hand: Hand, image: Image | None) -> float:
-        assert image is not None
-        return float(image.mean())
-
-    def infer(self, hands: Sequence[Hand], prepared: Sequence[float]) -> Predictions:
-        if sum(self.batches) >= self.stop_after:
-            raise KeyboardInterrupt
-        self.batches.append(len(hands))
-        points = np.array([[h.box_xyxy[:2]] * 21 for h in hands]) + np.array(prepared)[:, None, None]
-        return Predictions(np.array([h.hand_id for h in hands]), points)
+from hint.types import Hand, Image
 
 
 def test_an_interrupt_stops_the_threads_before_saving(hint_root: Path, tmp_path: Path) -> None:

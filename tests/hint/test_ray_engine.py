@@ -27,7 +27,7 @@ from hint.images import encode_image
 from hint.types import Hand
 
 #: Seconds that a test may take; a cluster that is stuck must not hold up the others.
-_LIMIT = 100
+_LIMIT = 240
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ _HEAD = {
     "_system_config": {
         "health_check_initial_delay_ms": 0,
         "health_check_period_ms": 1000,
-        "health_check_failure_threshold": 6,
+        "health_check_failure_threshold": 10,
     },
 }
 #: Seconds until all processes must have ended.

@@ -106,6 +106,7 @@ def evaluate(
     workers: int = 2,
     engine: str = "local",
     devices: str | None = None,
+    parts: str | Path | None = None,
     overwrite: str = "missing",
     match_boxes: bool = False,
     whole_pictures: bool = False,
@@ -137,9 +138,10 @@ def evaluate(
         seed: Of the intervals, and of methods that draw random numbers.
         batch_size: Hands per forward pass.
         workers: Threads that read and crop pictures, of each process.
-        engine: What runs a method: "local", this machine.
+        engine: What runs a method: "local", this machine, or "ray", a Ray cluster.
         devices: What gets a process of its own: "all", a number, "cuda:0,cuda:1" or "cpu*4"; None for this process.
             The method must be given by its name then.
+        parts: Folder or URL for what workers write meanwhile, where not all of them see ``out``.
         overwrite: "missing" continues from what an earlier run left, "never" refuses, "always" starts over.
         match_boxes: Match predictions of ``hint predict`` with labels by picture, side and box instead of by id.
         whole_pictures: Score whole pictures (OKS): a detector and a method, or predictions of ``hint predict``.
@@ -189,7 +191,15 @@ def evaluate(
     else:
         unused = {"--subset": subsets, "--images": images, "--train-data": train_labels, "--match-boxes": match_boxes}
         task = mesh_task(labels, rules, limit, unused)
-    run = Run(results, limit, seed, batch_size, workers, find_engine(engine, devices, device))
+    run = Run(
+        results,
+        limit,
+        seed,
+        batch_size,
+        workers,
+        find_engine(engine, devices, device),
+        None if parts is None else as_path(parts),
+    )
     return _finish(task, source.outcome(task, run), run)
 
 

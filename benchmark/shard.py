@@ -18,6 +18,7 @@ from benchmark.source import MethodSource, Run
 from hint.engine import Shard
 from hint.engine.choice import find_engine
 from hint.engine.parts import parts_folder
+from hint.files.path import as_path
 from hint.types import MethodOptions
 
 
@@ -60,6 +61,7 @@ def predict_shard(
     workers: int = 2,
     engine: str = "local",
     devices: str | None = None,
+    parts: str | Path | None = None,
     overwrite: str = "missing",
     train_labels: str | Path | None = None,
     device: str = "auto",
@@ -85,6 +87,7 @@ def predict_shard(
         workers: Threads that read and crop pictures.
         engine: What runs the method.
         devices: What gets a process of its own.
+        parts: Folder or URL for the parts, where not all workers see ``out``.
         overwrite: "missing" or "never".
         train_labels: Labels a control is fitted on.
         device: "auto", "cpu" or "cuda".
@@ -110,7 +113,15 @@ def predict_shard(
         task = picture_task(labels, rules, limit, subsets, images, OksOptions())
     else:
         task = mesh_task(labels, rules, limit, {"--subset": subsets, "--images": images, "--train-data": train_labels})
-    run = Run(results, limit, seed, batch_size, workers, find_engine(engine, devices, device))
+    run = Run(
+        results,
+        limit,
+        seed,
+        batch_size,
+        workers,
+        find_engine(engine, devices, device),
+        None if parts is None else as_path(parts),
+    )
     done = source.predict_shard(task, run, part)
-    parts = parts_folder(results.folder / PREDICTIONS)
-    return ShardResult(part, len(done.predictions), done.reused, done.failures, parts)
+    written = run.parts or parts_folder(results.folder / PREDICTIONS)
+    return ShardResult(part, len(done.predictions), done.reused, done.failures, written)

@@ -38,6 +38,7 @@ class Run:
         batch_size: Hands per forward pass.
         workers: Threads that read and crop pictures.
         engine: Runs a method.
+        parts: Where workers write meanwhile; None: in the folder of the results.
     """
 
     results: Results | None
@@ -46,6 +47,7 @@ class Run:
     batch_size: int
     workers: int
     engine: Engine = field(default_factory=LocalEngine)
+    parts: Path | None = None
 
     @property
     def folder(self) -> Path | None:
@@ -164,6 +166,7 @@ class MethodSource(Source):
                 workers=how.workers,
                 meshes=task.needs_meshes,
                 shard=shard,
+                parts=how.parts,
                 show=progress,
             )
         except KeyboardInterrupt:

@@ -9,6 +9,7 @@ import numpy as np
 
 from hint.errors import InputError
 from hint.files.atomic import write_bytes
+from hint.files.storage import read_bytes
 from hint.types import Image
 
 _JPEG, _PNG = b"\xff\xd8", b"\x89PNG"
@@ -17,7 +18,7 @@ _FLAGS = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 
 
 def read_image(path: Path) -> Image:
-    """Read a picture.
+    """Read a picture from a path or a URL.
 
     Returns:
         (H,W,3) RGB uint8; grey pictures get three equal channels.
@@ -26,11 +27,7 @@ def read_image(path: Path) -> Image:
         InputError: If the file is missing, truncated, or not a picture. OpenCV alone would fill a truncated JPEG with
             grey.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
-    return decode_image(content, str(path))
+    return decode_image(read_bytes(path), str(path))
 
 
 def decode_image(content: bytes, name: str) -> Image:

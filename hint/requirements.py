@@ -35,6 +35,7 @@ EXTRA_OF = {
     "yaml": "yolo",
     **dict.fromkeys(("pandas", "pyarrow"), "pandas"),
     **dict.fromkeys(("accelerate", "tensorboard"), "train"),
+    **dict.fromkeys(("fsspec", "ray"), "scale"),
     "wandb": "wandb",
     "mlflow": "mlflow",
     **dict.fromkeys(("addict", "json_tricks", "munkres", "termcolor", "yapf"), "prelabel"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import sys
 import traceback
@@ -18,7 +19,7 @@ from os import cpu_count
 from threading import Event
 from typing import Any, NoReturn, TypeVar, cast
 
-from hint.errors import HintError
+from hint.errors import HintError, InputError
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -172,7 +173,17 @@ def answer(work: Callable[[], Any]) -> tuple[Any, Exception | None, str]:
     try:
         return work(), None, ""
     except Exception as error:
-        return None, error, traceback.format_exc()
+        return None, _portable(error), traceback.format_exc()
+
+
+def _portable(error: Exception) -> Exception:
+    """Return an error that survives the way to another process: not all can be made again from what they say."""
+    try:
+        pickle.loads(pickle.dumps(error))
+        return error
+    except Exception:
+        kinds: tuple[type[Exception], ...] = (InputError, HintError)
+        return next((kind for kind in kinds if isinstance(error, kind)), RuntimeError)(str(error))
 
 
 def _receive(pipe: Connection) -> Any:

@@ -18,6 +18,7 @@ from hint.cli.options import (
     MethodFlags,
     Out,
     Part,
+    Parts,
     RunFlags,
     Subsets,
     Workers,
@@ -54,6 +55,7 @@ def evaluate(
     flags: RunFlags,
     work: EngineFlags,
     shard: Part = None,
+    parts: Parts = None,
     match_boxes: Annotated[
         bool, typer.Option("--match-boxes", help="Match what hint predict found by picture, side and box.")
     ] = False,
@@ -112,6 +114,7 @@ def evaluate(
         "batch_size": batch_size,
         "workers": workers,
         "train_labels": train_data,
+        "parts": parts,
         **work.keywords(),
         **flags.keywords(),
         **setup.keywords(),

@@ -69,7 +69,9 @@ MinScore = Annotated[
     float, typer.Option(help="Leave out hands of which the detector is less sure, 0 to 1.", min=0, max=1)
 ]
 MaxHands = Annotated[int | None, typer.Option(help="Take at most so many hands of a picture, the surest.", min=1)]
-WhichEngine = Annotated["EngineName", typer.Option(help="What runs the method: local, this machine.")]
+WhichEngine = Annotated[
+    "EngineName", typer.Option(help="What runs the method: local, this machine; ray, a Ray cluster.")
+]
 Devices = Annotated[
     str | None,
     typer.Option(help="A process for each: all, a number, cuda:0,cuda:1, or cpu*4.", show_default="this process"),
@@ -77,6 +79,10 @@ Devices = Annotated[
 Part = Annotated[
     str | None,
     typer.Option("--shard", help="Predict one part only, such as 2/8; the command without --shard joins them."),
+]
+Parts = Annotated[
+    Path | None,
+    typer.Option(help="Folder or URL for what workers write meanwhile, where not all of them see OUT."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
@@ -127,6 +133,7 @@ class EngineName(str, Enum):
     """What runs a command."""
 
     local = "local"
+    ray = "ray"
 
 
 @dataclass(frozen=True)

@@ -39,10 +39,15 @@ class Engine(Protocol):
         """Whether jobs run in this process, with objects of this process."""
         ...
 
+    @property
+    def takes_all(self) -> bool:
+        """Whether all jobs are taken before the first one is done."""
+        ...
+
     def run(self, setup: Setup[Job, Result], jobs: Iterable[Job]) -> Generator[Result, None, None]:
         """Yield the results of jobs, in order of jobs.
 
-        Jobs are taken lazily, a few ahead. Closing the iterator, or Ctrl-C, stops the work.
+        Jobs are taken lazily, a few ahead, unless :attr:`takes_all`. Closing the iterator, or Ctrl-C, stops the work.
 
         Raises:
             Exception: Whatever a job raises.
@@ -53,7 +58,7 @@ class Engine(Protocol):
 class LocalEngine:
     """Runs jobs in this process; threads read and crop meanwhile."""
 
-    is_local = True
+    is_local, takes_all = True, False
 
     def run(self, setup: Setup[Job, Result], jobs: Iterable[Job]) -> Generator[Result, None, None]:
         """Yield the results of jobs, in order of jobs; see :class:`Engine`."""

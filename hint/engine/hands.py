@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from hint.apart import hands_apart
 from hint.engine.jobs import HandJob, JobDone
-from hint.engine.parts import Columns, PartWriter
+from hint.engine.parts import Columns, PartWriter, require_mark
 from hint.engine.recipe import Recipe
 from hint.errors import InputError
 from hint.types import Hand, Image, Method, Predictions
@@ -32,6 +32,7 @@ class HandSetup:
         batch_size: Hands per ``infer``.
         threads: Threads that read and crop pictures.
         meshes: Whether to keep vertices; a method without them is refused at its first batch.
+        mark: A file in ``place`` that every worker must see, see :func:`hint.engine.parts.marked`.
     """
 
     recipe: Recipe
@@ -40,9 +41,11 @@ class HandSetup:
     batch_size: int = 16
     threads: int = 2
     meshes: bool = False
+    mark: Path | None = None
 
     def __call__(self, device: str | None) -> Callable[[Iterable[HandJob]], Iterator[JobDone]]:
         """Load the method."""
+        require_mark(self.mark)
         return _HandStream(self.recipe.load(device), self)
 
     def lost(self, job: HandJob, why: str) -> JobDone:

@@ -8,11 +8,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from hint.errors import InputError, MissingRequirementError, some_ids
+from hint.files.storage import Versions
 from hint.types import Hand
 
 
-def check_pictures(hands: Sequence[Hand]) -> None:
+def check_pictures(hands: Sequence[Hand]) -> Versions:
     """Check before any work that every hand has its picture.
+
+    Returns:
+        What looks up their versions.
 
     Raises:
         InputError: If hands name none.
@@ -23,19 +27,26 @@ def check_pictures(hands: Sequence[Hand]) -> None:
             "these labels have no pictures, which this method needs; "
             "name their folder: --images DIR, or images= in Python"
         )
-    absent = [str(hand.image) for hand in hands if not (hand.image and hand.image.is_file())]
+    versions = Versions()
+    absent = [str(hand.image) for hand in hands if not (hand.image and versions.find(hand.image))]
     if absent:
         raise MissingRequirementError(
             f"{len(absent)} of {len(hands)} pictures are missing: {some_ids(absent)}; "
             "evaluate other parts (--subset, or subsets= in Python), "
             "or name their folder (--images DIR, or images= in Python)"
         )
+    return versions
 
 
-def input_key(hand: Hand, with_picture: bool) -> str:
-    """Hash what a prediction depends on; an image counts by name, size and modification time."""
+def input_key(hand: Hand, with_picture: bool, versions: Versions | None = None) -> str:
+    """Hash what a prediction depends on.
+
+    Args:
+        hand: The hand.
+        with_picture: Whether its picture counts: by name, size and time of change.
+        versions: What looks up the latter; worth sharing between hands whose pictures are in a store.
+    """
     parts: list[Any] = [hand.box_xyxy, hand.is_right]
     if with_picture and hand.image is not None:
-        status = hand.image.stat()
-        parts += [hand.image.name, status.st_size, status.st_mtime_ns]
+        parts += [hand.image.name, *((versions or Versions()).find(hand.image) or ())]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

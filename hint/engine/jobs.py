@@ -14,6 +14,8 @@ from hint.types import Hand
 
 #: Hands of the first job, and most hands of any.
 _FIRST, _MOST = 4, 1024
+#: Jobs that a run of unknown pace has, unless one would have more hands than this.
+_JOBS_EVEN, _MOST_EVEN = 64, 128
 #: Seconds a job should take: progress shows, little is lost, and parts are not too many.
 _SECONDS = 4.0
 
@@ -68,6 +70,13 @@ class Pace:
 
     def __init__(self, most: int = _MOST) -> None:
         self._most, self.hands = most, min(_FIRST, most)
+
+    @staticmethod
+    def even(hands: int) -> Pace:
+        """Return the pace of a run of which nothing can be learnt: enough jobs for many workers to end together."""
+        pace = Pace(_MOST_EVEN)
+        pace.hands = min(max(hands // _JOBS_EVEN, _FIRST), _MOST_EVEN)
+        return pace
 
     def saw(self, done: JobDone) -> None:
         """Learn from a job that is done."""

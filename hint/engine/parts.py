@@ -9,8 +9,11 @@ other.
 from __future__ import annotations
 
 import json
+import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,7 +21,8 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from hint.files import write_npz
+from hint.errors import HintError, InputError
+from hint.files import storage, write_npz
 
 #: Seconds between two parts of a job that takes longer.
 SAVE_EVERY = 20.0
@@ -41,6 +45,51 @@ def parts_folder(result: Path) -> Path:
 def part_files(folder: Path) -> list[Path]:
     """Return the parts in a folder, in a fixed order; none where there is no such folder."""
     return sorted(folder.glob("*.npz"))
+
+
+def collect(place: Path, folder: Path, *, keep: bool) -> None:
+    """Bring parts from where workers put them, a folder or a URL, to a folder.
+
+    Args:
+        place: Where they are.
+        folder: Where they are read.
+        keep: Leave them there too: others need them.
+
+    Raises:
+        InputError: If they cannot be read.
+        WriteError: If they cannot be written; those that were not moved stay where they are.
+    """
+    for name in storage.files_in(place):
+        if not name.endswith(".npz"):
+            continue
+        if not (folder / name).exists():
+            storage.write_bytes(folder / name, storage.read_bytes(place / name))
+        if not keep:
+            storage.remove(place / name)
+
+
+@contextmanager
+def marked(place: Path) -> Iterator[Path]:
+    """Give a file in a folder of parts that tells it from others of the same name, on machines that do not share it."""
+    mark = place / f".{uuid4().hex}.run"
+    storage.write_bytes(mark, b"")
+    try:
+        yield mark
+    finally:
+        with suppress(HintError):
+            storage.remove(mark)
+
+
+def require_mark(mark: Path | None) -> None:
+    """Check that this machine sees the folder that was marked.
+
+    Raises:
+        InputError: If it does not.
+    """
+    if mark is not None and mark.name not in storage.files_in(mark.parent):
+        raise InputError(
+            f"{socket.gethostname()} does not see {mark.parent}; give an --out that every node shares, or --parts URL"
+        )
 
 
 class PartWriter:
@@ -88,7 +137,7 @@ class PartWriter:
         joined = {name: np.concatenate([part[name] for part in columns]) for name in (columns[0] if columns else ())}
         arrays = {HAND_ID: np.array(ids, np.str_), KEY: np.array(keys, np.str_), **joined}
         lines = np.frombuffer("\n".join(notes).encode(), np.uint8)
-        write_npz(self._folder / f"{uuid4().hex}.npz", {**arrays, HEADER: np.array(self._header), NOTES: lines})
+        _write(self._folder / f"{uuid4().hex}.npz", {**arrays, HEADER: np.array(self._header), NOTES: lines})
 
     def _forget(self) -> None:
         self._ids: list[str] = []
@@ -96,3 +145,12 @@ class PartWriter:
         self._notes: list[str] = []
         self._columns: list[Columns] = []
         self._due = time.monotonic() + SAVE_EVERY
+
+
+def _write(path: Path, arrays: Columns) -> None:
+    if storage.url_of(path) is None:
+        write_npz(path, arrays)
+        return
+    content = BytesIO()
+    np.savez(content, allow_pickle=False, **arrays)
+    storage.write_bytes(path, content.getvalue())

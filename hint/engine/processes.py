@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import sys
 from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -16,7 +15,7 @@ from typing import Any, Generic, cast
 
 from hint.engine.devices import Place
 from hint.engine.engine import Job, Result, Setup
-from hint.errors import HintError, InputError
+from hint.errors import HintError
 from hint.workers import Worker, answer, processes, unpacked
 
 #: Jobs of a worker at a time: one it works on, and one it may begin meanwhile.
@@ -41,7 +40,7 @@ class ProcessEngine:
     """
 
     places: Sequence[Place]
-    is_local = False
+    is_local = takes_all = False
 
     def run(self, setup: Setup[Job, Result], jobs: Iterable[Job]) -> Generator[Result, None, None]:
         """Yield the results of jobs, in order of jobs; see :class:`hint.engine.engine.Engine`.
@@ -194,25 +193,16 @@ def _serve(pipe: Connection, environment: dict[str, str], device: str, threads: 
     stream, error, trace = answer(lambda: pipe.recv()(device))
     if "torch" in sys.modules:  # a script of the user's may have imported it before the environment was set
         sys.modules["torch"].set_num_threads(threads)
-    pipe.send((None, _portable(error), trace) if error else _READY)
+    pipe.send((None, error, trace) if error else _READY)
     while not error:
         results = iter(stream(_received(pipe)))
         while not error:
             result, error, trace = answer(partial(next, results, _END))
             if result is _END:
                 break
-            pipe.send((result, _portable(error), trace))
+            pipe.send((result, error, trace))
 
 
 def _received(pipe: Connection) -> Iterator[Any]:
     while message := pipe.recv():
         yield message[0]
-
-
-def _portable(error: Exception | None) -> Exception | None:
-    """Return an error that survives the way to another process: not all can be made again from what they say."""
-    try:
-        return cast("Exception | None", pickle.loads(pickle.dumps(error)))
-    except Exception:
-        kinds: tuple[type[Exception], ...] = (InputError, HintError)
-        return next((kind for kind in kinds if isinstance(error, kind)), RuntimeError)(str(error))

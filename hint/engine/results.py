@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hint.engine.merge import Complete, gather, merge
-from hint.engine.parts import part_files, parts_folder
+from hint.engine.parts import collect, part_files, parts_folder
 from hint.engine.shard import Shard
 from hint.engine.stored import Stored, StoredFile, read_part, read_result
 from hint.errors import InputError
@@ -29,13 +29,26 @@ class Results:
         header: What rows belong to.
         meshes: Whether vertices are kept.
         overwrite: Whether what is there is dropped: parts now, the file once there is a row to replace it.
+        place: Folder or URL where workers write parts; None: beside the file.
+        is_shard: Whether others write parts of the same result meanwhile.
     """
 
-    def __init__(self, path: Path, header: Mapping[str, Any], *, meshes: bool = False, overwrite: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        header: Mapping[str, Any],
+        *,
+        meshes: bool = False,
+        overwrite: bool = False,
+        place: Path | None = None,
+        is_shard: bool = False,
+    ) -> None:
         self.path, self.parts = path, parts_folder(path)
+        self.place, self._is_shard = place or self.parts, is_shard
         self._header, self._meshes, self._is_stale = header, meshes, overwrite
         remove_abandoned(self.parts)
         if overwrite:
+            self._collect()
             self._remove(part_files(self.parts))
 
     def find(self, ids: NDArray[np.str_], keys: NDArray[np.str_]) -> Stored:
@@ -44,6 +57,7 @@ class Results:
         Raises:
             InputError: If something is damaged, of other settings, or lacks the meshes.
         """
+        self._collect()
         earlier = [read_result(self.path, self._header)] if self.path.is_file() and not self._is_stale else []
         files = [*earlier, *(read_part(path, self._header) for path in part_files(self.parts))]
         for file in files:
@@ -69,6 +83,11 @@ class Results:
         if len(stored):
             merge(stored.every(), self.path, self._header, complete, self._meshes)
         self._remove([file.path for file in stored.files if file.path != self.path])
+
+    def _collect(self) -> None:
+        """Bring parts here from where workers put them."""
+        if self.place != self.parts:
+            collect(self.place, self.parts, keep=self._is_shard)
 
     def _require_meshes(self, file: StoredFile) -> None:
         if self._meshes and len(file.ids) and "vertices" not in file.columns:

@@ -22,6 +22,7 @@ from hint.engine.hands import HandSetup
 from hint.engine.inputs import check_pictures, input_key
 from hint.engine.jobs import JobDone, Pace, Queue
 from hint.engine.merge import Complete, unchanged
+from hint.engine.parts import marked
 from hint.engine.recipe import Ready
 from hint.engine.results import Results, only_run
 from hint.engine.shard import Shard
@@ -66,6 +67,7 @@ def run(
     complete: Complete = unchanged,
     meshes: bool = False,
     shard: Shard | None = None,
+    parts: Path | None = None,
     show: Show = silent,
 ) -> RunResult:
     """Predict hands with a method.
@@ -80,6 +82,7 @@ def run(
         complete: Adds columns that follow from the rows; computed again for rows of an earlier run.
         meshes: Keep vertices; a method without them is refused after its first batch.
         shard: Predict this part only, and leave merging to a later run without; its rows are returned.
+        parts: Folder or URL that workers write to and that all of them see; None: beside ``save_to``.
         show: Shows progress, such as :func:`hint.progress.progress`.
 
     Raises:
@@ -95,22 +98,21 @@ def run(
     card, header = ready.identity.card, ready.identity.header
     if shard is not None:
         hands = [hands[row] for row in np.sort(Queue.of(hands, card.reads_images).part(shard).rows).tolist()]
-    if card.reads_images:
-        check_pictures(hands)
     ids, keys = np.array([hand.hand_id for hand in hands], np.str_), _keys(hands, card.reads_images)
     with _place(save_to) as path, only_run(path, shard), show(f"{card.title}: hands", len(hands)) as advance:
-        results = Results(path, header, meshes=meshes, overwrite=overwrite)
+        results = Results(path, header, meshes=meshes, overwrite=overwrite, place=parts, is_shard=shard is not None)
         stored = results.find(ids, keys)
         reused = int(stored.is_done.sum())
         advance(reused)
-        setup = HandSetup(ready.recipe, header, results.parts, batch_size, workers, meshes)
         todo = Queue.of(hands, card.reads_images).only(~stored.is_done)
         failures: dict[str, str] = {}
-        for done in _work(ready.engine, setup, todo, hands, keys):
-            failures |= done.failures
-            advance(done.hands)
-            if done.hands > len(done.failures):
-                results.replace_earlier()
+        with nullcontext() if ready.engine.is_local else marked(results.place) as mark:
+            setup = HandSetup(ready.recipe, header, results.place, batch_size, workers, meshes, mark)
+            for done in _work(ready.engine, setup, todo, hands, keys):
+                failures |= done.failures
+                advance(done.hands)
+                if done.hands > len(done.failures):
+                    results.replace_earlier()
         stored = results.find(ids, keys)
         rows = results.gather(stored, complete)
         if shard is None:
@@ -122,7 +124,7 @@ def _work(
     engine: Engine, setup: HandSetup, queue: Queue, hands: Sequence[Hand], keys: NDArray[np.str_]
 ) -> Iterator[JobDone]:
     """Yield what became of jobs; hands of those that killed their workers are tried again, picture by picture."""
-    pace, lost = Pace(), dict[str, str]()
+    pace, lost = Pace.even(len(queue.rows)) if engine.takes_all else Pace(), dict[str, str]()
     with closing(engine.run(setup, queue.jobs(hands, keys, pace))) as results:
         for done in results:
             pace.saw(done)
@@ -137,7 +139,13 @@ def _work(
 
 
 def _keys(hands: Sequence[Hand], with_pictures: bool) -> NDArray[np.str_]:
-    return np.array([input_key(hand, with_pictures) for hand in hands], np.str_)
+    """Return the key of each hand.
+
+    Raises:
+        MissingRequirementError: If pictures are missing.
+    """
+    versions = check_pictures(hands) if with_pictures else None
+    return np.array([input_key(hand, with_pictures, versions) for hand in hands], np.str_)
 
 
 @contextmanager

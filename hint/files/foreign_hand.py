@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from hint.box import FARTHEST, Box
 from hint.errors import InputError, counted, some_ids
 from hint.files.joint_names import Side
+from hint.files.storage import named_in
 from hint.names import is_file_name, parse_name
 from hint.skeleton import N_JOINTS
 from hint.types import Double, HandLabels
@@ -253,4 +254,4 @@ def _occlusion(hand: ForeignHand) -> NDArray[np.bool_]:
 
 
 def _picture(hand: ForeignHand, folder: Path) -> str:
-    return os.path.normpath(folder / hand.image) if hand.own.get("has_image", True) else ""
+    return os.path.normpath(named_in(folder, hand.image)) if hand.own.get("has_image", True) else ""

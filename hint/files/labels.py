@@ -13,6 +13,7 @@ from hint.files.evaluation_npz import part_of, read_evaluation_npz
 from hint.files.npz import read_npz
 from hint.files.pairs import read_pairs
 from hint.files.path import as_path
+from hint.files.storage import is_folder
 from hint.files.yolo import FILE_NAME as YOLO
 from hint.files.yolo import yolo_parts
 from hint.names import split_of_subset, subset_of_folder
@@ -52,7 +53,7 @@ def read_labels(
     images = None if images is None else as_path(images)
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
-    if images is not None and not images.is_dir():
+    if images is not None and not is_folder(images):
         raise InputError(f"{images}: no such folder of pictures")
     path = next((path / name for name in WRITTEN if (path / name).is_file()), path)
     if path.is_file() and path.suffix.lower() in SINGLE_FILES:

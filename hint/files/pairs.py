@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from hint.box import FARTHEST
 from hint.errors import InputError, some_ids
 from hint.files.atomic import atomic_write, json_bytes, write_bytes
 from hint.files.json_file import parse_json
+from hint.files.storage import is_folder, names_in
 from hint.names import parse_name, subset_of_folder
 from hint.types import HandLabels
 
@@ -39,7 +40,7 @@ class HandRecord:
 
 def picture_folder(images: Path, name: str) -> Path:
     """Return the folder with the pictures of a HInt folder: below ``images`` if that is a HInt root, else itself."""
-    return images / name if (images / name).is_dir() else images
+    return images / name if is_folder(images / name) else images
 
 
 def read_pairs(folder: Path, images: Path | None = None) -> HandLabels:
@@ -72,7 +73,8 @@ def read_pairs(folder: Path, images: Path | None = None) -> HandLabels:
 
 
 def _pictures(folder: Path, stems: Sequence[str]) -> list[str]:
-    found = {p.stem: str(p) for p in sorted(folder.iterdir(), reverse=True) if p.suffix.lower() in IMAGE_SUFFIXES}
+    files = map(PurePath, reversed(names_in(folder)))
+    found = {file.stem: str(folder / file) for file in files if file.suffix.lower() in IMAGE_SUFFIXES}
     return [found.get(stem, str(folder / f"{stem}.jpg")) for stem in stems]
 
 

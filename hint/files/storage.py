@@ -1,0 +1,197 @@
+"""Files by path or by URL: what fsspec opens (``s3://``, ``gs://``, ``https://``, ...) beside local files.
+
+A URL is kept as a path, since folders are joined and files named in the same way: ``Path("s3://bucket/a.jpg")`` reads
+"s3:/bucket/a.jpg", and the functions here put the slash back. Clients of object stores bring their own settings and
+credentials; they are found where their libraries look for them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hint.errors import InputError, MissingRequirementError, WriteError, first_line
+from hint.files.atomic import write_bytes as write_local
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+#: A scheme has two letters or more; one letter is a drive of Windows.
+_URL = re.compile(r"([a-z][a-z0-9+.-]+):/+(.*)", re.DOTALL)
+
+#: What listings of stores call the version of an object, the surest first.
+_STAMPS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "created")
+
+
+class Version(NamedTuple):
+    """What tells a file from an earlier one of the same name.
+
+    Attributes:
+        size: Bytes.
+        stamp: Time of the last change in ns, or what a store says of its object: an ETag, a time.
+    """
+
+    size: int
+    stamp: int | str
+
+
+def url_of(path: Path) -> str | None:
+    """Return the URL that a path stands for, None for a local path."""
+    match = _URL.fullmatch(path.as_posix())
+    if match is None:
+        return None
+    scheme, place = match.groups()
+    return f"{scheme}:///{place}" if scheme == "file" else f"{scheme}://{place}"
+
+
+def named_in(folder: Path, name: str) -> Path:
+    """Return the file that a list in ``folder`` means by a name: a URL by itself, else a path from the folder."""
+    return Path(name) if url_of(Path(name)) else folder / name
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file.
+
+    Raises:
+        InputError: If it is missing or cannot be read.
+        MissingRequirementError: If the library for such URLs is not installed.
+    """
+    url = url_of(path)
+    if url is None:
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror}") from error
+    with _store(url) as store:
+        content: bytes = store.cat_file(url)
+        return content
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a whole file or nothing.
+
+    Raises:
+        WriteError: If it cannot be written.
+    """
+    url = url_of(path)
+    if url is None:
+        write_local(path, content)
+        return
+    try:
+        with _store(url) as store:
+            store.pipe_file(url, content)
+    except InputError as error:
+        raise WriteError(f"cannot write {error}") from error
+
+
+def remove(path: Path) -> None:
+    """Remove a file.
+
+    Raises:
+        InputError: If there is none at a URL, or it cannot be removed.
+    """
+    url = url_of(path)
+    if url is None:
+        path.unlink(missing_ok=True)
+        return
+    with _store(url) as store:
+        store.rm_file(url)
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether there is a folder: at a URL, something whose name begins like this."""
+    url = url_of(path)
+    if url is None:
+        return path.is_dir()
+    with _store(url) as store:
+        found: bool = store.isdir(url)
+        return found
+
+
+def names_in(folder: Path) -> list[str]:
+    """Return the names of what is in a folder, in order; at a URL, of its files.
+
+    Raises:
+        InputError: If it cannot be read.
+    """
+    return sorted(path.name for path in folder.iterdir()) if url_of(folder) is None else [*files_in(folder)]
+
+
+def files_in(folder: Path) -> dict[str, Version]:
+    """Return name -> version of the files in a folder, in order of their names; none where there is no such folder.
+
+    Raises:
+        InputError: If it cannot be read.
+    """
+    url = url_of(folder)
+    if url is None:
+        return {path.name: _version(path) for path in sorted(folder.glob("*")) if path.is_file()}
+    with _store(url) as store:
+        entries = store.ls(url, detail=True, refresh=True) if store.exists(url) else []
+    files = [entry for entry in entries if entry["type"] == "file"]
+    return dict(sorted((entry["name"].rpartition("/")[2], _version_of(entry)) for entry in files))
+
+
+class Versions:
+    """Looks up versions of many files; a folder of a store is listed once, instead of a request per file."""
+
+    def __init__(self) -> None:
+        self._folders: dict[Path, dict[str, Version]] = {}
+
+    def find(self, path: Path) -> Version | None:
+        """Return the version of a file, None if it is absent."""
+        if url_of(path) is None:
+            return _version(path) if path.is_file() else None
+        if path.parent not in self._folders:
+            self._folders[path.parent] = files_in(path.parent)
+        return self._folders[path.parent].get(path.name)
+
+
+def _version(path: Path) -> Version:
+    status = path.stat()
+    return Version(status.st_size, status.st_mtime_ns)
+
+
+def _version_of(entry: dict[str, Any]) -> Version:
+    stamp = next((entry[key] for key in _STAMPS if entry.get(key)), "")
+    return Version(entry.get("size") or 0, str(stamp).strip('"'))
+
+
+@cache
+def _system(scheme: str) -> AbstractFileSystem:
+    """Return what speaks to the stores of a scheme.
+
+    Raises:
+        InputError: If nothing does.
+        MissingRequirementError: If its library is not installed.
+    """
+    import fsspec
+    from fsspec.registry import known_implementations
+
+    try:
+        return fsspec.filesystem(scheme)
+    except ImportError as error:
+        library = known_implementations[scheme]["class"].partition(".")[0]
+        raise MissingRequirementError(f"{scheme}:// needs {library}: pip install {library}") from error
+    except ValueError as error:
+        raise InputError(f"{scheme}:// is no kind of address that fsspec knows") from error
+
+
+@contextmanager
+def _store(url: str) -> Iterator[AbstractFileSystem]:
+    """Give what speaks to the store of a URL, and say in one line what goes wrong there.
+
+    Raises:
+        InputError: If anything does.
+    """
+    system = _system(url.partition(":")[0])
+    try:
+        yield system
+    except FileNotFoundError as error:
+        raise InputError(f"{url}: no such file or bucket") from error
+    except Exception as error:  # every client has its own
+        raise InputError(f"{url}: {first_line(error)}") from error

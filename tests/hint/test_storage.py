@@ -1,0 +1,72 @@
+"""Files in object stores are read, written and listed as local ones are."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from object_store import object_store
+
+from hint.errors import InputError, MissingRequirementError, WriteError
+from hint.files import storage
+from hint.images import encode_image, read_image
+
+
+@pytest.fixture(params=["local", "s3"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    if request.param == "local":
+        yield tmp_path
+        return
+    with object_store("hands") as bucket:
+        yield Path(f"{bucket}/run 1")
+
+
+def test_files_are_written_read_listed_and_removed(folder: Path) -> None:
+    picture = np.arange(6000, dtype=np.uint8).reshape(40, 50, 3)
+    storage.write_bytes(folder / "a.png", encode_image(picture, ".png"))
+    storage.write_bytes(folder / "below" / "c.bin", b"c")
+    before = storage.files_in(folder)
+    assert list(before) == ["a.png"]
+    np.testing.assert_array_equal(read_image(folder / "a.png"), picture)
+
+    versions = storage.Versions()
+    assert versions.find(folder / "a.png") == before["a.png"]
+    assert versions.find(folder / "b.bin") is None
+    storage.write_bytes(folder / "a.png", b"other")
+    storage.write_bytes(folder / "b.bin", b"bb")
+    after = storage.files_in(folder)
+    assert [(name, version.size) for name, version in after.items()] == [("a.png", 5), ("b.bin", 2)]
+    assert after["a.png"] != before["a.png"]
+
+    storage.remove(folder / "a.png")
+    assert list(storage.files_in(folder)) == ["b.bin"]
+    assert storage.files_in(folder / "absent") == {}
+    with pytest.raises(InputError, match=r"run 1/a\.png|/a\.png: No such file"):
+        storage.read_bytes(folder / "a.png")
+
+
+def test_a_store_that_is_not_there_is_named() -> None:
+    with object_store("hands"), pytest.raises(WriteError, match=r"s3://other/a: no such file or bucket"):
+        storage.write_bytes(Path("s3://other/a"), b"")
+    with pytest.raises(MissingRequirementError, match="pip install gcsfs"):
+        storage.read_bytes(Path("gs://hands/a.jpg"))
+    with pytest.raises(InputError, match="hint-no-such://"):
+        read_image(Path("hint-no-such://hands/a.jpg"))
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("s3://hands/a b.jpg", "s3://hands/a b.jpg"),
+        ("s3://hands//a/../b.jpg", "s3://hands/a/../b.jpg"),
+        ("file:///hands/a.jpg", "file:///hands/a.jpg"),
+        ("https://host:80/a.jpg", "https://host:80/a.jpg"),
+        ("hands/s3:/a.jpg", None),
+        ("c:/hands/a.jpg", None),
+        ("/hands/a.jpg", None),
+    ],
+    ids=["s3", "slashes", "file", "port", "below a folder", "drive", "absolute"],
+)
+def test_urls_survive_being_paths(text: str, url: str | None) -> None:
+    assert storage.url_of(Path(text)) == url
+    assert storage.named_in(Path("data"), text) == (Path(text) if url or text[0] == "/" else Path("data", text))

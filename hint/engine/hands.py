@@ -14,7 +14,7 @@ from hint.apart import hands_apart
 from hint.engine.jobs import HandJob, JobDone
 from hint.engine.parts import Columns, PartWriter, require_mark
 from hint.engine.recipe import Recipe
-from hint.errors import InputError
+from hint.errors import InputError, some_ids
 from hint.types import Hand, Image, Method, Predictions
 
 #: Fields of predictions that are not a column of their own in a part.
@@ -95,7 +95,12 @@ class _HandStream:
             return
         with hands_apart():
             rows = self._method.infer(batch.hands, batch.ready)
-        writer.add([hand.hand_id for hand in batch.hands], batch.keys, columns_of(rows, self._setup.meshes, self._name))
+        ids = [hand.hand_id for hand in batch.hands]
+        if rows.hand_id.tolist() != ids:
+            raise InputError(
+                f"{self._name} was given {some_ids(ids)} and gave rows of {some_ids(rows.hand_id.tolist())}"
+            )
+        writer.add(ids, batch.keys, columns_of(rows, self._setup.meshes, self._name))
         batch.clear()
         if writer.is_due:
             writer.save()

@@ -40,13 +40,15 @@ class StoredColumn:
         path: The file.
         dtype: Type of its entries.
         shape: Its shape, rows first.
-        offset: Where its first row begins, bytes.
+        offset: Where its first entry is, bytes.
+        by_columns: Whether it lies there column by column, as arrays in Fortran order do; it is then read as a whole.
     """
 
     path: Path
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
     offset: int
+    by_columns: bool = False
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -58,6 +60,8 @@ class StoredColumn:
             InputError: If the file is shorter than it says.
         """
         wanted = np.arange(len(self)) if rows is None else np.asarray(rows, np.intp)
+        if self.by_columns:
+            return self._whole()[wanted]
         result = np.empty((len(wanted), *self.shape[1:]), self.dtype)
         ends = [0, *(np.flatnonzero(np.diff(wanted) != 1) + 1).tolist(), len(wanted)]
         with self.path.open("rb") as stream:
@@ -66,14 +70,23 @@ class StoredColumn:
                     result[start:end] = self._run(stream, int(wanted[start]), end - start)
         return result
 
-    def _run(self, stream: Any, first: int, count: int) -> NDArray[Any]:
+    def _run(self, stream: IO[bytes], first: int, count: int) -> NDArray[Any]:
         """Return rows that follow each other."""
-        row = int(np.prod(self.shape[1:], dtype=np.int64)) * self.dtype.itemsize
-        stream.seek(self.offset + first * row)
-        content = stream.read(count * row)
-        if len(content) < count * row:
+        row = int(np.prod(self.shape[1:], dtype=np.int64))
+        return self._entries(stream, first * row, count * row).reshape(count, *self.shape[1:])
+
+    def _whole(self) -> NDArray[Any]:
+        with self.path.open("rb") as stream:
+            entries = self._entries(stream, 0, int(np.prod(self.shape, dtype=np.int64)))
+        return entries.reshape(self.shape, order="F")
+
+    def _entries(self, stream: IO[bytes], first: int, count: int) -> NDArray[Any]:
+        size = self.dtype.itemsize
+        stream.seek(self.offset + first * size)
+        content = stream.read(count * size)
+        if len(content) < count * size:
             raise InputError(f"{self.path} is damaged: it ends early")
-        return np.frombuffer(content, self.dtype).reshape(count, *self.shape[1:])
+        return np.frombuffer(content, self.dtype)
 
 
 def stored_columns(path: Path) -> dict[str, StoredColumn]:
@@ -99,9 +112,9 @@ def _found(path: Path, stream: Any, member: zipfile.ZipInfo) -> StoredColumn | N
     version = _NPY.read_magic(stream)
     read = _NPY.read_array_header_1_0 if version == (1, 0) else _NPY.read_array_header_2_0
     shape, is_fortran, dtype = read(stream)
-    if is_fortran or not shape or dtype.hasobject or not dtype.itemsize:
+    if not shape or dtype.hasobject or not dtype.itemsize:
         return None
-    return StoredColumn(path, dtype, shape, stream.tell())
+    return StoredColumn(path, dtype, shape, stream.tell(), is_fortran)
 
 
 @dataclass(frozen=True)

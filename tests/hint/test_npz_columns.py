@@ -31,6 +31,14 @@ def test_pieces_give_the_bytes_of_whole_arrays_and_come_back(tmp_path: Path) -> 
     assert stored["keypoints_2d"].read([]).shape == (0, 21, 2)
 
 
+def test_arrays_in_fortran_order_are_read_like_others(tmp_path: Path) -> None:
+    score = np.arange(63, dtype=np.float32).reshape(21, 3).T
+    write_npz(tmp_path / "a.npz", {"score": score})
+    (stored,) = stored_columns(tmp_path / "a.npz").values()
+    np.testing.assert_array_equal(stored.read(), score)
+    np.testing.assert_array_equal(stored.read([2, 0]), score[[2, 0]])
+
+
 def test_a_damaged_file_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     write_npz(path, ARRAYS)

@@ -1,7 +1,7 @@
 """Calibration: against numbers worked out by hand and a plain loop, and as a person types it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from annotation.prelabel.run import prelabel
 from hint.errors import InputError
 from hint.files import read_predictions, write_predictions
 from hint.methods.table import create
-from hint.types import HandLabels, MethodOptions, Predictions
+from hint.types import Hand, HandLabels, MethodOptions, Predictions
 
 Sample = Callable[..., tuple[Path, HandLabels]]
 Reviewed = Callable[[HandLabels], Path]
@@ -104,8 +104,9 @@ def test_the_guess_agrees_with_the_table(write_sample: Sample, tmp_path: Path, r
         card, fingerprint, prepare = method.card, method.fingerprint, staticmethod(method.prepare)
 
         @staticmethod
-        def infer(hands: object, prepared: object) -> Predictions:
-            return predicted(labels, honest(labels))
+        def infer(hands: Sequence[Hand], prepared: object) -> Predictions:
+            ids = [hand.hand_id for hand in hands]
+            return predicted(labels, honest(labels)).select(np.flatnonzero(np.isin(labels.hand_id, ids)))
 
     result = prelabel(manifest, Scored(), batch_size=12, calibration=calibration)
     rows = result.predictions

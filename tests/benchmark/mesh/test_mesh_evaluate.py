@@ -152,7 +152,7 @@ def test_an_interrupted_run_continues_and_gives_the_same_files(made, tmp_path):
     broken, other = tmp_path / "broken", tmp_path / "whole"
     with pytest.raises(KeyboardInterrupt):
         run_known(data, perfect(protocol, written, stop_after=2), protocol, out=broken)
-    assert [path.name for path in broken.glob("*/*")] == ["predictions.npz"]
+    assert [path.name for path in broken.glob("*/*")] == ["predictions.parts"]
     method = perfect(protocol, written)
     resumed = run_known(data, method, protocol, out=broken)
     assert resumed.record.timing.reused == 2

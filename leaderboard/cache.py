@@ -1,8 +1,8 @@
-"""What boards computed before, so that one more record costs little; a number is kept beside nobody's site.
+"""What boards computed before, so that one more record costs little.
 
 A kept result is found by a sha256 of everything it follows from: the error table to the last bit, the protocol, this
-code and the machine. It lies in the cache of the user who builds, which is trusted as the installation is; what cannot
-be read is computed again.
+code and the machine. It lies in the cache of the user who builds, which is trusted as the installation is, never in a
+site, where others may write; what cannot be read is computed again.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,16 @@ class ErrorTable:
         order = np.argsort(self.hand_id)
         digest = hashlib.sha256("\n".join(self.hand_id[order].tolist()).encode())
         digest.update(np.ascontiguousarray(self.distance_px[order]).tobytes())
+        return digest.hexdigest()
+
+    @cached_property
+    def exact_digest(self) -> str:
+        """A sha256 of everything the table holds, in its order."""
+        digest = hashlib.sha256()
+        for f in fields(self):
+            column = np.ascontiguousarray(getattr(self, f.name))
+            digest.update(f"{f.name} {column.dtype.str} {column.shape}\n".encode())
+            digest.update(column.tobytes())
         return digest.hexdigest()
 
     @property

@@ -9,11 +9,20 @@ import platformdirs
 #: Environment variable with a folder to use instead of the platform's data folder.
 HOME_VARIABLE = "HINT_HOME"
 
+#: Environment variable with a folder to use instead of the platform's cache folder.
+CACHE_VARIABLE = "HINT_CACHE"
+
 
 def home() -> Path:
     """Return the folder of downloads and converted files (``$HINT_HOME`` or the platform's data folder)."""
     given = os.environ.get(HOME_VARIABLE)
     return Path(given).expanduser() if given else Path(platformdirs.user_data_dir("hint"))
+
+
+def cache_folder() -> Path:
+    """Return the folder of what can be computed again (``$HINT_CACHE`` or the platform's cache folder)."""
+    given = os.environ.get(CACHE_VARIABLE)
+    return Path(given).expanduser() if given else Path(platformdirs.user_cache_dir("hint"))
 
 
 def environment() -> Path:

@@ -22,6 +22,7 @@ from benchmark.record import Record, SubsetEntry
 from benchmark.rules import Rules
 from benchmark.scores import Curve, JointScore, Score, Scores, score_table
 from hint.errors import counted, some_ids
+from leaderboard.cache import remembered
 from leaderboard.declared import trained_on_hint
 from leaderboard.draws import SEED
 from leaderboard.oks import oks_coverage
@@ -41,7 +42,7 @@ MOTION = ("accel_error", "accel_coverage", "jitter", "jitter_ground_truth", "jit
 def compute_scores(table: Table | None, rules: Rules | None) -> Scores:
     """Return every number that follows from an error table, without intervals in 2D; none without rules."""
     if isinstance(table, ErrorTable) and isinstance(rules, Protocol):
-        return score_table(table, rules, with_intervals=False)
+        return remembered(Scores, table, rules, "scores", lambda: score_table(table, rules, with_intervals=False))
     if isinstance(table, MeshErrors) and isinstance(rules, MeshProtocol):
         return score_mesh_errors(table, rules, joint_names(rules), SEED)
     if isinstance(table, OksTable) and isinstance(rules, OksProtocol):

@@ -25,6 +25,7 @@ from benchmark.scores import Score, Scores
 from hint.errors import InputError
 from hint.methods.table import BUILT_IN
 from hint.types import HandLabels
+from leaderboard.cache import remembered_draws
 from leaderboard.candidate import Candidate, Problem, read_candidate
 from leaderboard.computed import NO_SCORES
 from leaderboard.controls import looks_drawn
@@ -109,7 +110,10 @@ class Entry:
             return draw_oks(self.oks, subset, visibility, self.rules) if self.oks is not None else None
         if self.rules is None or self.errors is None or visibility not in self.rules.visibilities:
             return None
-        return draw(self.errors, subset, visibility, self.rules) if subset in self.errors.subsets else None
+        table, rules = self.errors, self.rules
+        if subset not in table.subsets:
+            return None
+        return remembered_draws(table, subset, visibility, rules, lambda: draw(table, subset, visibility, rules))
 
     def _with_interval(self, score: Score) -> Score:
         key = (score.metric, score.threshold)

@@ -25,6 +25,9 @@ from leaderboard.metric import Key, describe
 #: A standard error below this share of the values is rounding.
 _ROUNDING = 1e-9
 
+#: Pairs computed at a time.
+_AT_ONCE = 32
+
 
 @dataclass(frozen=True)
 class Pairs:
@@ -90,12 +93,14 @@ def _simultaneous(pairs: list[tuple[Draws, Draws]], key: Key) -> tuple[Double, f
         return np.zeros(0), 0.0
     errors = np.zeros(len(pairs))
     largest = np.zeros(len(pairs[0][0].rows[key]))
-    for k, (a, b) in enumerate(pairs):
-        drawn = a.rows[key] - b.rows[key]
-        value = a.values[key] - b.values[key]
-        errors[k] = np.nanstd(drawn, ddof=1)
-        if errors[k] > _ROUNDING * max(abs(a.values[key]), abs(b.values[key])):
-            largest = np.fmax(largest, np.abs(drawn - value) / errors[k])
+    values = np.array([[drawn.values[key] for drawn in pair] for pair in pairs])
+    for start in range(0, len(pairs), _AT_ONCE):
+        some = slice(start, start + _AT_ONCE)
+        drawn = np.stack([a.rows[key] - b.rows[key] for a, b in pairs[some]])
+        errors[some] = np.nanstd(drawn, axis=1, ddof=1)
+        differ = errors[some] > _ROUNDING * np.abs(values[some]).max(1)
+        away = np.abs(drawn - (values[some, :1] - values[some, 1:]))[differ] / errors[some][differ, None]
+        largest = np.fmax(largest, np.fmax.reduce(away, axis=0, initial=0.0))
     reach = float(np.quantile(largest, pairs[0][0].level))
     n_clips = min(drawn.n_clips[key] for pair in pairs for drawn in pair)
     return errors, reach + (reach**3 + reach) / (4 * (n_clips - 1))

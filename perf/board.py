@@ -8,6 +8,7 @@ The methods are the labels with more and more noise. The folder holds the evalua
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -20,6 +21,7 @@ import numpy as np
 from benchmark.evaluate import evaluate
 from benchmark.record import read_record, write_record
 from hint.files import read_labels
+from hint.settings import CACHE_VARIABLE
 from hint.types import HandLabels, Predictions
 from leaderboard.site.build import Site, build_leaderboard
 
@@ -59,6 +61,7 @@ def main() -> None:
         sys.stderr.write(f"{options.methods} records of {len(labels):,} hands\n")
         print("| build | s | core seconds | pages | MB | files written |\n|---|---:|---:|---:|---:|---:|")
         before: set[int] = set()
+        os.environ[CACHE_VARIABLE] = str(Path(name) / "cache")
         for title in ("first", "again, nothing new", "one method more"):
             if title == "one method more":
                 make_record(labels, records, options.methods)

@@ -3,7 +3,7 @@
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -101,6 +101,15 @@ def shared() -> Path:
 def synthetic() -> ModuleType:
     """The package that writes made-up trees of the sources."""
     return drawn.synthetic()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hint_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache of the tests' own, which leaves the user's as it is."""
+    folder = tmp_path_factory.mktemp("hint_cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HINT_CACHE", str(folder))
+        yield folder
 
 
 @pytest.fixture(autouse=True)

@@ -33,7 +33,7 @@ from torch.nn import functional
 
 from annotation.prelabel.occlusion import PICTURE, with_occlusion
 from hint.demo.closeup import close_up
-from hint.demo.dataset import use_one_core
+from hint.demo.dataset import prepare_process
 from hint.engine import run
 from hint.files import read_labels
 from hint.methods.table import create
@@ -299,7 +299,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--out", type=Path, default=WEIGHTS, help="weights to write, or to score")
     given = parser.parse_args()
-    use_one_core()
+    prepare_process()
     if given.command == "render":
         render(given.folders[0], given.n, given.seed)
     elif given.command == "look":

@@ -44,6 +44,9 @@ _AMBIENT_REACH = 0.12
 #: Sigma of the smoothing of ambient light, in px.
 _AMBIENT_BLUR = 2.4
 
+#: How many sigmas OpenCV's blur of float pictures reaches.
+_REACH = 4
+
 #: How far red, green and blue light wrap around skin.
 _WRAP = np.array([1.0, 0.42, 0.30])
 
@@ -216,11 +219,16 @@ def _smooth(values: Array, part: Index, known: Mask, shape: tuple[int, int], sig
     """Blur known (H*W,C) values over a few pixels, never across parts, and fill in the others."""
     result = values.copy()
     for p in np.unique(part[part >= 0]):
-        mine = part == p
-        mask = (mine & known).reshape(shape).astype(np.float32)
+        inside = (part == p).reshape(shape)
+        rows = np.flatnonzero(inside.any(1))
         for channel, sigma in enumerate(sigmas):
+            # Rows further away than the blur reaches change nothing.
+            reach = int(_REACH * sigma) + 1
+            strip = slice(max(rows[0] - reach, 0), rows[-1] + 1 + reach)
+            mine = inside[strip]
+            mask = (mine & known.reshape(shape)[strip]).astype(np.float32)
             weight = cv2.GaussianBlur(mask, (0, 0), sigma)
-            field = values[:, channel].reshape(shape).astype(np.float32) * mask
+            field = values[:, channel].reshape(shape)[strip].astype(np.float32) * mask
             filled = np.where(weight > 1e-4, cv2.GaussianBlur(field, (0, 0), sigma) / np.maximum(weight, 1e-4), 1.0)
-            result[mine, channel] = filled.ravel()[mine]
+            result[:, channel].reshape(shape)[strip][mine] = filled[mine]
     return result

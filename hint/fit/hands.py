@@ -10,6 +10,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from hint.apart import one_thread_each
 from hint.fit.articulation import Articulation
 from hint.fit.objective import FOCAL, Objective, State, Trust
 from hint.fit.observation import BLOCK, MARGIN, Keypoints, Target, gather, squares, targets
@@ -80,7 +81,9 @@ class HandFitter:
         square = squares(points)
         rows = np.flatnonzero(np.isfinite(square).all(1))
         target = targets(points, square, _DTYPE)
-        fitted = [self._chunk(target, rows[k : k + BLOCK]) for k in range(0, len(rows), BLOCK)]
+        blocks = [rows[k : k + BLOCK] for k in range(0, len(rows), BLOCK)]
+        # The matrices are small: threads that share one wait for each other most of the time.
+        fitted = one_thread_each(lambda k: self._chunk(target, blocks[k]), len(blocks))
         arrays = _Arrays(len(points.is_right), rows, fitted)
         mirror = np.where(points.is_right[:, None, None], 1.0, (-1.0, 1.0, 1.0))
         places = arrays.flat * mirror[..., :2] * square[:, None, 2:] + square[:, None, :2]
@@ -95,6 +98,7 @@ class HandFitter:
             self.model,
         )
 
+    @torch.inference_mode()
     def _chunk(self, target: Target, rows: NDArray[np.intp]) -> list[NDArray[np.float64]]:
         """Fit up to ``BLOCK`` hands; return what :class:`_Arrays` collects."""
         some = target.select(torch.from_numpy(np.resize(rows, BLOCK)))

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from hint.demo.closeup import FACTOR, SIZE, close_up
-from hint.demo.dataset import use_one_core
+from hint.demo.dataset import prepare_process
 from hint.demo.geometry import Array
 from hint.demo.hands import COARSE
 from hint.demo.renderer import Rendered
@@ -94,7 +94,7 @@ def _claim(out: Path, content: dict[str, Any]) -> None:
 
 
 def _render_shard(shard: _Shard) -> None:
-    use_one_core()
+    prepare_process()
     with ShardWriter(shard.path) as tar:
         for k in shard.numbers:
             scene = training_scene(shard.seed, k)

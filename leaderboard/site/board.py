@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import combinations
 from pathlib import Path
 from threading import Event
@@ -22,6 +22,7 @@ from hint.files import read_predictions
 from hint.files.manifest import read_manifest
 from hint.types import HandLabels
 from hint.workers import in_threads
+from leaderboard.cache import remembered
 from leaderboard.candidate import Problem
 from leaderboard.draws import SEED, Draws
 from leaderboard.entry import Entry
@@ -202,7 +203,9 @@ class Board:
         rules = entry.rules
         if entry.errors is None or not isinstance(rules, Protocol) or subset not in entry.errors.subsets:
             return []
-        return slice_scores(entry.errors, subset, rules, self.contact)
+        table, contact = entry.errors, self.contact
+        compute = partial(slice_scores, table, subset, rules, contact)
+        return remembered(list[Slice], table, rules, [subset, dict(contact)], compute)
 
     def columns(self, section: Section, visibility: str) -> list[Key]:
         """Return the numbers to show: the PCKs by threshold, then the other main metrics that some record has."""

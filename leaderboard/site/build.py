@@ -14,6 +14,7 @@ from benchmark.evaluate import Evaluation
 from hint.errors import InputError, UnknownNameError
 from hint.files.path import as_path
 from hint.progress import progress
+from leaderboard.cache import forget_old
 from leaderboard.candidate import Problem
 from leaderboard.entry import Entry, read_candidates
 from leaderboard.history import Change, read_history
@@ -173,6 +174,7 @@ def build_site(sources: SiteSources, out: Path) -> Site:
     with progress("scores", sum(len(section.entries) for section in board.sections)) as advance:
         for _ in board.compute():
             advance(1)
+    forget_old()
     tables = data_tables(board)
     total = 4 + len(board.sections) + 2 * len(board.entries) + len(board.pairs)
     with progress("pages", total) as advance:

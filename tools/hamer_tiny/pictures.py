@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from hint.demo.closeup import close_up
-from hint.demo.dataset import use_one_core
+from hint.demo.dataset import prepare_process
 from hint.landmarks.backbone import LandmarkBackbone, load_network
 from hint.landmarks.network import SIZE as CROP_SIZE
 from hint.landmarks.region import Region, cut, direction
@@ -31,7 +31,7 @@ PER_FILE, ANY_WAY, UPRIGHT = 100, 2, 2
 
 def look_at_hands(folder: Path, n: int, seed: int) -> None:
     """Render hands and write what the landmark network sees, :data:`PER_FILE` to a file; files that are there stay."""
-    use_one_core()
+    prepare_process()
     folder.mkdir(parents=True, exist_ok=True)
     network = load_network()
     for start in range(0, n, PER_FILE):

@@ -11,7 +11,7 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -51,19 +51,17 @@ class Exif:
     focal_length: float | None = None
 
 
-def read_exif(picture: Path | PilImage) -> Exif:
+def read_exif(file: Path | IO[bytes]) -> Exif:
     """Read the orientation and the focal length of a picture; a file without any, or without sense, gives none."""
-    if not isinstance(picture, Path):
-        return _understood(picture)
     try:
-        with open_picture(picture) as opened:
-            return _understood(opened)
+        with open_picture(file) as opened:
+            return exif_of(opened)
     except (OSError, ValueError):  # reported when the picture is read
         return Exif()
 
 
 @contextmanager
-def open_picture(path: Path) -> Iterator[PilImage]:
+def open_picture(file: Path | IO[bytes]) -> Iterator[PilImage]:
     """Open a picture with Pillow, without decoding it; HEIC where pi-heif or pillow-heif is installed.
 
     Raises:
@@ -76,7 +74,7 @@ def open_picture(path: Path) -> Iterator[PilImage]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of damaged tags, and of large pictures
         try:
-            with Pil.open(path) as opened:
+            with Pil.open(file) as opened:
                 yield opened
         except SyntaxError as error:  # so Pillow calls damaged files
             raise ValueError(str(error)) from error
@@ -108,7 +106,8 @@ def upright(image: Image, orientation: int) -> Image:
     return np.ascontiguousarray(image)
 
 
-def _understood(picture: PilImage) -> Exif:
+def exif_of(picture: PilImage) -> Exif:
+    """Return what an opened picture says about itself."""
     try:
         tags = picture.getexif()
         block = tags.get_ifd(_EXIF_BLOCK)

@@ -7,6 +7,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -15,7 +16,8 @@ import numpy as np
 
 from hint.errors import InputError
 from hint.exif import HEIC_READERS, open_picture
-from hint.images import read_image
+from hint.files.storage import read_bytes, url_of
+from hint.images import decode_image, read_image
 from hint.requirements import missing_packages
 from hint.types import Image
 
@@ -34,7 +36,7 @@ def read_photo(path: Path, complain: Callable[[str], None] = lambda damage: None
     """Read a picture, pixels as stored.
 
     Args:
-        path: The file.
+        path: The file, or its URL.
         complain: Called with what is wrong with a picture that is damaged, but still shows something.
 
     Returns:
@@ -48,17 +50,18 @@ def read_photo(path: Path, complain: Callable[[str], None] = lambda damage: None
         os.fspath(path).encode()
     except UnicodeEncodeError as error:
         raise InputError(f"{os.fspath(path)!a}: its name is not UTF-8; rename it") from error
+    content = read_bytes(path) if url_of(path) is not None else None
     try:
-        with open_picture(path) as picture:
+        with open_picture(path if content is None else BytesIO(content)) as picture:
             if picture.format == "HEIF" or _is_transparent(picture):
                 return pixels_of(picture)
     except (InputError, ValueError) as error:
         raise InputError(f"{path}: {error}") from error
     except OSError as error:
-        if _is_heic(path):
+        if _is_heic(path, content):
             raise InputError(f"{path} is HEIC: convert it to JPEG; reading it {_heic_needs()}") from error
     with _complaints() as heard:
-        image = read_image(path)
+        image = read_image(path) if content is None else decode_image(content, str(path))
     for damage in heard:
         complain(damage)
     return image
@@ -113,9 +116,9 @@ def _is_transparent(picture: PilImage) -> bool:
     return "A" in picture.getbands() or "a" in picture.getbands() or "transparency" in picture.info
 
 
-def _is_heic(path: Path) -> bool:
+def _is_heic(path: Path, content: bytes | None) -> bool:
     try:
-        with path.open("rb") as file:
+        with path.open("rb") if content is None else BytesIO(content) as file:
             start = file.read(12)
     except OSError:
         return False

@@ -112,7 +112,7 @@ def prelabel(
             for methods that look at one, if the packages are there. A method's own flags are always kept.
         batch_size: Hands per forward pass.
         workers: Threads that read and crop pictures, of each process.
-        engine: What runs the method: "local", this machine.
+        engine: What runs the method: "local", this machine; "ray", a Ray cluster.
         devices: What gets a process of its own: "all", a number, "cuda:0,cuda:1" or "cpu*4"; None for this process.
             The method must be given by its name then.
         overwrite: "missing" continues an earlier run, "never" refuses to touch it, "always" starts over.

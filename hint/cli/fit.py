@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hint.cli.console import finish, remark, resumable
-from hint.cli.options import Images, Json, Limit, Mano, Out, Overwrite, ReuseOrNot, Subsets
+from hint.cli.options import EngineFlags, Images, Json, Limit, Mano, Out, Overwrite, ReuseOrNot, Subsets, with_bundles
 from hint.errors import some_ids
 
 if TYPE_CHECKING:
     from hint.training.fit_labels import FittedLabels
 
 
+@with_bundles
 def fit(
+    *,
     labels: Annotated[Path, typer.Argument(help="HInt root (its training hands), jpg+json pairs, npz or COCO json.")],
     out: Out = Path("hint-fits"),
     images: Images = None,
@@ -27,6 +29,7 @@ def fit(
     limit: Limit = None,
     overwrite: ReuseOrNot = Overwrite.missing,
     as_json: Json = False,
+    work: EngineFlags,
 ) -> None:
     """Fit MANO hands to annotated keypoints, to train on.
 
@@ -45,6 +48,7 @@ def fit(
             min_quality=min_quality,
             limit=limit,
             overwrite=overwrite.value,
+            **work.keywords(),
         )
     if result.without_picture:
         remark(

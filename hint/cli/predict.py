@@ -23,6 +23,8 @@ from hint.cli.options import (
     MinScore,
     Out,
     Overwrite,
+    Part,
+    Parts,
     ReuseOrNot,
     Seed,
     Side,
@@ -59,7 +61,7 @@ class TableFormat(str, Enum):
 @with_bundles
 def predict(
     *,
-    inputs: Annotated[list[Path], typer.Argument(help="Pictures, folders of pictures, or one video.")],
+    inputs: Annotated[list[Path], typer.Argument(help="Pictures, folders of pictures, URLs of either, or one video.")],
     method: Annotated[str, typer.Option(help="Method to run: see hint list methods.")] = "mediapipe-mano",
     boxes: Boxes = None,
     detector: DetectorName = None,
@@ -97,6 +99,8 @@ def predict(
     as_json: Json = False,
     batch_size: BatchSize = 16,
     work: EngineFlags,
+    shard: Part = None,
+    parts: Parts = None,
     setup: MethodFlags,
 ) -> None:
     """Predict the hands of pictures or of a video.
@@ -107,6 +111,8 @@ def predict(
     with resumable(out, "predictions.npz"):
         from hint.detection import Choice
         from hint.engine.choice import find_engine
+        from hint.engine.parts import parts_folder
+        from hint.engine.shard import Shard
         from hint.files.camera_file import read_calibration
         from hint.prediction import PredictOptions, labels_of, predict_files
         from hint.types import MethodOptions
@@ -125,6 +131,8 @@ def predict(
             read_calibration(camera) if camera is not None else None,
             rerun,
             labels_of(boxes) if rerun is not None else None,
+            Shard.parse(shard) if shard is not None else None,
+            parts,
         )
         engine = find_engine(work.engine.value, work.devices, setup.device.value)
         own = MethodOptions(**setup.keywords(), seed=seed, extra=setup.own())
@@ -135,6 +143,9 @@ def predict(
     else:
         for line in _lines(summary, out):
             typer.echo(line)
+        if shard is not None:
+            written = parts or parts_folder(options.file("predictions.npz"))
+            typer.echo(f"parts: {written}; when all shards are done, the command without --shard joins them")
     raise typer.Exit(1 if summary.failures else 0)
 
 

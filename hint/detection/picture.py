@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from hint.errors import InputError
 from hint.exif import Exif, read_exif, upright
+from hint.files.storage import opened, place_of, url_of
 from hint.types import Image
 
 
@@ -20,7 +22,7 @@ class Picture:
 
     Attributes:
         name: Unique name, used in results and messages.
-        path: The file, or the video; None for pictures in memory.
+        path: The file or its URL, or the video; None for pictures in memory.
         key: Changes when the file does.
         frame: Number of the frame, from 0; None for pictures.
         pixels: (H,W,3) RGB where it is in memory already, as stored.
@@ -45,12 +47,18 @@ class Picture:
         """What the picture says about itself; frames of videos are upright already."""
         if self.known_exif is not None:
             return self.known_exif
-        return Exif() if self.path is None or self.frame is not None else read_exif(self.path)
+        if self.path is None or self.frame is not None:
+            return Exif()
+        if url_of(self.path) is None:
+            return read_exif(self.path)
+        with suppress(InputError), opened(self.path) as file:  # reported when the picture is read
+            return read_exif(file)
+        return Exif()
 
     @property
     def place(self) -> str:
         """The file, whatever it is called and linked by; the name of a picture in memory. Frames share their video."""
-        return os.path.realpath(self.path) if self.path else self.name
+        return place_of(self.path) if self.path else self.name
 
     @property
     def orientation(self) -> int:

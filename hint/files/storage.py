@@ -7,12 +7,13 @@ credentials; they are found where their libraries look for them.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from hint.errors import InputError, MissingRequirementError, WriteError, first_line
 from hint.files.atomic import write_bytes as write_local
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 #: A scheme has two letters or more; one letter is a drive of Windows.
 _URL = re.compile(r"([a-z][a-z0-9+.-]+):/+(.*)", re.DOTALL)
+
+#: Bytes that hold what a picture says about itself.
+_START = 2**16
 
 #: What listings of stores call the version of an object, the surest first.
 _STAMPS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "created")
@@ -51,6 +55,31 @@ def url_of(path: Path) -> str | None:
 def named_in(folder: Path, name: str) -> Path:
     """Return the file that a list in ``folder`` means by a name: a URL by itself, else a path from the folder."""
     return Path(name) if url_of(Path(name)) else folder / name
+
+
+def place_of(path: Path) -> str:
+    """Return the one name of a file, whatever it is called and linked by."""
+    return url_of(path) or os.path.realpath(path)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file of which only the start may be needed; no more than that is fetched from a store.
+
+    Raises:
+        InputError: If it is missing or cannot be read.
+    """
+    url = url_of(path)
+    if url is None:
+        with ExitStack() as held:
+            try:
+                file = held.enter_context(path.open("rb"))
+            except OSError as error:
+                raise InputError(f"{path}: {error.strerror}") from error
+            yield file
+        return
+    with _store(url) as store, store.open(url, block_size=_START) as file:
+        yield file
 
 
 def read_bytes(path: Path) -> bytes:
@@ -130,8 +159,9 @@ def files_in(folder: Path) -> dict[str, Version]:
     url = url_of(folder)
     if url is None:
         return {path.name: _version(path) for path in sorted(folder.glob("*")) if path.is_file()}
-    with _store(url) as store:
-        entries = store.ls(url, detail=True, refresh=True) if store.exists(url) else []
+    entries: list[dict[str, Any]] = []
+    with _store(url) as store, suppress(FileNotFoundError):
+        entries = store.ls(url, detail=True, refresh=True)
     files = [entry for entry in entries if entry["type"] == "file"]
     return dict(sorted((entry["name"].rpartition("/")[2], _version_of(entry)) for entry in files))
 

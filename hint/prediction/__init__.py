@@ -149,7 +149,7 @@ def predict(
         check(method, own)  # loading takes seconds: what is missing, and a wrong file of boxes, are found before
     prediction = Prediction(source, find_detector(boxes, detector, sides=sides, source=source), options)
     runner = _loaded(method, own)
-    with _progress(runner.card, source, prediction.is_searched_first) as advance:
+    with _progress(runner.card, prediction.source, prediction.is_searched_first) as advance:
         return prediction.run(runner, advance)
 
 
@@ -179,10 +179,12 @@ def predict_files(
         MissingRequirementError: If something must be installed or downloaded first.
     """
     source = find_source(inputs)
+    if source.rate is not None and engine.takes_all:
+        raise InputError("the frames of a video are decoded here, one after the other: leave out --engine ray")
     check(method, own)
     prediction = Prediction(source, find_detector(boxes, detector, source=source), options)
     recipe, facts = facts_of(NamedMethod(method, own), engine)
-    with _progress(facts.card, source, prediction.is_searched_first) as advance:
+    with _progress(facts.card, prediction.source, prediction.is_searched_first) as advance:
         return prediction.write(recipe, facts, engine, advance)
 
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 from hint.box import Box, require_box
 from hint.detection import Picture
 from hint.engine import input_key
+from hint.files.storage import url_of
 from hint.names import LONGEST_NAME, is_file_name
 from hint.prediction.camera import Intrinsics
 from hint.types import Hand
@@ -149,8 +150,10 @@ def track_name(picture: Picture, found: DetectedHand) -> str:
 
 
 def place_of(picture: Picture, folder: Path) -> tuple[str, int | None]:
-    """Return what a list of boxes in a folder calls a picture: its path from there, and the frame."""
-    return os.path.relpath(picture.path, folder) if picture.path else picture.name, picture.frame
+    """Return what a list of boxes in a folder calls a picture: its path from there or its URL, and the frame."""
+    if picture.path is None:
+        return picture.name, picture.frame
+    return url_of(picture.path) or os.path.relpath(picture.path, folder), picture.frame
 
 
 def lines_of(frame: FrameDetections, folder: Path) -> list[BoxLine]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePath
 
 from hint.errors import InputError, some_ids
+from hint.files.storage import named_in, place_of
 from hint.prediction.source import PICTURES, VIDEOS
 
 _Key = Callable[[str], Hashable]
@@ -42,10 +42,11 @@ def match_names(named: Iterable[str], folder: Path, pictures: Mapping[str, Path 
 
 
 def _same_file(named: Sequence[str], folder: Path, pictures: Mapping[str, Path | None]) -> dict[str, str]:
-    known = {os.path.realpath(path) if path else name: name for name, path in pictures.items()}
+    known = {place_of(path) if path else name: name for name, path in pictures.items()}
     found = {}
     for name in named:
-        places = [p for p in (os.path.realpath(folder / name), os.path.realpath(name), name) if p in known]
+        may_be = place_of(named_in(folder, name)), place_of(Path(name)), name
+        places = [place for place in may_be if place in known]
         if places:
             found[name] = known[places[0]]
     return found

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hint.detection import Choice, Picture
+from hint.engine.shard import Shard
 from hint.errors import InputError, MissingRequirementError, UnknownNameError
 from hint.files.atomic import OVERWRITE, require_writable
 from hint.files.camera_file import LONGEST, Calibration
@@ -41,6 +42,8 @@ class PredictOptions:
         camera: The calibrated camera, None for none.
         rerun: File to write a recording for rerun to, None for none.
         truth: Labels, for the errors in a recording; None for none.
+        shard: Predict this part of the pictures only, and leave merging to a later run without; None for all.
+        parts: Folder or URL that workers write to and that all of them see; None: in ``out``.
     """
 
     out: Path | None = None
@@ -56,6 +59,8 @@ class PredictOptions:
     camera: Calibration | None = None
     rerun: Path | None = None
     truth: HandLabels | None = None
+    shard: Shard | None = None
+    parts: Path | None = None
 
     def check(self, source: Source) -> None:
         """Check before any work, and before a method is loaded, that the options suit the input.
@@ -75,6 +80,7 @@ class PredictOptions:
             raise InputError("meshes, overlays, tables and animations are files: name a folder with out=")
         self._check_strangers(source)
         self._check_viewers(source)
+        self._check_sharing(source)
         if self.smooth is not None and source.rate is None:
             raise InputError("only a video can be smoothed")
         if self.focal_length is not None and not 1 <= self.focal_length <= LONGEST:
@@ -107,6 +113,21 @@ class PredictOptions:
             check_camera(self.camera, source)
         if self.rerun is not None:
             check_recording(self.rerun, replace=self.overwrite == "always")
+
+    def _check_sharing(self, source: Source) -> None:
+        if self.shard is not None and source.rate is not None:
+            raise InputError("hands are followed through a whole video: leave out --shard, which is for pictures")
+        if self.shard is not None and self.overwrite == "always":
+            raise InputError("a shard adds to what is there; remove that first, or leave out --overwrite always")
+        if self.parts is not None and (self.overlay or self.mesh):
+            raise InputError(
+                "workers write overlays and meshes to OUT, which --parts is for where not all see it; leave out one"
+            )
+
+    @property
+    def gathers(self) -> bool:
+        """Whether files about all hands are written."""
+        return self.out is not None and self.shard is None
 
     @property
     def shows_pictures(self) -> bool:

@@ -32,7 +32,7 @@ class Outputs:
 
     def __init__(self, options: PredictOptions, facts: MethodFacts, rate: float | None, parts: Path) -> None:
         self._options, self._facts, self._rate = options, facts, rate
-        is_written = options.out is not None
+        is_written = options.gathers
         self._smooth = Spool(parts / "smooth") if is_written and options.smooth is not None else None
         self._placed = Spool(parts / "placed") if is_written and options.camera is not None else None
         self._frames: list[FrameDetections] = []
@@ -42,7 +42,8 @@ class Outputs:
     def needs_rows(self) -> bool:
         """Whether what is predicted must be added."""
         options = self._options
-        return options.smooth is not None or options.camera is not None or options.animation is not None
+        gathered = (options.smooth, options.camera, options.animation)
+        return options.gathers and any(option is not None for option in gathered)
 
     def add(self, frame: FrameDetections, rows: Sequence[HandResult]) -> None:
         """Add a picture with what was predicted for its hands, smoothed if that was asked for."""
@@ -62,7 +63,7 @@ class Outputs:
     def write(self) -> None:
         """Write the files; predictions are there already."""
         options, out = self._options, self._options.out
-        if out is None:
+        if out is None or not options.gathers:
             return
         if self._smooth is not None and options.smooth is not None:
             meta = json.dumps({**self._facts.header, "one_euro": vars(options.smooth)}, allow_nan=False)

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from hint.detection import ChoosingDetector, Detection, Detector, Picture, Tracked, Tracker
 from hint.engine.engine import Engine, LocalEngine
+from hint.engine.parts import marked
 from hint.engine.recipe import LoadedMethod, Recipe
+from hint.engine.results import only_run
 from hint.errors import InputError
-from hint.files.claim import claimed
 from hint.prediction.boxes import KnownBoxes
 from hint.prediction.detections import DetectedHand, FrameDetections, row_key
 from hint.prediction.drawing import PictureFiles
@@ -27,10 +28,10 @@ from hint.prediction.recording import PredictionRecording
 from hint.prediction.result import PredictResult
 from hint.prediction.rows import join
 from hint.prediction.smoothing import Smoother
-from hint.prediction.source import Source
+from hint.prediction.source import Source, Stills
 from hint.prediction.store import PredictionStore
 from hint.prediction.summary import PredictSummary
-from hint.prediction.tasks import EarlierRow, HandResult, PictureDone, PictureTask, in_jobs
+from hint.prediction.tasks import EarlierRow, HandResult, PictureDone, PictureTask, in_jobs, pictures_of_job
 from hint.prediction.video_pass import find_and_follow, is_searched_first
 from hint.prediction.worker import PictureSetup, inside, named
 from hint.types import Method
@@ -52,6 +53,7 @@ class Prediction:
         options: What to write, and how.
 
     Attributes:
+        source: The pictures or the video that this run predicts.
         is_searched_first: Whether every frame is looked at twice.
 
     Raises:
@@ -60,13 +62,16 @@ class Prediction:
     """
 
     def __init__(self, source: Source, detector: Detector, options: PredictOptions | None = None) -> None:
-        self._source, self._options = source, options or PredictOptions()
+        self.source, self._options = source, options or PredictOptions()
         self._options.check(source)
         self._boxes = detector.match(source) if isinstance(detector, KnownBoxes) else None
         if self._boxes is not None and self._options.choice.selects:
             raise InputError(
                 "a minimum score or number of hands chooses among what a detector finds; shorten the list of boxes"
             )
+        if (shard := self._options.shard) is not None and isinstance(source, Stills):
+            # Names and boxes are those among all pictures.
+            self.source = Stills([source.listed[k] for k in shard.of(range(source.total))])
         self._detector = ChoosingDetector(detector, self._options.choice)
         self.is_searched_first = is_searched_first(source, detector)
 
@@ -121,14 +126,11 @@ class Prediction:
         """
         options = self._options
         options.check_method(facts)
-        with claimed(options.out) if options.out is not None else nullcontext():
-            summary = PredictSummary(facts.card, facts.faces is not None, self._boxes, self._source.rate is not None)
-            start_over = options.overwrite == "always"
-            store = PredictionStore(
-                facts.header, facts.faces, self._detector.identity, options.out, options.lens, start_over
-            )
-            with store:
-                run = _Run(self._source, self._detector, options, store, facts, summary, take)
+        is_video = self.source.rate is not None
+        with only_run(options.file("predictions.npz"), options.shard) if options.out is not None else nullcontext():
+            summary = PredictSummary(facts.card, facts.faces is not None, self._boxes, is_video)
+            with PredictionStore(facts.header, facts.faces, self._detector.identity, options) as store:
+                run = _Run(self.source, self._detector, options, store, facts, summary, take)
                 try:
                     run.work(recipe, engine, advance)
                 finally:
@@ -149,7 +151,9 @@ def _video(source: Source, options: PredictOptions) -> Any:
 
 
 def _recording(source: Source, options: PredictOptions, facts: MethodFacts) -> Any:
-    return PredictionRecording(options.rerun, source, options, facts) if options.rerun else nullcontext()
+    if options.rerun is None or options.shard is not None:
+        return nullcontext()
+    return PredictionRecording(options.rerun, source, options, facts)
 
 
 class _Run:
@@ -194,13 +198,18 @@ class _Run:
             self._facts.header,
             self._detector,
             replace(options, truth=None, rerun=None),
-            self._store.parts if options.out is not None else None,
+            self._store.place if options.out is not None else None,
             joins_jobs=engine.is_local,
             gives_rows=is_video or self._recording is not None or self._take is not None or self.outputs.needs_rows,
             gives_images=self._recording is not None or (is_video and options.overlay),
             shows_hands=self._source.total == 1,
         )
-        with closing(engine.run(setup, in_jobs(self._tasks(), engine.is_local))) as results:
+        jobs = in_jobs(self._tasks(), pictures_of_job(engine, self._source.total))
+        is_shared = setup.place is not None and not engine.is_local
+        with (
+            marked(self._store.place) if is_shared else nullcontext() as mark,
+            closing(engine.run(replace(setup, mark=mark), jobs)) as results,
+        ):
             for job in results:
                 for done in job:
                     self._finish(done)

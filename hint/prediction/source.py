@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from hint.detection import Picture
 from hint.errors import InputError, some_ids
 from hint.files.path import as_path
+from hint.files.storage import Versions, files_in, opened, place_of, url_of
 from hint.names import NO_FILE_NAME
 from hint.types import Image
 
@@ -91,7 +92,7 @@ class Video(Source):
         line = timeline(path)
         self.path, self.name = path, path.name
         self.total, self.rate = len(line.slots), float(line.rate)
-        self._key = _key(path)
+        self._key = _key(path, Versions())
         self._seconds = [float((pts - line.start) * line.time_base) for pts in line.slots]
 
     def pictures(self) -> Iterator[Picture]:
@@ -113,8 +114,8 @@ def find_source(inputs: Input | Sequence[Input]) -> Source:
     """Return the pictures or the video that paths, arrays and PIL images stand for.
 
     Args:
-        inputs: Picture files, folders of pictures (without their subfolders), (H,W,3) RGB arrays, an array (N,H,W,3)
-            of them, PIL images, or one video.
+        inputs: Picture files and folders of pictures (without their subfolders), or URLs of them, (H,W,3) RGB arrays,
+            an array (N,H,W,3) of them, PIL images, or one video.
 
     Raises:
         InputError: If a path does not exist, a folder holds no picture, or a video is not alone.
@@ -124,9 +125,11 @@ def find_source(inputs: Input | Sequence[Input]) -> Source:
     if videos:
         if len(given) > 1:
             raise InputError(f"predict one video at a time: {videos[0]} came with {len(given) - 1} more inputs")
+        if (url := url_of(videos[0])) is not None:
+            raise InputError(f"{url}: a video is read from a disk; download it first")
         return Video(videos[0])
     found = [entry for value in given for entry in (_files(value) if isinstance(value, Path) else [value])]
-    found = list({os.path.realpath(entry) if isinstance(entry, Path) else id(entry): entry for entry in found}.values())
+    found = list({place_of(entry) if isinstance(entry, Path) else id(entry): entry for entry in found}.values())
     if not found:
         raise InputError("no picture was given")
     return Stills(_named(found))
@@ -162,13 +165,15 @@ def _is_animated(path: Path) -> bool:
     from hint.exif import open_picture
 
     try:
-        with open_picture(path) as image:
+        with opened(path) as file, open_picture(file) as image:
             return bool(getattr(image, "is_animated", False))
-    except (OSError, ValueError):  # reported when it is read
+    except (InputError, OSError, ValueError):  # reported when it is read
         return False
 
 
 def _files(path: Path) -> list[Path]:
+    if url_of(path) is not None:
+        return _files_at(path)
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
     if path.is_file():
@@ -187,9 +192,23 @@ def _files(path: Path) -> list[Path]:
     return found
 
 
+def _files_at(address: Path) -> list[Path]:
+    """Return the picture at a URL, or those of its folder."""
+    if address.suffix.lower() in (*PICTURES, ".gif"):
+        return [address]
+    found = [address / name for name in files_in(address) if _is_picture(name)]
+    if not found:
+        raise InputError(f"{url_of(address)} holds no picture ({' '.join(PICTURES)})")
+    return found
+
+
+def _is_picture(name: str) -> bool:
+    return PurePath(name).suffix.lower() in PICTURES and not name.startswith(".")
+
+
 def _pictures_in(files: Sequence[Path]) -> list[Path]:
     """Return the pictures among the contents of a folder; a broken link is one that cannot be read."""
-    named = [file for file in files if file.suffix.lower() in PICTURES and not file.name.startswith(".")]
+    named = [file for file in files if _is_picture(file.name)]
     return [file for file in named if file.is_file() or not file.exists()]
 
 
@@ -197,11 +216,12 @@ def _named(found: Sequence[Path | Image | PilImage]) -> list[Picture]:
     """Name pictures after their files, with the suffix where a.jpg lies beside a.png; those in memory are numbered."""
     stems = Counter(file.stem for file in found if isinstance(file, Path))
     pictures: list[Picture] = []
+    versions = Versions()
     arrays = 0
     for entry in found:
         if isinstance(entry, Path):
             name = entry.stem if stems[entry.stem] == 1 else entry.name.replace(".", "-")
-            pictures.append(Picture(NO_FILE_NAME.sub("_", name), entry, _key(entry)))
+            pictures.append(Picture(NO_FILE_NAME.sub("_", name), entry, _key(entry, versions)))
         else:
             pictures.append(_in_memory(arrays, entry))
             arrays += 1
@@ -210,19 +230,19 @@ def _named(found: Sequence[Path | Image | PilImage]) -> list[Picture]:
 
 def _in_memory(k: int, value: Image | PilImage) -> Picture:
     if not isinstance(value, np.ndarray):
-        from hint.exif import read_exif
+        from hint.exif import exif_of
         from hint.photo import pixels_of
 
-        return replace(_in_memory(k, pixels_of(value)), known_exif=read_exif(value))
+        return replace(_in_memory(k, pixels_of(value)), known_exif=exif_of(value))
     if value.ndim != 3 or value.shape[2] != 3 or value.dtype != np.uint8 or not value.size:
         raise InputError(f"picture {k} is {value.dtype} of shape {value.shape}, expected (H, W, 3) RGB uint8")
     digest = hashlib.sha256(repr(value.shape).encode() + value.tobytes()).hexdigest()[:16]
     return Picture(f"picture{k}", None, digest, pixels=value)
 
 
-def _key(path: Path) -> str:
+def _key(path: Path, versions: Versions) -> str:
     try:
-        status = path.stat()
-    except OSError:  # reported when it is read
-        return path.name
-    return f"{path.name} {status.st_size} {status.st_mtime_ns}"
+        version = versions.find(path)
+    except (InputError, OSError):  # reported when it is read
+        version = None
+    return " ".join(map(str, (path.name, *(version or ()))))

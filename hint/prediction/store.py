@@ -6,7 +6,6 @@ Workers write parts; what was found and predicted is read where it lies, and mer
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,13 +19,15 @@ from numpy.typing import NDArray
 
 from hint.detection import Picture
 from hint.engine.earlier import reading_earlier
-from hint.engine.parts import PartWriter, part_files, parts_folder
+from hint.engine.parts import PartWriter, collect, part_files, parts_folder
 from hint.engine.stored import read_part, read_result
 from hint.errors import InputError
 from hint.files import atomic_write
 from hint.files.camera_file import Calibration
 from hint.files.json_file import json_lines
 from hint.files.npz_columns import StoredColumn, stored_columns
+from hint.files.storage import named_in
+from hint.files.storage import place_of as real_place
 from hint.prediction.box_files import check_lines
 from hint.prediction.camera import intrinsics_of
 from hint.prediction.detections import (
@@ -42,6 +43,7 @@ from hint.prediction.detections import (
 )
 from hint.prediction.index import PredictionIndex
 from hint.prediction.mano_file import CROP_COLUMNS
+from hint.prediction.options import PredictOptions
 from hint.prediction.row_files import PlacesOfRows, RowsOfFiles, camera_values, write_rows
 from hint.prediction.rows import MANO, POINTS, results_of
 from hint.prediction.tasks import EarlierRow
@@ -55,13 +57,12 @@ class PredictionStore:
         header: Tells results of this method and its settings from others.
         faces: Triangles of the right hand, None for methods that do not pose MANO.
         detector: Identity of the detector; its earlier detections are reused while it stays the same.
-        folder: Where results are, None to write and reuse nothing.
-        lens: Focal length of whole pictures, px, or their camera; None for what they state, or the default.
-        start_over: Whether to ignore what the folder holds.
+        options: Where results are, if anything is written and reused, and whether what is there is ignored.
 
     Attributes:
         count: Number of hands in the folder once it is saved, with those of earlier runs.
         parts: Folder of the parts.
+        place: Where workers write them: that folder, or what the options say.
 
     Raises:
         InputError: If the folder holds predictions of other settings.
@@ -72,20 +73,21 @@ class PredictionStore:
         header: Mapping[str, Any],
         faces: NDArray[np.int64] | None,
         detector: str,
-        folder: Path | None,
-        lens: float | Calibration | None = None,
-        start_over: bool = False,
+        options: PredictOptions,
     ) -> None:
         self.header, self.count = header, 0
-        self._faces, self._detector, self._folder, self._lens = faces, detector, folder, lens
+        self._faces, self._detector, self._folder, self._lens = faces, detector, options.out, options.lens
+        self._is_shard, folder = options.shard is not None, options.out
         self._index = PredictionIndex()
         self._files: list[_StoredFile] = []
         self._is_saved = False
         self._result = (folder or Path()) / "predictions.npz"
         self.parts = parts_folder(self._result)
+        self.place = options.parts or self.parts
         if folder is None:
             return
-        if start_over:
+        if options.overwrite == "always":
+            self._collect()
             shutil.rmtree(self.parts, ignore_errors=True)
         elif self._result.is_file():
             self._load_result(folder)
@@ -105,9 +107,9 @@ class PredictionStore:
         """Return what an earlier run found in a picture, None for one to search (again)."""
         if self._folder is None:
             return None
-        key = search_key(picture, self._detector)
-        notes = [note for note in self._index.notes_at(*place_of(picture, self._folder)) if note.key == key]
-        lines = [BoxLine.model_validate_json(note.line) for note in notes]
+        notes = self._index.notes_at(*place_of(picture, self._folder))
+        key = search_key(picture, self._detector) if notes else ""  # which looks into the picture
+        lines = [BoxLine.model_validate_json(note.line) for note in notes if note.key == key]
         if not lines or lines[0].size is None:
             return None
         first = lines[0]
@@ -147,8 +149,8 @@ class PredictionStore:
             raise InputError(f"two hands are named {repeated}; give every box its own hand_id")
 
     def save(self) -> None:
-        """Merge all parts; nothing is written where no picture was searched."""
-        if self._folder is None or self._index.is_empty:
+        """Merge all parts; nothing is written where no picture was searched, or others write parts, too."""
+        if self._folder is None or self._index.is_empty or self._is_shard:
             return
         self._load_parts()
         merged = self._write_lines(self._folder / "hands.jsonl")
@@ -185,12 +187,18 @@ class PredictionStore:
 
     def _load_parts(self) -> None:
         """Look into the parts that were written since the last time."""
+        self._collect()
         known = {file.path for file in self._files}
         new = [path for path in part_files(self.parts) if path not in known]
         for path in sorted(new, key=lambda path: path.stat().st_mtime_ns):
             part = read_part(path, self.header)
             self._index.add_notes(map(Note.parse, part.notes()))
             self._add(_StoredFile(path, None), part.ids.tolist(), part.keys.tolist())
+
+    def _collect(self) -> None:
+        """Bring parts here from where workers put them."""
+        if self.place != self.parts:
+            collect(self.place, self.parts, keep=self._is_shard)
 
     def _write_lines(self, path: Path) -> RowsOfFiles:
         """Write ``hands.jsonl``, and return where the rows of its hands are."""
@@ -245,7 +253,7 @@ def _notes_of_lines(folder: Path, keys: Mapping[str, str]) -> Iterator[Note]:
     for value in json_lines(path):
         (line,) = check_lines([value], path)
         if line.image is not None and line.image != image:
-            image, file = line.image, os.path.realpath(folder / line.image)
+            image, file = line.image, real_place(named_in(folder, line.image))
             file = file if file in keys else line.image
         yield note_of(line, file, keys.get(file, ""))
 

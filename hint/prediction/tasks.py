@@ -9,11 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hint.detection import Detection, Picture, Tracked
+from hint.engine.engine import Engine
 from hint.prediction.detections import FrameDetections
 from hint.types import Hand, Image, ManoParameters, Predictions
 
 #: Pictures of a job, and bytes of pixels that go with them.
 _MOST_PICTURES, _MOST_BYTES = 32, 50_000_000
+#: Jobs of a run that all workers of a cluster share, unless they would have fewer pictures than this.
+_JOBS_EVEN, _FEWEST = 64, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,19 +113,32 @@ class PictureDone:
     image: Image | None = None
 
 
-def in_jobs(tasks: Iterable[PictureTask], single: bool) -> Iterator[tuple[PictureTask, ...]]:
+def pictures_of_job(engine: Engine, pictures: int) -> int:
+    """Return how many pictures a job has at most.
+
+    Args:
+        engine: One in this process joins the batches of jobs; one that takes all jobs first cannot give small ones to
+            workers that would have nothing to do in the end.
+        pictures: Number of all pictures.
+    """
+    if engine.is_local:
+        return 1
+    return min(max(pictures // _JOBS_EVEN, _FEWEST), _MOST_PICTURES) if engine.takes_all else _MOST_PICTURES
+
+
+def in_jobs(tasks: Iterable[PictureTask], most: int) -> Iterator[tuple[PictureTask, ...]]:
     """Put pictures in jobs, each of which one worker does.
 
     Args:
         tasks: The pictures.
-        single: Whether every picture is a job, for an engine that joins the batches of jobs.
+        most: Pictures of a job.
     """
     job: list[PictureTask] = []
     held = 0
     for task in tasks:
         job.append(task)
         held += task.picture.pixels.nbytes if task.picture.pixels is not None else 0
-        if single or len(job) == _MOST_PICTURES or held > _MOST_BYTES:
+        if len(job) == most or held > _MOST_BYTES:
             yield tuple(job)
             job, held = [], 0
     if job:

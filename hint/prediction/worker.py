@@ -18,7 +18,7 @@ import numpy as np
 
 from hint.apart import hands_apart
 from hint.detection import ChoosingDetector, Detection, Picture, Tracked
-from hint.engine.parts import PartWriter
+from hint.engine.parts import PartWriter, require_mark
 from hint.engine.recipe import Recipe
 from hint.errors import InputError
 from hint.prediction.boxes import KnownBoxes
@@ -53,6 +53,7 @@ class PictureSetup:
         gives_images: Whether the pictures are.
         shows_hands: Whether to show the progress of hands, where one picture has many.
         threads: Threads that read pictures.
+        mark: A file in ``place`` that every worker must see, see :func:`hint.engine.parts.marked`.
     """
 
     recipe: Recipe
@@ -65,9 +66,11 @@ class PictureSetup:
     gives_images: bool
     shows_hands: bool = False
     threads: int = 2
+    mark: Path | None = None
 
     def __call__(self, device: str | None) -> Callable[[Iterable[Job]], Iterator[tuple[PictureDone, ...]]]:
         """Load the method."""
+        require_mark(self.mark)
         return _PictureStream(self.recipe.load(device), self)
 
     def lost(self, job: Job, why: str) -> tuple[PictureDone, ...]:

@@ -10,32 +10,30 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from hint.engine.choice import find_engine
+from hint.engine.engine import Engine
+from hint.engine.parts import marked
 from hint.errors import InputError, UnknownNameError
 from hint.files import read_labels, write_bytes
 from hint.files.atomic import OVERWRITE, require_writable
 from hint.files.claim import claimed
 from hint.files.path import as_path
-from hint.fit import HandFitter, Trust, gather
 from hint.hand_rows import spread
 from hint.mano.model import ManoModel
 from hint.mano.read import mano_or_procedural
 from hint.progress import progress
+from hint.training.fit_jobs import TRUST, FitSetup, fit_jobs
 from hint.training.fit_sheet import write_sheet
 from hint.training.fit_store import FitStore
 from hint.training.fit_tars import picture_problem, write_tars
 from hint.types import HandLabels
-
-#: Errors to expect of annotated keypoints.
-TRUST = Trust(sigma_2d=0.015)
-
-#: Hands that are fitted between two looks at the clock.
-_PART = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +81,8 @@ def fit_labels(
     min_quality: float = 0.3,
     limit: int | None = None,
     overwrite: str = "missing",
+    engine: str = "local",
+    devices: str | None = None,
 ) -> FittedLabels:
     """Fit MANO hands to annotated keypoints, and write them as a source of training data.
 
@@ -97,6 +97,8 @@ def fit_labels(
         min_quality: Pose and shape of worse fits are not supervised; their keypoints are.
         limit: Only this many hands, spread evenly.
         overwrite: "missing" continues, "never" refuses, "always" starts over.
+        engine: What fits: "local", this machine; "ray", a Ray cluster.
+        devices: How many processes: "all", a number or "cpu*4"; None for this process.
 
     Raises:
         InputError: If the labels cannot be read, the folder holds fits of other settings, or another run writes to it.
@@ -111,13 +113,16 @@ def fit_labels(
     require_writable(out)
     given = labels if isinstance(labels, HandLabels) else read_labels(as_path(labels), subsets, images, split="train")
     chosen = given.select(spread(len(given), limit))
+    runs = find_engine(engine, devices, "cpu")
     with claimed(out):
-        return _write(chosen, out, _model(mano), min_quality, overwrite)
+        return _write(chosen, out, _model(mano), min_quality, overwrite, runs)
 
 
-def _write(chosen: HandLabels, out: Path, model: ManoModel, min_quality: float, overwrite: str) -> FittedLabels:
+def _write(
+    chosen: HandLabels, out: Path, model: ManoModel, min_quality: float, overwrite: str, engine: Engine
+) -> FittedLabels:
     store = FitStore(out, {"fit": 1, "mano_sha256": model.sha256(), "trust": vars(TRUST)}, overwrite)
-    reused = _fit(chosen, model, store)
+    reused = _fit(chosen, model, store, engine)
     fits = store.rows(chosen.hand_id.tolist())
     write_bytes(out / "hands.jsonl", _lines(chosen, fits).encode())
     sheet, ids = out / "fits.jpg", chosen.hand_id.tolist()
@@ -143,20 +148,22 @@ def _model(mano: ManoModel | str | os.PathLike[str] | None) -> ManoModel:
     return mano if isinstance(mano, ManoModel) else mano_or_procedural(None if mano is None else os.fspath(mano))
 
 
-def _fit(labels: HandLabels, model: ManoModel, store: FitStore) -> int:
+def _fit(labels: HandLabels, model: ManoModel, store: FitStore, engine: Engine) -> int:
     """Fit what is not in the store yet; return how many hands were."""
     keys = [_key(labels, k) for k in range(len(labels))]
     todo = [k for k, key in enumerate(keys) if not store.holds(str(labels.hand_id[k]), key)]
-    fitter = HandFitter(model, TRUST)
-    with progress("fitting hands", len(labels)) as advance, store.saving():
-        advance(len(labels) - len(todo))
-        for part in (todo[k : k + _PART] for k in range(0, len(todo), _PART)):
-            some = labels.select(part)
-            points = gather(
-                some.keypoints_2d, some.is_right, existence=some.existence, occlusion=some.occlusion & some.existence
-            )
-            store.add(some.hand_id.tolist(), [keys[k] for k in part], fitter.fit(points))
-            advance(len(part))
+    jobs = fit_jobs(labels, keys, todo)
+    try:
+        with (
+            progress("fitting hands", len(labels)) as advance,
+            nullcontext() if engine.is_local else marked(store.parts) as mark,
+            closing(engine.run(FitSetup(model, store.header, store.parts, mark), jobs)) as results,
+        ):
+            advance(len(labels) - len(todo))
+            for done in results:
+                advance(done)
+    finally:
+        store.merge()
     return len(labels) - len(todo)
 
 

@@ -1,12 +1,10 @@
-"""Fits on disk: one npz with a row per hand, which a later run continues from."""
+"""Fits on disk: parts while they are made, then one npz with a row per hand, which a later run continues from."""
 
 from __future__ import annotations
 
 import json
-import math
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -15,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hint.engine.earlier import reading_earlier
-from hint.engine.parts import SAVE_EVERY
+from hint.engine.parts import Columns, part_files, parts_folder
+from hint.engine.stored import read_part
 from hint.errors import InputError, some_ids
 from hint.files import read_npz, write_npz
+from hint.files.atomic import remove_abandoned
 from hint.fit import FittedHands
 from hint.types import ManoParameters
 
@@ -34,6 +34,13 @@ def parameters_of(rows: Rows, index: Sequence[int]) -> ManoParameters:
     return ManoParameters(**{name: rows[name][list(index)] for name in _PARAMETERS})
 
 
+def columns_of(fitted: FittedHands) -> Columns:
+    """Return fits as columns of a part."""
+    columns = {name: getattr(fitted, name) for name in _COLUMNS[2:-1]}
+    columns |= {name: getattr(fitted.parameters, name) for name in _PARAMETERS}
+    return columns | {"reason": np.array(fitted.reasons, np.str_)}
+
+
 class FitStore:
     """The fits of one folder.
 
@@ -42,46 +49,34 @@ class FitStore:
         settings: What else the fits depend on.
         overwrite: "missing", "never" or "always".
 
+    Attributes:
+        parts: Folder of the parts.
+        header: What is written in them.
+
     Raises:
         InputError: If there are fits and they may not be continued, or were made with other settings.
     """
 
     def __init__(self, folder: Path, settings: Mapping[str, Any], overwrite: str) -> None:
         self.path = folder / "fits.npz"
+        self.parts = parts_folder(self.path)
+        self.header = {"method": "fit", "fingerprint": settings}
         self._settings = json.dumps(settings, sort_keys=True)
         self._parts: list[dict[str, NDArray[Any]]] = []
         self._row_of: dict[str, int] = {}
         self._keys: list[str] = []
-        self._due = math.inf
-        self._unsaved = False
         if self.path.exists() and overwrite == "never":
             raise InputError(f"{self.path} exists; give another --out, or --overwrite missing or always")
         if self.path.exists() and overwrite == "missing":
             self._load()
+        if overwrite == "always":
+            shutil.rmtree(self.parts, ignore_errors=True)
+        remove_abandoned(self.parts)
+        self.merge()
 
     def holds(self, hand_id: str, key: str) -> bool:
         """Return whether there is a fit of a hand to the input of this key."""
         return hand_id in self._row_of and self._keys[self._row_of[hand_id]] == key
-
-    def add(self, hand_ids: Sequence[str], keys: Sequence[str], fitted: FittedHands) -> None:
-        """Add fits; those of the same hands are replaced. They are saved now and then while :meth:`saving`."""
-        columns = {name: getattr(fitted, name) for name in _COLUMNS[2:-1]}
-        columns |= {name: getattr(fitted.parameters, name) for name in _PARAMETERS}
-        names = {"hand_id": list(hand_ids), "key": list(keys), "reason": fitted.reasons}
-        self._append(columns | {name: np.array(values, np.str_) for name, values in names.items()})
-        self._unsaved = True
-        if time.monotonic() > self._due:
-            self.save()
-
-    @contextmanager
-    def saving(self) -> Iterator[None]:
-        """Save what was added at the end, also when interrupted."""
-        self._due = time.monotonic() + SAVE_EVERY
-        try:
-            yield
-        finally:
-            if self._unsaved:
-                self.save()
 
     def rows(self, hand_ids: Sequence[str]) -> dict[str, NDArray[Any]]:
         """Return the columns of some hands."""
@@ -91,11 +86,20 @@ class FitStore:
         names = (*_COLUMNS, *_PARAMETERS)
         return {name: np.concatenate([part[name] for part in self._parts])[index] for name in names}
 
-    def save(self) -> None:
-        """Write all fits."""
-        write_npz(self.path, self.rows(sorted(self._row_of)) | {"settings": np.array(self._settings)})
-        self._unsaved = False
-        self._due = time.monotonic() + SAVE_EVERY
+    def merge(self) -> None:
+        """Write all fits to the file, with those in parts, which replace others of the same hands.
+
+        Raises:
+            InputError: If a part is damaged, or of other settings.
+            WriteError: If the file cannot be written; the parts stay.
+        """
+        files = part_files(self.parts)
+        for path in files:
+            read_part(path, self.header)
+            self._append(read_npz(path, (*_COLUMNS, *_PARAMETERS)))
+        if files:
+            write_npz(self.path, self.rows(sorted(self._row_of)) | {"settings": np.array(self._settings)})
+            shutil.rmtree(self.parts, ignore_errors=True)
 
     def _append(self, columns: dict[str, NDArray[Any]]) -> None:
         start = len(self._keys)

@@ -161,6 +161,33 @@ def test_the_command_reads_pictures_from_a_store_and_scores_as_one_process_does(
         assert ray.read_bytes() == one.read_bytes()
 
 
+def test_predict_reads_a_folder_in_a_store_and_writes_the_bytes_of_one_process(
+    cluster: Any, bucket: Path, tmp_path: Path
+) -> None:
+    rng, folder = np.random.default_rng(0), bucket / "photographs"
+    for k in range(11):
+        content = encode_image(rng.integers(0, 255, (48, 64, 3), dtype=np.uint8), ".jpg")
+        storage.write_bytes(folder / f"{k:02d}.jpg", content[:99] if k == 7 else content)
+    place = storage.url_of(folder)
+    boxes = [
+        {"image": f"{place}/{k:02d}.jpg", "box_xyxy": [4, j, 40, 40], "is_right": True}
+        for k in range(11)
+        for j in (1, 2)
+    ]
+    (tmp_path / "boxes.json").write_text(json.dumps(boxes))
+    command = ("predict", place, "--boxes", tmp_path / "boxes.json", "--method", "box-centre")
+    shared = ("--parts", storage.url_of(bucket / "predict-parts"))
+    hint(*command, "--out", tmp_path / "out", "--shard", "2/2", *shared, code=1)
+    assert storage.files_in(bucket / "predict-parts")
+    joined = hint(*command, "--out", tmp_path / "out", *shared, "--engine", "ray", "--json", code=1)
+    assert json.loads(joined.stdout)["reused"] == 10
+    assert storage.files_in(bucket / "predict-parts") == {}
+    hint(*command, "--out", tmp_path / "one", code=1)
+    for name in ("predictions.npz", "hands.jsonl"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {"predictions.npz", "hands.jsonl"}
+
+
 def test_a_full_disk_of_one_worker_ends_the_run_and_costs_no_row_of_others(cluster: Any, tmp_path: Path) -> None:
     hands, path, full = _hands(tmp_path / "pictures", 300), tmp_path / "predictions.npz", tmp_path / "full"
     expected = tmp_path / "one.npz"

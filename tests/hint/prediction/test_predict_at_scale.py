@@ -6,13 +6,21 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from command import hint
 
+from hint.engine.engine import LocalEngine
+from hint.engine.ray_engine import RayEngine
+from hint.engine.shard import Shard
+from hint.errors import InputError
 from hint.images import write_image
+from hint.prediction import PredictOptions, predict_files
 from hint.prediction.video_file import VideoFile
+from hint.types import MethodOptions
 
 #: Makes pictures or a video of so many hands each, and returns the arguments that name them.
 Make = Callable[[Path, int, int], list[str]]
@@ -106,6 +114,37 @@ def test_processes_write_the_bytes_of_one(tmp_path: Path) -> None:
     for out, options in (("one", []), ("two", ["--devices", "cpu*2", "--batch-size", "5"])):
         subprocess.run([*command, str(tmp_path / out), *options], check=True, capture_output=True)
     assert contents(tmp_path / "two") == contents(tmp_path / "one")
+
+
+def test_shards_write_the_bytes_of_one_run_when_they_are_joined(tmp_path: Path) -> None:
+    command = ("predict", *pictures(tmp_path / "in", 20, 2), "--method", "box-centre", "--overlay", "--table", "csv")
+    (tmp_path / "in" / "p0019.png").unlink()
+    (tmp_path / "in" / "p0019.png").write_bytes(b"no picture")
+    hint(*command, "--out", tmp_path / "one", code=1)
+    for shard in ("2/3", "1/3", "3/3", "1/3"):
+        done = hint(*command, "--out", tmp_path / "out", "--shard", shard, code=shard == "3/3")
+        assert f"parts: {tmp_path / 'out' / 'predictions.parts'}; when all shards are done" in done.stdout
+    assert "6 pictures, 0 predicted, 12 reused" in done.stdout
+    assert not (tmp_path / "out" / "predictions.npz").exists()
+    joined = hint(*command, "--out", tmp_path / "out", code=1)
+    assert "38 hands in 19 pictures, 0 predicted, 38 reused" in joined.stdout
+    assert contents(tmp_path / "out") == contents(tmp_path / "one")
+
+
+def test_what_cannot_be_shared_out_is_said(tmp_path: Path) -> None:
+    (clip, *_), (still, *_) = frames(tmp_path / "clip", 2, 1), pictures(tmp_path / "in", 1, 1)
+    options = PredictOptions(tmp_path / "out")
+    for given, changed, engine, message in (
+        (clip, {"shard": Shard(1, 2)}, LocalEngine(), "leave out --shard, which is for pictures"),
+        (clip, {}, RayEngine(), "leave out --engine ray"),
+        (still, {"shard": Shard(1, 2), "overwrite": "always"}, LocalEngine(), "a shard adds to what is there"),
+        (still, {"overlay": True, "parts": tmp_path / "parts"}, LocalEngine(), "which --parts is for"),
+        ("s3://bucket/clip.mp4", {}, LocalEngine(), "^s3://bucket/clip.mp4: .* download it first"),
+    ):
+        boxes = tmp_path / ("clip" if given == clip else "in") / "boxes.json"
+        with pytest.raises(InputError, match=message):
+            predict_files(given, "box-centre", MethodOptions(), replace(options, **changed), engine, boxes=boxes)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("make", [pictures, frames])

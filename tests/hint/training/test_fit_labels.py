@@ -20,6 +20,8 @@ from hint.mano.procedural import procedural_hand
 from hint.methods.hamer.network import HandDecoder
 from hint.training.augmentation import OFF
 from hint.training.data import TrainingData, loader
+from hint.training.fit_jobs import FitSetup, fit_jobs
+from hint.training.fit_store import FitStore
 from hint.training.losses import supervised_losses
 from hint.training.preset import load_preset
 from hint.training.rendered import training_scene, truth
@@ -150,6 +152,23 @@ def test_a_second_run_reuses_what_has_not_changed(folder, tmp_path) -> None:
     over = hint.fit_labels(moved, tmp_path, mano="procedural", overwrite="always")
     assert over.reused == 0
     assert before[0] != (tmp_path / "000000.tar").read_bytes()
+
+
+def test_several_processes_write_the_bytes_of_one_and_a_killed_run_goes_on(tmp_path, make) -> None:
+    labels = make(12)
+    for out, devices in (("one", None), ("two", "cpu*2")):
+        hint.fit_labels(labels, tmp_path / out, mano="procedural", devices=devices)
+    whole, rows = (tmp_path / "one" / "fits.npz").read_bytes(), read_npz(tmp_path / "one" / "fits.npz")
+    assert (tmp_path / "two" / "fits.npz").read_bytes() == whole
+    store = FitStore(tmp_path / "killed", json.loads(str(rows["settings"])), "missing")
+    jobs = FitSetup(procedural_hand(), store.header, store.parts)("cpu")(
+        fit_jobs(labels, rows["key"].tolist(), [*range(8)])
+    )
+    assert [*jobs] == [8]
+    again = hint.fit_labels(labels, tmp_path / "killed", mano="procedural")
+    assert again.reused == 8
+    assert (tmp_path / "killed" / "fits.npz").read_bytes() == whole
+    assert not store.parts.exists()
 
 
 def test_fits_of_another_hand_are_not_continued(folder, tmp_path, other_hand) -> None:

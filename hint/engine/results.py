@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hint.engine.merge import Complete, gather, merge
-from hint.engine.parts import collect, part_files, parts_folder
+from hint.engine.parts import collect, part_files, parts_folder, shared_place
 from hint.engine.shard import Shard
-from hint.engine.stored import Stored, StoredFile, read_part, read_result
-from hint.errors import InputError
+from hint.engine.stored import Stored, StoredFile, read_part, read_result, require_alike
+from hint.errors import InputError, WriteError
+from hint.files import storage
 from hint.files.atomic import remove_abandoned
 from hint.files.claim import claimed
 from hint.lock import is_locked
@@ -44,7 +45,8 @@ class Results:
         is_shard: bool = False,
     ) -> None:
         self.path, self.parts = path, parts_folder(path)
-        self.place, self._is_shard = place or self.parts, is_shard
+        self.place = shared_place(place, header) if place else self.parts
+        self._is_shard = is_shard
         self._header, self._meshes, self._is_stale = header, meshes, overwrite
         remove_abandoned(self.parts)
         if overwrite:
@@ -62,6 +64,7 @@ class Results:
         files = [*earlier, *(read_part(path, self._header) for path in part_files(self.parts))]
         for file in files:
             self._require_meshes(file)
+        require_alike(files)
         return Stored(files, ids, keys)
 
     def replace_earlier(self) -> None:
@@ -88,6 +91,9 @@ class Results:
         """Bring parts here from where workers put them."""
         if self.place != self.parts:
             collect(self.place, self.parts, keep=self._is_shard)
+            if storage.url_of(self.place) is None and not self._is_shard:
+                with suppress(OSError):  # others are still written there, or none was
+                    self.place.rmdir()
 
     def _require_meshes(self, file: StoredFile) -> None:
         if self._meshes and len(file.ids) and "vertices" not in file.columns:
@@ -95,7 +101,10 @@ class Results:
 
     def _remove(self, parts: list[Path]) -> None:
         for part in parts:
-            part.unlink(missing_ok=True)
+            try:
+                part.unlink(missing_ok=True)
+            except OSError as error:
+                raise WriteError(f"cannot remove {part}: {error.strerror or error}") from error
         with suppress(OSError):  # others are still written there
             self.parts.rmdir()
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -11,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hint.errors import WriteError
 from hint.images import write_image
+from hint.prediction.index import PredictionIndex
 from hint.prediction.video_file import VideoFile
 
 #: Makes pictures or a video of so many hands each, and returns the arguments that name them.
@@ -118,3 +121,17 @@ def test_memory_does_not_grow_with_hands(tmp_path: Path, make: Make) -> None:
         assert run.wait() == 0
     # A part holds up to 10 MB. When all of the 2,700 hands more were held, it was 96 MB for pictures, 166 for frames.
     assert peaks[1] - peaks[0] < 35
+
+
+def test_a_full_disk_of_temporary_files_is_one_line() -> None:
+    index = PredictionIndex()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(
+            WriteError, match=r"cannot write temporary files .* or set TMPDIR to a folder of another disk"
+        ):
+            index.add_rows(0, ((f"hand {k}", "key" * 100, k) for k in range(100_000)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        index.close()

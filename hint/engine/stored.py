@@ -15,7 +15,7 @@ from hint.engine.earlier import reading_earlier, require_same
 from hint.engine.parts import HAND_ID, HEADER, KEY, NOTES
 from hint.errors import InputError
 from hint.files.json_file import parse_json
-from hint.files.npz import NUMBER, TEXT, as_strings, read_npz, require_columns
+from hint.files.npz import NUMBER, TEXT, Column, as_strings, read_npz, require_columns
 from hint.files.npz_columns import StoredColumn, stored_columns
 from hint.files.predictions import OPTIONAL
 
@@ -23,7 +23,7 @@ from hint.files.predictions import OPTIONAL
 DERIVED = "derived"
 
 #: What columns hold and their shapes, as far as they are known: a row for every hand.
-_SHAPES = {
+_SHAPES: dict[str, Column] = {
     HAND_ID: (TEXT, ("hands",)),
     KEY: (TEXT, ("hands",)),
     "keypoints_2d": (NUMBER, ("hands", 21, 2)),
@@ -100,7 +100,7 @@ def _require_rows(path: Path, read: Mapping[str, NDArray[Any]]) -> None:
     """
     beside = {HEADER, NOTES, "meta", *read}
     stored = {name: column for name, column in stored_columns(path).items() if name not in beside}
-    others = {name: (NUMBER, ("hands", *column.shape[1:])) for name, column in stored.items()}
+    others: dict[str, Column] = {name: (NUMBER, ("hands", *column.shape[1:])) for name, column in stored.items()}
     require_columns(path, {**read, **stored}, {HAND_ID: _SHAPES[HAND_ID], **others, **_SHAPES})
     if len(read[HAND_ID]) and "keypoints_2d" not in stored:
         raise InputError(f"{path} has no rows of keypoints_2d")

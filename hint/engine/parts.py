@@ -13,7 +13,7 @@ import json
 import re
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
@@ -23,7 +23,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from hint.errors import HintError, InputError
+from hint.errors import HintError, InputError, WriteError
 from hint.files import storage, write_npz
 
 #: Seconds between two parts of a job that takes longer.
@@ -50,6 +50,21 @@ def parts_folder(result: Path) -> Path:
 def part_files(folder: Path) -> list[Path]:
     """Return the parts in a folder, in a fixed order; none where there is no such folder."""
     return sorted(path for path in folder.glob("*.npz") if _NAME.fullmatch(path.name))
+
+
+def remove_parts(parts: Iterable[Path], folder: Path) -> None:
+    """Remove parts, and their folder where nothing else is in it.
+
+    Raises:
+        WriteError: If one cannot be removed.
+    """
+    for part in parts:
+        try:
+            part.unlink(missing_ok=True)
+        except OSError as error:
+            raise WriteError(f"cannot remove {part}: {error.strerror or error}") from error
+    with suppress(OSError):  # others are still written there, or it is a link
+        folder.rmdir()
 
 
 def shared_place(place: Path, header: Mapping[str, Any]) -> Path:

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hint.engine.merge import Complete, gather, merge
-from hint.engine.parts import collect, part_files, parts_folder, shared_place
+from hint.engine.parts import collect, part_files, parts_folder, remove_parts, shared_place
 from hint.engine.shard import Shard
 from hint.engine.stored import Stored, StoredFile, read_part, read_result, require_alike
-from hint.errors import InputError, WriteError
+from hint.errors import InputError
 from hint.files import storage
 from hint.files.atomic import remove_abandoned
 from hint.files.claim import claimed
@@ -51,7 +51,7 @@ class Results:
         remove_abandoned(self.parts)
         if overwrite:
             self._collect()
-            self._remove(part_files(self.parts))
+            remove_parts(part_files(self.parts), self.parts)
 
     def find(self, ids: NDArray[np.str_], keys: NDArray[np.str_]) -> Stored:
         """Look which rows are there.
@@ -85,7 +85,7 @@ class Results:
         """
         if len(stored):
             merge(stored.every(), self.path, self._header, complete, self._meshes)
-        self._remove([file.path for file in stored.files if file.path != self.path])
+        remove_parts([file.path for file in stored.files if file.path != self.path], self.parts)
 
     def _collect(self) -> None:
         """Bring parts here from where workers put them."""
@@ -98,15 +98,6 @@ class Results:
     def _require_meshes(self, file: StoredFile) -> None:
         if self._meshes and len(file.ids) and "vertices" not in file.columns:
             raise InputError(f"{file.path} holds no meshes; give another --out or --name, or --overwrite always")
-
-    def _remove(self, parts: list[Path]) -> None:
-        for part in parts:
-            try:
-                part.unlink(missing_ok=True)
-            except OSError as error:
-                raise WriteError(f"cannot remove {part}: {error.strerror or error}") from error
-        with suppress(OSError):  # others are still written there
-            self.parts.rmdir()
 
 
 @contextmanager

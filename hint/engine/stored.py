@@ -55,7 +55,10 @@ class StoredFile:
 
     def notes(self) -> list[str]:
         """Read the lines of text that belong to no row."""
-        lines = bytes(read_npz(self.path, only=(NOTES,))[NOTES]).decode()
+        try:
+            lines = read_npz(self.path, only=(NOTES,))[NOTES].astype(np.uint8).tobytes().decode()
+        except (InputError, ValueError, TypeError) as error:
+            raise InputError(f"{error}; remove {self.path}, and its hands are predicted again") from error
         return lines.split("\n") if lines else []
 
     @cached_property

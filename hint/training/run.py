@@ -93,7 +93,7 @@ class _Training:
     def metadata(self) -> dict[str, str]:
         """Description stored with the weights."""
         description = {
-            "preset": self.preset.model_dump(mode="json"),
+            "preset": self.preset.public().model_dump(mode="json"),
             "step": self.step,
             "seed": self.request.seed,
             "hands": self.datasets.sizes,

@@ -218,6 +218,7 @@ def _check_environment(world: int, processes: int) -> None:
         )
     for name in ("RANK", "LOCAL_RANK"):
         number_of(name, 0, range(world))
+    number_of("LOCAL_WORLD_SIZE", 1, range(1, world + 1))
     number_of("MASTER_PORT", 0, range(1, 1 << 16))
     if processes > 1:
         raise InputError(

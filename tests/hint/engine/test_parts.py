@@ -5,6 +5,7 @@ import zipfile
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -78,7 +79,7 @@ def test_parts_of_others_and_damaged_ones_are_one_line(tmp_path: Path) -> None:
         read_part(part, HEADER)
 
 
-WRONG = {
+WRONG: dict[str, dict[str, Any]] = {
     "objects": {"keypoints_2d": np.array([{}, {}], object)},
     "too few rows": {"keypoints_2d": np.zeros((1, 21, 2), np.float32)},
     "too many rows": {"score": np.zeros(9, np.float32)},

@@ -155,7 +155,7 @@ def test_what_the_environment_lacks_or_forbids_is_said(monkeypatch):
         monkeypatch.setenv(name, value)
     with pytest.raises(InputError, match="--processes 2 starts processes, but this is already one of 2"):
         joined(2).__enter__()
-    nonsense = {"RANK": "7", "LOCAL_RANK": "-1", "WORLD_SIZE": "0", "MASTER_PORT": "99999"}
+    nonsense = {"RANK": "7", "LOCAL_RANK": "-1", "WORLD_SIZE": "0", "LOCAL_WORLD_SIZE": "3", "MASTER_PORT": "x"}
     for name, value in nonsense.items():
         with monkeypatch.context() as changed:
             changed.setenv(name, value)

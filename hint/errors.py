@@ -3,6 +3,7 @@
 The command line prints them as one line and turns them into an exit code; nothing else is caught there.
 """
 
+import re
 from collections.abc import Collection, Iterable
 from reprlib import Repr
 from typing import TYPE_CHECKING
@@ -11,17 +12,24 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 
+#: The login in an address, and its query, which holds the key of a signed link; as a path it has a slash less.
+_URL_LOGIN = re.compile(r"(?<=[a-z0-9]:)(/+)[^/@\s]+@")
+_URL_QUERY = re.compile(r"(?<=[a-z0-9]:/)(/*[^?\s]+\?)[^\s'\"]+")
+
 _SHORT = Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
 
 
 class HintError(Exception):
-    """Base of every error that a user can fix; one line, whatever names and texts of files are in it."""
+    """Base of every error that a user can fix; one line, whatever names and texts of files are in it.
+
+    Logins and keys in addresses are not shown.
+    """
 
     exit_code = 1
 
     def __str__(self) -> str:
-        return printable(super().__str__())
+        return without_url_secrets(printable(super().__str__()))
 
 
 class InputError(HintError):
@@ -87,6 +95,11 @@ def printable(text: str, keep: str = "") -> str:
         keep: Characters to leave as they are, such as line breaks.
     """
     return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)
+
+
+def without_url_secrets(text: str) -> str:
+    """Replace the logins in addresses, and their queries, by ``***``."""
+    return _URL_QUERY.sub(r"\1***", _URL_LOGIN.sub(r"\1***@", text))
 
 
 def plain(text: str) -> str:

@@ -15,14 +15,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from hint.errors import without_url_secrets
 from hint.version import __version__
 
 #: The import packages of the toolkit.
 PACKAGES = ("hint", "annotation", "benchmark", "leaderboard")
 
 _SECRET_OPTION = re.compile(r"(--?(?:[\w-]+[-_])?(?:token|key|secret|password))(=.*)?", re.IGNORECASE)
-_URL_LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
-_URL_QUERY = re.compile(r"(?<=://)([^?\s]+\?)\S+")
 
 
 def collect(packages: Sequence[str]) -> dict[str, Any]:
@@ -125,11 +124,6 @@ def without_secrets(arguments: Iterable[str]) -> list[str]:
             cleaned.append("***" if hide_next else without_url_secrets(argument))
         hide_next = option is not None and not option[2]
     return cleaned
-
-
-def without_url_secrets(text: str) -> str:
-    """Replace the login in an address, and its query, which holds the key of a signed link, by ``***``."""
-    return _URL_QUERY.sub(r"\1***", _URL_LOGIN.sub("***@", text))
 
 
 def peak_memory_bytes() -> int | None:

@@ -39,7 +39,7 @@ def find_engine(name: str = "local", devices: str | None = None, device: str = "
 def _ray(devices: str | None, device: str) -> Engine:
     from hint.engine.ray_engine import RayEngine
 
-    match = re.fullmatch(r"(?:(cpu|cuda)\*)?([1-9]\d*)", devices or "1")
+    match = re.fullmatch(r"(?:(cpu|cuda)\*)?([1-9][0-9]{0,5})", devices or "1")
     if match is None and devices != "all":
         raise InputError(f"--devices {devices}: with --engine ray write all, a number, cpu*4 or cuda*4")
     kind, number = match.groups() if match else (None, None)

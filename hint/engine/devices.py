@@ -11,8 +11,10 @@ from hint.errors import InputError
 
 #: Cores of a group where nobody said how many groups there should be.
 _CORES_OF_A_GROUP = 4
+#: Most processes of one machine.
+_MOST = 1024
 
-_ONE = re.compile(r"(?P<kind>cpu|cuda)(?::(?P<number>\d+))?(?:\*(?P<times>\d+))?")
+_ONE = re.compile(r"(?P<kind>cpu|cuda)(?::(?P<number>[0-9]{1,6}))?(?:\*(?P<times>[1-9][0-9]{0,5}))?")
 
 
 @dataclass(frozen=True)
@@ -58,21 +60,29 @@ def find_places(text: str, device: str = "auto") -> list[Place]:
         raise InputError("--device cuda: PyTorch finds no GPU here")
     if text == "all":
         return _places([*range(gpus)] or [None] * max(_cores() // _CORES_OF_A_GROUP, 1))
-    if text.isdigit() and int(text) > 0:
+    if re.fullmatch(r"[1-9][0-9]{0,5}", text):
         if int(text) > gpus > 0:
             raise InputError(f"--devices {text}: there are {gpus} GPUs; for processes on the CPU type cpu*{text}")
-        return _places([*range(int(text))] if gpus else [None] * int(text))
+        return _places([*range(int(text))] if gpus else [None] * _few(int(text), text))
     chosen: list[int | None] = []
     for item in text.split(","):
         match = _ONE.fullmatch(item.strip())
         if match is None or (match["kind"] == "cpu" and match["number"]) or (match["number"] and match["times"]):
             raise InputError(f"--devices {text}: write all, a number, cuda:0,cuda:1 or cpu*4")
         times = int(match["times"] or 1)
-        chosen += [None] * times if match["kind"] == "cpu" else [int(match["number"] or 0)] * times
+        _few(len(chosen) + times, text)
+        chosen += [None if match["kind"] == "cpu" else int(match["number"] or 0)] * times
     absent = sorted({gpu for gpu in chosen if gpu is not None and gpu >= gpus})
-    if absent or not chosen:
+    if absent:
         raise InputError(f"--devices {text}: there are {gpus} GPUs, numbered from 0")
     return _places(chosen)
+
+
+def _few(number: int, text: str) -> int:
+    """Return a number of processes that one machine can have."""
+    if number > _MOST:
+        raise InputError(f"--devices {text}: at most {_MOST:,} processes of one machine")
+    return number
 
 
 def _places(gpus: list[int | None]) -> list[Place]:

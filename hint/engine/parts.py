@@ -8,10 +8,12 @@ other.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
@@ -21,7 +23,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from hint.errors import HintError, InputError
+from hint.errors import HintError, InputError, WriteError
 from hint.files import storage, write_npz
 
 #: Seconds between two parts of a job that takes longer.
@@ -34,6 +36,9 @@ HEADER, NOTES = "header", "notes"
 #: Columns that every part has.
 HAND_ID, KEY = "hand_id", "key"
 
+#: Names of parts; other files are somebody else's.
+_NAME = re.compile(r"[0-9a-f]{32}\.npz")
+
 Columns = Mapping[str, NDArray[Any]]
 
 
@@ -44,7 +49,32 @@ def parts_folder(result: Path) -> Path:
 
 def part_files(folder: Path) -> list[Path]:
     """Return the parts in a folder, in a fixed order; none where there is no such folder."""
-    return sorted(folder.glob("*.npz"))
+    return sorted(path for path in folder.glob("*.npz") if _NAME.fullmatch(path.name))
+
+
+def remove_parts(parts: Iterable[Path], folder: Path) -> None:
+    """Remove parts, and their folder where nothing else is in it.
+
+    Raises:
+        WriteError: If one cannot be removed.
+    """
+    for part in parts:
+        try:
+            part.unlink(missing_ok=True)
+        except OSError as error:
+            raise WriteError(f"cannot remove {part}: {error.strerror or error}") from error
+    with suppress(OSError):  # others are still written there, or it is a link
+        folder.rmdir()
+
+
+def shared_place(place: Path, header: Mapping[str, Any]) -> Path:
+    """Return the folder of the parts of one result in a folder or at a URL where there may be anything.
+
+    Args:
+        place: The folder or URL.
+        header: What the parts belong to.
+    """
+    return place / f"hint-{hashlib.sha256(json.dumps(header, sort_keys=True).encode()).hexdigest()[:16]}"
 
 
 def collect(place: Path, folder: Path, *, keep: bool) -> None:
@@ -60,7 +90,7 @@ def collect(place: Path, folder: Path, *, keep: bool) -> None:
         WriteError: If they cannot be written; those that were not moved stay where they are.
     """
     for name in storage.files_in(place):
-        if not name.endswith(".npz"):
+        if not _NAME.fullmatch(name):
             continue
         if not (folder / name).exists():
             storage.write_bytes(folder / name, storage.read_bytes(place / name))

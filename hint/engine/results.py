@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hint.engine.merge import Complete, gather, merge
-from hint.engine.parts import collect, part_files, parts_folder
+from hint.engine.parts import collect, part_files, parts_folder, remove_parts, shared_place
 from hint.engine.shard import Shard
-from hint.engine.stored import Stored, StoredFile, read_part, read_result
+from hint.engine.stored import Stored, StoredFile, read_part, read_result, require_alike
 from hint.errors import InputError
+from hint.files import storage
 from hint.files.atomic import remove_abandoned
 from hint.files.claim import claimed
 from hint.lock import is_locked
@@ -44,12 +45,13 @@ class Results:
         is_shard: bool = False,
     ) -> None:
         self.path, self.parts = path, parts_folder(path)
-        self.place, self._is_shard = place or self.parts, is_shard
+        self.place = shared_place(place, header) if place else self.parts
+        self._is_shard = is_shard
         self._header, self._meshes, self._is_stale = header, meshes, overwrite
         remove_abandoned(self.parts)
         if overwrite:
             self._collect()
-            self._remove(part_files(self.parts))
+            remove_parts(part_files(self.parts), self.parts)
 
     def find(self, ids: NDArray[np.str_], keys: NDArray[np.str_]) -> Stored:
         """Look which rows are there.
@@ -62,6 +64,7 @@ class Results:
         files = [*earlier, *(read_part(path, self._header) for path in part_files(self.parts))]
         for file in files:
             self._require_meshes(file)
+        require_alike(files)
         return Stored(files, ids, keys)
 
     def replace_earlier(self) -> None:
@@ -82,22 +85,19 @@ class Results:
         """
         if len(stored):
             merge(stored.every(), self.path, self._header, complete, self._meshes)
-        self._remove([file.path for file in stored.files if file.path != self.path])
+        remove_parts([file.path for file in stored.files if file.path != self.path], self.parts)
 
     def _collect(self) -> None:
         """Bring parts here from where workers put them."""
         if self.place != self.parts:
             collect(self.place, self.parts, keep=self._is_shard)
+            if storage.url_of(self.place) is None and not self._is_shard:
+                with suppress(OSError):  # others are still written there, or none was
+                    self.place.rmdir()
 
     def _require_meshes(self, file: StoredFile) -> None:
         if self._meshes and len(file.ids) and "vertices" not in file.columns:
             raise InputError(f"{file.path} holds no meshes; give another --out or --name, or --overwrite always")
-
-    def _remove(self, parts: list[Path]) -> None:
-        for part in parts:
-            part.unlink(missing_ok=True)
-        with suppress(OSError):  # others are still written there
-            self.parts.rmdir()
 
 
 @contextmanager

@@ -27,7 +27,7 @@ class Shard:
         Raises:
             InputError: If it is malformed.
         """
-        match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
+        match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
         if match is None or not 1 <= int(match[1]) <= int(match[2]):
             raise InputError(f"--shard {text}: write number/count, such as 2/8")
         return Shard(int(match[1]), int(match[2]))

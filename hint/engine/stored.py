@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,11 +14,24 @@ from numpy.typing import NDArray
 from hint.engine.earlier import reading_earlier, require_same
 from hint.engine.parts import HAND_ID, HEADER, KEY, NOTES
 from hint.errors import InputError
-from hint.files.npz import as_strings, read_npz
+from hint.files.json_file import parse_json
+from hint.files.npz import NUMBER, TEXT, Column, as_strings, read_npz, require_columns
 from hint.files.npz_columns import StoredColumn, stored_columns
+from hint.files.predictions import OPTIONAL
 
 #: What ``meta`` calls the list of columns that follow from others, and are computed again.
 DERIVED = "derived"
+
+#: What columns hold and their shapes, as far as they are known: a row for every hand.
+_SHAPES: dict[str, Column] = {
+    HAND_ID: (TEXT, ("hands",)),
+    KEY: (TEXT, ("hands",)),
+    "keypoints_2d": (NUMBER, ("hands", 21, 2)),
+    "keypoints_3d": (NUMBER, ("hands", 21, 3)),
+    "existence": (NUMBER, ("hands", 21)),
+    "occlusion": (NUMBER, ("hands", 21)),
+    "occlusion_probability": (NUMBER, ("hands", 21)),
+}
 
 #: Rows that are read at a time.
 _AT_ONCE = 4096
@@ -43,13 +55,18 @@ class StoredFile:
 
     def notes(self) -> list[str]:
         """Read the lines of text that belong to no row."""
-        lines = bytes(read_npz(self.path, only=(NOTES,))[NOTES]).decode()
+        try:
+            lines = read_npz(self.path, only=(NOTES,))[NOTES].astype(np.uint8).tobytes().decode()
+        except (InputError, ValueError, TypeError) as error:
+            raise InputError(f"{error}; remove {self.path}, and its hands are predicted again") from error
         return lines.split("\n") if lines else []
 
     @cached_property
     def columns(self) -> dict[str, StoredColumn]:
         """What a method predicted; read from the disk when it is needed."""
-        beside = {HAND_ID, KEY, HEADER, NOTES, "meta", *self.meta.get(DERIVED, ())}
+        named = self.meta.get(DERIVED)
+        derived = {name for name in OPTIONAL if name in named} if isinstance(named, list) else set()
+        beside = {HAND_ID, KEY, HEADER, NOTES, "meta", *derived}
         return {name: column for name, column in stored_columns(self.path).items() if name not in beside}
 
 
@@ -61,12 +78,51 @@ def read_part(path: Path, header: Mapping[str, Any]) -> StoredFile:
     """
     try:
         arrays = read_npz(path, only=(HAND_ID, KEY, HEADER))
-        meta = json.loads(str(arrays[HEADER]))
+        meta = parse_json(str(arrays[HEADER]))
+        if not isinstance(meta, dict):
+            raise InputError(f"{path} is no part of a result")
+        _require_rows(path, arrays)
         ids, keys = (as_strings(arrays[name]) for name in (HAND_ID, KEY))
-    except (InputError, ValueError, TypeError) as error:
+    except InputError as error:
         raise InputError(f"{error}; remove {path}, and its hands are predicted again") from error
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path} is damaged: {error}; remove it, and its hands are predicted again") from error
     require_same(meta, header, path)
     return StoredFile(path, ids, keys, meta)
+
+
+def _require_rows(path: Path, read: Mapping[str, NDArray[Any]]) -> None:
+    """Check that every column has a row of the right shape for each hand.
+
+    Args:
+        path: The file.
+        read: Its arrays that were read already, the hands among them.
+
+    Raises:
+        InputError: If one has not.
+    """
+    beside = {HEADER, NOTES, "meta", *read}
+    stored = {name: column for name, column in stored_columns(path).items() if name not in beside}
+    others: dict[str, Column] = {name: (NUMBER, ("hands", *column.shape[1:])) for name, column in stored.items()}
+    require_columns(path, {**read, **stored}, {HAND_ID: _SHAPES[HAND_ID], **others, **_SHAPES})
+    if len(read[HAND_ID]) and "keypoints_2d" not in stored:
+        raise InputError(f"{path} has no rows of keypoints_2d")
+
+
+def require_alike(files: Sequence[StoredFile]) -> None:
+    """Check that rows of several files can be put in one.
+
+    Raises:
+        InputError: If the rows of a column have other shapes than those of the files before.
+    """
+    known: dict[str, tuple[int, ...]] = {}
+    for file in files:
+        for name, column in file.columns.items() if len(file.ids) else ():
+            if column.shape[1:] != known.setdefault(name, column.shape[1:]):
+                raise InputError(
+                    f"{file.path}: rows of {name} have shape {column.shape[1:]}, those of other parts {known[name]}; "
+                    "remove it, and its hands are predicted again"
+                )
 
 
 def read_result(path: Path, header: Mapping[str, Any]) -> StoredFile:
@@ -78,9 +134,10 @@ def read_result(path: Path, header: Mapping[str, Any]) -> StoredFile:
     with reading_earlier():
         arrays = read_npz(path, only=(HAND_ID, "meta"))
         try:
-            meta, ids = json.loads(str(arrays["meta"])), as_strings(arrays[HAND_ID])
+            meta, ids = parse_json(str(arrays["meta"])), as_strings(arrays[HAND_ID])
         except (ValueError, TypeError) as error:
             raise InputError(f"{path} is not a predictions file: {error}") from error
+        _require_rows(path, {HAND_ID: arrays[HAND_ID]})
     if not isinstance(meta, dict):
         raise InputError(f"{path} is not a predictions file; add --overwrite always")
     require_same(meta, header, path)

@@ -11,10 +11,9 @@ from urllib.parse import urlsplit, urlunsplit
 from urllib.request import url2pathname
 
 from hint import settings
-from hint.errors import InputError
+from hint.errors import InputError, without_url_secrets
 from hint.fetch.assets import ASSETS, Asset, KnownDigest, asset
 from hint.files.path import as_path
-from hint.provenance import without_url_secrets
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,8 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-from hint.errors import HintError
+from hint.errors import HintError, without_url_secrets
 from hint.files.json_file import parse_json
-from hint.provenance import without_url_secrets
 from hint.version import __version__
 
 #: Stage ("download", "check", "compare", "unpack"), bytes done, total bytes or None.

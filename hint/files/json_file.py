@@ -82,6 +82,8 @@ def without_mark(content: bytes) -> bytes:
 
 def _content(path: Path) -> bytes:
     try:
+        if path.is_char_device():  # some never end
+            raise InputError(f"cannot read {path}: it is a device, not a file")
         return path.read_bytes()
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error

@@ -6,7 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +66,21 @@ TEXT, NUMBER = "US", "biuf"
 Column: TypeAlias = tuple[str, tuple[int | str, ...] | None]
 
 
-def require_columns(path: Path, arrays: Mapping[str, NDArray[Any]], columns: Mapping[str, Column]) -> None:
+class Shaped(Protocol):
+    """An array, or what stands for one that is still on the disk."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of its entries."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape."""
+        ...
+
+
+def require_columns(path: Path, arrays: Mapping[str, Shaped], columns: Mapping[str, Column]) -> None:
     """Refuse arrays of other types or shapes than they should have; those that are not there are not missed.
 
     Raises:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import sys
 import zipfile
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from hint.errors import InputError
 from hint.files.atomic import atomic_write
-from hint.files.bounded_npz import ZIP_ERRORS
+from hint.files.bounded_npz import ARRAY_ERRORS, ZIP_ERRORS
 
 #: Its functions have no types.
 _NPY: Any = npy_format
@@ -90,30 +91,34 @@ class StoredColumn:
 
 
 def stored_columns(path: Path) -> dict[str, StoredColumn]:
-    """Find the arrays of an npz that ``numpy.savez`` wrote; single values, and what is compressed, are left out.
+    """Find the arrays of an npz that ``numpy.savez`` wrote; single values are left out.
 
     Raises:
-        InputError: If the file is missing or damaged.
+        InputError: If the file is missing or damaged, or its arrays do not lie there row by row: compressed, objects.
     """
     try:
         with path.open("rb") as stream, zipfile.ZipFile(stream) as archive:
             found = ((member, _found(path, stream, member)) for member in archive.infolist())
             return {member.filename.removesuffix(".npy"): column for member, column in found if column is not None}
-    except (*ZIP_ERRORS, TypeError, SyntaxError) as error:
+    except (*ZIP_ERRORS, *ARRAY_ERRORS) as error:
         raise InputError(f"{path} is damaged, or not readable as .npz: {error}") from error
 
 
 def _found(path: Path, stream: Any, member: zipfile.ZipInfo) -> StoredColumn | None:
     if member.compress_type != zipfile.ZIP_STORED:
-        return None
+        raise ValueError(f"{member.filename} is compressed; save it with numpy.savez")
     stream.seek(member.header_offset)
     header = stream.read(_MEMBER)
     stream.seek(sum(_LENGTHS.unpack(header[-_LENGTHS.size :])), 1)
     version = _NPY.read_magic(stream)
     read = _NPY.read_array_header_1_0 if version == (1, 0) else _NPY.read_array_header_2_0
     shape, is_fortran, dtype = read(stream)
-    if not shape or dtype.hasobject or not dtype.itemsize:
+    if not shape:
         return None
+    if dtype.hasobject:
+        raise ValueError(f"{member.filename} is no array of plain rows")
+    if min(shape) < 0 or math.prod(shape) * dtype.itemsize > member.file_size:
+        raise ValueError(f"{member.filename} says that it is larger than it is")
     return StoredColumn(path, dtype, shape, stream.tell(), is_fortran)
 
 

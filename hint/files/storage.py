@@ -7,6 +7,7 @@ credentials; they are found where their libraries look for them.
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 from collections.abc import Iterator
@@ -200,15 +201,26 @@ def _system(scheme: str) -> AbstractFileSystem:
         MissingRequirementError: If its library is not installed.
     """
     import fsspec
-    from fsspec.registry import known_implementations
 
     try:
-        return fsspec.filesystem(scheme)
+        kind = fsspec.get_filesystem_class(scheme)
     except ImportError as error:
-        library = known_implementations[scheme]["class"].partition(".")[0]
+        library = getattr(error.__cause__, "name", None) or scheme
         raise MissingRequirementError(f"{scheme}:// needs {library}: pip install {library}") from error
     except ValueError as error:
         raise InputError(f"{scheme}:// is no kind of address that fsspec knows") from error
+    _, *parameters = inspect.signature(kind.__init__).parameters.values()
+    if lacking := [p.name for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]:
+        raise InputError(f"{scheme}:// cannot be read: no address says its {' and '.join(lacking)}")
+    options = {}
+    if scheme in ("http", "https"):
+        from hint.files.web import client_options
+
+        options = client_options()
+    try:
+        return fsspec.filesystem(scheme, **options)
+    except Exception as error:  # every client has its own
+        raise InputError(f"{scheme}:// cannot be read: {first_line(error)}") from error
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, TypeAdapter, field_validator, model_validator
 
 from hint.box import Box, require_box
 from hint.detection import Picture
@@ -215,12 +215,21 @@ class Note(NamedTuple):
 
     @staticmethod
     def parse(text: str) -> Note:
-        """Read what :meth:`text` returned."""
-        return Note(*json.loads(text))
+        """Read what :meth:`text` returned.
+
+        Raises:
+            ValueError: If it is something else.
+        """
+        note = Note(*_NOTE.validate_json(text))
+        BoxLine.model_validate_json(note.line)
+        return note
 
     def text(self) -> str:
         """Return it as one line."""
         return json.dumps(self)
+
+
+_NOTE = TypeAdapter(tuple[str | None, int | None, str | None, str, str, str])
 
 
 def note_of(line: BoxLine, file: str, key: str) -> Note:

@@ -6,9 +6,12 @@ It is made anew from the files of the folder by every run, and vanishes with it.
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
+from hint.errors import WriteError
 from hint.prediction.detections import Note
 
 _TABLES = """
@@ -41,11 +44,16 @@ class Where(NamedTuple):
 
 
 class PredictionIndex:
-    """The rows and notes of a folder, and the hands that this run asks for."""
+    """The rows and notes of a folder, and the hands that this run asks for.
+
+    Raises:
+        WriteError: By every method, if the disk of temporary files is full.
+    """
 
     def __init__(self) -> None:
         self._base = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._base.executescript(_TABLES)
+        with _saying_where():
+            self._base.executescript(_TABLES)
 
     def add_rows(self, part: int, rows: Iterable[tuple[str, str, int]]) -> None:
         """Add the rows of a file: hand, key and number; of rows made from the same, the last one counts."""
@@ -54,12 +62,12 @@ class PredictionIndex:
 
     def add_notes(self, notes: Iterable[Note]) -> None:
         """Add the notes of a file; they replace those of other files about the same pictures."""
-        (before,) = self._base.execute("SELECT coalesce(max(rank), 0) FROM note").fetchone()
+        (before,) = next(self._rows("SELECT coalesce(max(rank), 0) FROM note"))
         self._many(
             "INSERT INTO note (image, frame, hand_id, file, key, line) VALUES (?, ?, ?, ?, ?, ?)",
             ((n.image, n.frame, n.hand_id, n.file, n.key, n.line) for n in notes),
         )
-        self._base.execute(
+        self._write(
             "DELETE FROM note WHERE rank <= ? AND EXISTS (SELECT 1 FROM note AS later "
             "WHERE later.rank > ? AND later.image IS note.image AND later.frame IS note.frame)",
             (before, before),
@@ -67,7 +75,7 @@ class PredictionIndex:
 
     def notes_at(self, image: str | None, frame: int | None) -> list[Note]:
         """Return what is noted about a picture."""
-        found = self._base.execute(
+        found = self._rows(
             "SELECT image, frame, hand_id, file, key, line FROM note WHERE image IS ? AND frame IS ? ORDER BY rank",
             (image, frame),
         )
@@ -76,11 +84,11 @@ class PredictionIndex:
     def find(self, hand_id: str, key: str | None = None) -> Where | None:
         """Return where the row of a hand is that was made from the input of a key, or from any."""
         made = "AND key = ?" if key is not None else ""
-        found = self._base.execute(
+        found = self._rows(
             f"SELECT part, row, key FROM stored WHERE hand_id = ? {made} ORDER BY rowid DESC LIMIT 1",
             (hand_id,) if key is None else (hand_id, key),
-        ).fetchone()
-        return None if found is None else Where(*found)
+        )
+        return next((Where(*values) for values in found), None)
 
     def ask(self, notes: Sequence[Note], keys: Sequence[str | None]) -> str | None:
         """Ask for the hands of a picture.
@@ -94,7 +102,7 @@ class PredictionIndex:
         """
         for note, key in zip(notes, keys, strict=True):
             try:
-                self._base.execute(
+                self._write(
                     "INSERT INTO asked (image, frame, hand_id, key, line) VALUES (?, ?, ?, ?, ?)",
                     (note.image, note.frame, note.hand_id, key, note.line),
                 )
@@ -102,21 +110,21 @@ class PredictionIndex:
                 return note.hand_id
         first = notes[0]
         searched = "INSERT OR IGNORE INTO searched (file, image, key) VALUES (?, ?, ?)"
-        self._base.execute(searched, (first.file, first.image, first.key))
+        self._write(searched, (first.file, first.image, first.key))
         return None
 
     def lines(self) -> Iterator[tuple[str, str | None, Where | None]]:
         """Yield the lines of all pictures, those asked for first, with the hand of each and where its row is."""
         asked = "SELECT line, hand_id, key FROM asked ORDER BY rank"
-        for line, hand_id, key in self._base.execute(asked):
+        for line, hand_id, key in self._rows(asked):
             yield line, hand_id, self.find(hand_id, key) if hand_id is not None else None
-        for line, hand_id in self._base.execute(f"SELECT n.line, n.hand_id {_OTHERS} ORDER BY n.rank"):
+        for line, hand_id in self._rows(f"SELECT n.line, n.hand_id {_OTHERS} ORDER BY n.rank"):
             yield line, hand_id, self.find(hand_id) if hand_id is not None else None
 
     def searched(self) -> Iterator[tuple[str, str]]:
         """Yield every file that was searched, and what changes when it must be searched again."""
-        yield from self._base.execute("SELECT file, key FROM searched ORDER BY rank")
-        yield from self._base.execute(
+        yield from self._rows("SELECT file, key FROM searched ORDER BY rank")
+        yield from self._rows(
             f"SELECT n.file, n.key {_OTHERS} AND n.file NOT IN (SELECT file FROM searched) "
             "GROUP BY n.file ORDER BY min(n.rank)"
         )
@@ -124,13 +132,35 @@ class PredictionIndex:
     @property
     def is_empty(self) -> bool:
         """Whether nothing was asked for."""
-        return self._base.execute("SELECT 1 FROM asked LIMIT 1").fetchone() is None
+        return not any(self._rows("SELECT 1 FROM asked LIMIT 1"))
 
     def close(self) -> None:
         """Remove it."""
         self._base.close()
 
+    def _rows(self, statement: str, values: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
+        with _saying_where():
+            yield from self._base.execute(statement, values)
+
+    def _write(self, statement: str, values: Sequence[object]) -> None:
+        with _saying_where():
+            self._base.execute(statement, values)
+
     def _many(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
-        self._base.execute("BEGIN")
-        self._base.executemany(statement, rows)
-        self._base.execute("COMMIT")
+        with _saying_where():
+            self._base.execute("BEGIN")
+            self._base.executemany(statement, rows)
+            self._base.execute("COMMIT")
+
+
+@contextmanager
+def _saying_where() -> Iterator[None]:
+    """Say in one line that the database cannot be written."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        place = tempfile.gettempdir()
+        raise WriteError(
+            f"cannot write temporary files ({error}); make room in {place}, or set TMPDIR to a folder of another disk; "
+            "the same command goes on"
+        ) from error

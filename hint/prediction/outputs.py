@@ -14,7 +14,7 @@ from hint.prediction.detections import FrameDetections
 from hint.prediction.facts import MethodFacts
 from hint.prediction.options import PredictOptions
 from hint.prediction.placement import place, placed_columns, write_placed
-from hint.prediction.row_files import Spool, camera_values, write_rows
+from hint.prediction.row_files import PLACED, SMOOTH, Spool, camera_values, write_rows
 from hint.prediction.rows import columns_of
 from hint.prediction.table import write_table
 from hint.prediction.tasks import HandResult, Results
@@ -33,8 +33,8 @@ class Outputs:
     def __init__(self, options: PredictOptions, facts: MethodFacts, rate: float | None, parts: Path) -> None:
         self._options, self._facts, self._rate = options, facts, rate
         is_written = options.gathers
-        self._smooth = Spool(parts / "smooth") if is_written and options.smooth is not None else None
-        self._placed = Spool(parts / "placed") if is_written and options.camera is not None else None
+        self._smooth = Spool(parts / SMOOTH) if is_written and options.smooth is not None else None
+        self._placed = Spool(parts / PLACED) if is_written and options.camera is not None else None
         self._frames: list[FrameDetections] = []
         self._rows: dict[str, HandResult] = {}
 

@@ -22,6 +22,9 @@ from hint.render import Camera
 #: Rows to read at once, and to write to a file.
 _BLOCK = 1024
 
+#: Folders of spooled rows beside the parts: smoothed, and placed in the world.
+SPOOLS = SMOOTH, PLACED = "smooth", "placed"
+
 
 class ColumnFile(Protocol):
     """A file of rows."""

@@ -62,6 +62,7 @@ class Stills(Source):
     """
 
     def __init__(self, pictures: Sequence[Picture]) -> None:
+        _require_text([p.path for p in pictures if p.path is not None])
         repeated = [name for name, times in Counter(p.name for p in pictures).items() if times > 1]
         if repeated:
             raise InputError(f"pictures of the same name: {some_ids(repeated)}; predict each folder by itself")
@@ -89,6 +90,7 @@ class Video(Source):
     def __init__(self, path: Path) -> None:
         from hint.video.pixels import timeline
 
+        _require_text([path])
         line = timeline(path)
         self.path, self.name = path, path.name
         self.total, self.rate = len(line.slots), float(line.rate)
@@ -133,6 +135,20 @@ def find_source(inputs: Input | Sequence[Input]) -> Source:
     if not found:
         raise InputError("no picture was given")
     return Stills(_named(found))
+
+
+def _require_text(paths: Sequence[Path]) -> None:
+    """Refuse names that hold bytes which are no text: no list of boxes can name them."""
+    if wrong := [str(path) for path in paths if not str(path).isascii() and _is_bytes(str(path))]:
+        raise InputError(f"names that are no UTF-8: {some_ids(wrong)}; rename these files or their folders")
+
+
+def _is_bytes(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _listed(inputs: Any) -> list[Any]:

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from hint.detection import Picture
 from hint.engine.earlier import reading_earlier
-from hint.engine.parts import PartWriter, collect, part_files, parts_folder
+from hint.engine.parts import PartWriter, collect, part_files, parts_folder, remove_parts, shared_place
 from hint.engine.stored import read_part, read_result
-from hint.errors import InputError
+from hint.errors import InputError, first_line
 from hint.files import atomic_write
 from hint.files.camera_file import Calibration
 from hint.files.json_file import json_lines
@@ -44,7 +44,7 @@ from hint.prediction.detections import (
 from hint.prediction.index import PredictionIndex
 from hint.prediction.mano_file import CROP_COLUMNS
 from hint.prediction.options import PredictOptions
-from hint.prediction.row_files import PlacesOfRows, RowsOfFiles, camera_values, write_rows
+from hint.prediction.row_files import SPOOLS, PlacesOfRows, RowsOfFiles, camera_values, write_rows
 from hint.prediction.rows import MANO, POINTS, results_of
 from hint.prediction.tasks import EarlierRow
 from hint.types import Hand
@@ -83,12 +83,12 @@ class PredictionStore:
         self._is_saved = False
         self._result = (folder or Path()) / "predictions.npz"
         self.parts = parts_folder(self._result)
-        self.place = options.parts or self.parts
+        self.place = shared_place(options.parts, header) if options.parts else self.parts
         if folder is None:
             return
         if options.overwrite == "always":
             self._collect()
-            shutil.rmtree(self.parts, ignore_errors=True)
+            self._remove_parts()
         elif self._result.is_file():
             self._load_result(folder)
         self._load_parts()
@@ -101,7 +101,12 @@ class PredictionStore:
     ) -> None:
         self._index.close()
         if self._is_saved:
-            shutil.rmtree(self.parts, ignore_errors=True)
+            self._remove_parts()
+
+    def _remove_parts(self) -> None:
+        for spooled in SPOOLS:
+            shutil.rmtree(self.parts / spooled, ignore_errors=True)
+        remove_parts(part_files(self.parts), self.parts)
 
     def earlier(self, picture: Picture) -> FrameDetections | None:
         """Return what an earlier run found in a picture, None for one to search (again)."""
@@ -161,8 +166,9 @@ class PredictionStore:
     def _load_result(self, folder: Path) -> None:
         result = read_result(self._result, self.header)
         pictures = result.meta.get("pictures")
+        keys_of = {k: v for k, v in pictures.items() if isinstance(v, str)} if isinstance(pictures, dict) else {}
         with reading_earlier():
-            self._index.add_notes(_notes_of_lines(folder, pictures if isinstance(pictures, dict) else {}))
+            self._index.add_notes(_notes_of_lines(folder, keys_of))
         ids, keys = result.ids.tolist(), result.keys.tolist()
         if self._faces is None:
             self._add(_StoredFile(self._result, None), ids, keys)
@@ -190,10 +196,15 @@ class PredictionStore:
         self._collect()
         known = {file.path for file in self._files}
         new = [path for path in part_files(self.parts) if path not in known]
-        for path in sorted(new, key=lambda path: path.stat().st_mtime_ns):
+        for path in sorted(new, key=lambda path: path.lstat().st_mtime_ns):
             part = read_part(path, self.header)
-            self._index.add_notes(map(Note.parse, part.notes()))
-            self._add(_StoredFile(path, None), part.ids.tolist(), part.keys.tolist())
+            try:
+                self._index.add_notes(map(Note.parse, part.notes()))
+                self._add(_StoredFile(path, None), part.ids.tolist(), part.keys.tolist())
+            except (ValueError, TypeError) as error:
+                raise InputError(
+                    f"{path} is damaged: {first_line(error)}; remove it, and its hands are predicted again"
+                ) from error
 
     def _collect(self) -> None:
         """Bring parts here from where workers put them."""

@@ -81,7 +81,7 @@ def prepare(request: TrainingRequest, quiet: bool = False) -> Prepared:
 
 def settings_of(request: TrainingRequest, datasets: TrainingDatasets) -> str:
     """Return the settings that must not change on resuming, as JSON."""
-    table = {"preset": request.preset.model_dump(mode="json"), "seed": request.seed, "hands": datasets.sizes}
+    table = {"preset": request.preset.public().model_dump(mode="json"), "seed": request.seed, "hands": datasets.sizes}
     return json.dumps(table, sort_keys=True)
 
 
@@ -92,7 +92,7 @@ def require_same_settings(request: TrainingRequest, earlier: str, now: str) -> N
         InputError: If they learn something else.
     """
     before, after = json.loads(earlier), json.loads(now)
-    changed = differences(Preset.model_validate(before["preset"]), request.preset)
+    changed = differences(Preset.model_validate(before["preset"]).public(), request.preset.public())
     changed = [key for key in changed if not _may_change(key, request.preset)]
     changed += [key for key in ("seed", "hands") if before[key] != after[key]]
     if changed:

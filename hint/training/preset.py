@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from hint.crop import CROP_SIZE
-from hint.errors import InputError, UnknownNameError, first_problem
+from hint.errors import InputError, UnknownNameError, first_problem, without_url_secrets
 from hint.files.named_toml import NamedToml, parse_value
 from hint.methods.hamer.config import RELEASED_BOX_FACTOR, VIT, HamerConfig
 from hint.training.augmentation import Augmentation
@@ -185,6 +185,14 @@ class Preset(_Strict):
     def config(self) -> HamerConfig:
         """The network's configuration."""
         return self.network.config(self.crop_size)
+
+    def public(self) -> Preset:
+        """Return the preset as it is kept beside weights: no logins and keys in addresses."""
+        rules = {
+            name: rule.model_copy(update={"path": without_url_secrets(rule.path)})
+            for name, rule in self.datasets.items()
+        }
+        return self.model_copy(update={"datasets": rules})
 
     def as_json(self) -> str:
         """Return the preset as JSON, for records and comparisons."""

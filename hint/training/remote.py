@@ -20,6 +20,9 @@ from hint.workers import in_threads
 #: Seconds before a tar whose reading failed is opened again.
 _PAUSES = (1.0, 4.0, 16.0)
 
+#: Bytes of the largest file in a tar.
+_LARGEST = 1 << 28
+
 #: Requests at the same time that look whether tars are there.
 _REQUESTS = 32
 
@@ -115,6 +118,8 @@ class Shard:
                 if name != key and parts:
                     yield key, parts
                     parts = {}
+                if member.size > _LARGEST:
+                    raise InputError(f"{member.name} has {member.size:,} bytes; a picture has {_LARGEST:,} at most")
                 key, parts[suffix] = name, content.read()
             if size is not None and size < tar.offset + tarfile.BLOCKSIZE:
                 raise InputError(f"not a complete tar ({size:,} bytes)")

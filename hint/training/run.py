@@ -7,7 +7,7 @@ import math
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from accelerate.utils import gather_object
 from hint.errors import HintError, InputError, WriteError, some_ids
 from hint.files import write_bytes
 from hint.files.atomic import why_not, write_json
+from hint.files.claim import claimed
 from hint.methods.hamer.load import MANO_KEY
 from hint.methods.hamer.network import HamerOutput
 from hint.progress import progress, silence
@@ -92,7 +93,7 @@ class _Training:
     def metadata(self) -> dict[str, str]:
         """Description stored with the weights."""
         description = {
-            "preset": self.preset.model_dump(mode="json"),
+            "preset": self.preset.public().model_dump(mode="json"),
             "step": self.step,
             "seed": self.request.seed,
             "hands": self.datasets.sizes,
@@ -112,13 +113,21 @@ def run_training(request: TrainingRequest, team: Team | None = None) -> Training
         team: This process and those it trains with; by default it is alone.
 
     Raises:
-        InputError: If settings differ from those of the training to resume, data is unreadable, or memory is too small.
+        InputError: If settings differ from those of the training to resume, data is unreadable, memory is too small, or
+            another training writes to the same folder.
         MissingRequirementError: If data, MANO or a GPU is missing.
         HintError: If a loss is not finite.
         WriteError: If a checkpoint cannot be written.
         KeyboardInterrupt: On Ctrl-C or SIGTERM, after writing a checkpoint.
     """
     team = team or Team()
+    with ExitStack() as held:
+        # The first process writes; the others, maybe on other machines, need not find the folder.
+        team.agree(lambda: None if team.rank else held.enter_context(claimed(request.out)))
+        return _train(request, team)
+
+
+def _train(request: TrainingRequest, team: Team) -> TrainingResult:
     # What is missing is found before the processes exchange gradients, so that one of them can say it for all.
     ready = team.agree(lambda: prepare(request, quiet=team.rank > 0), Prepared.parts)
     accelerator = make_accelerator(request.preset, ready.device)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hint.errors import InputError, some_ids
+from hint.errors import InputError, some_ids, without_url_secrets
 from hint.images import decode_image
 from hint.training.filters import Filters
 from hint.training.mixture import Layout, Mixture
@@ -146,7 +146,7 @@ class StreamSource:
 
     def _kept(self, shard: Shard, broken: list[str]) -> Iterator[_Hand]:
         for key, parts in shard.pictures():
-            name = f"{shard.url}: {key}"
+            name = f"{without_url_secrets(shard.url)}: {key}"
             picture = next((parts[suffix] for suffix in PICTURES if suffix in parts), None)
             if picture is None or TRUTH not in parts:
                 broken.append(f"{name}: has no {TRUTH if picture else 'picture'}")

@@ -15,7 +15,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from itertools import count
+from queue import Empty, SimpleQueue
 from signal import SIG_IGN, SIGTERM, signal
 from threading import Event, Thread
 from typing import Any, TypeVar
@@ -26,7 +28,7 @@ from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
 from hint.errors import ElsewhereError, HintError, InputError, first_line
-from hint.training.cores import cores_per_process, launched_processes
+from hint.training.cores import cores_per_process, launched_processes, number_of
 
 Result = TypeVar("Result")
 
@@ -37,6 +39,9 @@ _POLL = 0.05
 
 #: Seconds the others have to prepare; a node may have to index all tars.
 _PATIENCE = 1800.0
+
+#: Seconds that processes may start after each other, and after which one that waits says so.
+_MEETING, _SILENCE = 300.0, 10.0
 
 #: Seconds that a process has to end by itself after an error in another.
 _GRACE = 5.0
@@ -211,6 +216,10 @@ def _check_environment(world: int, processes: int) -> None:
             f"RANK is set, but not {' and '.join(missing)}: start hint train by torchrun or accelerate launch, "
             "or unset RANK"
         )
+    for name in ("RANK", "LOCAL_RANK"):
+        number_of(name, 0, range(world))
+    number_of("LOCAL_WORLD_SIZE", 1, range(1, world + 1))
+    number_of("MASTER_PORT", 0, range(1, 1 << 16))
     if processes > 1:
         raise InputError(
             f"--processes {processes} starts processes, but this is already one of {world}; leave the option out, "
@@ -224,12 +233,28 @@ def _store(meeting: int) -> Store:
     Raises:
         HintError: If nobody is there.
     """
+    place = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
+    met: SimpleQueue[Store | Exception] = SimpleQueue()
+    # In a thread, since PyTorch does not hear Ctrl-C while it waits.
+    Thread(target=_meet, args=[met], daemon=True).start()
     try:
-        store, _, _ = next(rendezvous("env://"))
-    except (distributed.DistError, ValueError) as error:
-        place = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
-        raise HintError(f"cannot meet the other processes at {place} (MASTER_ADDR): {first_line(error)}") from error
+        store = met.get(timeout=_SILENCE)
+    except Empty:
+        if _is_first_here():
+            sys.stderr.write(f"waiting for the other processes at {place}, {_MEETING / 60:.0f} minutes at most\n")
+        store = met.get()
+    if isinstance(store, Exception):
+        raise HintError(f"cannot meet the other processes at {place} (MASTER_ADDR): {first_line(store)}") from store
     return PrefixStore(f"hint/{meeting}", store)
+
+
+def _meet(met: SimpleQueue[Store | Exception]) -> None:
+    try:
+        store, _, _ = next(rendezvous("env://", timeout=timedelta(seconds=_MEETING)))
+        store.set_timeout(timedelta(seconds=_PATIENCE))
+        met.put(store)
+    except Exception as error:  # of many kinds: no such machine, nobody there, too few
+        met.put(error)
 
 
 def _ignore_sigterm() -> None:

@@ -19,7 +19,7 @@ from ray_cluster import NODE, ray_cluster
 from ray_jobs import Brightness, Squares
 
 from hint.engine import Ready, run
-from hint.engine.parts import marked, require_mark
+from hint.engine.parts import marked, require_mark, shared_place
 from hint.engine.ray_engine import RayEngine
 from hint.errors import InputError, WriteError
 from hint.files import storage
@@ -119,6 +119,7 @@ def test_a_run_that_was_stopped_goes_on_and_ends_with_the_bytes_of_one_process(
     assert "004.png: the picture is cut short" in alone.failures["hand5"]
 
     ready = _on_ray(Brightness(seconds=0.1))
+    place = shared_place(bucket / "parts", ready.identity.header)
 
     @contextmanager
     def stop(label: str, total: int) -> Iterator[Callable[[int], None]]:
@@ -134,13 +135,13 @@ def test_a_run_that_was_stopped_goes_on_and_ends_with_the_bytes_of_one_process(
     with pytest.raises(KeyboardInterrupt):
         run(ready, hands, save_to=path, parts=bucket / "parts", show=stop)
     assert not path.exists()
-    assert storage.files_in(bucket / "parts")
+    assert storage.files_in(place)
 
     resumed = run(ready, hands, save_to=path, parts=bucket / "parts")
     assert 14 <= resumed.reused < 60
     assert resumed.failures == alone.failures
     assert path.read_bytes() == expected.read_bytes()
-    assert storage.files_in(bucket / "parts") == {}
+    assert storage.files_in(place) == {}
     assert {file.name for file in tmp_path.iterdir()} == {"one.npz", "predictions.npz"}
 
 

@@ -1,7 +1,10 @@
 """Files in object stores are read, written and listed as local ones are."""
 
 from collections.abc import Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -50,8 +53,50 @@ def test_a_store_that_is_not_there_is_named() -> None:
         storage.write_bytes(Path("s3://other/a"), b"")
     with pytest.raises(MissingRequirementError, match="pip install gcsfs"):
         storage.read_bytes(Path("gs://hands/a.jpg"))
+    with pytest.raises(MissingRequirementError, match="pip install paramiko"):
+        storage.read_bytes(Path("sftp://hands/a.jpg"))
     with pytest.raises(InputError, match="hint-no-such://"):
         read_image(Path("hint-no-such://hands/a.jpg"))
+    with pytest.raises(InputError, match="ftp:// cannot be read: no address says its host"):
+        storage.files_in(Path("ftp://hands/a"))
+
+
+class _Server(BaseHTTPRequestHandler):
+    """Sends without end, stops in the middle, or names files of the reader's machine."""
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        if "elsewhere" in self.path:
+            self.send_response(302)
+            self.send_header("Location", "file:///etc/passwd")
+        else:
+            self.send_response(200)
+        if "short" in self.path:
+            self.send_header("Content-Length", "99")
+        self.end_headers()
+        with suppress(OSError):
+            while "endless" in self.path:
+                self.wfile.write(bytes(100_000))
+
+
+def test_web_servers_of_strangers_are_one_line_without_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hint.files.web.LARGEST", 1_000_000)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Server) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        for read, name, reason in (
+            (storage.read_bytes, "endless", "the server sends more than 1,000,000 bytes"),
+            (storage.files_in, "endless", "the server sends more than 1,000,000 bytes"),
+            (storage.read_bytes, "short", "Response payload is not completed"),
+            (storage.read_bytes, "elsewhere", "file:///etc/passwd"),
+        ):
+            with pytest.raises(InputError) as caught:
+                read(Path(f"http://me:hush@127.0.0.1:{server.server_port}/{name}?signature=hush"))
+            assert reason in str(caught.value)
+            assert "hush" not in str(caught.value)
+            assert "http://***@127.0.0.1" in str(caught.value)
+        server.shutdown()
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,11 @@
 """Parts, shards, and what they are merged into."""
 
 import json
+import zipfile
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,6 +79,83 @@ def test_parts_of_others_and_damaged_ones_are_one_line(tmp_path: Path) -> None:
         read_part(part, HEADER)
 
 
+WRONG: dict[str, dict[str, Any]] = {
+    "objects": {"keypoints_2d": np.array([{}, {}], object)},
+    "too few rows": {"keypoints_2d": np.zeros((1, 21, 2), np.float32)},
+    "too many rows": {"score": np.zeros(9, np.float32)},
+    "other joints": {"keypoints_2d": np.zeros((2, 20, 2), np.float32)},
+    "one value": {"keypoints_2d": np.float32(1)},
+    "text": {"keypoints_2d": np.full((2, 21, 2), "x")},
+    "times": {"keypoints_2d": np.zeros((2, 21, 2), "M8[s]")},
+    "columns first": {"keypoints_2d": np.zeros((2, 21, 2), order="F")},
+    "numbers as ids": {"hand_id": np.arange(2)},
+    "ids in a table": {"hand_id": np.array([["a", "b"]])},
+    "one key": {"key": np.array(["1"])},
+    "a list as header": {"header": np.array("[1]")},
+    "a deep header": {"header": np.array("[" * 100_000)},
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_parts_of_other_shapes_are_refused_before_any_row_is_read(name: str, tmp_path: Path) -> None:
+    results = Results(tmp_path / "p.npz", HEADER)
+    write(results.parts, "ab", ["1", "1"], 1.0)
+    (part,) = part_files(results.parts)
+    with np.load(part) as good:
+        np.savez(part, **{**good, **WRONG[name]})
+    with pytest.raises(InputError, match="its hands are predicted again"):
+        results.find(np.array(["a"]), np.array(["1"]))
+
+
+def test_parts_that_lie_or_disagree_are_refused(tmp_path: Path) -> None:
+    results = Results(tmp_path / "p.npz", HEADER)
+    write(results.parts, "ab", ["1", "1"], 1.0)
+    (part,) = part_files(results.parts)
+    whole, ids, keys = part.read_bytes(), np.array(["a"]), np.array(["1"])
+    with np.load(part) as good:
+        arrays = dict(good)
+    np.savez_compressed(part, **arrays)
+    with pytest.raises(InputError, match=r"is compressed; save it with numpy\.savez; remove"):
+        results.find(ids, keys)
+    for shape in (b"(9, 21, 2), ", b"(2,-21, 2), "):  # the checksum is made true again by numpy's own writer
+        damaged = BytesIO()
+        with zipfile.ZipFile(BytesIO(whole)) as old, zipfile.ZipFile(damaged, "w") as new:
+            for member in old.infolist():
+                new.writestr(member, old.read(member).replace(b"(2, 21, 2), ", shape))
+        part.write_bytes(damaged.getvalue())
+        with pytest.raises(InputError, match="says that it is larger than it is"):
+            results.find(ids, keys)
+    part.write_bytes(whole)
+    other = part.with_name(f"{'f' * 32}.npz")
+    np.savez(other, **{**arrays, "score": np.zeros((2, 21), np.float32)})
+    with pytest.raises(InputError, match=r"rows of score have shape .* remove it"):
+        results.find(ids, keys)
+    other.unlink()
+    (results.parts / "mine.npz").write_bytes(b"not yours")
+    results.merge(results.find(ids, keys), lambda found: found)
+    assert [path.name for path in results.parts.iterdir()] == ["mine.npz"]
+    assert read_predictions(tmp_path / "p.npz").hand_id.tolist() == ["a", "b"]
+
+
+def test_a_place_for_parts_keeps_what_else_is_there(tmp_path: Path) -> None:
+    place = tmp_path / "data"
+    place.mkdir()
+    for name in ("labels.npz", f"{'0' * 32}.npz"):
+        (place / name).write_bytes(b"mine")
+    for header in (HEADER, {**HEADER, "method": "other"}):
+        for overwrite in (False, True):
+            results = Results(tmp_path / header["method"] / "p.npz", header, place=place, overwrite=overwrite)
+            write_rows = PartWriter(results.place, header)
+            write_rows.add(["a"], ["1"], rows(["a"], 1.0))
+            write_rows.save()
+            if overwrite:
+                results = Results(results.path, header, place=place, overwrite=True)
+            found = results.find(np.array(["a"]), np.array(["1"]))
+            assert found.is_done.tolist() == [not overwrite]
+            results.merge(found, lambda found: found)
+    assert sorted(path.name for path in place.iterdir()) == [f"{'0' * 32}.npz", "labels.npz"]
+
+
 def test_a_full_disk_keeps_the_parts(tmp_path: Path) -> None:
     results = Results(tmp_path / "p.npz", HEADER)
     write(results.parts, "a", ["1"], 1.0)
@@ -124,7 +204,7 @@ def test_jobs_grow_while_they_are_short_and_shrink_when_they_are_long() -> None:
     assert sizes == [4, 8, 16, 16, 8]
 
 
-@pytest.mark.parametrize("text", ["0/3", "4/3", "2", "a/b", "1/0", "-1/2", "1/9999999"])
+@pytest.mark.parametrize("text", ["0/3", "4/3", "2", "a/b", "1/0", "-1/2", "1/9999999", "\u0661/\u0662"])
 def test_malformed_shards_are_refused(text: str) -> None:
     with pytest.raises(InputError, match="write number/count, such as 2/8"):
         Shard.parse(text)
@@ -133,6 +213,12 @@ def test_malformed_shards_are_refused(text: str) -> None:
 def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [(place.device, place.gpu) for place in find_places("cpu*3")] == [("cpu", None)] * 3
     assert len(find_places("2", "cpu")) == 2
+    for text in ("cpu*0", "-1", "²", "cpu*-1", "cpu,", "cpu*" + "9" * 5000):
+        with pytest.raises(InputError, match="write all, a number"):
+            find_places(text, "cpu")
+    for text in ("999999", "cpu*1025", "cpu*1000,cpu*25"):
+        with pytest.raises(InputError, match="at most 1,024 processes"):
+            find_places(text, "cpu")
     monkeypatch.setattr("hint.engine.devices._gpus", lambda: 2)
     assert [place.gpu for place in find_places("all")] == [0, 1]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")

@@ -2,23 +2,27 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from command import hint
 
 from hint.engine.engine import LocalEngine
+from hint.engine.parts import PartWriter
 from hint.engine.ray_engine import RayEngine
 from hint.engine.shard import Shard
-from hint.errors import InputError
+from hint.errors import InputError, WriteError
 from hint.images import write_image
-from hint.prediction import PredictOptions, predict_files
+from hint.prediction import PredictOptions, predict, predict_files
+from hint.prediction.index import PredictionIndex
 from hint.prediction.video_file import VideoFile
 from hint.types import MethodOptions
 
@@ -157,3 +161,51 @@ def test_memory_does_not_grow_with_hands(tmp_path: Path, make: Make) -> None:
         assert run.wait() == 0
     # A part holds up to 10 MB. When all of the 2,700 hands more were held, it was 96 MB for pictures, 166 for frames.
     assert peaks[1] - peaks[0] < 35
+
+
+def test_a_full_disk_of_temporary_files_is_one_line() -> None:
+    index = PredictionIndex()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(
+            WriteError, match=r"cannot write temporary files .* or set TMPDIR to a folder of another disk"
+        ):
+            index.add_rows(0, ((f"hand {k}", "key" * 100, k) for k in range(100_000)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        index.close()
+
+
+def test_damaged_notes_are_one_line_and_what_else_is_in_the_folder_stays(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    folder, _, boxes = pictures(tmp_path / "in", 2, 1)
+
+    def predict(**others: Any) -> None:
+        predict(folder, method="box-centre", boxes=boxes, out=tmp_path / "out", **others)
+
+    predict()
+    with np.load(tmp_path / "out" / "predictions.npz") as file:
+        meta = json.loads(str(file["meta"]))
+    parts = tmp_path / "out" / "predictions.parts"
+    (parts / "mine").mkdir(parents=True)
+    writer = PartWriter(parts, {name: meta[name] for name in ("method", "fingerprint")})
+    lone = json.dumps(["\ud800", None, None, "a", "k", "{}"])
+    for notes in ("{", "3", '["a"]', "[[1], {}, 2, 3, 4, 5]", '["a", null, null, "a", "k", "{"]', "[" * 10_000, lone):
+        writer.add([], [], {}, [notes])
+        writer.save()
+        with pytest.raises(InputError, match=r"is damaged: .*; remove it, and its hands are predicted again"):
+            predict()
+        (part,) = parts.glob("*.npz")
+        part.unlink()
+    (parts / f"{'0' * 32}.npz").write_bytes(b"another run left this")
+    predict(overwrite="always")
+    assert [path.name for path in parts.iterdir()] == ["mine"]
+
+
+def test_names_that_are_no_text_are_said(tmp_path: Path) -> None:
+    name = os.fsdecode(b"\xff.png")
+    write_image(tmp_path / "a.png", np.zeros((60, 80, 3), np.uint8))
+    (tmp_path / "a.png").rename(tmp_path / name)
+    with pytest.raises(InputError, match=r"no UTF-8: .*\\udcff\.png; rename these files"):
+        predict(tmp_path, method="box-centre")

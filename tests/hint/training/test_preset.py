@@ -173,3 +173,12 @@ def test_wrong_commands_say_what_to_type(arguments, says):
     failed = run(*arguments)
     assert isinstance(failed.exception, InputError)
     assert says in str(failed.exception)
+
+
+def test_logins_and_keys_of_addresses_are_not_kept_beside_weights():
+    place = "https://me:hush@host/tars/{0..9}.tar?signature=hush"
+    preset = load_preset("hamer-tiny")
+    name, rule = next(iter(preset.datasets.items()))
+    changed = preset.model_copy(update={"datasets": {name: rule.model_copy(update={"path": place})}})
+    assert changed.public().datasets[name].path == "https://***@host/tars/{0..9}.tar?***"
+    assert preset.public() == preset

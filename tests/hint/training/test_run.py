@@ -15,6 +15,7 @@ import torch
 
 from hint.crop import Square
 from hint.errors import HintError, InputError, MissingRequirementError, WriteError
+from hint.files.claim import claimed
 from hint.methods.crop_method import Crop
 from hint.methods.hamer.method import HamerMethod
 from hint.methods.official_weights import describe_weights
@@ -267,6 +268,13 @@ def test_too_little_memory_is_one_line(request_for, tmp_path):
         torch.empty(1 << 55)
     with pytest.raises(RuntimeError, match="size"), _limits(asked, 1):
         torch.ones(2) + torch.ones(3)
+
+
+def test_a_folder_takes_one_training_at_a_time(request_for, tmp_path):
+    out = tmp_path / "out"
+    with claimed(out), pytest.raises(InputError, match=r"another run is writing to .*out; wait until it has ended"):
+        run_training(request_for(out))
+    assert not out.exists()
 
 
 def test_missing_data_is_named_at_once(request_for, tmp_path):

@@ -13,7 +13,7 @@ import torch
 from command import error, hint, run
 from torch._C._distributed_c10d import HashStore
 
-from hint.errors import ElsewhereError, InputError
+from hint.errors import ElsewhereError, HintError, InputError
 from hint.training.checkpoints import checkpoint_path, load_state, saved_steps
 from hint.training.cores import default_workers
 from hint.training.team import Team, joined
@@ -155,6 +155,22 @@ def test_what_the_environment_lacks_or_forbids_is_said(monkeypatch):
         monkeypatch.setenv(name, value)
     with pytest.raises(InputError, match="--processes 2 starts processes, but this is already one of 2"):
         joined(2).__enter__()
+    nonsense = {"RANK": "7", "LOCAL_RANK": "-1", "WORLD_SIZE": "0", "LOCAL_WORLD_SIZE": "3", "MASTER_PORT": "x"}
+    for name, value in nonsense.items():
+        with monkeypatch.context() as changed:
+            changed.setenv(name, value)
+            with pytest.raises(InputError, match=f"{name}='{value}' must be a number from .* unset RANK"):
+                joined().__enter__()
+
+
+def test_who_waits_for_nobody_says_so_and_gives_up(monkeypatch, capsys):
+    for name, value in environment(1, free_port()).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("hint.training.team._SILENCE", 0.1)
+    monkeypatch.setattr("hint.training.team._MEETING", 1.0)
+    with pytest.raises(HintError, match=r"cannot meet the other processes at 127\.0\.0\.1:.* \(MASTER_ADDR\)"):
+        joined().__enter__()
+    assert capsys.readouterr().err.startswith("waiting for the other processes at 127.0.0.1:")
 
 
 WAITING = """

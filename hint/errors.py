@@ -3,6 +3,7 @@
 The command line prints them as one line and turns them into an exit code; nothing else is caught there.
 """
 
+import re
 from collections.abc import Collection, Iterable
 from reprlib import Repr
 from typing import TYPE_CHECKING
@@ -10,6 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
+
+#: The start of an address that is kept as a path, as in "s3:/bucket/a.jpg"; see :mod:`hint.files.storage`.
+_URL_AS_PATH = re.compile(r"(?<![\w./+-])([a-z][a-z0-9+.-]+):/(?=[^/\s])")
 
 _SHORT = Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
@@ -82,11 +86,14 @@ def first_line(error: BaseException) -> str:
 def printable(text: str, keep: str = "") -> str:
     """Escape characters that a terminal cannot show or would interpret; names in files may contain any.
 
+    Addresses that were kept as paths, and so lost a slash, get it back, to be copied.
+
     Args:
         text: A message, or part of one.
         keep: Characters to leave as they are, such as line breaks.
     """
-    return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)
+    whole = _URL_AS_PATH.sub(lambda found: "file:///" if found[1] == "file" else f"{found[1]}://", text)
+    return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in whole)
 
 
 def plain(text: str) -> str:

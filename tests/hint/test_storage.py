@@ -69,4 +69,5 @@ def test_a_store_that_is_not_there_is_named() -> None:
 )
 def test_urls_survive_being_paths(text: str, url: str | None) -> None:
     assert storage.url_of(Path(text)) == url
+    assert str(InputError(f"{Path(text)}: no picture")) == f"{url or text}: no picture", "messages can be copied"
     assert storage.named_in(Path("data"), text) == (Path(text) if url or text[0] == "/" else Path("data", text))

@@ -172,9 +172,9 @@ class MethodSource(Source):
         except KeyboardInterrupt:
             if how.folder is None:
                 raise
-            raise KeyboardInterrupt(
-                f"interrupted; what is done is in {how.folder}, the same command continues from there"
-            ) from None
+            is_saved = how.parts is not None or any(how.folder.rglob("*.npz"))
+            there = f"what is done is in {how.folder}, the same command continues from there"
+            raise KeyboardInterrupt(f"interrupted; {there if is_saved else 'nothing was saved yet'}") from None
 
 
 def _check(method: Method | str, options: MethodOptions, train_labels: object = None) -> None:

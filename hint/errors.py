@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 #: The login in an address, and its query, which holds the key of a signed link; as a path it has a slash less.
 _URL_LOGIN = re.compile(r"(?<=[a-z0-9]:)(/+)[^/@\s]+@")
 _URL_QUERY = re.compile(r"(?<=[a-z0-9]:/)(/*[^?\s]+\?)[^\s'\"]+")
+#: The start of an address that is kept as a path, as in "s3:/bucket/a.jpg"; see :mod:`hint.files.storage`.
+_URL_AS_PATH = re.compile(r"(?<![\w./+-])([a-z][a-z0-9+.-]+):/(?=[^/\s])")
 
 _SHORT = Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
@@ -90,11 +92,14 @@ def first_line(error: BaseException) -> str:
 def printable(text: str, keep: str = "") -> str:
     """Escape characters that a terminal cannot show or would interpret; names in files may contain any.
 
+    Addresses that were kept as paths, and so lost a slash, get it back, to be copied.
+
     Args:
         text: A message, or part of one.
         keep: Characters to leave as they are, such as line breaks.
     """
-    return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)
+    whole = _URL_AS_PATH.sub(lambda found: "file:///" if found[1] == "file" else f"{found[1]}://", text)
+    return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in whole)
 
 
 def without_url_secrets(text: str) -> str:

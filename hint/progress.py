@@ -54,7 +54,13 @@ def _clock(seconds: float) -> str:
 
 @contextmanager
 def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show progress of ``total`` steps; the yielded function takes the number of steps just done."""
+    """Show progress of ``total`` steps, of 0 nothing; the yielded function takes the number of steps just done.
+
+    The rate is counted from its first call, which so may tell of an earlier run, or of 0 steps.
+    """
+    if not total:
+        yield lambda steps: None
+        return
     if not sys.stderr.isatty():
         yield _plain(label, total)
         return

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from gpu_bench import Bench
 from torch import Tensor
-from vit_precision import flops, smooth_crops
+from vit_precision import smooth_crops
 
 from hint.mano.procedural import procedural_hand
 from hint.methods.device import choose_device, device_name, float32_math, placed
@@ -20,6 +20,7 @@ from hint.methods.hamer.config import HamerConfig
 from hint.methods.hamer.load import random_network
 from hint.methods.hamer.network import HandInCrop
 from hint.methods.hamer.precision import set_compiled, set_precision
+from hint.training.timing import flops_per_hand
 
 #: Precision -> type of the numbers that are multiplied.
 PRECISIONS = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16}
@@ -141,7 +142,7 @@ def _timed(bench: Bench, whole: HandInCrop, name: str, precision: str, crops: Te
     bench.known[f"network {name} {batch}"] = rate
     used = float("nan")
     with suppress(KeyError):  # the section of the matrices may have failed
-        used = rate * flops(sizes(bench)) / bench.known[f"matrix {precision}"]
+        used = rate * flops_per_hand(sizes(bench)) / bench.known[f"matrix {precision}"]
     is_goal = precision == "bf16" and batch >= bench.size(256, 2)
     what = f"{name}, batch {batch}: crops/s"
     bench.add(what, f"{rate:.0f}, {memory:.1f} GiB")

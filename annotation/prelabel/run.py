@@ -36,6 +36,7 @@ class Prelabels:
         seconds: Time spent in this run.
         note: Caveat of the method's card, "" for none.
         calibrated: Whether the thresholds come from a calibration.
+        shard: Which part of the manifest it was, None for all.
     """
 
     path: Path
@@ -46,6 +47,7 @@ class Prelabels:
     seconds: float
     note: str = ""
     calibrated: bool = False
+    shard: Shard | None = None
 
     def __repr__(self) -> str:
         left_out = len(self.without_box) + len(self.failures)
@@ -173,6 +175,7 @@ def prelabel(
         result.seconds,
         note,
         calibrated,
+        part,
     )
 
 

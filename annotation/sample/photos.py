@@ -116,6 +116,7 @@ def sample_photos(
         raise InputError("--min-score and --max-hands choose among what a detector finds; shorten the list of boxes")
     job = _Job(Collection(as_path(out), folder, overwrite), found_by, choice, split)
     with progress("photographs", source.total) as advance:
+        advance(0)
         try:
             for picture in source.pictures():
                 job.look_at(picture)

@@ -143,6 +143,8 @@ def _show(result: Prelabels, summary: dict[str, Any]) -> None:
         f"guessed to exist, {summary['occluded']} of them occluded"
     )
     typer.echo(result.path)
+    if result.shard is not None:
+        remark(f"hint: shard {result.shard} is done; when all are, the command without --shard joins them")
 
 
 @app.command("calibrate")

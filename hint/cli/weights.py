@@ -38,4 +38,10 @@ def info(
         typer.echo(json.dumps(facts, indent=2))
         return
     for name, value in facts.items():
-        typer.echo(f"{name:<12}{value}")
+        typer.echo(f"{name:<12}{_text(value)}")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_text(part)}" for name, part in value.items())
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import re
 import socket
 import sys
 from collections import Counter
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hint.chatter import without_chatter
 from hint.engine.engine import Job, Result, Setup
 from hint.errors import HintError, InputError
 from hint.settings import HOME_VARIABLE
@@ -37,6 +39,8 @@ _CORES = 4
 _PATIENCE = 10.0
 #: What Ray reads from the environment when it starts; a user's own settings stay.
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
+#: What it prints about that.
+_CHATTER = re.compile(rb".*Set ray log level from environment variable")
 
 #: What came of a job: its result, or what it raised and where; see :func:`hint.workers.answer`.
 _Answer = tuple[Any, Exception | None, str]
@@ -245,7 +249,8 @@ def _cluster(address: str | None) -> Iterator[None]:
         return
     _check_address(address or os.environ.get("RAY_ADDRESS", ""))
     try:
-        ray.init(address, include_dashboard=False, log_to_driver=False, logging_level=logging.CRITICAL)
+        with without_chatter(_CHATTER):
+            ray.init(address, include_dashboard=False, log_to_driver=False, logging_level=logging.CRITICAL)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise HintError(f"{_last_line(error)}; if the cluster asks for a token, set RAY_AUTH_MODE=token") from error
     try:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import re
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 
+from hint.chatter import without_chatter
 from hint.errors import MissingRequirementError
 from hint.landmarks.files import NetworkFile
 from hint.requirements import missing_packages
@@ -18,7 +16,6 @@ from hint.types import Float, Image
 
 #: What LiteRT prints when it sets up a network.
 _CHATTER = re.compile(rb"INFO: Created TensorFlow Lite")
-
 
 #: More threads than this no longer make one picture faster.
 _MOST_THREADS = 4
@@ -42,7 +39,7 @@ class Network:
         if lacking := missing_packages(["ai_edge_litert"], "mediapipe"):
             raise MissingRequirementError(f"MediaPipe's networks: {lacking}")
         content = file.read()
-        with _without_chatter():
+        with without_chatter(_CHATTER):
             from ai_edge_litert.interpreter import Interpreter
 
             self._interpreter = Interpreter(model_content=content, num_threads=threads or _cores())
@@ -64,22 +61,3 @@ def _cores() -> int:
         return int(asked)
     allowed = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     return min(allowed, _MOST_THREADS)
-
-
-@contextmanager
-def _without_chatter() -> Iterator[None]:
-    """Capture the stderr of the process, then write back all but the known chatter, which no log level silences."""
-    sys.stderr.flush()
-    real = os.dup(2)
-    with tempfile.TemporaryFile() as captured:
-        os.dup2(captured.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(real, 2)
-            captured.seek(0)
-            for line in captured:
-                if not _CHATTER.match(line):
-                    os.write(real, line)
-            os.close(real)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -240,13 +240,16 @@ def labels_of(boxes: Any) -> HandLabels | None:
     return None
 
 
-def _progress(card: MethodCard, source: Source, twice: bool) -> AbstractContextManager[Callable[[int], None]]:
+@contextmanager
+def _progress(card: MethodCard, source: Source, twice: bool) -> Iterator[Callable[[int], None]]:
     """Show progress, except for a single picture."""
     if source.total == 1:
-        return nullcontext(lambda steps: None)
-    if twice:
-        return progress(f"{card.title}: frames, each looked at twice", 2 * source.total)
-    return progress(f"{card.title}: {'frames' if source.rate else 'pictures'}", source.total)
+        yield lambda steps: None
+        return
+    steps = "frames, each looked at twice" if twice else "frames" if source.rate else "pictures"
+    with progress(f"{card.title}: {steps}", source.total * (2 if twice else 1)) as advance:
+        advance(0)  # pictures may be done all at once: what they take is counted from here
+        yield advance
 
 
 def _text(value: str | os.PathLike[str] | None) -> str | None:

@@ -191,9 +191,14 @@ def _time(request: TrainingRequest, measure: bool) -> str:
     device, share = choose_device(request.device), -(-preset.batch_size // request.processes)
     if not measure or (device.type != "cuda" and flops * share > _MEASURABLE):
         advice = "" if measure else "; --measure times some steps here"
-        return f"{assumed_hours(preset):,.1f} hours assumed, on {ASSUMED} ({counted}){advice}"
+        return f"{_lasting(assumed_hours(preset))} assumed, on {ASSUMED} ({counted}){advice}"
     part = preset.model_copy(update={"batch_size": share, "sum_over": min(preset.sum_over, share)})
     check_precision(part, device)
     seconds = seconds_per_step(part, device, limit=_PATIENCE)
     hours = seconds * preset.steps / 3600
-    return f"{hours:,.1f} hours at {seconds:.3f} s a step, measured on {device_name(device)} ({counted})"
+    return f"{_lasting(hours)} at {seconds:.3f} s a step, measured on {device_name(device)} ({counted})"
+
+
+def _lasting(hours: float) -> str:
+    """Return a time in the unit that suits it."""
+    return f"{hours:,.1f} hours" if hours >= 0.95 else f"{hours * 60:.0f} minutes" if hours >= 1 / 40 else "a minute"

@@ -174,7 +174,10 @@ class Preset(_Strict):
     @model_validator(mode="after")
     def _consistent(self) -> Preset:
         if self.sum_over > self.batch_size:
-            raise ValueError(f"losses are summed over {self.sum_over} hands of a batch of only {self.batch_size}")
+            raise ValueError(
+                f"losses are summed over {self.sum_over} hands of a batch of only {self.batch_size}; add --set "
+                f"sum_over={self.batch_size}, or enlarge --batch-size"
+            )
         if self.gradient_checkpointing and self.network.backbone != VIT:
             raise ValueError("gradient_checkpointing is for the ViT; batch norm would count every hand twice")
         if self.spread and (self.network.backbone != VIT or self.precision == "fp16" or self.compile):

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,8 +15,9 @@ from benchmark.evaluate import evaluate
 from benchmark.record import read_record
 from hint.errors import InputError, MissingRequirementError, UnknownNameError, WriteError
 from hint.files import read_labels, write_pairs, write_predictions
+from hint.methods.box_centre import BoxCentre
 from hint.methods.table import create
-from hint.types import HandLabels, MethodOptions, Predictions
+from hint.types import Hand, HandLabels, MethodOptions, Predictions
 
 
 def perfect(labels: HandLabels, **meta: object) -> Predictions:
@@ -56,6 +57,22 @@ def test_a_name_that_is_no_folder_is_refused_before_the_work(labels: HandLabels,
     with pytest.raises(InputError, match="--name NAME"):
         evaluate(labels, perfect(labels, method="x" * 300), out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_an_interrupted_run_says_whether_anything_is_saved(labels: HandLabels, tmp_path: Path) -> None:
+    class Interrupted(BoxCentre):
+        until = 0
+
+        def infer(self, hands: Sequence[Hand], prepared: object) -> Predictions:
+            self.until -= 1
+            if self.until < 0:
+                raise KeyboardInterrupt
+            return super().infer(hands, prepared)
+
+    method = Interrupted()
+    for method.until, message in ((0, "nothing was saved yet"), (1, "the same command continues")):
+        with pytest.raises(KeyboardInterrupt, match=message):
+            evaluate(labels, method, out=tmp_path, batch_size=1)
 
 
 def test_arguments_of_other_types_are_refused(labels: HandLabels) -> None:

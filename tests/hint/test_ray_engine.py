@@ -157,6 +157,7 @@ def test_the_command_reads_pictures_from_a_store_and_scores_as_one_process_does(
     parts = storage.url_of(bucket / "parts")
     done = hint(*command, "--out", tmp_path / "ray", "--engine", "ray", "--parts", parts, "--json")
     assert json.loads(done.stdout)["status"] == "complete"  # what the cluster says goes elsewhere
+    assert "log level" not in done.stderr
     for name in ("predictions.npz", "errors.npz"):
         one, ray = (tmp_path / run / "mediapipe" / name for run in ("one", "ray"))
         assert ray.read_bytes() == one.read_bytes()

@@ -114,4 +114,5 @@ def test_web_servers_of_strangers_are_one_line_without_the_key(monkeypatch: pyte
 )
 def test_urls_survive_being_paths(text: str, url: str | None) -> None:
     assert storage.url_of(Path(text)) == url
+    assert str(InputError(f"{Path(text)}: no picture")) == f"{url or text}: no picture", "messages can be copied"
     assert storage.named_in(Path("data"), text) == (Path(text) if url or text[0] == "/" else Path("data", text))

@@ -234,6 +234,8 @@ def test_shards_become_the_bytes_of_one_run(mmpose: Method, write_sample: Sample
     assert (joined.path, joined.reused) == (whole.path, 8), "what no shard did is done by whoever joins them"
     assert joined.path.read_bytes() == expected
     assert not shards[0].path.exists()
+    done = hint("prelabel", manifest, "--method", "box-centre", "--shard", "2/3")
+    assert "shard 2/3 is done; when all are, the command without --shard joins them" in done.stderr
 
 
 # What cannot be done

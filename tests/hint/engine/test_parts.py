@@ -241,3 +241,6 @@ def test_progress_says_rate_and_time_left(capsys: pytest.CaptureFixture[str], mo
         "hands: 600/1000, 5.0/s, 1:20 left",
         "hands: 700/1000, 5.0/s, 1:00 left",
     ]
+    with hint.progress.progress("tars", 0) as advance:
+        advance(0)
+    assert not capsys.readouterr().err, "nothing to do shows nothing"

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -78,6 +79,15 @@ def test_files_are_named_and_one_to_open(run: Run, photos: Path, tmp_path: Path)
         f"{out / 'overlay'} (2 files)",
         f"open {out / 'overlay' / 'a.jpg'}",
     }
+
+
+def test_pictures_that_are_done_at_once_have_a_true_rate(
+    run: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0.0, 0.0, 10.0, 10.0])
+    monkeypatch.setattr("hint.progress.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    _, _, stderr = run(photos, "--boxes", photos / "boxes.json", "--out", tmp_path / "out")
+    assert "pictures: 2/2, 5.0 s each\n" in stderr
 
 
 def test_a_second_picture_in_the_same_folder_is_counted_by_itself(run: Run, photos: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -12,7 +13,9 @@ from dataclasses import replace
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from hint.cli import weights as weights_command
 from hint.crop import Square
 from hint.errors import HintError, InputError, MissingRequirementError, WriteError
 from hint.files.claim import claimed
@@ -84,6 +87,8 @@ def test_it_leaves_checkpoints_curves_and_weights_that_run(finished):
     assert file_sha256(finished / "weights.safetensors") in card
     facts = describe_weights(finished / "weights.safetensors")
     assert (facts["weights of"], facts["step"], facts["hands"]) == ("hamer", 6, {"noise": 20})
+    told = CliRunner().invoke(weights_command.app, ["info", str(finished / "weights.safetensors")]).output
+    assert re.search(r"^hands +noise 20$", told, re.MULTILINE)
     for path in (finished / "weights.safetensors", checkpoint_path(finished / "checkpoints", 6)):
         method = HamerMethod.create(MethodOptions(weights=str(path), device="cpu"))
         assert method.run([Crop(torch.zeros(64, 64, 3).numpy(), Square(32, 32, 64))]).vertices.shape == (1, 778, 3)

@@ -64,14 +64,6 @@ def seconds(run: Run, crops: Tensor, rounds: int) -> float:
     return best
 
 
-def flops(config: HamerConfig) -> float:
-    """Count the floating-point operations of one crop, multiplications and additions apart."""
-    tokens, linear = 192, config.width * (4 * config.width + 2 * config.mlp_width)
-    block = 2 * tokens * linear + 4 * tokens**2 * config.width
-    inner = config.decoder_heads * config.decoder_head_width
-    return config.depth * block + config.decoder_depth * 2 * tokens * config.width * 2 * inner
-
-
 def print_table(network: Hamer, rounds: int, batches: list[int], with_compile: bool) -> None:
     """Print seconds per crop; precisions take turns, so that whatever else runs slows all of them."""
     decoder, crops = HandDecoder(procedural_hand()), smooth_crops(max(batches))

@@ -30,7 +30,7 @@ from hint.cli.options import (
     Side,
     with_bundles,
 )
-from hint.errors import InputError, some_ids
+from hint.errors import InputError, printable, some_ids
 
 if TYPE_CHECKING:
     from hint.prediction import OneEuro, PredictSummary
@@ -145,7 +145,8 @@ def predict(
             typer.echo(line)
         if shard is not None:
             written = parts or parts_folder(options.file("predictions.npz"))
-            typer.echo(f"parts: {written}; when all shards are done, the command without --shard joins them")
+            text = f"parts: {written}; when all shards are done, the command without --shard joins them"
+            typer.echo(printable(text))
     raise typer.Exit(1 if summary.failures else 0)
 
 

@@ -181,10 +181,10 @@ def test_damaged_notes_are_one_line_and_what_else_is_in_the_folder_stays(tmp_pat
     (tmp_path / "in").mkdir()
     folder, _, boxes = pictures(tmp_path / "in", 2, 1)
 
-    def predict(**others: Any) -> None:
+    def again(**others: Any) -> None:
         predict(folder, method="box-centre", boxes=boxes, out=tmp_path / "out", **others)
 
-    predict()
+    again()
     with np.load(tmp_path / "out" / "predictions.npz") as file:
         meta = json.loads(str(file["meta"]))
     parts = tmp_path / "out" / "predictions.parts"
@@ -195,11 +195,11 @@ def test_damaged_notes_are_one_line_and_what_else_is_in_the_folder_stays(tmp_pat
         writer.add([], [], {}, [notes])
         writer.save()
         with pytest.raises(InputError, match=r"is damaged: .*; remove it, and its hands are predicted again"):
-            predict()
+            again()
         (part,) = parts.glob("*.npz")
         part.unlink()
     (parts / f"{'0' * 32}.npz").write_bytes(b"another run left this")
-    predict(overwrite="always")
+    again(overwrite="always")
     assert [path.name for path in parts.iterdir()] == ["mine"]
 
 

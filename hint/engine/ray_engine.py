@@ -262,21 +262,29 @@ def _cluster(address: str | None) -> Iterator[None]:
 def _check_address(address: str) -> None:
     """Check at once that somebody listens at HOST:PORT: Ray would wait for minutes.
 
+    Args:
+        address: What the user says; "" for the cluster of this machine, if there is one.
+
     Raises:
         InputError: If nobody does, or it is the address for clients, which cannot run datasets.
     """
     if address.startswith("ray://"):
         raise InputError(f"{address} is for clients of Ray: type the command on a node of the cluster, or use ray job")
+    advice = "start one with ray start --head, or correct RAY_ADDRESS"
+    if not address and (left := _file_of_this_machine()).is_file():
+        address, advice = left.read_text().strip(), f"{left} is of a cluster that is no more, which ray stop removes"
     host, _, port = address.rpartition(":")
     if not (host and port.isdecimal()):
         return
     try:
         socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
     except OSError as error:
-        raise InputError(
-            f"no Ray cluster answers at {address} ({error.strerror or error}): start one with ray start --head, or "
-            "correct RAY_ADDRESS"
-        ) from error
+        raise InputError(f"no Ray cluster answers at {address} ({error.strerror or error}): {advice}") from error
+
+
+def _file_of_this_machine() -> Path:
+    """Return where Ray writes the address of the cluster it started on this machine."""
+    return Path(os.environ.get("RAY_TMPDIR", "/tmp"), "ray", "ray_current_cluster")
 
 
 @contextmanager

@@ -211,6 +211,15 @@ def test_a_folder_that_a_node_does_not_share_is_named(tmp_path: Path) -> None:
         require_mark(mark)
 
 
+def test_a_cluster_that_crashed_is_said_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ray").mkdir()
+    (tmp_path / "ray" / "ray_current_cluster").write_text("127.0.0.1:1\n")
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with pytest.raises(InputError, match=r"at 127\.0\.0\.1:1 .*ray_current_cluster is of a cluster .* ray stop"):
+        list(RayEngine().run(Squares(tmp_path), range(3)))
+
+
 def test_what_is_no_cluster_is_said_at_once(cluster: Any, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no Ray cluster answers at 127\.0\.0\.1:1 .*ray start --head"):
         list(RayEngine(address="127.0.0.1:1").run(Squares(tmp_path), range(3)))

@@ -8,8 +8,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
+from weakref import WeakSet
 
 from hint.errors import HintError
+
+#: Files that this process has locked.
+_HELD = WeakSet[IO[bytes]]()
+
+
+def _close_inherited() -> None:
+    """Close the files of locks in a forked process, which would hold them when this one is killed."""
+    for handle in list(_HELD):
+        handle.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_inherited)
 
 
 @contextmanager
@@ -29,6 +43,7 @@ def file_lock(path: Path, otherwise: HintError, *, keep: bool = True) -> Iterato
         # A file that its holder deletes between our opening and locking it excludes nobody.
         if not try_lock(handle) or not (keep or _is_at(handle, path)):
             raise otherwise
+        _HELD.add(handle)
         try:
             yield
         finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -70,8 +70,13 @@ class StoredFile:
         return {name: column for name, column in stored_columns(self.path).items() if name not in beside}
 
 
-def read_part(path: Path, header: Mapping[str, Any]) -> StoredFile:
+def read_part(path: Path, header: Mapping[str, Any], texts: Collection[str] = ()) -> StoredFile:
     """Read which rows a part holds.
+
+    Args:
+        path: The part.
+        header: What its rows must belong to.
+        texts: Columns that hold text; the others hold numbers.
 
     Raises:
         InputError: If it is damaged, or of another method or other settings.
@@ -81,7 +86,7 @@ def read_part(path: Path, header: Mapping[str, Any]) -> StoredFile:
         meta = parse_json(str(arrays[HEADER]))
         if not isinstance(meta, dict):
             raise InputError(f"{path} is no part of a result")
-        _require_rows(path, arrays)
+        _require_rows(path, arrays, texts)
         ids, keys = (as_strings(arrays[name]) for name in (HAND_ID, KEY))
     except InputError as error:
         raise InputError(f"{error}; remove {path}, and its hands are predicted again") from error
@@ -91,19 +96,21 @@ def read_part(path: Path, header: Mapping[str, Any]) -> StoredFile:
     return StoredFile(path, ids, keys, meta)
 
 
-def _require_rows(path: Path, read: Mapping[str, NDArray[Any]]) -> None:
+def _require_rows(path: Path, read: Mapping[str, NDArray[Any]], texts: Collection[str] = ()) -> None:
     """Check that every column has a row of the right shape for each hand.
 
     Args:
         path: The file.
         read: Its arrays that were read already, the hands among them.
+        texts: Columns that hold text.
 
     Raises:
         InputError: If one has not.
     """
     beside = {HEADER, NOTES, "meta", *read}
     stored = {name: column for name, column in stored_columns(path).items() if name not in beside}
-    others: dict[str, Column] = {name: (NUMBER, ("hands", *column.shape[1:])) for name, column in stored.items()}
+    kinds = {name: TEXT if name in texts else NUMBER for name in stored}
+    others: dict[str, Column] = {name: (kinds[name], ("hands", *stored[name].shape[1:])) for name in stored}
     require_columns(path, {**read, **stored}, {HAND_ID: _SHAPES[HAND_ID], **others, **_SHAPES})
     if len(read[HAND_ID]) and "keypoints_2d" not in stored:
         raise InputError(f"{path} has no rows of keypoints_2d")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hint.engine.earlier import reading_earlier
-from hint.engine.parts import Columns, part_files, parts_folder
+from hint.engine.parts import Columns, part_files, parts_folder, remove_parts
 from hint.engine.stored import read_part
 from hint.errors import InputError, some_ids
 from hint.files import read_npz, write_npz
@@ -70,7 +69,7 @@ class FitStore:
         if self.path.exists() and overwrite == "missing":
             self._load()
         if overwrite == "always":
-            shutil.rmtree(self.parts, ignore_errors=True)
+            remove_parts(part_files(self.parts), self.parts)
         remove_abandoned(self.parts)
         self.merge()
 
@@ -95,11 +94,11 @@ class FitStore:
         """
         files = part_files(self.parts)
         for path in files:
-            read_part(path, self.header)
+            read_part(path, self.header, texts=("reason",))
             self._append(read_npz(path, (*_COLUMNS, *_PARAMETERS)))
         if files:
             write_npz(self.path, self.rows(sorted(self._row_of)) | {"settings": np.array(self._settings)})
-            shutil.rmtree(self.parts, ignore_errors=True)
+            remove_parts(files, self.parts)
 
     def _append(self, columns: dict[str, NDArray[Any]]) -> None:
         start = len(self._keys)

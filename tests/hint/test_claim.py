@@ -68,6 +68,7 @@ def test_a_second_run_is_refused(command: str, tmp_path: Path, make: Callable[..
         "predict": lambda: hint.predict(picture, "box-centre", boxes=[[9, 9, 50, 50]], sides="right", out=out),
         "fit": lambda: hint.fit_labels(tmp_path / "labels", out, mano="procedural"),
     }
-    with claimed(out), pytest.raises(InputError, match="another run is writing"):
+    name = {"predict": "predictions.npz", "fit": "hint"}[command]
+    with claimed(out, name), pytest.raises(InputError, match="another run is writing"):
         calls[command]()
     calls[command]()

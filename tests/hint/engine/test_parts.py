@@ -87,7 +87,6 @@ WRONG: dict[str, dict[str, Any]] = {
     "one value": {"keypoints_2d": np.float32(1)},
     "text": {"keypoints_2d": np.full((2, 21, 2), "x")},
     "times": {"keypoints_2d": np.zeros((2, 21, 2), "M8[s]")},
-    "columns first": {"keypoints_2d": np.zeros((2, 21, 2), order="F")},
     "numbers as ids": {"hand_id": np.arange(2)},
     "ids in a table": {"hand_id": np.array([["a", "b"]])},
     "one key": {"key": np.array(["1"])},

@@ -23,7 +23,7 @@ from typing import Any
 
 from fuzzing.target import Prepared
 from hint.errors import HintError
-from hint.settings import HOME_VARIABLE
+from hint.settings import CACHE_VARIABLE, HOME_VARIABLE
 
 #: Seconds of the processor a reader may take.
 LONGEST = 5.0
@@ -109,15 +109,17 @@ def _is_ours(file: str) -> bool:
 
 @contextmanager
 def at_home(folder: Path) -> Iterator[None]:
-    """Make a folder the home of the toolkit for a while."""
-    earlier = os.environ.get(HOME_VARIABLE)
-    os.environ[HOME_VARIABLE] = str(folder)
+    """Make a folder the home of the toolkit for a while, and its cache."""
+    earlier = {name: os.environ.get(name) for name in (HOME_VARIABLE, CACHE_VARIABLE)}
+    os.environ.update(dict.fromkeys(earlier, str(folder)))
     try:
         yield
     finally:
-        del os.environ[HOME_VARIABLE]
-        if earlier is not None:
-            os.environ[HOME_VARIABLE] = earlier
+        for name, value in earlier.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextmanager

@@ -24,7 +24,8 @@ from hint.engine.ray_engine import RayEngine
 from hint.errors import InputError, WriteError
 from hint.files import storage
 from hint.images import encode_image
-from hint.types import Hand
+from hint.methods.table import create
+from hint.types import Hand, MethodOptions
 
 #: Seconds that a test may take; a cluster that is stuck must not hold up the others.
 _LIMIT = 240
@@ -179,11 +180,12 @@ def test_predict_reads_a_folder_in_a_store_and_writes_the_bytes_of_one_process(
     (tmp_path / "boxes.json").write_text(json.dumps(boxes))
     command = ("predict", place, "--boxes", tmp_path / "boxes.json", "--method", "box-centre")
     shared = ("--parts", storage.url_of(bucket / "predict-parts"))
+    parts = shared_place(bucket / "predict-parts", Ready.load(create("box-centre", MethodOptions())).identity.header)
     hint(*command, "--out", tmp_path / "out", "--shard", "2/2", *shared, code=1)
-    assert storage.files_in(bucket / "predict-parts")
+    assert storage.files_in(parts)
     joined = hint(*command, "--out", tmp_path / "out", *shared, "--engine", "ray", "--json", code=1)
     assert json.loads(joined.stdout)["reused"] == 10
-    assert storage.files_in(bucket / "predict-parts") == {}
+    assert storage.files_in(parts) == {}
     hint(*command, "--out", tmp_path / "one", code=1)
     for name in ("predictions.npz", "hands.jsonl"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()

@@ -52,9 +52,9 @@ class ProcessEngine:
             work = _Work(setup, iter(jobs))
             seats = [_Seat(place) for place in self.places]
             while True:
+                yield from work.in_order()  # first, since workers get no more jobs while too many results wait
                 for seat in seats:
                     _feed(seat, work, start)
-                yield from work.in_order()
                 busy = {seat.pipe: seat for seat in seats if seat.jobs}
                 if not busy:
                     return

@@ -26,7 +26,7 @@ from hint.engine.parts import marked
 from hint.engine.recipe import Ready
 from hint.engine.results import Results, only_run
 from hint.engine.shard import Shard
-from hint.errors import InputError
+from hint.errors import HintError, InputError, some_ids
 from hint.types import Hand, Method, Predictions
 
 Advance = Callable[[int], None]
@@ -114,6 +114,10 @@ def run(
                 if done.hands > len(done.failures):
                     results.replace_earlier()
         stored = results.find(ids, keys)
+        if forgotten := [i for i in ids[~stored.is_done].tolist() if i not in failures]:
+            raise HintError(
+                f"neither predicted nor refused: {some_ids(forgotten)}; run the same command again to go on"
+            )
         rows = results.gather(stored, complete)
         if shard is None:
             results.merge(stored, complete)

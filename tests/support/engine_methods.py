@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,3 +75,27 @@ class DeadlyRecipe:
         if self.at_once:
             os._exit(3)
         return Deadly(self.always, self.once)
+
+
+@dataclass(frozen=True)
+class SlowStart:
+    """Jobs that give themselves; the first takes its time.
+
+    Attributes:
+        seconds: What the first takes.
+    """
+
+    seconds: float
+
+    def __call__(self, device: str | None) -> Callable[[Iterable[int]], Iterator[int]]:
+        """Load nothing."""
+        return self._jobs
+
+    def lost(self, job: int, why: str) -> int:
+        """Return what no job gives."""
+        return -1
+
+    def _jobs(self, jobs: Iterable[int]) -> Iterator[int]:
+        for job in jobs:
+            time.sleep(0 if job else self.seconds)
+            yield job

@@ -89,6 +89,7 @@ def run(
         InputError: If images are absent, ``save_to`` holds predictions of other settings, another run is writing it,
             or the method has no meshes and ``meshes`` asks for them.
         WriteError: If results cannot be written; what is done stays.
+        HintError: If an engine gave up, or forgot hands.
         KeyboardInterrupt: On Ctrl-C; what is done stays.
     """
     if shard is not None and overwrite:

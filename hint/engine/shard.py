@@ -29,7 +29,7 @@ class Shard:
         """
         match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
         if match is None or not 1 <= int(match[1]) <= int(match[2]):
-            raise InputError(f"--shard {text}: write number/count, such as 2/8")
+            raise InputError(f"--shard {text}: write number/count, such as 2/8, the number from 1 to the count")
         return Shard(int(match[1]), int(match[2]))
 
     def __str__(self) -> str:

@@ -84,7 +84,7 @@ def make_inputs(folder: Path, n: int, to_sample: bool = True) -> None:
     boxes = guess.box_xyxy.tolist()
     with (folder / "boxes.jsonl").open("w") as file:
         for k, box in enumerate(boxes):
-            line = {"image": f"pictures/{names[k // PER_PICTURE]}", "box_xyxy": box, "side": "right"}
+            line = {"image": f"pictures/{names[k // PER_PICTURE]}", "box_xyxy": box, "is_right": True}
             file.write(json.dumps(line) + "\n")
     if to_sample:
         write_hands23(folder / "hands23", n, keep=False)

@@ -32,7 +32,7 @@ class BoxLine(BaseModel):
         image: The picture or video, relative to the list; optional for a video.
         frame: Frame of a video, from 0.
         box_xyxy: Box in px of the picture; None for a picture in which no hand was found.
-        is_right: Side of the hand; None to find it out.
+        is_right: Side of the hand; None to find it out. A list may say ``"side": "right"`` or ``"left"`` instead.
         hand_id: Name of the hand; made up where there is none.
         score: Confidence of the detector.
         track: Number of the hand in a video; written, not read.
@@ -66,6 +66,15 @@ class BoxLine(BaseModel):
     principal_point: tuple[float, float] | None = None
     side_doubtful: bool | None = None
     damage: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_its_side(cls, entry: Any) -> Any:
+        if not isinstance(entry, dict) or entry.get("is_right") is not None or entry.get("side") is None:
+            return entry
+        if entry["side"] not in ("right", "left"):
+            raise ValueError('side is "right" or "left"')
+        return {**entry, "is_right": entry["side"] == "right"}
 
     @model_validator(mode="before")
     @classmethod

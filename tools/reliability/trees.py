@@ -46,7 +46,11 @@ def halves(folder: Path, expected: Tree) -> list[str]:
     found = []
     for name, digest in tree(folder).items():
         path = folder / name
-        if not path.name.startswith(".") and digest != expected.get(name) and (problem := _damage(path)):
+        if (
+            not any(part.startswith(".") for part in Path(name).parts)
+            and digest != expected.get(name)
+            and (problem := _damage(path))
+        ):
             found.append(f"{name} is half written: {problem}")
     return found
 

@@ -162,6 +162,16 @@ def test_wrong_lists_are_named(tmp_path: Path, content: Any, message: str) -> No
         read_boxes(written(tmp_path, content))
 
 
+def test_a_side_may_be_a_word(tmp_path: Path) -> None:
+    box = {"image": "a.jpg", "box_xyxy": [1, 2, 30, 40]}
+    content = [{**box, "side": "left"}, {**box, "side": "right"}, {**box, "side": "left", "is_right": True}]
+    boxes = read_boxes(written(tmp_path, content))
+    assert boxes.has_sides
+    assert [hand.is_right for hand in found(boxes, picture(tmp_path / "a.jpg"))[0]] == [False, True, True]
+    with pytest.raises(InputError, match='side is "right" or "left"'):
+        read_boxes(written(tmp_path, [{**box, "side": "up"}]))
+
+
 def test_an_absent_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         read_boxes(tmp_path / "boxes.json")

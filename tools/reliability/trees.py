@@ -45,12 +45,8 @@ def halves(folder: Path, expected: Tree) -> list[str]:
     """Name the files under their final names that are not whole."""
     found = []
     for name, digest in tree(folder).items():
-        path = folder / name
-        if (
-            not any(part.startswith(".") for part in Path(name).parts)
-            and digest != expected.get(name)
-            and (problem := _damage(path))
-        ):
+        is_final = not any(part.startswith(".") for part in Path(name).parts)
+        if is_final and digest != expected.get(name) and (problem := _damage(folder / name)):
             found.append(f"{name} is half written: {problem}")
     return found
 

@@ -65,7 +65,7 @@ def predict_shard(
     overwrite: str = "missing",
     train_labels: str | Path | None = None,
     device: str = "auto",
-    precision: str = "fp32",
+    precision: str = "auto",
     weights: str | None = None,
     mano: str | None = None,
     **settings: Any,

@@ -95,11 +95,7 @@ class _HandStream:
             return
         with hands_apart():
             rows = self._method.infer(batch.hands, batch.ready)
-        ids = [hand.hand_id for hand in batch.hands]
-        if rows.hand_id.tolist() != ids:
-            raise InputError(
-                f"{self._name} was given {some_ids(ids)} and gave rows of {some_ids(rows.hand_id.tolist())}"
-            )
+        ids = require_same_hands(rows, batch.hands, self._name)
         writer.add(ids, batch.keys, columns_of(rows, self._setup.meshes, self._name))
         batch.clear()
         if writer.is_due:
@@ -154,6 +150,18 @@ class _Batch:
 
 def _hands(item: _Picture | HandJob) -> int:
     return len(item.rows) if isinstance(item, _Picture) else 0
+
+
+def require_same_hands(rows: Predictions, hands: Sequence[Hand], name: str) -> list[str]:
+    """Check that a method gave a row for each hand, in order; return the ids.
+
+    Raises:
+        InputError: If it gave others.
+    """
+    ids, given = [hand.hand_id for hand in hands], rows.hand_id.tolist()
+    if given != ids:
+        raise InputError(f"{name} was given {some_ids(ids)}, and gave rows of {some_ids(given)}")
+    return ids
 
 
 def columns_of(rows: Predictions, meshes: bool, name: str) -> Columns:

@@ -18,6 +18,7 @@ import numpy as np
 
 from hint.apart import hands_apart
 from hint.detection import ChoosingDetector, Detection, Picture, Tracked
+from hint.engine.hands import require_same_hands
 from hint.engine.parts import PartWriter, require_mark
 from hint.engine.recipe import Recipe
 from hint.errors import InputError
@@ -235,13 +236,14 @@ class _PictureStream:
                 results = Results(*self._method.infer_hands(hands, prepared))
             else:
                 results = Results(replace(self._method.infer(hands, prepared), vertices=None))
+        ids = require_same_hands(results.predictions, hands, self._method.card.name)
         for k, (ready, hand, _) in enumerate(batch):
             row = results.select(slice(k, k + 1))
             ready.rows[hand.hand_id] = HandResult(hand, row.predictions, row.parameters)
         if self._writer is not None:
             keys = [row_key(hand, ready.task.picture) for ready, hand, _ in batch]
             columns = columns_of(results, np.array([hand.is_right for hand in hands]))
-            self._writer.add([hand.hand_id for hand in hands], keys, columns)
+            self._writer.add(ids, keys, columns)
             if self._writer.is_due:
                 self._writer.save()
 

@@ -104,9 +104,9 @@ def start_from(part: Any, means: Mapping[str, Any]) -> None:
         getattr(part, f"init_{ours}").copy_(torch.as_tensor(np.asarray(means[theirs], np.float32)))
 
 
-def drawn_hand() -> ManoModel:
+def drawn_hand(seed: int = 3) -> ManoModel:
     """A right hand as far as its arrays go, otherwise noise."""
-    rng = np.random.default_rng(3)
+    rng = np.random.default_rng(seed)
     regressor, weights = rng.random((16, 778)) ** 8, rng.random((778, 16)) ** 8
     return ManoModel(
         v_template=rng.normal(0, 0.05, (778, 3)),

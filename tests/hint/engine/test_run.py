@@ -150,3 +150,12 @@ def test_damaged_results_of_an_earlier_run_are_one_line(tmp_path: Path, change: 
         write_predictions(path, replace(rows, meta={**rows.meta, **change}))
     with pytest.raises(InputError, match=r"p\.npz.*--overwrite always"):
         run(BoxCentre(), [Hand("a", (0, 0, 9, 9), True)], save_to=path)
+
+
+def test_rows_of_other_hands_are_refused(hint_root: Path, tmp_path: Path) -> None:
+    class Turned(Brightness):
+        def infer(self, hands: Any, prepared: Any) -> Any:
+            return super().infer(hands[::-1], prepared)
+
+    with pytest.raises(InputError, match="was given .*, and gave rows of "):
+        run(Turned(), read_labels(hint_root).hands(), save_to=tmp_path / "p.npz", batch_size=4)

@@ -7,20 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from parity import drawn_hand
 from torch import nn
 
 from benchmark.evaluate import evaluate
 from hint.errors import InputError
 from hint.files import read_labels, read_predictions
 from hint.images import read_image, write_image
-from hint.mano.model import ManoModel
 from hint.methods.hamer.config import HamerConfig
 from hint.methods.hamer.convolutional import backbone_width
 from hint.methods.hamer.head import rot6d_to_matrix
 from hint.methods.hamer.load import BESIDE, build
 from hint.methods.hamer.method import HamerMethod
 from hint.methods.hamer.network import Hamer, HamerOutput, HandDecoder, camera_translation, project
-from hint.skeleton import MANO_PARENTS
 from hint.types import MethodOptions
 from hint.weights import Checkpoint, matching
 
@@ -122,29 +121,10 @@ def mirror_photograph(image, folder):
 # -- against a golden of its own
 
 
-def random_mano(seed=0):
-    """Arrays of MANO's shape: a right hand as far as the reader can tell, otherwise noise."""
-    rng = np.random.default_rng(seed)
-    regressor = rng.random((16, 778)) ** 8
-    weights = rng.random((778, 16)) ** 8
-    return ManoModel(
-        v_template=rng.normal(0, 0.05, (778, 3)),
-        faces=rng.integers(0, 778, (1538, 3)),
-        shapedirs=rng.normal(0, 1e-3, (778, 3, 10)),
-        posedirs=rng.normal(0, 1e-3, (778, 3, 135)),
-        j_regressor=regressor / regressor.sum(1, keepdims=True),
-        lbs_weights=weights / weights.sum(1, keepdims=True),
-        parents=np.array(MANO_PARENTS),
-        hands_mean=rng.normal(0, 0.2, 45),
-        hands_components=np.eye(45),
-        source="random",
-    )
-
-
 def test_the_tiny_network_still_gives_its_golden_answers(tiny):
     """Frozen once the network gave the reference answers; delete the file and run again to freeze anew."""
     images = np.random.default_rng(1).standard_normal((2, 3, 256, 256), dtype=np.float32)
-    ours = answer(tiny, random_mano(), images)
+    ours = answer(tiny, drawn_hand(0), images)
     if not GOLDEN.exists():
         np.savez_compressed(GOLDEN, **ours)
         pytest.fail(f"{GOLDEN} was absent and has been written; look at it and run again")
@@ -287,7 +267,7 @@ def test_the_vit_takes_other_crops():
 
 def test_a_smaller_crop_is_a_smaller_picture_of_the_same_camera():
     numbers = torch.eye(3).expand(1, 16, 3, 3), torch.zeros(1, 10), torch.tensor([[4.0, 0.1, -0.2]])
-    large, small = (HandDecoder(random_mano(), size)(*numbers) for size in (256, 128))
+    large, small = (HandDecoder(drawn_hand(0), size)(*numbers) for size in (256, 128))
     assert torch.equal(large.keypoints_2d, small.keypoints_2d)
     assert torch.equal(large.focal_length, 2 * small.focal_length)
     # In px of the small crop, too, the camera's focal length and translation give the projection.

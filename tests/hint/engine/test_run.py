@@ -157,5 +157,5 @@ def test_rows_of_other_hands_are_refused(hint_root: Path, tmp_path: Path) -> Non
         def infer(self, hands: Any, prepared: Any) -> Any:
             return super().infer(hands[::-1], prepared)
 
-    with pytest.raises(InputError, match="was given .*, and gave rows of "):
+    with pytest.raises(InputError, match=r"was given .*, and gave rows of "):
         run(Turned(), read_labels(hint_root).hands(), save_to=tmp_path / "p.npz", batch_size=4)

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from benchmark.protocol import list_protocols as list_protocols
     from benchmark.record import Record as Record
     from benchmark.record import load_record as load_record
+    from benchmark.shard import evaluate_shard as evaluate_shard
     from benchmark.submit import submit as submit
+    from hint.engine.work import Work as Work
     from hint.errors import HintError as HintError
     from hint.errors import InputError as InputError
     from hint.errors import MissingRequirementError as MissingRequirementError
@@ -71,6 +73,7 @@ _PUBLIC = {
     "Predictions": "hint.types:Predictions",
     "Record": "benchmark.record:Record",
     "UnknownNameError": "hint.errors:UnknownNameError",
+    "Work": "hint.engine.work:Work",
     "WriteError": "hint.errors:WriteError",
     "agreement": "annotation.agreement.run:agreement",
     "build_leaderboard": "leaderboard.site.build:build_leaderboard",
@@ -80,6 +83,7 @@ _PUBLIC = {
     "consensus": "annotation.agreement.consensus:consensus",
     "draw": "hint.render.draw:draw",
     "evaluate": "benchmark.evaluate:evaluate",
+    "evaluate_shard": "benchmark.shard:evaluate_shard",
     "export": "annotation.export:export",
     "fit_hands": "hint.fit.hands:fit_hands",
     "fit_labels": "hint.training.fit_labels:fit_labels",

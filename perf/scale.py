@@ -20,8 +20,7 @@ from statistics import median
 import cv2
 import numpy as np
 
-from hint.engine import Engine, LocalEngine, NamedMethod, Ready, Shard, run
-from hint.engine.choice import find_engine
+from hint.engine import Engine, LocalEngine, NamedMethod, Ready, Shard, Work, run
 from hint.images import write_image
 from hint.types import Hand, MethodOptions
 
@@ -97,8 +96,8 @@ def main() -> None:
     given = parser.parse_args()
     engines: Engines = {
         "one process": (LocalEngine(), 0),
-        f"--devices cpu*{given.workers}": (find_engine(devices=f"cpu*{given.workers}"), 0),
-        f"--engine ray, {given.workers} workers": (find_engine("ray", f"cpu*{given.workers}"), 0),
+        f"--devices cpu*{given.workers}": (Work(devices=f"cpu*{given.workers}").find_engine(), 0),
+        f"--engine ray, {given.workers} workers": (Work("ray", f"cpu*{given.workers}").find_engine(), 0),
         "two shards, one after the other, and the merge": (LocalEngine(), 2),
     }
     with tempfile.TemporaryDirectory() as folder:

@@ -48,7 +48,7 @@ def fit(
             min_quality=min_quality,
             limit=limit,
             overwrite=overwrite.value,
-            **work.keywords(),
+            work=work.work(),
         )
     if result.without_picture:
         remark(

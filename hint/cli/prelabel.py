@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from hint.cli.console import finish, remark, resumable, show_rows
+from hint.cli.console import finish, remark, resumable, say, show_rows
 from hint.cli.options import (
-    BatchSize,
-    EngineFlags,
     Images,
     Json,
     MethodFlags,
@@ -21,7 +19,7 @@ from hint.cli.options import (
     Part,
     RunFlags,
     Subsets,
-    Workers,
+    WorkFlags,
     with_bundles,
 )
 from hint.errors import some_ids
@@ -77,9 +75,7 @@ def run(
         typer.Option(help="What flags of occlusion come from; default: the picture, where it can be."),
     ] = None,
     flags: RunFlags,
-    work: EngineFlags,
-    batch_size: BatchSize = 16,
-    workers: Workers = 2,
+    work: WorkFlags,
     setup: MethodFlags,
 ) -> None:
     """Predict the hands of a manifest; predictions go beside it, as <FOLDER>.<method>.npz.
@@ -97,10 +93,8 @@ def run(
             box_px=box_px,
             calibration=calibration,
             occlusion=occlusion.value if occlusion else None,
-            batch_size=batch_size,
-            workers=workers,
+            work=work.work(),
             settings=setup.own(),
-            **work.keywords(),
             **flags.keywords(),
             **setup.keywords(),
         )
@@ -138,9 +132,10 @@ def _notes(result: Prelabels, occlusion_from: str) -> Iterator[str]:
 
 
 def _show(result: Prelabels, summary: dict[str, Any]) -> None:
-    typer.echo(
+    say(
+        "",
         f"{summary['hands']} hands, {summary['found']} found; {summary['existing']} of {21 * summary['hands']} joints "
-        f"guessed to exist, {summary['occluded']} of them occluded"
+        f"guessed to exist, {summary['occluded']} of them occluded",
     )
     typer.echo(result.path)
     if result.shard is not None:

@@ -83,7 +83,7 @@ class PredictionStore:
         self._is_saved = False
         self._result = (folder or Path()) / "predictions.npz"
         self.parts = parts_folder(self._result)
-        self.place = shared_place(options.parts, header) if options.parts else self.parts
+        self.place = shared_place(shared, header) if (shared := options.work.parts_path) else self.parts
         if folder is None:
             return
         if options.overwrite == "always":

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from hint.engine.choice import find_engine
 from hint.engine.engine import Engine
 from hint.engine.parts import marked
+from hint.engine.work import HERE, Work
 from hint.errors import InputError, UnknownNameError
 from hint.files import read_labels, write_bytes
 from hint.files.atomic import OVERWRITE, require_writable
@@ -81,8 +81,7 @@ def fit_labels(
     min_quality: float = 0.3,
     limit: int | None = None,
     overwrite: str = "missing",
-    engine: str = "local",
-    devices: str | None = None,
+    work: Work = HERE,
 ) -> FittedLabels:
     """Fit MANO hands to annotated keypoints, and write them as a source of training data.
 
@@ -97,8 +96,8 @@ def fit_labels(
         min_quality: Pose and shape of worse fits are not supervised; their keypoints are.
         limit: Only this many hands, spread evenly.
         overwrite: "missing" continues, "never" refuses, "always" starts over.
-        engine: What fits: "local", this machine; "ray", a Ray cluster.
-        devices: How many processes: "all", a number or "cpu*4"; None for this process.
+        work: Who fits, such as ``hint.Work(devices="cpu*4")``; by default this process. Only ``engine`` and ``devices``
+            are for fits.
 
     Raises:
         InputError: If the labels cannot be read, the folder holds fits of other settings, or another run writes to it.
@@ -107,15 +106,16 @@ def fit_labels(
     """
     if overwrite not in OVERWRITE:
         raise UnknownNameError("overwrite", overwrite, OVERWRITE)
+    if work != Work(work.engine, work.devices):
+        raise InputError("fits have no batches, read no pictures and stay in out: of work=, give engine and devices")
     if not 0 <= min_quality <= 1:
         raise InputError(f"min_quality is {min_quality:g}; it must lie between 0 and 1")
     out = as_path(out)
     require_writable(out)
     given = labels if isinstance(labels, HandLabels) else read_labels(as_path(labels), subsets, images, split="train")
     chosen = given.select(spread(len(given), limit))
-    runs = find_engine(engine, devices, "cpu")
     with claimed(out):
-        return _write(chosen, out, _model(mano), min_quality, overwrite, runs)
+        return _write(chosen, out, _model(mano), min_quality, overwrite, work.find_engine("cpu"))
 
 
 def _write(

@@ -81,6 +81,7 @@ def endless_member() -> bytes:
 
 HEADER = b"\x93NUMPY\x01\x00\x04\x00[[[\n"
 HUGE = b"\x93NUMPY\x01\x00\x46\x00{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000,), }    \n"
+NO_CHARACTERS = np.full(3, 0xFFFF0041, np.uint32).view("U1")
 DEEP = b"[" * 100_000 + b"]" * 100_000
 WRONG_DTYPE = b"\x80\x02cnumpy\ndtype\nX\x02\0\0\0f8K\0K\1\x87R(" + b"K\0" * 8 + b"tb."
 
@@ -92,6 +93,7 @@ FINDINGS: dict[str, tuple[str, Change]] = {
     "evaluation npz: text for numbers": ("evaluation npz all", arrays(right=np.array(["a", "b", "c"]))),
     "evaluation npz: names in a table": ("evaluation npz all", arrays(imgname=np.array([["a"], ["b"], ["c"]]))),
     "evaluation npz: sizes of another number": ("evaluation npz all", arrays(scale=np.zeros(8))),
+    "evaluation npz: names of what is no character": ("evaluation npz all", arrays(imgname=NO_CHARACTERS)),
     "HO-3D boxes: numbers for names": ("HO-3D boxes", arrays(imgname=np.zeros((2, 2)))),
     "HO-3D boxes: centres of structures": ("HO-3D boxes", arrays(center=np.zeros((2, 2), "f4,i2"))),
     "mocap: text": ("mocap npz", arrays(hand_pose=np.full((3, 48), "a"))),

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
+from hint.text_array import check_text
+
 #: What ``zipfile`` raises for damaged, encrypted or unsupported archives; these have no common base class.
 ZIP_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
 #: The same, and what reading the file itself raises.
@@ -56,6 +58,7 @@ def _arrays(packed: zipfile.ZipFile, names: Sequence[str], largest: int) -> Iter
         array = np.load(io.BytesIO(content), allow_pickle=False)
         if not isinstance(array, np.ndarray):
             raise TypeError(f"{name} is an archive, expected an array")
+        check_text(array)
         yield name, array
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hint.errors import InputError, some_ids
 from hint.files.bounded_npz import check_header
+from hint.text_array import check_text
 
 #: What reading a damaged file raises; a header that asks for too large an array is damage too.
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, MemoryError, OverflowError)
@@ -53,6 +54,11 @@ def read_npz(
     other = [key for key, array in arrays.items() if not isinstance(array, np.ndarray)]
     if other:
         raise InputError(f"{path} is not a .npz file: it holds {some_ids(other)}, not only arrays")
+    for key, array in arrays.items():
+        try:
+            check_text(array)
+        except ValueError as error:
+            raise InputError(f"{path} is damaged: {key}: {error}") from error
     missing = [key for key in only or required if key not in arrays]
     if missing:
         raise InputError(f"{path} lacks {', '.join(missing)}; it holds {', '.join(held) or 'nothing'}")

@@ -124,6 +124,8 @@ FINDINGS: dict[str, tuple[str, Change]] = {
     "ego4d.json: nested too deeply": ("ego4d.json", always(DEEP)),
     "COCO: occlusion that is no flag": ("COCO", value("annotations", 0, "occlusion", 3, to=[1])),
     "CVAT: an unknown encoding": ("CVAT", swap(b"encoding='utf-8'", b"encoding='utg-8'")),
+    "CVAT: a picture with a name of 300 letters": ("CVAT", swap(b'name="', b'name="' + b"a" * 300)),
+    "YOLO: a time that is none": ("YOLO data.yaml", swap(b"kpt_shape: [21", b"kpt_shape: [!!timestamp x")),
     "checkpoint: a zip whose directory is damaged": (
         "checkpoint",
         lambda seed: seed.replace(b"PK\x01\x02", b"PK\x01\x03"),

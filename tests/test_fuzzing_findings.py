@@ -70,6 +70,29 @@ def encrypted(seed: bytes) -> bytes:
     return seed[:at] + b"\1" + seed[at + 1 :]
 
 
+def entry(ending: str, change: Change, compression: int = zipfile.ZIP_STORED) -> Change:
+    """Change an entry of a zip."""
+
+    def packed_anew(seed: bytes) -> bytes:
+        with zipfile.ZipFile(io.BytesIO(seed)) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w", compression) as archive:
+            for name, content in members.items():
+                archive.writestr(name, change(content) if name.endswith(ending) else content)
+        return stream.getvalue()
+
+    return packed_anew
+
+
+def no_lzma(seed: bytes) -> bytes:
+    """Pack a zip with LZMA, and spoil the middle of its first entry."""
+    content = entry("", lambda held: held, zipfile.ZIP_LZMA)(seed)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        start = 30 + len(archive.namelist()[0]) + 12  # behind the header and the properties
+    return content[:start] + b"\xff" * 40 + content[start + 40 :]
+
+
 def endless_member() -> bytes:
     """Return a tar whose one member says that it has more bytes than any disk."""
     stream, member = io.BytesIO(), tarfile.TarInfo("x")
@@ -131,6 +154,8 @@ FINDINGS: dict[str, tuple[str, Change]] = {
         lambda seed: seed.replace(b"PK\x01\x02", b"PK\x01\x03"),
     ),
     "topology: an entry that is encrypted": ("mano_downsampling.npz", encrypted),
+    "topology: an entry that is no LZMA": ("mano_downsampling.npz", no_lzma),
+    "adjacency: a tensor whose storage is a number": ("adjacency", entry("data.pkl", swap(b"tq\x05Q", b"K\x01q\x05Q"))),
     "tar: a member of 8 gigabytes": ("training tar", lambda seed: wrong_size(seed, Random(0))),
     "tar.gz: a member that never ends": ("weights tar.gz", lambda _: gzip.compress(endless_member())),
     "protocol: infinitely many points": ("protocol ho3d-v3", swap(b"replicates = ", b"replicates = inf #")),

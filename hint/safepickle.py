@@ -16,8 +16,10 @@ from types import MappingProxyType
 from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hint.errors import InputError, first_line, shown
+from hint.text_array import check_text
 
 #: Exact (module, name) pairs a pickle may name, and what each one becomes.
 Allowed = Mapping[tuple[str, str], Any]
@@ -97,6 +99,7 @@ class _Array(np.ndarray[Any, Any]):
             raise ValueError("an array of another size than its content")
         checked: Any = (1, shape, dtype, bool(by_columns), content)
         super().__setstate__(checked)
+        check_text(self)
 
 
 def _shape(value: Any) -> tuple[int, ...]:
@@ -120,7 +123,7 @@ def _scalar(dtype: Any, content: bytes) -> Any:
     plain = _plain(dtype)
     if plain.hasobject:
         raise ValueError("an object in place of a number")
-    return np.frombuffer(content, plain, count=1)[0]
+    return _checked(np.frombuffer(content, plain, count=1))[0]
 
 
 def _frombuffer(content: bytes, dtype: Any, shape: Any, order: str) -> Any:
@@ -128,7 +131,12 @@ def _frombuffer(content: bytes, dtype: Any, shape: Any, order: str) -> Any:
     plain = _plain(dtype)
     if plain.hasobject:
         raise ValueError("objects in place of numbers")
-    return np.frombuffer(content, plain).reshape(_shape(shape), order="F" if order == "F" else "C")
+    return _checked(np.frombuffer(content, plain)).reshape(_shape(shape), order="F" if order == "F" else "C")
+
+
+def _checked(array: NDArray[Any]) -> NDArray[Any]:
+    check_text(array)
+    return array
 
 
 def _numpy_globals() -> dict[tuple[str, str], Any]:

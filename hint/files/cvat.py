@@ -30,6 +30,7 @@ from hint.files.foreign_hand import (
     sift,
 )
 from hint.files.joint_names import HandJoints, find_hands, side_in, side_stated
+from hint.files.path import is_file
 from hint.files.picture_files import copied_names, copy_pictures, picture_names, picture_sizes
 from hint.files.xml_file import read_xml
 from hint.skeleton import JOINT_NAMES
@@ -86,7 +87,7 @@ def _picture(name: str, subset: str, folder: Path, beside: bool) -> str:
     """Return where CVAT puts a picture: in ``images``, below its subset in exports of projects."""
     places = [f"{start}{part}{name}" for start in (("images/", "") if beside else ("",)) for part in (f"{subset}/", "")]
     places = [place.lstrip("/") for place in places]
-    return next((place for place in places if (folder / place).is_file()), places[-1])
+    return next((place for place in places if is_file(folder / place)), places[-1])
 
 
 def _hand(skeleton: Element, label: str, where: str, name: str, picture: str) -> ForeignHand | Unreadable:

@@ -20,3 +20,11 @@ def as_path(path: str | os.PathLike[str]) -> Path:
         return Path(path).expanduser()
     except RuntimeError as error:
         raise InputError(f"{path}: there is no such user") from error
+
+
+def is_file(path: Path) -> bool:
+    """Tell whether a file that another one names is there; what is no name of a file, by its length, is not."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False

@@ -155,11 +155,9 @@ class MethodSource(Source):
                 hands,
                 save_to=how.folder / PREDICTIONS if how.folder else None,
                 overwrite=how.results is not None and how.results.overwrite == "always",
-                batch_size=how.work.batch_size,
-                workers=how.work.workers,
                 meshes=task.needs_meshes,
                 shard=shard,
-                parts=how.work.parts_path,
+                work=how.work,
                 show=progress,
             )
         except KeyboardInterrupt:

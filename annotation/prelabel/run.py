@@ -152,11 +152,9 @@ def prelabel(
         hands,
         save_to=path,
         overwrite=overwrite == "always",
-        batch_size=work.batch_size,
-        workers=work.workers,
         complete=partial(guess, sizes=sizes, thresholds=thresholds),
         shard=part,
-        parts=work.parts_path,
+        work=work,
         show=progress,
     )
     calibrated, note = calibration is not None, ready.identity.card.note

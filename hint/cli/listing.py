@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hint.cli.console import remark
+from hint.cli.console import remark, say
 from hint.cli.options import Json
 from hint.errors import UnknownNameError
 
@@ -62,7 +62,10 @@ def _show_methods(verbose: bool, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps([asdict(entry) for entry in entries], indent=2))
     elif verbose:
-        typer.echo("\n\n".join("\n".join(_paragraph(entry)) for entry in entries))
+        for number, entry in enumerate(entries):
+            say("\n" if number else "", f"{entry.name}: {entry.title}", 0)
+            for line in _details(entry):
+                say("  ", line)
     else:
         titles = [textwrap.shorten(entry.title, _TITLE_WIDTH, placeholder=" ...") for entry in entries]
         _show_lines([[e.name, title, _next_step(e)] for e, title in zip(entries, titles, strict=True)])
@@ -76,14 +79,12 @@ def _next_step(entry: MethodEntry) -> str:
     return command[1] if command else entry.state
 
 
-def _paragraph(entry: MethodEntry) -> Iterator[str]:
-    """Yield the lines on a method; those with commands are never wrapped."""
-    yield f"{entry.name}: {entry.title}"
-    yield from textwrap.wrap(entry.summary, _WIDTH, initial_indent="  ", subsequent_indent="  ")
-    yield f"  licence: {entry.licence}"
-    yield f"  from: {entry.origin}"
-    for line in re.split("; (?=needs |or )", entry.status):
-        yield f"  {line}"
+def _details(entry: MethodEntry) -> Iterator[str]:
+    """Yield the lines on a method below its name."""
+    yield from textwrap.wrap(entry.summary, _WIDTH - 2)
+    yield f"licence: {entry.licence}"
+    yield f"from: {entry.origin}"
+    yield from re.split("; (?=needs |or )", entry.status)
 
 
 def _show_blocks(rows: Sequence[dict[str, Any]]) -> None:

@@ -23,9 +23,10 @@ from hint.engine.inputs import check_pictures, input_key
 from hint.engine.jobs import JobDone, Pace, Queue
 from hint.engine.merge import Complete, unchanged
 from hint.engine.parts import marked
-from hint.engine.recipe import Ready
+from hint.engine.recipe import Ready, Recipe
 from hint.engine.results import Results, only_run
 from hint.engine.shard import Shard
+from hint.engine.work import HERE, Work
 from hint.errors import HintError, InputError, some_ids
 from hint.types import Hand, Method, Predictions
 
@@ -57,32 +58,28 @@ class RunResult:
 
 
 def run(
-    method: Method | Ready,
+    method: Method | Recipe | Ready,
     hands: Sequence[Hand],
     *,
     save_to: Path | None = None,
     overwrite: bool = False,
-    batch_size: int | None = None,
-    workers: int = 2,
     complete: Complete = unchanged,
     meshes: bool = False,
     shard: Shard | None = None,
-    parts: Path | None = None,
+    work: Work = HERE,
     show: Show = silent,
 ) -> RunResult:
     """Predict hands with a method.
 
     Args:
-        method: What to run: a loaded method, in this process, or one that is ready on an engine.
+        method: What to run: a method, a recipe of one, or one that is ready on the engine of ``work`` already.
         hands: N hands with unique ids.
         save_to: Predictions npz to write, and to resume from; None writes nothing that stays.
         overwrite: Start over; the first row that is done replaces the file.
-        batch_size: Hands per ``infer``, None for what suits the method: see :mod:`hint.methods.batch`.
-        workers: Threads that read and crop images.
         complete: Adds columns that follow from the rows; computed again for rows of an earlier run.
         meshes: Keep vertices; a method without them is refused after its first batch.
         shard: Predict this part only, and leave merging to a later run without; its rows are returned.
-        parts: Folder or URL that workers write to and that all of them see; None: beside ``save_to``.
+        work: Who does the work.
         show: Shows progress, such as :func:`hint.progress.progress`.
 
     Raises:
@@ -95,21 +92,22 @@ def run(
     if shard is not None and overwrite:
         raise InputError("a shard adds to what is there; remove that first, or leave out --overwrite always")
     started = time.perf_counter()
-    ready = method if isinstance(method, Ready) else Ready.load(method)
+    ready = method if isinstance(method, Ready) else Ready.load(method, work.find_engine())
     card, header = ready.identity.card, ready.identity.header
     if shard is not None:
         hands = [hands[row] for row in np.sort(Queue.of(hands, card.reads_images).part(shard).rows).tolist()]
     ids, keys = np.array([hand.hand_id for hand in hands], np.str_), _keys(hands, card.reads_images)
     with _place(save_to) as path, only_run(path, shard), show(f"{card.title}: hands", len(hands)) as advance:
-        results = Results(path, header, meshes=meshes, overwrite=overwrite, place=parts, is_shard=shard is not None)
+        place, is_shard = work.parts_path, shard is not None
+        results = Results(path, header, meshes=meshes, overwrite=overwrite, place=place, is_shard=is_shard)
         stored = results.find(ids, keys)
         reused = int(stored.is_done.sum())
         advance(reused)
         todo = Queue.of(hands, card.reads_images).only(~stored.is_done)
         failures: dict[str, str] = {}
         with nullcontext() if ready.engine.is_local else marked(results.place) as mark:
-            setup = HandSetup(ready.recipe, header, results.place, batch_size, workers, meshes, mark)
-            for done in _work(ready.engine, setup, todo, hands, keys):
+            setup = HandSetup(ready.recipe, header, results.place, work.batch_size, work.workers, meshes, mark)
+            for done in _jobs_done(ready.engine, setup, todo, hands, keys):
                 failures |= done.failures
                 advance(done.hands)
                 if done.hands > len(done.failures):
@@ -125,7 +123,7 @@ def run(
     return RunResult(rows, failures, reused, time.perf_counter() - started)
 
 
-def _work(
+def _jobs_done(
     engine: Engine, setup: HandSetup, queue: Queue, hands: Sequence[Hand], keys: NDArray[np.str_]
 ) -> Iterator[JobDone]:
     """Yield what became of jobs; hands of those that killed their workers are tried again, picture by picture."""

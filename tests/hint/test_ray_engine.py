@@ -18,7 +18,7 @@ from object_store import object_store
 from ray_cluster import NODE, ray_cluster
 from ray_jobs import Brightness, Squares
 
-from hint.engine import Ready, run
+from hint.engine import Ready, Work, run
 from hint.engine.parts import marked, require_mark, shared_place
 from hint.engine.ray_engine import RayEngine
 from hint.errors import InputError, WriteError
@@ -134,11 +134,11 @@ def test_a_run_that_was_stopped_goes_on_and_ends_with_the_bytes_of_one_process(
         yield advance
 
     with pytest.raises(KeyboardInterrupt):
-        run(ready, hands, save_to=path, parts=bucket / "parts", show=stop)
+        run(ready, hands, save_to=path, work=Work(parts=bucket / "parts"), show=stop)
     assert not path.exists()
     assert storage.files_in(place)
 
-    resumed = run(ready, hands, save_to=path, parts=bucket / "parts")
+    resumed = run(ready, hands, save_to=path, work=Work(parts=bucket / "parts"))
     assert 14 <= resumed.reused < 60
     assert resumed.failures == alone.failures
     assert path.read_bytes() == expected.read_bytes()

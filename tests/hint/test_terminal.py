@@ -32,7 +32,7 @@ def shown(*arguments: str, **environment: str) -> list[str]:
     return _STYLE.sub("", text.decode()).splitlines()
 
 
-@pytest.mark.parametrize("command", ["doctor", "train hamer --dry-run"], ids=["doctor", "training"])
+@pytest.mark.parametrize("command", ["doctor", "list methods --verbose", "train hamer --dry-run"])
 def test_no_line_is_longer_than_the_terminal_is_wide(command: str, tmp_path: Path) -> None:
     lines = shown(*command.split(), HINT_HOME=str(tmp_path))
     assert len(lines) > 20

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from annotation.prelabel.occlusion import WithOcclusion
-from hint.engine import run
+from hint.engine import Work, run
 from hint.mano.procedural import procedural_hand
 from hint.methods.batch import BatchSize, find_batch_size
 from hint.methods.box_centre import BoxCentre
@@ -53,5 +53,5 @@ def test_a_method_inside_another_is_asked() -> None:
 def test_a_run_gives_a_method_the_hands_it_asks_for(make: Callable[..., HandLabels]) -> None:
     for asked, size, expected in ((None, 24, 24), (None, None, 16), (7, 24, 7)):
         method = Sized(size)
-        run(method, make(200).hands(), batch_size=asked)
+        run(method, make(200).hands(), work=Work(batch_size=asked))
         assert (max(method.given), sum(method.given)) == (expected, 200)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from engine_methods import Brightness
 
-from hint.engine import run
+from hint.engine import Work, run
 from hint.errors import InputError, MissingRequirementError
 from hint.files import read_labels, read_predictions, write_predictions
 from hint.methods.box_centre import BoxCentre
@@ -28,7 +28,7 @@ def test_an_interrupt_stops_the_threads_before_saving(hint_root: Path, tmp_path:
 
     method = Slow(stop_after=0)
     with pytest.raises(KeyboardInterrupt):
-        run(method, read_labels(hint_root).hands(), save_to=tmp_path / "p.npz", batch_size=1, workers=1)
+        run(method, read_labels(hint_root).hands(), save_to=tmp_path / "p.npz", work=Work(batch_size=1, workers=1))
     prepared = len(method.batches)
     time.sleep(0.3)
     assert len(method.batches) == prepared < 12
@@ -37,7 +37,8 @@ def test_an_interrupt_stops_the_threads_before_saving(hint_root: Path, tmp_path:
 def test_rows_follow_the_hands_whatever_the_batches(hint_root: Path) -> None:
     hands = read_labels(hint_root).hands()
     results = [
-        run(Brightness(), hands, batch_size=size, workers=w).predictions for size, w in ((1, 1), (5, 3), (99, 4))
+        run(Brightness(), hands, work=Work(batch_size=size, workers=w)).predictions
+        for size, w in ((1, 1), (5, 3), (99, 4))
     ]
     for result in results:
         assert result.hand_id.tolist() == [h.hand_id for h in hands]
@@ -52,7 +53,7 @@ def test_progress_counts_every_hand(hint_root: Path) -> None:
         shown.append((label, total))
         yield steps.append
 
-    run(Brightness(), read_labels(hint_root).hands(), batch_size=5, show=show)
+    run(Brightness(), read_labels(hint_root).hands(), work=Work(batch_size=5), show=show)
     assert shown == [("Brightness: hands", 12)]
     assert sum(steps) == 12
 
@@ -60,11 +61,11 @@ def test_progress_counts_every_hand(hint_root: Path) -> None:
 def test_an_interrupted_run_resumes(hint_root: Path, tmp_path: Path) -> None:
     hands, path = read_labels(hint_root).hands(), tmp_path / "p.npz"
     with pytest.raises(KeyboardInterrupt):
-        run(Brightness(stop_after=6), hands, save_to=path, batch_size=3)
+        run(Brightness(stop_after=6), hands, save_to=path, work=Work(batch_size=3))
     assert not path.exists()
     assert list((tmp_path / "p.parts").glob("*.npz")), "what is done lies in parts"
     method = Brightness()
-    result = run(method, hands, save_to=path, batch_size=3)
+    result = run(method, hands, save_to=path, work=Work(batch_size=3))
     assert result.reused == 7, "a job of four hands, and a batch of the next one"
     assert sum(method.batches) == 5
     assert np.array_equal(result.predictions.keypoints_2d, run(Brightness(), hands).predictions.keypoints_2d)
@@ -158,4 +159,4 @@ def test_rows_of_other_hands_are_refused(hint_root: Path, tmp_path: Path) -> Non
             return super().infer(hands[::-1], prepared)
 
     with pytest.raises(InputError, match=r"was given .*, and gave rows of "):
-        run(Turned(), read_labels(hint_root).hands(), save_to=tmp_path / "p.npz", batch_size=4)
+        run(Turned(), read_labels(hint_root).hands(), save_to=tmp_path / "p.npz", work=Work(batch_size=4))

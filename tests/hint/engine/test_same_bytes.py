@@ -71,13 +71,13 @@ def test_neither_batches_nor_threads_matter(
     for batch_size, number in ((1, 1), (3, 2), (16, 3)):
         threads(number)
         path = tmp_path / f"{batch_size}.npz"
-        run(method, hands, save_to=path, batch_size=batch_size, workers=number)
+        run(method, hands, save_to=path, work=Work(batch_size=batch_size, workers=number))
         assert path.read_bytes() == expected
 
 
 def test_shards_become_one_result(method: Method, hands: list[Hand], expected: bytes, tmp_path: Path) -> None:
     path = tmp_path / "p.npz"
-    done = [run(method, hands, save_to=path, shard=Shard(k, 3), batch_size=k) for k in (3, 1, 2)]
+    done = [run(method, hands, save_to=path, shard=Shard(k, 3), work=Work(batch_size=k)) for k in (3, 1, 2)]
     assert sum(len(shard.predictions) for shard in done) == 12
     assert not path.exists()
     assert run(method, hands, save_to=path).reused == 12
@@ -88,10 +88,8 @@ def test_shards_become_one_result(method: Method, hands: list[Hand], expected: b
 
 
 def test_processes_give_the_bytes_of_one(hands: list[Hand], expected: bytes, tmp_path: Path) -> None:
-    engine = Work(devices="cpu*2").find_engine()
-    ready = Ready.load(NamedMethod(METHOD, MethodOptions(device="cpu")), engine)
-    path = tmp_path / "p.npz"
-    run(ready, hands, save_to=path, batch_size=5)
+    method, path = NamedMethod(METHOD, MethodOptions(device="cpu")), tmp_path / "p.npz"
+    run(method, hands, save_to=path, work=Work(devices="cpu*2", batch_size=5))
     assert path.read_bytes() == expected
 
 

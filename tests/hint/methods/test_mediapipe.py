@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hint.engine import run
+from hint.engine import Work, run
 from hint.errors import InputError, MissingRequirementError, UnknownNameError
 from hint.files import read_pairs
 from hint.landmarks.files import missing
@@ -81,7 +81,7 @@ def test_real_hands_are_read_as_well_as_documented(on_box: MediaPipeMethod, shar
     # Hands of COCO are 11 to 30 px small.
     large = labels.select([i for i, name in enumerate(labels.hand_id) if not name.startswith("CW")])
     # 69.4 on 2026-11-29.
-    assert within(run(on_box, large.hands(), batch_size=4).predictions, large, 0.1) > 0.66
+    assert within(run(on_box, large.hands(), work=Work(batch_size=4)).predictions, large, 0.1) > 0.66
 
 
 @needs_networks

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from hint.engine import run
+from hint.engine import Work, run
 from hint.errors import InputError, MissingRequirementError, UnknownNameError
 from hint.files import read_labels, write_coco
 from hint.methods.mmpose import card
@@ -220,7 +220,7 @@ def test_it_keeps_the_contract_of_a_method() -> None:
 
 def test_the_engine_runs_it(hint_root: Path) -> None:
     hands = read_labels(hint_root).hands()[:5]
-    predictions = run(method_of(DEFAULT_PRESET), hands, batch_size=3).predictions
+    predictions = run(method_of(DEFAULT_PRESET), hands, work=Work(batch_size=3)).predictions
     assert predictions.hand_id.tolist() == [hand.hand_id for hand in hands]
     assert np.isfinite(predictions.keypoints_2d).all()
 

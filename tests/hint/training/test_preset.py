@@ -138,6 +138,16 @@ def test_a_dry_run_without_data_names_what_is_missing_and_measures_only_on_reque
     assert measured
 
 
+def test_tars_at_a_url_that_cannot_be_read_get_advice_of_their_own(noise, tmp_path):
+    url = f"file://{tmp_path}/{{000000..000001}}.tar"
+    arguments = (noise / "conv.toml", "--data", noise, "--device", "cpu", "--dry-run", "--set")
+    output = run(*arguments, f"datasets.noise.path={url}").output
+    assert f"noise  {url}: 2 of 2" in output
+    assert "1 part of the data missing; look whether you can reach the URL, or give another:" in output
+    assert "--set datasets.noise.path=URL" in output
+    assert "dataset_tars" not in output
+
+
 def _peak(preset, hands):
     """The most bytes that a forward and a backward pass take, as PyTorch counts them."""
     network = TrainingModel(preset.config).network.train()

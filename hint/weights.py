@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from hint import safepickle, settings
 from hint.errors import InputError, WriteError, first_line, some_ids
 from hint.files.atomic import atomic_write, write_json
+from hint.files.bounded_npz import is_zip
 from hint.files.json_file import parse_json
 from hint.files.path import as_path
 from hint.provenance import sha256_file
@@ -44,7 +45,15 @@ _IGNORED = {
     "typing",
 }
 
-_DAMAGE = (*safepickle.DAMAGE, RuntimeError, OSError, AssertionError, struct.error, zipfile.BadZipFile)
+_DAMAGE = (
+    *safepickle.DAMAGE,
+    RuntimeError,
+    OSError,
+    AssertionError,
+    struct.error,
+    zipfile.BadZipFile,
+    SafetensorError,  # PyTorch reads those, too
+)
 
 _AGAIN = "download or copy it again"
 
@@ -149,7 +158,7 @@ def _read_safetensors(path: Path) -> Checkpoint:
 
 def _read_torch(path: Path, mmap: bool) -> Any:
     """Read with PyTorch's own allow-list, then, for training files, with ours."""
-    if mmap and not zipfile.is_zipfile(path):
+    if mmap and not is_zip(path):
         raise InputError(f"{path}: truncated at {path.stat().st_size} bytes; {_AGAIN}")
     try:
         if mmap and _is_torchscript(path):

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import pickle
+import struct
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -85,6 +86,12 @@ def entry(ending: str, change: Change, compression: int = zipfile.ZIP_STORED) ->
     return packed_anew
 
 
+def several_disks(seed: bytes) -> bytes:
+    """Put in front of the end of a zip what zips of several disks have there."""
+    end = seed.rfind(b"PK\x05\x06")
+    return seed[:end] + struct.pack("<4sLQL", b"PK\x06\x07", 0, 0, 2) + seed[end:]
+
+
 def no_lzma(seed: bytes) -> bytes:
     """Pack a zip with LZMA, and spoil the middle of its first entry."""
     content = entry("", lambda held: held, zipfile.ZIP_LZMA)(seed)
@@ -153,6 +160,9 @@ FINDINGS: dict[str, tuple[str, Change]] = {
         "checkpoint",
         lambda seed: seed.replace(b"PK\x01\x02", b"PK\x01\x03"),
     ),
+    "checkpoint: a zip that says it spans several disks": ("checkpoint Lightning", several_disks),
+    "MANO: a zip that says it spans several disks": ("MANO npz", several_disks),
+    "safetensors: four bytes": ("safetensors", always(b"\x80\0\2\0")),
     "topology: an entry that is encrypted": ("mano_downsampling.npz", encrypted),
     "topology: an entry that is no LZMA": ("mano_downsampling.npz", no_lzma),
     "adjacency: a tensor whose storage is a number": ("adjacency", entry("data.pkl", swap(b"tq\x05Q", b"K\x01q\x05Q"))),
@@ -161,6 +171,7 @@ FINDINGS: dict[str, tuple[str, Change]] = {
     "protocol: infinitely many points": ("protocol ho3d-v3", swap(b"replicates = ", b"replicates = inf #")),
     "calibration: nested too deeply": ("calibration", lambda seed: b"a = " + DEEP + b"\n" + seed),
     "JSON-MIN: a place of 400 digits": ("export JSON-MIN", value(0, "joints", 0, "x", to=10**400)),
+    "JSON-MIN: an object for the number of a task": ("export JSON-MIN", value(0, "id", to={"a": 1})),
     "list of files: no list": ("list of files", always(b'{"path": 1}\n')),
 }
 

@@ -8,6 +8,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from tokenize import TokenError
 from typing import IO, Any
 
@@ -83,6 +84,14 @@ def check_header(stream: IO[bytes]) -> None:
         raise ValueError("the header of an array is damaged") from error
     if dtype.itemsize == 0 and shape != (0,):
         raise ValueError("an array holds entries without a size")
+
+
+def is_zip(path: Path) -> bool:
+    """Tell whether a file ends as a zip does; one whose end contradicts itself is a zip, too, but a damaged one."""
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:
+        return True
 
 
 def read_member(packed: zipfile.ZipFile, member: zipfile.ZipInfo, largest: int) -> bytes:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hint.errors import InputError, some_ids
-from hint.files.bounded_npz import ZIP_ERRORS, check_header
+from hint.files.bounded_npz import ZIP_ERRORS, check_header, is_zip
 from hint.text_array import check_text
 
 #: What reading a damaged file raises; a header that asks for too large an array is damage too.
@@ -132,7 +132,7 @@ def _check_kind(path: Path) -> None:
     if not start.startswith(b"PK"):
         kinds = (kind for first, kind in _OTHER_KINDS.items() if start.lstrip().startswith(first))
         raise InputError(f"{path} is not a .npz file, but {next(kinds, 'of another kind')}")
-    if not zipfile.is_zipfile(path):
+    if not is_zip(path):
         raise InputError(f"{path} is damaged: it is not a whole .npz file; copy it again")
 
 

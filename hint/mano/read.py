@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from hint import safepickle, settings
 from hint.errors import InputError, MissingRequirementError
 from hint.files.atomic import write_npz
+from hint.files.bounded_npz import is_zip
 from hint.files.npz import read_npz
 from hint.files.path import as_path
 from hint.mano.model import ManoModel
@@ -95,7 +95,7 @@ def read_mano(path: Path | str) -> ManoModel:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file; name MANO_RIGHT.pkl, or use --mano procedural")
-    stored = _read_npz(path) if zipfile.is_zipfile(path) else safepickle.load(path, ALLOWED)
+    stored = _read_npz(path) if is_zip(path) else safepickle.load(path, ALLOWED)
     if not isinstance(stored, dict):
         raise InputError(f"{path}: holds a {type(stored).__name__}, not the arrays of a MANO hand")
     return _model(stored, str(path))

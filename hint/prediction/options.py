@@ -24,6 +24,9 @@ from hint.requirements import missing_packages
 from hint.types import Hand, HandLabels
 from hint.viewers.recording import check_recording
 
+#: Folders below that of the output, of files for every picture, hand and track.
+_OVERLAYS, _MESHES, _TRACKS = "overlay", "meshes", "animation"
+
 
 @dataclass(frozen=True)
 class PredictOptions:
@@ -89,7 +92,7 @@ class PredictOptions:
         """Refuse to replace what no earlier run wrote: these files are written after ``predictions.npz``."""
         if self.out is None or self.overwrite == "always" or self.file("predictions.npz").exists():
             return
-        files = [*self.tables(), *self.file("animation").glob(f"*.{self.animation}")]
+        files = [*self.tables(), *self.file(_TRACKS).glob(f"*.{self.animation}")]
         files += [self.file("placed.npz")] if self.camera is not None else []
         files += [self.file("overlay.mp4")] if self.overlay and source.rate is not None else []
         if strange := [file for file in files if file.exists()]:
@@ -176,17 +179,21 @@ class PredictOptions:
         """Return a file of the output folder."""
         return (self.out or Path()) / name
 
+    def folders(self) -> list[Path]:
+        """Return the folders below that of the output."""
+        return [] if self.out is None else [self.file(name) for name in (_OVERLAYS, _MESHES, _TRACKS)]
+
     def overlay_file(self, picture: Picture) -> Path:
         """Return where a picture is drawn: all frames of a video go to one file."""
-        return self.file("overlay.mp4" if picture.frame is not None else f"overlay/{picture.name}.jpg")
+        return self.file("overlay.mp4" if picture.frame is not None else f"{_OVERLAYS}/{picture.name}.jpg")
 
     def mesh_file(self, hand: Hand) -> Path:
         """Return where the mesh of a hand is written."""
-        return self.file(f"meshes/{hand.hand_id}.{self.mesh}")
+        return self.file(f"{_MESHES}/{hand.hand_id}.{self.mesh}")
 
     def animation_file(self, track: str) -> Path:
         """Return where a track of that name is written."""
-        return self.file(f"animation/{track}.{self.animation}")
+        return self.file(f"{_TRACKS}/{track}.{self.animation}")
 
     def tables(self) -> list[Path]:
         """Return the tables to write, beside the npz files of the same names."""

@@ -18,6 +18,7 @@ from hint.engine.parts import marked
 from hint.engine.recipe import Recipe
 from hint.engine.results import only_run
 from hint.errors import InputError
+from hint.files import remove_abandoned
 from hint.prediction.boxes import KnownBoxes
 from hint.prediction.detections import DetectedHand, FrameDetections, row_key
 from hint.prediction.drawing import PictureFiles
@@ -124,6 +125,8 @@ class Prediction:
         options.check_method(facts)
         is_video = self.source.rate is not None
         with only_run(options.file("predictions.npz"), options.shard) if options.out is not None else nullcontext():
+            for folder in options.folders():
+                remove_abandoned(folder)
             summary = PredictSummary(facts.card, facts.faces is not None, self._boxes, is_video)
             with PredictionStore(facts.header, facts.faces, self._detector.identity, options) as store:
                 run = _Run(self.source, self._detector, options, store, facts, summary, take)

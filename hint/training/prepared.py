@@ -114,7 +114,7 @@ def _step_in(request: TrainingRequest) -> int:
     Raises:
         InputError: If there is one and it is not to be resumed.
     """
-    steps = saved_steps(request.out / "checkpoints")
+    steps = saved_steps(request.checkpoints)
     if steps and not request.resume:
         raise InputError(
             f"{request.out} holds a training of {steps[-1]} steps; add --resume to continue it, or choose another --out"

@@ -72,6 +72,11 @@ class TrainingRequest:
     image_every: int = 1000
 
     @property
+    def checkpoints(self) -> Path:
+        """Folder of checkpoints."""
+        return self.out / "checkpoints"
+
+    @property
     def hand(self) -> str | None:
         """The hand model: a file, "procedural", or None for the installed one."""
         return self.mano or self.preset.mano or None

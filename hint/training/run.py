@@ -18,7 +18,7 @@ from accelerate.utils import gather_object
 
 from hint.errors import HintError, InputError, WriteError, some_ids
 from hint.files import write_bytes
-from hint.files.atomic import why_not, write_json
+from hint.files.atomic import remove_abandoned, why_not, write_json
 from hint.files.claim import claimed
 from hint.methods.hamer.load import MANO_KEY
 from hint.methods.hamer.network import HamerOutput
@@ -81,10 +81,6 @@ class _Training:
         return self.request.preset
 
     @property
-    def checkpoints(self) -> Path:
-        return self.request.out / "checkpoints"
-
-    @property
     def settings(self) -> str:
         """Settings that must not change on resuming."""
         return settings_of(self.request, self.datasets)
@@ -123,8 +119,13 @@ def run_training(request: TrainingRequest, team: Team | None = None) -> Training
     team = team or Team()
     with ExitStack() as held:
         # The first process writes; the others, maybe on other machines, need not find the folder.
-        team.agree(lambda: None if team.rank else held.enter_context(claimed(request.out)))
+        team.agree(lambda: None if team.rank else _claim(request, held))
         return _train(request, team)
+
+
+def _claim(request: TrainingRequest, held: ExitStack) -> None:
+    held.enter_context(claimed(request.out))
+    remove_abandoned(request.checkpoints)
 
 
 def _train(request: TrainingRequest, team: Team) -> TrainingResult:
@@ -134,7 +135,7 @@ def _train(request: TrainingRequest, team: Team) -> TrainingResult:
     learner = Learner(request.preset, ready.model, ready.mano, accelerator, request.seed)
     training = _Training(request, ready.datasets, learner, ready.validation, ready.workers)
     if ready.step:
-        path = checkpoint_path(training.checkpoints, ready.step)
+        path = checkpoint_path(training.request.checkpoints, ready.step)
         team.agree(lambda: _resume(training, load_state(path)))
     with _limits(request, accelerator.num_processes), asked_to_stop() as stop:
         return _run(training, stop)
@@ -285,7 +286,7 @@ def _refuse(training: _Training, batch: Batch) -> None:
     if training.learner.accelerator.is_main_process:
         write_json(path, {"step": training.step, "losses": losses, "hands": keys}, indent=1)
     bad = [name for name, value in training.pending.items() if not math.isfinite(value) and name != "total"]
-    kept = saved_steps(training.checkpoints)[-1:]
+    kept = saved_steps(training.request.checkpoints)[-1:]
     raise HintError(
         f"step {training.step}: loss {' and '.join(bad) or 'total'} is not finite; the hands of the batch "
         f"({some_ids(keys)}) are listed in {path}; the last checkpoint, after {kept[0] if kept else 0} steps, is "
@@ -317,7 +318,7 @@ def _save(training: _Training) -> None:
             settings=training.settings,
             metadata=training.metadata,
         )
-        save_state(state, training.checkpoints, training.request.keep)
+        save_state(state, training.request.checkpoints, training.request.keep)
     learner.accelerator.wait_for_everyone()
 
 

@@ -25,3 +25,4 @@ def test_what_is_disturbed_survives(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     rows = re.findall(r"^\| (submit|export, pairs) \| \d+ \|", page.read_text(), re.MULTILINE)
     assert rows == ["export, pairs", "submit"]
+    assert "\n| check | " in page.read_text(), "what was not tried stays as it was"

@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--kind", action="append", default=[], choices=KINDS, help="kinds of trials; default: all")
     parser.add_argument("--out", type=Path, required=True, help="folder for inputs, results and tried.json")
     parser.add_argument("--add", type=Path, action="append", default=[], help="--out of another run; may be repeated")
-    parser.add_argument("--write", type=Path, help="document whose table is replaced")
+    parser.add_argument("--write", type=Path, help="document whose table gets the rows of commands that were tried")
     options = parser.parse_args()
     options.out = options.out.resolve()
     commands = [command for command in writing_commands() if command.name.startswith(tuple(options.only or [""]))]
@@ -63,12 +63,10 @@ def main() -> None:
         for command in commands:
             try_command(command, options)
     tried = add_up([options.out, *options.add])
-    lines = table(tried)
-    print("\n".join(lines))
+    rows = {name: _row(name, kinds) for name, kinds in tried.items()}
+    print("\n".join(table(rows)))
     if options.write:
-        before, _, rest = options.write.read_text().partition(_BEGIN)
-        after = rest.partition(_END)[2]
-        options.write.write_text("\n".join([before + _BEGIN, "", *lines, "", _END]) + after)
+        write(options.write, rows)
     sys.exit(int(any(cell["problems"] for row in tried.values() for cell in row.values())))
 
 
@@ -127,12 +125,23 @@ def add_up(folders: list[Path]) -> dict[str, dict[str, Found]]:
     return found
 
 
-def table(tried: dict[str, dict[str, Found]]) -> list[str]:
-    """Return a Markdown table: how often each was tried, and what did not survive."""
+def table(rows: dict[str, str]) -> list[str]:
+    """Return a Markdown table: how often each command was tried, and what did not survive."""
+    names = [command.name for command in writing_commands()]
     lines = ["| command | " + " | ".join(KINDS.values()) + " |", "|---|" + "---|" * len(KINDS)]
-    for name, row in tried.items():
-        lines.append(f"| {name} | " + " | ".join(_cell(row.get(kind)) for kind in KINDS) + " |")
-    return lines
+    return lines + [rows[name] for name in names if name in rows]
+
+
+def write(document: Path, rows: dict[str, str]) -> None:
+    """Put rows into the table of a document, in place of those of the same commands."""
+    before, _, rest = document.read_text().partition(_BEGIN)
+    earlier, _, after = rest.partition(_END)
+    there = {line.split(" | ")[0].removeprefix("| "): line for line in earlier.splitlines() if line.startswith("| ")}
+    document.write_text("\n".join([before + _BEGIN, "", *table(there | rows), "", _END]) + after)
+
+
+def _row(name: str, kinds: dict[str, Found]) -> str:
+    return f"| {name} | " + " | ".join(_cell(kinds.get(kind)) for kind in KINDS) + " |"
 
 
 def _cell(tried: Found | None) -> str:

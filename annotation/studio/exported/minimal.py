@@ -32,10 +32,11 @@ def is_minimal(rows: Sequence[Mapping[str, Any]]) -> bool:
 
 def as_full(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the tasks of JSON-MIN records, each with its annotations."""
-    tasks: dict[Any, dict[str, Any]] = {}
+    tasks: dict[str, dict[str, Any]] = {}
     for number, row in enumerate(rows, start=1):
         data = {key: value for key, value in row.items() if not (key in _OF_ANNOTATION or _is_drawn(value))}
-        task = tasks.setdefault(row.get("id", -number), {"id": row.get("id", number), "data": data, "annotations": []})
+        name = repr(row.get("id", -number))  # whatever it is; those that are no numbers are refused later
+        task = tasks.setdefault(name, {"id": row.get("id", number), "data": data, "annotations": []})
         own = {name: row.get(key) for key, name in _OF_ANNOTATION.items()}
         if own["id"] is not None:  # a task that nobody labelled has a record, too
             task["annotations"].append({**own, "result": _results(row)})

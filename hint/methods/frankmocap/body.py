@@ -5,7 +5,6 @@ SMPL-X comes as a pickle or as npz, both of which may hold objects besides the n
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from smplx.lbs import batch_rodrigues
 
 from hint import safepickle
 from hint.errors import InputError
+from hint.files.bounded_npz import is_zip
 from hint.files.npz import read_npz
 from hint.mano.read import ALLOWED, dense
 from hint.methods.frankmocap.hand import N_VERTICES, RightHand
@@ -102,7 +102,7 @@ def _bend(angles: Array) -> Array:
 
 def _arrays(path: Path, shapes: Mapping[str, tuple[int | None, ...]], what: str) -> dict[str, Array]:
     """Read some arrays and ignore the rest of the file."""
-    stored = read_npz(path, only=list(shapes)) if zipfile.is_zipfile(path) else safepickle.load(path, ALLOWED)
+    stored = read_npz(path, only=list(shapes)) if is_zip(path) else safepickle.load(path, ALLOWED)
     if not isinstance(stored, Mapping):
         raise InputError(f"{path}: holds a {type(stored).__name__}, not {what}")
     absent = [name for name in shapes if name not in stored]

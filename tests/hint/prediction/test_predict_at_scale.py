@@ -19,6 +19,7 @@ from hint.engine.parts import PartWriter
 from hint.engine.shard import Shard
 from hint.engine.work import Work
 from hint.errors import InputError, WriteError
+from hint.files.atomic import PART
 from hint.images import write_image
 from hint.prediction import PredictOptions, predict, predict_files
 from hint.prediction.index import PredictionIndex
@@ -106,6 +107,9 @@ def test_a_killed_run_goes_on_and_ends_alike(tmp_path: Path, make: Make) -> None
     parts = list((tmp_path / "out" / "predictions.parts").glob("*.npz"))
     assert parts
     assert not (tmp_path / "out" / "predictions.npz").exists()
+    for folder in ("overlay", "meshes", "animation"):  # as if it had been killed while it wrote there
+        (tmp_path / "out" / folder).mkdir(exist_ok=True)
+        (tmp_path / "out" / folder / f".p.x{PART}").touch()
     rest = started(given, tmp_path / "out", "--overlay", "--batch-size", "7")
     assert rest.wait() == 0
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from hint.cli import weights as weights_command
 from hint.crop import Square
 from hint.errors import HintError, InputError, MissingRequirementError, WriteError
+from hint.files.atomic import PART
 from hint.files.claim import claimed
 from hint.methods.crop_method import Crop
 from hint.methods.hamer.method import HamerMethod
@@ -102,7 +103,9 @@ def test_killed_and_resumed_is_the_same_to_the_last_bit(request_for, start, fini
     killed.kill()
     assert killed.wait() == -signal.SIGKILL
     assert saved_steps(tmp_path / "checkpoints")[-1] < 6, "it was killed on the way"
+    (tmp_path / "checkpoints" / f".step.x{PART}").touch()
     run_training(request_for(tmp_path, resume=True))
+    assert not list((tmp_path / "checkpoints").glob(".*")), "what it wrote when it was killed is removed"
     one, other = state_of(finished), state_of(tmp_path)
     for part in ("weights", "optimisers", "average"):
         assert same(getattr(one, part), getattr(other, part)), part

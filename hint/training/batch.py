@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, UntypedStorage
 from torch.nn import functional
+from torch.utils.data import get_worker_info
 
 from hint.errors import InputError
+
+
+def pixels(shape: tuple[int, ...]) -> Tensor:
+    """Return memory for the pixels of a batch, uint8 of any content.
+
+    A data-loading process shares it with the training process, to which torch would have to copy it otherwise.
+    """
+    if get_worker_info() is None:
+        return torch.empty(shape, dtype=torch.uint8)
+    storage: UntypedStorage = UntypedStorage._new_shared(math.prod(shape))  # type: ignore[no-untyped-call]
+    return torch.empty(0, dtype=torch.uint8).set_(storage).view(shape)
+
 
 #: Shape of each tensor after the batch axis; S is the side of the stored crops.
 _SHAPES: dict[str, tuple[int | str, ...]] = {
@@ -88,6 +103,13 @@ class Batch:
             pixels = moved.permute(0, 2, 3, 1)
         return (pixels * self.colour[:, None, None]).clamp(0, 255)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Send small tensors to another process as they are; torch shares memory for each, which takes it longer."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        tensors = {name: v for name, v in values.items() if isinstance(v, Tensor) and name != "crops"}
+        small = {name: v.numpy() for name, v in tensors.items() if v.device.type == "cpu"}
+        return _received, (values | small,)
+
     def _map(self, change: Callable[[Tensor], Tensor], **others: Any) -> Batch:
         values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)} | others
         tensors: dict[str, Any] = {name: change(v) for name, v in values.items() if isinstance(v, Tensor)}
@@ -108,3 +130,8 @@ class Batch:
         chosen = torch.arange(len(self))[index.cpu()].tolist()
         where = torch.tensor(chosen, dtype=torch.long)
         return self._map(lambda tensor: tensor[where.to(tensor.device)], key=tuple(self.key[i] for i in chosen))
+
+
+def _received(values: dict[str, Any]) -> Batch:
+    arrays = {name: torch.from_numpy(v) for name, v in values.items() if isinstance(v, np.ndarray)}
+    return Batch(**(values | arrays))

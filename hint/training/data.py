@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 from signal import SIG_IGN, SIGINT, SIGTERM, signal
 from typing import Literal, NamedTuple
 
@@ -18,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from hint.crop import CROP_SIZE
 from hint.errors import HintError, InputError
 from hint.training.augmentation import Augmentation, Draw, disturb, move, to_crop, warp
-from hint.training.batch import Batch
+from hint.training.batch import Batch, pixels
 from hint.training.mixture import Layout, Mixture, numbers
 from hint.training.sample import TRIES, Sample, Source
 from hint.training.streams import Streams, StreamSource
@@ -92,10 +91,11 @@ class TrainingData(Dataset["Example | HintError"]):
 
     def batch(self, hands: Sequence[int]) -> Batch | HintError:
         """Return the hands of some numbers as a batch, or the error that ends the training."""
-        n = len(hands) if self.augment_on == "worker" else 0
-        crops = np.empty((n, self.crop_size, self.crop_size, 3), np.uint8)
+        finished = self.augment_on == "worker"
+        crops = pixels((len(hands), self.crop_size, self.crop_size, 3)) if finished else None
+        places = [None] * len(hands) if crops is None else crops.numpy()
         try:
-            examples = [self.example(k, crop) for k, crop in zip_longest(hands, crops)]
+            examples = [self.example(k, place) for k, place in zip(hands, places, strict=True)]
         except HintError as error:
             return error
         return _join(examples, self.crop_size, crops)
@@ -164,7 +164,8 @@ def _region(image: Image, matrix: Double, crop_size: int) -> tuple[Image, Double
     if (high - low).max() > 2 * crop_size:
         return warp(image, matrix, crop_size), np.eye(2, 3)
     back[:, 2] -= low
-    return image[low[1] : high[1], low[0] : high[0]], back
+    # A copy, as a part would keep the whole picture in memory.
+    return image[low[1] : high[1], low[0] : high[0]].copy(), back
 
 
 def collate(examples: Sequence[Example | HintError], crop_size: int) -> Batch | HintError:
@@ -175,17 +176,17 @@ def collate(examples: Sequence[Example | HintError], crop_size: int) -> Batch | 
     return _join(good, crop_size)
 
 
-def _join(examples: Sequence[Example], crop_size: int, crops: Image | None = None) -> Batch:
+def _join(examples: Sequence[Example], crop_size: int, crops: Tensor | None = None) -> Batch:
     """Join hands into a batch; finished crops may lie side by side already."""
     samples = [example.sample for example in examples]
     rotations, affine = _rotations(examples), None
     if examples[0].affine is not None:
         crops, affine = _regions(examples, crop_size)
     elif crops is None:
-        crops = np.stack([sample.image for sample in samples])
+        crops = torch.from_numpy(np.stack([sample.image for sample in samples]))
     return Batch(
         key=tuple(sample.key for sample in samples),
-        crops=torch.from_numpy(crops),
+        crops=crops,
         colour=_floats([example.draw.colour for example in examples]),
         keypoints_2d=_floats([example.keypoints_2d for example in examples]),
         keypoints_3d=_floats([_keypoints_3d(example) for example in examples]),
@@ -205,15 +206,17 @@ def _floats(values: Sequence[Double] | Double) -> Tensor:
     return torch.from_numpy(np.asarray(values, np.float32))
 
 
-def _regions(examples: Sequence[Example], crop_size: int) -> tuple[Image, Tensor]:
+def _regions(examples: Sequence[Example], crop_size: int) -> tuple[Tensor, Tensor]:
     """Return regions padded with black to one size, and their maps, which use grid_sample's -1 to 1."""
     regions = [example.sample.image for example in examples]
     side = max(max(region.shape) for region in regions)
-    padded = np.zeros((len(regions), side, side, 3), np.uint8)
-    for place, region in zip(padded, regions, strict=True):
-        place[: region.shape[0], : region.shape[1]] = region
-    pixels = np.stack([example.affine for example in examples if example.affine is not None])
-    turn, offset = pixels[:, :, :2], pixels[:, :, 2]
+    padded = pixels((len(regions), side, side, 3))
+    for place, region in zip(padded.numpy(), regions, strict=True):
+        height, width = region.shape[:2]
+        place[:height, :width] = region
+        place[:height, width:], place[height:] = 0, 0
+    maps = np.stack([example.affine for example in examples if example.affine is not None])
+    turn, offset = maps[:, :, :2], maps[:, :, 2]
     # Pixel i of n is at (2i + 1)/n - 1.
     offset = (turn.sum(2) * (crop_size - 1) + 2 * offset + 1) / side - 1
     return padded, _floats(np.concatenate([turn * crop_size / side, offset[:, :, None]], axis=2))

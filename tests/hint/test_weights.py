@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from hint.errors import InputError, WriteError
-from hint.weights import Checkpoint, convert, file_sha256, matching, read_checkpoint, save
+from hint.file_hash import file_sha256
+from hint.weights import Checkpoint, convert, matching, read_checkpoint, save
 
 STATE = {"a.weight": torch.arange(6.0).reshape(2, 3), "a.bias": torch.tensor([1.0, -2.0]), "flag": torch.tensor(True)}
 

@@ -23,7 +23,7 @@ def hash_ahead(path: Path) -> None:
     with contextlib.suppress(OSError):
         path, stamp = _identified(path)
         key = (str(path), *stamp)
-        if key in _begun or _remembered(path, stamp) is not None:
+        if not path.is_file() or key in _begun or _remembered(path, stamp) is not None:
             return
         _begun[key] = Future()
         Thread(target=_fulfil, args=(_begun[key], path), daemon=True).start()

@@ -19,6 +19,13 @@ def lengths(vectors: Double) -> Double:
     return np.sqrt(dots(vectors, vectors))
 
 
+def crosses(a: Double, b: Double) -> Double:
+    """Return the vector products (N,3) of vectors (N,3): the bits of ``np.cross``, several times faster."""
+    (ax, ay, az), (bx, by, bz) = a.T, b.T
+    product: Double = np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx]).T
+    return product
+
+
 def vertex_normals(vertices: Double, faces: NDArray[np.int64]) -> Double:
     """Return the unit normals (V,3) of vertices: those of the faces around each, weighted by area.
 
@@ -29,8 +36,9 @@ def vertex_normals(vertices: Double, faces: NDArray[np.int64]) -> Double:
         vertices: (V,3) any unit.
         faces: (F,3) triangles, counter-clockwise seen from outside.
     """
-    a, b, c = vertices[faces].transpose(1, 0, 2)
-    face = np.cross(b - a, c - a).repeat(3, 0)
-    normals: Double = np.stack([np.bincount(faces.ravel(), face[:, k], len(vertices)) for k in range(3)], 1)
+    columns = np.ascontiguousarray(vertices.T)
+    a, b, c = (columns.take(corner, 1).T for corner in faces.T)
+    around, face = faces.ravel(), crosses(b - a, c - a).T.repeat(3, 1)
+    normals: Double = np.stack([np.bincount(around, along, len(vertices)) for along in face], 1)
     unit: Double = normals / np.maximum(lengths(normals), 1e-30)
     return unit

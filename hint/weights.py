@@ -19,13 +19,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from hint import safepickle, settings
+from hint import safepickle
 from hint.errors import InputError, WriteError, first_line, some_ids
-from hint.files.atomic import atomic_write, write_json
+from hint.file_hash import file_sha256
+from hint.files.atomic import atomic_write
 from hint.files.bounded_npz import is_zip
-from hint.files.json_file import parse_json
 from hint.files.path import as_path
-from hint.provenance import sha256_file
 
 #: Keys of the weights in files of training programs.
 _CONTAINERS = ("state_dict", "network", "model_state_dict", "model")
@@ -311,24 +310,3 @@ def convert(source: Path, target: Path) -> None:
     """
     checkpoint = read_checkpoint(source)
     save(checkpoint.state, target, checkpoint.metadata | {"source_sha256": file_sha256(source)})
-
-
-def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file, remembered until its size or time of change differ."""
-    path, cache = path.expanduser().resolve(), settings.home() / "sha256.json"
-    status = path.stat()
-    stamp = [status.st_size, status.st_mtime_ns]
-    known = _read_cache(cache)
-    if known.get(str(path), [])[:2] != stamp:
-        known[str(path)] = [*stamp, sha256_file(path)]
-        with contextlib.suppress(WriteError):  # a home that cannot be written to costs time, not correctness
-            write_json(cache, known)
-    return str(known[str(path)][2])
-
-
-def _read_cache(cache: Path) -> dict[str, list[Any]]:
-    try:
-        content = parse_json(cache.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}

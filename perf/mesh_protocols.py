@@ -108,7 +108,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hands", type=int, default=3960, help="number of hands")
     parser.add_argument("--slice", type=int, default=300, help="hands of the loops")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds; medians are printed")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds, medians are printed; 0 only compares")
     parser.add_argument("--keep", type=Path, help="folder to write the hands to, for the official script")
     options = parser.parse_args()
     protocol = load_mesh_protocol("freihand")
@@ -119,6 +119,8 @@ def main() -> None:
     expected, found = hand_by_hand(few, some, protocol), vectorised(few, some, protocol)
     for name, value in expected.items():
         np.testing.assert_allclose(found[name], value, rtol=1e-6, err_msg=name)
+    if not options.rounds:
+        return
     rounds = []
     for _ in range(options.rounds):
         slow = timed(lambda: hand_by_hand(few, some, protocol))[:2]

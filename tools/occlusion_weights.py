@@ -33,7 +33,7 @@ from torch.nn import functional
 
 from annotation.prelabel.occlusion import PICTURE, with_occlusion
 from hint.demo.closeup import close_up
-from hint.demo.dataset import prepare_process
+from hint.demo.pictures import prepare_process
 from hint.engine import run
 from hint.files import read_labels
 from hint.methods.table import create

@@ -127,7 +127,9 @@ class MeshTask(Task[Meshes]):
         joints, vertices = read_two_lists(predictions)
         _check_counts(predictions, joints, vertices, self._n_hands)
         fingerprint = {"predictions_sha256": _digest(joints, vertices)}
-        return Given(Meshes(joints[self._rows], vertices[self._rows]), fingerprint)
+        if len(self._rows) < self._n_hands:
+            joints, vertices = joints[self._rows], vertices[self._rows]
+        return Given(Meshes(joints, vertices), fingerprint)
 
     def score(self, answers: Meshes, seed: int) -> Scored:
         """Score the set."""

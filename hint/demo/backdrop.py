@@ -45,9 +45,8 @@ def _gradient(rng: np.random.Generator, width: int, height: int) -> Array:
     a, b = colour(rng), colour(rng)
     angle = rng.uniform(0, 2 * np.pi)
     x, y = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
-    share = np.clip(0.5 + 0.4 * (x * np.cos(angle) + y * np.sin(angle)), 0, 1)[..., None]
-    run: Array = a + share * (b - a)
-    return run
+    share = np.clip(0.5 + 0.4 * (x * np.cos(angle) + y * np.sin(angle)), 0, 1)
+    return np.stack([low + share * (high - low) for low, high in zip(a, b, strict=True)], 2)
 
 
 def _boxes(picture: Array, rng: np.random.Generator, n: int, size: float) -> Array:
@@ -75,10 +74,13 @@ def _shelves(picture: Array, rng: np.random.Generator) -> Array:
 def _discs(picture: Array, rng: np.random.Generator) -> Array:
     height, width = picture.shape[:2]
     for _ in range(int(rng.integers(15, 50))):
-        layer = picture.copy()
-        at = (rng.uniform(0, 1, 2) * (width, height)).astype(int).tolist()
-        cv2.circle(layer, at, int(rng.uniform(0.01, 0.09) * width), (colour(rng) * 2.2).tolist(), -1, cv2.LINE_AA)
-        picture = cv2.addWeighted(layer, 0.5, picture, 0.5, 0)
+        x, y = (rng.uniform(0, 1, 2) * (width, height)).astype(int).tolist()
+        radius = int(rng.uniform(0.01, 0.09) * width)
+        left, top = max(x - radius - 2, 0), max(y - radius - 2, 0)
+        around = picture[top : y + radius + 3, left : x + radius + 3]
+        layer = around.copy()
+        cv2.circle(layer, (x - left, y - top), radius, (colour(rng) * 2.2).tolist(), -1, cv2.LINE_AA)
+        around[:] = cv2.addWeighted(layer, 0.5, around, 0.5, 0)
     return picture
 
 

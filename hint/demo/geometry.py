@@ -11,11 +11,13 @@ from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
 from scipy import sparse
 
+from hint.demo.columns import picked
 from hint.normals import vertex_normals
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+Single = NDArray[np.float32]
 
 #: Distance a ray starts above the surface it leaves, in metres.
 LIFT = 3e-4
@@ -60,6 +62,10 @@ class Hits:
     share: Array
     distance: Array
 
+    def of(self, rows: Index) -> tuple[Index, Array]:
+        """Return faces (R,) and weights (R,3) of some hits."""
+        return self.face[rows], picked(self.share, rows)
+
 
 class World:
     """Several meshes that rays can be cast at."""
@@ -69,37 +75,42 @@ class World:
         self.vertices = np.concatenate([m.vertices for m in meshes])
         self.faces = np.concatenate([m.faces + o for m, o in zip(meshes, offsets[:-1], strict=True)])
         self.part = np.repeat(np.arange(len(meshes)), [len(m.faces) for m in meshes])
-        self.normals = np.concatenate([vertex_normals(m.vertices, m.faces) for m in meshes])
-        self.coords = np.concatenate([m.coords for m in meshes])
-        self.coord_normals = np.concatenate([m.coord_normals for m in meshes])
+        self.normals = _columns([vertex_normals(m.vertices, m.faces) for m in meshes])
+        self.coords = _columns([m.coords for m in meshes])
+        self.coord_normals = _columns([m.coord_normals for m in meshes])
+        self._corners = np.ascontiguousarray(self.faces.T)
         self._scene = EmbreeScene()
         TriangleMesh(self._scene, self.vertices.astype(np.float32), self.faces.astype(np.int32))
 
-    def hit(self, origins: Array, directions: Array) -> Hits:
-        """Return the first surface that (P,3) rays of unit direction meet."""
-        found = self._scene.run(_single(origins), _single(directions), output=1)
+    def hit(self, directions: Array) -> Hits:
+        """Return the first surface that (P,3) rays of unit direction from the origin meet."""
+        found = self._scene.run(np.zeros(directions.shape, np.float32), single(directions), output=1)
         mask = found["primID"] >= 0
         face = found["primID"][mask].astype(np.int64)
         u, v = (found[k][mask].astype(np.float64) for k in "uv")
-        share = np.stack([1 - u - v, u, v], 1)
+        share = np.stack([1 - u - v, u, v]).T
         return Hits(mask, self.part[face], face, share, found["tfar"][mask].astype(np.float64))
 
-    def blocked(self, origins: Array, directions: Array, reach: float = 4.0) -> Mask:
+    def blocked(self, origins: Single, directions: Single, reach: float = 4.0) -> Mask:
         """Return whether (P,3) rays meet anything within reach."""
         far = np.full(len(origins), reach, np.float32)
-        blocked: Mask = self._scene.run(_single(origins), _single(directions), far, query="OCCLUDED") == 0
+        blocked: Mask = self._scene.run(origins, directions, far, query="OCCLUDED") == 0
         return blocked
 
-    def interpolate(self, values: Array, hits: Hits) -> Array:
-        """Return (H,C) per-vertex values at hits."""
-        corners = self.faces.take(hits.face, 0).T
-        a, b, c = (values.take(corner, 0) * share[:, None] for corner, share in zip(corners, hits.share.T, strict=True))
-        mixed: Array = a + b + c
+    def interpolate(self, values: Array, face: Index, share: Array) -> Array:
+        """Return (R,C) per-vertex values at places on (R,) faces, by the (R,3) weights of their corners."""
+        a, b, c = (picked(values, corner[face]) for corner in self._corners)
+        mixed: Array = a * share[:, :1] + b * share[:, 1:2] + c * share[:, 2:]
         return mixed
 
 
-def _single(values: Array) -> NDArray[np.float32]:
-    return np.ascontiguousarray(values, dtype=np.float32)
+def single(vectors: Array) -> Single:
+    """Return vectors (P,3) as rays are given."""
+    return np.ascontiguousarray(vectors, dtype=np.float32)
+
+
+def _columns(arrays: list[Array]) -> Array:
+    return np.ascontiguousarray(np.concatenate(arrays).T).T
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from hint.demo.noise import Noise, ramp
 from hint.mano.layer import ManoLayer
 from hint.mano.procedural import procedural_hand
 from hint.mano.procedural.anatomy import DIGITS
-from hint.normals import vertex_normals
+from hint.normals import crosses, lengths, vertex_normals
 from hint.skeleton import FINGERS
 
 #: Distances of the forearm's rings beyond the wrist's open end, in metres.
@@ -128,20 +128,18 @@ def _arm_rings(loop: Array, axes: Array, arm: Array, swell: float = 1.0) -> Arra
         arm: (3,) unit direction of the elbow.
         swell: Scale of the cross-section.
     """
-    centre, rings, here = loop.mean(0), [], 0.0
+    centre = loop.mean(0)
     flat = (loop - centre) @ axes
-    for reach in _ARM:
-        turn = ramp(np.array([reach]), 0.0, 0.06)[0]
-        x = axes[:, 0] * (1 - turn) + arm * turn
-        x /= np.linalg.norm(x)
-        y = axes[:, 1] - axes[:, 1] @ x * x
-        y /= np.linalg.norm(y)
-        centre = centre + (reach - here) * x
-        here = float(reach)
-        wide = swell * (1 + 0.55 * ramp(np.array([reach]), 0.0, 0.25)[0])
-        tall = swell * (1 + 0.80 * ramp(np.array([reach]), 0.0, 0.20)[0])
-        rings.append(centre + np.outer(flat[:, 1] * tall, y) + np.outer(flat[:, 2] * wide, np.cross(x, y)))
-    return np.concatenate(rings)
+    turn = ramp(_ARM, 0.0, 0.06)[:, None]
+    x = axes[:, 0] * (1 - turn) + arm * turn
+    x /= lengths(x)
+    y = axes[:, 1] - (x @ axes[:, 1])[:, None] * x
+    y /= lengths(y)
+    middles = centre + np.cumsum(np.diff(_ARM, prepend=0.0)[:, None] * x, 0)
+    wide = swell * (1 + 0.55 * ramp(_ARM, 0.0, 0.25))[:, None, None] * crosses(x, y)[:, None]
+    tall = swell * (1 + 0.80 * ramp(_ARM, 0.0, 0.20))[:, None, None] * y[:, None]
+    rings: Array = middles[:, None] + flat[:, 1:2] * tall + flat[:, 2:] * wide
+    return rings.reshape(-1, 3)
 
 
 def run_layer(poses: list[HandPose]) -> tuple[Array, Array]:

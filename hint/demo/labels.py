@@ -61,7 +61,7 @@ def occluded(world: World, target: int, joints: Array, vertices: Array, rounds: 
         rounds: Rounds of subdivision of its mesh.
     """
     reach = np.linalg.norm(joints, axis=1)
-    hits = world.hit(np.zeros_like(joints), joints / reach[:, None])
+    hits = world.hit(joints / reach[:, None])
     hidden = np.zeros(21, bool)
     row = np.flatnonzero(hits.found)
     ahead = reach[row] - hits.distance

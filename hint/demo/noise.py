@@ -26,10 +26,10 @@ class Noise:
 
     def __call__(self, points: Array) -> Array:
         """Return (P,C) values in -1..1 at (P,3) points, cells of size one."""
-        values = np.empty((len(points), len(self._lattice)))
+        values = np.empty((len(self._lattice), len(points)))
         for start in range(0, len(points), _AT_ONCE):
-            values[start : start + _AT_ONCE] = self._values(points[start : start + _AT_ONCE].T).T
-        return values
+            values[:, start : start + _AT_ONCE] = self._values(points[start : start + _AT_ONCE].T)
+        return values.T
 
     def only(self, channel: int) -> Noise:
         """Return one of the patterns, which costs less than all."""
@@ -46,11 +46,14 @@ class Noise:
         high = (low + 1) & 63
         sides = (1 - t, t)
         total = np.zeros((len(self._lattice), points.shape[1]), np.float32)
+        corner = np.empty_like(total)
         for i, x in enumerate((low[0] << 12, high[0] << 12)):
             for j, y in enumerate((low[1] << 6, high[1] << 6)):
                 xy, weight_xy = x + y, sides[i][0] * sides[j][1]
                 for k, z in enumerate((low[2], high[2])):
-                    total += weight_xy * sides[k][2] * self._lattice.take(xy + z, 1)
+                    self._lattice.take(xy + z, 1, out=corner, mode="clip")  # all are inside; the default copies more
+                    corner *= weight_xy * sides[k][2]
+                    total += corner
         return total
 
     def layered(self, points: Array, octaves: int = 3) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from hint.demo.columns import mixed
 from hint.demo.geometry import Array
 from hint.demo.noise import Noise, ramp
 from hint.demo.skin import Finish
@@ -15,7 +16,7 @@ TABLES = ("wood", "tiles", "marble", "cloth", "plain", "boards")
 def paint_prop(paint: str, colours: Array, gloss: float, coords: Array, pattern: Noise) -> Finish:
     """Paint a prop at (P,3) points of its own frame in metres."""
     share = _SHARES[paint](coords, pattern)
-    colour = colours[0] + share[:, None] * (colours[1] - colours[0])
+    colour = mixed(share, *colours)
     grain = pattern(coords * 400.0)
     colour = colour * (1 + 0.04 * grain[:, :1])
     even = np.ones(len(coords))
@@ -26,7 +27,7 @@ def paint_table(kind: str, colours: Array, scale: float, coords: Array, pattern:
     """Paint a table at (P,3) points of its plane in metres."""
     p = coords / scale
     share = _SHARES[kind](p, pattern)
-    colour = colours[0] + share[:, None] * (colours[1] - colours[0])
+    colour = mixed(share, *colours)
     dirt = pattern.layered(coords * 11.0, 2)
     colour = colour * np.clip(1 + 0.10 * dirt[:, :1], 0.5, 1.5)
     even = np.ones(len(coords))
@@ -47,7 +48,7 @@ def _label(p: Array, pattern: Noise) -> Array:
     """Return a band around the middle with lines that look like print."""
     band = ramp(0.026 - np.abs(p[:, 2]), 0.0, 0.001)
     rows = np.abs(((p[:, 2] / 0.006) % 1) - 0.5) < 0.22
-    places = np.stack([np.arctan2(p[:, 1], p[:, 0]) * 9, np.floor(p[:, 2] / 0.006) * 3.7, 0 * p[:, 0]], 1)
+    places = np.stack([np.arctan2(p[:, 1], p[:, 0]) * 9, np.floor(p[:, 2] / 0.006) * 3.7, 0 * p[:, 0]]).T
     words = pattern.only(0)(places)
     share: Array = band * (1 - 0.75 * (rows & (words[:, 0] > 0.0)))
     return share
@@ -75,7 +76,7 @@ def _wood(p: Array, pattern: Noise) -> Array:
 
 def _boards(p: Array, pattern: Noise) -> Array:
     board = np.floor(p[:, 1] / 0.11)
-    moved = p + np.stack([board * 1.37, board * 0.61, board * 2.3], 1)
+    moved = p + np.stack([board * 1.37, board * 0.61, board * 2.3]).T
     gap = ramp(np.abs((p[:, 1] / 0.11) % 1 - 0.5), 0.5 - 0.012, 0.5)
     light = 0.25 * np.sin(board * 12.9)
     grain: Array = np.clip(_wood(moved, pattern) * 0.8 + light, 0, 1) + 0.9 * gap

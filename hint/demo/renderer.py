@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from hint.demo import labels
 from hint.demo.backdrop import backdrop
+from hint.demo.columns import picked
 from hint.demo.geometry import Array, Index, Mask, Mesh, World
 from hint.demo.hands import FINE, HandPose, PosedHand, pose_hand
 from hint.demo.noise import Noise
@@ -134,12 +135,18 @@ def _lighting(scene: Scene) -> Lighting:
 
 def _edges(light: Array, part: Index, least: float) -> Mask:
     """Return (H,W) pixels whose neighbourhood changes part or brightness."""
-    tone = np.clip(light, 0, 1).mean(2) ** (1 / 2.2)
+    red, green, blue = np.moveaxis(np.clip(light, 0, 1), 2, 0)
+    tone = ((red + green + blue) / 3) ** (1 / 2.2)
     window = np.ones((3, 3), np.uint8)
     contrast = cv2.dilate(tone, window) - cv2.erode(tone, window) > least
     label = (part + 1).astype(np.float32)
     edges: Mask = contrast | (cv2.dilate(label, window) != cv2.erode(label, window))
     return edges
+
+
+def _places(x: ArrayLike, y: ArrayLike) -> Array:
+    """Return (P,2) px."""
+    return np.array([x, y], np.float64).T
 
 
 def render(scene: Scene) -> Rendered:
@@ -187,15 +194,15 @@ def picture(scene: Scene, camera: Camera, world: World, materials: list[Material
     shader = Shader(world, materials, _lighting(scene), rng, detail)
     height, width = camera.height, camera.width
     y, x = (g.ravel() for g in np.mgrid[:height, :width])
-    first = shader.shade(camera.rays(np.stack([x, y], 1).astype(np.float64)), (height, width))
+    first = shader.shade(camera.rays(_places(x, y)), (height, width))
     light = behind.copy()
     light.reshape(-1, 3)[first.found] = first.radiance
     gain = exposure(light, first.part.reshape(height, width) == 0, scene.sensor.exposure)
     rows, columns = np.nonzero(_edges(light * gain, first.part.reshape(height, width), detail.contrast))
-    known = first.seen[rows * width + columns]
+    known = picked(first.seen, rows * width + columns)
     samples = np.zeros((len(detail.subpixels), len(rows), 3))
     for sample, (dx, dy) in zip(samples, detail.subpixels, strict=True):
-        again = shader.shade(camera.rays(np.stack([columns + dx, rows + dy], 1)), None, known)
+        again = shader.shade(camera.rays(_places(columns + dx, rows + dy)), None, known)
         sample[:] = behind[rows, columns]
         sample[again.found] = again.radiance
     light[rows, columns] = np.minimum(samples, 1.2 / gain).mean(0)

@@ -27,7 +27,8 @@ def develop(light: Array, sensor: Sensor, rng: np.random.Generator) -> Image:
     """Return the (H,W,3) picture that a sensor takes of exposed linear light."""
     height, width = light.shape[:2]
     x, y = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
-    light = light * (1 - sensor.vignette * (x**2 + y**2) / 2)[..., None] * np.array(sensor.balance)
+    falloff = 1 - sensor.vignette * (x**2 + y**2) / 2
+    light = light * falloff.repeat(3).reshape(light.shape) * np.array(sensor.balance)
     light = _moved(light, sensor.motion)
     if sensor.blur > 0.2:
         light = cv2.GaussianBlur(light, (0, 0), sensor.blur)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from hint.demo.geometry import LIFT, Array, Hits, Index, Mask, World
+from hint.demo.columns import mixed, picked, scaled
+from hint.demo.geometry import LIFT, Array, Hits, Index, Mask, Single, World, single
 from hint.demo.scene import Light
 from hint.demo.skin import Finish
 from hint.normals import dots, lengths
@@ -46,6 +49,9 @@ _AMBIENT_BLUR = 2.4
 
 #: How many sigmas OpenCV's blur of float pictures reaches.
 _REACH = 4
+
+#: Points shaded at a time, so that what is between stays in the cache of a core.
+_AT_ONCE = 1 << 13
 
 #: How far red, green and blue light wrap around skin.
 _WRAP = np.array([1.0, 0.42, 0.30])
@@ -106,6 +112,7 @@ class Shader:
         self._world, self._materials, self._lighting, self._rng = world, materials, lighting, rng
         ball = rng.normal(size=(4096, 3))
         self._sphere = ball / lengths(ball)
+        self._discs = [single(light.direction + self._sphere * light.softness) for light in lighting.lights]
 
     def shade(self, rays: Array, shape: tuple[int, int] | None = None, seen: Array | None = None) -> Shaded:
         """Shade (P,3) unit rays from the origin.
@@ -116,88 +123,97 @@ class Shader:
                 other ray, as on a chessboard, and smoothed.
             seen: (P,1+L) how much light arrives, where that is known already.
         """
-        hits = self._world.hit(np.zeros_like(rays), rays)
-        view = rays[hits.found]
+        hits = self._world.hit(rays)
         part = np.full(len(rays), -1)
         part[hits.found] = hits.part
-        finish = self._finish(hits)
-        normals = self._normals(hits, view)
+        places = np.flatnonzero(hits.found)
         if seen is None:
-            seen = np.ones((len(rays), 1 + len(self._lighting.lights)))
+            seen = np.ones((1 + len(self._lighting.lights), len(rays))).T
             asked = _chessboard(shape) if shape else np.ones(len(rays), bool)
-            row = asked[hits.found]
-            points = view[row] * hits.distance[row, None] + LIFT * normals[row]
-            seen[hits.found & asked] = self._arriving(points, normals[row])
+            rows = np.flatnonzero(asked[hits.found])
+            seen[places[rows]] = self._arriving(hits, rows, picked(rays, places[rows]))
             if shape is not None:
                 # Wide lamps give wide, grainy penumbras.
                 sigmas = [_AMBIENT_BLUR, *(1.1 + 9 * light.softness for light in self._lighting.lights)]
                 seen = _smooth(seen, part, asked, shape, sigmas)
-        tilted = normals + finish.bump
-        tilted /= lengths(tilted)
-        arriving = seen[hits.found].T
-        radiance = self._surroundings(tilted, finish, arriving[0])
-        for light, share in zip(self._lighting.lights, arriving[1:], strict=True):
-            radiance += _lit(light, share, tilted, view, finish)
+        radiance = np.empty((len(hits.part), 3))
+        for material, rows in self._alike(hits.part):
+            where = places[rows]
+            radiance[rows] = self._radiance(hits, rows, material, picked(rays, where), picked(seen, where))
         return Shaded(hits.found, part, radiance, seen)
 
-    def _arriving(self, points: Array, normals: Array) -> Array:
-        """Return the (P,1+L) shares of the ambient light and of each light that reach (P,3) points."""
-        lights = [self._visible(light, points) for light in self._lighting.lights]
-        return np.stack([self._openness(points, normals), *lights], 1)
+    def _alike(self, part: Index) -> Iterator[tuple[Material, Index]]:
+        """Yield each material with rows of hits on it, a few at a time."""
+        for number, material in enumerate(self._materials):
+            rows = np.flatnonzero(part == number)
+            for start in range(0, len(rows), _AT_ONCE):
+                yield material, rows[start : start + _AT_ONCE]
 
-    def _finish(self, hits: Hits) -> Finish:
-        n = len(hits.part)
-        coords = self._world.interpolate(self._world.coords, hits)
-        normals = self._world.interpolate(self._world.coord_normals, hits)
-        finish = Finish(np.zeros((n, 3)), np.zeros(n), np.ones(n), np.zeros((n, 3)), np.zeros(n))
-        for part, material in enumerate(self._materials):
-            mine = hits.part == part
-            if mine.any():
-                found = material(coords[mine], normals[mine])
-                finish.colour[mine], finish.bump[mine] = found.colour, found.bump
-                finish.gloss[mine], finish.rough[mine], finish.soft[mine] = found.gloss, found.rough, found.soft
-        return finish
+    def _radiance(self, hits: Hits, rows: Index, material: Material, view: Array, seen: Array) -> Array:
+        """Return the (R,3) light that hits of one material send to the camera.
 
-    def _normals(self, hits: Hits, view: Array) -> Array:
-        normals = self._world.interpolate(self._world.normals, hits)
+        Args:
+            hits: Where rays met surfaces.
+            rows: (R,) which of them.
+            material: What they met.
+            view: (R,3) the rays.
+            seen: (R,1+L) how much light arrives.
+        """
+        world, on = self._world, hits.of(rows)
+        finish = material(world.interpolate(world.coords, *on), world.interpolate(world.coord_normals, *on))
+        tilted = self._normals(hits, rows, view) + finish.bump
+        tilted /= lengths(tilted)
+        ambient, *shares = seen.T
+        radiance = self._surroundings(tilted, finish, ambient)
+        for light, share in zip(self._lighting.lights, shares, strict=True):
+            radiance += _lit(light, share, tilted, view, finish)
+        return radiance
+
+    def _arriving(self, hits: Hits, rows: Index, view: Array) -> Array:
+        """Return the (R,1+L) shares of the ambient light and of each light that reach hits, which (R,3) rays met."""
+        normals = self._normals(hits, rows, view)
+        points = single(view * hits.distance[rows, None] + LIFT * normals)
+        lights = [self._visible(disc, points) for disc in self._discs]
+        return np.stack([self._openness(points, normals), *lights]).T
+
+    def _normals(self, hits: Hits, rows: Index, view: Array) -> Array:
+        normals = self._world.interpolate(self._world.normals, *hits.of(rows))
         normals /= np.maximum(lengths(normals), 1e-9)
-        inside = dots(normals, view)[:, 0] > 0.2
-        normals[inside] *= -1
+        normals *= np.where(dots(normals, view) > 0.2, -1.0, 1.0)  # seen from inside
         return normals
 
-    def _openness(self, points: Array, normals: Array) -> Array:
+    def _openness(self, points: Single, normals: Array) -> Array:
         """Return the (P,) share of cosine-weighted directions without a near surface."""
-        share = np.zeros(len(points))
+        share, upwards = np.zeros(len(points)), np.ascontiguousarray(1.001 * normals)
         for _ in range(self._detail.ambient_rays):
             # Not of unit length: rays along the surface reach less far, which darkens nothing by itself.
-            directions = self._scatter(len(points)) + 1.001 * normals
+            directions = single(self._scattered(self._sphere, len(points)) + upwards)
             share += ~self._world.blocked(points, directions, _AMBIENT_REACH)
         return share / self._detail.ambient_rays
 
-    def _scatter(self, n: int) -> Array:
-        scattered: Array = self._sphere[self._rng.integers(len(self._sphere), size=n)]
-        return scattered
+    def _scattered(self, choice: NDArray[Any], n: int) -> NDArray[Any]:
+        return choice.take(self._rng.integers(len(choice), size=n), 0)
 
     def _surroundings(self, normals: Array, finish: Finish, ambient: Array) -> Array:
-        above = 0.5 + 0.5 * (normals @ self._lighting.up)[:, None]
+        above = 0.5 + 0.5 * (normals @ self._lighting.up)
         below, sky = self._lighting.sky[1], self._lighting.sky[0]
         # Light bounces between close surfaces of one colour, so corners never go fully dark.
-        open_share = ambient[:, None] + 0.45 * (1 - ambient[:, None]) * finish.colour
-        radiance: Array = finish.colour * (below + above * (sky - below)) * open_share * 0.7
+        open_share = ambient[:, None] + (0.45 * (1 - ambient))[:, None] * finish.colour
+        radiance: Array = finish.colour * mixed(above, below, sky) * open_share * 0.7
         return radiance
 
-    def _visible(self, light: Light, points: Array) -> Array:
+    def _visible(self, disc: Single, points: Single) -> Array:
+        """Return the (P,) share of a light that is seen from points, where directions (D,3) lead to its disc."""
         seen = np.zeros(len(points))
         for _ in range(self._detail.shadow_rays):
-            toward = light.direction + self._scatter(len(points)) * light.softness
-            seen += ~self._world.blocked(points, toward)
+            seen += ~self._world.blocked(points, self._scattered(disc, len(points)))
         return seen / self._detail.shadow_rays
 
 
 def _lit(light: Light, seen: Array, normals: Array, view: Array, finish: Finish) -> Array:
     """Return the (P,3) light of one lamp reflected to the camera."""
     cosine = normals @ light.direction
-    wrap = finish.soft[:, None] * _WRAP
+    wrap = scaled(finish.soft, _WRAP)
     diffuse = np.clip((cosine[:, None] + wrap) / (1 + wrap), 0, None) / (1 + wrap)
     middle = light.direction - view
     middle /= lengths(middle)
@@ -205,7 +221,7 @@ def _lit(light: Light, seen: Array, normals: Array, view: Array, finish: Finish)
     facing = np.clip(dots(normals, middle)[:, 0], 0, 1)
     fresnel = 0.04 + 0.5 * (1 - np.clip(dots(middle, -view)[:, 0], 0, 1)) ** 5
     shine = finish.gloss * fresnel * (sharp + 2) / 8 * facing**sharp * np.clip(cosine, 0, 1)
-    lit: Array = light.colour * seen[:, None] * (finish.colour * diffuse * 0.6 + shine[:, None] * 1.6)
+    lit: Array = scaled(seen, light.colour) * (finish.colour * diffuse * 0.6 + shine[:, None] * 1.6)
     return lit
 
 

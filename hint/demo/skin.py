@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from hint.demo.columns import mixed, scaled
 from hint.demo.geometry import Array
 from hint.demo.noise import Noise, ramp
 from hint.mano.procedural.anatomy import DIGITS, Finger
@@ -83,7 +84,7 @@ def patterns(seed: int) -> Noise:
 
 def _local(f: Finger, points: Array) -> tuple[Array, Array, Array]:
     """Return distances along a digit, across it and towards its nail."""
-    across, up, along = ((points - f.base) @ f.frame.T).T
+    across, up, along = f.frame @ (points - f.base).T
     return along, across, up
 
 
@@ -135,13 +136,14 @@ _PALM_LINES = (
 def _palm_lines(points: Array, palmar: Array) -> Array:
     strength = np.zeros(len(points))
     near = (points[:, 0] > 0.0) & (points[:, 0] < 0.085) & (palmar > 0.3)
-    flat = points[near][:, [0, 2]]
-    lines: Array = np.zeros(len(flat))
+    x, z = points[near, 0], points[near, 2]
+    lines: Array = np.zeros(len(x))
     for path in _PALM_LINES:
-        for a, b in pairwise(np.array(path)):
-            t = np.clip((flat - a) @ (b - a) / ((b - a) @ (b - a)), 0, 1)
-            distance = np.linalg.norm(flat - a - t[:, None] * (b - a), axis=1)
-            lines = np.maximum(lines, _bar(distance, 0.0009))
+        for (ax, az), (bx, bz) in pairwise(path):
+            right, up = bx - ax, bz - az
+            t = np.clip(((x - ax) * right + (z - az) * up) / (right * right + up * up), 0, 1)
+            across, along = x - ax - t * right, z - az - t * up
+            lines = np.maximum(lines, _bar(np.sqrt(across * across + along * along), 0.0009))
     strength[near] = lines * palmar[near]
     return strength
 
@@ -171,10 +173,10 @@ def skin(appearance: Appearance, coords: Array, normals: Array, seed: int) -> Fi
 def _skin_colour(appearance: Appearance, palmar: Array, red: Array, coarse: Array) -> Array:
     back = _tone(appearance.tone)
     front = _tone(max(appearance.tone * 0.55 - 0.1, 0.0)) * (1.0, 0.93, 0.92)
-    colour = back + 0.85 * palmar[:, None] * (front - back)
+    colour = mixed(0.85 * palmar, back, front)
     flush = appearance.ruddy * np.clip(0.75 * red + 0.25 * palmar + 0.45 * coarse[:, 1], 0, 1.3)
     veins = 0.5 * ramp(coarse[:, 0] - 0.6 * coarse[:, 2], 0.5, 0.9) * (1 - palmar)
-    tint = 1 - flush[:, None] * (0.02, 0.26, 0.24) - veins[:, None] * (0.10, 0.02, -0.01)
+    tint = 1 - scaled(flush, (0.02, 0.26, 0.24)) - scaled(veins, (0.10, 0.02, -0.01))
     painted: Array = colour * tint
     return painted
 
@@ -184,6 +186,6 @@ def cloth(base: Array, coords: Array, seed: int, scale: float = 900.0, wrinkles:
     pattern = patterns(seed)
     weave = pattern(coords * scale)
     folds = pattern(coords * (40.0, 90.0, 90.0))
-    colour = base * (1 + 0.10 * weave[:, :1] + 0.10 * folds[:, 3:])
+    colour = scaled(1 + 0.10 * weave[:, 0] + 0.10 * folds[:, 3], base)
     dull = np.full(len(coords), 0.05)
     return Finish(colour, dull, dull + 0.9, 0.12 * weave[:, 1:4] + wrinkles * folds[:, :3], 2 * dull)

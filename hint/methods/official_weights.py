@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from hint.errors import InputError
+from hint.file_hash import file_sha256
 from hint.files.json_file import parse_json
-from hint.weights import Checkpoint, file_sha256, matching, read_checkpoint
+from hint.weights import Checkpoint, matching, read_checkpoint
 
 Network = TypeVar("Network", bound=nn.Module)
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from hint.errors import InputError, MissingRequirementError, UnknownNameError
+from hint.file_hash import hash_ahead
 from hint.methods.mano_card import SUFFIX, missing_for_fit
 from hint.methods.official_file import OfficialFile
 from hint.methods.options import method_options
@@ -271,6 +272,8 @@ def _missing(entry: BuiltIn, options: MethodOptions) -> str:
 
 def _create_built_in(name: str, options: MethodOptions) -> Method:
     entry = BUILT_IN[name]
+    if options.weights is not None:
+        hash_ahead(Path(options.weights))  # while PyTorch is imported, and the network made
     try:
         method: Method = _load(entry.target).create(options)
     except ImportError as error:

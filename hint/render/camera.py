@@ -67,8 +67,9 @@ class Camera:
 
     def rays(self, pixels: Double) -> Double:
         """Return (P,3) unit directions through (P,2) px."""
-        flat = (pixels - np.array(self.centre)) / self.focal
-        directions = np.concatenate([flat, np.ones((len(pixels), 1))], 1)
+        # One component after the other, as in hint.demo.columns.
+        directions = np.ones((3, len(pixels))).T
+        directions[:, :2] = (pixels - np.array(self.centre)) / self.focal
         unit: Double = directions / lengths(directions)
         return unit
 

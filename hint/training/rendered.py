@@ -15,9 +15,9 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from hint.demo.closeup import FACTOR, SIZE, close_up
-from hint.demo.dataset import prepare_process
 from hint.demo.geometry import Array
 from hint.demo.hands import COARSE
+from hint.demo.pictures import prepare_process
 from hint.demo.renderer import Rendered
 from hint.demo.scene import Scene, sample_scene
 from hint.errors import InputError

@@ -17,6 +17,7 @@ import torch
 from accelerate.utils import gather_object
 
 from hint.errors import HintError, InputError, WriteError, some_ids
+from hint.file_hash import file_sha256
 from hint.files import write_bytes
 from hint.files.atomic import remove_abandoned, why_not, write_json
 from hint.files.claim import claimed
@@ -39,7 +40,7 @@ from hint.training.stop import Stop, asked_to_stop
 from hint.training.team import Team
 from hint.training.trackers import Trackers
 from hint.training.validation import Validation, line
-from hint.weights import file_sha256, save
+from hint.weights import save
 
 _PACKAGES = ("torch", "timm", "accelerate", "numpy", "smplx", "opencv-python-headless")
 

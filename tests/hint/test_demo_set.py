@@ -310,7 +310,7 @@ class TestGeometry:
         near, far = small_prop("sphere", (0.1,) * 3).mesh(), small_prop("sphere", (0.1,) * 3).mesh()
         far = Mesh(far.vertices + np.array([0.0, 0, 1]), far.faces, far.coords, far.coord_normals)
         directions = np.array([[0.02, 0.01, 1.0], [0, 1.0, 0]])
-        hits = World([far, near]).hit(np.zeros((2, 3)), directions)
+        hits = World([far, near]).hit(directions)
         assert hits.found.tolist() == [True, False]
         assert hits.part.tolist() == [1]
         assert hits.distance[0] == pytest.approx(0.4, abs=2e-3)

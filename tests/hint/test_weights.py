@@ -1,3 +1,4 @@
+import hashlib
 import os
 import pathlib
 import pickle
@@ -10,7 +11,8 @@ import torch
 from torch import nn
 
 from hint.errors import InputError, WriteError
-from hint.weights import Checkpoint, convert, file_sha256, matching, read_checkpoint, save
+from hint.file_hash import file_sha256, hash_ahead
+from hint.weights import Checkpoint, convert, matching, read_checkpoint, save
 
 STATE = {"a.weight": torch.arange(6.0).reshape(2, 3), "a.bias": torch.tensor([1.0, -2.0]), "flag": torch.tensor(True)}
 
@@ -284,3 +286,23 @@ def test_a_digest_is_remembered(tmp_path, hint_home):
     assert file_sha256(path) == "remembered"
     cache.write_text("{")
     assert file_sha256(path) == digest
+
+
+def test_a_digest_that_was_begun_is_that_of_the_file_as_it_is_now(tmp_path, hint_home):
+    path = tmp_path / "w.ckpt"
+    hash_ahead(path)
+    path.write_bytes(b"one")
+    hash_ahead(path)
+    hash_ahead(path)
+    assert file_sha256(path) == hashlib.sha256(b"one").hexdigest()
+    assert str(path) in (hint_home / "sha256.json").read_text()
+    path.write_bytes(b"another")
+    hash_ahead(path)
+    path.write_bytes(b"yet another")
+    assert file_sha256(path) == hashlib.sha256(b"yet another").hexdigest()
+
+
+def test_a_folder_has_no_digest_begun_or_not(tmp_path):
+    hash_ahead(tmp_path)
+    with pytest.raises(IsADirectoryError):
+        file_sha256(tmp_path)

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from hint.demo.closeup import close_up
-from hint.demo.dataset import prepare_process
+from hint.demo.pictures import prepare_process
 from hint.landmarks.backbone import LandmarkBackbone, load_network
 from hint.landmarks.network import SIZE as CROP_SIZE
 from hint.landmarks.region import Region, cut, direction

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -144,12 +145,13 @@ class Field:
         return result
 
     def _cones(self, points: Array) -> Array:
-        axis = self.end - self.start
-        offset = points[:, None] - self.start
-        share = np.clip((offset * axis).sum(-1) / (axis * axis).sum(-1), 0.0, 1.0)
-        offset -= share[..., None] * axis
-        lift = (offset * self.normal).sum(-1)
-        length = np.sqrt((offset * offset).sum(-1) + (1 / self.flat**2 - 1) * lift * lift)
+        axis = (self.end - self.start).T
+        # One component after the other: (P,K) arrays, not (P,K,3), over whose short last axis NumPy sums slowly.
+        offset = [place[:, None] - start for place, start in zip(points.T, self.start.T, strict=True)]
+        share = np.clip(_dot(offset, axis) / _dot(axis, axis), 0.0, 1.0)
+        offset = [part - share * along for part, along in zip(offset, axis, strict=True)]
+        lift = _dot(offset, self.normal.T)
+        length = np.sqrt(_dot(offset, offset) + (1 / self.flat**2 - 1) * lift * lift)
         distance: Array = length - (self.radii[:, 0] + share * (self.radii[:, 1] - self.radii[:, 0]))
         return distance
 
@@ -174,6 +176,11 @@ class Field:
         for _ in range(28):
             reach -= np.clip(self(origin + reach[:, None] * direction), -0.006, 0.006) * 0.9
         return origin + reach[:, None] * direction
+
+
+def _dot(a: Sequence[Array] | Array, b: Sequence[Array] | Array) -> Array:
+    product: Array = a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+    return product
 
 
 def _smooth_min(a: Array, b: Array, k: float) -> Array:

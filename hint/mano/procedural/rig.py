@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from hint.mano.poses import LIMITS_DEGREES, finger_frame, grasp, pose_from_angles, sample_poses
 from hint.mano.procedural.anatomy import DIGITS, Finger
 from hint.mano.procedural.surface import Surface, neighbour_mean
-from hint.normals import vertex_normals
+from hint.normals import crosses, lengths, vertex_normals
 from hint.skeleton import FINGERS, MANO_JOINT_NAMES, MANO_PARENTS
 
 Array = NDArray[np.float64]
@@ -164,8 +164,8 @@ def _frames(points: Array, faces: Index, other: Index) -> Array:
     normal = vertex_normals(points, faces)
     edge = points[other] - points
     edge -= (edge * normal).sum(1, keepdims=True) * normal
-    edge /= np.linalg.norm(edge, axis=1, keepdims=True)
-    return np.stack([normal, edge, np.cross(normal, edge)], 2)
+    edge /= lengths(edge)
+    return np.stack([normal, edge, crosses(normal, edge)], 2)
 
 
 class DeltaMush:
@@ -195,7 +195,7 @@ def _swollen(points: Array, faces: Index, where: Array, volume: float) -> Array:
     """Return vertices pushed along their normals, where asked, until the mesh encloses a volume again."""
     normals = vertex_normals(points, faces)
     a, b, c = points[faces].transpose(1, 0, 2)
-    area = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 6
+    area = lengths(crosses(b - a, c - a))[:, 0] / 6
     share = np.zeros(len(points))
     for corner in faces.T:
         np.add.at(share, corner, area)
@@ -207,7 +207,7 @@ def _swollen(points: Array, faces: Index, where: Array, volume: float) -> Array:
 def _volume(points: Array, faces: Index) -> float:
     """Return the signed volume towards the origin; the open wrist stays where it is, so differences are exact."""
     a, b, c = points[faces].transpose(1, 0, 2)
-    return float(np.einsum("ij,ij->", a, np.cross(b, c))) / 6
+    return float(np.einsum("ij,ij->", a, np.ascontiguousarray(crosses(b, c)))) / 6
 
 
 def _sampled_rotations(joint: int, rng: np.random.Generator) -> Array:

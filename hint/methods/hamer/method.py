@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from hint.crop import box_to_square
 from hint.errors import InputError, MissingRequirementError
+from hint.file_hash import file_sha256, hash_ahead
 from hint.files.path import as_path
 from hint.landmarks.backbone import WEIGHTS as EYE_WEIGHTS
 from hint.landmarks.backbone import load_network as load_eye
@@ -23,7 +24,7 @@ from hint.methods.hamer.network import Hamer, HandInCrop
 from hint.methods.hamer.tiny_network import TinyHand, load_parts
 from hint.methods.hamer.vit_method import VitMethod
 from hint.types import Hand, Image, MethodCard, MethodOptions
-from hint.weights import Checkpoint, file_sha256, read_checkpoint
+from hint.weights import Checkpoint, read_checkpoint
 
 
 class HamerMethod(VitMethod):
@@ -74,6 +75,7 @@ class HamerMethod(VitMethod):
     @classmethod
     def _from_file(cls, options: MethodOptions) -> Parts:
         path = cls.weights_path(options)
+        hash_ahead(path)
         checkpoint = read_checkpoint(path)
         network, mano = build(checkpoint), choose_mano(options.mano, checkpoint)
         sha256 = file_sha256(path)

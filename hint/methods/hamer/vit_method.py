@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import nn
 
+from hint.file_hash import file_sha256, hash_ahead
 from hint.mano.model import ManoModel
 from hint.mano.read import find_mano
 from hint.methods.crop_method import Crop, Parts, random_card, sized_card
@@ -19,7 +20,7 @@ from hint.methods.hamer.network import HamerOutput, ManoNetwork
 from hint.methods.hamer.precision import PRECISIONS, fastest_exact, set_compiled, set_precision
 from hint.methods.official_file import RANDOM, OfficialFile
 from hint.types import MethodOptions
-from hint.weights import Checkpoint, file_sha256, read_checkpoint
+from hint.weights import Checkpoint, read_checkpoint
 
 
 class VitMethod(ManoCropMethod):
@@ -80,6 +81,7 @@ class OfficialVitMethod(VitMethod):
     @classmethod
     def _from_file(cls, options: MethodOptions) -> Parts:
         path = cls.weights_file.find(options, cls.CARD.name)
+        hash_ahead(path)
         checkpoint = read_checkpoint(path)
         network, mano = cls.makers.build(checkpoint), choose_mano(options.mano, checkpoint)
         identity = {"weights_sha256": file_sha256(path), "mano_sha256": mano.sha256()}

@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 
 from hint.errors import MissingRequirementError
+from hint.file_hash import file_sha256
 from hint.mano.model import ManoModel
 from hint.mano.read import find_mano, installed_mano, missing_mano
 from hint.methods.crop_method import Crop, CropMethod, HandOutput, Parts, random_card, sized_card
@@ -19,7 +20,7 @@ from hint.methods.official_file import RANDOM
 from hint.methods.official_weights import fill, without_module
 from hint.methods.random_weights import draw_weights
 from hint.types import Hand, Image, MethodCard, MethodOptions
-from hint.weights import Checkpoint, file_sha256, read_checkpoint
+from hint.weights import Checkpoint, read_checkpoint
 
 #: Random weights: a narrow network whose heat maps have peaks, and whose hand shows its palm, fingers up.
 _RANDOM_CONFIG = Config((1, 1, 1, 1), (8, 16, 32, 64), 32, (64, 64))

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from hint.errors import InputError, MissingRequirementError
+from hint.file_hash import file_sha256
 from hint.files.path import as_path
 from hint.methods.device import Portions, choose_device, device_name, float32_math
 from hint.methods.hamer.config import VitSizes
@@ -22,7 +23,6 @@ from hint.methods.mmpose.settings import ModelSettings, read_settings
 from hint.methods.official_file import RANDOM
 from hint.methods.setup import setup_line
 from hint.types import Float, Hand, Image, MethodCard, MethodOptions, Predictions
-from hint.weights import file_sha256
 
 #: More crops than this exceed the caches of a CPU and take longer each.
 _AT_ONCE_ON_CPU = 8

@@ -142,7 +142,7 @@ def finder() -> Any:
 @pytest.fixture(scope="module")
 def rendered() -> Any:
     from hint.demo import render
-    from hint.demo.dataset import clip_scenes
+    from hint.demo.pictures import clip_scenes
 
     return render(next(clip_scenes(0, 6)))
 

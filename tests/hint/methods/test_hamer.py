@@ -6,6 +6,7 @@ import torch
 
 from hint.crop import box_to_square, crop
 from hint.errors import InputError, MissingRequirementError, UnknownNameError
+from hint.file_hash import file_sha256
 from hint.mano.procedural import procedural_hand
 from hint.mano.read import write_mano_npz
 from hint.methods.device import float32_math
@@ -14,7 +15,7 @@ from hint.methods.hamer.config import HamerConfig
 from hint.methods.hamer.load import random_network
 from hint.methods.hamer.method import HamerMethod
 from hint.types import Hand, Method, MethodOptions
-from hint.weights import convert, file_sha256, save
+from hint.weights import convert, save
 
 BOX = (100.0, 90.0, 220.0, 180.0)
 TINY = MethodOptions(weights="tiny-random", device="cpu")

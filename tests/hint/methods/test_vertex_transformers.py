@@ -13,6 +13,7 @@ from scipy.sparse import csc_matrix
 from benchmark.evaluate import evaluate
 from hint.crop import box_to_square, crop, crop_blurred
 from hint.errors import InputError, MissingRequirementError, UnknownNameError
+from hint.file_hash import file_sha256
 from hint.files import read_labels
 from hint.mano.procedural import procedural_hand
 from hint.mano.read import write_mano_npz
@@ -33,7 +34,6 @@ from hint.methods.vertex_transformers.network import unused_keys
 from hint.methods.vertex_transformers.sizes import tiny
 from hint.methods.vertex_transformers.topology import farthest_topology, normalised, read_adjacency, read_topology
 from hint.types import Hand, Method, MethodOptions
-from hint.weights import file_sha256
 
 BOX = (100.0, 90.0, 220.0, 180.0)
 RANDOM = MethodOptions(weights="random", device="cpu")

@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from hint.cli import main
 from hint.demo.closeup import FACTOR, SIZE, close_up
-from hint.demo.dataset import clip_scenes
+from hint.demo.pictures import clip_scenes
 from hint.errors import InputError
 from hint.files.atomic import PART
 from hint.files.claim import claimed

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from hint.cli import weights as weights_command
 from hint.crop import Square
 from hint.errors import HintError, InputError, MissingRequirementError, WriteError
+from hint.file_hash import file_sha256
 from hint.files.atomic import PART
 from hint.files.claim import claimed
 from hint.methods.crop_method import Crop
@@ -27,7 +28,7 @@ from hint.training.checkpoints import checkpoint_path, load_state, save_state, s
 from hint.training.launch import run_processes
 from hint.training.run import _limits, run_training
 from hint.types import MethodOptions
-from hint.weights import file_sha256, read_checkpoint, save
+from hint.weights import read_checkpoint, save
 
 
 @pytest.fixture(autouse=True)

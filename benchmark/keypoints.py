@@ -13,7 +13,7 @@ from benchmark.error_table import compute_errors, write_error_table
 from benchmark.matching import MINIMUM_IOU, BoxedHand, match_boxes
 from benchmark.protocol import Protocol, expected_hands
 from benchmark.record import SubsetEntry, labels_sha256
-from benchmark.scores import score_table
+from benchmark.scores import Score, score_table
 from benchmark.task import Given, Scored, Task
 from benchmark.temporal.motion import score_motion
 from benchmark.temporal.sequences import labels_in_scope, whole_tracks
@@ -81,11 +81,13 @@ class KeypointTask(Task[Predictions]):
         """Score every subset."""
         labels, protocol = self._chosen, self.protocol
         table, coverage = compute_errors(labels, answers, known=answers.hand_id.tolist())
-        parts = [(name, labels.select(labels.subset == name)) for name in _in_table_order(labels, protocol)]
-        moving = [row for _, part in parts for row in score_motion(part, answers, protocol, seed)]
+        moving, data = list[Score](), list[SubsetEntry]()
+        for name in _in_table_order(labels, protocol):
+            part = labels.part(name)
+            moving += score_motion(part, answers, protocol, seed)
+            data.append(subset_entry(part, name, expected_hands(protocol, name, len(part))))
         scores = score_table(table, protocol, seed=seed)
-        data = tuple(subset_entry(part, name, expected_hands(protocol, name, len(part))) for name, part in parts)
-        return Scored(scores.plus(moving), coverage, data, table, self.labels.notes)
+        return Scored(scores.plus(moving), coverage, tuple(data), table, self.labels.notes)
 
     def keep(self, answers: Predictions, path: Path) -> None:
         """Keep ids and keypoints of given predictions."""

@@ -82,9 +82,7 @@ def cells(table: ErrorTable, subset: str, visibilities: Iterable[str]) -> Iterat
     hands = np.flatnonzero(table.subset == subset)
     if not len(hands):
         raise UnknownNameError("subset", subset, table.subsets)
-    clip = clip_numbers(table.clip_id[hands].tolist())
-    order = np.argsort(clip, kind="stable")
-    first = np.flatnonzero(np.diff(clip[order], prepend=-1))
+    order, first = by_clip(clip_numbers(table.clip_id[hands].tolist()))
     hands = hands[order]
     distance, box_side, state = table.distance_px[hands], table.box_side[hands], table.visibility[hands]
     for visibility in visibilities:
@@ -97,6 +95,12 @@ def clip_numbers(names: list[str]) -> NDArray[np.int64]:
     """Number clips by their sorted names, so that the order of the hands does not matter."""
     number = {name: i for i, name in enumerate(sorted(set(names)))}
     return np.fromiter((number[name] for name in names), np.int64, len(names))
+
+
+def by_clip(clip: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return an order (n,) in which hands of one clip are adjacent, and (C,) the places where clips begin in it."""
+    order = np.argsort(clip, kind="stable")
+    return order, np.flatnonzero(np.diff(clip[order], prepend=-1))
 
 
 @dataclass(frozen=True, eq=False)

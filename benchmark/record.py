@@ -30,6 +30,9 @@ _PERCENTAGES = ("pck", "auc", "accel_coverage", "jitter_coverage")
 _OF_OKS = "oks_"
 _ROUNDING = 1e-6
 
+#: Hands whose coordinates are digested at a time.
+_AT_ONCE = 4096
+
 
 class _Model(BaseModel):
     model_config = ConfigDict(
@@ -167,10 +170,10 @@ def labels_sha256(labels: HandLabels) -> str:
     """
     order = np.argsort(labels.hand_id)
     digest = hashlib.sha256("\n".join(labels.hand_id[order].tolist()).encode())
-    numbers = np.concatenate(
-        [labels.box_xyxy.reshape(len(labels), -1), labels.keypoints_2d.reshape(len(labels), -1)], 1
-    )
-    digest.update(np.rint(numbers[order] * 1000).astype("<i8").tobytes())
+    for start in range(0, len(order), _AT_ONCE):
+        rows = order[start : start + _AT_ONCE]
+        numbers = np.concatenate([labels.box_xyxy[rows], labels.keypoints_2d[rows].reshape(len(rows), -1)], 1)
+        digest.update(np.rint(numbers * 1000).astype("<i8").tobytes())
     digest.update(labels.visibility[order].tobytes())
     digest.update(labels.is_right[order].astype(np.uint8).tobytes())
     return digest.hexdigest()

@@ -142,6 +142,11 @@ class HandLabels(HandRows[HandLabel], row=HandLabel):
         """Return the hands an index array or a mask picks."""
         return HandLabels(**{name: values[index] for name, values in self._columns()}, notes=self.notes)
 
+    def part(self, subset: str) -> HandLabels:
+        """Return the hands of a subset; these labels themselves where that is all of them."""
+        mine = self.subset == subset
+        return self if mine.all() else self.select(mine)
+
     def _summary(self) -> list[str]:
         return [counted(len(set(self.clip_id.tolist())), "clip"), *self.subsets]
 
@@ -155,6 +160,8 @@ class HandLabels(HandRows[HandLabel], row=HandLabel):
     @staticmethod
     def concatenate(parts: Sequence[HandLabels]) -> HandLabels:
         """Join label sets; ids must stay unique."""
+        if len(parts) == 1:
+            return parts[0]
         names = [f.name for f in fields(HandLabels) if f.name not in ("box_side", "notes")]
         joined = {name: np.concatenate([getattr(p, name) for p in parts]) for name in names}
         joined["notes"] = tuple(dict.fromkeys(note for p in parts for note in p.notes))

@@ -39,7 +39,7 @@ Arrays = dict[str, NDArray[Any]]
 _DAYS = 30
 
 #: Packages whose code and versions results follow from.
-_CODE, _LIBRARIES = ("benchmark", "hint", "leaderboard"), ("numpy", "scipy", "pandas", "pydantic")
+_CODE, _LIBRARIES = ("benchmark", "hint", "leaderboard"), ("numpy", "scipy", "pydantic")
 
 
 def remembered(

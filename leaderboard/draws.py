@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmark.error_table import ErrorTable
 from benchmark.intervals import Difference, Interval, percentile_interval, percentile_intervals, replicates
@@ -17,7 +18,7 @@ from benchmark.mesh.error_table import MeshErrors
 from benchmark.mesh.protocol import MeshProtocol
 from benchmark.pck import Cell, ClipSums, auc_sums, curve_thresholds, epe_median_px, epe_sums, pck_sums, select
 from benchmark.protocol import Protocol
-from hint.types import Double, Strings
+from hint.types import Double
 from leaderboard.metric import Key, describe
 
 #: The band has every third point of the tabulated curve.
@@ -129,11 +130,11 @@ def _band(points: Sequence[float], curve: Sequence[ClipSums], drawn: Double, lev
     return Band(tuple(points), values, tuple(e.low for e in ends), tuple(e.high for e in ends))
 
 
-def hand_errors(table: ErrorTable, subset: str, maximum: float) -> tuple[Strings, Double]:
-    """Return ids and the mean error of each hand over its annotated joints, at most ``maximum`` each.
+def hand_errors(table: ErrorTable, subset: str, maximum: float) -> tuple[NDArray[np.int64], Double]:
+    """Return the hands of a subset and the mean error of each over its annotated joints, at most ``maximum`` each.
 
     Returns:
-        (n,) ids in sorted order, (n,) box sides; NaN where no joint is annotated.
+        (n,) rows of the table in the order of their ids, (n,) box sides; NaN where no joint is annotated.
     """
     rows = np.flatnonzero(table.subset == subset)
     rows = rows[np.argsort(table.hand_id[rows])]
@@ -141,4 +142,4 @@ def hand_errors(table: ErrorTable, subset: str, maximum: float) -> tuple[Strings
     counted = ~np.isnan(error)
     mean = np.full(len(rows), np.nan)
     np.divide(np.where(counted, error, 0).sum(1), counted.sum(1), out=mean, where=counted.any(1))
-    return table.hand_id[rows], mean
+    return rows, mean

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmark.error_table import ErrorTable
 from benchmark.intervals import Interval, intervals
-from benchmark.pck import ClipSums
+from benchmark.pck import Cell, by_clip, clip_numbers, pck_sums
 from benchmark.protocol import Protocol
-from benchmark.slices import slicings
-from hint.skeleton import N_JOINTS
-from hint.types import Strings
+from benchmark.slices import Slicing, slicings
 from leaderboard.draws import SEED
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -54,36 +49,18 @@ def slice_scores(
         contact: Hand id -> its contact in a manifest; without it there are no such parts.
     """
     hands = ErrorTable(**{f.name: getattr(table, f.name)[table.subset == subset] for f in fields(table)})
-    counts = _counts(hands, protocol)
-    found: list[Slice] = []
-    for slicing in slicings(hands, contact):
-        found += _scores(slicing.title, _sums(counts, slicing.part, hands.clip_id), slicing.parts, protocol)
-    return found
+    clip = clip_numbers(hands.clip_id.tolist())
+    return [found for slicing in slicings(hands, contact) for found in _scores(hands, slicing, clip, protocol)]
 
 
-def _counts(hands: ErrorTable, protocol: Protocol) -> pd.DataFrame:
-    """Return a row for each hand: 1, then for each joint whether it is annotated, then 100 where it is correct."""
-    import pandas as pd
-
-    correct = [100 * (hands.distance_px <= hands.box_side[:, None] * t) for t in protocol.thresholds]
-    columns = [np.ones((len(hands), 1)), hands.visibility > 0, *correct]
-    return pd.DataFrame(np.hstack(columns).astype(np.float64))
-
-
-def _sums(counts: pd.DataFrame, part: Strings, clip: Strings) -> dict[str, pd.DataFrame]:
-    """Return part -> sums over the hands of each of its clips, by the clips' names."""
-    sums = counts.groupby([part.astype(object), clip.astype(object)]).sum()
-    return {str(name): block for name, block in sums.groupby(level=0)}
-
-
-def _scores(by: str, sums: Mapping[str, pd.DataFrame], parts: tuple[str, ...], protocol: Protocol) -> Iterator[Slice]:
-    for name in parts:
-        if name not in sums:
+def _scores(hands: ErrorTable, slicing: Slicing, clip: NDArray[np.int64], protocol: Protocol) -> Iterator[Slice]:
+    for name in slicing.parts:
+        rows = np.flatnonzero(slicing.part == name)
+        order, first = by_clip(clip[rows])
+        rows = rows[order]
+        cell = Cell(name, "all", hands.distance_px[rows], hands.box_side[rows], first)
+        if not len(rows) or not cell.n_keypoints.any():
             continue
-        number, annotated, *correct = np.split(sums[name].to_numpy(), np.arange(1, sums[name].shape[1], N_JOINTS), 1)
-        if not annotated.any():
-            continue
-        n_hands = int(number.sum())
-        metrics = [ClipSums(one, annotated, n_hands) for one in correct]
-        values = tuple(metric.value() for metric in metrics)
-        yield Slice(by, name, n_hands, len(number), values, tuple(intervals(metrics, protocol, SEED)))
+        sums = [pck_sums(cell, threshold) for threshold in protocol.thresholds]
+        values = tuple(one.value() for one in sums)
+        yield Slice(slicing.title, name, len(rows), len(first), values, tuple(intervals(sums, protocol, SEED)))

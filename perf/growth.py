@@ -12,16 +12,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+from hint_process import run_hint
 
 from hint.files.evaluation_npz import write_evaluation_npz
 from hint.files.predictions import write_predictions
@@ -103,42 +102,14 @@ COMMANDS: dict[str, Callable[[int], str]] = {
 }
 
 
-#: Runs the command line and writes down the peak of its memory; that of ``wait4`` is at least that of this script.
-_LAUNCH = """
-import atexit
-from pathlib import Path
-peak = lambda: next(line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
-atexit.register(lambda: Path("peak.txt").write_text(peak().split()[1]))
-from hint.cli import main
-main()
-"""
-
-
-def run(command: str, n: int, folder: Path) -> Run:
-    """Run a command and wait for it.
-
-    Raises:
-        SystemExit: If it fails.
-    """
-    with (folder / f"{command}.txt").open("wb") as output:
-        start = time.perf_counter()
-        arguments = [sys.executable, "-c", _LAUNCH, *COMMANDS[command](n).split()]
-        process = subprocess.Popen(arguments, cwd=folder, stdout=output, stderr=subprocess.STDOUT)
-        _, status, used = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
-    if os.waitstatus_to_exitcode(status) not in (0, 1):  # 1: hands with findings
-        raise SystemExit(f"{command} failed:\n{(folder / f'{command}.txt').read_text()[-2000:]}")
-    peak = int((folder / "peak.txt").read_text()) / 1024
-    return Run(command, n, seconds, used.ru_utime + used.ru_stime, peak)
-
-
 def measure(sizes: Iterable[int], commands: list[str], log: Path) -> None:
     """Run commands on inputs of some sizes and append what they took to a log."""
     for n in sizes:
         with tempfile.TemporaryDirectory() as name:
             make_inputs(Path(name), n, "sample" in commands)
             for command in commands:
-                found = run(command, n, Path(name))
+                # 1: hands with findings
+                found = Run(command, n, *run_hint(COMMANDS[command](n).split(), Path(name), allowed=(0, 1)))
                 sys.stderr.write(f"{found}\n")
                 with log.open("a") as file:
                     file.write(json.dumps(found) + "\n")

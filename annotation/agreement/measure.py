@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from annotation.agreement.pairs import Pairs
 from hint.bootstrap import Interval, clip_weights, percentile_interval
@@ -40,11 +41,9 @@ class Estimate:
     ci: Interval | None
 
 
-def clip_sums(values: Double, clip: list[int], n_clips: int) -> Double:
+def clip_sums(values: Bool | Double, clip: NDArray[np.int64], n_clips: int) -> Double:
     """Return (C,K) sums of (N,K) values over the hands of each clip."""
-    sums = np.zeros((n_clips, values.shape[1]))
-    np.add.at(sums, clip, values)
-    return sums
+    return np.stack([np.bincount(clip, column, n_clips) for column in values.T], axis=1)
 
 
 def estimates(sums: Double, counts: Double, statistic: Statistic, seed: int) -> list[Estimate]:
@@ -135,8 +134,8 @@ def close(pairs: Pairs) -> tuple[Bool, Bool]:
     return np.asarray(compared & (np.nan_to_num(pairs.in_palms, nan=np.inf) <= WITHIN)), compared
 
 
-def contingency(pairs: Pairs, flag: str) -> Double:
-    """Return (N,21,4) indicators for :func:`kappa`: set by both, by the first, by the second, by neither."""
+def contingency(pairs: Pairs, flag: str) -> Bool:
+    """Return (4,N,21) joints for :func:`kappa`: set by both, by the first, by the second, by neither."""
     a, b = getattr(pairs.a, flag), getattr(pairs.b, flag)
     compared = agreeing(pairs, flag)[1]
-    return np.stack([a & b, a & ~b, ~a & b, ~a & ~b], axis=2) * compared[..., None].astype(np.float64)
+    return np.stack([a & b, a & ~b, ~a & b, ~a & ~b]) & compared

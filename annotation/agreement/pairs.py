@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from annotation.agreement.palm import Palm
 from hint.errors import InputError, some_ids
-from hint.types import Bool, Double, HandLabels
+from hint.types import Bool, Double, HandLabels, Strings
 
 #: Largest difference between the corners of a hand's two boxes, px: rounding by annotation tools.
 BOX_SLACK = 1.0
@@ -83,11 +84,10 @@ class Pairs:
         value = {"visible": 2, "occluded": 1}[state]
         return np.asarray((self.a.visibility == value) & (self.b.visibility == value))
 
-    def clips(self) -> tuple[list[str], list[int]]:
-        """Return the names of the C clips, and the clip number of each hand."""
-        names = sorted(set(self.a.clip_id.tolist()))
-        number = {name: k for k, name in enumerate(names)}
-        return names, [number[name] for name in self.a.clip_id.tolist()]
+    @cached_property
+    def clips(self) -> tuple[Strings, NDArray[np.int64]]:
+        """(C,) names of the clips in order, and (N,) the clip number of each hand."""
+        return np.unique(self.a.clip_id, return_inverse=True)
 
 
 def pair(a: Sequence[HandLabels], b: Sequence[HandLabels], palm: Palm) -> Pairs:

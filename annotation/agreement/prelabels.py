@@ -55,7 +55,7 @@ def _audit(
     pairs: Pairs, who: Annotator, start: Double, moved: Bool, known: Bool, path: str, method: str, seed: int
 ) -> Audit:
     labels: HandLabels = getattr(pairs, who)
-    names, clip = pairs.clips()
+    names, clip = pairs.clips
     kept = np.stack([(~moved & known[:, None]).sum(1), 21 * known], 1).astype(np.float64)
     sums = clip_sums(kept, clip, len(names))
     distance = np.sqrt(np.square(labels.keypoints_2d - start).sum(2)) / pairs.palm_length[:, None]
@@ -97,7 +97,7 @@ def displacement(labels: HandLabels, start: Double, palm_length: Double) -> Doub
 def _bias(pairs: Pairs, labels: HandLabels, start: Double, seed: int) -> tuple[BiasRow, ...]:
     moved = displacement(labels, start, pairs.palm_length).reshape(len(pairs), 42)
     known = np.isfinite(moved)
-    names, clip = pairs.clips()
+    names, clip = pairs.clips
     sums, counts = (
         clip_sums(values, clip, len(names)) for values in (np.where(known, moved, 0.0), known.astype(np.float64))
     )
@@ -110,7 +110,7 @@ def _bias(pairs: Pairs, labels: HandLabels, start: Double, seed: int) -> tuple[B
 
 def _anchoring(pairs: Pairs, both_moved: Bool, known: Bool, path: str, seed: int) -> Anchoring:
     near, compared = close(pairs)
-    names, clip = pairs.clips()
+    names, clip = pairs.clips
     parts = [compared & known[:, None] & part for part in (both_moved, ~both_moved)]
     sums = [np.stack([values.sum(1) for values in columns], 1) for columns in ([near & p for p in parts], parts)]
     hits, counts = (clip_sums(values.astype(np.float64), clip, len(names)) for values in sums)

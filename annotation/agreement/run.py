@@ -38,7 +38,6 @@ from annotation.agreement.result import (
 )
 from annotation.agreement.scores import percent, score
 from annotation.check.run import read_sets
-from annotation.check.splits import LabelSet
 from hint.errors import some_ids
 from hint.files import read_predictions
 from hint.skeleton import FINGER_OF_JOINT, FINGERS, JOINT_NAMES
@@ -113,20 +112,23 @@ def measure_agreement(
         The result, and the hands, for pictures.
     """
     predictions = [(Path(path), read_predictions(Path(path))) for path in prelabels]
-    sets = [read_sets(labels, images, name) for labels, name in ((first, "first"), (second, "second"))]
-    pairs = pair(_labels(sets[0]), _labels(sets[1]), palm)
+    names, pairs = _paired(first, second, palm, images)
     audits: list[Audit] = []
     anchoring: list[Anchoring] = []
     for path, guesses in predictions:
         both, anchored = audit(pairs, path, guesses, seed)
         audits += both
         anchoring.append(anchored)
-    names = [str(one[0].source) for one in sets]
     return _agreement(names, pairs, audits, anchoring, seed), pairs
 
 
-def _labels(sets: list[LabelSet]) -> list[HandLabels]:
-    return [one.labels for one in sets]
+def _paired(
+    first: HandLabels | str | Path, second: HandLabels | str | Path, palm: Palm, images: str | Path | None
+) -> tuple[list[str], Pairs]:
+    """Return where the two annotations are from, and their hands; what was read is not kept beside those."""
+    sets = [read_sets(labels, images, name) for labels, name in ((first, "first"), (second, "second"))]
+    a, b = ([one.labels for one in some] for some in sets)
+    return [str(some[0].source) for some in sets], pair(a, b, palm)
 
 
 def _agreement(
@@ -135,8 +137,8 @@ def _agreement(
     same = pairs.exists & (pairs.distance <= SAME)
     same_points = float(100 * same.sum() / max(1, pairs.exists.sum()))
     *rows, total = _rows(pairs, seed)
-    clips, clip = pairs.clips()
-    every = clip_sums(contingency(pairs, "existence").sum(1), clip, len(clips))
+    clips, clip = pairs.clips
+    every = clip_sums(contingency(pairs, "existence").sum(2).T, clip, len(clips))
     existence_kappa = score(kappas(every[:, None], seed)[0])
     return Agreement(
         a=names[0],
@@ -170,7 +172,7 @@ def _agreement(
 
 def _rows(pairs: Pairs, seed: int) -> list[JointRow]:
     """Return one row per joint, one for the wrist and each finger, and one for all joints."""
-    names, clip = pairs.clips()
+    names, clip = pairs.clips
     fingers = {name: np.array(FINGER_OF_JOINT) == f for f, name in enumerate(("wrist", *FINGERS), -1)}
     groups = np.vstack([np.eye(21, dtype=bool), *fingers.values(), np.ones(21, bool)])
 
@@ -179,7 +181,7 @@ def _rows(pairs: Pairs, seed: int) -> list[JointRow]:
 
     parts = (agreeing(pairs, "existence"), agreeing(pairs, "occlusion"), close(pairs))
     shares = [[percent(one) for one in ratios(sums(hit), sums(compared), seed)] for hit, compared in parts]
-    cells = np.stack([sums(contingency(pairs, "occlusion")[..., k]) for k in range(4)], axis=2)
+    cells = np.stack([sums(cell) for cell in contingency(pairs, "occlusion")], axis=2)
     kappa = [score(one) for one in kappas(cells, seed)]
     rows = zip((*JOINT_NAMES, *fingers, "all"), groups, *shares, kappa, strict=True)
     return [
@@ -206,7 +208,7 @@ def _root_mean(values: Double) -> float | None:
 
 
 def _curves(pairs: Pairs, seed: int) -> Iterator[AgreementCurve]:
-    names, clip = pairs.clips()
+    names, clip = pairs.clips
     by_box = pairs.distance / pairs.box_side[:, None]
     jobs = [("palm", "joints", "visible", pairs.in_palms, _PALM_THRESHOLDS)]
     method = "mean_over_joints_of_subset_ratio"
@@ -265,7 +267,7 @@ def _remarks(pairs: Pairs, same_points: float, audited: bool) -> Iterator[str]:
     unknown = pairs.a.hand_id[np.isnan(pairs.palm_length)].tolist()
     if unknown:
         yield f"{len(unknown)} hands have a palm of zero length; their distances are left out: {some_ids(unknown)}"
-    if len(pairs.clips()[0]) < 2:
+    if len(pairs.clips[0]) < 2:
         yield "all hands come from one clip: there are no intervals"
     if same_points >= _ANCHORED:
         yield (

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from annotation.check.criterion import Criterion
-from annotation.check.hands import Hands
 from annotation.check.population import MAD
-from hint.types import Double
+from hint.types import Bool, Double, HandLabels
 
 OUTLIER = Criterion(
     "outlier-annotator", "warning", "annotator unlike the others", 5, "robust z", needs="four annotators (--against)"
@@ -33,33 +32,27 @@ class Habit:
     error: float
 
 
-def habits(hands: Sequence[Hands], found: Mapping[str, Double]) -> dict[str, Habit]:
+def habits(labels: Sequence[HandLabels], moved: Double, found: Mapping[str, Bool]) -> dict[str, Habit]:
     """Compute the statistics of an annotator.
 
     Args:
-        hands: The sets of the annotator.
-        found: Rule -> (N,) 1.0 for findings, over all hands of the annotator.
+        labels: The sets of the annotator, N hands in all.
+        moved: (N,) mean distance of the points from their pre-labels, in hand sizes; NaN without.
+        found: Rule -> (N,) whether a hand is a finding.
 
     Returns:
         Shares of flags, displacement of pre-labels in hand sizes, and rate of findings per rule.
     """
-    exists = np.concatenate([h.labels.existence for h in hands])
-    occluded = np.concatenate([h.labels.occlusion for h in hands]) & exists
-    moved = np.concatenate([_moved(h) for h in hands])
+    exists = np.concatenate([one.existence for one in labels])
+    occluded = np.concatenate([one.occlusion for one in labels]) & exists
     with np.errstate(invalid="ignore", divide="ignore"):
         columns = {
             "occluded": occluded.sum(1) / exists.sum(1),
             "out of the picture": 1 - exists.mean(1),
             "displacement": moved,
-            **{f"findings of {rule}": values for rule, values in found.items()},
+            **{f"findings of {rule}": flags.astype(np.float64) for rule, flags in found.items()},
         }
     return {name: _habit(values) for name, values in columns.items()}
-
-
-def _moved(hands: Hands) -> Double:
-    distance = np.sqrt(np.square(hands.labels.keypoints_2d - hands.prelabels).sum(2))
-    mean: Double = distance.mean(1) / hands.size
-    return mean
 
 
 def _habit(values: Double) -> Habit:

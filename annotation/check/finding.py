@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from annotation.check.criterion import Level
+from annotation.check.criterion import Criterion, Level
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One finding.
 
@@ -39,3 +39,8 @@ class Finding:
         line = asdict(self)
         del line["excess"]
         return {**line, "value": round(self.value, 6)}
+
+
+def found_by(rule: Criterion, hand_id: str, part: str, value: float, message: str, joint: str = "") -> Finding:
+    """Return a finding of a criterion in a set, or at a hand of it."""
+    return Finding(hand_id, part, rule.id, rule.level, joint, value, rule.threshold, message, rule.excess(value))

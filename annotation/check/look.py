@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,6 +38,10 @@ class Look:
     of_its_side: Double
     keypoints_2d: Double
     occluded: Double
+
+    def select(self, index: Any) -> Look:
+        """Return the hands an index array, a mask or a slice picks."""
+        return Look(*(getattr(self, f.name)[index] for f in fields(self)))
 
 
 def nothing_seen(n: int) -> Look:

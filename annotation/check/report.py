@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from annotation.check.criterion import Criterion
 from annotation.check.finding import Finding
 from annotation.check.splits import LabelSet
-from hint.files import write_bytes, write_json
+from hint.files import atomic_write, write_json
 
 #: Hands on the contact sheet.
 _SHOWN = 24
@@ -82,7 +83,7 @@ class CheckReport:
     label_sets: tuple[LabelSet, ...] = ()
 
     def __repr__(self) -> str:
-        totals = self.as_json()
+        totals = self.totals()
         return f"<check of {totals['hands']} hands: {totals['errors']} errors, {totals['warnings']} warnings>"
 
     def worst(self, n: int) -> list[Finding]:
@@ -100,24 +101,36 @@ class CheckReport:
         levels = {"error": ("error",), "warning": ("error", "warning"), "never": ()}
         return any(f.level in levels[at] if at in levels else f.rule == at for f in self.findings)
 
+    def totals(self) -> dict[str, int]:
+        """Return the numbers of hands, errors and warnings."""
+        levels = Counter(finding.level for finding in self.findings)
+        hands = sum(one.hands for one in self.sets if one.with_findings is not None)
+        return {"hands": hands, "errors": levels["error"], "warnings": levels["warning"]}
+
     def as_json(self) -> dict[str, Any]:
         """Return everything as JSON values."""
+        return self._with_findings([one.as_json() for one in self.findings])
+
+    def summary(self) -> dict[str, Any]:
+        """Return the content of check.json: everything, but of the findings their number."""
+        return self._with_findings(len(self.findings))
+
+    def _with_findings(self, findings: Any) -> dict[str, Any]:
         return {
-            "hands": sum(one.hands for one in self.sets if one.with_findings is not None),
-            "errors": sum(f.level == "error" for f in self.findings),
-            "warnings": sum(f.level == "warning" for f in self.findings),
+            **self.totals(),
             "population": self.population,
             "sets": [asdict(one) for one in self.sets],
             "rules": [one.as_json() for one in self.rules],
-            "findings": [one.as_json() for one in self.findings],
+            "findings": findings,
             "remarks": list(self.remarks),
         }
 
 
 def write_findings(path: Path, findings: Sequence[Finding]) -> None:
     """Write JSON Lines atomically, sorted by hand and rule."""
-    lines = [json.dumps(finding.as_json(), allow_nan=False, ensure_ascii=False) for finding in findings]
-    write_bytes(path, "".join(f"{line}\n" for line in lines).encode())
+    lines = (json.dumps(finding.as_json(), allow_nan=False, ensure_ascii=False) for finding in findings)
+    with atomic_write(path) as stream:
+        stream.writelines(f"{line}\n".encode() for line in lines)
 
 
 def write_report(folder: Path, report: CheckReport) -> None:
@@ -129,7 +142,7 @@ def write_report(folder: Path, report: CheckReport) -> None:
     from annotation.check.sheet import write_sheet
 
     write_findings(folder / "findings.jsonl", report.findings)
-    write_json(folder / "check.json", {**report.as_json(), "findings": len(report.findings)}, indent=2)
+    write_json(folder / "check.json", report.summary(), indent=2)
     worst, picture = report.worst(_SHOWN), folder / "worst.png"
     if worst:
         write_sheet(picture, worst, report.label_sets)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from annotation.check.annotators import FEWEST, OUTLIER, habits, robust_z
-from annotation.check.criterion import Criterion, Measured, Rule
-from annotation.check.finding import Finding
-from annotation.check.hands import Hands, aligned
-from annotation.check.look import Onlooker, nothing_seen
+from annotation.check.criterion import Criterion, Rule
+from annotation.check.finding import Finding, found_by
+from annotation.check.look import Onlooker
+from annotation.check.measured_set import MeasuredSet, measure_set
 from annotation.check.population import load_population
 from annotation.check.report import CheckReport, RuleCount, SetCount, write_report
 from annotation.check.rules import RULES
@@ -29,18 +28,6 @@ CRITERIA: tuple[Criterion, ...] = (*RULES, SHARED_CLIP, NEAR_DUPLICATE, OUTLIER)
 
 #: Largest distance of an untouched point from its pre-label, px.
 _UNTOUCHED = next(rule.threshold for rule in RULES if rule.id == "untouched")
-
-
-@dataclass(frozen=True, eq=False)
-class _Checked:
-    """One set, and what the rules measured on its hands."""
-
-    labels: LabelSet
-    hands: Hands
-    measured: dict[str, Measured]
-
-    def found(self, rule: Rule) -> Double:
-        return rule.found(self.measured[rule.id].value).astype(np.float64)
 
 
 def choose(ids: Sequence[str]) -> tuple[Criterion, ...]:
@@ -95,19 +82,18 @@ def check(
     done = []
     onlooker = _onlooker(mine) if look else None
     for k, (one, size) in enumerate(zip([*mine, *others], [*sizes, *map(_unknown, others)], strict=True)):
-        seen = onlooker.look(one.labels) if onlooker and k < len(mine) else nothing_seen(len(one.labels))
-        hands = Hands(one.labels, usual, size, aligned(one.labels, predictions), seen)
-        done.append(_Checked(one, hands, {rule.id: rule.measure(hands) for rule in hand_rules}))
+        seen = onlooker.look(one.labels) if onlooker and k < len(mine) else None
+        done.append(measure_set(one, usual, size, predictions, seen, hand_rules, is_reported=k < len(mine)))
     checked = done[: len(mine)]
-    found = [f for one in checked for rule in hand_rules for f in _findings(one, rule)]
+    found = [finding for one in checked for finding in one.findings]
     counts = {rule.id: _judged(rule, checked, predictions) for rule in hand_rules}
     for criterion, judged, more in _across(chosen, mine, others, done, hand_rules):
         counts[criterion.id] = judged
         found += more
     found.sort(key=lambda f: (f.hand_id, f.rule))
     name = "the predictions" if isinstance(prelabels, Predictions) else str(prelabels or "")
-    remarks = (*_remarks_on_prelabels(name, checked), *_remarks_on_pictures(checked))
-    report = _report(chosen, done, mine, counts, found, remarks)
+    remarks = (*_remarks_on_prelabels(name, checked), *_remarks_on_pictures(mine, sizes))
+    report = _report(chosen, done, mine, counts, found, usual.made, remarks)
     if out is not None:
         write_report(Path(out), report)
     return report
@@ -133,7 +119,7 @@ def read_sets(
         parts = [read_labels(source, [subset], folder) for subset in _subsets(source)] or [
             read_labels(source, (), folder)
         ]
-    sets = [LabelSet(source, part.select(part.subset == s)) for part in parts for s in part.subsets]
+    sets = [LabelSet(source, part.part(s)) for part in parts for s in part.subsets]
     if not sets:
         raise InputError(f"{source} contains no hands")
     return sets
@@ -178,19 +164,8 @@ def _picture_sizes(sets: Sequence[LabelSet]) -> list[Double]:
     return np.split(sizes, ends[:-1])
 
 
-def _findings(one: _Checked, rule: Rule) -> Iterator[Finding]:
-    measured = one.measured[rule.id]
-    for k in np.flatnonzero(rule.found(measured.value)).tolist():
-        value, name = float(measured.value[k]), measured.name(k)
-        yield _found(rule, str(one.labels.labels.hand_id[k]), one.labels.subset, value, rule.message(value, name), name)
-
-
-def _found(rule: Criterion, hand_id: str, part: str, value: float, message: str, joint: str = "") -> Finding:
-    return Finding(hand_id, part, rule.id, rule.level, joint, value, rule.threshold, message, rule.excess(value))
-
-
-def _judged(rule: Rule, checked: Sequence[_Checked], predictions: Predictions | None) -> int | None:
-    judged = sum(int(np.isfinite(one.measured[rule.id].value).sum()) for one in checked)
+def _judged(rule: Rule, checked: Sequence[MeasuredSet], predictions: Predictions | None) -> int | None:
+    judged = sum(one.judged[rule.id] for one in checked)
     absent = (rule.needs in ("pictures", "--look") and not judged) or (
         rule.needs == "prelabels" and predictions is None
     )
@@ -204,7 +179,7 @@ def _across(
     chosen: Sequence[Criterion],
     mine: Sequence[LabelSet],
     others: Sequence[LabelSet],
-    done: Sequence[_Checked],
+    done: Sequence[MeasuredSet],
     rules: Sequence[Rule],
 ) -> Iterator[Across]:
     """Yield the results of comparing sets: criterion, hands judged, findings."""
@@ -220,7 +195,7 @@ def _across(
 
 def _shared(sets: Sequence[LabelSet], mine: int) -> Across:
     found = [
-        _found(
+        found_by(
             SHARED_CLIP, str(sets[s].labels.hand_id[k]), sets[s].subset, number, f"{SHARED_CLIP.description}: {names}"
         )
         for (s, k), (number, names) in shared_clips(sets).items()
@@ -235,19 +210,20 @@ def _duplicates(sets: Sequence[LabelSet], mine: int) -> Across:
         judged += s < mine
         if s < mine and bits <= NEAR_DUPLICATE.threshold:
             message = f"{NEAR_DUPLICATE.message(bits)}: {other}"
-            found.append(_found(NEAR_DUPLICATE, str(sets[s].labels.hand_id[k]), sets[s].subset, bits, message))
+            found.append(found_by(NEAR_DUPLICATE, str(sets[s].labels.hand_id[k]), sets[s].subset, bits, message))
     return NEAR_DUPLICATE, judged or None, found
 
 
-def _outliers(done: Sequence[_Checked], rules: Sequence[Rule]) -> Across:
+def _outliers(done: Sequence[MeasuredSet], rules: Sequence[Rule]) -> Across:
     paths = list(dict.fromkeys(one.labels.source for one in done))
     if len(paths) < FEWEST:
         return OUTLIER, None, []
     mine = []
     for path in paths:
         parts = [one for one in done if one.labels.source == path]
-        rates = {rule.id: np.concatenate([one.found(rule) for one in parts]) for rule in rules}
-        mine.append(habits([one.hands for one in parts], rates))
+        found_in = {rule.id: np.concatenate([one.found[rule.id] for one in parts]) for rule in rules}
+        moved = np.concatenate([one.moved for one in parts])
+        mine.append(habits([one.labels.labels for one in parts], moved, found_in))
     found = []
     for name in mine[0]:
         scores = robust_z([habit[name] for habit in mine])
@@ -255,64 +231,62 @@ def _outliers(done: Sequence[_Checked], rules: Sequence[Rule]) -> Across:
             if abs(score) > OUTLIER.threshold:
                 message = f"{name} {habit[name].value:.3g}, others {np.median([h[name].value for h in mine]):.3g}"
                 message = f"{OUTLIER.description}: {message} (robust z {score:.1f}, limit {OUTLIER.threshold:g})"
-                found.append(_found(OUTLIER, "", str(path), abs(score), message, name))
+                found.append(found_by(OUTLIER, "", str(path), abs(score), message, name))
     return OUTLIER, len(paths), found
 
 
 def _report(
     chosen: Sequence[Criterion],
-    done: Sequence[_Checked],
+    done: Sequence[MeasuredSet],
     mine: Sequence[LabelSet],
     counts: dict[str, int | None],
     found: list[Finding],
+    population: str,
     remarks: tuple[str, ...],
 ) -> CheckReport:
     number = Counter(finding.rule for finding in found)
-    hands = {(finding.set, finding.hand_id) for finding in found}
+    hands: dict[str, set[str]] = {one.subset: set() for one in mine}
+    for finding in found:
+        if finding.hand_id:
+            hands[finding.set].add(finding.hand_id)
     return CheckReport(
-        sets=tuple(_set_count(one, hands if s < len(mine) else None) for s, one in enumerate(done)),
+        sets=tuple(_set_count(one, hands[one.labels.subset] if s < len(mine) else None) for s, one in enumerate(done)),
         rules=tuple(RuleCount(criterion, counts[criterion.id], number[criterion.id]) for criterion in chosen),
         findings=tuple(found),
-        population=done[0].hands.population.made,
+        population=population,
         remarks=remarks,
         label_sets=tuple(mine),
     )
 
 
-def _set_count(one: _Checked, found: set[tuple[str, str]] | None) -> SetCount:
-    labels = one.labels.labels
-    moved = np.sqrt(np.square(labels.keypoints_2d - one.hands.prelabels).sum(2))
-    known = np.isfinite(moved).all(1)
-    exists = labels.existence
-    sized = moved[known] / one.hands.size[known, None]
-    flagged = (
-        [(one.labels.subset, hand_id) in found for hand_id in labels.hand_id.tolist()] if found is not None else []
-    )
+def _set_count(one: MeasuredSet, found: set[str] | None) -> SetCount:
+    labels, exists = one.labels.labels, one.labels.labels.existence
+    flagged = [hand_id in found for hand_id in labels.hand_id.tolist()] if found is not None else []
     return SetCount(
         source=str(one.labels.source),
         subset=one.labels.subset,
         hands=len(labels),
         occluded=float((labels.occlusion & exists).sum() / max(1, exists.sum())),
         absent=float(1 - exists.mean()),
-        untouched=float((moved[known].max(1) <= _UNTOUCHED).mean()) if known.any() else None,
-        displacement=float(np.nanmedian(sized)) if np.isfinite(sized).any() else None,
+        untouched=float((one.farthest <= _UNTOUCHED).mean()) if len(one.farthest) else None,
+        displacement=float(np.nanmedian(one.moved_joints)) if np.isfinite(one.moved_joints).any() else None,
         with_findings=float(np.mean(flagged)) if found is not None else None,
     )
 
 
-def _remarks_on_prelabels(name: str, checked: Sequence[_Checked]) -> Iterator[str]:
+def _remarks_on_prelabels(name: str, checked: Sequence[MeasuredSet]) -> Iterator[str]:
     if not name:
         return
-    hands = sum(len(one.hands) for one in checked)
-    known = sum(int(np.isfinite(one.hands.prelabels).all((1, 2)).sum()) for one in checked)
+    hands = sum(len(one.labels.labels) for one in checked)
+    known = sum(len(one.farthest) for one in checked)
     if not known:
         raise InputError(f"{name} contains none of these {hands} hands; is it the right file of pre-labels?")
     if known < hands:
         yield f"{hands - known} of {hands} hands have no pre-label in {name}"
 
 
-def _remarks_on_pictures(checked: Sequence[_Checked]) -> Iterator[str]:
-    unread = sum(_unread(one.labels.labels, one.hands.picture) for one in checked)
+def _remarks_on_pictures(mine: Sequence[LabelSet], sizes: Sequence[Double]) -> Iterator[str]:
+    unread = sum(_unread(one.labels, size) for one, size in zip(mine, sizes, strict=True))
     if unread:
         yield f"{unread} pictures cannot be read; their hands were checked without (see: hint prepare verify)"
 

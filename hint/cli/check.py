@@ -126,7 +126,7 @@ def _show(report: CheckReport, out: Path | None) -> None:
     if worst:
         rows = [(printable(f.hand_id or f.set), f.rule, printable(f.message)) for f in worst]
         show_rows(("hand", "rule", "worst findings"), rows)
-    totals = report.as_json()
+    totals = report.totals()
     found = [counted(totals[key], thing) for key, thing in (("errors", "error"), ("warnings", "warning"))]
     typer.echo(f"{counted(totals['hands'], 'hand')}: {', '.join(found)}")
     if out is not None:

@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -124,6 +124,25 @@ def write_json(path: Path, value: Any, indent: int | None = None) -> None:
 def json_bytes(value: Any, indent: int | None = None) -> bytes:
     """Return what :func:`write_json` writes."""
     return json.dumps(value, indent=indent, allow_nan=False).encode() + b"\n"
+
+
+def write_json_lists(path: Path, lists: Mapping[str, Iterable[Any]]) -> None:
+    """Write a JSON object of lists atomically, value by value, with the bytes that :func:`write_json` would write."""
+    with atomic_write(path) as stream:
+        stream.writelines(piece.encode() for piece in _json_lists(lists))
+
+
+def _json_lists(lists: Mapping[str, Iterable[Any]]) -> Iterator[str]:
+    start = "{"
+    for key, values in lists.items():
+        yield f"{start}{json.dumps(key)}: ["
+        between = ""
+        for value in values:
+            yield between + json.dumps(value, allow_nan=False)
+            between = ", "
+        yield "]"
+        start = ", "
+    yield "}\n"
 
 
 def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:

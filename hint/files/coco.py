@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hint.errors import InputError
-from hint.files.atomic import write_json
+from hint.files.atomic import write_json_lists
 from hint.files.coco_file import CocoFile
 from hint.files.foreign_hand import ForeignHand, as_labels, checked, left_alone, sift
 from hint.files.picture_files import copied_names, copy_pictures, picture_names, picture_sizes
@@ -42,17 +42,18 @@ def write_coco(path: Path, labels: HandLabels, copy_images: bool = False) -> Non
     if copy_images:
         copy_pictures(labels, names, path.parent)
     image_ids = {name: k for k, name in enumerate(dict.fromkeys(names), start=1)}
-    annotations = [_annotation(labels, k, image_ids[names[k]]) for k in range(len(labels))]
-    images = [
+    visibility = labels.visibility
+    images = (
         {"id": k, "file_name": name} | dict(zip(("width", "height"), sizes.get(name, ()), strict=False))
         for name, k in image_ids.items()
-    ]
-    write_json(path, {"images": images, "annotations": annotations, "categories": CATEGORIES})
+    )
+    annotations = (_annotation(labels, k, visibility[k].tolist(), image_ids[names[k]]) for k in range(len(labels)))
+    write_json_lists(path, {"images": images, "annotations": annotations, "categories": CATEGORIES})
 
 
-def _annotation(labels: HandLabels, k: int, image_id: int) -> dict[str, Any]:
+def _annotation(labels: HandLabels, k: int, visibility: list[int], image_id: int) -> dict[str, Any]:
     x1, y1, x2, y2 = labels.box_xyxy[k].tolist()
-    points = zip(labels.keypoints_2d[k].tolist(), labels.visibility[k].tolist(), strict=True)
+    points = zip(labels.keypoints_2d[k].tolist(), visibility, strict=True)
     return {
         "id": k + 1,
         "image_id": image_id,

@@ -149,12 +149,12 @@ def write_cvat(path: Path, labels: HandLabels, copy_images: bool = False) -> Non
     SubElement(root, "version").text = "1.1"
     root.append(_meta(path.stem, len(set(names))))
     images: dict[str, Element] = {}
-    for k, name in enumerate(names):
+    for k, (name, visibility) in enumerate(zip(names, labels.visibility.tolist(), strict=True)):
         if name not in images:
             size = dict(zip(("width", "height"), map(str, sizes.get(name, ())), strict=False))
             called = name.removeprefix("images/") if copy_images else name
             images[name] = SubElement(root, "image", {"id": str(len(images)), "name": called, **size})
-        images[name].append(_skeleton(labels, k))
+        images[name].append(_skeleton(labels, k, visibility))
     ElementTree.indent(root)
     write_bytes(path, ElementTree.tostring(root, "utf-8", xml_declaration=True) + b"\n")
     write_json(path.with_suffix(".labels.json"), cvat_labels(), indent=1)
@@ -181,12 +181,11 @@ def _meta(name: str, pictures: int) -> Element:
     return meta
 
 
-def _skeleton(labels: HandLabels, k: int) -> Element:
+def _skeleton(labels: HandLabels, k: int, visibility: list[int]) -> Element:
     side = "right" if labels.is_right[k] else "left"
     skeleton = Element("skeleton", {"label": f"{side}_hand", "source": "manual", "z_order": "0"})
-    rows = zip(JOINT_NAMES, labels.keypoints_2d[k].tolist(), labels.visibility[k].tolist(), strict=True)
-    for name, (x, y), visibility in rows:
-        flags = {"outside": str(int(visibility == 0)), "occluded": str(int(visibility == 1))}
+    for name, (x, y), seen in zip(JOINT_NAMES, labels.keypoints_2d[k].tolist(), visibility, strict=True):
+        flags = {"outside": str(int(seen == 0)), "occluded": str(int(seen == 1))}
         SubElement(skeleton, "points", {"label": name, "source": "manual", **flags, "points": f"{x},{y}"})
     box = ",".join(map(str, labels.box_xyxy[k].tolist()))
     values = (labels.hand_id[k], labels.clip_id[k], labels.subset[k], box)

@@ -6,7 +6,6 @@ Our own files have two more keys (``box_xyxy``, ``occlusion``), which make them 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,9 +17,12 @@ from hint.files.atomic import write_npz
 from hint.files.npz import NUMBER, TEXT, Column, as_strings, read_npz, require_columns
 from hint.files.pairs import picture_folder
 from hint.names import folder_of_subset, parse_name, subset_of_folder
-from hint.types import HandLabels
+from hint.types import Bool, Double, HandLabels, Strings
 
 PARTS = ("all", "vis", "occ")
+
+#: Third column of a keypoint from which it is marked.
+_MARKED = 0.5
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -55,14 +57,16 @@ def read_evaluation_npz(folder: Path, stem: str, images: Path | None = None) -> 
     missing = [f"{stem}_{part}.npz" for part in PARTS if not (folder / f"{stem}_{part}.npz").is_file()]
     if missing:
         raise InputError(f"{folder} lacks {', '.join(missing)}: the all, vis and occ files are needed together")
-    keys = ("imgname", "center", "scale", "hand_keypoints_2d")
-    parts = {part: _read_part(folder / f"{stem}_{part}.npz", keys) for part in PARTS}
-    everything = parts["all"]
-    if len({len(arrays["imgname"]) for arrays in parts.values()}) > 1:
-        raise InputError(f"{folder / stem}_*.npz: the three files hold different numbers of hands")
+    everything = _read_part(folder / f"{stem}_all.npz")
+    keypoints = everything.pop("hand_keypoints_2d")
+    points, exists = keypoints[:, :, :2].astype(np.float64), keypoints[:, :, 2] > _MARKED
+    del keypoints  # each of the three files holds all points again: one at a time is in memory
     names = as_strings(everything["imgname"])
     ids = np.array([PurePosixPath(name).stem for name in names.tolist()], dtype=np.str_)
-    existence, occlusion = _flags(folder / stem, ids, parts)
+    visible, occluded = (_marked(folder / f"{stem}_{part}.npz", names, points) for part in PARTS[1:])
+    agree = ((visible ^ occluded) == exists).all(1) & ~(visible & occluded).any(1)
+    if not agree.all():
+        raise InputError(f"{folder / stem}: all is not vis plus occ in {some_ids(ids[~agree].tolist())}")
     return HandLabels(
         hand_id=ids,
         clip_id=np.array([name.clip_id if (name := parse_name(i)) else i for i in ids.tolist()], dtype=np.str_),
@@ -70,33 +74,37 @@ def read_evaluation_npz(folder: Path, stem: str, images: Path | None = None) -> 
         box_xyxy=_boxes(everything),
         box_side=_sizes(everything).max(1, initial=0),
         is_right=everything["right"] > 0 if "right" in everything else np.ones(len(ids), bool),
-        keypoints_2d=everything["hand_keypoints_2d"][:, :, :2],
-        existence=existence,
-        occlusion=occlusion,
+        keypoints_2d=points,
+        existence=exists,
+        occlusion=everything.get("occlusion", occluded).astype(bool),
         image=_images(names, images, stem),
     )
 
 
-def _read_part(path: Path, keys: Sequence[str]) -> Arrays:
-    arrays = read_npz(path, keys)
+def _read_part(path: Path) -> Arrays:
+    arrays = read_npz(path, ("imgname", "center", "scale", "hand_keypoints_2d"))
     require_columns(path, arrays, _COLUMNS)
     if arrays["scale"].shape not in {(n := len(arrays["center"]),), (n, 1), (n, 2)}:
         raise InputError(f"{path}: scale has shape {arrays['scale'].shape}, expected a width and height for each hand")
     return arrays
 
 
-def _flags(name: Path, ids: NDArray[np.str_], parts: dict[str, Arrays]) -> tuple[NDArray[Any], NDArray[Any]]:
-    points = parts["all"]["hand_keypoints_2d"][:, :, :2]
-    for part in ("vis", "occ"):
-        same = as_strings(parts[part]["imgname"]) == as_strings(parts["all"]["imgname"])
-        same &= (parts[part]["hand_keypoints_2d"][:, :, :2] == points).all((1, 2))
-        if not same.all():
-            raise InputError(f"{name}_{part}.npz differs from {name.name}_all.npz in {some_ids(ids[~same].tolist())}")
-    exists, visible, occluded = (parts[part]["hand_keypoints_2d"][:, :, 2] > 0.5 for part in PARTS)
-    agree = ((visible ^ occluded) == exists).all(1) & ~(visible & occluded).any(1)
-    if not agree.all():
-        raise InputError(f"{name}: all is not vis plus occ in {some_ids(ids[~agree].tolist())}")
-    return exists, parts["all"].get("occlusion", occluded).astype(bool)
+def _marked(path: Path, names: Strings, points: Double) -> Bool:
+    """Return the joints (N,21) that the file of visible or of occluded ones marks; its hands must be those of all."""
+    arrays = _read_part(path)
+    keypoints = arrays["hand_keypoints_2d"]
+    if len(keypoints) != len(points):
+        raise InputError(f"{path} holds {len(keypoints):,} hands, {_whole(path)} {len(points):,}")
+    same = (as_strings(arrays["imgname"]) == names) & (keypoints[:, :, :2] == points).all((1, 2))
+    if not same.all():
+        ids = [PurePosixPath(name).stem for name in names[~same].tolist()]
+        raise InputError(f"{path} differs from {_whole(path)} in {some_ids(ids)}")
+    return np.asarray(keypoints[:, :, 2] > _MARKED)
+
+
+def _whole(path: Path) -> str:
+    """Return the name of the file of all joints, next to that of visible or of occluded ones."""
+    return f"{path.stem.rpartition('_')[0]}_{PARTS[0]}.npz"
 
 
 def _boxes(arrays: Arrays) -> NDArray[np.float64]:

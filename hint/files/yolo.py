@@ -246,20 +246,20 @@ def write_yolo(folder: Path, labels: HandLabels) -> None:
     sizes = picture_sizes(labels, places)
     copy_pictures(labels, places, folder)
     lines: dict[str, list[str]] = {}
-    for k, place in enumerate(places):
-        lines.setdefault(place, []).append(_line(labels, k, sizes[place]))
+    for k, (place, visibility) in enumerate(zip(places, labels.visibility.tolist(), strict=True)):
+        lines.setdefault(place, []).append(_line(labels, k, visibility, sizes[place]))
     for place, rows in lines.items():
         write_bytes(label_file(folder / place), "".join(f"{row}\n" for row in rows).encode())
     write_bytes(folder / FILE_NAME, _description(sorted(set(splits))).encode())
 
 
-def _line(labels: HandLabels, k: int, size: tuple[int, int]) -> str:
+def _line(labels: HandLabels, k: int, visibility: list[int], size: tuple[int, int]) -> str:
     scale = np.array(size, float)
     corners = np.clip(labels.box_xyxy[k].reshape(2, 2) / scale, 0, 1)
     box = [*corners.mean(0), *(corners[1] - corners[0])]
     there = labels.existence[k][:, None]
     points = np.where(there, np.clip(labels.keypoints_2d[k] / scale, 0, 1), 0)
-    joints = [f"{x:.9f} {y:.9f} {v}" for (x, y), v in zip(points.tolist(), labels.visibility[k].tolist(), strict=True)]
+    joints = [f"{x:.9f} {y:.9f} {v}" for (x, y), v in zip(points.tolist(), visibility, strict=True)]
     return " ".join([str(int(labels.is_right[k])), *(f"{value:.9f}" for value in box), *joints])
 
 

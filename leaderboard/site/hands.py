@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.error_table import ErrorTable
 from hint.types import Double, Strings
 from leaderboard.draws import hand_errors
 from leaderboard.entry import Entry
@@ -81,9 +80,9 @@ def _why_not(entry: Entry, pictures: Pictures | None) -> str:
 def _groups(entry: Entry, section: Section, pictures: Pictures | None) -> Iterator[Group]:
     if entry.errors is None or section.subset not in entry.errors.subsets:
         return
-    ids, error = hand_errors(entry.errors, section.subset, _MAXIMUM)
-    clips = _clips(entry.errors, ids)
-    lost = _lost(entry.errors, ids)
+    hands, error = hand_errors(entry.errors, section.subset, _MAXIMUM)
+    ids, clips = entry.errors.hand_id[hands], entry.errors.clip_id[hands]
+    lost = ~np.isfinite(entry.errors.error[hands]).any(1)
     able = np.flatnonzero(~np.isnan(error) & ~lost)
     order = able[np.argsort(error[able], kind="stable")]
     from_middle = order[np.argsort(np.abs(np.arange(len(order)) - (len(order) - 1) / 2), kind="stable")]
@@ -101,23 +100,11 @@ def _groups(entry: Entry, section: Section, pictures: Pictures | None) -> Iterat
         yield Group("not predicted", f"{len(rows)} hands, {len(figures)} of them shown", figures)
 
 
-def _clips(table: ErrorTable, ids: Strings) -> Strings:
-    """Return the clip of each hand."""
-    clip = dict(zip(table.hand_id.tolist(), table.clip_id.tolist(), strict=True))
-    return np.array([clip[hand] for hand in ids.tolist()])
-
-
 def different_clips(rows: NDArray[np.int64], clips: Strings) -> NDArray[np.int64]:
     """Return the first hands of an order that are from different clips; if there are too few, other hands follow."""
     _, first = np.unique(clips[rows], return_index=True)
     order = np.concatenate([np.sort(first), np.setdiff1d(np.arange(len(rows)), first)])
     return np.asarray(rows[np.sort(order[:SHOWN])])
-
-
-def _lost(table: ErrorTable, ids: Strings) -> NDArray[np.bool_]:
-    """Return which hands have no finite error at all."""
-    found = set(table.hand_id[np.isfinite(table.error).any(1)].tolist())
-    return np.array([hand not in found for hand in ids.tolist()], dtype=bool)
 
 
 def _figure(entry: Entry, hand_id: str, error: float, pictures: Pictures | None) -> Figure:
@@ -142,11 +129,12 @@ def disagreements(a: Entry, b: Entry, subset: str, pictures: Pictures | None) ->
     """Show the hands on which the mean errors of two records differ most."""
     if a.errors is None or b.errors is None:
         return []
-    ids, first = hand_errors(a.errors, subset, _MAXIMUM)
+    hands, first = hand_errors(a.errors, subset, _MAXIMUM)
     second: Double = hand_errors(b.errors, subset, _MAXIMUM)[1]
     gap = np.nan_to_num(np.abs(first - second), nan=-1.0)
     order = np.argsort(-gap, kind="stable")
-    rows = different_clips(order[gap[order] > 0], _clips(a.errors, ids))
+    ids, clips = a.errors.hand_id[hands], a.errors.clip_id[hands]
+    rows = different_clips(order[gap[order] > 0], clips)
     return [
         figure(ids[k], [a, b], f"{a.name} {fixed(first[k], 3)}, {b.name} {fixed(second[k], 3)} box sides", pictures)
         for k in rows

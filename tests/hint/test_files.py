@@ -31,6 +31,7 @@ from hint.files import (
     write_pairs,
     write_predictions,
 )
+from hint.files.atomic import write_json_lists
 from hint.files.bounded_npz import parse_npz
 from hint.types import HandLabels, Predictions
 
@@ -219,6 +220,19 @@ def test_contradictory_npz_parts_are_refused(labels: HandLabels, tmp_path: Path)
     write_npz(path, content)
     with pytest.raises(InputError, match=rf"vis\.npz differs from .*_all\.npz in {labels.hand_id[2]}"):
         read_labels(tmp_path)
+    write_npz(path, {key: values[1:] for key, values in content.items()})
+    with pytest.raises(InputError, match=rf"vis\.npz holds {len(labels) - 1} hands, .*_all\.npz {len(labels)}$"):
+        read_labels(tmp_path)
+
+
+def test_json_written_value_by_value_has_the_same_bytes(tmp_path: Path) -> None:
+    lists = {"images": [{"name": "ä", "size": [1, 2]}, {}], "none": [], "numbers": [0.1, 3, None]}
+    write_json(tmp_path / "whole.json", lists)
+    write_json_lists(tmp_path / "pieces.json", {key: iter(values) for key, values in lists.items()})
+    assert (tmp_path / "pieces.json").read_bytes() == (tmp_path / "whole.json").read_bytes()
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json_lists(tmp_path / "pieces.json", {"numbers": [float("nan")]})
+    assert (tmp_path / "pieces.json").read_bytes() == (tmp_path / "whole.json").read_bytes()
 
 
 def test_entries_without_a_size_are_refused_before_they_fill_the_memory(tmp_path: Path) -> None:

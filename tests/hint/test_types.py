@@ -23,6 +23,15 @@ def test_select_and_concatenate_are_inverse(labels: HandLabels) -> None:
     assert np.array_equal(joined.keypoints_2d, labels.keypoints_2d)
 
 
+def test_a_subset_of_all_hands_is_the_labels_themselves(labels: HandLabels) -> None:
+    name = labels.subsets[0]
+    assert labels.part(name) is labels
+    assert not len(labels.part("other"))
+    two = replace(labels, subset=np.array(["other", *labels.subset[1:]]))
+    assert two.part("other").hand_id.tolist() == labels.hand_id[:1].tolist()
+    assert two.part(name).hand_id.tolist() == labels.hand_id[1:].tolist()
+
+
 def test_a_method_sees_no_keypoints(labels: HandLabels) -> None:
     hand = labels.hands()[1]
     assert (hand.hand_id, hand.is_right, hand.image) == (labels.hand_id[1], False, None)

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from annotation.check.annotators import Habit, habits, robust_z
 from annotation.check.hands import Hands
+from annotation.check.measured_set import measure_set
 from annotation.check.splits import NEAR_DUPLICATE, LabelSet, near_duplicates, nearest_in, picture_hash, shared_clips
 from hint.images import write_image
-from hint.types import HandLabels
+from hint.types import HandLabels, Predictions
 
 
 def scene(rng: np.random.Generator, width: int = 320, height: int = 240) -> np.ndarray:
@@ -118,7 +119,10 @@ def test_one_annotator_of_many_stands_out(good: HandLabels, hands: Callable[...,
         share = 0.9 if k == 4 else 0.4 + 0.01 * k
         labels = replace(labels, occlusion=rng.random((200, 21)) < share)
         start = labels.keypoints_2d + rng.normal(0, 1 if k == 2 else 8, (200, 21, 2))
-        people.append(habits([hands(labels, start)], {"zigzag": (rng.random(200) < 0.02).astype(float)}))
+        one = hands(labels)
+        given = Predictions(labels.hand_id, start)
+        moved = measure_set(LabelSet(Path(), labels), one.population, one.picture, given, None, []).moved
+        people.append(habits([labels], moved, {"zigzag": rng.random(200) < 0.02}))
     for name, odd in (("occluded", 4), ("displacement", 2), ("out of the picture", None), ("findings of zigzag", None)):
         scores = robust_z([person[name] for person in people])
         assert np.flatnonzero(abs(scores) > 5).tolist() == ([] if odd is None else [odd]), (name, scores)

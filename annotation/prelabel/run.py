@@ -18,7 +18,11 @@ from hint.engine import LoadedMethod, NamedMethod, Ready, Recipe, Shard, run
 from hint.engine.choice import find_engine
 from hint.engine.parts import parts_folder
 from hint.errors import InputError
+from hint.files.atomic import require_writable
 from hint.files.manifest import read_manifest
+from hint.files.parquet_rows import is_parquet
+from hint.files.path import as_path
+from hint.files.storage import url_of, without_query
 from hint.progress import progress
 from hint.types import Method, MethodOptions, Predictions
 
@@ -91,6 +95,7 @@ def prelabel(
     workers: int = 2,
     engine: str = "local",
     devices: str | None = None,
+    parts: str | Path | None = None,
     overwrite: str = "missing",
     device: str = "auto",
     precision: str = "auto",
@@ -102,7 +107,7 @@ def prelabel(
     """Predict the hands of a manifest, or continue an earlier run, and save them.
 
     Args:
-        manifest: Written by ``hint sample``.
+        manifest: Written by ``hint sample``; or the same columns as Parquet, a file or a folder of files; or a URL.
         method: Name of a method, or a loaded one; the options after ``overwrite`` apply to a name only.
         out: Predictions npz; None for ``<FOLDER>.<method>.npz`` beside the manifest.
         shard: Which part of the manifest to run, such as "2/8"; its rows stay in a folder of parts, which a run without
@@ -117,6 +122,7 @@ def prelabel(
         engine: What runs the method: "local", this machine; "ray", a Ray cluster.
         devices: What gets a process of its own: "all", a number, "cuda:0,cuda:1" or "cpu*4"; None for this process.
             The method must be given by its name then.
+        parts: Folder or URL for what workers write meanwhile, where not all of them see ``out``.
         overwrite: "missing" continues an earlier run, "never" refuses to touch it, "always" starts over.
         device: "auto", "cpu" or "cuda".
         precision: "auto", "fp32", "bf16", ... as the method supports it.
@@ -139,6 +145,7 @@ def prelabel(
     path = Path(out) if out is not None else output_path(manifest, name)
     if path.is_dir():
         raise InputError(f"{path} is a folder; give the file to write, such as {path / f'{manifest.stem}.{name}.npz'}")
+    require_writable(path.parent)
     if overwrite == "never" and path.exists():
         raise InputError(f"{path} already exists; use --overwrite missing or always")
     recipe: Recipe = (
@@ -150,7 +157,8 @@ def prelabel(
     thresholds = calibration.thresholds(ready.identity) if calibration else Thresholds()
     if occlusion == NONE:
         thresholds = replace(thresholds, occlusion_below=0.0)
-    hands, without_box = to_hands(choose(lines, limit), manifest.absolute().parent, box_px)
+    folder = manifest.absolute().parent if url_of(manifest) is None else without_query(manifest).parent
+    hands, without_box = to_hands(choose(lines, limit), folder, box_px)
     if ready.identity.card.reads_images:
         require_pictures(hands, manifest)
     sizes = {line.hand_id: line.size for line in lines}
@@ -163,11 +171,12 @@ def prelabel(
         workers=workers,
         complete=partial(guess, sizes=sizes, thresholds=thresholds),
         shard=part,
+        parts=None if parts is None else as_path(parts),
         show=progress,
     )
     calibrated, note = calibration is not None, ready.identity.card.note
     return Prelabels(
-        parts_folder(path) if part else path,
+        (as_path(parts) if parts else parts_folder(path)) if part else path,
         result.predictions,
         without_box,
         result.failures,
@@ -180,7 +189,7 @@ def prelabel(
 
 
 def _path(manifest: object) -> Path:
-    if not isinstance(manifest, str | Path) or Path(manifest).is_dir():
+    if not isinstance(manifest, str | Path) or (Path(manifest).is_dir() and not is_parquet(Path(manifest))):
         given = f"{manifest} is a folder" if isinstance(manifest, str | Path) else type(manifest).__name__
         raise InputError(f"{given}, not a manifest; give the manifest that hint sample wrote (a .jsonl)")
     return Path(manifest)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from hint.errors import printable
+from hint.errors import InputError, printable, without_url_secrets
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -66,8 +66,8 @@ def _aligned(rows: Sequence[Sequence[str]], title: str | None) -> Iterator[str]:
 
 
 def remark(text: str, style: str = "") -> None:
-    """Print lines on stderr, never cut or read as markup."""
-    text = printable(text, keep="\n")
+    """Print lines on stderr, never cut or read as markup, without what may be secret in addresses."""
+    text = without_url_secrets(printable(text, keep="\n"))
     if not sys.stderr.isatty():
         sys.stderr.write(f"{text}\n")
         return
@@ -95,6 +95,21 @@ def resumable(out: Path | str, results: str = "") -> Iterator[None]:
         else:
             remark(f"hint: interrupted; finished results are in {out}, the same command continues from there")
         raise
+
+
+@contextmanager
+def adding(is_shard: bool) -> Iterator[None]:
+    """Say what a shard can do where a message advises to start over, which would take away what other shards did.
+
+    Raises:
+        InputError: Whatever is raised within, with other advice.
+    """
+    try:
+        yield
+    except InputError as error:
+        if not is_shard or "always" not in str(error):
+            raise
+        raise InputError(f"{error}; shards only add to what is there: with --shard, remove that first") from error
 
 
 def finish(

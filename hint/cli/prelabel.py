@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from hint.cli.console import finish, remark, resumable, show_rows
+from hint.cli.console import adding, finish, remark, resumable, show_rows
 from hint.cli.options import (
     BatchSize,
     EngineFlags,
@@ -19,6 +19,7 @@ from hint.cli.options import (
     MethodFlags,
     Overwrite,
     Part,
+    Parts,
     RunFlags,
     Subsets,
     Workers,
@@ -62,7 +63,7 @@ app = typer.Typer(
 @with_bundles
 def run(
     *,
-    manifest: Annotated[Path, typer.Argument(help="Manifest from hint sample, <FOLDER>.jsonl.")],
+    manifest: Annotated[Path, typer.Argument(help="Manifest from hint sample, <FOLDER>.jsonl; as Parquet; or a URL.")],
     method: Annotated[str, typer.Option(help="Method to run: see hint list methods.")] = "mmpose",
     out: Annotated[
         Path | None, typer.Option(help="Predictions npz; default: <FOLDER>.<method>.npz beside the manifest.")
@@ -71,6 +72,7 @@ def run(
         float | None, typer.Option(help="Side of the square (px) around the centre of hands without a box.", min=1)
     ] = None,
     shard: Part = None,
+    parts: Parts = None,
     calibration: Annotated[Path | None, typer.Option(help="Thresholds from hint prelabel calibrate.")] = None,
     occlusion: Annotated[
         Occlusion | None,
@@ -88,12 +90,13 @@ def run(
     """
     from annotation.prelabel.run import prelabel
 
-    with resumable(out or manifest.parent):
+    with resumable(out or manifest.parent), adding(shard is not None):
         result = prelabel(
             manifest,
             method,
             out=out,
             shard=shard,
+            parts=parts,
             box_px=box_px,
             calibration=calibration,
             occlusion=occlusion.value if occlusion else None,

@@ -18,6 +18,7 @@ from benchmark.source import MethodSource, Run
 from hint.engine import Shard
 from hint.engine.choice import find_engine
 from hint.engine.parts import parts_folder
+from hint.errors import legible
 from hint.files.path import as_path
 from hint.types import MethodOptions
 
@@ -42,7 +43,7 @@ class ShardResult:
 
     def as_json(self) -> dict[str, Any]:
         """Return JSON values."""
-        return {**vars(self), "shard": str(self.shard), "parts": str(self.parts)}
+        return {**vars(self), "shard": str(self.shard), "parts": legible(str(self.parts))}
 
 
 def predict_shard(

@@ -17,7 +17,7 @@ from annotation.prelabel.occlusion import NONE, with_occlusion
 from hint.engine import LoadedMethod, NamedMethod, Ready, Recipe, Shard, run
 from hint.engine.choice import find_engine
 from hint.engine.parts import parts_folder
-from hint.errors import InputError
+from hint.errors import InputError, legible
 from hint.files.atomic import require_writable
 from hint.files.manifest import read_manifest
 from hint.files.parquet_rows import is_parquet
@@ -68,7 +68,7 @@ class Prelabels:
         exist = rows.existence if rows.existence is not None else np.empty((0, 21), bool)
         occluded = rows.occlusion if rows.occlusion is not None else exist
         return {
-            "predictions": str(self.path),
+            "predictions": legible(str(self.path)),
             "hands": len(rows),
             "found": int(np.isfinite(rows.keypoints_2d).all((1, 2)).sum()),
             "reused": self.reused,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from hint.errors import InputError, printable, without_url_secrets
+from hint.errors import InputError, legible, printable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -67,7 +67,7 @@ def _aligned(rows: Sequence[Sequence[str]], title: str | None) -> Iterator[str]:
 
 def remark(text: str, style: str = "") -> None:
     """Print lines on stderr, never cut or read as markup, without what may be secret in addresses."""
-    text = without_url_secrets(printable(text, keep="\n"))
+    text = legible(text, keep="\n")
     if not sys.stderr.isatty():
         sys.stderr.write(f"{text}\n")
         return

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hint.cli.console import remark, resumable
+from hint.cli.console import adding, remark, resumable
 from hint.cli.options import (
     BatchSize,
     Boxes,
@@ -30,7 +30,7 @@ from hint.cli.options import (
     Side,
     with_bundles,
 )
-from hint.errors import InputError, printable, some_ids
+from hint.errors import InputError, legible, some_ids
 
 if TYPE_CHECKING:
     from hint.prediction import OneEuro, PredictSummary
@@ -108,7 +108,7 @@ def predict(
     Writes keypoints to OUT/predictions.npz, MANO parameters and cameras to OUT/mano.npz, boxes to OUT/hands.jsonl. A
     second run resumes. Exit code 1 if pictures or hands are left out.
     """
-    with resumable(out, "predictions.npz"):
+    with resumable(out, "predictions.npz"), adding(shard is not None):
         from hint.detection import Choice
         from hint.engine.choice import find_engine
         from hint.engine.parts import parts_folder
@@ -146,7 +146,7 @@ def predict(
         if shard is not None:
             written = parts or parts_folder(options.file("predictions.npz"))
             text = f"parts: {written}; when all shards are done, the command without --shard joins them"
-            typer.echo(printable(text))
+            typer.echo(legible(text))
     raise typer.Exit(1 if summary.failures else 0)
 
 

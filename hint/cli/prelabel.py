@@ -145,7 +145,7 @@ def _show(result: Prelabels, summary: dict[str, Any]) -> None:
         f"{summary['hands']} hands, {summary['found']} found; {summary['existing']} of {21 * summary['hands']} joints "
         f"guessed to exist, {summary['occluded']} of them occluded"
     )
-    typer.echo(result.path)
+    typer.echo(summary["predictions"])
     if result.shard is not None:
         remark(f"hint: shard {result.shard} is done; when all are, the command without --shard joins them")
 

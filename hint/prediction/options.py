@@ -118,7 +118,7 @@ class PredictOptions:
         if self.shard is not None and source.rate is not None:
             raise InputError("hands are followed through a whole video: leave out --shard, which is for pictures")
         if self.shard is not None and self.overwrite == "always":
-            raise InputError("a shard adds to what is there; remove that first, or leave out --overwrite always")
+            raise InputError("shards only add to what is there: remove that first, and leave out --overwrite")
         if self.parts is not None and (self.overlay or self.mesh):
             raise InputError(
                 "workers write overlays and meshes to OUT, which --parts is for where not all see it; leave out one"

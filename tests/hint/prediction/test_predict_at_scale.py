@@ -141,7 +141,7 @@ def test_what_cannot_be_shared_out_is_said(tmp_path: Path) -> None:
     for given, changed, engine, message in (
         (clip, {"shard": Shard(1, 2)}, LocalEngine(), "leave out --shard, which is for pictures"),
         (clip, {}, RayEngine(), "leave out --engine ray"),
-        (still, {"shard": Shard(1, 2), "overwrite": "always"}, LocalEngine(), "a shard adds to what is there"),
+        (still, {"shard": Shard(1, 2), "overwrite": "always"}, LocalEngine(), "shards only add to what is there"),
         (still, {"overlay": True, "parts": tmp_path / "parts"}, LocalEngine(), "which --parts is for"),
         ("s3://bucket/clip.mp4", {}, LocalEngine(), "^s3://bucket/clip.mp4: .* download it first"),
     ):

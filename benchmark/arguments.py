@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from numbers import Integral
 from pathlib import Path
 
 from benchmark.source import PredictedHands
@@ -46,17 +45,6 @@ def check_inputs(labels: object, given: object) -> None:
             "what to evaluate must be a loaded method, the name of one, Predictions, what hint.predict returned, or "
             f"a path, not {type(given).__name__}"
         )
-
-
-def check_numbers(least: int, **numbers: object) -> None:
-    """Refuse what is not a whole number of at least ``least``.
-
-    Raises:
-        InputError: If one is not; the message names it.
-    """
-    for name, number in numbers.items():
-        if isinstance(number, bool) or not isinstance(number, Integral) or int(number) < least:
-            raise InputError(f"{name} must be a whole number of at least {least}, not {number!r}")
 
 
 def as_folder(out: object) -> Path | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.arguments import as_folder, check_inputs, check_name, check_numbers
+from benchmark.arguments import as_folder, check_inputs, check_name
 from benchmark.card import Card, read_card
 from benchmark.error_table import ErrorTable
 from benchmark.keypoints import KeypointTask
@@ -25,11 +25,12 @@ from benchmark.results import ERRORS, RECORD, folder_name, open_results
 from benchmark.rules import Rules, load_rules
 from benchmark.source import PredictedHands, Run, Source, find_source
 from benchmark.task import Outcome, Scored, Task
-from hint.engine.choice import find_engine
-from hint.errors import InputError
+from hint.engine import HERE, Work
+from hint.errors import InputError, check_numbers
 from hint.files.path import as_path
+from hint.methods.options import method_options
 from hint.provenance import collect
-from hint.types import HandLabels, Method, MethodOptions, Predictions
+from hint.types import HandLabels, Method, Predictions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,11 +103,6 @@ def evaluate(
     images: str | Path | None = None,
     limit: int | None = None,
     seed: int = 0,
-    batch_size: int = 16,
-    workers: int = 2,
-    engine: str = "local",
-    devices: str | None = None,
-    parts: str | Path | None = None,
     overwrite: str = "missing",
     match_boxes: bool = False,
     whole_pictures: bool = False,
@@ -119,7 +115,8 @@ def evaluate(
     precision: str = "auto",
     weights: str | Path | None = None,
     mano: str | Path | None = None,
-    **settings: Any,
+    settings: Mapping[str, object] | None = None,
+    work: Work = HERE,
 ) -> Evaluation:
     """Evaluate a method, or predictions, on labelled hands.
 
@@ -136,12 +133,6 @@ def evaluate(
         images: Folder of the pictures, where they are not beside the labels.
         limit: Number of hands to evaluate, spread evenly; None = all. Of sequences, whole tracks with about as many.
         seed: Of the intervals, and of methods that draw random numbers.
-        batch_size: Hands per forward pass.
-        workers: Threads that read and crop pictures, of each process.
-        engine: What runs a method: "local", this machine, or "ray", a Ray cluster.
-        devices: What gets a process of its own: "all", a number, "cuda:0,cuda:1" or "cpu*4"; None for this process.
-            The method must be given by its name then.
-        parts: Folder or URL for what workers write meanwhile, where not all of them see ``out``.
         overwrite: "missing" continues from what an earlier run left, "never" refuses, "always" starts over.
         match_boxes: Match predictions of ``hint predict`` with labels by picture, side and box instead of by id.
         whole_pictures: Score whole pictures (OKS): a detector and a method, or predictions of ``hint predict``.
@@ -154,7 +145,8 @@ def evaluate(
         precision: "auto", "fp32", "bf16", ... as the method understands it.
         weights: File, or a name the method documents; None for its default.
         mano: MANO file, "procedural", or None for the default places.
-        **settings: Settings of the method, such as ``crop="hamer"``.
+        settings: The method's own settings, as ``--set`` takes them, such as ``{"crop": "hamer"}``.
+        work: Who runs a method, such as ``hint.Work(devices="all")``; by default this process.
 
     Raises:
         UnknownNameError: If a protocol, method, subset or setting has no such name.
@@ -166,12 +158,11 @@ def evaluate(
     check_inputs(labels, method_or_predictions)
     check_name(name)
     check_numbers(0, seed=seed)
-    check_numbers(1, batch_size=batch_size, workers=workers, **({} if limit is None else {"limit": limit}))
+    check_numbers(1, limit=1 if limit is None else limit)
     folder = as_folder(out)
     rules = load_rules(protocol) if isinstance(protocol, str | Path) else protocol
     rules, of_oks = _oks_rules(rules, whole_pictures, detector, all_hands_labelled, agreement, match_boxes)
-    extra = {key: str(value) for key, value in settings.items()}
-    options = MethodOptions(device, precision, _text(weights), _text(mano), seed=seed, extra=extra)
+    options = method_options(device, precision, weights, mano, seed, settings)
     source = find_source(
         method_or_predictions,
         options,
@@ -186,25 +177,10 @@ def evaluate(
     results = None
     if folder is not None:
         results = open_results(folder / result_folder(source, rules, name), limit, overwrite)
-    if isinstance(rules, Protocol | OksProtocol):
-        task = picture_task(labels, rules, limit, subsets, images, of_oks)
-    else:
-        unused = {"--subset": subsets, "--images": images, "--train-data": train_labels, "--match-boxes": match_boxes}
-        task = mesh_task(labels, rules, limit, unused)
-    run = Run(
-        results,
-        limit,
-        seed,
-        batch_size,
-        workers,
-        find_engine(engine, devices, device),
-        None if parts is None else as_path(parts),
-    )
+    for_pictures = {"--train-data": train_labels, "--match-boxes": match_boxes}
+    task = find_task(labels, rules, limit, subsets, images, of_oks, for_pictures)
+    run = Run(results, limit, seed, work, work.find_engine(device))
     return _finish(task, source.outcome(task, run), run)
-
-
-def _text(path: str | Path | None) -> str | None:
-    return None if path is None else str(path)
 
 
 def _oks_rules(
@@ -243,15 +219,31 @@ def result_folder(source: Source, rules: Rules, name: str | None) -> str:
     return folder_name(name or source.name, "" if name else source.variant, "" if is_usual else rules.id)
 
 
-def picture_task(
+def find_task(
     labels: HandLabels | str | Path,
-    rules: Protocol | OksProtocol,
+    rules: Rules,
     limit: int | None,
     subsets: Sequence[str] | None,
     images: str | Path | None,
     of_oks: OksOptions,
+    for_pictures: Mapping[str, object],
 ) -> Task[Any]:
-    """Return the task of scoring keypoints in pictures."""
+    """Return the task that rules set on labels.
+
+    Args:
+        labels: Labels, or where they are.
+        rules: The protocol.
+        limit: Number of hands, None for all.
+        subsets: Subsets to read, None for the test ones.
+        images: Folder of the pictures, None for beside the labels.
+        of_oks: What OKS alone is told.
+        for_pictures: Further options that a protocol in 3D has no use for, and what they say.
+
+    Raises:
+        InputError: If something does not go together.
+    """
+    if not isinstance(rules, Protocol | OksProtocol):
+        return _mesh_task(labels, rules, limit, {"--subset": subsets, "--images": images, **for_pictures})
     if isinstance(labels, HandLabels) and (subsets or images):
         raise InputError("subsets and images are for labels given as a path")
     given = labels if isinstance(labels, HandLabels) else as_path(labels)
@@ -261,14 +253,12 @@ def picture_task(
     return OksTask(given, rules, limit, subsets or (), folder, of_oks)
 
 
-def mesh_task(
+def _mesh_task(
     labels: HandLabels | str | Path, rules: MeshProtocol, limit: int | None, unused: Mapping[str, object]
 ) -> Task[Any]:
-    """Return the task of scoring a dataset in 3D."""
     from benchmark.mesh.task import MeshTask
 
-    wrong = [option for option, value in unused.items() if value]
-    if wrong:
+    if wrong := [option for option, value in unused.items() if value]:
         raise InputError(f"protocol {rules.id} scores one whole evaluation set; leave out {' and '.join(wrong)}")
     if isinstance(labels, HandLabels):
         raise InputError(f"protocol {rules.id} scores a dataset in 3D; give the path of its folder")

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark.arguments import check_name, check_numbers
-from benchmark.evaluate import mesh_task, picture_task, result_folder
-from benchmark.oks.protocol import OksProtocol
+from benchmark.arguments import check_name
+from benchmark.evaluate import find_task, result_folder
 from benchmark.oks.task import OksOptions
-from benchmark.protocol import Protocol
 from benchmark.results import PREDICTIONS, open_results
 from benchmark.rules import load_rules
 from benchmark.source import MethodSource, Run
-from hint.engine import Shard
-from hint.engine.choice import find_engine
+from hint.engine import HERE, Shard, Work
 from hint.engine.parts import parts_folder
-from hint.errors import legible
+from hint.errors import check_numbers, legible
 from hint.files.path import as_path
-from hint.types import MethodOptions
+from hint.methods.options import method_options
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ class ShardResult:
         return {**vars(self), "shard": str(self.shard), "parts": legible(str(self.parts))}
 
 
-def predict_shard(
+def evaluate_shard(
     shard: str,
     labels: str | Path,
     method: str,
@@ -58,44 +55,38 @@ def predict_shard(
     images: str | Path | None = None,
     limit: int | None = None,
     seed: int = 0,
-    batch_size: int = 16,
-    workers: int = 2,
-    engine: str = "local",
-    devices: str | None = None,
-    parts: str | Path | None = None,
     overwrite: str = "missing",
     train_labels: str | Path | None = None,
     device: str = "auto",
     precision: str = "auto",
-    weights: str | None = None,
-    mano: str | None = None,
-    **settings: Any,
+    weights: str | Path | None = None,
+    mano: str | Path | None = None,
+    settings: Mapping[str, object] | None = None,
+    work: Work = HERE,
 ) -> ShardResult:
-    """Predict a part of the hands that :func:`benchmark.evaluate.evaluate` would predict, and score nothing.
+    """Predict a part of the hands that :func:`hint.evaluate` would predict, and score nothing.
+
+    When all shards are done, :func:`hint.evaluate` with the same arguments joins them and scores.
 
     Args:
-        shard: Which part, such as "2/8". When all are done, the evaluation itself finds every hand predicted.
-        labels: Where the labels are.
+        shard: Which part, such as "2/8".
+        labels: Where the labels are; this and all that follow are as of the evaluation, and the same for all shards.
         method: Name of the method.
-        protocol: Rules of scoring, which say what hands there are.
-        out: Folder for results.
+        protocol: Says what hands there are.
+        out: Folder for results, which all machines see, unless ``work`` names one for the parts.
         name: Name of the folder in it.
         subsets: Subsets to read.
         images: Folder of the pictures.
-        limit: Number of hands of all shards, spread evenly.
+        limit: Number of hands of all shards.
         seed: Of methods that draw random numbers.
-        batch_size: Hands per forward pass.
-        workers: Threads that read and crop pictures.
-        engine: What runs the method.
-        devices: What gets a process of its own.
-        parts: Folder or URL for the parts, where not all workers see ``out``.
         overwrite: "missing" or "never".
         train_labels: Labels a control is fitted on.
         device: "auto", "cpu" or "cuda".
-        precision: "fp32", "bf16", ... as the method understands it.
+        precision: "auto", "fp32", "bf16", ... as the method understands it.
         weights: File, or a name the method documents.
         mano: MANO file, or "procedural".
-        **settings: Settings of the method.
+        settings: Settings of the method.
+        work: Who does the work of this shard; by default this process.
 
     Raises:
         InputError: If an argument or labels cannot be used, or the same shard is running already.
@@ -105,24 +96,14 @@ def predict_shard(
     """
     part = Shard.parse(shard)
     check_name(name)
-    check_numbers(1, batch_size=batch_size, workers=workers, **({} if limit is None else {"limit": limit}))
+    check_numbers(0, seed=seed)
+    check_numbers(1, limit=1 if limit is None else limit)
     rules = load_rules(protocol)
-    extra = {key: str(value) for key, value in settings.items()}
-    source = MethodSource(method, MethodOptions(device, precision, weights, mano, seed=seed, extra=extra), train_labels)
-    results = open_results(Path(out) / result_folder(source, rules, name), limit, overwrite)
-    if isinstance(rules, Protocol | OksProtocol):
-        task = picture_task(labels, rules, limit, subsets, images, OksOptions())
-    else:
-        task = mesh_task(labels, rules, limit, {"--subset": subsets, "--images": images, "--train-data": train_labels})
-    run = Run(
-        results,
-        limit,
-        seed,
-        batch_size,
-        workers,
-        find_engine(engine, devices, device),
-        None if parts is None else as_path(parts),
-    )
+    options = method_options(device, precision, weights, mano, seed, settings)
+    source = MethodSource(method, options, train_labels)
+    results = open_results(as_path(out) / result_folder(source, rules, name), limit, overwrite)
+    task = find_task(labels, rules, limit, subsets, images, OksOptions(), {"--train-data": train_labels})
+    run = Run(results, limit, seed, work, work.find_engine(device))
     done = source.predict_shard(task, run, part)
-    written = run.parts or parts_folder(results.folder / PREDICTIONS)
+    written = work.parts_path or parts_folder(results.folder / PREDICTIONS)
     return ShardResult(part, len(done.predictions), done.reused, done.failures, written)

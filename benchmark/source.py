@@ -6,7 +6,7 @@ import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -14,13 +14,13 @@ from benchmark.card import UNDESCRIBED, Card, method_card
 from benchmark.matching import BoxedHand
 from benchmark.results import PREDICTIONS, Results, name_of_file
 from benchmark.task import Outcome, Task
-from hint.engine import Engine, LocalEngine, NamedMethod, Ready, RunResult, Shard, run
+from hint.engine import Engine, LoadedMethod, NamedMethod, Ready, Recipe, RunResult, Shard, Work, run
 from hint.errors import InputError, some_ids
 from hint.files.parquet_rows import is_parquet
 from hint.files.path import as_path
 from hint.files.predictions import RESULTS, TABLES, read_predictions
 from hint.files.storage import Versions, is_file, is_folder, without_query
-from hint.methods.table import as_labels, create, needs_labels
+from hint.methods.table import as_labels, needs_labels
 from hint.methods.table import check as check_method
 from hint.progress import progress
 from hint.types import Hand, HandLabels, Method, MethodCard, MethodOptions, Predictions
@@ -37,19 +37,15 @@ class Run:
         results: Where results go, None where nothing is written.
         limit: Hands to evaluate; None = all.
         seed: Of the intervals.
-        batch_size: Hands per forward pass.
-        workers: Threads that read and crop pictures.
-        engine: Runs a method.
-        parts: Where workers write meanwhile; None: in the folder of the results.
+        work: Who runs a method, and how much at a time.
+        engine: What that is.
     """
 
     results: Results | None
     limit: int | None
     seed: int
-    batch_size: int
-    workers: int
-    engine: Engine = field(default_factory=LocalEngine)
-    parts: Path | None = None
+    work: Work
+    engine: Engine
 
     @property
     def folder(self) -> Path | None:
@@ -145,14 +141,11 @@ class MethodSource(Source):
         return self._predict(self._ready(task, run), task, run, shard)
 
     def _ready(self, task: Task[Any], run: Run) -> Ready:
-        if not isinstance(self._method, str):
-            return Ready.load(self._method, run.engine)
-        options = replace(
-            self._options,
-            labels=task.labels if needs_labels(self._method) else None,
-            train_labels=as_labels(self._train_labels, split="train"),
-        )
-        return Ready.load(NamedMethod(self._method, options), run.engine)
+        options = self._options
+        if isinstance(self._method, str):
+            labels = task.labels if needs_labels(self._method) else None
+            options = replace(options, labels=labels, train_labels=as_labels(self._train_labels, split="train"))
+        return Ready.load(_recipe(self._method, options), run.engine)
 
     def _predict(self, ready: Ready, task: Task[Any], how: Run, shard: Shard | None = None) -> RunResult:
         hands = task.hands()
@@ -164,17 +157,17 @@ class MethodSource(Source):
                 hands,
                 save_to=how.folder / PREDICTIONS if how.folder else None,
                 overwrite=how.results is not None and how.results.overwrite == "always",
-                batch_size=how.batch_size,
-                workers=how.workers,
+                batch_size=how.work.batch_size,
+                workers=how.work.workers,
                 meshes=task.needs_meshes,
                 shard=shard,
-                parts=how.parts,
+                parts=how.work.parts_path,
                 show=progress,
             )
         except KeyboardInterrupt:
             if how.folder is None:
                 raise
-            is_saved = how.parts is not None or any(how.folder.rglob("*.npz"))
+            is_saved = how.work.parts is not None or any(how.folder.rglob("*.npz"))
             there = f"what is done is in {how.folder}, the same command continues from there"
             raise KeyboardInterrupt(f"interrupted; {there if is_saved else 'nothing was saved yet'}") from None
 
@@ -187,9 +180,8 @@ def _check(method: Method | str, options: MethodOptions, train_labels: object = 
         raise InputError("weights, mano, train_labels and settings go with the name of a method, not a loaded one")
 
 
-def _loaded(method: Method | str, options: MethodOptions) -> Method:
-    """Load a method of which only the name is known."""
-    return create(method, options) if isinstance(method, str) else method
+def _recipe(method: Method | str, options: MethodOptions) -> Recipe:
+    return NamedMethod(method, options) if isinstance(method, str) else LoadedMethod(method)
 
 
 class PictureSource(Source):
@@ -221,23 +213,16 @@ class PictureSource(Source):
             InputError: If the results are another method's, or no picture can be used.
             KeyboardInterrupt: On Ctrl-C, after saving.
         """
-        from hint.prediction import predict
+        from hint.prediction import Prediction, PredictOptions, ReadyMethod, find_source, predict_ready
 
-        if not run.engine.is_local:
-            raise InputError("whole pictures: type hint predict --devices, then score its OUT: --predictions OUT")
         if run.results:
             run.results.check_method(self.name, False, {})
         files, started = _picture_files(task.hands()), time.perf_counter()
-        method = _loaded(self._method, self._options)
+        ready = ReadyMethod.load(_recipe(self._method, self._options), run.engine)
         loaded = time.perf_counter()
-        result = predict(
-            [*files],
-            method,
-            detector=self._detector,
-            out=run.folder,
-            batch_size=run.batch_size,
-            overwrite=run.results.overwrite if run.results else "missing",
-        )
+        overwrite = run.results.overwrite if run.results else "missing"
+        options = PredictOptions(run.folder, overwrite=overwrite, work=run.work)
+        result = predict_ready(Prediction(find_source([*files]), self._detector, options), ready)
         if not result.frames:
             raise InputError(f"no picture could be used: {some_ids(result.failures.values())}")
         seconds, meta = time.perf_counter() - loaded, result.predictions.meta
@@ -246,7 +231,7 @@ class PictureSource(Source):
             given.answers,
             replace(result.card, title=f"{result.card.title}, {self._found_by} detector"),
             {**meta["fingerprint"], "found_by": meta["found_by"], **task.fingerprint()},
-            str(getattr(method, "device", "cpu")),
+            ready.facts.identity.device,
             result.failures,
             result.reused,
             len(result) - result.reused,

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from benchmark.protocol import list_protocols as list_protocols
     from benchmark.record import Record as Record
     from benchmark.record import load_record as load_record
+    from benchmark.shard import evaluate_shard as evaluate_shard
     from benchmark.submit import submit as submit
+    from hint.engine.work import Work as Work
     from hint.errors import HintError as HintError
     from hint.errors import InputError as InputError
     from hint.errors import MissingRequirementError as MissingRequirementError
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from hint.render.draw import draw as draw
     from hint.training.fit_labels import FittedLabels as FittedLabels
     from hint.training.fit_labels import fit_labels as fit_labels
+    from hint.training.fit_labels import fit_shard as fit_shard
     from hint.training.train import train as train
     from hint.types import Hand as Hand
     from hint.types import HandLabels as HandLabels
@@ -71,6 +74,7 @@ _PUBLIC = {
     "Predictions": "hint.types:Predictions",
     "Record": "benchmark.record:Record",
     "UnknownNameError": "hint.errors:UnknownNameError",
+    "Work": "hint.engine.work:Work",
     "WriteError": "hint.errors:WriteError",
     "agreement": "annotation.agreement.run:agreement",
     "build_leaderboard": "leaderboard.site.build:build_leaderboard",
@@ -80,9 +84,11 @@ _PUBLIC = {
     "consensus": "annotation.agreement.consensus:consensus",
     "draw": "hint.render.draw:draw",
     "evaluate": "benchmark.evaluate:evaluate",
+    "evaluate_shard": "benchmark.shard:evaluate_shard",
     "export": "annotation.export:export",
     "fit_hands": "hint.fit.hands:fit_hands",
     "fit_labels": "hint.training.fit_labels:fit_labels",
+    "fit_shard": "hint.training.fit_labels:fit_shard",
     "list_methods": "hint.methods.table:list_methods",
     "list_protocols": "benchmark.protocol:list_protocols",
     "load_labels": "hint.files.load:load_labels",

@@ -5,6 +5,7 @@ The command line prints them as one line and turns them into an exit code; nothi
 
 import re
 from collections.abc import Collection, Iterable
+from numbers import Integral
 from reprlib import Repr
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,17 @@ class ElsewhereError(HintError):
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+
+
+def check_numbers(least: int, **numbers: object) -> None:
+    """Refuse what is not a whole number of at least ``least``.
+
+    Raises:
+        InputError: If one is not; the message names it.
+    """
+    for name, number in numbers.items():
+        if isinstance(number, bool) or not isinstance(number, Integral) or int(number) < least:
+            raise InputError(f"{name} must be a whole number of at least {least}, not {number!r}")
 
 
 def counted(number: int, thing: str) -> str:

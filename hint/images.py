@@ -64,6 +64,8 @@ def is_cut(stream: IO[bytes]) -> bool:
 def _is_cut(content: bytes) -> bool:
     """Return whether the end marker is missing; that of a JPEG thumbnail lies before the last start of scan."""
     if content.startswith(_JPEG):
+        if content.endswith(b"\xff\xd9"):
+            return False
         return content.rfind(b"\xff\xd9") <= content.rfind(b"\xff\xda")
     return content.startswith(_PNG) and b"IEND" not in content[-1024:]
 

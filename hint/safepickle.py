@@ -16,11 +16,16 @@ from types import MappingProxyType
 from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hint.errors import InputError, first_line, shown
+from hint.text_array import check_text
 
 #: Exact (module, name) pairs a pickle may name, and what each one becomes.
 Allowed = Mapping[tuple[str, str], Any]
+
+#: Gives what a module's name stands for.
+Find = Callable[[str, str], Any]
 
 #: What damaged pickles raise; anything else is our bug and must surface.
 DAMAGE = (
@@ -36,8 +41,19 @@ DAMAGE = (
 )
 
 
+#: What follows an operation, as :mod:`pickletools` counts it: so many bytes, or a line, or bytes that say their number.
+_ARGUMENTS = {code.code.encode("latin1"): code.arg.n if code.arg else 0 for code in pickletools.opcodes}
+_LINE = pickletools.UP_TO_NEWLINE
+_TWO_LINES = b"ci"
+#: How long the number of bytes is.
+_COUNTED = {
+    pickletools.TAKEN_FROM_ARGUMENT1: 1,
+    pickletools.TAKEN_FROM_ARGUMENT4: 4,
+    pickletools.TAKEN_FROM_ARGUMENT4U: 4,
+    pickletools.TAKEN_FROM_ARGUMENT8U: 8,
+}
 #: Operations that remember a value under a number.
-_PUTS = ("PUT", "BINPUT", "LONG_BINPUT")
+_PUTS = b"pqr"
 #: Numbers that a pickle may skip; those that are optimised skip what nobody asks for.
 _SKIPPED = 1 << 16
 
@@ -97,6 +113,7 @@ class _Array(np.ndarray[Any, Any]):
             raise ValueError("an array of another size than its content")
         checked: Any = (1, shape, dtype, bool(by_columns), content)
         super().__setstate__(checked)
+        check_text(self)
 
 
 def _shape(value: Any) -> tuple[int, ...]:
@@ -120,7 +137,7 @@ def _scalar(dtype: Any, content: bytes) -> Any:
     plain = _plain(dtype)
     if plain.hasobject:
         raise ValueError("an object in place of a number")
-    return np.frombuffer(content, plain, count=1)[0]
+    return _checked(np.frombuffer(content, plain, count=1))[0]
 
 
 def _frombuffer(content: bytes, dtype: Any, shape: Any, order: str) -> Any:
@@ -128,7 +145,12 @@ def _frombuffer(content: bytes, dtype: Any, shape: Any, order: str) -> Any:
     plain = _plain(dtype)
     if plain.hasobject:
         raise ValueError("objects in place of numbers")
-    return np.frombuffer(content, plain).reshape(_shape(shape), order="F" if order == "F" else "C")
+    return _checked(np.frombuffer(content, plain)).reshape(_shape(shape), order="F" if order == "F" else "C")
+
+
+def _checked(array: NDArray[Any]) -> NDArray[Any]:
+    check_text(array)
+    return array
 
 
 def _numpy_globals() -> dict[tuple[str, str], Any]:
@@ -155,18 +177,26 @@ NUMPY: Allowed = MappingProxyType(
 )
 
 
-def restricted(find: Callable[[str, str], Any]) -> type[pickle.Unpickler]:
+class _Restricted(pickle.Unpickler):
+    """Asks ``find`` for every global a pickle names."""
+
+    def __init__(self, file: IO[bytes], find: Find, **options: Any) -> None:
+        start = file.tell()
+        _check_memo(file)
+        file.seek(start)
+        super().__init__(file, **options)
+        self._find = find
+
+    def find_class(self, module: str, name: str) -> Any:
+        return self._find(module, name)
+
+
+def restricted(find: Find) -> type[pickle.Unpickler]:
     """Return an unpickler class that asks ``find`` for every global a pickle names."""
 
-    class Restricted(pickle.Unpickler):
+    class Restricted(_Restricted):
         def __init__(self, file: IO[bytes], **options: Any) -> None:
-            start = file.tell()
-            _check_memo(file)
-            file.seek(start)
-            super().__init__(file, **options)
-
-        def find_class(self, module: str, name: str) -> Any:
-            return find(module, name)
+            super().__init__(file, find, **options)
 
     return Restricted
 
@@ -174,13 +204,26 @@ def restricted(find: Callable[[str, str], Any]) -> type[pickle.Unpickler]:
 def _check_memo(file: IO[bytes]) -> None:
     """Refuse numbers of remembered values that skip others: Python would allocate all between, gigabytes of them.
 
+    What is damaged is left to the unpickler, which stops at the same place.
+
     Raises:
-        ValueError: If the pickle has such a number, or is damaged.
+        ValueError: If the pickle has such a number.
     """
-    puts = (int(argument or 0) for opcode, argument, _ in pickletools.genops(file) if opcode.name in _PUTS)
-    for held, number in enumerate(puts, start=1):
-        if not 0 <= number <= _SKIPPED + 2 * held:
-            raise ValueError("a value is remembered under a number that no pickle needs")
+    read, held = file.read, 0
+    while (operation := read(1)) != b"." and (size := _ARGUMENTS.get(operation)) is not None:
+        if not size:
+            continue
+        if size in _COUNTED:
+            file.seek(int.from_bytes(read(_COUNTED[size]), "little"), io.SEEK_CUR)
+            continue
+        argument = file.readline() if size == _LINE else read(size)
+        if operation in _PUTS:
+            held += 1
+            number = int(argument) if size == _LINE else int.from_bytes(argument, "little")
+            if not 0 <= number <= _SKIPPED + 2 * held:
+                raise ValueError("a value is remembered under a number that no pickle needs")
+        elif operation in _TWO_LINES:
+            file.readline()
 
 
 def load(path: Path | str, allowed: Allowed) -> Any:
@@ -202,7 +245,7 @@ def loads(content: bytes, allowed: Allowed, name: str) -> Any:
     return _load(io.BytesIO(content), _finder(name, allowed), name)
 
 
-def _finder(path: Path | str, allowed: Allowed) -> Callable[[str, str], Any]:
+def _finder(path: Path | str, allowed: Allowed) -> Find:
     def find(module: str, name: str) -> Any:
         if (module, name) not in allowed:
             raise InputError(f"{path}: asks for {module}.{name}, which this kind of file never needs; not opened")
@@ -211,9 +254,9 @@ def _finder(path: Path | str, allowed: Allowed) -> Callable[[str, str], Any]:
     return find
 
 
-def _load(file: IO[bytes], find: Callable[[str, str], Any], path: Path | str) -> Any:
+def _load(file: IO[bytes], find: Find, path: Path | str) -> Any:
     try:
         # Only latin1 restores Python 2 strings, including array contents, byte for byte.
-        return restricted(find)(file, encoding="latin1").load()
+        return _Restricted(file, find, encoding="latin1").load()
     except DAMAGE as error:
         raise InputError(f"{path}: not a whole pickle ({first_line(error)}); copy it again") from error

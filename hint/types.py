@@ -335,7 +335,8 @@ class Method(Protocol):
     """Something that turns a picture and a box into 21 keypoints.
 
     The engine calls ``prepare`` in worker threads, one hand at a time, and ``infer`` with a batch of what it returned.
-    A method that does not run on the CPU may have an attribute ``device`` that names its device, for the record.
+    A method that does not run on the CPU may have an attribute ``device`` that names its device, for the record, and
+    ``find_batch_size`` (:class:`hint.methods.batch.BatchedMethod`).
     """
 
     @property

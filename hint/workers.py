@@ -12,11 +12,12 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from os import cpu_count
-from threading import Event
+from threading import Event, Thread, main_thread
+from time import sleep
 from typing import Any, NoReturn, TypeVar, cast
 
 from hint.errors import HintError, InputError
@@ -88,7 +89,8 @@ def in_processes(
     with processes() as start:
         busy: dict[Connection, Job] = {}
         for job in islice(waiting, workers or cpu_count() or 1):
-            _, pipe = start(_answer_all, work)
+            _, pipe = start(_answer_all)
+            pipe.send(work)
             pipe.send(job)
             busy[pipe] = job
         while busy:
@@ -109,7 +111,8 @@ def processes() -> Iterator[Callable[..., Worker]]:
     """Give a function that starts a process, and end all of them afterwards.
 
     It takes a function of a module, called in the process with its end of a pipe and further arguments. The process
-    ignores Ctrl-C, and ends when the pipe is closed, or with SIGTERM, so that ``finally`` removes temporary files.
+    ignores Ctrl-C, and ends when the pipe is closed, when this process is gone, whatever it is doing then, or with
+    SIGTERM, so that ``finally`` removes temporary files.
     """
     context = get_context("spawn")
     started: list[Worker] = []
@@ -154,16 +157,28 @@ def ignore_sigint() -> Iterator[None]:
 
 
 def _main(serve: Callable[..., None], pipe: Connection, *arguments: Any) -> NoReturn:
-    """Serve until the pipe is closed or SIGTERM arrives."""
+    """Serve until the pipe is closed, SIGTERM arrives, or the process that started this one is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    Thread(target=_end_with_parent, daemon=True).start()
     with suppress(SystemExit, EOFError, ConnectionError):
         serve(pipe, *arguments)
     os._exit(0)  # without the slow clean-up of large libraries
 
 
-def _answer_all(pipe: Connection, work: Callable[[Any], Any]) -> None:
-    """Do one job after the other."""
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone, also in the middle of a job or an import."""
+    if (parent := parent_process()) is not None:
+        parent.join()
+        if sys.platform != "win32":  # which ends no sleep early
+            signal.pthread_kill(cast(int, main_thread().ident), signal.SIGTERM)
+            sleep(_GRACE)
+        os._exit(1)
+
+
+def _answer_all(pipe: Connection) -> None:
+    """Do one job after the other; what to do with them comes first, as it takes seconds to import."""
+    work = pipe.recv()
     while True:
         pipe.send(answer(partial(work, pipe.recv())))
 

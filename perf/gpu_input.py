@@ -15,8 +15,10 @@ from gpu_network import device_of, make_network, speed, wait
 from benchmark.evaluate import evaluate
 from hint import crop as on_cpu
 from hint.crop import CROP_SIZE, Square
+from hint.engine import Work
 from hint.images import decode_image, encode_image
 from hint.methods import device_crop
+from hint.methods.batch import USUAL, find_batch_size
 from hint.methods.crop_method import Parts, random_card
 from hint.methods.hamer.card import CARD
 from hint.methods.hamer.method import HamerMethod
@@ -88,13 +90,12 @@ def end_to_end(bench: Bench) -> None:
     cores = os.cpu_count() or 1
     for where in ("cpu", "device"):
         method = make_method(bench, **{"crop-on": where})
-        batch = method.find_batch_size()
-        found = evaluate(labels, method, out=bench.folder / where, batch_size=batch, workers=cores)
+        found = evaluate(labels, method, out=bench.folder / where, work=Work(workers=cores))
         wait(device_of(bench))
         timing = found.record.timing
         rate = timing.hands_per_second or float("nan")
         alone = network_rate(bench)
-        bench.add(f"JPEG to record, crops on {where}", f"{rate:.0f}/s, batch {batch}")
+        bench.add(f"JPEG to record, crops on {where}", f"{rate:.0f}/s, batch {find_batch_size(method) or USUAL}")
         bench.add("  of the network alone", f"{rate / alone:.0%}", ">= 80 %", rate / alone >= _SHARE)
         memory = (timing.peak_gpu_memory_bytes or 0) / 2**30
         bench.add("  peak memory of the GPU", f"{memory:.1f} GiB")

@@ -23,8 +23,7 @@ from statistics import median
 import cv2
 import numpy as np
 
-from hint.engine import Engine, LocalEngine, NamedMethod, Ready, Shard, run
-from hint.engine.choice import find_engine
+from hint.engine import Engine, LocalEngine, NamedMethod, Ready, Shard, Work, run
 from hint.engine.jobs import HandJob, Pace, Queue
 from hint.images import write_image
 from hint.provenance import peak_memory_bytes
@@ -136,12 +135,12 @@ def main() -> None:
     parser.add_argument("--listed", type=int, help="hands of the third table, instead of the others")
     given = parser.parse_args()
     if given.listed:
-        print_listing(find_engine("ray", f"cpu*{given.workers}"), 10_000, given.listed)
+        print_listing(Work("ray", f"cpu*{given.workers}").find_engine(), 10_000, given.listed)
         return
     engines: Engines = {
         "one process": (LocalEngine(), 0),
-        f"--devices cpu*{given.workers}": (find_engine(devices=f"cpu*{given.workers}"), 0),
-        f"--engine ray, {given.workers} workers": (find_engine("ray", f"cpu*{given.workers}"), 0),
+        f"--devices cpu*{given.workers}": (Work(devices=f"cpu*{given.workers}").find_engine(), 0),
+        f"--engine ray, {given.workers} workers": (Work("ray", f"cpu*{given.workers}").find_engine(), 0),
         "two shards, one after the other, and the merge": (LocalEngine(), 2),
     }
     with tempfile.TemporaryDirectory() as folder:

@@ -70,6 +70,29 @@ def encrypted(seed: bytes) -> bytes:
     return seed[:at] + b"\1" + seed[at + 1 :]
 
 
+def entry(ending: str, change: Change, compression: int = zipfile.ZIP_STORED) -> Change:
+    """Change an entry of a zip."""
+
+    def packed_anew(seed: bytes) -> bytes:
+        with zipfile.ZipFile(io.BytesIO(seed)) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w", compression) as archive:
+            for name, content in members.items():
+                archive.writestr(name, change(content) if name.endswith(ending) else content)
+        return stream.getvalue()
+
+    return packed_anew
+
+
+def no_lzma(seed: bytes) -> bytes:
+    """Pack a zip with LZMA, and spoil the middle of its first entry."""
+    content = entry("", lambda held: held, zipfile.ZIP_LZMA)(seed)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        start = 30 + len(archive.namelist()[0]) + 12  # behind the header and the properties
+    return content[:start] + b"\xff" * 40 + content[start + 40 :]
+
+
 def endless_member() -> bytes:
     """Return a tar whose one member says that it has more bytes than any disk."""
     stream, member = io.BytesIO(), tarfile.TarInfo("x")
@@ -81,6 +104,7 @@ def endless_member() -> bytes:
 
 HEADER = b"\x93NUMPY\x01\x00\x04\x00[[[\n"
 HUGE = b"\x93NUMPY\x01\x00\x46\x00{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000,), }    \n"
+NO_CHARACTERS = np.full(3, 0xFFFF0041, np.uint32).view("U1")
 DEEP = b"[" * 100_000 + b"]" * 100_000
 WRONG_DTYPE = b"\x80\x02cnumpy\ndtype\nX\x02\0\0\0f8K\0K\1\x87R(" + b"K\0" * 8 + b"tb."
 
@@ -92,6 +116,7 @@ FINDINGS: dict[str, tuple[str, Change]] = {
     "evaluation npz: text for numbers": ("evaluation npz all", arrays(right=np.array(["a", "b", "c"]))),
     "evaluation npz: names in a table": ("evaluation npz all", arrays(imgname=np.array([["a"], ["b"], ["c"]]))),
     "evaluation npz: sizes of another number": ("evaluation npz all", arrays(scale=np.zeros(8))),
+    "evaluation npz: names of what is no character": ("evaluation npz all", arrays(imgname=NO_CHARACTERS)),
     "HO-3D boxes: numbers for names": ("HO-3D boxes", arrays(imgname=np.zeros((2, 2)))),
     "HO-3D boxes: centres of structures": ("HO-3D boxes", arrays(center=np.zeros((2, 2), "f4,i2"))),
     "mocap: text": ("mocap npz", arrays(hand_pose=np.full((3, 48), "a"))),
@@ -122,11 +147,15 @@ FINDINGS: dict[str, tuple[str, Change]] = {
     "ego4d.json: nested too deeply": ("ego4d.json", always(DEEP)),
     "COCO: occlusion that is no flag": ("COCO", value("annotations", 0, "occlusion", 3, to=[1])),
     "CVAT: an unknown encoding": ("CVAT", swap(b"encoding='utf-8'", b"encoding='utg-8'")),
+    "CVAT: a picture with a name of 300 letters": ("CVAT", swap(b'name="', b'name="' + b"a" * 300)),
+    "YOLO: a time that is none": ("YOLO data.yaml", swap(b"kpt_shape: [21", b"kpt_shape: [!!timestamp x")),
     "checkpoint: a zip whose directory is damaged": (
         "checkpoint",
         lambda seed: seed.replace(b"PK\x01\x02", b"PK\x01\x03"),
     ),
     "topology: an entry that is encrypted": ("mano_downsampling.npz", encrypted),
+    "topology: an entry that is no LZMA": ("mano_downsampling.npz", no_lzma),
+    "adjacency: a tensor whose storage is a number": ("adjacency", entry("data.pkl", swap(b"tq\x05Q", b"K\x01q\x05Q"))),
     "tar: a member of 8 gigabytes": ("training tar", lambda seed: wrong_size(seed, Random(0))),
     "tar.gz: a member that never ends": ("weights tar.gz", lambda _: gzip.compress(endless_member())),
     "protocol: infinitely many points": ("protocol ho3d-v3", swap(b"replicates = ", b"replicates = inf #")),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from hint.errors import InputError, first_problem
 from hint.files import write_bytes
+from hint.files.json_model import read_model
 
 
 class _Model(BaseModel):
@@ -231,9 +231,4 @@ def read_agreement(path: Path) -> Agreement:
     Raises:
         InputError: If it is missing or invalid.
     """
-    try:
-        return Agreement.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
-    except ValidationError as error:
-        raise InputError(f"{path} is not a result of hint agreement: {first_problem(error)}") from error
+    return read_model(Agreement, path, "a result of hint agreement")

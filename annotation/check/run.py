@@ -11,10 +11,11 @@ import numpy as np
 
 from annotation.check.annotators import FEWEST, OUTLIER, habits, robust_z
 from annotation.check.criterion import Criterion, Measured, Rule
+from annotation.check.finding import Finding
 from annotation.check.hands import Hands, aligned
 from annotation.check.look import Onlooker, nothing_seen
 from annotation.check.population import load_population
-from annotation.check.report import CheckReport, Finding, RuleCount, SetCount, write_report
+from annotation.check.report import CheckReport, RuleCount, SetCount, write_report
 from annotation.check.rules import RULES
 from annotation.check.splits import NEAR_DUPLICATE, SHARED_CLIP, LabelSet, near_duplicates, shared_clips
 from hint.errors import InputError, UnknownNameError

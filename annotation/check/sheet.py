@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from annotation.check.report import Finding
+from annotation.check.finding import Finding
 from annotation.check.splits import LabelSet
 from hint.errors import InputError, plain
 from hint.files import write_bytes

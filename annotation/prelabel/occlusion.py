@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hint.errors import InputError, MissingRequirementError
+from hint.methods.batch import find_batch_size
 from hint.requirements import missing_packages
 from hint.types import Hand, Image, Method, MethodCard, Predictions
 
@@ -62,6 +63,10 @@ class WithOcclusion:
             return rows
         guessed = self._guesser(hands, [one.patch for one in prepared], rows.keypoints_2d)
         return replace(rows, occlusion_probability=guessed)
+
+    def find_batch_size(self) -> int | None:
+        """Return how many hands the method should be given."""
+        return find_batch_size(self._method)
 
 
 def with_occlusion(method: Method, source: str | None) -> Method:

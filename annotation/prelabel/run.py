@@ -14,17 +14,16 @@ from annotation.prelabel.calibration import Calibration, read_calibration
 from annotation.prelabel.guess import Thresholds, guess
 from annotation.prelabel.hands import choose, output_path, require_pictures, to_hands
 from annotation.prelabel.occlusion import NONE, with_occlusion
-from hint.engine import LoadedMethod, NamedMethod, Ready, Recipe, Shard, run
-from hint.engine.choice import find_engine
+from hint.engine import HERE, LoadedMethod, NamedMethod, Ready, Recipe, Shard, Work, run
 from hint.engine.parts import parts_folder
 from hint.errors import InputError, legible
 from hint.files.atomic import require_writable
 from hint.files.manifest import read_manifest
 from hint.files.parquet_rows import is_parquet
-from hint.files.path import as_path
 from hint.files.storage import url_of, without_query
+from hint.methods.options import method_options
 from hint.progress import progress
-from hint.types import Method, MethodOptions, Predictions
+from hint.types import Method, Predictions
 
 
 @dataclass(frozen=True)
@@ -91,24 +90,20 @@ def prelabel(
     box_px: float | None = None,
     calibration: str | Path | Calibration | None = None,
     occlusion: str | None = None,
-    batch_size: int = 16,
-    workers: int = 2,
-    engine: str = "local",
-    devices: str | None = None,
-    parts: str | Path | None = None,
     overwrite: str = "missing",
     device: str = "auto",
     precision: str = "auto",
-    weights: str | None = None,
-    mano: str | None = None,
+    weights: str | Path | None = None,
+    mano: str | Path | None = None,
     seed: int = 0,
-    settings: Mapping[str, str] | None = None,
+    settings: Mapping[str, object] | None = None,
+    work: Work = HERE,
 ) -> Prelabels:
     """Predict the hands of a manifest, or continue an earlier run, and save them.
 
     Args:
         manifest: Written by ``hint sample``; or the same columns as Parquet, a file or a folder of files; or a URL.
-        method: Name of a method, or a loaded one; the options after ``overwrite`` apply to a name only.
+        method: Name of a method, or a loaded one; ``device`` to ``settings`` apply to a name only.
         out: Predictions npz; None for ``<FOLDER>.<method>.npz`` beside the manifest.
         shard: Which part of the manifest to run, such as "2/8"; its rows stay in a folder of parts, which a run without
             joins when all are done. None for all.
@@ -117,12 +112,6 @@ def prelabel(
         calibration: Thresholds chosen on labels; None for the defaults.
         occlusion: What flags of occlusion come from: "picture", "score" (of the method) or "none". None is the picture
             for methods that look at one, if the packages are there. A method's own flags are always kept.
-        batch_size: Hands per forward pass.
-        workers: Threads that read and crop pictures, of each process.
-        engine: What runs the method: "local", this machine; "ray", a Ray cluster.
-        devices: What gets a process of its own: "all", a number, "cuda:0,cuda:1" or "cpu*4"; None for this process.
-            The method must be given by its name then.
-        parts: Folder or URL for what workers write meanwhile, where not all of them see ``out``.
         overwrite: "missing" continues an earlier run, "never" refuses to touch it, "always" starts over.
         device: "auto", "cpu" or "cuda".
         precision: "auto", "fp32", "bf16", ... as the method supports it.
@@ -130,6 +119,7 @@ def prelabel(
         mano: MANO file, or "procedural".
         seed: Seed of methods that draw random numbers.
         settings: The method's own settings.
+        work: Who does the work, such as ``hint.Work(devices="all")``; by default this process.
 
     Raises:
         InputError: If the manifest cannot be read, the method needs labels, the calibration is for another method, or
@@ -151,9 +141,9 @@ def prelabel(
     recipe: Recipe = (
         LoadedMethod(method)
         if not isinstance(method, str)
-        else NamedMethod(method, MethodOptions(device, precision, weights, mano, seed=seed, extra=dict(settings or {})))
+        else NamedMethod(method, method_options(device, precision, weights, mano, seed, settings))
     )
-    ready = Ready.load(PrelabelRecipe(recipe, occlusion), find_engine(engine, devices, device))
+    ready = Ready.load(PrelabelRecipe(recipe, occlusion), work.find_engine(device))
     thresholds = calibration.thresholds(ready.identity) if calibration else Thresholds()
     if occlusion == NONE:
         thresholds = replace(thresholds, occlusion_below=0.0)
@@ -167,16 +157,16 @@ def prelabel(
         hands,
         save_to=path,
         overwrite=overwrite == "always",
-        batch_size=batch_size,
-        workers=workers,
+        batch_size=work.batch_size,
+        workers=work.workers,
         complete=partial(guess, sizes=sizes, thresholds=thresholds),
         shard=part,
-        parts=None if parts is None else as_path(parts),
+        parts=work.parts_path,
         show=progress,
     )
     calibrated, note = calibration is not None, ready.identity.card.note
     return Prelabels(
-        (as_path(parts) if parts else parts_folder(path)) if part else path,
+        (work.parts_path or parts_folder(path)) if part else path,
         result.predictions,
         without_box,
         result.failures,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from hint.errors import InputError, first_problem
 from hint.files import write_json
+from hint.files.json_model import read_model
 
 
 class Photo(BaseModel):
@@ -58,11 +58,5 @@ def read_record(path: Path) -> PhotoRecord:
     Raises:
         InputError: If it is missing or invalid.
     """
-    try:
-        return PhotoRecord.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise InputError(
-            f"{path}: {error.strerror}; hint sample photos writes this file beside the manifest"
-        ) from error
-    except ValidationError as error:
-        raise InputError(f"{path} is not a record of photographs: {first_problem(error)}") from error
+    origin = "hint sample photos writes this file beside the manifest"
+    return read_model(PhotoRecord, path, "a record of photographs", origin)

@@ -27,7 +27,7 @@ from hint.images import decode_image, encode_image
 from hint.prediction import find_detector, find_source
 from hint.prediction.boxes import BoxCount, KnownBoxes
 from hint.prediction.doubts import is_one_sided_pair, outside
-from hint.prediction.source import PICTURES, Stills
+from hint.prediction.source import PICTURES, Stills, require_unchanged
 from hint.progress import progress
 from hint.provenance import collect
 from hint.types import Image
@@ -148,10 +148,12 @@ class _Job:
             try:
                 image = picture.read()
                 hands = self._hands(picture, image)
+                copy = _copy(picture, image) if hands else (b"", "")
+                require_unchanged(picture)  # else the copy might be another picture, or half of one
             except InputError as error:
                 self.result.failures[picture.name] = str(error)
                 return
-            known = self._added(picture, image, hands, known)
+            known = self._added(picture, image, hands, copy, known)
         if not known.hands:
             self.result.without_hands.append(picture.name)
         if known.turned:
@@ -183,9 +185,11 @@ class _Job:
             self.result.failures[hand.hand_id or picture.name] = problem
         return not problem
 
-    def _added(self, picture: Picture, image: Image, hands: Sequence[Detection], before: Photo | None) -> Photo:
+    def _added(
+        self, picture: Picture, image: Image, hands: Sequence[Detection], copy: tuple[bytes, str], before: Photo | None
+    ) -> Photo:
         """Add the hands of a photograph to the manifest, and write a copy of it for each."""
-        content, suffix = _copy(picture, image) if hands else (b"", "")
+        content, suffix = copy
         digest = hashlib.sha256(content).hexdigest()
         ids = [_hand_id(picture, number, hand) for number, hand in enumerate(hands)]
         self._collection.require_all(before.hands if before else (), ids, picture.name)

@@ -14,6 +14,7 @@ from PIL import Image
 
 from hint.errors import HintError, InputError, MissingRequirementError, some_ids
 from hint.files import remove_abandoned, write_bytes
+from hint.files.bounded_npz import ZIP_ERRORS
 from hint.sources.hand import SourceHand
 from hint.workers import in_threads
 
@@ -134,7 +135,7 @@ def _write(base: Path, folder: Path, group: Group, stop: Event) -> str:
                 break
             _check_size(content, hand)
             write_bytes(picture_path(folder, hand), content)
-    except (InputError, OSError, KeyError, zipfile.BadZipFile) as error:
+    except (InputError, KeyError, *ZIP_ERRORS) as error:
         text = str(error)
         return text if str(source) in text else f"{source} ({text})"
     return ""

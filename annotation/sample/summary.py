@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from annotation.sample.distribution import Distribution
-from hint.errors import InputError, first_problem
 from hint.files import write_bytes
+from hint.files.json_model import read_model
 
 
 class StratumCount(BaseModel):
@@ -71,9 +71,4 @@ def read_summary(path: Path) -> Summary:
     Raises:
         InputError: If it is missing or invalid.
     """
-    try:
-        return Summary.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; hint sample writes this file beside the manifest") from error
-    except ValidationError as error:
-        raise InputError(f"{path} is not the summary of a sample: {first_problem(error)}") from error
+    return read_model(Summary, path, "the summary of a sample", "hint sample writes this file beside the manifest")

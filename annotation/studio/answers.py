@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from annotation.studio.task import Answer, read_answer
+from annotation.studio.answer import Answer, read_answer
 from annotation.studio.work import Annotation, Work
 from hint.names import parse_name
 from hint.skeleton import N_JOINTS

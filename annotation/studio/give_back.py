@@ -14,12 +14,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from annotation.studio.answer import RETURNED, own_comments
 from annotation.studio.answers import NO_SIDE, Broken, sort_answers
 from annotation.studio.client import Studio
 from annotation.studio.config import COMMENT, IMAGE
 from annotation.studio.project import require_project
 from annotation.studio.status import BrokenLabel, broken_label
-from annotation.studio.task import RETURNED, own_comments
 from annotation.studio.work import Work, fetch_work
 from hint.errors import InputError, counted, some_ids
 

@@ -10,8 +10,9 @@ from threading import Event
 
 import numpy as np
 
+from annotation.studio.answer import Answer
 from annotation.studio.kept import KeepingFolder
-from annotation.studio.task import Answer, HandTask
+from annotation.studio.task import HandTask
 from annotation.studio.work import Annotation
 from hint.files.pairs import pair_json
 from hint.names import parse_name, subset_of_folder

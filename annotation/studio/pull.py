@@ -19,8 +19,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
+from annotation.studio.answer import Answer
 from annotation.studio.answers import Answers, comparable, problems_of, sort_answers
 from annotation.studio.client import Project, Studio
 from annotation.studio.config import require_same_meaning
@@ -29,12 +30,13 @@ from annotation.studio.labels import Label, write_labels
 from annotation.studio.project import require_project
 from annotation.studio.pushed import pushed_manifests
 from annotation.studio.scores import HoneypotScores, honeypot_lines, score_honeypots, split_honeypots
-from annotation.studio.task import Answer, HandTask
+from annotation.studio.task import HandTask
 from annotation.studio.work import Annotation, Work, fetch_work, read_export
-from hint.errors import HintError, InputError, first_problem
+from hint.errors import HintError, InputError
 from hint.files import write_json
 from hint.files.atomic import json_bytes
 from hint.files.claim import claimed
+from hint.files.json_model import read_model
 from hint.names import is_file_name
 from hint.provenance import collect
 
@@ -268,12 +270,7 @@ def read_record(path: Path) -> PullRecord:
     Raises:
         InputError: If it is missing or invalid.
     """
-    try:
-        return PullRecord.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
-    except ValidationError as error:
-        raise InputError(f"{path} is not the record of a pull: {first_problem(error)}") from error
+    return read_model(PullRecord, path, "the record of a pull")
 
 
 @dataclass(frozen=True)

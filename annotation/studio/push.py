@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from threading import Event
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from annotation.studio.config import IMAGE
 from annotation.studio.failures import StudioError
 from annotation.studio.guess import MEAN_POSE, mean_pose, read_guesses
 from annotation.studio.install import home
+from annotation.studio.missing import Missing, find_missing, refuse_contradictions, version_of
 from annotation.studio.picture import MARGIN, crop_of, cut, read_frame, shown_size
 from annotation.studio.project import Listing, Task, ensure_project, is_still, list_tasks
 from annotation.studio.pushed import remember_manifest, short_name
@@ -178,25 +179,6 @@ def task_of(hand: SampledHand, guess: Guess | None, margin: float | None) -> Han
     )
 
 
-class _Missing(NamedTuple):
-    """Ids of hands without a task, of tasks without their guess, and of hands without a prediction."""
-
-    tasks: list[str]
-    guesses: list[str]
-    predictions: list[str]
-
-    def __bool__(self) -> bool:
-        return any(map(len, self))
-
-    @property
-    def total(self) -> int:
-        return sum(map(len, self))
-
-    @property
-    def to_send(self) -> int:
-        return len(self.tasks) + len(self.predictions)
-
-
 @dataclass
 class _Push:
     """One push: the tasks a project should contain, and the way to get there."""
@@ -225,13 +207,13 @@ class _Push:
         self.store.check()
         self._retry(lambda: self.store.attach(self.studio, self.project.id))
         listing = self._retry(self._list)
-        self._refuse_contradictions(listing)
-        missing = first = self._missing(listing)
+        refuse_contradictions(self.title, self.tasks, listing)
+        missing = first = find_missing(self.tasks, listing)
         self.total, idle = first.to_send, 0
         self._restore_pictures(listing)
         while missing:
             listing = self._retry(self._round)
-            now = self._missing(listing)
+            now = find_missing(self.tasks, listing)
             self.done = self.total - now.to_send
             idle = idle + 1 if now.total >= missing.total else 0
             if idle == _ROUNDS:
@@ -256,50 +238,16 @@ class _Push:
             self.listing = list_tasks(self.studio, self.project.id)
         return self.listing
 
-    def _missing(self, listing: Listing) -> _Missing:
-        known = listing.tasks
-        guessed = [hand_id for hand_id, task in self.tasks.items() if task.guess]
-        version = self._version(listing)
-        return _Missing(
-            [hand_id for hand_id in self.tasks if hand_id not in known],
-            [hand_id for hand_id in guessed if hand_id in known and known[hand_id].hint.guess is None],
-            [hand_id for hand_id in self.tasks if not (hand_id in known and version in known[hand_id].versions)],
-        )
-
-    def _refuse_contradictions(self, listing: Listing) -> None:
-        different: dict[str, list[str]] = {}
-        for hand_id, task in self.tasks.items():
-            known = listing.tasks.get(hand_id)
-            if known and (kind := _contradiction(task, known)):
-                different.setdefault(kind, []).append(hand_id)
-        for kind, ids in different.items():
-            raise InputError(
-                f"project {self.title!r} contains {len(ids)} hands with {kind}: {some_ids(ids)}; "
-                "nothing was changed, push to another project"
-            )
-        version = self._version(listing)
-        others = _versions(listing) - {version}
-        if others:
-            raise InputError(
-                f"project {self.title!r} contains predictions of {', '.join(sorted(others))}, not of {version}; "
-                "annotators would see only one of them: push to another project"
-            )
-
-    def _version(self, listing: Listing) -> str:
-        """Return the version annotators start from, which is one for all hands: also mean poses are sent under it."""
-        given = next((task.guess.version for task in self.tasks.values() if task.guess), None)
-        return given or min(_versions(listing), default=MEAN_POSE)
-
     def _round(self) -> Listing:
         """Send what is missing; return what the project then contains."""
         listing = self._list()
         self.listing = None  # until everything below has worked
-        missing = self._missing(listing)
+        missing = find_missing(self.tasks, listing)
         for hand_id in missing.guesses:
             self._add_guess(listing.tasks[hand_id])
         if missing.guesses:
             listing = list_tasks(self.studio, self.project.id)
-        version = self._version(listing)
+        version = version_of(self.tasks, listing)
         unpredicted = [hand_id for hand_id in missing.predictions if hand_id in listing.tasks]
         for batch in _batches(unpredicted):
             sent = [_prediction(listing.tasks[hand_id], version) for hand_id in batch]
@@ -356,13 +304,13 @@ class _Push:
             self.on_note(f"{counted(len(gone), 'missing picture')} restored: {some_ids(gone)}")
 
     def _show_predictions(self, listing: Listing) -> None:
-        version = self._version(listing)
+        version = version_of(self.tasks, listing)
         shown = self._retry(lambda: self.studio.project(self.project.id)).model_version
         # Without predictions, hint studio ml may show its own.
         if shown != version and not (shown and version == MEAN_POSE):
             self._retry(partial(self.studio.show_predictions, self.project.id, version))
 
-    def _report(self, listing: Listing, first: _Missing) -> PushReport:
+    def _report(self, listing: Listing, first: Missing) -> PushReport:
         mine = {hand_id: task for hand_id, task in listing.tasks.items() if hand_id in self.tasks}
         return PushReport(
             self.project.id,
@@ -374,21 +322,6 @@ class _Push:
             predicted_twice=[hand_id for hand_id, task in mine.items() if task.n_predictions > len(task.versions)],
             outages=self.studio.outages,
         )
-
-
-def _contradiction(task: HandTask, known: Task) -> str:
-    """Return how an existing task differs from the one to push, "" if it does not; the crop may differ."""
-    fixed = ("folder", "image_sha256", "frame_size", "box_xyxy")
-    if any(getattr(task, name) != getattr(known.hint, name) for name in fixed):
-        return "another picture or box"
-    if task.guess and known.hint.guess and task.guess != known.hint.guess:
-        return "other initial points"
-    return ""
-
-
-def _versions(listing: Listing) -> set[str]:
-    """Return the versions of the points that were pushed, mean poses and those of ``hint studio ml`` aside."""
-    return {task.hint.guess.version for task in listing.tasks.values() if task.hint.guess}
 
 
 def _prediction(task: Task, version: str) -> dict[str, Any]:

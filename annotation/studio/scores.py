@@ -13,10 +13,10 @@ from annotation.agreement.pairs import Pairs
 from annotation.agreement.palm import Palm
 from annotation.agreement.result import Score
 from annotation.agreement.scores import percent
+from annotation.studio.answer import Answer
 from annotation.studio.answers import Answers
 from annotation.studio.known import Known, honeypots_in, known_answers, recall
 from annotation.studio.labels import labels_of
-from annotation.studio.task import Answer
 from annotation.studio.work import Work
 from hint.types import Bool, Double, HandLabels
 

@@ -7,9 +7,10 @@ from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from annotation.studio.answer import is_returned
 from annotation.studio.client import Studio
 from annotation.studio.failures import StudioError, UnreachableError
-from annotation.studio.task import HandTask, is_returned, read_task
+from annotation.studio.task import HandTask, read_task
 from hint.files.json_file import parse_json
 
 #: Annotator of annotations whose user no longer exists.

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 import typer
 
@@ -18,6 +21,10 @@ if TYPE_CHECKING:
 
 #: Width that holds any table, for output that must not be wrapped.
 _UNLIMITED = 1000
+#: A line that somebody copies.
+_COMMAND = re.compile(r"(?:hint|pip) [^,;]*")
+#: Columns that are left for text, however narrow a terminal is.
+_NARROWEST = 20
 
 #: Words that stand out in tables.
 COLOURS = {
@@ -65,13 +72,41 @@ def _aligned(rows: Sequence[Sequence[str]], title: str | None) -> Iterator[str]:
         yield "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
+def say(head: str, text: str, indent: int | None = None) -> None:
+    """Print a line on stdout; on a terminal a long text goes on below where it began.
+
+    Args:
+        head: What stands before the text.
+        text: Plain text.
+        indent: Columns that the head takes, by default one for each character.
+    """
+    indent = len(head) if indent is None else indent
+    lines = wrapped(legible(text), width=_width(sys.stdout), indent=indent)
+    typer.echo(head + f"\n{'':{indent}}".join(lines))
+
+
 def remark(text: str, style: str = "") -> None:
     """Print lines on stderr, never cut or read as markup, without what may be secret in addresses."""
     text = legible(text, keep="\n")
     if not sys.stderr.isatty():
         sys.stderr.write(f"{text}\n")
         return
+    text = "\n".join(part for line in text.split("\n") for part in wrapped(line, width=_width(sys.stderr)))
     _console(stderr=True).print(text, style=style, markup=False, soft_wrap=True, highlight=False)
+
+
+def wrapped(text: str, *, width: int | None, indent: int = 0) -> list[str]:
+    """Break a line between words; a line that is a command stays whole, to be copied.
+
+    Args:
+        text: The line.
+        width: Columns there are, None where no terminal is.
+        indent: Columns of these that are taken.
+    """
+    if width is None or _COMMAND.fullmatch(text):
+        return [text]
+    room = max(width - indent, _NARROWEST)
+    return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def note(text: str) -> None:
@@ -144,6 +179,10 @@ def finish(
     if files:
         remark(files)
     raise typer.Exit(0 if ok else 1)
+
+
+def _width(stream: TextIO) -> int | None:
+    return shutil.get_terminal_size().columns if stream.isatty() else None
 
 
 def _console(stderr: bool = False) -> Console:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hint.cli.console import say
 from hint.cli.options import Json
 
 if TYPE_CHECKING:
@@ -34,10 +35,10 @@ def doctor(
 
 
 def _show(findings: Sequence[Finding]) -> None:
-    """Print a line on each finding; what to type follows on a line of its own, never wrapped."""
+    """Print a line on each finding; what to do about it follows below."""
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
         state = typer.style(f"{finding.state:8}", fg=_COLOURS[finding.state])
-        typer.echo(f"{state} {finding.name:{width}}  {finding.detail}")
+        say(f"{state} {finding.name:{width}}  ", finding.detail, width + 11)
         if finding.advice:
-            typer.echo(f"{'':8} {'':{width}}  {finding.advice}")
+            say(" " * (width + 11), finding.advice)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -12,16 +11,13 @@ import typer
 
 from hint.cli.console import adding, finish, remark, show, show_rows
 from hint.cli.options import (
-    BatchSize,
-    EngineFlags,
     Images,
     MethodFlags,
     Out,
     Part,
-    Parts,
     RunFlags,
     Subsets,
-    Workers,
+    WorkFlags,
     with_bundles,
 )
 from hint.errors import InputError
@@ -53,9 +49,8 @@ def evaluate(
         str | None, typer.Option(help="Name of the folder in OUT, and of given predictions; no slash.")
     ] = None,
     flags: RunFlags,
-    work: EngineFlags,
+    work: WorkFlags,
     shard: Part = None,
-    parts: Parts = None,
     match_boxes: Annotated[
         bool, typer.Option("--match-boxes", help="Match what hint predict found by picture, side and box.")
     ] = False,
@@ -74,8 +69,6 @@ def evaluate(
     card: Annotated[
         Path | None, typer.Option(help="TOML file that says what made the predictions: title, paper, training data ...")
     ] = None,
-    batch_size: BatchSize = 16,
-    workers: Workers = 2,
     setup: MethodFlags,
     crop: Annotated[
         str | None, typer.Option(help="How a baseline crops: native (as released) or hamer; results differ.")
@@ -104,21 +97,16 @@ def evaluate(
         raise InputError("choose what to evaluate on: give --data PATH")
     from benchmark.evaluate import evaluate as run
 
-    if taken := extra.keys() & signature(run).parameters:
-        raise InputError(f"--set {min(taken)}: that is not a setting of a method")
     options: dict[str, Any] = {
         "out": out,
         "name": name,
         "subsets": subset,
         "images": images,
-        "batch_size": batch_size,
-        "workers": workers,
+        "work": work.work(),
         "train_labels": train_data,
-        "parts": parts,
-        **work.keywords(),
+        "settings": extra,
         **flags.keywords(),
         **setup.keywords(),
-        **extra,
     }
     scoring: dict[str, Any] = {
         "match_boxes": match_boxes,
@@ -130,7 +118,7 @@ def evaluate(
     }
     with _telling_interrupts():
         if shard is not None:
-            _predict_shard(shard, data, method, protocol, options, scoring, flags.as_json)
+            _evaluate_shard(shard, data, method, protocol, options, scoring, flags.as_json)
         result = run(data, given, protocol, **options, **scoring)
     _report(result, protocol, flags.as_json)
 
@@ -144,7 +132,7 @@ def _telling_interrupts() -> Iterator[None]:
         raise
 
 
-def _predict_shard(
+def _evaluate_shard(
     shard: str,
     data: Path,
     method: str | None,
@@ -154,14 +142,14 @@ def _predict_shard(
     as_json: bool,
 ) -> NoReturn:
     """Predict a part of the hands, and end."""
-    from benchmark.shard import predict_shard
+    from benchmark.shard import evaluate_shard
 
     if method is None or any(scoring.values()):
         raise InputError(
             "--shard predicts labelled hands with a method and scores nothing: leave out options of scoring"
         )
     with adding(True):
-        done = predict_shard(shard, data, method, protocol, **options)
+        done = evaluate_shard(shard, data, method, protocol, **options)
     finish(
         lambda: typer.echo(f"shard {done.shard}: {done.hands:,} hands predicted, {len(done.failures):,} left out"),
         done.as_json(),

@@ -57,7 +57,7 @@ def fit(
         "mano": mano,
         "limit": limit,
         "overwrite": overwrite.value,
-        **work.keywords(),
+        "work": work.work(),
     }
     with resumable(out, "fits.*"), adding(shard is not None):
         if shard is not None:

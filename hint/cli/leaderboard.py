@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hint.cli.console import finish, note, remark, show, show_rows
+from hint.cli.console import finish, note, remark, say, show, show_rows
 from hint.cli.options import Images, Json, Subsets
-from hint.errors import InputError, MissingRequirementError, counted, printable
+from hint.errors import InputError, MissingRequirementError, counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -207,9 +207,9 @@ def _show_checked(checked: Sequence[CheckedSubmission]) -> None:
 
     for each in checked:
         verdict = counted(len(each.problems), "problem") if each.problems else "ok"
-        typer.echo(printable(f"{each.path}: {verdict}"))
+        say("", f"{each.path}: {verdict}")
         for text in (*each.problems, *each.remarks):
-            typer.echo(printable(f"  {text}"))
+            say("  ", text)
         if each.evaluation is not None:
             show(score_table(each.evaluation.record))
 

@@ -8,11 +8,14 @@ from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from hint.errors import InputError
+
+if TYPE_CHECKING:
+    from hint.engine.work import Work
 
 
 class Overwrite(str, Enum):
@@ -49,8 +52,11 @@ Where = Annotated[Device, typer.Option(help="Where networks run.")]
 Precision = Annotated[
     str, typer.Option(help="fp32, bf16, ...: what the method offers; auto: the fastest that keeps the keypoints.")
 ]
-BatchSize = Annotated[int, typer.Option(help="Hands per forward pass.", min=1)]
-Workers = Annotated[int, typer.Option(help="Threads that read and crop pictures.", min=1)]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(help="Hands per forward pass.", min=1, show_default="16; what the memory of a GPU suggests"),
+]
+Workers = Annotated[int, typer.Option(help="Threads that read and crop pictures, of each process.", min=1)]
 Weights = Annotated[str | None, typer.Option(help="Weights file, or a name such as random.")]
 Mano = Annotated[str | None, typer.Option(help="MANO_RIGHT.pkl or .npz, or procedural.")]
 OwnSettings = Annotated[list[str] | None, typer.Option("--set", help="A setting of the method: key=value; repeat.")]
@@ -143,9 +149,20 @@ class EngineFlags:
     engine: WhichEngine = EngineName.local
     devices: Devices = None
 
-    def keywords(self) -> dict[str, Any]:
-        """Return engine and devices as keyword arguments."""
-        return {"engine": self.engine.value, "devices": self.devices}
+    def work(self) -> Work:
+        """Return what functions of the Python API are told."""
+        from hint.engine.work import Work
+
+        return Work(**{**vars(self), "engine": self.engine.value})
+
+
+@dataclass(frozen=True)
+class WorkFlags(EngineFlags):
+    """Who does the work of a run of a method over many hands, and how much of it at a time."""
+
+    parts: Parts = None
+    batch_size: BatchSize = None
+    workers: Workers = 2
 
 
 def with_bundles(command: Callable[..., None]) -> Callable[..., None]:

@@ -114,7 +114,7 @@ def _remark_next(manifest: Path, points: Path | None) -> None:
     guessed = points or manifest.with_name(f"{manifest.stem}.mediapipe.npz")
     steps = [] if points else [f"hint prelabel {name} --method mediapipe"]
     push = f"hint studio push {name} --predictions {shlex.quote(str(guessed))} --project NAME"
-    remark("next: " + "\n      ".join([*steps, push]))
+    remark("\n".join(["next:", *steps, push]))
 
 
 def labels(

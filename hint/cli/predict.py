@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hint.cli.console import adding, remark, resumable
+from hint.cli.console import adding, remark, resumable, say
 from hint.cli.options import (
-    BatchSize,
     Boxes,
     DetectorName,
-    EngineFlags,
     Json,
     KnownSide,
     MaxHands,
@@ -24,13 +22,13 @@ from hint.cli.options import (
     Out,
     Overwrite,
     Part,
-    Parts,
     ReuseOrNot,
     Seed,
     Side,
+    WorkFlags,
     with_bundles,
 )
-from hint.errors import InputError, legible, some_ids
+from hint.errors import InputError, some_ids
 
 if TYPE_CHECKING:
     from hint.prediction import OneEuro, PredictSummary
@@ -97,10 +95,8 @@ def predict(
     seed: Seed = 0,
     overwrite: ReuseOrNot = Overwrite.missing,
     as_json: Json = False,
-    batch_size: BatchSize = 16,
-    work: EngineFlags,
+    work: WorkFlags,
     shard: Part = None,
-    parts: Parts = None,
     setup: MethodFlags,
 ) -> None:
     """Predict the hands of pictures or of a video.
@@ -110,7 +106,6 @@ def predict(
     """
     with resumable(out, "predictions.npz"), adding(shard is not None):
         from hint.detection import Choice
-        from hint.engine.choice import find_engine
         from hint.engine.parts import parts_folder
         from hint.engine.shard import Shard
         from hint.files.camera_file import read_calibration
@@ -124,7 +119,6 @@ def predict(
             overlay,
             _smoothing(smooth, smooth_set),
             focal_length,
-            batch_size,
             overwrite.value,
             Choice(side.value, min_score, max_hands),
             animation.value if animation else None,
@@ -132,21 +126,19 @@ def predict(
             rerun,
             labels_of(boxes) if rerun is not None else None,
             Shard.parse(shard) if shard is not None else None,
-            parts,
+            work.work(),
         )
-        engine = find_engine(work.engine.value, work.devices, setup.device.value)
         own = MethodOptions(**setup.keywords(), seed=seed, extra=setup.own())
-        summary = predict_files(list(inputs), method, own, options, engine, boxes=boxes, detector=detector)
+        summary = predict_files(list(inputs), method, own, options, boxes=boxes, detector=detector)
     _remarks(summary)
     if as_json:
         typer.echo(json.dumps(_json(summary, out), indent=2))
     else:
         for line in _lines(summary, out):
-            typer.echo(line)
+            say("", line)
         if shard is not None:
-            written = parts or parts_folder(options.file("predictions.npz"))
-            text = f"parts: {written}; when all shards are done, the command without --shard joins them"
-            typer.echo(legible(text))
+            written = work.parts or parts_folder(options.file("predictions.npz"))
+            say("", f"parts: {written}; when all shards are done, the command without --shard joins them")
     raise typer.Exit(1 if summary.failures else 0)
 
 

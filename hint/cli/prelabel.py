@@ -10,19 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from hint.cli.console import adding, finish, remark, resumable, show_rows
+from hint.cli.console import adding, finish, remark, resumable, say, show_rows
 from hint.cli.options import (
-    BatchSize,
-    EngineFlags,
     Images,
     Json,
     MethodFlags,
     Overwrite,
     Part,
-    Parts,
     RunFlags,
     Subsets,
-    Workers,
+    WorkFlags,
     with_bundles,
 )
 from hint.errors import some_ids
@@ -72,16 +69,13 @@ def run(
         float | None, typer.Option(help="Side of the square (px) around the centre of hands without a box.", min=1)
     ] = None,
     shard: Part = None,
-    parts: Parts = None,
     calibration: Annotated[Path | None, typer.Option(help="Thresholds from hint prelabel calibrate.")] = None,
     occlusion: Annotated[
         Occlusion | None,
         typer.Option(help="What flags of occlusion come from; default: the picture, where it can be."),
     ] = None,
     flags: RunFlags,
-    work: EngineFlags,
-    batch_size: BatchSize = 16,
-    workers: Workers = 2,
+    work: WorkFlags,
     setup: MethodFlags,
 ) -> None:
     """Predict the hands of a manifest; predictions go beside it, as <FOLDER>.<method>.npz.
@@ -96,14 +90,11 @@ def run(
             method,
             out=out,
             shard=shard,
-            parts=parts,
             box_px=box_px,
             calibration=calibration,
             occlusion=occlusion.value if occlusion else None,
-            batch_size=batch_size,
-            workers=workers,
+            work=work.work(),
             settings=setup.own(),
-            **work.keywords(),
             **flags.keywords(),
             **setup.keywords(),
         )
@@ -141,9 +132,10 @@ def _notes(result: Prelabels, occlusion_from: str) -> Iterator[str]:
 
 
 def _show(result: Prelabels, summary: dict[str, Any]) -> None:
-    typer.echo(
+    say(
+        "",
         f"{summary['hands']} hands, {summary['found']} found; {summary['existing']} of {21 * summary['hands']} joints "
-        f"guessed to exist, {summary['occluded']} of them occluded"
+        f"guessed to exist, {summary['occluded']} of them occluded",
     )
     typer.echo(summary["predictions"])
     if result.shard is not None:

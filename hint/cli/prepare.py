@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hint.cli.console import remark, resumable, show_rows
+from hint.cli.console import remark, resumable, say, show_rows
 from hint.cli.options import Json, Overwrite
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def verify(
 
 def _show(report: ReleaseReport) -> None:
     from annotation.prepare.findings import KINDS
-    from hint.errors import counted, printable
+    from hint.errors import counted
 
     headings = ("folder", "json", "jpg", "released", "problems", "warnings")
     show_rows(headings, [[str(value) for value in vars(count).values()] for count in report.folders])
@@ -68,8 +68,8 @@ def _show(report: ReleaseReport) -> None:
         shown = finding.shown()
         ids = ", ".join(shown[:5]) + (", ..." if len(shown) > 5 else "")
         typer.secho(finding.level, fg="red" if finding.level == "problem" else "yellow", bold=True, nl=False)
-        typer.echo(f": {KINDS[finding.kind].description} ({len(finding.ids)}): {ids}")
-        typer.echo(f"         {printable(report.advice(finding))}")
+        say("", f": {KINDS[finding.kind].description} ({len(finding.ids)}): {ids}", len(finding.level))
+        say(" " * 9, report.advice(finding))
     if report.zip_md5:
         typer.echo(f"MD5 of the official zip: {report.zip_md5}")
     hands = sum(count.labels for count in report.folders)

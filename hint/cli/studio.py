@@ -13,12 +13,12 @@ from hint.cli.options import Json, Seed, with_bundles
 from hint.cli.studio_import import import_export
 from hint.cli.studio_ml import ml
 from hint.cli.studio_options import Patience, Project, PushFlags, Timeout, TokenFile, Url
-from hint.cli.studio_quality import give_back, honeypots, remark_unusable, status
+from hint.cli.studio_quality import give_back, honeypots, status
+from hint.cli.studio_remarks import remark_pull
 from hint.errors import counted, some_ids
 
 if TYPE_CHECKING:
     from annotation.studio.login import Login
-    from annotation.studio.pull import PullRecord
     from annotation.studio.push import PushReport
 
 app = typer.Typer(help="Label hands in Label Studio: serve, push, watch, pull.", no_args_is_help=True)
@@ -207,50 +207,6 @@ def pull(
         typer.echo(f"labels    {out}\nrecord    {out / 'pull.json'}")
     remark_pull(record)
     raise typer.Exit(0 if record.is_sound else 1)
-
-
-def remark_pull(record: PullRecord) -> None:
-    """Print what of a pull needs attention."""
-    for kind, ids in record.problems.items():
-        remark(f"left out {len(ids)}: {kind}: {some_ids(ids)}", style="yellow")
-    lists = {
-        "label": ("changed by someone other than the author", record.changed_by_others),
-        "hand": ("with several tasks", record.doubled),
-        "task": ("not pushed by hint, or changed since", record.foreign),
-    }
-    for thing, (what, ids) in lists.items():
-        if ids:
-            remark(f"{counted(len(ids), thing)} {what}: {some_ids(ids)}", style="yellow")
-    if record.honeypots.hands:
-        honeypots = counted(len(record.honeypots.hands), "honeypot")
-        remark(f"{honeypots} not among the labels; honeypots.jsonl keeps what was said")
-    remark_unusable(record.unusable)
-    by_person = {"returned": record.returned, "skipped": record.skipped, "drafts": record.drafts}
-    for text, people in by_person.items():
-        for email, ids in people.items():
-            remark(f"{text} by {email}: {len(ids)}: {some_ids(ids)}")
-    if record.pictures_absent:
-        absent = counted(len(record.pictures_absent), "hand")
-        remark(f"{absent} without a picture (pass --manifest FILE to add it): {some_ids(record.pictures_absent)}")
-    _remark_kept(record)
-
-
-def _remark_kept(record: PullRecord) -> None:
-    """Tell what became of labels of earlier pulls."""
-    if record.replaced:
-        remark(
-            f"{counted(len(record.replaced), 'file')} changed since the last pull; what was there is in "
-            f"earlier/{record.time}: {some_ids(record.replaced)}"
-        )
-    if now := record.withdrawn_now:
-        ids = [f"{label.hand_id} ({label.annotator}: {label.reason})" for label in now]
-        remark(
-            f"{counted(len(now), 'label')} pulled earlier and withdrawn since; kept in earlier/{record.time}, not "
-            f"exported: {some_ids(ids)}",
-            style="yellow",
-        )
-    if before := len(record.withdrawn) - len(now):
-        remark(f"{counted(before, 'label')} withdrawn before; pull.json says where each is kept")
 
 
 app.command("import")(import_export)

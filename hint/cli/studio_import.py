@@ -12,6 +12,7 @@ import typer
 from hint.cli.console import remark, show_rows
 from hint.cli.options import Json, Side
 from hint.cli.own_pictures import Split
+from hint.cli.studio_remarks import remark_pull
 from hint.errors import InputError, some_ids
 
 #: Number of a user.
@@ -44,7 +45,6 @@ def import_export(
     Exit code 1 if something needs attention.
     """
     from annotation.studio.exported.run import import_labels
-    from hint.cli.studio import remark_pull
 
     done = import_labels(
         file,

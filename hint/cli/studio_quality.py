@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +12,7 @@ import typer
 from hint.cli.console import remark, resumable, show_rows
 from hint.cli.options import Json, Seed, with_bundles
 from hint.cli.studio_options import Patience, Project, PushFlags, Timeout, TokenFile, Url
+from hint.cli.studio_remarks import remark_unusable
 from hint.errors import counted, some_ids
 
 if TYPE_CHECKING:
@@ -115,13 +115,6 @@ def _show_projects(rows: list[dict[str, Any]], as_json: bool) -> None:
         typer.echo(json.dumps(rows, indent=2))
     else:
         show_rows(("project", "tasks", "submitted"), [[str(value) for value in row.values()] for row in rows])
-
-
-def remark_unusable(unusable: Mapping[str, Mapping[str, str]]) -> None:
-    """Tell who found which hands unusable, and why."""
-    for email, reasons in unusable.items():
-        ids = [f"{hand_id} ({reason or 'no reason given'})" for hand_id, reason in reasons.items()]
-        remark(f"unusable by {email}: {len(ids)}: {some_ids(ids)}")
 
 
 def give_back(

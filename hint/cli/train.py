@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hint.cli.console import remark, show_rows
+from hint.cli.console import remark, say, show_rows
 from hint.cli.options import Device, Seed, key_values
 from hint.errors import InputError
 
@@ -131,7 +131,7 @@ def _say_how_to_continue(preset: str, out: Path | None) -> None:
         remark("hint: stopped before the first checkpoint")
         return
     arguments = [argument for argument in sys.argv[1:] if argument != "--resume"]
-    remark(f"hint: stopped after {kept[0]} steps; continue with: {shlex.join(['hint', *arguments, '--resume'])}")
+    remark(f"hint: stopped after {kept[0]} steps; continue with:\n{shlex.join(['hint', *arguments, '--resume'])}")
 
 
 def _list() -> None:
@@ -164,9 +164,9 @@ def _plan(preset: str, **options: Any) -> None:
     show_rows(headings, [_source_row(source) for source in plan.sources], title=title)
     width = max((len(source.name) for source in plan.sources), default=0)
     for source in plan.sources:
-        typer.echo(f"{source.name:{width}}  {source.place}")
+        say(f"{source.name:{width}}  ", source.place)
     for heading, text in plan.facts.items():
-        typer.echo(f"{heading:<11}{text}")
+        say(f"{heading:<11}", text)
     if plan.warning:
         remark(f"hint: {plan.warning}", style="red")
     if plan.missing:

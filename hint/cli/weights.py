@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from hint.cli.console import say
 from hint.cli.options import Json
 
 app = typer.Typer(help="Work with network weights.", no_args_is_help=True)
@@ -38,7 +39,7 @@ def info(
         typer.echo(json.dumps(facts, indent=2))
         return
     for name, value in facts.items():
-        typer.echo(f"{name:<12}{_text(value)}")
+        say(f"{name:<12}", _text(value))
 
 
 def _text(value: object) -> str:

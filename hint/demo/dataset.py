@@ -16,6 +16,7 @@ import torch
 from hint.demo.renderer import Rendered, render
 from hint.demo.scene import Scene, next_frame, sample_scene
 from hint.errors import InputError, some_ids
+from hint.files.claim import claimed
 from hint.files.pairs import write_pairs
 from hint.images import write_image
 from hint.types import HandLabels
@@ -64,18 +65,19 @@ def render_demo_set(
         on_done: Called with the number of pictures that were just finished, or found finished.
 
     Raises:
-        InputError: If n is not positive, or the folder holds labels of another set.
+        InputError: If n is not positive, the folder holds labels of another set, or another run is writing to it.
     """
     if n < 1:
         raise InputError(f"cannot render {n} pictures; ask for at least one")
     folder, report = out / FOLDER, on_done or (lambda _: None)
     clips = [_Clip(folder, seed, clip, frames) for clip, frames in enumerate(_clip_lengths(n, seed))]
     _refuse_other_sets(folder, clips)
-    left = {clip: missing for clip in clips if (missing := len(clip.missing()))}
-    report(n - sum(left.values()))
-    with closing(in_processes(_render_clip, left, workers)) as results:
-        for clip, _ in results:
-            report(left[clip])
+    with claimed(folder):
+        left = {clip: missing for clip in clips if (missing := len(clip.missing()))}
+        report(n - sum(left.values()))
+        with closing(in_processes(_render_clip, left, workers)) as results:
+            for clip, _ in results:
+                report(left[clip])
 
 
 def _clip_lengths(n: int, seed: int) -> Iterator[int]:

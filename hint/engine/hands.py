@@ -15,6 +15,7 @@ from hint.engine.jobs import HandJob, JobDone
 from hint.engine.parts import Columns, PartWriter, require_mark
 from hint.engine.recipe import Recipe
 from hint.errors import InputError, some_ids
+from hint.methods.batch import BatchSize
 from hint.types import Hand, Image, Method, Predictions
 
 #: Fields of predictions that are not a column of their own in a part.
@@ -29,7 +30,7 @@ class HandSetup:
         recipe: Loads the method.
         header: What results belong to, see :class:`hint.engine.recipe.Identity`.
         place: Folder of the parts.
-        batch_size: Hands per ``infer``.
+        batch_size: Hands per ``infer``, None for what suits the method.
         threads: Threads that read and crop pictures.
         meshes: Whether to keep vertices; a method without them is refused at its first batch.
         mark: A file in ``place`` that every worker must see, see :func:`hint.engine.parts.marked`.
@@ -38,7 +39,7 @@ class HandSetup:
     recipe: Recipe
     header: Mapping[str, Any]
     place: Path
-    batch_size: int = 16
+    batch_size: int | None = None
     threads: int = 2
     meshes: bool = False
     mark: Path | None = None
@@ -64,7 +65,7 @@ class _Picture(NamedTuple):
 class _HandStream:
     def __init__(self, method: Method, setup: HandSetup) -> None:
         self._method, self._setup = method, setup
-        self._ahead = 2 * setup.batch_size + setup.threads
+        self._batch_size = BatchSize(method, setup.batch_size)
 
     def __call__(self, jobs: Iterable[HandJob]) -> Generator[JobDone]:
         writer = PartWriter(self._setup.place, self._setup.header)
@@ -73,12 +74,13 @@ class _HandStream:
         try:
             for item in self._prefetched(jobs, pool):
                 if isinstance(item, _Picture):
+                    most = self._batch_size.of(len(item.job.hands))
                     for row, ready in zip(item.rows, item.ready.result(), strict=True):
                         if isinstance(ready, InputError):
                             failures[item.job.hands[row].hand_id] = str(ready)
                             continue
                         batch.add(item.job, row, ready)
-                        if len(batch) == self._setup.batch_size:
+                        if len(batch) == most:
                             self._infer(batch, writer)
                     continue
                 self._infer(batch, writer)
@@ -105,6 +107,11 @@ class _HandStream:
     def _name(self) -> str:
         return self._method.card.name
 
+    @property
+    def _most_ahead(self) -> int:
+        """Hands that may be read and cropped before they are needed."""
+        return 2 * self._batch_size.known + self._setup.threads
+
     def _prefetched(self, jobs: Iterable[HandJob], pool: ThreadPoolExecutor) -> Iterator[_Picture | HandJob]:
         """Yield the pictures of each job, then the job; as many as suffice are being read meanwhile."""
         waiting: deque[_Picture | HandJob] = deque()
@@ -112,7 +119,7 @@ class _HandStream:
         hands = ends = 0
         while True:
             # The job after the next one is left alone until this one is done: whoever sends jobs may wait for that.
-            while hands < self._ahead and ends < 2 and (item := next(coming, None)) is not None:
+            while hands < self._most_ahead and ends < 2 and (item := next(coming, None)) is not None:
                 waiting.append(item)
                 hands, ends = hands + _hands(item), ends + isinstance(item, HandJob)
             if not waiting:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn, Protocol
+from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 from hint.engine.engine import Engine, LocalEngine
 from hint.errors import HintError, InputError
 from hint.methods.table import create
 from hint.types import Method, MethodCard, MethodOptions
+
+Answer = TypeVar("Answer")
 
 
 class Recipe(Protocol):
@@ -76,6 +78,11 @@ class Identity:
     fingerprint: dict[str, Any]
     device: str
 
+    @staticmethod
+    def of(method: Method) -> Identity:
+        """Return that of a loaded method."""
+        return Identity(method.card, method.fingerprint, str(getattr(method, "device", "cpu")))
+
     @property
     def header(self) -> dict[str, Any]:
         """What is written beside its results."""
@@ -83,16 +90,38 @@ class Identity:
 
 
 @dataclass(frozen=True)
-class _Identify:
+class _Ask(Generic[Answer]):
     recipe: Recipe
+    question: Callable[[Method], Answer]
 
-    def __call__(self, device: str | None) -> Callable[[Iterable[None]], Iterator[Identity]]:
-        method = self.recipe.load(device)
-        identity = Identity(method.card, method.fingerprint, str(getattr(method, "device", "cpu")))
-        return lambda jobs: (identity for _ in jobs)
+    def __call__(self, device: str | None) -> Callable[[Iterable[None]], Iterator[Answer]]:
+        answer = self.question(self.recipe.load(device))
+        return lambda jobs: (answer for _ in jobs)
 
     def lost(self, job: None, why: str) -> NoReturn:
         raise HintError(f"the method cannot be loaded: {why}")
+
+
+def ask(recipe: Recipe, engine: Engine, question: Callable[[Method], Answer]) -> tuple[Recipe, Answer]:
+    """Load a method where it will run, and ask something about it.
+
+    Args:
+        recipe: Loads the method.
+        engine: Runs it.
+        question: A function of a module.
+
+    Returns:
+        The recipe to run, which does not load again what this process has loaded, and the answer.
+
+    Raises:
+        MissingRequirementError: If files or packages are missing.
+        InputError: If the options of the method cannot be used.
+    """
+    if engine.is_local:
+        method = recipe.load(None)
+        return LoadedMethod(method), question(method)
+    (answer,) = engine.run(_Ask(recipe, question), [None])
+    return recipe, answer
 
 
 @dataclass(frozen=True)
@@ -118,8 +147,5 @@ class Ready:
             InputError: If its options cannot be used.
         """
         engine = engine or LocalEngine()
-        recipe = LoadedMethod(method) if isinstance(method, Method) else method
-        if engine.is_local:
-            recipe = LoadedMethod(recipe.load(None))
-        (identity,) = engine.run(_Identify(recipe), [None])
+        recipe, identity = ask(LoadedMethod(method) if isinstance(method, Method) else method, engine, Identity.of)
         return Ready(recipe, engine, identity)

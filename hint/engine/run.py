@@ -62,7 +62,7 @@ def run(
     *,
     save_to: Path | None = None,
     overwrite: bool = False,
-    batch_size: int = 16,
+    batch_size: int | None = None,
     workers: int = 2,
     complete: Complete = unchanged,
     meshes: bool = False,
@@ -77,7 +77,7 @@ def run(
         hands: N hands with unique ids.
         save_to: Predictions npz to write, and to resume from; None writes nothing that stays.
         overwrite: Start over; the first row that is done replaces the file.
-        batch_size: Hands per ``infer``.
+        batch_size: Hands per ``infer``, None for what suits the method: see :mod:`hint.methods.batch`.
         workers: Threads that read and crop images.
         complete: Adds columns that follow from the rows; computed again for rows of an earlier run.
         meshes: Keep vertices; a method without them is refused after its first batch.

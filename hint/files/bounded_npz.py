@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import lzma
 import struct
 import zipfile
 import zlib
@@ -14,8 +15,10 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
+from hint.text_array import check_text
+
 #: What ``zipfile`` raises for damaged, encrypted or unsupported archives; these have no common base class.
-ZIP_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
+ZIP_DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, ValueError)
 #: The same, and what reading the file itself raises.
 ZIP_ERRORS = (*ZIP_DAMAGE, OSError)
 #: What ``numpy`` raises besides, for headers that are no headers or ask for more memory than there is.
@@ -56,6 +59,7 @@ def _arrays(packed: zipfile.ZipFile, names: Sequence[str], largest: int) -> Iter
         array = np.load(io.BytesIO(content), allow_pickle=False)
         if not isinstance(array, np.ndarray):
             raise TypeError(f"{name} is an archive, expected an array")
+        check_text(array)
         yield name, array
 
 

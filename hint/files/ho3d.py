@@ -23,6 +23,7 @@ from hint.box import Box
 from hint.errors import InputError, MissingRequirementError, some_ids
 from hint.files.mesh_labels import MeshLabels, MeshViews, half_of_crop, read_truth
 from hint.files.npz import NUMBER, TEXT, as_strings, read_npz, require_columns
+from hint.files.path import is_file
 from hint.types import Double, Hand, Predictions
 
 #: Place of each of HO-3D's joints in HInt's order.
@@ -98,7 +99,7 @@ def _pictures(folder: Path, hand_ids: Sequence[str]) -> list[Path]:
 def _existing(folder: Path, hand_id: str, kind: str, suffixes: tuple[str, ...]) -> Path:
     sequence, frame = hand_id.split("/")
     places = [folder / "evaluation" / sequence / kind / f"{frame}{suffix}" for suffix in suffixes]
-    found = next((place for place in places if place.is_file()), None)
+    found = next((place for place in places if is_file(place)), None)
     if found is None:
         raise MissingRequirementError(f"{places[0]}: no such file; unpack HO-3D's evaluation set in {folder}")
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeAlias
@@ -12,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hint.errors import InputError, some_ids
-from hint.files.bounded_npz import check_header
+from hint.files.bounded_npz import ZIP_ERRORS, check_header
 from hint.files.storage import opened, url_of
+from hint.text_array import check_text
 
 #: What reading a damaged file raises; a header that asks for too large an array is damage too.
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, MemoryError, OverflowError)
+_DAMAGE = (*(error for error in ZIP_ERRORS if error is not ValueError), MemoryError, OverflowError)
 
 #: Start of a file -> what it is.
 _OTHER_KINDS = {
@@ -56,6 +56,11 @@ def read_npz(
     other = [key for key, array in arrays.items() if not isinstance(array, np.ndarray)]
     if other:
         raise InputError(f"{path} is not a .npz file: it holds {some_ids(other)}, not only arrays")
+    for key, array in arrays.items():
+        try:
+            check_text(array)
+        except ValueError as error:
+            raise InputError(f"{path} is damaged: {key}: {error}") from error
     missing = [key for key in only or required if key not in arrays]
     if missing:
         raise InputError(f"{path} lacks {', '.join(missing)}; it holds {', '.join(held) or 'nothing'}")

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from hint.errors import InputError
 from hint.files.atomic import atomic_write
 from hint.files.bounded_npz import ARRAY_ERRORS, ZIP_ERRORS
+from hint.text_array import check_text
 
 #: Its functions have no types.
 _NPY: Any = npy_format
@@ -87,7 +88,12 @@ class StoredColumn:
         content = stream.read(count * size)
         if len(content) < count * size:
             raise InputError(f"{self.path} is damaged: it ends early")
-        return np.frombuffer(content, self.dtype)
+        entries = np.frombuffer(content, self.dtype)
+        try:
+            check_text(entries)
+        except ValueError as error:
+            raise InputError(f"{self.path} is damaged: {error}") from error
+        return entries
 
 
 def stored_columns(path: Path) -> dict[str, StoredColumn]:

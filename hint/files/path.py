@@ -33,3 +33,11 @@ def url_of(path: Path) -> str | None:
         return None
     scheme, place = match.groups()
     return f"{scheme}:///{place}" if scheme == "file" else f"{scheme}://{place}"
+
+
+def is_file(path: Path) -> bool:
+    """Tell whether a file that another one names is there; what is no name of a file, by its length, is not."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False

@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 from hint.errors import InputError, some_ids
 from hint.exif import open_picture
 from hint.files.atomic import atomic_write, remove_abandoned
+from hint.files.path import is_file
 from hint.types import HandLabels
 
 
@@ -44,7 +45,7 @@ def copy_pictures(labels: HandLabels, names: list[str], folder: Path) -> None:
         remove_abandoned(place)
     for name, image in copied.items():
         source, target = Path(image), folder / name
-        if source.is_file() and not (target.exists() and target.samefile(source)):
+        if is_file(source) and not (target.exists() and target.samefile(source)):
             with source.open("rb") as original, atomic_write(target) as copy:
                 shutil.copyfileobj(original, copy)
 
@@ -56,7 +57,7 @@ def picture_sizes(labels: HandLabels, names: list[str]) -> Mapping[str, tuple[in
         InputError: If one is not a picture.
     """
     images = {name: Path(image) for name, image in zip(names, labels.image.tolist(), strict=True) if image}
-    return {name: picture_size(path) for name, path in images.items() if path.is_file()}
+    return {name: picture_size(path) for name, path in images.items() if is_file(path)}
 
 
 def picture_size(path: Path) -> tuple[int, int]:
@@ -84,4 +85,4 @@ def absent_note(labels: HandLabels) -> list[str]:
 
 
 def _is_there(image: str) -> bool:
-    return bool(image) and Path(image).is_file()
+    return bool(image) and is_file(Path(image))

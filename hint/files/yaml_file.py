@@ -40,17 +40,19 @@ def read_yaml(path: Path) -> Any:
 
 
 def _check_events(events: Iterable[Any], yaml: Any) -> None:
-    """Refuse, while it is being parsed, what takes forever to read, or stands for more than it is.
+    """Refuse, while it is being parsed, what takes forever to read, or stands for something else than it is.
 
     PyYAML's time grows with the square of the depth, and a few lines of aliases of aliases are billions of values.
 
     Raises:
-        ValueError: If there is an alias, or values are nested too deeply.
+        ValueError: If there is an alias or a tag, or values are nested too deeply.
     """
     depth = 0
     for event in events:
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if isinstance(event, yaml.AliasEvent):
             raise ValueError("aliases (*name), which descriptions of datasets do not need")
+        if getattr(event, "tag", None) is not None:
+            raise ValueError("tags (!name), which descriptions of datasets do not need")
         if depth > _DEEPEST:
             raise ValueError("nested too deeply")

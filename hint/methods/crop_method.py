@@ -38,9 +38,6 @@ HAMER_FACTOR = 2.0
 #: What can be asked for with ``--set crop-on=`` -> what cuts the crops.
 CROP_ON: Mapping[str, Cutter] = {"cpu": on_cpu, "device": on_device}
 
-#: Hands to infer together on a CPU, and portions of a GPU: while it computes one, the next is made ready.
-_BATCH_ON_CPU, _PORTIONS = 16, 4
-
 
 class Cutter(Protocol):
     """What cuts squares: :mod:`hint.crop` their pixels, :mod:`hint.methods.device_crop` what a GPU cuts them from."""
@@ -229,17 +226,12 @@ class CropMethod(ABC, Generic[Output]):
         output: Output = self.network(*inputs)
         return output
 
-    def find_batch_size(self) -> int:
-        """Return how many hands to infer together: on a GPU several portions, as large as its memory allows.
-
-        It is found by trying with black crops.
-        """
-        if self._portions.limit is None:
-            return _BATCH_ON_CPU
+    def find_batch_size(self) -> int | None:
+        """Return how many hands to infer together on a GPU, found by trying with black crops; None on a CPU."""
         side = self.crop_size
         blank = Hand("blank", (side / 4, side / 4, side * 3 / 4, side * 3 / 4), is_right=True)
-        self.run([self.prepare(blank, np.zeros((side, side, 3), np.uint8))] * self._portions.limit)
-        return _PORTIONS * self._portions.limit
+        black = np.zeros((side, side, 3), np.uint8)
+        return self._portions.find_batch(lambda n: self.run([self.prepare(blank, black)] * n))
 
     @staticmethod
     def place(hands: Sequence[Hand], prepared: Sequence[Crop], output: Output) -> Predictions:

@@ -17,6 +17,8 @@ from hint.methods.setup import require_device
 
 #: Hands a GPU computes at once at most: more are not faster, and while it computes some, the next ones are copied.
 MOST_ON_GPU = 128
+#: Portions of a batch for a GPU: while it computes one, the next is made ready.
+_PORTIONS = 4
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -133,3 +135,14 @@ class Portions:
             torch.cuda.empty_cache()
             self.limit = len(portion) // 2
         return results
+
+    def find_batch(self, compute: Callable[[int], object]) -> int | None:
+        """Return how many items to hand over at a time: several portions; None on a CPU, which needs none.
+
+        Args:
+            compute: Computes so many items with :meth:`compute`, so that portions shrink until they fit.
+        """
+        if self.limit is None:
+            return None
+        compute(self.limit)
+        return _PORTIONS * self.limit

@@ -16,6 +16,7 @@ from hint.fit import HandFitter, Trust, gather, pose
 from hint.mano.model import ManoModel
 from hint.mano.procedural import procedural_hand
 from hint.mano.read import mano_or_procedural
+from hint.methods.batch import find_batch_size
 from hint.methods.mano_card import SUFFIX, fitted_card
 from hint.methods.setup import setup_line
 from hint.types import Float, Hand, Image, ManoMethod, ManoParameters, Method, MethodOptions, Predictions
@@ -85,6 +86,10 @@ class ManoFit:
             vertices=fitted.vertices,
         )
         return posed, fitted.parameters
+
+    def find_batch_size(self) -> int | None:
+        """Return how many hands the method should be given."""
+        return find_batch_size(self._method)
 
     def pose(self, parameters: ManoParameters) -> tuple[Float, Float]:
         """Return joints (N,21,3) and vertices (N,778,3) of right hands, metres, not translated."""

@@ -23,6 +23,7 @@ from typing import Any
 from hint.errors import InputError, MissingRequirementError, UnknownNameError
 from hint.methods.mano_card import SUFFIX, missing_for_fit
 from hint.methods.official_file import OfficialFile
+from hint.methods.options import method_options
 from hint.methods.setup import require_device
 from hint.requirements import DISTRIBUTION, pip_command
 from hint.types import AUTO, HandLabels, Method, MethodCard, MethodOptions
@@ -153,17 +154,8 @@ def load_method(
         MissingRequirementError: If packages, weights or a licence are missing, or a plug-in cannot be loaded.
         InputError: If a file or a setting cannot be used.
     """
-    options = MethodOptions(
-        device=device,
-        precision=precision,
-        weights=None if weights is None else str(weights),
-        mano=None if mano is None else str(mano),
-        labels=as_labels(labels),
-        train_labels=as_labels(train_labels, split="train"),
-        seed=seed,
-        extra={key: str(value) for key, value in settings.items()},
-    )
-    return create(name, options)
+    options = method_options(device, precision, weights, mano, seed, settings)
+    return create(name, replace(options, labels=as_labels(labels), train_labels=as_labels(train_labels, split="train")))
 
 
 def create(name: str, options: MethodOptions) -> Method:

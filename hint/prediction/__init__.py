@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from hint.detection import Choice, Detection, Detector, Picture, create_detector
-from hint.engine.engine import Engine
-from hint.engine.recipe import NamedMethod
+from hint.engine.recipe import LoadedMethod, NamedMethod, Recipe
+from hint.engine.shard import Shard
+from hint.engine.work import HERE, Work
 from hint.errors import InputError
 from hint.files import read_labels
 from hint.files.camera_file import read_calibration
 from hint.files.path import as_path
-from hint.methods.table import check, create
+from hint.methods.options import method_options
+from hint.methods.table import check
 from hint.prediction.box_files import check_lines
 from hint.prediction.boxes import KnownBoxes, boxes_of_labels, boxes_of_pictures, read_boxes
 from hint.prediction.detections import BoxLine, FrameDetections
-from hint.prediction.facts import facts_of
+from hint.prediction.facts import ReadyMethod
 from hint.prediction.one_euro import OneEuro
 from hint.prediction.options import PredictOptions
 from hint.prediction.result import PredictedHand, PredictResult
@@ -41,12 +43,14 @@ __all__ = [
     "PredictSummary",
     "PredictedHand",
     "Prediction",
+    "ReadyMethod",
     "Source",
     "find_detector",
     "find_source",
     "labels_of",
     "predict",
     "predict_files",
+    "predict_ready",
 ]
 
 #: Of the methods that pose MANO and need no licence, the best on photographs: see docs/methods.md.
@@ -73,7 +77,6 @@ def predict(
     overlay: bool = False,
     smooth: bool | OneEuro = False,
     focal_length: float | None = None,
-    batch_size: int = 16,
     overwrite: str = "missing",
     side: str = "auto",
     min_score: float = 0.0,
@@ -81,6 +84,8 @@ def predict(
     animation: str | None = None,
     camera: str | os.PathLike[str] | None = None,
     rerun: str | os.PathLike[str] | None = None,
+    shard: str | None = None,
+    work: Work = HERE,
 ) -> PredictResult:
     """Predict the hands of pictures or of a video.
 
@@ -108,7 +113,6 @@ def predict(
         overlay: Whether to write pictures, or a video, with the hands drawn on them.
         smooth: Whether, or how, to smooth a video.
         focal_length: Of the whole picture, px; None for what its file states, or the default.
-        batch_size: Hands per forward pass.
         overwrite: "missing" resumes from what ``out`` holds, "never" refuses to touch it, "always" starts over.
         side: "right" or "left" if all hands are known to be right, or left, ones; "auto" to find out.
         min_score: Minimum confidence of the detector.
@@ -116,6 +120,9 @@ def predict(
         animation: "glb" or "bvh" to write every track of a video as an animated hand.
         camera: File of a calibrated camera: places hands in metres in its axes, or in those of the world.
         rerun: File to write a recording for rerun to (.rrd); boxes that are labels add errors to it.
+        shard: Which part of the pictures to predict, such as "2/8", into ``out``; when all are done, a call without
+            joins them.
+        work: Who does the work, such as ``hint.Work(devices="all")``; by default this process.
 
     Returns:
         A sequence with an entry for every hand. ``hand_id`` is the picture's name, a number and the side, unless boxes
@@ -125,32 +132,25 @@ def predict(
         InputError: If an argument cannot be used.
         MissingRequirementError: If something must be installed or downloaded first.
     """
-    source = find_source(inputs)
-    folder = as_path(out) if out is not None else None
-    one_euro = OneEuro() if smooth is True else smooth or None
-    choice = Choice(side, min_score, max_hands)
     options = PredictOptions(
-        folder,
+        as_path(out) if out is not None else None,
         mesh,
         table,
         overlay,
-        one_euro,
+        OneEuro() if smooth is True else smooth or None,
         focal_length,
-        batch_size,
         overwrite,
-        choice,
-        animation=animation,
-        camera=read_calibration(as_path(camera)) if camera is not None else None,
-        rerun=as_path(rerun) if rerun is not None else None,
-        truth=labels_of(boxes) if rerun is not None else None,
+        Choice(side, min_score, max_hands),
+        animation,
+        read_calibration(as_path(camera)) if camera is not None else None,
+        as_path(rerun) if rerun is not None else None,
+        labels_of(boxes) if rerun is not None else None,
+        Shard.parse(shard) if shard is not None else None,
+        work,
     )
-    own = MethodOptions(device, precision, _text(weights), _text(mano), seed=seed, extra=dict(settings or {}))
-    if isinstance(method, str):
-        check(method, own)  # loading takes seconds: what is missing, and a wrong file of boxes, are found before
-    prediction = Prediction(source, find_detector(boxes, detector, sides=sides, source=source), options)
-    runner = _loaded(method, own)
-    with _progress(runner.card, prediction.source, prediction.is_searched_first) as advance:
-        return prediction.run(runner, advance)
+    own = method_options(device, precision, weights, mano, seed, settings)
+    prediction, ready = _prepared(inputs, method, own, options, boxes, sides, detector)
+    return predict_ready(prediction, ready)
 
 
 def predict_files(
@@ -158,7 +158,6 @@ def predict_files(
     method: str,
     own: MethodOptions,
     options: PredictOptions,
-    engine: Engine,
     *,
     boxes: Path | None = None,
     detector: str | None = None,
@@ -170,7 +169,6 @@ def predict_files(
         method: Name of the method.
         own: How to load it.
         options: What to write, and how.
-        engine: What runs the work.
         boxes: File of the boxes of the hands, if they are known.
         detector: Name of a detector, if they are not.
 
@@ -178,14 +176,35 @@ def predict_files(
         InputError: If an argument cannot be used.
         MissingRequirementError: If something must be installed or downloaded first.
     """
+    prediction, ready = _prepared(inputs, method, own, options, boxes, None, detector)
+    with _progress(ready.facts.card, prediction) as advance:
+        return prediction.write(ready, advance)
+
+
+def predict_ready(prediction: Prediction, method: ReadyMethod) -> PredictResult:
+    """Predict what was prepared, and show progress."""
+    with _progress(method.facts.card, prediction) as advance:
+        return prediction.run(method, advance)
+
+
+def _prepared(
+    inputs: Input | Sequence[Input],
+    method: str | Method,
+    own: MethodOptions,
+    options: PredictOptions,
+    boxes: Any,
+    sides: Any,
+    detector: str | Detector | None,
+) -> tuple[Prediction, ReadyMethod]:
+    """Check everything that is cheap to check, then load the method where it will run."""
     source = find_source(inputs)
+    engine = options.work.find_engine(own.device)
     if source.rate is not None and engine.takes_all:
         raise InputError("the frames of a video are decoded here, one after the other: leave out --engine ray")
-    check(method, own)
-    prediction = Prediction(source, find_detector(boxes, detector, source=source), options)
-    recipe, facts = facts_of(NamedMethod(method, own), engine)
-    with _progress(facts.card, prediction.source, prediction.is_searched_first) as advance:
-        return prediction.write(recipe, facts, engine, advance)
+    if isinstance(method, str):
+        check(method, own)
+    prediction = Prediction(source, find_detector(boxes, detector, sides=sides, source=source), options)
+    return prediction, ReadyMethod.load(_recipe(method, own), engine)
 
 
 def find_detector(
@@ -241,8 +260,9 @@ def labels_of(boxes: Any) -> HandLabels | None:
 
 
 @contextmanager
-def _progress(card: MethodCard, source: Source, twice: bool) -> Iterator[Callable[[int], None]]:
+def _progress(card: MethodCard, prediction: Prediction) -> Iterator[Callable[[int], None]]:
     """Show progress, except for a single picture."""
+    source, twice = prediction.source, prediction.is_searched_first
     if source.total == 1:
         yield lambda steps: None
         return
@@ -252,15 +272,11 @@ def _progress(card: MethodCard, source: Source, twice: bool) -> Iterator[Callabl
         yield advance
 
 
-def _text(value: str | os.PathLike[str] | None) -> str | None:
-    return None if value is None else os.fspath(value)
-
-
-def _loaded(method: str | Method, options: MethodOptions) -> Method:
+def _recipe(method: str | Method, options: MethodOptions) -> Recipe:
     if isinstance(method, str):
-        return create(method, options)
+        return NamedMethod(method, options)
     if not isinstance(method, Method):
         raise InputError(f"method= is the name of a method or one from hint.load_method, not {method!r}")
     if options != MethodOptions():
         raise InputError("device, weights and the like are for a method given by name; this one is loaded already")
-    return method
+    return LoadedMethod(method)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hint.engine.engine import Engine
-from hint.engine.recipe import LoadedMethod, Recipe
-from hint.errors import HintError
+from hint.engine.engine import Engine, LocalEngine
+from hint.engine.recipe import Identity, LoadedMethod, Recipe, ask
 from hint.mano.model import ManoModel
 from hint.types import ManoMethod, Method, MethodCard
 from hint.viewers.rig import RiggedMethod
@@ -22,53 +20,60 @@ class MethodFacts:
     """A method, as far as it is not needed itself.
 
     Attributes:
-        card: Its description.
-        fingerprint: Everything that changes its output.
+        identity: What its results are told apart by.
         faces: Triangles of the right hand, None for methods that do not pose MANO.
         focal_length: Px, of a method that sees hands with the camera of the whole picture.
         hand_model: The right hand it poses, where bones can move it.
         method: The method itself, where it is loaded in this process.
     """
 
-    card: MethodCard
-    fingerprint: dict[str, Any]
+    identity: Identity
     faces: NDArray[np.int64] | None
     focal_length: float | None
     hand_model: ManoModel | None
     method: Method | None = None
 
     @property
+    def card(self) -> MethodCard:
+        """Its description."""
+        return self.identity.card
+
+    @property
     def header(self) -> dict[str, Any]:
         """What is written beside its results."""
-        return {"method": self.card.name, "fingerprint": self.fingerprint}
+        return self.identity.header
 
 
 @dataclass(frozen=True)
-class _Ask:
-    recipe: Recipe
+class ReadyMethod:
+    """A method that is known on the engine that will run it, as :class:`hint.engine.Ready`, and what it is.
 
-    def __call__(self, device: str | None) -> Callable[[Iterable[None]], Iterator[MethodFacts]]:
-        facts = _facts(self.recipe.load(device))
-        return lambda jobs: (facts for _ in jobs)
-
-    def lost(self, job: None, why: str) -> NoReturn:
-        raise HintError(f"the method cannot be loaded: {why}")
-
-
-def facts_of(recipe: Recipe, engine: Engine) -> tuple[Recipe, MethodFacts]:
-    """Load a method where it will run, and ask what it is.
-
-    Returns:
-        The recipe to run, which does not load again what this process has loaded, and the facts.
+    Attributes:
+        recipe: Loads it; what this process has loaded is not loaded again.
+        engine: Runs it.
+        facts: What it is.
     """
-    if not engine.is_local:
-        (facts,) = engine.run(_Ask(recipe), [None])
-        return recipe, facts
-    method = recipe.load(None)
-    return LoadedMethod(method), replace(_facts(method), method=method)
+
+    recipe: Recipe
+    engine: Engine
+    facts: MethodFacts
+
+    @staticmethod
+    def load(method: Method | Recipe, engine: Engine | None = None) -> ReadyMethod:
+        """Load a method where it will run, by default in this process, and ask what it is.
+
+        Raises:
+            MissingRequirementError: If files or packages are missing.
+            InputError: If its options cannot be used.
+        """
+        engine = engine or LocalEngine()
+        recipe, facts = ask(LoadedMethod(method) if isinstance(method, Method) else method, engine, _facts)
+        if isinstance(recipe, LoadedMethod):
+            facts = replace(facts, method=recipe.method)
+        return ReadyMethod(recipe, engine, facts)
 
 
 def _facts(method: Method) -> MethodFacts:
     faces = method.faces if isinstance(method, ManoMethod) else None
     model = method.hand_model if isinstance(method, RiggedMethod) else None
-    return MethodFacts(method.card, method.fingerprint, faces, getattr(method, "focal_length", None), model)
+    return MethodFacts(Identity.of(method), faces, getattr(method, "focal_length", None), model)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hint.detection import Choice, Picture
 from hint.engine.shard import Shard
+from hint.engine.work import HERE, Work
 from hint.errors import InputError, MissingRequirementError, UnknownNameError
 from hint.files.atomic import OVERWRITE, require_writable
 from hint.files.camera_file import LONGEST, Calibration
@@ -35,7 +36,6 @@ class PredictOptions:
         overlay: Whether to draw the hands on the pictures, or the video.
         smooth: How to smooth a video, None to leave it as it is.
         focal_length: Of whole pictures, px; None for what their files state, or the default.
-        batch_size: Hands per forward pass.
         overwrite: "missing" resumes from what ``out`` holds, "never" refuses to touch it, "always" starts over.
         choice: Which of the detected hands are taken, and as which side.
         animation: "glb" or "bvh" to write every track of a video as an animated hand.
@@ -43,7 +43,7 @@ class PredictOptions:
         rerun: File to write a recording for rerun to, None for none.
         truth: Labels, for the errors in a recording; None for none.
         shard: Predict this part of the pictures only, and leave merging to a later run without; None for all.
-        parts: Folder or URL that workers write to and that all of them see; None: in ``out``.
+        work: Who does the work, and how much of it at a time.
     """
 
     out: Path | None = None
@@ -52,7 +52,6 @@ class PredictOptions:
     overlay: bool = False
     smooth: OneEuro | None = None
     focal_length: float | None = None
-    batch_size: int = 16
     overwrite: str = "missing"
     choice: Choice = field(default_factory=Choice)
     animation: str | None = None
@@ -60,7 +59,7 @@ class PredictOptions:
     rerun: Path | None = None
     truth: HandLabels | None = None
     shard: Shard | None = None
-    parts: Path | None = None
+    work: Work = HERE
 
     def check(self, source: Source) -> None:
         """Check before any work, and before a method is loaded, that the options suit the input.
@@ -85,8 +84,6 @@ class PredictOptions:
             raise InputError("only a video can be smoothed")
         if self.focal_length is not None and not 1 <= self.focal_length <= LONGEST:
             raise InputError(f"the focal length is {self.focal_length} px, expected 1 to {LONGEST:,.0f}")
-        if self.batch_size < 1:
-            raise InputError(f"the batch size is {self.batch_size}, expected 1 or more")
 
     def _check_strangers(self, source: Source) -> None:
         """Refuse to replace what no earlier run wrote: these files are written after ``predictions.npz``."""
@@ -117,9 +114,11 @@ class PredictOptions:
     def _check_sharing(self, source: Source) -> None:
         if self.shard is not None and source.rate is not None:
             raise InputError("hands are followed through a whole video: leave out --shard, which is for pictures")
+        if self.shard is not None and self.out is None:
+            raise InputError("a shard leaves its part in a folder, where a later run joins all: name it with out=")
         if self.shard is not None and self.overwrite == "always":
             raise InputError("shards only add to what is there: remove that first, and leave out --overwrite")
-        if self.parts is not None and (self.overlay or self.mesh):
+        if self.work.parts is not None and (self.overlay or self.mesh):
             raise InputError(
                 "workers write overlays and meshes to OUT, which --parts is for where not all see it; leave out one"
             )

@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hint.detection import ChoosingDetector, Detection, Detector, Picture, Tracked, Tracker
-from hint.engine.engine import Engine, LocalEngine
+from hint.engine.engine import Engine
 from hint.engine.parts import marked
-from hint.engine.recipe import LoadedMethod, Recipe
+from hint.engine.recipe import Recipe
 from hint.engine.results import only_run
 from hint.errors import InputError
 from hint.prediction.boxes import KnownBoxes
 from hint.prediction.detections import DetectedHand, FrameDetections, row_key
 from hint.prediction.drawing import PictureFiles
-from hint.prediction.facts import MethodFacts, facts_of
+from hint.prediction.facts import MethodFacts, ReadyMethod
 from hint.prediction.options import PredictOptions
 from hint.prediction.outputs import Outputs
 from hint.prediction.recording import PredictionRecording
@@ -76,11 +76,11 @@ class Prediction:
         self._detector = ChoosingDetector(detector, self._options.choice)
         self.is_searched_first = is_searched_first(source, detector)
 
-    def run(self, method: Method, advance: Advance = lambda steps: None) -> PredictResult:
+    def run(self, method: Method | ReadyMethod, advance: Advance = lambda steps: None) -> PredictResult:
         """Predict the hands, and return all that was predicted.
 
         Args:
-            method: What predicts.
+            method: What predicts: a loaded method, in this process, or one that is ready on an engine.
             advance: Called with the number of pictures just done.
 
         Raises:
@@ -95,9 +95,9 @@ class Prediction:
             frames.append(frame)
             rows.extend(found)
 
-        engine = LocalEngine()
-        recipe, facts = facts_of(LoadedMethod(method), engine)
-        summary = self.write(recipe, facts, engine, advance, take)
+        ready = method if isinstance(method, ReadyMethod) else ReadyMethod.load(method)
+        facts = ready.facts
+        summary = self.write(ready, advance, take)
         results = join(rows)
         parameters = None
         if facts.faces is not None:
@@ -109,15 +109,11 @@ class Prediction:
         counts = summary.failures, summary.reused, summary.files, summary.stored, self._boxes
         return PredictResult(predictions, parameters, frames, facts.card, *counts)
 
-    def write(
-        self, recipe: Recipe, facts: MethodFacts, engine: Engine, advance: Advance, take: Take | None = None
-    ) -> PredictSummary:
+    def write(self, ready: ReadyMethod, advance: Advance, take: Take | None = None) -> PredictSummary:
         """Predict the hands, and write the files; memory does not grow with their number.
 
         Args:
-            recipe: Loads the method.
-            facts: What it is.
-            engine: What runs the work.
+            ready: What predicts.
             advance: Called with the number of pictures just done.
             take: Called with every picture and what was predicted for its hands.
 
@@ -125,7 +121,7 @@ class Prediction:
             InputError: As :meth:`run`.
             KeyboardInterrupt: On Ctrl-C, after saving.
         """
-        options = self._options
+        options, facts = self._options, ready.facts
         options.check_method(facts)
         is_video = self.source.rate is not None
         with only_run(options.file("predictions.npz"), options.shard) if options.out is not None else nullcontext():
@@ -133,7 +129,7 @@ class Prediction:
             with PredictionStore(facts.header, facts.faces, self._detector.identity, options, self._inputs) as store:
                 run = _Run(self.source, self._detector, options, store, facts, summary, take)
                 try:
-                    run.work(recipe, engine, advance)
+                    run.work(ready.recipe, ready.engine, advance)
                 finally:
                     store.save()
                 run.outputs.write()

@@ -262,3 +262,13 @@ def _key(path: Path, versions: Versions) -> str:
     except (InputError, OSError):  # reported when it is read
         version = None
     return " ".join(map(str, (path.name, *(version or ()))))
+
+
+def require_unchanged(picture: Picture) -> None:
+    """Refuse a picture whose file is another one now than when it was listed; those at URLs are not looked at again.
+
+    Raises:
+        InputError: If it is.
+    """
+    if picture.path is not None and url_of(picture.path) is None and _key(picture.path, Versions()) != picture.key:
+        raise InputError(f"{picture.path} changed while it was read; run the same command again")

@@ -85,7 +85,8 @@ class PredictionStore:
         self._is_saved = False
         self._result = (folder or Path()) / "predictions.npz"
         self.parts = parts_folder(self._result)
-        self.place = shared_place(options.parts, header, [detector, *inputs]) if options.parts else self.parts
+        shared = options.work.parts_path
+        self.place = shared_place(shared, header, [detector, *inputs]) if shared else self.parts
         if folder is None:
             return
         if options.overwrite == "always":

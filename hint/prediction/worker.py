@@ -22,6 +22,7 @@ from hint.engine.hands import require_same_hands
 from hint.engine.parts import PartWriter, require_mark
 from hint.engine.recipe import Recipe
 from hint.errors import InputError
+from hint.methods.batch import BatchSize
 from hint.prediction.boxes import KnownBoxes
 from hint.prediction.camera import intrinsics_of
 from hint.prediction.detections import DetectedHand, FrameDetections, notes_of, row_key
@@ -53,7 +54,6 @@ class PictureSetup:
         gives_rows: Whether what was predicted is part of the results, too.
         gives_images: Whether the pictures are.
         shows_hands: Whether to show the progress of hands, where one picture has many.
-        threads: Threads that read pictures.
         mark: A file in ``place`` that every worker must see, see :func:`hint.engine.parts.marked`.
     """
 
@@ -66,7 +66,6 @@ class PictureSetup:
     gives_rows: bool
     gives_images: bool
     shows_hands: bool = False
-    threads: int = 2
     mark: Path | None = None
 
     def __call__(self, device: str | None) -> Callable[[Iterable[Job]], Iterator[tuple[PictureDone, ...]]]:
@@ -108,16 +107,18 @@ class _PictureStream:
         faces = method.faces if isinstance(method, ManoMethod) else None
         self._files = PictureFiles(setup.options, faces, getattr(method, "focal_length", None))
         self._writer = PartWriter(setup.place, setup.header) if setup.place is not None else None
+        self._batch_size = BatchSize(method, setup.options.work.batch_size)
         self._waiting: list[_Ready] = []
         self._job: list[PictureDone] = []
         self._picture_bytes = self._picture_hands = 0
 
     def __call__(self, jobs: Iterable[Job]) -> Generator[tuple[PictureDone, ...]]:
         """Yield what became of the pictures of each job."""
-        readers, cutter = ThreadPoolExecutor(self._setup.threads), ThreadPoolExecutor(1)
+        readers, cutter = ThreadPoolExecutor(self._options.work.workers), ThreadPoolExecutor(1)
         try:
             for ready in self._ahead(jobs, readers, cutter):
-                if self._pending() + len(ready.todo) > self._options.batch_size:
+                pending = self._pending() + len(ready.todo)
+                if pending > self._batch_size.of(pending):
                     yield from self._flush()
                 self._queue(ready)
                 if self._is_full() or (ready.ends_job and not self._setup.joins_jobs):
@@ -152,7 +153,7 @@ class _PictureStream:
 
     def _may_be_ahead(self) -> int:
         """Return how many pictures like the last one may be held ready."""
-        hands = 2 * self._options.batch_size // max(self._picture_hands, 1)
+        hands = 2 * self._batch_size.known // max(self._picture_hands, 1)
         return min(_MOST_AHEAD, hands, _MOST_BYTES // max(self._picture_bytes, 1))
 
     def _prepared(self, task: PictureTask, ends_job: bool, pixels: Future[tuple[Image, str]] | None) -> _Ready:
@@ -196,8 +197,8 @@ class _PictureStream:
         return sum(len(ready.todo) for ready in self._waiting)
 
     def _is_full(self) -> bool:
-        held = sum(ready.image.size for ready in self._waiting)
-        full = self._pending() >= self._options.batch_size or len(self._waiting) >= _MOST_WAITING
+        pending, held = self._pending(), sum(ready.image.size for ready in self._waiting)
+        full = pending >= self._batch_size.of(pending) or len(self._waiting) >= _MOST_WAITING
         return full or held > 2 * _MOST_BYTES
 
     def _queue(self, ready: _Ready) -> None:
@@ -211,7 +212,7 @@ class _PictureStream:
         waiting, self._waiting = self._waiting, []
         pending = [(ready, hand, prepared) for ready in waiting for hand, prepared in ready.todo]
         with self._progress_of_hands(len(pending)) as advance:
-            size = self._options.batch_size
+            size = self._batch_size.of(len(pending))
             for part in (pending[k : k + size] for k in range(0, len(pending), size)):
                 self._infer(part)
                 advance(len(part))
@@ -225,7 +226,7 @@ class _PictureStream:
 
     def _progress_of_hands(self, total: int) -> AbstractContextManager[Callable[[int], None]]:
         """Show progress where a single picture has more hands than a batch; otherwise that of pictures says enough."""
-        if not self._setup.shows_hands or total <= self._options.batch_size:
+        if not self._setup.shows_hands or total <= self._batch_size.of(total):
             return nullcontext(lambda steps: None)
         return progress(f"{self._method.card.title}: hands", total)
 

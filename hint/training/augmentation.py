@@ -119,12 +119,18 @@ def move(matrix: Double, points: Double) -> Double:
     return moved
 
 
-def warp(image: Image, matrix: Double, crop_size: int) -> Image:
+def warp(image: Image, matrix: Double, crop_size: int, into: Image | None = None) -> Image:
     """Cut a crop, black outside the picture, without anti-aliasing, as in the released training.
 
     Evaluation uses the more exact :func:`hint.crop.crop`, which cannot rotate; for training OpenCV's rounding is fine.
+
+    Args:
+        image: (H,W,3) RGB.
+        matrix: Of :func:`to_crop`.
+        crop_size: Side of the crop, px.
+        into: Where to put it, by default in memory of its own.
     """
-    crop: Image = cv2.warpAffine(image, matrix, (crop_size, crop_size), flags=cv2.INTER_LINEAR)
+    crop: Image = cv2.warpAffine(image, matrix, (crop_size, crop_size), into, flags=cv2.INTER_LINEAR)
     return crop
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from itertools import zip_longest
 from signal import SIG_IGN, SIGINT, SIGTERM, signal
 from typing import Literal, NamedTuple
 
@@ -28,11 +28,10 @@ Where = Literal["worker", "device"]
 
 
 class Example(NamedTuple):
-    """One hand of a batch: a sample with its augmented crop."""
+    """One hand of a batch; the picture of its sample is the augmented crop, so that no whole picture is kept."""
 
     sample: Sample
     draw: Draw
-    crop: Image
     affine: Double | None
     keypoints_2d: Double
     skipped: tuple[str, ...]
@@ -91,8 +90,22 @@ class TrainingData(Dataset["Example | HintError"]):
         except HintError as error:
             return error
 
-    def example(self, k: int) -> Example:
+    def batch(self, hands: Sequence[int]) -> Batch | HintError:
+        """Return the hands of some numbers as a batch, or the error that ends the training."""
+        n = len(hands) if self.augment_on == "worker" else 0
+        crops = np.empty((n, self.crop_size, self.crop_size, 3), np.uint8)
+        try:
+            examples = [self.example(k, crop) for k, crop in zip_longest(hands, crops)]
+        except HintError as error:
+            return error
+        return _join(examples, self.crop_size, crops)
+
+    def example(self, k: int, into: Image | None = None) -> Example:
         """Return hand k; an unreadable hand is replaced by the next of the same source.
+
+        Args:
+            k: Its number.
+            into: Where a finished crop is to be put.
 
         Raises:
             InputError: If too many hands of a source in a row are unreadable.
@@ -105,11 +118,12 @@ class TrainingData(Dataset["Example | HintError"]):
         points = move(matrix, sample.keypoints_2d[:, :2]) / self.crop_size - 0.5
         keypoints = np.concatenate([points, sample.keypoints_2d[:, 2:]], axis=1)
         if self.augment_on == "device":
-            return Example(sample, draw, *_region(sample.image, matrix, self.crop_size), keypoints, skipped)
-        crop = warp(sample.image, matrix, self.crop_size)
-        if self.augmentation.changes_pixels:
-            crop = disturb(crop, self.augmentation, rng)
-        return Example(sample, draw, crop, None, keypoints, skipped)
+            crop, affine = _region(sample.image, matrix, self.crop_size)
+        else:
+            crop, affine = warp(sample.image, matrix, self.crop_size, into), None
+            if self.augmentation.changes_pixels:
+                crop[:] = disturb(crop, self.augmentation, rng)
+        return Example(replace(sample, image=crop), draw, affine, keypoints, skipped)
 
     def _read(self, k: int) -> tuple[Sample, tuple[str, ...]]:
         source = self.sources[self.mixture.source(k)]
@@ -125,6 +139,16 @@ class TrainingData(Dataset["Example | HintError"]):
             except InputError as error:
                 skipped.append(str(error))
         raise InputError(f"{name}: {len(skipped)} hands in a row are unreadable; the first: {skipped[0]}")
+
+
+class _Batches(Dataset["Batch | HintError"]):
+    """The batches of training hands, by the numbers of their hands."""
+
+    def __init__(self, data: TrainingData) -> None:
+        self._data = data
+
+    def __getitem__(self, hands: Sequence[int]) -> Batch | HintError:
+        return self._data.batch(hands)
 
 
 def _region(image: Image, matrix: Double, crop_size: int) -> tuple[Image, Double]:
@@ -148,15 +172,23 @@ def collate(examples: Sequence[Example | HintError], crop_size: int) -> Batch | 
     good = [example for example in examples if isinstance(example, Example)]
     if len(good) != len(examples):
         return next(example for example in examples if isinstance(example, HintError))
-    samples = [example.sample for example in good]
-    rotations = _rotations(good)
-    crops, affine = _stack(good, crop_size)
+    return _join(good, crop_size)
+
+
+def _join(examples: Sequence[Example], crop_size: int, crops: Image | None = None) -> Batch:
+    """Join hands into a batch; finished crops may lie side by side already."""
+    samples = [example.sample for example in examples]
+    rotations, affine = _rotations(examples), None
+    if examples[0].affine is not None:
+        crops, affine = _regions(examples, crop_size)
+    elif crops is None:
+        crops = np.stack([sample.image for sample in samples])
     return Batch(
         key=tuple(sample.key for sample in samples),
         crops=torch.from_numpy(crops),
-        colour=_floats([example.draw.colour for example in good]),
-        keypoints_2d=_floats([example.keypoints_2d for example in good]),
-        keypoints_3d=_floats([_keypoints_3d(example) for example in good]),
+        colour=_floats([example.draw.colour for example in examples]),
+        keypoints_2d=_floats([example.keypoints_2d for example in examples]),
+        keypoints_3d=_floats([_keypoints_3d(example) for example in examples]),
         global_orient=_floats(rotations[:, :1]),
         hand_pose=_floats(rotations[:, 1:]),
         betas=_floats([sample.betas for sample in samples]),
@@ -165,7 +197,7 @@ def collate(examples: Sequence[Example | HintError], crop_size: int) -> Batch | 
         is_right=torch.tensor([sample.is_right for sample in samples]),
         affine=affine,
         size=crop_size,
-        skipped=tuple(reason for example in good for reason in example.skipped),
+        skipped=tuple(reason for example in examples for reason in example.skipped),
     )
 
 
@@ -173,20 +205,18 @@ def _floats(values: Sequence[Double] | Double) -> Tensor:
     return torch.from_numpy(np.asarray(values, np.float32))
 
 
-def _stack(examples: Sequence[Example], crop_size: int) -> tuple[Image, Tensor | None]:
-    """Return crops of one size; regions are padded with black, and their maps use grid_sample's -1 to 1."""
-    maps = [example.affine for example in examples if example.affine is not None]
-    if not maps:
-        return np.stack([example.crop for example in examples]), None
-    side = max(max(example.crop.shape) for example in examples)
-    crops = np.zeros((len(examples), side, side, 3), np.uint8)
-    for crop, example in zip(crops, examples, strict=True):
-        crop[: example.crop.shape[0], : example.crop.shape[1]] = example.crop
-    pixels = np.stack(maps)
+def _regions(examples: Sequence[Example], crop_size: int) -> tuple[Image, Tensor]:
+    """Return regions padded with black to one size, and their maps, which use grid_sample's -1 to 1."""
+    regions = [example.sample.image for example in examples]
+    side = max(max(region.shape) for region in regions)
+    padded = np.zeros((len(regions), side, side, 3), np.uint8)
+    for place, region in zip(padded, regions, strict=True):
+        place[: region.shape[0], : region.shape[1]] = region
+    pixels = np.stack([example.affine for example in examples if example.affine is not None])
     turn, offset = pixels[:, :, :2], pixels[:, :, 2]
     # Pixel i of n is at (2i + 1)/n - 1.
     offset = (turn.sum(2) * (crop_size - 1) + 2 * offset + 1) / side - 1
-    return crops, _floats(np.concatenate([turn * crop_size / side, offset[:, :, None]], axis=2))
+    return padded, _floats(np.concatenate([turn * crop_size / side, offset[:, :, None]], axis=2))
 
 
 def _rotations(examples: Sequence[Example]) -> Double:
@@ -243,10 +273,10 @@ def loader(
     # A forked worker would wait for ever for OpenCV's threads, which are not forked with it.
     cv2.setNumThreads(0)
     batches = DataLoader(
-        data,
-        batch_sampler=steps,
+        _Batches(data),
+        sampler=steps,
+        batch_size=None,
         num_workers=workers,
-        collate_fn=partial(collate, crop_size=data.crop_size),
         worker_init_fn=begin_worker,
         pin_memory=pin_memory,
         prefetch_factor=4 if workers else None,

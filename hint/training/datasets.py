@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -87,7 +87,7 @@ def open_datasets(
         MissingRequirementError: If data is missing; all of it is named at once.
         InputError: If data cannot be read.
     """
-    tars, streams = find_data(preset, root)
+    tars, streams, *_ = find_data(preset, root)
     with (silence if quiet else progress)("indexing tars", sum(map(len, tars.values()))) as advance:
         sources: list[Source | StreamSource] = []
         for name, rule in preset.datasets.items():
@@ -106,10 +106,19 @@ def open_datasets(
 
 
 class FoundData(NamedTuple):
-    """The tars of each source that has tars: files, and URLs of what is streamed."""
+    """What is there of the data of a preset.
+
+    Attributes:
+        tars: Source -> its tars.
+        streams: Source -> the URLs of what is streamed.
+        missing: Source, or "mocap" -> where it was looked for, or why it cannot be read.
+        advice: What to do about what is missing, "" where nothing is.
+    """
 
     tars: dict[str, Sequence[Path]]
     streams: dict[str, Sequence[str]]
+    missing: dict[str, str]
+    advice: str
 
 
 def find_data(preset: Preset, root: Path) -> FoundData:
@@ -118,39 +127,53 @@ def find_data(preset: Preset, root: Path) -> FoundData:
     Raises:
         MissingRequirementError: If something is missing; all of it is named at once.
     """
-    found = FoundData({}, {})
-    missing: list[str] = []
+    found = look_for_data(preset, root)
+    if found.missing:
+        named = some_ids(f"{name} ({where})" for name, where in found.missing.items())
+        raise MissingRequirementError(f"the data of preset {preset.id} is missing: {named}; {found.advice}")
+    return found
+
+
+def look_for_data(preset: Preset, root: Path) -> FoundData:
+    """Find the tars of each source that has tars, and note what is missing."""
+    tars: dict[str, Sequence[Path]] = {}
+    streams: dict[str, Sequence[str]] = {}
+    missing: dict[str, str] = {}
     for name, rule in preset.datasets.items():
         place = place_of(name, rule, root)
         if rule.kind == "labels":
             if not Path(place).exists():
-                missing.append(f"{name} ({place})")
+                missing[name] = place
             continue
         try:
             if is_remote(place):
                 from hint.training.remote import find_shards
 
-                found.streams[name] = find_shards(place)
+                streams[name] = find_shards(place)
             else:
-                found.tars[name] = find_tars(place)
+                tars[name] = find_tars(place)
         except MissingRequirementError as error:
-            missing.append(f"{name} ({error if is_remote(place) else place})")
+            missing[name] = str(error) if is_remote(place) else place
     if preset.mocap and not (root / preset.mocap).is_file():
-        missing.append(f"mocap ({root / preset.mocap})")
-    if missing:
-        raise MissingRequirementError(
-            f"the data of preset {preset.id} is missing: {some_ids(missing)}; {_advice(preset, root)}"
+        missing["mocap"] = str(root / preset.mocap)
+    return FoundData(tars, streams, missing, _advice(preset, root, missing))
+
+
+def _advice(preset: Preset, root: Path, missing: Iterable[str]) -> str:
+    remote = [name for name in missing if name in preset.datasets and is_remote(preset.datasets[name].path)]
+    here = [name for name in missing if name not in remote]
+    advice = []
+    if "rendered" in here:
+        folder = root / "rendered"
+        advice.append(f"render some: hint demo-data --format tars --out {folder} -n 20000; or choose another --data")
+    elif here:
+        advice.append(
+            "give the folder of dataset_tars with --data, or train on the tars you have: "
+            "--set datasets.NAME.path=dataset_tars/NAME uses all tars of that folder"
         )
-    return found
-
-
-def _advice(preset: Preset, root: Path) -> str:
-    if "rendered" in preset.datasets:
-        return f"render some: hint demo-data --format tars --out {root / 'rendered'} -n 20000; or choose another --data"
-    return (
-        "give the folder of dataset_tars with --data, or train on the tars you have: "
-        "--set datasets.NAME.path=dataset_tars/NAME uses all tars of that folder"
-    )
+    if remote:
+        advice.append(f"look whether you can reach the URL, or give another: --set datasets.{remote[0]}.path=URL")
+    return "; ".join(advice)
 
 
 def _labels(name: str, rule: DatasetRule, root: Path, filters: Filters) -> Source:

@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from hint.engine.choice import find_engine
 from hint.engine.engine import Engine
 from hint.engine.parts import marked
 from hint.engine.results import only_run
 from hint.engine.shard import Shard
 from hint.engine.stored import Stored
+from hint.engine.work import HERE, Work
 from hint.errors import InputError, UnknownNameError
 from hint.files import read_labels, write_bytes
 from hint.files.atomic import OVERWRITE, require_writable
@@ -105,8 +105,7 @@ def fit_labels(
     min_quality: float = 0.3,
     limit: int | None = None,
     overwrite: str = "missing",
-    engine: str = "local",
-    devices: str | None = None,
+    work: Work = HERE,
 ) -> FittedLabels:
     """Fit MANO hands to annotated keypoints, and write them as a source of training data.
 
@@ -121,8 +120,8 @@ def fit_labels(
         min_quality: Pose and shape of worse fits are not supervised; their keypoints are.
         limit: Only this many hands, spread evenly.
         overwrite: "missing" continues, "never" refuses, "always" starts over.
-        engine: What fits: "local", this machine; "ray", a Ray cluster.
-        devices: How many processes: "all", a number or "cpu*4"; None for this process.
+        work: Who fits, such as ``hint.Work(devices="cpu*4")``; by default this process. Only ``engine`` and ``devices``
+            are for fits.
 
     Raises:
         InputError: If the labels cannot be read, the folder holds fits of other settings, or another run writes to it.
@@ -132,8 +131,7 @@ def fit_labels(
     if not 0 <= min_quality <= 1:
         raise InputError(f"min_quality is {min_quality:g}; it must lie between 0 and 1")
     out = as_path(out)
-    chosen = _choose(labels, out, images, subsets, limit, overwrite)
-    runs = find_engine(engine, devices, "cpu")
+    runs, chosen = _engine(work), _choose(labels, out, images, subsets, limit, overwrite)
     with claimed(out), only_run(out / FITS):
         return _write(chosen, out, _model(mano), min_quality, overwrite, runs)
 
@@ -148,8 +146,7 @@ def fit_shard(
     mano: ManoModel | str | os.PathLike[str] | None = None,
     limit: int | None = None,
     overwrite: str = "missing",
-    engine: str = "local",
-    devices: str | None = None,
+    work: Work = HERE,
 ) -> FittedShard:
     """Fit a part of the hands that :func:`fit_labels` would fit, which then finds them; the options are the same.
 
@@ -162,8 +159,7 @@ def fit_shard(
         mano: See there.
         limit: Only this many hands of all shards.
         overwrite: "missing" or "never".
-        engine: See there.
-        devices: See there.
+        work: See there.
 
     Raises:
         InputError: As there, or if the same shard is running already.
@@ -173,12 +169,19 @@ def fit_shard(
     part, out = Shard.parse(shard), as_path(out)
     if overwrite == "always":
         raise InputError("shards only add to what is there: remove that first, and leave out --overwrite")
-    chosen = _choose(labels, out, images, subsets, limit, overwrite)
+    runs, chosen = _engine(work), _choose(labels, out, images, subsets, limit, overwrite)
     some, model = chosen.select([*part.of(range(len(chosen)))]), _model(mano)
     with only_run(out / FITS, part):
         store = _store(out, model, overwrite)
-        _, reused = _fit(some, model, store, find_engine(engine, devices, "cpu"))
+        _, reused = _fit(some, model, store, runs)
     return FittedShard(part, len(some), reused, store.parts)
+
+
+def _engine(work: Work) -> Engine:
+    """Return what fits."""
+    if work != Work(work.engine, work.devices):
+        raise InputError("fits have no batches, read no pictures and stay in out: of work=, give engine and devices")
+    return work.find_engine("cpu")
 
 
 def _choose(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -63,7 +63,7 @@ class Mixture:
 
     def drawn(self, end: int, layout: Layout, lane: int) -> dict[str, int]:
         """Return how many of the hands before ``end`` a reader takes from each source."""
-        quotas, total = _quotas(self), np.zeros(len(self.sizes), np.int64)
+        quotas, total = self._quotas, np.zeros(len(self.sizes), np.int64)
         for block in range(-(-end // BLOCK)):
             k = np.arange(block * BLOCK, min((block + 1) * BLOCK, end))
             order = _block(self.seed, quotas, block)[0][: len(k)]
@@ -73,7 +73,7 @@ class Mixture:
     def _drawn(self, k: int) -> tuple[str, int]:
         """Return the source of hand k, and how many hands it gave before."""
         block, within = divmod(k, BLOCK)
-        quotas = _quotas(self)
+        quotas = self._quotas
         order, before = _block(self.seed, quotas, block)
         number = int(order[within])
         return list(self.sizes)[number], block * quotas[number] + int(before[within])
@@ -88,18 +88,18 @@ class Mixture:
         """Return the random generator for the augmentation of hand k."""
         return np.random.default_rng((self.seed, _AUGMENTATION, k))
 
+    @cached_property
+    def _quotas(self) -> tuple[int, ...]:
+        """How many hands of a block come from each source: at least 1, rounded so that they add up."""
+        weights = np.array([self.weights[name] for name in self.sizes], float)
+        exact = weights / weights.sum() * (BLOCK - len(weights))
+        quotas = np.floor(exact).astype(int)
+        rest = BLOCK - len(weights) - quotas.sum()
+        quotas[np.argsort(quotas - exact, kind="stable")[:rest]] += 1
+        return tuple((quotas + 1).tolist())
+
 
 _BLOCKS, _ORDERS, _AUGMENTATION = 1, 2, 3
-
-
-def _quotas(mixture: Mixture) -> tuple[int, ...]:
-    """Return how many hands of a block come from each source: at least 1, rounded so that they add up."""
-    weights = np.array([mixture.weights[name] for name in mixture.sizes], float)
-    exact = weights / weights.sum() * (BLOCK - len(weights))
-    quotas = np.floor(exact).astype(int)
-    rest = BLOCK - len(weights) - quotas.sum()
-    quotas[np.argsort(quotas - exact, kind="stable")[:rest]] += 1
-    return tuple((quotas + 1).tolist())
 
 
 @lru_cache(maxsize=8)

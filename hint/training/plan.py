@@ -11,13 +11,13 @@ import torch
 from torch import nn
 
 from hint.errors import MissingRequirementError, counted
+from hint.mano.read import find_mano
 from hint.methods.device import choose_device, device_name
 from hint.training.cores import cores_per_process, default_workers
-from hint.training.datasets import place_of
+from hint.training.datasets import FoundData, look_for_data, place_of
 from hint.training.memory import training_memory
 from hint.training.model import TrainingModel
 from hint.training.precision import check_precision
-from hint.training.prepared import require_hand_and_data
 from hint.training.preset import DatasetRule, Preset
 from hint.training.request import TrainingRequest
 from hint.training.sources import SETS
@@ -39,7 +39,7 @@ class SourceStatus:
     Attributes:
         name: Source.
         share: Its share of the mixture.
-        place: Where it is looked for.
+        place: Where it is looked for; of a URL that cannot be read, why.
         found: Tars that are there.
         expected: Tars of the whole source, 0 if unknown.
         hands: Hands in the tars before filtering; None if they were not counted yet.
@@ -81,14 +81,21 @@ def make_plan(request: TrainingRequest, measure: bool | None = None) -> Training
         request: The training.
         measure: Time some steps; None to do so only if no data is missing.
     """
-    preset, missing = request.preset, ""
-    try:
-        require_hand_and_data(request)
-    except MissingRequirementError as error:
-        missing = str(error)
+    preset, data = request.preset, look_for_data(request.preset, request.data)
+    missing = "; ".join(_missing(request, data))
     measure = not missing if measure is None else measure
-    facts = dict(_facts(request, measure))
-    return TrainingPlan(preset, tuple(_sources(preset, request.data)), missing, facts, _warning(request))
+    facts = dict(_facts(request, data, measure))
+    return TrainingPlan(preset, tuple(_sources(preset, request.data, data)), missing, facts, _warning(request))
+
+
+def _missing(request: TrainingRequest, data: FoundData) -> Iterator[str]:
+    """Yield what must be there first; which sources are not is a matter of the list of sources."""
+    try:
+        find_mano(request.hand)
+    except MissingRequirementError as error:
+        yield str(error)
+    if data.missing:
+        yield f"{counted(len(data.missing), 'part')} of the data missing; {data.advice}"
 
 
 def _warning(request: TrainingRequest) -> str:
@@ -98,18 +105,19 @@ def _warning(request: TrainingRequest) -> str:
     return f"random start: no weights are given for the backbone; {request.preset.id} expects {expects}"
 
 
-def _sources(preset: Preset, root: Path) -> Iterator[SourceStatus]:
+def _sources(preset: Preset, root: Path, data: FoundData) -> Iterator[SourceStatus]:
     total = sum(rule.weight for rule in preset.datasets.values())
     for name, rule in preset.datasets.items():
-        yield _status(name, rule, root, rule.weight / total)
+        yield _status(name, rule, root, data, rule.weight / total)
 
 
-def _status(name: str, rule: DatasetRule, root: Path, share: float) -> SourceStatus:
+def _status(name: str, rule: DatasetRule, root: Path, data: FoundData, share: float) -> SourceStatus:
     place = place_of(name, rule, root)
     if rule.kind == "labels":
         return SourceStatus(name, share, place, int(Path(place).exists()), 1, None, rule.hands)
     if is_remote(place):
-        return SourceStatus(name, share, place, _remote_tars(place), 0, None, rule.hands)
+        shown, tars = data.missing.get(name, place), data.streams.get(name, ())
+        return SourceStatus(name, share, shown, len(tars), 0, None, rule.hands)
     folder = Path(place)
     paths = sorted(folder.glob("*.tar")) if folder.is_dir() else [Path(path) for path in expand_braces(place)]
     found = [path for path in paths if path.is_file()]
@@ -119,16 +127,7 @@ def _status(name: str, rule: DatasetRule, root: Path, share: float) -> SourceSta
     return SourceStatus(name, share, shown, len(found), expected, hands, rule.hands)
 
 
-def _remote_tars(place: str) -> int:
-    from hint.training.remote import find_shards
-
-    try:
-        return len(find_shards(place))
-    except MissingRequirementError:  # said with all that is missing
-        return 0
-
-
-def _facts(request: TrainingRequest, measure: bool) -> Iterator[tuple[str, str]]:
+def _facts(request: TrainingRequest, data: FoundData, measure: bool) -> Iterator[tuple[str, str]]:
     """Yield heading and text of what there is to know besides the data."""
     preset, rule = request.preset, request.preset.optimiser
     yield "results", str(request.out)
@@ -140,7 +139,8 @@ def _facts(request: TrainingRequest, measure: bool) -> Iterator[tuple[str, str]]
     yield "memory", _memory(request)
     yield "start", str(request.initial)
     yield "input", _input(request)
-    yield "real hands", preset.mocap or "random plausible poses, not measured ones"
+    lacking = ", missing" if "mocap" in data.missing else ""
+    yield "real hands", f"{preset.mocap}{lacking}" if preset.mocap else "random plausible poses, not measured ones"
     yield "time", _time(request, measure)
 
 

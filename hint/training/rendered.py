@@ -22,6 +22,7 @@ from hint.demo.renderer import Rendered
 from hint.demo.scene import Scene, sample_scene
 from hint.errors import InputError
 from hint.files import atomic_write
+from hint.files.claim import claimed
 from hint.training.shards import ShardWriter, official_hand, shard_path
 from hint.workers import in_processes
 
@@ -58,19 +59,20 @@ def render_training_tars(
         per_shard: Pictures in a tar.
 
     Raises:
-        InputError: If n is not positive, or the folder holds another set.
+        InputError: If n is not positive, the folder holds another set, or another run is writing to it.
     """
     if n < 1:
         raise InputError(f"cannot render {n} pictures; ask for at least one")
-    _claim(out, {"n": n, "seed": seed, "size": SIZE, "factor": FACTOR, "per_shard": per_shard})
     shards = [range(start, min(start + per_shard, n)) for start in range(0, n, per_shard)]
-    left = [_Shard(shard_path(out, k), seed, numbers) for k, numbers in enumerate(shards)]
-    left = [shard for shard in left if not shard.path.is_file()]
     report = on_done or (lambda _: None)
-    report(n - sum(len(shard.numbers) for shard in left))
-    with closing(in_processes(_render_shard, left, workers)) as results:
-        for shard, _ in results:
-            report(len(shard.numbers))
+    with claimed(out):
+        _describe(out, {"n": n, "seed": seed, "size": SIZE, "factor": FACTOR, "per_shard": per_shard})
+        left = [_Shard(shard_path(out, k), seed, numbers) for k, numbers in enumerate(shards)]
+        left = [shard for shard in left if not shard.path.is_file()]
+        report(n - sum(len(shard.numbers) for shard in left))
+        with closing(in_processes(_render_shard, left, workers)) as results:
+            for shard, _ in results:
+                report(len(shard.numbers))
 
 
 class _Shard(NamedTuple):
@@ -81,7 +83,7 @@ class _Shard(NamedTuple):
     numbers: range
 
 
-def _claim(out: Path, content: dict[str, Any]) -> None:
+def _describe(out: Path, content: dict[str, Any]) -> None:
     """Write the description of a set into its folder, or raise if the folder holds another set."""
     receipt, text = out / _RECEIPT, json.dumps(content, indent=1) + "\n"
     if not receipt.is_file():

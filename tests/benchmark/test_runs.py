@@ -13,6 +13,7 @@ import pytest
 
 from benchmark.evaluate import evaluate
 from benchmark.record import read_record
+from hint.engine import Work
 from hint.errors import InputError, MissingRequirementError, UnknownNameError, WriteError
 from hint.files import read_labels, write_pairs, write_predictions
 from hint.methods.box_centre import BoxCentre
@@ -72,7 +73,7 @@ def test_an_interrupted_run_says_whether_anything_is_saved(labels: HandLabels, t
     method = Interrupted()
     for method.until, message in ((0, "nothing was saved yet"), (1, "the same command continues")):
         with pytest.raises(KeyboardInterrupt, match=message):
-            evaluate(labels, method, out=tmp_path, batch_size=1)
+            evaluate(labels, method, out=tmp_path, work=Work(batch_size=1))
 
 
 def test_arguments_of_other_types_are_refused(labels: HandLabels) -> None:
@@ -90,7 +91,7 @@ def test_arguments_of_other_types_are_refused(labels: HandLabels) -> None:
             evaluate(*arguments)  # type: ignore[arg-type]
     for options in (
         *({"limit": "3"}, {"limit": 0}, {"limit": -1}, {"limit": 2.5}, {"seed": -1}),
-        *({"seed": None}, {"batch_size": 0}, {"workers": 0}, {"out": 3}),
+        *({"seed": None}, {"out": 3}),
     ):
         with pytest.raises(InputError, match=next(iter(options))):
             evaluate(labels, "box-centre", **options)  # type: ignore[arg-type]
@@ -183,7 +184,7 @@ def test_predictions_that_match_nothing_give_no_record(
 def test_what_does_not_go_together_is_refused(labels: HandLabels, hint_root: Path) -> None:
     method = create("box-centre", MethodOptions())
     for arguments, options, message in (
-        ((labels, method), {"crop": "hamer"}, "go with the name of a method"),
+        ((labels, method), {"settings": {"crop": "hamer"}}, "go with the name of a method"),
         ((labels, perfect(labels)), {"match_boxes": True}, "hands.jsonl"),
         ((labels, method), {"match_boxes": True}, "--predictions"),
         ((labels, method), {"subsets": ["newdays"]}, "given as a path"),

@@ -92,7 +92,7 @@ def test_the_command_and_the_function_give_equal_records(hint_root: Path, tmp_pa
     write_predictions(tmp_path / "mine.npz", Predictions(labels.hand_id, labels.keypoints_2d + 3).select(slice(2, 12)))
     for given in (("--method", "oracle-noise", "--set", "sigma=0.1"), ("--predictions", tmp_path / "mine.npz")):
         typed = json.loads(run("eval", "--data", hint_root, *given, "--seed", 2, "--json", cwd=tmp_path).stdout)
-        called = evaluate(str(hint_root), str(given[1]), seed=2, **({"sigma": 0.1} if len(given) > 2 else {}))
+        called = evaluate(str(hint_root), str(given[1]), seed=2, settings={"sigma": 0.1} if len(given) > 2 else {})
         for changing in ("timing", "provenance"):
             typed.pop(changing)
         assert typed == called.record.model_dump(mode="json", by_alias=True, exclude={"timing", "provenance"})
@@ -152,7 +152,10 @@ USAGE = {
     "empty folder": (["--method", "box-centre", "--data", "."], "holds no labels: expected HInt folders"),
     "missing predictions": (["--predictions", "no.npz", "--data", "ROOT"], "no.npz: no such file"),
     "missing images": (["--method", "box-centre", "--data", "ROOT", "--images", "no"], "no such folder of pictures"),
-    "setting of the command": (["--method", "oracle-noise", "--data", "ROOT", "--set", "seed=1"], "--set seed"),
+    "setting of the command": (
+        ["--method", "oracle-noise", "--data", "ROOT", "--set", "seed=1"],
+        "unknown setting of oracle-noise 'seed'",
+    ),
     "setting": (["--method", "oracle-noise", "--data", "ROOT", "--set", "sigma"], "--set sigma: write key=value"),
     "setting name": (["--method", "oracle-noise", "--data", "ROOT", "--set", "sigmma=1"], "did you mean sigma"),
 }

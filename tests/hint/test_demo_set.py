@@ -18,6 +18,8 @@ from hint.demo.props import hold
 from hint.demo.renderer import build
 from hint.demo.shapes import KINDS, Prop, plane
 from hint.errors import InputError
+from hint.files.atomic import PART
+from hint.files.claim import claimed
 from hint.files.pairs import read_pairs
 from hint.mano.layer import ManoLayer
 from hint.mano.procedural import procedural_hand
@@ -93,6 +95,17 @@ class TestPairs:
         with pytest.raises(InputError, match="holds labels of another set: DM_0011_0000"):
             render_demo_set(folders[0].parent, n=3, seed=12)
         assert sorted(p.name for p in folders[0].iterdir()) == before
+
+    def test_what_a_killed_run_left_is_removed(self, folders, tmp_path):
+        part = tmp_path / "TEST_demo_img"
+        shutil.copytree(folders[0], part)
+        (part / f".a.jpg.x{PART}").touch()
+        render_demo_set(tmp_path, n=3, seed=11)
+        assert {p.name for p in part.iterdir()} == {p.name for p in folders[0].iterdir()}
+
+    def test_two_runs_at_once_are_refused(self, folders):
+        with claimed(folders[0]), pytest.raises(InputError, match="another run is writing"):
+            render_demo_set(folders[0].parent, n=3, seed=11)
 
     def test_no_pictures_is_refused(self, tmp_path):
         with pytest.raises(InputError, match="0 pictures"):

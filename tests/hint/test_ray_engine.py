@@ -18,7 +18,7 @@ from object_store import object_store
 from ray_cluster import NODE, ray_cluster
 from ray_jobs import Brightness, Squares
 
-from hint.engine import Ready, run
+from hint.engine import Ready, Work, run
 from hint.engine.parts import marked, require_mark
 from hint.engine.ray_engine import RayEngine
 from hint.errors import InputError, WriteError
@@ -211,7 +211,7 @@ def test_a_full_disk_of_one_worker_ends_the_run_and_costs_no_row_of_others(clust
 
 def test_hands_are_fitted_with_the_bytes_of_one_process(cluster: Any, labels: HandLabels, tmp_path: Path) -> None:
     for out, engine in (("one", "local"), ("ray", "ray")):
-        fit_labels(labels, tmp_path / out, mano="procedural", engine=engine)
+        fit_labels(labels, tmp_path / out, mano="procedural", work=Work(engine))
     for name in ("fits.npz", "hands.jsonl"):
         assert (tmp_path / "ray" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
     assert {file.name for file in (tmp_path / "ray").iterdir()} == {file.name for file in (tmp_path / "one").iterdir()}

@@ -99,6 +99,28 @@ def test_what_is_no_pickle_is_one_line(tmp_path, content):
         safepickle.load(written(tmp_path / "a.pkl", content), safepickle.NUMPY)
 
 
+BEFORE_A_NUMBER = {
+    "nothing": b"",
+    "a line": b"I12\n0",
+    "two lines": b"cnumpy\nndarray\n0",
+    "counted bytes": b"C\x03r.r0",
+    "counted letters": b"X\x02\0\0\0.r0",
+    "many counted bytes": b"\x8e\x02\0\0\0\0\0\0\0.r0",
+    "a long number": b"\x8b\x02\0\0\0.r0",
+    "a float": b"G.r.r.r.r0",
+    "a frame": b"\x95.r......",
+    "a number that is fine": b"Nq\x010",
+}
+
+
+@pytest.mark.parametrize("before", BEFORE_A_NUMBER)
+@pytest.mark.parametrize("put", [b"r\0\0\0\x7f", b"p2130706432\n"], ids=["bytes", "text"])
+def test_numbers_of_remembered_values_stay_small(tmp_path, before, put):
+    content = b"\x80\x04" + BEFORE_A_NUMBER[before] + b"N" + put + b"."
+    with pytest.raises(InputError, match="under a number that no pickle needs"):
+        safepickle.load(written(tmp_path / "a.pkl", content), safepickle.NUMPY)
+
+
 def test_a_stand_in_keeps_attributes_only():
     state = safepickle.State("anything", 3)
     state.__setstate__({"x": 1})

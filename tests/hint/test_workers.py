@@ -85,3 +85,18 @@ def test_ctrl_c_ends_everything(times: int, tmp_path: Path) -> None:
         time.sleep(0.05)
     assert not (tmp_path / "a").exists()
     assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="process groups")
+def test_processes_end_in_the_middle_of_a_job_when_only_the_first_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(INTERRUPTED)
+    running = subprocess.Popen([sys.executable, script, tmp_path], start_new_session=True)
+    while len(list(tmp_path.glob("*.begun"))) < 2:
+        assert running.poll() is None
+        time.sleep(0.02)
+    running.kill()
+    running.wait()
+    while is_running(running.pid):
+        time.sleep(0.05)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.begun", "b.begun", "script.py"]

@@ -66,10 +66,10 @@ class Bench:
         """Files that differ between two undisturbed runs, of which only the names are compared."""
         return sorted(self._varying)
 
-    def kills(self, times: int) -> Tried:
-        """Kill the command at random moments, sometimes several times in a row, and run it again."""
-        tried = Tried()
-        while tried.times < times:
+    def kills(self, times: int, seconds: float) -> Tried:
+        """Kill the command at random moments, often several times in a row, and run it again; stop after a while."""
+        tried, end = Tried(), time.monotonic() + seconds
+        while tried.times < times and time.monotonic() < end:
             self._clear()
             for turn in range(self._random.randint(1, _KILLS_IN_A_ROW)):
                 running = self._start(is_first=turn == 0)

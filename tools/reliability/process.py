@@ -22,7 +22,7 @@ _LARGE = ("hint.cli", "numpy", "pydantic", "rich.table", "cv2", "torch", "matplo
 #: Seconds that processes may live on after the one that started them was killed.
 _GRACE = 10.0
 #: Seconds a command may take.
-_PATIENCE = 300.0
+_PATIENCE = 900.0
 
 
 def import_large_packages() -> None:

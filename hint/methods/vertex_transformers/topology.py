@@ -130,7 +130,7 @@ def _tensor(path: Path) -> torch.Tensor:
         raise InputError(f"{path}: no such file; adjacency is the folder with {' and '.join(ADJACENCY_FILES)}")
     try:
         tensor = torch.load(path, map_location="cpu", weights_only=True)
-    except (*_DAMAGE, RuntimeError) as error:
+    except (*_DAMAGE, AssertionError) as error:  # PyTorch asserts what it expects of a file
         raise InputError(f"{path}: damaged or not a tensor ({first_line(error)}); copy it again") from error
     if not isinstance(tensor, torch.Tensor):
         raise InputError(f"{path}: holds a {type(tensor).__name__}, not a tensor")

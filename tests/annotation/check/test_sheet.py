@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from annotation.check.finding import Finding
 from annotation.check.hands import Hands
-from annotation.check.report import CheckReport, Finding, RuleCount
+from annotation.check.report import CheckReport, RuleCount
 from annotation.check.rules import RULES
 from annotation.check.run import CRITERIA, check
 from annotation.check.sheet import write_sheet

@@ -7,42 +7,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from sampled_hands import line_of
 
 from hint.files import write_pairs
-from hint.files.manifest import SampledHand, write_manifest
+from hint.files.manifest import write_manifest
 from hint.images import write_image
 from hint.types import HandLabels
 
 SIZE = (240, 200)
-
-
-def line_of(labels: HandLabels, k: int, has_box: bool) -> SampledHand:
-    hand_id, box = str(labels.hand_id[k]), tuple(labels.box_xyxy[k].tolist())
-    return SampledHand(
-        hand_id=hand_id,
-        source="newdays",
-        source_split="test",
-        split="test",
-        folder="TEST_newdays_img",
-        video=str(labels.clip_id[k]),
-        clip=str(labels.clip_id[k]),
-        frame=k,
-        frame_type="",
-        action="",
-        side="right" if labels.is_right[k] else "left",
-        box_xyxy=box if has_box else None,
-        centre=((box[0] + box[2]) / 2, (box[1] + box[3]) / 2),
-        size=SIZE,
-        contact="none",
-        interaction="none",
-        stratum="random",
-        policy="paper-v1",
-        policy_sha256="0" * 64,
-        seed=0,
-        origin=f"{hand_id}.jpg",
-        image=f"TEST_newdays_img/{hand_id}.jpg",
-        image_sha256="0" * 64,
-    )
 
 
 @pytest.fixture
@@ -56,7 +28,10 @@ def write_sample(tmp_path: Path, make: Callable[..., HandLabels]) -> Callable[..
             noise = rng.integers(0, 255, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
             write_image(Path(path), cv2.GaussianBlur(noise, (0, 0), 3))
         manifest = tmp_path / folder / "TEST_newdays_img.jsonl"
-        write_manifest(manifest, [line_of(labels, k, k not in without_box) for k in range(n)])
+        lines = [line_of(labels, k, SIZE, "test") for k in range(n)]
+        for k in without_box:
+            lines[k] = lines[k].model_copy(update={"box_xyxy": None})
+        write_manifest(manifest, lines)
         return manifest, labels
 
     return write

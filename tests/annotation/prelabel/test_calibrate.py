@@ -108,7 +108,7 @@ def test_the_guess_agrees_with_the_table(write_sample: Sample, tmp_path: Path, r
             ids = [hand.hand_id for hand in hands]
             return predicted(labels, honest(labels)).select(np.flatnonzero(np.isin(labels.hand_id, ids)))
 
-    result = prelabel(manifest, Scored(), batch_size=12, calibration=calibration)
+    result = prelabel(manifest, Scored(), calibration=calibration)
     rows = result.predictions
     assert rows.occlusion is not None
     assert rows.existence is not None

@@ -14,6 +14,7 @@ from annotation.prelabel import occlusion
 from annotation.prelabel.calibrate import calibrate
 from annotation.prelabel.run import prelabel
 from annotation.studio.guess import read_guesses
+from hint.engine import Work
 from hint.errors import InputError, MissingRequirementError
 from hint.files import read_predictions
 from hint.files.manifest import read_manifest
@@ -48,7 +49,7 @@ class Looks:
 
 def test_flags_come_from_the_picture_and_reach_the_annotator(write_sample: Sample) -> None:
     manifest, _ = write_sample(5)
-    result = prelabel(manifest, Looks(score=0.9), batch_size=2)
+    result = prelabel(manifest, Looks(score=0.9), work=Work(batch_size=2))
     rows = read_predictions(result.path)
     assert rows.meta["prelabel"]["occlusion_from"] == "picture"
     assert rows.meta["prelabel"]["occlusion_below"] == 0.5

@@ -14,6 +14,7 @@ from object_store import object_store
 from pyarrow import Table, parquet
 
 from annotation.prelabel.run import prelabel
+from hint.engine import Work
 from hint.errors import InputError
 from hint.files import read_predictions, storage, write_predictions
 from hint.landmarks.files import missing
@@ -243,10 +244,10 @@ def test_ctrl_c_keeps_finished_hands_and_the_next_run_continues(mmpose: Method, 
 
 def test_shards_become_the_bytes_of_one_run(mmpose: Method, write_sample: Sample) -> None:
     manifest, _ = write_sample(12)
-    whole = prelabel(manifest, mmpose, batch_size=5)
+    whole = prelabel(manifest, mmpose, work=Work(batch_size=5))
     expected = whole.path.read_bytes()
     whole.path.unlink()
-    shards = [prelabel(manifest, mmpose, shard=f"{k}/3", batch_size=2) for k in (3, 1)]
+    shards = [prelabel(manifest, mmpose, shard=f"{k}/3", work=Work(batch_size=2)) for k in (3, 1)]
     assert [shard.path.name for shard in shards] == ["TEST_newdays_img.mmpose.parts"] * 2
     assert [len(shard.predictions) for shard in shards] == [4, 4]
     joined = prelabel(manifest, mmpose)

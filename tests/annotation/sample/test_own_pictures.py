@@ -130,6 +130,27 @@ def test_a_second_run_adds_new_photographs_and_nothing_else(tmp_path: Path) -> N
     assert (out / FOLDER / "thesis.txt").read_text() == "mine"
 
 
+class Cutting(TwoHands):
+    """A detector during whose work somebody copies the photograph anew, and has come half way."""
+
+    def detect(self, picture: Picture, image: np.ndarray) -> list[Detection]:
+        assert picture.path is not None
+        content = picture.path.read_bytes()
+        picture.path.write_bytes(content[: len(content) // 2])
+        return super().detect(picture, image)
+
+
+def test_a_photograph_that_changes_while_it_is_read_is_a_failure_until_it_rests(tmp_path: Path) -> None:
+    path = photograph(tmp_path / "photos" / "a.jpg")
+    content = path.read_bytes()
+    found = sample_photos(path.parent, out=tmp_path / "out", detector=Cutting())
+    assert found.failures == {"a": f"{path} changed while it was read; run the same command again"}
+    assert not list((tmp_path / "out").rglob("*.jpg"))
+    path.write_bytes(content)
+    assert sample_photos(path.parent, out=tmp_path / "out", detector=TwoHands()).added == 2
+    assert (tmp_path / "out" / FOLDER / "a_0_r.jpg").read_bytes() == content
+
+
 def test_boxes_of_ones_own_on_the_command_line(tmp_path: Path) -> None:
     photos, out = tmp_path / "photos", tmp_path / "out"
     photograph(photos / "a.jpg", orientation=6)

@@ -18,11 +18,12 @@ import httpx
 import numpy as np
 import pytest
 from command import HINT, hint
+from sampled_hands import line_of
 
 from annotation.studio.address import Address
 from annotation.studio.client import Studio
 from hint.files import write_predictions
-from hint.files.manifest import SampledHand, write_manifest
+from hint.files.manifest import write_manifest
 from hint.images import write_image
 from hint.provenance import sha256_file
 from hint.types import HandLabels, Predictions
@@ -175,39 +176,11 @@ def make_sample(folder: Path, n: int = 12, seed: int = 0, size: tuple[int, int] 
     )
     digest = sha256_file(folder / "noise.jpg")
     (folder / "noise.jpg").unlink()
-    write_manifest(folder / "TRAIN_newdays_img.jsonl", [line(labels, k, size, digest) for k in range(n)])
+    lines = [line_of(labels, k, size, image_sha256=digest) for k in range(n)]
+    write_manifest(folder / "TRAIN_newdays_img.jsonl", lines)
     guesses = Predictions(labels.hand_id, points, existence=labels.existence, occlusion=labels.occlusion)
     write_predictions(folder / "guess.npz", guesses)
     return Sample(folder, folder / "TRAIN_newdays_img.jsonl", folder / "guess.npz", labels, ids)
-
-
-def line(labels: HandLabels, k: int, size: tuple[int, int], digest: str) -> SampledHand:
-    x1, y1, x2, y2 = labels.box_xyxy[k].tolist()
-    return SampledHand(
-        hand_id=str(labels.hand_id[k]),
-        source="newdays",
-        source_split="train",
-        split="train",
-        folder="TRAIN_newdays_img",
-        video=str(labels.clip_id[k]),
-        clip=str(labels.clip_id[k]),
-        frame=k,
-        frame_type="",
-        action="",
-        side="right" if labels.is_right[k] else "left",
-        box_xyxy=(x1, y1, x2, y2),
-        centre=((x1 + x2) / 2, (y1 + y2) / 2),
-        size=size,
-        contact="none",
-        interaction="none",
-        stratum="random",
-        policy="paper-v1",
-        policy_sha256="0" * 64,
-        seed=0,
-        origin="x.jpg",
-        image=f"TRAIN_newdays_img/{labels.hand_id[k]}.jpg",
-        image_sha256=digest,
-    )
 
 
 @pytest.fixture

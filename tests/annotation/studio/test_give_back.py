@@ -11,12 +11,13 @@ import pytest
 from labelling import label_all, next_task, offered, push, submit
 
 from annotation.studio.address import Address
+from annotation.studio.answer import is_returned, own_comments
 from annotation.studio.client import Studio
 from annotation.studio.exported.file import ExportFile, Tasks
 from annotation.studio.give_back import GivenBack, give_back, with_reason
 from annotation.studio.push import task_of
 from annotation.studio.status import project_status
-from annotation.studio.task import is_returned, own_comments, results, task_data
+from annotation.studio.task import results, task_data
 from hint.errors import InputError
 from hint.files.manifest import read_manifest
 

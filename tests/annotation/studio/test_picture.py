@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from sampled_hands import sampled_hand
 
 from annotation.studio.picture import crop_of, cut, read_frame, shown_size
 from hint.errors import InputError
@@ -20,25 +21,7 @@ COORDINATE = st.floats(-3000, 5000)
 
 
 def hand(box: Any, size: tuple[int, int] = (1920, 1080), centre: tuple[float, float] = (700.0, 500.0)) -> SampledHand:
-    rest = dict.fromkeys(("source_split", "video", "clip", "frame_type", "action", "contact", "stratum", "policy"), "")
-    return SampledHand(
-        **rest,
-        hand_id="a_l",
-        source="newdays",
-        split="train",
-        folder="TRAIN_newdays_img",
-        frame=0,
-        side="left",
-        box_xyxy=box,
-        centre=centre,
-        size=size,
-        interaction="none",
-        policy_sha256="",
-        seed=0,
-        origin="",
-        image="a_l.jpg",
-        image_sha256="",
-    )
+    return sampled_hand("a_l", box, size, centre=centre, image="a_l.jpg", image_sha256="")
 
 
 @given(

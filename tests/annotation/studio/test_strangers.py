@@ -15,6 +15,7 @@ from command import error, hint
 
 from annotation.prelabel.guess import Thresholds
 from annotation.studio.address import Address
+from annotation.studio.answer import read_answer
 from annotation.studio.answers import Broken
 from annotation.studio.backend import app as backend_app
 from annotation.studio.backend.frames import Frames
@@ -24,7 +25,7 @@ from annotation.studio.config import COMMENT, STATUS
 from annotation.studio.known import key_of, mark
 from annotation.studio.pull import annotator_folder
 from annotation.studio.push import task_of
-from annotation.studio.task import read_answer, read_task, results, task_data
+from annotation.studio.task import read_task, results, task_data
 from annotation.studio.work import Annotation
 from hint.errors import InputError
 from hint.files.claim import claimed

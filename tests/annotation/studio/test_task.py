@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from annotation.studio.answer import read_answer
 from annotation.studio.config import (
     JOINT,
     STATE,
@@ -22,7 +23,7 @@ from annotation.studio.config import (
     require_unchanged,
     signed,
 )
-from annotation.studio.task import Guess, HandTask, read_answer, read_task, results, task_data
+from annotation.studio.task import Guess, HandTask, read_task, results, task_data
 from hint.errors import InputError
 from hint.skeleton import JOINT_NAMES
 

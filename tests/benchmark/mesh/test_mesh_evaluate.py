@@ -12,6 +12,7 @@ import pytest
 from benchmark.evaluate import evaluate
 from benchmark.mesh.protocol import load_mesh_protocol
 from benchmark.record import read_record
+from hint.engine import Work
 from hint.errors import InputError
 from hint.files import read_labels
 from hint.files.competition import write_competition_files
@@ -70,7 +71,7 @@ def made(request, synthetic, tmp_path):
 
 
 def run_known(data, method, protocol, **settings):
-    return evaluate(data, method, protocol, batch_size=2, **settings)
+    return evaluate(data, method, protocol, work=Work(batch_size=2), **settings)
 
 
 def values(evaluation):

@@ -14,8 +14,7 @@ import torch
 from command import EVERY_STEP, interrupt, start, wait_for
 from engine_methods import DeadlyRecipe
 
-from hint.engine import LoadedMethod, NamedMethod, Ready, Shard, run
-from hint.engine.choice import find_engine
+from hint.engine import LoadedMethod, NamedMethod, Ready, Shard, Work, run
 from hint.errors import HintError, InputError
 from hint.files import read_labels, read_predictions, write_pairs
 from hint.images import write_image
@@ -89,7 +88,7 @@ def test_shards_become_one_result(method: Method, hands: list[Hand], expected: b
 
 
 def test_processes_give_the_bytes_of_one(hands: list[Hand], expected: bytes, tmp_path: Path) -> None:
-    engine = find_engine(devices="cpu*2")
+    engine = Work(devices="cpu*2").find_engine()
     ready = Ready.load(NamedMethod(METHOD, MethodOptions(device="cpu")), engine)
     path = tmp_path / "p.npz"
     run(ready, hands, save_to=path, batch_size=5)
@@ -133,7 +132,7 @@ def test_ctrl_c_ends_all_processes(root: Path, method: Method, tmp_path: Path) -
 def test_hands_that_kill_their_process_are_named_and_the_others_predicted(hands: list[Hand], tmp_path: Path) -> None:
     ids = [hand.hand_id for hand in hands]
     recipe = DeadlyRecipe((ids[2],), tmp_path / f"{ids[9]}.txt")
-    ready = Ready.load(recipe, find_engine(devices="cpu*2"))
+    ready = Ready.load(recipe, Work(devices="cpu*2").find_engine())
     result = run(ready, hands, save_to=tmp_path / "p.npz")
     assert [*result.failures] == [ids[2]]
     assert "killed by signal 9, perhaps for lack of memory" in result.failures[ids[2]]
@@ -141,7 +140,7 @@ def test_hands_that_kill_their_process_are_named_and_the_others_predicted(hands:
 
 
 def test_what_processes_cannot_load_is_one_line(method: Method, tmp_path: Path) -> None:
-    engine = find_engine(devices="cpu*1")
+    engine = Work(devices="cpu*1").find_engine()
     with pytest.raises(InputError, match="hamer-tiny is loaded in this process"):
         Ready.load(LoadedMethod(method), engine)
     with pytest.raises(HintError, match="ended with code 3 while it loaded the method"):

@@ -205,7 +205,7 @@ def test_refusals_come_before_a_method_is_loaded(tmp_path: Path, monkeypatch: py
     def load(*arguments: object) -> None:
         raise AssertionError("the method was loaded")
 
-    monkeypatch.setattr("hint.prediction.create", load)
+    monkeypatch.setattr("hint.engine.recipe.create", load)
     with pytest.raises(InputError, match=r"none of the boxes \(b\.png\)"):
         hint.predict(path, "box-centre", boxes=[{"image": "b.png", "box_xyxy": BOX, "is_right": True}])
     with pytest.raises(InputError, match="focal length is -1"):

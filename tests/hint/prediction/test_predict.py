@@ -13,6 +13,7 @@ import pytest
 from PIL import Image as Pil
 
 import hint
+from hint.engine import Work
 from hint.errors import InputError
 from hint.files import read_predictions
 from hint.images import read_image, write_image
@@ -95,7 +96,7 @@ def much_changed(a: np.ndarray, b: np.ndarray) -> int:
 
 
 def test_files_hold_the_results(drawn: Path, hamer: HamerMethod, tmp_path: Path) -> None:
-    result = predicted(drawn, hamer, PredictOptions(tmp_path, mesh="obj", overlay=True, batch_size=2))
+    result = predicted(drawn, hamer, PredictOptions(tmp_path, mesh="obj", overlay=True, work=Work(batch_size=2)))
     stored, (ids, parameters) = read_predictions(tmp_path / "predictions.npz"), read_mano(tmp_path / "mano.npz")
     assert ids == stored.hand_id.tolist() == result.predictions.hand_id.tolist()
     assert [i[:4] for i in ids] == ["p0_0", "p1_0", "p2_0", "p3_0", "p4_0"]
@@ -212,7 +213,7 @@ def test_axis_angle() -> None:
 
 
 def test_a_second_run_computes_nothing_again(drawn: Path, hamer: HamerMethod, tmp_path: Path) -> None:
-    options = PredictOptions(tmp_path, overlay=True, batch_size=2)
+    options = PredictOptions(tmp_path, overlay=True, work=Work(batch_size=2))
     stopped = Counting(hamer, interrupt_at=2)
     with pytest.raises(KeyboardInterrupt):
         predicted(drawn, stopped, options)
@@ -238,7 +239,7 @@ def test_earlier_results_stay(drawn: Path, hamer: HamerMethod, tmp_path: Path) -
     assert read_mano(tmp_path / "mano.npz")[0] == ids
     stopped = Counting(hamer, interrupt_at=0)
     with pytest.raises(KeyboardInterrupt):
-        predicted(drawn, stopped, PredictOptions(tmp_path, batch_size=1))
+        predicted(drawn, stopped, PredictOptions(tmp_path, work=Work(batch_size=1)))
     assert len(read_predictions(tmp_path / "predictions.npz")) == 4
 
 
@@ -273,7 +274,7 @@ def test_methods_without_mesh_draw_keypoints(drawn: Path, tmp_path: Path) -> Non
 
 
 def test_a_video_becomes_a_video(clip: Path, hamer: HamerMethod, tmp_path: Path) -> None:
-    result = predicted(clip, hamer, PredictOptions(tmp_path, overlay=True, batch_size=4))
+    result = predicted(clip, hamer, PredictOptions(tmp_path, overlay=True, work=Work(batch_size=4)))
     assert [frame.picture.frame for frame in result.frames] == list(range(10))
     assert len(result.predictions) == 9
     assert {found.track for frame in result.frames for found in frame.hands} == {0}
@@ -289,7 +290,7 @@ def test_a_video_becomes_a_video(clip: Path, hamer: HamerMethod, tmp_path: Path)
 
 
 def test_an_interrupted_video_leaves_no_half_file(clip: Path, hamer: HamerMethod, tmp_path: Path) -> None:
-    options = PredictOptions(tmp_path, overlay=True, batch_size=4)
+    options = PredictOptions(tmp_path, overlay=True, work=Work(batch_size=4))
     with pytest.raises(KeyboardInterrupt):
         predicted(clip, Counting(hamer, interrupt_at=4), options)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["hands.jsonl", "mano.npz", "predictions.npz"]
@@ -378,7 +379,8 @@ def test_arrays_and_pil_images_with_boxes_as_numbers(drawn: Path, hamer: HamerMe
 def test_many_hands_of_a_single_picture_show_their_progress(capsys: pytest.CaptureFixture[str]) -> None:
     boxes = [[k, 5, k + 20, 30] for k in range(5)]
     for batch_size, shown in ((2, ["Box centre: hands: 5/5"]), (5, [])):
-        hint.predict(np.zeros((80, 90, 3), np.uint8), BoxCentre(), boxes=boxes, sides="right", batch_size=batch_size)
+        picture, work = np.zeros((80, 90, 3), np.uint8), Work(batch_size=batch_size)
+        hint.predict(picture, BoxCentre(), boxes=boxes, sides="right", work=work)
         assert [line.split(",")[0] for line in capsys.readouterr().err.splitlines() if "hands" in line] == shown
 
 

@@ -15,10 +15,9 @@ import numpy as np
 import pytest
 from command import hint
 
-from hint.engine.engine import LocalEngine
 from hint.engine.parts import PartWriter
-from hint.engine.ray_engine import RayEngine
 from hint.engine.shard import Shard
+from hint.engine.work import Work
 from hint.errors import InputError, WriteError
 from hint.images import write_image
 from hint.prediction import PredictOptions, predict, predict_files
@@ -138,16 +137,17 @@ def test_shards_write_the_bytes_of_one_run_when_they_are_joined(tmp_path: Path) 
 def test_what_cannot_be_shared_out_is_said(tmp_path: Path) -> None:
     (clip, *_), (still, *_) = frames(tmp_path / "clip", 2, 1), pictures(tmp_path / "in", 1, 1)
     options = PredictOptions(tmp_path / "out")
-    for given, changed, engine, message in (
-        (clip, {"shard": Shard(1, 2)}, LocalEngine(), "leave out --shard, which is for pictures"),
-        (clip, {}, RayEngine(), "leave out --engine ray"),
-        (still, {"shard": Shard(1, 2), "overwrite": "always"}, LocalEngine(), "shards only add to what is there"),
-        (still, {"overlay": True, "parts": tmp_path / "parts"}, LocalEngine(), "which --parts is for"),
-        ("s3://bucket/clip.mp4", {}, LocalEngine(), "^s3://bucket/clip.mp4: .* download it first"),
+    for given, changed, message in (
+        (clip, {"shard": Shard(1, 2)}, "leave out --shard, which is for pictures"),
+        (clip, {"work": Work("ray")}, "leave out --engine ray"),
+        (still, {"shard": Shard(1, 2), "overwrite": "always"}, "shards only add to what is there"),
+        (still, {"shard": Shard(1, 2), "out": None}, "name it with out="),
+        (still, {"overlay": True, "work": Work(parts=tmp_path / "parts")}, "which --parts is for"),
+        ("s3://bucket/clip.mp4", {}, "^s3://bucket/clip.mp4: .* download it first"),
     ):
         boxes = tmp_path / ("clip" if given == clip else "in") / "boxes.json"
         with pytest.raises(InputError, match=message):
-            predict_files(given, "box-centre", MethodOptions(), replace(options, **changed), engine, boxes=boxes)
+            predict_files(given, "box-centre", MethodOptions(), replace(options, **changed), boxes=boxes)
     assert not (tmp_path / "out").exists()
 
 

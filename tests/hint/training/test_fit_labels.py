@@ -158,7 +158,7 @@ def test_a_second_run_reuses_what_has_not_changed(folder, tmp_path) -> None:
 def test_several_processes_write_the_bytes_of_one_and_a_killed_run_goes_on(tmp_path, make) -> None:
     labels = make(12)
     for out, devices in (("one", None), ("two", "cpu*2")):
-        hint.fit_labels(labels, tmp_path / out, mano="procedural", devices=devices)
+        hint.fit_labels(labels, tmp_path / out, mano="procedural", work=hint.Work(devices=devices))
     whole, rows = (tmp_path / "one" / "fits.npz").read_bytes(), read_npz(tmp_path / "one" / "fits.npz")
     assert (tmp_path / "two" / "fits.npz").read_bytes() == whole
     store = FitStore(tmp_path / "killed", json.loads(str(rows["settings"])), "missing")

@@ -120,6 +120,9 @@ def test_a_dry_run_says_what_is_there_and_writes_nothing(noise, tmp_path):
     assert "backbone 630.91 M, head 39.50 M, discriminator 1.55 M" in output
     assert "hours assumed, on one A100" in output
     assert "GB estimated: 10.8 for the weights and AdamW" in output
+    assert "real hands freihand_mocap.npz, missing" in output
+    assert "11 parts of the data missing; give the folder of dataset_tars with --data" in output
+    assert output.count("rhd-train") == 3, "in the table, and in the name of its folder"
 
 
 def test_a_dry_run_without_data_names_what_is_missing_and_measures_only_on_request(tmp_path, monkeypatch):

@@ -11,6 +11,8 @@ from hint.cli import main
 from hint.demo.closeup import FACTOR, SIZE, close_up
 from hint.demo.dataset import clip_scenes
 from hint.errors import InputError
+from hint.files.atomic import PART
+from hint.files.claim import claimed
 from hint.mano.layer import ManoLayer
 from hint.mano.procedural import procedural_hand
 from hint.training.rendered import render_training_tars, training_scene, truth
@@ -96,6 +98,14 @@ def test_another_set_is_not_mixed_in(folder):
         render_training_tars(folder, 4, SEED + 1)
     with pytest.raises(InputError, match="choose another --out"):
         render_training_tars(folder, 5, SEED)
+
+
+def test_what_a_killed_run_left_is_removed_and_two_runs_at_once_are_refused(folder):
+    (folder / f".000000.tar.x{PART}").touch()
+    with claimed(folder), pytest.raises(InputError, match="another run is writing"):
+        render_training_tars(folder, 4, SEED)
+    render_training_tars(folder, 4, SEED)
+    assert not list(folder.glob(".*"))
 
 
 def test_tars_of_others_are_left_alone(tmp_path: Path):

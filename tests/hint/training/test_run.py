@@ -145,7 +145,7 @@ def test_ctrl_c_keeps_the_state_and_says_how_to_go_on(noise, finished, tmp_path)
     assert running.returncode == 130, output
     (step,) = saved_steps(tmp_path / "checkpoints")
     assert 0 < step < 500
-    assert f"stopped after {step} steps; continue with: hint train" in output
+    assert f"stopped after {step} steps; continue with:\nhint train" in output
     assert output.rstrip().endswith("--resume")
 
 

@@ -89,12 +89,21 @@ def _read(prepared: Prepared) -> Finding | None:
         with _limited():
             prepared.target.read(prepared.folder)
     except HintError as error:
-        lines = str(error).splitlines()
-        return None if len(lines) == 1 else Finding("several lines", _place(error), str(error)[:500])
+        return _told(error)
     except (Exception, HangError) as error:
         kind = "hang" if isinstance(error, HangError) else type(error).__name__
         return Finding(kind, _place(error), str(error)[:200])
     return None
+
+
+def _told(error: HintError) -> Finding | None:
+    """Look at the message of an error: one line, which can be shown."""
+    try:
+        lines = str(error).splitlines()
+        "".join(lines).encode()
+    except Exception as other:
+        return Finding(f"a message that cannot be shown: {type(other).__name__}", _place(error), str(other)[:200])
+    return None if len(lines) == 1 else Finding("several lines", _place(error), str(error)[:500])
 
 
 def _place(error: BaseException) -> str:

@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from sampled_hands import line_of
+
 from annotation.agreement.result import (
     Agreement,
     IntervalEntry,
@@ -39,7 +41,7 @@ from fuzzing.target import Target
 from hint.errors import InputError
 from hint.files import write_pairs
 from hint.files.camera_file import read_calibration as read_camera
-from hint.files.manifest import SampledHand, read_manifest, write_manifest
+from hint.files.manifest import read_manifest, write_manifest
 from hint.files.prediction_table import write_csv
 from hint.prediction.box_files import lines_of_file
 from hint.skeleton import JOINT_NAMES
@@ -47,38 +49,9 @@ from hint.skeleton import JOINT_NAMES
 
 def _manifest(folder: Path) -> Path:
     path = folder / "TRAIN_newdays_img.jsonl"
-    write_manifest(path, [_sampled(k) for k in range(drawn.COUNT)])
-    return path
-
-
-def _sampled(k: int) -> SampledHand:
     labels = drawn.labels()
-    x1, y1, x2, y2 = labels.box_xyxy[k].tolist()
-    return SampledHand(
-        hand_id=drawn.IDS[k],
-        source="newdays",
-        source_split="train",
-        split="train",
-        folder="TRAIN_newdays_img",
-        video=str(labels.clip_id[k]),
-        clip=str(labels.clip_id[k]),
-        frame=k,
-        frame_type="",
-        action="",
-        side="right" if labels.is_right[k] else "left",
-        box_xyxy=(x1, y1, x2, y2),
-        centre=((x1 + x2) / 2, (y1 + y2) / 2),
-        size=drawn.SIZE,
-        contact="none",
-        interaction="none",
-        stratum="random",
-        policy="paper-v1",
-        policy_sha256="0" * 64,
-        seed=0,
-        origin="x.jpg",
-        image=f"TRAIN_newdays_img/{drawn.IDS[k]}.jpg",
-        image_sha256="0" * 64,
-    )
+    write_manifest(path, [line_of(labels, k, drawn.SIZE) for k in range(drawn.COUNT)])
+    return path
 
 
 def _written(name: str, content: Any) -> Callable[[Path], Path]:

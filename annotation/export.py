@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from hint.files import read_labels, read_pairs, remove_abandoned, write_json
 from hint.files.atomic_folder import atomic_folder
 from hint.files.formats import FORMATS
 from hint.files.picture_files import absent_note
+from hint.files.storage import read_bytes
 from hint.prediction.table import write_table
 from hint.provenance import collect, sha256_file
 from hint.types import HandLabels
@@ -138,7 +140,7 @@ def export_predictions(source: str | Path, fmt: str, out: str | Path, labels: st
         raise InputError(f"{target} already exists; use another --out")
     predictions = write_table(source, target, None if labels is None else Path(labels))
     provenance = target.with_suffix(".provenance.json")
-    told = {"format": fmt, "hands": len(predictions), "source_sha256": sha256_file(source)}
+    told = {"format": fmt, "hands": len(predictions), "source_sha256": hashlib.sha256(read_bytes(source)).hexdigest()}
     write_json(provenance, {**told, "provenance": collect(["numpy"])}, indent=2)
     return Exported(target, provenance, len(predictions), {}, predictions.notes)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmark.record import Record, read_record
 from hint.errors import InputError, UnknownNameError
 from hint.files.atomic import OVERWRITE, require_writable
+from hint.files.storage import without_query
 
 PREDICTIONS, ERRORS, RECORD = "predictions.npz", "errors.npz", "record.json"
 
@@ -19,6 +20,7 @@ _COMMON_STEMS = ("pred", "predictions")
 
 def name_of_file(path: Path) -> str:
     """Name predictions after their file, or after its folder where the file has a name that all have."""
+    path = without_query(path)
     return path.resolve().parent.name if path.stem in _COMMON_STEMS else path.stem
 
 

@@ -15,7 +15,7 @@ from benchmark.rules import load_rules
 from benchmark.source import MethodSource, Run
 from hint.engine import HERE, Shard, Work
 from hint.engine.parts import parts_folder
-from hint.errors import check_numbers
+from hint.errors import check_numbers, legible
 from hint.files.path import as_path
 from hint.methods.options import method_options
 
@@ -40,7 +40,7 @@ class ShardResult:
 
     def as_json(self) -> dict[str, Any]:
         """Return JSON values."""
-        return {**vars(self), "shard": str(self.shard), "parts": str(self.parts)}
+        return {**vars(self), "shard": str(self.shard), "parts": legible(str(self.parts))}
 
 
 def evaluate_shard(

@@ -16,8 +16,10 @@ from benchmark.results import PREDICTIONS, Results, name_of_file
 from benchmark.task import Outcome, Task
 from hint.engine import Engine, LoadedMethod, NamedMethod, Ready, Recipe, RunResult, Shard, Work, run
 from hint.errors import InputError, some_ids
+from hint.files.parquet_rows import is_parquet
 from hint.files.path import as_path
-from hint.files.predictions import READERS, RESULTS, read_predictions
+from hint.files.predictions import RESULTS, TABLES, read_predictions
+from hint.files.storage import Versions, is_file, is_folder, without_query
 from hint.methods.table import as_labels, needs_labels
 from hint.methods.table import check as check_method
 from hint.progress import progress
@@ -244,7 +246,8 @@ def _picture_files(hands: Sequence[Hand]) -> list[Path]:
         InputError: If labels have none, or a file is absent.
     """
     files = list(dict.fromkeys(hand.image for hand in hands if hand.image is not None))
-    absent = [str(file) for file in files if not file.is_file()]
+    versions = Versions()
+    absent = [str(file) for file in files if not versions.find(file)]
     if absent or not files:
         raise InputError(
             f"pictures are missing: {some_ids(absent) if absent else 'labels name none'}; give --images DIR"
@@ -275,8 +278,9 @@ class PredictionSource(Source):
     ) -> None:
         self._card = card
         path = predictions if isinstance(predictions, Path) else None
-        if path is not None and path.is_dir():
-            path = path / ("pred.json" if is_mesh else PREDICTIONS)
+        if path is not None and is_folder(path):
+            whole = path / ("pred.json" if is_mesh else PREDICTIONS)
+            path = path if is_parquet(path) and not is_file(whole) else whole
         self._path = path
         places = _places(path) if path else boxes
         if match_boxes and places is None:
@@ -285,7 +289,7 @@ class PredictionSource(Source):
             )
         self._boxes = places if match_boxes else None
         # A list of COCO results is read with the labels it is about.
-        later = path is not None and (is_mesh or path.suffix.lower() == RESULTS)
+        later = path is not None and (is_mesh or without_query(path).suffix.lower() == RESULTS)
         self._given = path if path and later else read_predictions(path) if path else predictions
         meta = {} if isinstance(self._given, Path) else self._given.meta
         made_by = meta.get("method")
@@ -312,7 +316,8 @@ class PredictionSource(Source):
 
 def _places(path: Path) -> Path:
     """Return what says where predicted hands are: the table itself, else what ``hint predict`` writes beside them."""
-    return path if path.suffix.lower() in READERS else path.with_name("hands.jsonl")
+    is_table = without_query(path).suffix.lower() in TABLES or is_parquet(path)
+    return path if is_table else without_query(path).with_name("hands.jsonl")
 
 
 def find_source(
@@ -344,7 +349,7 @@ def find_source(
         InputError: If something does not go together.
         MissingRequirementError: If the files or packages a method needs are missing.
     """
-    if isinstance(given, str) and (given.endswith((".npz", RESULTS, *READERS)) or os.sep in given):
+    if isinstance(given, str) and (given.endswith((".npz", RESULTS, *TABLES)) or os.sep in given):
         given = Path(given)
     if isinstance(given, Path | Predictions | PredictedHands):
         if detector is not None:

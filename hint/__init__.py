@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from hint.render.draw import draw as draw
     from hint.training.fit_labels import FittedLabels as FittedLabels
     from hint.training.fit_labels import fit_labels as fit_labels
+    from hint.training.fit_labels import fit_shard as fit_shard
     from hint.training.train import train as train
     from hint.types import Hand as Hand
     from hint.types import HandLabels as HandLabels
@@ -87,6 +88,7 @@ _PUBLIC = {
     "export": "annotation.export:export",
     "fit_hands": "hint.fit.hands:fit_hands",
     "fit_labels": "hint.training.fit_labels:fit_labels",
+    "fit_shard": "hint.training.fit_labels:fit_shard",
     "list_methods": "hint.methods.table:list_methods",
     "list_protocols": "benchmark.protocol:list_protocols",
     "load_labels": "hint.files.load:load_labels",

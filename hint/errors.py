@@ -32,7 +32,7 @@ class HintError(Exception):
     exit_code = 1
 
     def __str__(self) -> str:
-        return without_url_secrets(printable(super().__str__()))
+        return legible(super().__str__())
 
 
 class InputError(HintError):
@@ -117,6 +117,11 @@ def printable(text: str, keep: str = "") -> str:
 def without_url_secrets(text: str) -> str:
     """Replace the logins in addresses, and their queries, by ``***``."""
     return _URL_QUERY.sub(r"\1***", _URL_LOGIN.sub(r"\1***@", text))
+
+
+def legible(text: str, keep: str = "") -> str:
+    """Return a text as people are shown it: :func:`printable`, and without what may be secret in addresses."""
+    return without_url_secrets(printable(text, keep))
 
 
 def plain(text: str) -> str:

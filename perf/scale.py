@@ -2,14 +2,17 @@
 
 Pictures are made up, 640x480, with two hands each; a hand costs what it costs in a photograph. Engines take turns, each
 with few and with many hands, so that the time to start (load the method, start processes) and the rate come apart. A
-second table has jobs that do nothing: how many an engine can hand out. Cores are left as they are.
+second table has jobs that do nothing: how many an engine can hand out. With --listed alone, a third: what it costs to
+send the jobs of so many hands to a Ray cluster before the first begins. Cores are left as they are.
 
     python perf/scale.py
+    python perf/scale.py --listed 1000000
 """
 
 from __future__ import annotations
 
 import argparse
+import pickle
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +24,9 @@ import cv2
 import numpy as np
 
 from hint.engine import Engine, LocalEngine, NamedMethod, Ready, Shard, Work, run
+from hint.engine.jobs import HandJob, Pace, Queue
 from hint.images import write_image
+from hint.provenance import peak_memory_bytes
 from hint.types import Hand, MethodOptions
 
 Engines = dict[str, tuple[Engine, int]]
@@ -41,6 +46,19 @@ class Nothing:
     def lost(self, job: int, why: str) -> int:
         """Return the job."""
         return job
+
+
+@dataclass(frozen=True)
+class Counting:
+    """Jobs of hands that are counted, and left alone."""
+
+    def __call__(self, device: str | None) -> Callable[[Iterable[HandJob]], Iterator[int]]:
+        """Load nothing."""
+        return lambda jobs: (len(job.hands) for job in jobs)
+
+    def lost(self, job: HandJob, why: str) -> int:
+        """Return that there were none."""
+        return 0
 
 
 def make_hands(folder: Path, count: int) -> list[Hand]:
@@ -78,6 +96,27 @@ def jobs_per_second(engine: Engine, few: int, many: int) -> float:
     return (many - few) / max(times[1] - times[0], 1e-9)
 
 
+def print_listing(engine: Engine, few: int, many: int) -> None:
+    """Print what it costs to send the jobs of many hands, two to a picture, beside those of few."""
+    from scale import Counting as Named
+
+    print("| hands | jobs | MB of jobs | seconds until the first is done | until all are | peak MB of this process |")
+    print("|---:|---:|---:|---:|---:|---:|")
+    for count in (few, many):
+        place = Path("/shared/pictures")
+        hands = [
+            Hand(f"{k:07d}_l", (60.0, 120.0, 240.0, 330.0), False, place / f"{k // 2:07d}.jpg") for k in range(count)
+        ]
+        keys, queue = np.array([f"{k:016x}" for k in range(count)], np.str_), Queue.of(hands, True)
+        sizes = [len(pickle.dumps(job)) for job in queue.jobs(hands, keys, Pace.even(count))]
+        started = time.perf_counter()
+        results = engine.run(Named(), queue.jobs(hands, keys, Pace.even(count)))
+        done, first = next(results), time.perf_counter() - started
+        assert done + sum(results) == count
+        whole, peak = time.perf_counter() - started, (peak_memory_bytes() or 0) / 1e6
+        print(f"| {count:,} | {len(sizes):,} | {sum(sizes) / 1e6:,.1f} | {first:.1f} | {whole:.1f} | {peak:,.0f} |")
+
+
 def _round(engines: Engines, method: str, hands: list[Hand]) -> dict[str, list[float]]:
     """Return the seconds of each engine for few hands and for all."""
     return {
@@ -93,7 +132,11 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=512, help="hands")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2, help="processes, and workers of Ray")
+    parser.add_argument("--listed", type=int, help="hands of the third table, instead of the others")
     given = parser.parse_args()
+    if given.listed:
+        print_listing(Work("ray", f"cpu*{given.workers}").find_engine(), 10_000, given.listed)
+        return
     engines: Engines = {
         "one process": (LocalEngine(), 0),
         f"--devices cpu*{given.workers}": (Work(devices=f"cpu*{given.workers}").find_engine(), 0),

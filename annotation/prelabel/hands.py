@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from hint.errors import MissingRequirementError, some_ids
+from hint.errors import InputError, MissingRequirementError, some_ids
 from hint.files.manifest import SampledHand
+from hint.files.storage import Versions, url_of
 from hint.hand_rows import spread
 from hint.types import Hand
 
 
 def output_path(manifest: Path, method: str) -> Path:
-    """Return the default predictions file: beside the manifest, named after the method."""
+    """Return the default predictions file: beside the manifest, named after the method.
+
+    Raises:
+        InputError: If that is no place to write to.
+    """
+    if (url := url_of(manifest)) is not None:
+        raise InputError(f"{url} is read, and results are written to a disk: add --out FILE.npz")
     return manifest.with_name(f"{manifest.stem}.{method}.npz")
 
 
@@ -45,7 +52,8 @@ def to_hands(lines: Sequence[SampledHand], folder: Path, box_px: float | None) -
 
 def require_pictures(hands: Sequence[Hand], manifest: Path) -> None:
     """Raise if pictures of a manifest are missing."""
-    missing = [str(hand.image) for hand in hands if not (hand.image and hand.image.is_file())]
+    versions = Versions()
+    missing = [str(hand.image) for hand in hands if not (hand.image and versions.find(hand.image))]
     if missing:
         raise MissingRequirementError(
             f"{len(missing)} of {len(hands)} pictures of {manifest} are missing: {some_ids(missing)}; rerun the "

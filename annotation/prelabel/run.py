@@ -16,8 +16,11 @@ from annotation.prelabel.hands import choose, output_path, require_pictures, to_
 from annotation.prelabel.occlusion import NONE, with_occlusion
 from hint.engine import HERE, LoadedMethod, NamedMethod, Ready, Recipe, Shard, Work, run
 from hint.engine.parts import parts_folder
-from hint.errors import InputError
+from hint.errors import InputError, legible
+from hint.files.atomic import require_writable
 from hint.files.manifest import read_manifest
+from hint.files.parquet_rows import is_parquet
+from hint.files.storage import url_of, without_query
 from hint.methods.options import method_options
 from hint.progress import progress
 from hint.types import Method, Predictions
@@ -64,7 +67,7 @@ class Prelabels:
         exist = rows.existence if rows.existence is not None else np.empty((0, 21), bool)
         occluded = rows.occlusion if rows.occlusion is not None else exist
         return {
-            "predictions": str(self.path),
+            "predictions": legible(str(self.path)),
             "hands": len(rows),
             "found": int(np.isfinite(rows.keypoints_2d).all((1, 2)).sum()),
             "reused": self.reused,
@@ -99,7 +102,7 @@ def prelabel(
     """Predict the hands of a manifest, or continue an earlier run, and save them.
 
     Args:
-        manifest: Written by ``hint sample``.
+        manifest: Written by ``hint sample``; or the same columns as Parquet, a file or a folder of files; or a URL.
         method: Name of a method, or a loaded one; ``device`` to ``settings`` apply to a name only.
         out: Predictions npz; None for ``<FOLDER>.<method>.npz`` beside the manifest.
         shard: Which part of the manifest to run, such as "2/8"; its rows stay in a folder of parts, which a run without
@@ -132,6 +135,7 @@ def prelabel(
     path = Path(out) if out is not None else output_path(manifest, name)
     if path.is_dir():
         raise InputError(f"{path} is a folder; give the file to write, such as {path / f'{manifest.stem}.{name}.npz'}")
+    require_writable(path.parent)
     if overwrite == "never" and path.exists():
         raise InputError(f"{path} already exists; use --overwrite missing or always")
     recipe: Recipe = (
@@ -143,7 +147,8 @@ def prelabel(
     thresholds = calibration.thresholds(ready.identity) if calibration else Thresholds()
     if occlusion == NONE:
         thresholds = replace(thresholds, occlusion_below=0.0)
-    hands, without_box = to_hands(choose(lines, limit), manifest.absolute().parent, box_px)
+    folder = manifest.absolute().parent if url_of(manifest) is None else without_query(manifest).parent
+    hands, without_box = to_hands(choose(lines, limit), folder, box_px)
     if ready.identity.card.reads_images:
         require_pictures(hands, manifest)
     sizes = {line.hand_id: line.size for line in lines}
@@ -172,7 +177,7 @@ def prelabel(
 
 
 def _path(manifest: object) -> Path:
-    if not isinstance(manifest, str | Path) or Path(manifest).is_dir():
+    if not isinstance(manifest, str | Path) or (Path(manifest).is_dir() and not is_parquet(Path(manifest))):
         given = f"{manifest} is a folder" if isinstance(manifest, str | Path) else type(manifest).__name__
         raise InputError(f"{given}, not a manifest; give the manifest that hint sample wrote (a .jsonl)")
     return Path(manifest)

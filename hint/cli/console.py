@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 
 import typer
 
-from hint.errors import printable, without_url_secrets
+from hint.errors import InputError, legible, printable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -81,13 +81,13 @@ def say(head: str, text: str, indent: int | None = None) -> None:
         indent: Columns that the head takes, by default one for each character.
     """
     indent = len(head) if indent is None else indent
-    lines = wrapped(without_url_secrets(printable(text)), width=_width(sys.stdout), indent=indent)
+    lines = wrapped(legible(text), width=_width(sys.stdout), indent=indent)
     typer.echo(head + f"\n{'':{indent}}".join(lines))
 
 
 def remark(text: str, style: str = "") -> None:
-    """Print lines on stderr, never cut or read as markup."""
-    text = printable(text, keep="\n")
+    """Print lines on stderr, never cut or read as markup, without what may be secret in addresses."""
+    text = legible(text, keep="\n")
     if not sys.stderr.isatty():
         sys.stderr.write(f"{text}\n")
         return
@@ -130,6 +130,21 @@ def resumable(out: Path | str, results: str = "") -> Iterator[None]:
         else:
             remark(f"hint: interrupted; finished results are in {out}, the same command continues from there")
         raise
+
+
+@contextmanager
+def adding(is_shard: bool) -> Iterator[None]:
+    """Say what a shard can do where a message advises to start over, which would take away what other shards did.
+
+    Raises:
+        InputError: Whatever is raised within, with other advice.
+    """
+    try:
+        yield
+    except InputError as error:
+        if not is_shard or "always" not in str(error):
+            raise
+        raise InputError(f"{error}; shards only add to what is there: with --shard, remove that first") from error
 
 
 def finish(

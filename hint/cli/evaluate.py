@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from hint.cli.console import finish, remark, show, show_rows
+from hint.cli.console import adding, finish, remark, show, show_rows
 from hint.cli.options import (
     Images,
     MethodFlags,
@@ -34,7 +34,7 @@ def evaluate(
     *,
     data: Annotated[
         Path | None,
-        typer.Option(help="HInt root, jpg+json pairs, evaluation npz, COCO, CVAT, YOLO; FreiHAND or HO-3D folder."),
+        typer.Option(help="HInt root, jpg+json pairs, npz, COCO, CVAT, YOLO, or a URL; FreiHAND or HO-3D folder."),
     ] = None,
     method: Annotated[str | None, typer.Option(help="Method to run: see hint list methods.")] = None,
     predictions: Annotated[
@@ -148,7 +148,8 @@ def _evaluate_shard(
         raise InputError(
             "--shard predicts labelled hands with a method and scores nothing: leave out options of scoring"
         )
-    done = evaluate_shard(shard, data, method, protocol, **options)
+    with adding(True):
+        done = evaluate_shard(shard, data, method, protocol, **options)
     finish(
         lambda: typer.echo(f"shard {done.shard}: {done.hands:,} hands predicted, {len(done.failures):,} left out"),
         done.as_json(),

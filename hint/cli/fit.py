@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from hint.cli.console import finish, remark, resumable
-from hint.cli.options import EngineFlags, Images, Json, Limit, Mano, Out, Overwrite, ReuseOrNot, Subsets, with_bundles
+from hint.cli.console import adding, finish, remark, resumable
+from hint.cli.options import (
+    EngineFlags,
+    Images,
+    Json,
+    Limit,
+    Mano,
+    Out,
+    Overwrite,
+    Part,
+    ReuseOrNot,
+    Subsets,
+    with_bundles,
+)
 from hint.errors import some_ids
 
 if TYPE_CHECKING:
-    from hint.training.fit_labels import FittedLabels
+    from hint.training.fit_labels import FittedLabels, FittedShard
 
 
 @with_bundles
@@ -30,26 +42,27 @@ def fit(
     overwrite: ReuseOrNot = Overwrite.missing,
     as_json: Json = False,
     work: EngineFlags,
+    shard: Part = None,
 ) -> None:
     """Fit MANO hands to annotated keypoints, to train on.
 
     Writes tars in the official layout, MANO parameters to OUT/fits.npz and the quality of each hand to OUT/hands.jsonl.
     A second run resumes. Exit code 1 if no hand is usable.
     """
-    from hint.training.fit_labels import fit_labels
+    from hint.training.fit_labels import fit_labels, fit_shard
 
-    with resumable(out, "fits.npz"):
-        result = fit_labels(
-            labels,
-            out,
-            images=images,
-            subsets=subset or (),
-            mano=mano,
-            min_quality=min_quality,
-            limit=limit,
-            overwrite=overwrite.value,
-            work=work.work(),
-        )
+    common: dict[str, Any] = {
+        "images": images,
+        "subsets": subset or (),
+        "mano": mano,
+        "limit": limit,
+        "overwrite": overwrite.value,
+        "work": work.work(),
+    }
+    with resumable(out, "fits.*"), adding(shard is not None):
+        if shard is not None:
+            _report_shard(fit_shard(shard, labels, out, **common), as_json)
+        result = fit_labels(labels, out, min_quality=min_quality, **common)
     if result.without_picture:
         remark(
             f"hint: {len(result.without_picture)} hands have no picture and are in no tar: "
@@ -64,6 +77,16 @@ def fit(
         )
     summary = _summary(result)
     finish(lambda: _show(result, summary), summary, as_json, reused=result.reused, ok=summary["usable"] > 0)
+
+
+def _report_shard(done: FittedShard, as_json: bool) -> NoReturn:
+    finish(
+        lambda: typer.echo(f"shard {done.shard}: {done.hands:,} hands fitted"),
+        done.as_json(),
+        as_json,
+        reused=done.reused,
+        files=f"parts: {done.parts}; when all shards are done, the command without --shard joins them",
+    )
 
 
 def _summary(result: FittedLabels) -> dict[str, Any]:

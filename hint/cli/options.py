@@ -65,7 +65,7 @@ Subsets = Annotated[list[str] | None, typer.Option(help="newdays, epick, val_ego
 Number = Annotated[int, typer.Option("-n", "--n", help="Number of hands to render.", min=1)]
 Boxes = Annotated[
     Path | None,
-    typer.Option(help="Known hands: manifest, list of boxes (.json, .jsonl), COCO json, or labels in any format."),
+    typer.Option(help="Known hands: manifest, list of boxes (json, jsonl, parquet), COCO, labels; or a URL of one."),
 ]
 DetectorName = Annotated[str | None, typer.Option(help="Detector, used without --boxes.", show_default="mediapipe")]
 KnownSide = Annotated[

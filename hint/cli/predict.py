@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hint.cli.console import remark, resumable, say
+from hint.cli.console import adding, remark, resumable, say
 from hint.cli.options import (
     Boxes,
     DetectorName,
@@ -104,7 +104,7 @@ def predict(
     Writes keypoints to OUT/predictions.npz, MANO parameters and cameras to OUT/mano.npz, boxes to OUT/hands.jsonl. A
     second run resumes. Exit code 1 if pictures or hands are left out.
     """
-    with resumable(out, "predictions.npz"):
+    with resumable(out, "predictions.npz"), adding(shard is not None):
         from hint.detection import Choice
         from hint.engine.parts import parts_folder
         from hint.engine.shard import Shard

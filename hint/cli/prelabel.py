@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from hint.cli.console import finish, remark, resumable, say, show_rows
+from hint.cli.console import adding, finish, remark, resumable, say, show_rows
 from hint.cli.options import (
     Images,
     Json,
@@ -60,7 +60,7 @@ app = typer.Typer(
 @with_bundles
 def run(
     *,
-    manifest: Annotated[Path, typer.Argument(help="Manifest from hint sample, <FOLDER>.jsonl.")],
+    manifest: Annotated[Path, typer.Argument(help="Manifest from hint sample, <FOLDER>.jsonl; as Parquet; or a URL.")],
     method: Annotated[str, typer.Option(help="Method to run: see hint list methods.")] = "mmpose",
     out: Annotated[
         Path | None, typer.Option(help="Predictions npz; default: <FOLDER>.<method>.npz beside the manifest.")
@@ -84,7 +84,7 @@ def run(
     """
     from annotation.prelabel.run import prelabel
 
-    with resumable(out or manifest.parent):
+    with resumable(out or manifest.parent), adding(shard is not None):
         result = prelabel(
             manifest,
             method,
@@ -137,7 +137,7 @@ def _show(result: Prelabels, summary: dict[str, Any]) -> None:
         f"{summary['hands']} hands, {summary['found']} found; {summary['existing']} of {21 * summary['hands']} joints "
         f"guessed to exist, {summary['occluded']} of them occluded",
     )
-    typer.echo(result.path)
+    typer.echo(summary["predictions"])
     if result.shard is not None:
         remark(f"hint: shard {result.shard} is done; when all are, the command without --shard joins them")
 

@@ -67,14 +67,20 @@ def remove_parts(parts: Iterable[Path], folder: Path) -> None:
         folder.rmdir()
 
 
-def shared_place(place: Path, header: Mapping[str, Any]) -> Path:
+def shared_place(place: Path, header: Mapping[str, Any], inputs: Iterable[str]) -> Path:
     """Return the folder of the parts of one result in a folder or at a URL where there may be anything.
+
+    Two results of one method are kept apart: whoever joins parts takes all that are there.
 
     Args:
         place: The folder or URL.
         header: What the parts belong to.
+        inputs: What names all that the result is of, in whatever shards it is made.
     """
-    return place / f"hint-{hashlib.sha256(json.dumps(header, sort_keys=True).encode()).hexdigest()[:16]}"
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    for text in inputs:
+        digest.update(f"\n{text}".encode(errors="surrogateescape"))
+    return place / f"hint-{digest.hexdigest()[:16]}"
 
 
 def collect(place: Path, folder: Path, *, keep: bool) -> None:
@@ -100,7 +106,10 @@ def collect(place: Path, folder: Path, *, keep: bool) -> None:
 
 @contextmanager
 def marked(place: Path) -> Iterator[Path]:
-    """Give a file in a folder of parts that tells it from others of the same name, on machines that do not share it."""
+    """Give a file in a folder of parts that tells it from others of the same name, on machines that do not share it.
+
+    A folder that is empty in the end is removed.
+    """
     mark = place / f".{uuid4().hex}.run"
     storage.write_bytes(mark, b"")
     try:
@@ -108,6 +117,9 @@ def marked(place: Path) -> Iterator[Path]:
     finally:
         with suppress(HintError):
             storage.remove(mark)
+        if storage.url_of(place) is None:
+            with suppress(OSError):  # there are parts
+                place.rmdir()
 
 
 def require_mark(mark: Path | None) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hint.engine.merge import Complete, gather, merge
-from hint.engine.parts import collect, part_files, parts_folder, remove_parts, shared_place
+from hint.engine.parts import collect, part_files, parts_folder, remove_parts
 from hint.engine.shard import Shard
 from hint.engine.stored import Stored, StoredFile, read_part, read_result, require_alike
 from hint.errors import InputError
@@ -30,7 +30,7 @@ class Results:
         header: What rows belong to.
         meshes: Whether vertices are kept.
         overwrite: Whether what is there is dropped: parts now, the file once there is a row to replace it.
-        place: Folder or URL where workers write parts; None: beside the file.
+        place: Folder or URL where workers write the parts of this result alone; None: beside the file.
         is_shard: Whether others write parts of the same result meanwhile.
     """
 
@@ -45,7 +45,7 @@ class Results:
         is_shard: bool = False,
     ) -> None:
         self.path, self.parts = path, parts_folder(path)
-        self.place = shared_place(place, header) if place else self.parts
+        self.place = place or self.parts
         self._is_shard = is_shard
         self._header, self._meshes, self._is_stale = header, meshes, overwrite
         remove_abandoned(self.parts)

@@ -22,7 +22,7 @@ from hint.engine.hands import HandSetup
 from hint.engine.inputs import check_pictures, input_key
 from hint.engine.jobs import JobDone, Pace, Queue
 from hint.engine.merge import Complete, unchanged
-from hint.engine.parts import marked
+from hint.engine.parts import marked, shared_place
 from hint.engine.recipe import Ready, Recipe
 from hint.engine.results import Results, only_run
 from hint.engine.shard import Shard
@@ -90,16 +90,16 @@ def run(
         KeyboardInterrupt: On Ctrl-C; what is done stays.
     """
     if shard is not None and overwrite:
-        raise InputError("a shard adds to what is there; remove that first, or leave out --overwrite always")
+        raise InputError("shards only add to what is there: remove that first, and leave out --overwrite")
     started = time.perf_counter()
     ready = method if isinstance(method, Ready) else Ready.load(method, work.find_engine())
     card, header = ready.identity.card, ready.identity.header
+    place = shared_place(work.parts_path, header, map(_named, hands)) if work.parts_path else None
     if shard is not None:
         hands = [hands[row] for row in np.sort(Queue.of(hands, card.reads_images).part(shard).rows).tolist()]
     ids, keys = np.array([hand.hand_id for hand in hands], np.str_), _keys(hands, card.reads_images)
     with _place(save_to) as path, only_run(path, shard), show(f"{card.title}: hands", len(hands)) as advance:
-        place, is_shard = work.parts_path, shard is not None
-        results = Results(path, header, meshes=meshes, overwrite=overwrite, place=place, is_shard=is_shard)
+        results = Results(path, header, meshes=meshes, overwrite=overwrite, place=place, is_shard=shard is not None)
         stored = results.find(ids, keys)
         reused = int(stored.is_done.sum())
         advance(reused)
@@ -139,6 +139,11 @@ def _jobs_done(
         again = queue.only(np.array([hand.hand_id in lost for hand in hands], bool))
         with closing(engine.run(setup, again.jobs(hands, keys, Pace(1)))) as results:
             yield from results
+
+
+def _named(hand: Hand) -> str:
+    """Return what tells a hand from those of other labels, wherever its picture is."""
+    return f"{hand.hand_id} {hand.box_xyxy} {hand.is_right} {hand.image.name if hand.image else ''}"
 
 
 def _keys(hands: Sequence[Hand], with_pictures: bool) -> NDArray[np.str_]:

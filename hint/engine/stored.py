@@ -235,6 +235,11 @@ class Rows:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def select(self, index: NDArray[np.integer[Any]] | Sequence[int]) -> Rows:
+        """Return some of the rows."""
+        chosen = np.asarray(index, np.intp)
+        return Rows(self.files, self.ids[chosen], self.keys[chosen], self.file[chosen], self.row[chosen])
+
     def names(self) -> list[str]:
         """Return the names of the columns that all files have that rows lie in."""
         held = [set(self.files[number].columns) for number in np.unique(self.file)]

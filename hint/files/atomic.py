@@ -13,7 +13,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from hint.errors import WriteError
+from hint.errors import InputError, WriteError
+from hint.files.path import url_of
 from hint.lock import try_lock
 
 #: What to do with results that are there already: refuse to touch them, add what is missing, or start over.
@@ -84,8 +85,11 @@ def require_writable(folder: Path) -> None:
     """Refuse, before any work, a folder that cannot be written to; nothing is left there.
 
     Raises:
+        InputError: If it is a URL.
         WriteError: If it is a file, or the nearest folder that exists takes no files.
     """
+    if (url := url_of(folder)) is not None:
+        raise InputError(f"{url}: results go to a disk: choose another --out; --parts URL takes what workers write")
     place = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     try:
         with tempfile.TemporaryFile(dir=place):

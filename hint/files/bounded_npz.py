@@ -86,10 +86,10 @@ def check_header(stream: IO[bytes]) -> None:
         raise ValueError("an array holds entries without a size")
 
 
-def is_zip(path: Path) -> bool:
+def is_zip(file: Path | IO[bytes]) -> bool:
     """Tell whether a file ends as a zip does; one whose end contradicts itself is a zip, too, but a damaged one."""
     try:
-        return zipfile.is_zipfile(path)
+        return zipfile.is_zipfile(file)
     except zipfile.BadZipFile:
         return True
 

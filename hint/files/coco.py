@@ -14,6 +14,7 @@ from hint.files.atomic import write_json_lists
 from hint.files.coco_file import CocoFile
 from hint.files.foreign_hand import ForeignHand, as_labels, checked, left_alone, sift
 from hint.files.picture_files import copied_names, copy_pictures, picture_names, picture_sizes
+from hint.files.storage import without_query
 from hint.skeleton import BONES, JOINT_NAMES
 from hint.types import HandLabels
 
@@ -89,7 +90,8 @@ def read_coco(path: Path, images: Path | None = None, skip_bad: bool = False) ->
         InputError: If the file is not a COCO file, holds no hand, or annotations lack joints, a box or a side.
     """
     hands, notes = coco_hands(path, skip_bad)
-    return as_labels(hands, images or path.parent, path.stem, notes)
+    named = without_query(path)
+    return as_labels(hands, images or named.parent, named.stem, notes)
 
 
 def coco_hands(path: Path, skip_bad: bool = False) -> tuple[list[ForeignHand], list[str]]:

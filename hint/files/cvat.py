@@ -30,8 +30,8 @@ from hint.files.foreign_hand import (
     sift,
 )
 from hint.files.joint_names import HandJoints, find_hands, side_in, side_stated
-from hint.files.path import is_file
 from hint.files.picture_files import copied_names, copy_pictures, picture_names, picture_sizes
+from hint.files.storage import Versions, without_query
 from hint.files.xml_file import read_xml
 from hint.skeleton import JOINT_NAMES
 from hint.types import Double, HandLabels
@@ -54,22 +54,24 @@ def read_cvat(path: Path, images: Path | None = None, skip_bad: bool = False) ->
     root = read_xml(path)
     if root.tag != "annotations":
         raise InputError(f"{path} is not CVAT's XML: it begins with <{root.tag}>, expected <annotations>")
-    folder = images or path.parent
+    named = without_query(path)
+    folder = images or named.parent
     other: Counter[str] = Counter()
     found = map(checked, _skeletons(root, folder, images is None, other))
     hands, notes = sift(found, path, "skeletons", skip_bad)
     notes = [*left_alone(other, path), *notes]
     if not hands:
         raise InputError("; ".join(notes) or f"{path} holds no skeleton")
-    return as_labels(hands, folder, path.stem, notes)
+    return as_labels(hands, folder, named.stem, notes)
 
 
 def _skeletons(root: Element, folder: Path, beside: bool, other: Counter[str]) -> Iterator[ForeignHand | Unreadable]:
     """Yield the skeletons of images, and those of tracks, a hand for every frame."""
+    versions = Versions()
     for image in root.iter("image"):
         other.update(f"{shape.tag} {shape.get('label', '')!r}" for shape in image if shape.tag in _SHAPES)
         name = image.get("name", "")
-        picture = _picture(name, image.get("subset", ""), folder, beside)
+        picture = _picture(name, image.get("subset", ""), folder, beside, versions)
         for number, skeleton in enumerate(image.findall("skeleton"), start=1):
             where = f"skeleton {number} of {name or 'an image without a name'}"
             yield _hand(skeleton, skeleton.get("label", ""), where, str(number), picture)
@@ -77,17 +79,17 @@ def _skeletons(root: Element, folder: Path, beside: bool, other: Counter[str]) -
         other.update(f"{shape.tag} {track.get('label', '')!r}" for shape in track if shape.tag in _SHAPES)
         for skeleton in track.findall("skeleton"):
             frame, name = skeleton.get("frame", ""), track.get("id", "")
-            picture = _picture(f"frame_{frame:0>6}.PNG", track.get("subset", ""), folder, beside)
+            picture = _picture(f"frame_{frame:0>6}.PNG", track.get("subset", ""), folder, beside, versions)
             hand = _hand(skeleton, track.get("label", ""), f"track {name}, frame {frame}", name, picture)
             if isinstance(hand, Unreadable) or hand.points is None or hand.points[:, 2].any():
                 yield hand  # else the hand has left the picture
 
 
-def _picture(name: str, subset: str, folder: Path, beside: bool) -> str:
+def _picture(name: str, subset: str, folder: Path, beside: bool, versions: Versions) -> str:
     """Return where CVAT puts a picture: in ``images``, below its subset in exports of projects."""
     places = [f"{start}{part}{name}" for start in (("images/", "") if beside else ("",)) for part in (f"{subset}/", "")]
     places = [place.lstrip("/") for place in places]
-    return next((place for place in places if is_file(folder / place)), places[-1])
+    return next((place for place in places if versions.find(folder / place)), places[-1])
 
 
 def _hand(skeleton: Element, label: str, where: str, name: str, picture: str) -> ForeignHand | Unreadable:

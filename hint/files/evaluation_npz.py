@@ -16,6 +16,7 @@ from hint.errors import InputError, some_ids
 from hint.files.atomic import write_npz
 from hint.files.npz import NUMBER, TEXT, Column, as_strings, read_npz, require_columns
 from hint.files.pairs import picture_folder
+from hint.files.storage import is_file
 from hint.names import folder_of_subset, parse_name, subset_of_folder
 from hint.types import Bool, Double, HandLabels, Strings
 
@@ -54,7 +55,7 @@ def read_evaluation_npz(folder: Path, stem: str, images: Path | None = None) -> 
     Raises:
         InputError: If one of the three is missing or they contradict each other.
     """
-    missing = [f"{stem}_{part}.npz" for part in PARTS if not (folder / f"{stem}_{part}.npz").is_file()]
+    missing = [f"{stem}_{part}.npz" for part in PARTS if not is_file(folder / f"{stem}_{part}.npz")]
     if missing:
         raise InputError(f"{folder} lacks {', '.join(missing)}: the all, vis and occ files are needed together")
     everything = _read_part(folder / f"{stem}_all.npz")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from hint.errors import InputError
+from hint.files.storage import opened, read_bytes, url_of
 
 
 def read_json(path: Path) -> Any:
@@ -40,7 +41,7 @@ def json_lines(path: Path) -> Iterator[Any]:
         InputError: Likewise.
     """
     try:
-        with path.open("rb") as stream:
+        with opened(path, whole=True) as stream:
             for number, line in enumerate(stream, start=1):
                 if text := (without_mark(line) if number == 1 else line).strip():
                     yield _parsed(text, path, number)
@@ -81,6 +82,8 @@ def without_mark(content: bytes) -> bytes:
 
 
 def _content(path: Path) -> bytes:
+    if url_of(path) is not None:
+        return read_bytes(path)
     try:
         if path.is_char_device():  # some never end
             raise InputError(f"cannot read {path}: it is a device, not a file")

@@ -13,7 +13,7 @@ from hint.files.evaluation_npz import part_of, read_evaluation_npz
 from hint.files.npz import read_npz
 from hint.files.pairs import read_pairs
 from hint.files.path import as_path
-from hint.files.storage import is_folder
+from hint.files.storage import folders_in, is_file, is_folder, names_in, url_of, without_query
 from hint.files.yolo import FILE_NAME as YOLO
 from hint.files.yolo import yolo_parts
 from hint.names import split_of_subset, subset_of_folder
@@ -39,7 +39,7 @@ def read_labels(
 
     Args:
         path: HInt root, folder of jpg+json pairs, folder of evaluation npz files, one of these, COCO keypoints (.json),
-            CVAT's XML, the data.yaml of a YOLO pose dataset, or the folder of one of these.
+            CVAT's XML, the data.yaml of a YOLO pose dataset, or the folder of one of these; or a URL, but of YOLO.
         subsets: Names ("newdays", "val_ego4d") or folder names ("VAL_ego4d_img") to read; none = all of ``split``.
         images: Folder of the pictures, or a HInt root, where they are not beside the labels.
         split: "test", "val" or "train": what to read of a HInt root; where it has no such split, all is read.
@@ -51,13 +51,14 @@ def read_labels(
     """
     path = as_path(path)
     images = None if images is None else as_path(images)
-    if not path.exists():
+    if url_of(path) is None and not path.exists():
         raise InputError(f"{path}: no such file or folder")
     if images is not None and not is_folder(images):
         raise InputError(f"{images}: no such folder of pictures")
-    path = next((path / name for name in WRITTEN if (path / name).is_file()), path)
-    if path.is_file() and path.suffix.lower() in SINGLE_FILES:
-        return _pick(path, SINGLE_FILES[path.suffix.lower()](path, images, skip_bad), subsets)
+    if reader := _reader(path):
+        return _pick(path, reader(path, images, skip_bad), subsets)
+    if written := next((path / name for name in WRITTEN if is_file(path / name)), None):
+        return _pick(written, SINGLE_FILES[written.suffix](written, images, skip_bad), subsets)
     parts = _find(path, images, skip_bad)
     if not parts and path.suffix.lower() == ".zip":
         raise InputError(f"{path} is an archive; unpack it, and name the labels that were in it")
@@ -72,23 +73,30 @@ def read_labels(
     return HandLabels.concatenate([parts[name]() for name in _choose(path, list(parts), subsets, split)])
 
 
+def _reader(path: Path) -> FileReader | None:
+    """Return what reads a file that holds labels alone."""
+    reader = SINGLE_FILES.get(without_query(path).suffix.lower())
+    return reader if reader and (url_of(path) is not None or path.is_file()) else None
+
+
 def _find(path: Path, images: Path | None, skip_bad: bool) -> Mapping[str, Reader]:
     """Return a reader for each subset at ``path``."""
-    described = path / YOLO if (path / YOLO).is_file() else path
-    if described.is_file() and described.suffix.lower() in (".yaml", ".yml"):
+    described = path / YOLO if is_file(path / YOLO) else path
+    if described.suffix.lower() in (".yaml", ".yml") and is_file(described):
         return yolo_parts(described, images, skip_bad)
-    if path.is_file():
-        part = part_of(path)
-        return {subset_of_folder(part[0]): partial(read_evaluation_npz, path.parent, part[0], images)} if part else {}
-    stems = sorted({part[0] for file in path.glob("*.npz") if (part := part_of(file))})
+    if part := part_of(path):
+        return {subset_of_folder(part[0]): partial(read_evaluation_npz, path.parent, part[0], images)}
+    if not is_folder(path):
+        return {}
+    names = names_in(path)
+    stems = sorted({part[0] for name in names if (part := part_of(Path(name)))})
     if stems:
         return {subset_of_folder(stem): partial(read_evaluation_npz, path, stem, images) for stem in stems}
-    folders = [f for f in sorted(path.iterdir()) if f.is_dir() and subset_of_folder(f.name) != f.name]
+    folders = [name for name in folders_in(path) if subset_of_folder(name) != name]
     if folders:
-        return {subset_of_folder(folder.name): partial(read_pairs, folder, images) for folder in folders}
-    return (
-        {subset_of_folder(path.resolve().name): partial(read_pairs, path, images)} if any(path.glob("*.json")) else {}
-    )
+        return {subset_of_folder(name): partial(read_pairs, path / name, images) for name in folders}
+    is_pairs = any(name.endswith(".json") for name in names)
+    return {subset_of_folder(path.resolve().name): partial(read_pairs, path, images)} if is_pairs else {}
 
 
 def _choose(path: Path, found: list[str], subsets: Sequence[str], split: str) -> list[str]:

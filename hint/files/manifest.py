@@ -1,9 +1,10 @@
-"""Manifest of sampled hands: JSON Lines, one hand per line, sorted by id."""
+"""Manifest of sampled hands: JSON Lines, one hand per line, sorted by id; Parquet of the same columns is read, too."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,6 +14,8 @@ from hint.box import FARTHEST, Box, require_box
 from hint.errors import InputError, first_problem, some_ids
 from hint.files.atomic import write_bytes
 from hint.files.json_file import without_mark
+from hint.files.parquet_rows import is_parquet, parquet_rows
+from hint.files.storage import read_bytes
 from hint.names import LONGEST_NAME, is_file_name, is_path_below
 
 
@@ -106,27 +109,37 @@ def write_manifest(path: Path, hands: Iterable[SampledHand]) -> None:
     write_bytes(path, "".join(f"{line}\n" for line in lines).encode())
 
 
+def _lines(path: Path) -> Iterator[tuple[int, Callable[[], SampledHand]]]:
+    """Yield the number of each line, or row, and what reads it."""
+    if is_parquet(path):
+        for number, row in enumerate(parquet_rows(path), start=1):
+            yield number, partial(SampledHand.model_validate, row)
+        return
+    for number, line in enumerate(without_mark(read_bytes(path)).splitlines(), start=1):
+        if line.strip():
+            yield number, partial(SampledHand.model_validate_json, line)
+
+
 def read_manifest(path: Path) -> list[SampledHand]:
     """Read a manifest.
 
+    Args:
+        path: JSON Lines, or the same columns as Parquet, a file or a folder of files; or a URL of either.
+
     Raises:
         InputError: If the file is missing, lines are not sampled hands (file and lines are named), or ids repeat.
+        MissingRequirementError: If it is Parquet and pyarrow is not installed.
     """
-    try:
-        lines = without_mark(path.read_bytes()).splitlines()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
     hands: list[SampledHand] = []
     problems: list[str] = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
+    for number, read in _lines(path):
         try:
-            hands.append(SampledHand.model_validate_json(line))
+            hands.append(read())
         except ValidationError as error:
             problems.append(f"line {number} ({first_problem(error)})")
     if problems:
-        raise InputError(f"{path}: {len(problems)} of {len(lines)} lines are not sampled hands: {some_ids(problems)}")
+        total = len(problems) + len(hands)
+        raise InputError(f"{path}: {len(problems)} of {total} lines are not sampled hands: {some_ids(problems)}")
     duplicates = [i for i, n in Counter(hand.hand_id for hand in hands).items() if n > 1]
     if duplicates:
         raise InputError(f"{path}: duplicate hand ids: {some_ids(duplicates)}")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import IO, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hint.errors import InputError, some_ids
 from hint.files.bounded_npz import ZIP_ERRORS, check_header, is_zip
+from hint.files.storage import opened, url_of
 from hint.text_array import check_text
 
 #: What reading a damaged file raises; a header that asks for too large an array is damage too.
@@ -41,11 +42,13 @@ def read_npz(
         InputError: If the file is missing, is not an npz, is too large, holds Python objects, or lacks a required key.
     """
     try:
-        _check_kind(path)
-        _check_unpacked(path, largest)
-        with np.load(path, allow_pickle=False) as file:
-            held = file.files
-            arrays = {key: file[key] for key in held if only is None or key in only}
+        _check_file(path)
+        with opened(path, whole=True) as stream:
+            _check_kind(stream, path)
+            _check_unpacked(stream, path, largest)
+            with np.load(stream, allow_pickle=False) as file:
+                held = file.files
+                arrays = {key: file[key] for key in held if only is None or key in only}
     except _DAMAGE as error:
         raise InputError(f"{path} is damaged, or not readable as .npz: {error}") from error
     except (ValueError, TypeError, SyntaxError) as error:
@@ -104,35 +107,40 @@ def require_columns(path: Path, arrays: Mapping[str, Shaped], columns: Mapping[s
             raise InputError(f"{path}: {name} has shape {array.shape}, expected {sizes}")
 
 
-def _check_unpacked(path: Path, largest: int | None) -> None:
+def _check_unpacked(stream: IO[bytes], path: Path, largest: int | None) -> None:
     """Refuse a file that says of itself that it is too large; zipfile never unpacks more than a file says.
 
     Raises:
         ValueError: If the header of an array lies about it.
     """
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(stream) as archive:
         size = sum(member.file_size for member in archive.infolist())
         if largest is not None and size > largest:
             raise InputError(f"{path} unpacks to {size:,} bytes, more than the {largest:,} that are read")
         for member in archive.infolist():
-            with archive.open(member) as stream:
-                check_header(stream)
+            with archive.open(member) as array:
+                check_header(array)
+    stream.seek(0)
 
 
-def _check_kind(path: Path) -> None:
+def _check_file(path: Path) -> None:
+    if url_of(path) is not None:
+        return
     if path.is_dir():
         held = sorted(file.name for file in path.glob("*.npz"))
         raise InputError(f"{path} is a folder, not a .npz file{f'; it holds {some_ids(held)}' if held else ''}")
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    with path.open("rb") as stream:
-        start = stream.read(64)
+
+
+def _check_kind(stream: IO[bytes], path: Path) -> None:
+    start = stream.read(64)
     if not start:
         raise InputError(f"{path} is empty, not a .npz file")
     if not start.startswith(b"PK"):
         kinds = (kind for first, kind in _OTHER_KINDS.items() if start.lstrip().startswith(first))
         raise InputError(f"{path} is not a .npz file, but {next(kinds, 'of another kind')}")
-    if not is_zip(path):
+    if not is_zip(stream):
         raise InputError(f"{path} is damaged: it is not a whole .npz file; copy it again")
 
 

@@ -14,7 +14,7 @@ from hint.box import FARTHEST
 from hint.errors import InputError, some_ids
 from hint.files.atomic import atomic_write, json_bytes, write_bytes
 from hint.files.json_file import parse_json
-from hint.files.storage import is_folder, names_in
+from hint.files.storage import is_folder, names_in, read_bytes, url_of
 from hint.names import parse_name, subset_of_folder
 from hint.types import HandLabels
 
@@ -55,7 +55,7 @@ def read_pairs(folder: Path, images: Path | None = None) -> HandLabels:
     Raises:
         InputError: If there is no label, or a file is not a HInt label.
     """
-    stems = sorted(p.stem for p in folder.glob("*.json"))
+    stems = sorted(PurePath(name).stem for name in names_in(folder) if name.endswith(".json"))
     if not stems:
         raise InputError(f"{folder} has no HInt labels (<stem>.json beside <stem>.jpg)")
     records: list[HandRecord] = []
@@ -101,11 +101,11 @@ def read_record(path: Path) -> HandRecord:
     """
     if parse_name(path.stem) is None:
         raise ValueError("the name must end in _l or _r")
-    if not path.is_file():  # a pipe would never end
+    if url_of(path) is None and not path.is_file():  # a pipe would never end
         raise ValueError("not a file")
     try:
-        content = parse_json(path.read_bytes())
-    except (OSError, ValueError) as error:
+        content = parse_json(read_bytes(path))
+    except (InputError, ValueError) as error:
         raise ValueError(f"not readable as JSON: {error}") from error
     if not isinstance(content, list) or len(content) != 1 or not isinstance(content[0], dict):
         raise ValueError("expected a list with one hand")

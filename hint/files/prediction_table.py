@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from hint.errors import InputError, MissingRequirementError, first_line, some_ids
+from hint.errors import InputError, first_line, some_ids
 from hint.files.atomic import write_bytes
 from hint.files.json_file import parse_json
-from hint.requirements import pip_command
+from hint.files.parquet_rows import load_arrow, parquet_files
+from hint.files.storage import opened, read_bytes, without_query
 from hint.skeleton import JOINT_NAMES, N_JOINTS
 from hint.types import Double, Float, Predictions
 
@@ -67,7 +68,7 @@ def write_parquet(path: Path, predictions: Predictions, places: Mapping[str, Seq
     Raises:
         MissingRequirementError: If pyarrow is not installed.
     """
-    arrow = _arrow()
+    arrow = load_arrow()
     kinds = {str: arrow.string(), int: arrow.int64(), float: arrow.float64()}
     fields = [(name, kinds[kind]) for name, kind in HAND_COLUMNS.items()]
     fields += [
@@ -121,7 +122,7 @@ def read_table(path: Path) -> Predictions:
     """Read predictions: ``hand_id`` and x and y of every joint, other columns where they are.
 
     Args:
-        path: A file called .csv or .parquet.
+        path: A file called .csv or .parquet, or a folder of the latter.
 
     Raises:
         InputError: If it is not such a table; line and column are named.
@@ -147,14 +148,12 @@ def read_places(path: Path) -> list[dict[str, Any]]:
 
 def _read(path: Path) -> tuple[Mapping[str, Sequence[Any]], dict[str, Any]]:
     """Return columns, and how the predictions were made where the file says it."""
-    return _parquet_columns(path) if path.suffix.lower() == ".parquet" else (_csv_columns(path), {})
+    return (_csv_columns(path), {}) if without_query(path).suffix.lower() == ".csv" else _parquet_columns(path)
 
 
 def _csv_columns(path: Path) -> Mapping[str, Sequence[Any]]:
     try:
-        lines = list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig")), strict=True))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
+        lines = list(csv.reader(io.StringIO(read_bytes(path).decode("utf-8-sig")), strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} is not a CSV table in UTF-8: {error}") from error
     header, rows = (lines[0], lines[1:]) if lines else ([], [])
@@ -166,25 +165,21 @@ def _csv_columns(path: Path) -> Mapping[str, Sequence[Any]]:
 
 
 def _parquet_columns(path: Path) -> tuple[Mapping[str, Sequence[Any]], dict[str, Any]]:
-    arrow = _arrow()
+    arrow = load_arrow()
     from pyarrow import parquet
 
+    tables = []
     try:
-        table = parquet.read_table(path)
-        _check_header(table.column_names, path)
+        for file in parquet_files(path):
+            with opened(file, whole=True) as stream:
+                tables.append(parquet.ParquetFile(stream).read())
+                _check_header(tables[-1].column_names, file)
+        table = arrow.concat_tables(tables)
         columns = {name: table.column(name).to_pylist() for name in table.column_names if name in COLUMNS}
         meta = parse_json((table.schema.metadata or {}).get(_META, b"{}"))
     except (OSError, ValueError, RecursionError, arrow.ArrowException) as error:
         raise InputError(f"{path} is not a Parquet table of predictions: {first_line(error)}") from error
     return columns, meta if isinstance(meta, dict) else {}
-
-
-def _arrow() -> Any:
-    try:
-        import pyarrow
-    except ModuleNotFoundError as error:
-        raise MissingRequirementError(f"Parquet needs pyarrow: {pip_command('pandas')}") from error
-    return pyarrow
 
 
 def _check_header(header: Sequence[str], path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Predictions: npz, and by :data:`READERS` what other tools write.
+"""Predictions: npz, and what other tools write.
 
 An npz holds ``hand_id`` (N,) and ``keypoints_2d`` (N,21,2) in px of the full image; the rest is optional.
 
@@ -20,16 +20,16 @@ from hint.files.coco_results import read_coco_results
 from hint.files.evaluation_npz import part_of
 from hint.files.json_file import parse_json
 from hint.files.npz import as_strings, read_npz
+from hint.files.parquet_rows import is_parquet
 from hint.files.path import as_path
 from hint.files.prediction_table import read_table, write_csv, write_parquet
+from hint.files.storage import url_of, without_query
 from hint.types import Predictions
 
 OPTIONAL = ("keypoints_3d", "vertices", "score", "existence", "occlusion", "occlusion_probability")
 
 #: Suffix of a COCO results list; it is read with the labels it is about.
 RESULTS = ".json"
-#: Suffix of a table -> what reads it; any other file must be an npz.
-READERS = {".csv": read_table, ".parquet": read_table}
 #: Suffix of a table -> what writes it.
 TABLES = {".csv": write_csv, ".parquet": write_parquet}
 
@@ -56,7 +56,7 @@ def read_predictions(path: Path | str, labels: Path | None = None) -> Prediction
     """Read predictions, ours or anyone else's.
 
     Args:
-        path: npz, CSV, Parquet, or a COCO results list (.json).
+        path: npz, CSV, Parquet (a file or a folder of files), or a COCO results list (.json); or a URL of one.
         labels: The COCO file whose numbers of pictures a results list uses.
 
     Raises:
@@ -64,16 +64,16 @@ def read_predictions(path: Path | str, labels: Path | None = None) -> Prediction
         MissingRequirementError: If Parquet is given and pyarrow is not installed.
     """
     path = as_path(path)
-    suffix = path.suffix.lower()
-    if suffix == RESULTS and path.is_file():
+    suffix = without_query(path).suffix.lower()
+    if suffix == RESULTS and (path.is_file() or url_of(path) is not None):
         return read_coco_results(path, labels)
-    return READERS.get(suffix, _read_npz)(path)
+    return read_table(path) if suffix in TABLES or is_parquet(path) else _read_npz(path)
 
 
 def holds_predictions(path: Path) -> bool:
     """Tell a file of predictions from labels, by its name."""
     suffix = path.suffix.lower()
-    return suffix in READERS or (suffix == ".npz" and part_of(path) is None)
+    return suffix in TABLES or (suffix == ".npz" and part_of(path) is None)
 
 
 def _read_npz(path: Path) -> Predictions:

@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import inspect
 import os
-import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
-from pathlib import Path
+from io import BytesIO
+from pathlib import Path, PurePath
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from hint.errors import InputError, MissingRequirementError, WriteError, first_line
 from hint.files.atomic import write_bytes as write_local
+from hint.files.path import url_of as url_of  # part of this module for those who use it
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
-
-#: A scheme has two letters or more; one letter is a drive of Windows.
-_URL = re.compile(r"([a-z][a-z0-9+.-]+):/+(.*)", re.DOTALL)
 
 #: Bytes that hold what a picture says about itself.
 _START = 2**16
@@ -44,15 +42,6 @@ class Version(NamedTuple):
     stamp: int | str
 
 
-def url_of(path: Path) -> str | None:
-    """Return the URL that a path stands for, None for a local path."""
-    match = _URL.fullmatch(path.as_posix())
-    if match is None:
-        return None
-    scheme, place = match.groups()
-    return f"{scheme}:///{place}" if scheme == "file" else f"{scheme}://{place}"
-
-
 def named_in(folder: Path, name: str) -> Path:
     """Return the file that a list in ``folder`` means by a name: a URL by itself, else a path from the folder."""
     return Path(name) if url_of(Path(name)) else folder / name
@@ -63,9 +52,18 @@ def place_of(path: Path) -> str:
     return url_of(path) or os.path.realpath(path)
 
 
+def without_query(path: Path) -> Path:
+    """Return the path of a file without what follows a question mark in a URL: a key, in signed links."""
+    return path if url_of(path) is None else Path(path.as_posix().partition("?")[0])
+
+
 @contextmanager
-def opened(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file of which only the start may be needed; no more than that is fetched from a store.
+def opened(path: Path, *, whole: bool = False) -> Iterator[IO[bytes]]:
+    """Open a file.
+
+    Args:
+        path: The file.
+        whole: Whether all of it will be read. Else no more of it is fetched from a store than is.
 
     Raises:
         InputError: If it is missing or cannot be read.
@@ -78,6 +76,9 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
             except OSError as error:
                 raise InputError(f"{path}: {error.strerror}") from error
             yield file
+        return
+    if whole:
+        yield BytesIO(read_bytes(path))
         return
     with _store(url) as store, store.open(url, block_size=_START) as file:
         yield file
@@ -133,12 +134,24 @@ def remove(path: Path) -> None:
 
 
 def is_folder(path: Path) -> bool:
-    """Return whether there is a folder: at a URL, something whose name begins like this."""
+    """Return whether there is a folder: something in a store whose name begins so, a page of links in the web."""
     url = url_of(path)
     if url is None:
         return path.is_dir()
+    if url.startswith("http") and without_query(path).suffix:
+        return False  # any file may hold links
     with _store(url) as store:
         found: bool = store.isdir(url)
+        return found
+
+
+def is_file(path: Path) -> bool:
+    """Return whether there is a file; a web server's folder is one, too."""
+    url = url_of(path)
+    if url is None:
+        return path.is_file()
+    with _store(url) as store:
+        found: bool = store.isfile(url)
         return found
 
 
@@ -151,6 +164,18 @@ def names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if url_of(folder) is None else [*files_in(folder)]
 
 
+def folders_in(folder: Path) -> list[str]:
+    """Return the names of the folders in a folder, in order.
+
+    Raises:
+        InputError: If it cannot be read.
+    """
+    url = url_of(folder)
+    if url is None:
+        return sorted(path.name for path in folder.iterdir() if path.is_dir())
+    return sorted(PurePath(entry["name"]).name for entry in _listed(url) if entry["type"] == "directory")
+
+
 def files_in(folder: Path) -> dict[str, Version]:
     """Return name -> version of the files in a folder, in order of their names; none where there is no such folder.
 
@@ -160,11 +185,16 @@ def files_in(folder: Path) -> dict[str, Version]:
     url = url_of(folder)
     if url is None:
         return {path.name: _version(path) for path in sorted(folder.glob("*")) if path.is_file()}
+    files = [entry for entry in _listed(url) if entry["type"] == "file"]
+    return dict(sorted((entry["name"].rpartition("/")[2], _version_of(entry)) for entry in files))
+
+
+def _listed(url: str) -> list[dict[str, Any]]:
+    """Return what is in a folder of a store, none where there is no such folder."""
     entries: list[dict[str, Any]] = []
     with _store(url) as store, suppress(FileNotFoundError):
         entries = store.ls(url, detail=True, refresh=True)
-    files = [entry for entry in entries if entry["type"] == "file"]
-    return dict(sorted((entry["name"].rpartition("/")[2], _version_of(entry)) for entry in files))
+    return entries
 
 
 class Versions:

@@ -7,6 +7,7 @@ from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from hint.errors import InputError
+from hint.files.storage import opened
 
 #: Elements in each other; annotations need five.
 _DEEPEST = 50
@@ -43,7 +44,7 @@ def read_xml(path: Path) -> Element:
     parser.StartElementHandler, parser.EndElementHandler = start, end
     parser.CharacterDataHandler = builder.data
     try:
-        with path.open("rb") as stream:
+        with opened(path, whole=True) as stream:
             parser.ParseFile(stream)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error

@@ -32,6 +32,7 @@ from hint.files.foreign_hand import (
 from hint.files.joint_names import HandJoints, Side, find_hands, side_in
 from hint.files.pairs import IMAGE_SUFFIXES
 from hint.files.picture_files import absent_note, copied_names, copy_pictures, picture_size, picture_sizes
+from hint.files.storage import url_of
 from hint.files.yaml_file import read_yaml
 from hint.names import split_of_subset
 from hint.skeleton import JOINT_NAMES, N_JOINTS
@@ -73,6 +74,8 @@ def yolo_parts(path: Path, images: Path | None, skip_bad: bool) -> dict[str, par
         InputError: If the file is no description of a dataset of hands, or no split is there.
         MissingRequirementError: If PyYAML is not installed.
     """
+    if (url := url_of(path)) is not None:
+        raise InputError(f"{url}: a YOLO dataset is read from a disk; download it first")
     content = read_yaml(path)
     if not isinstance(content, dict) or "names" not in content or "kpt_shape" not in content:
         raise InputError(f"{path} is no description of a YOLO pose dataset: expected names and kpt_shape")

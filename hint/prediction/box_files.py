@@ -15,12 +15,18 @@ from hint.files.foreign_hand import ForeignHand, box_of, boxed, left_alone, side
 from hint.files.json_file import json_lines, read_json
 from hint.files.labels import read_labels
 from hint.files.manifest import read_manifest
+from hint.files.parquet_rows import is_parquet, parquet_rows
 from hint.files.prediction_table import read_places
-from hint.files.predictions import READERS
+from hint.files.predictions import TABLES
+from hint.files.storage import is_folder, url_of, without_query
 from hint.prediction.detections import BoxLine
 from hint.types import HandLabels
 
 _SIDES = {"right": True, "left": False}
+#: Suffixes of files that hold labels alone.
+_LABELS = (".npz", ".xml", ".yaml", ".yml")
+#: Columns that a table of predictions has, and no list of boxes.
+_IS_TABLE = frozenset(("hand_id", "wrist_x"))
 
 
 def lines_of_file(path: Path) -> list[BoxLine]:
@@ -28,19 +34,28 @@ def lines_of_file(path: Path) -> list[BoxLine]:
 
     Args:
         path: Manifest of ``hint sample`` (.jsonl); a list of :class:`BoxLine` as JSON or JSON Lines, such as the
-            ``hands.jsonl`` that ``hint predict`` writes; COCO annotations (.json); a table of predictions (.csv,
-            .parquet); or labels as ``hint eval`` reads them (pairs, evaluation npz, CVAT's XML, YOLO's data.yaml).
+            ``hands.jsonl`` that ``hint predict`` writes; either as Parquet, a file or a folder of files; COCO
+            annotations (.json); a table of predictions (.csv, .parquet); or labels as ``hint eval`` reads them (pairs,
+            evaluation npz, CVAT's XML, YOLO's data.yaml). Or a URL of one of these.
 
     Raises:
         InputError: If the file is missing or holds something else.
+        MissingRequirementError: If it is Parquet and pyarrow is not installed.
     """
-    if not path.exists():
+    if url_of(path) is None and not path.exists():
         raise InputError(f"{path}: no such file or folder")
-    if path.is_dir() or path.suffix.lower() in (".npz", ".xml", ".yaml", ".yml"):
+    if is_parquet(path):
+        rows = parquet_rows(path)
+        first = next(rows, {})
+        if _IS_TABLE.issubset(first):
+            return check_lines(map(_of_table, read_places(path)), path)
+        return _of_list(chain([first], rows) if first else (), path)
+    suffix = without_query(path).suffix.lower()
+    if suffix in _LABELS or is_folder(path):
         return lines_of_labels(read_labels(path), path)
-    if path.suffix.lower() in READERS:
-        return check_lines([_of_table(row) for row in read_places(path)], path)
-    if path.suffix != ".jsonl":
+    if suffix in TABLES:
+        return check_lines(map(_of_table, read_places(path)), path)
+    if suffix != ".jsonl":
         content = read_json(path)
         if isinstance(content, dict):
             return _coco(path)

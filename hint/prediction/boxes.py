@@ -13,6 +13,7 @@ import numpy as np
 
 from hint.detection import Detection, Picture
 from hint.errors import InputError, counted, some_ids
+from hint.files.storage import without_query
 from hint.prediction.box_files import check_lines, lines_of_file, lines_of_labels
 from hint.prediction.detections import BoxLine
 from hint.prediction.name_match import match_names
@@ -122,7 +123,7 @@ def read_boxes(path: Path) -> KnownBoxes:
     Raises:
         InputError: If it is missing or holds something else.
     """
-    return KnownBoxes(lines_of_file(path), path.parent)
+    return KnownBoxes(lines_of_file(path), without_query(path).parent)
 
 
 def boxes_of_pictures(boxes: Any, sides: Any, pictures: Sequence[Picture]) -> KnownBoxes:

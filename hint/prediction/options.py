@@ -120,7 +120,7 @@ class PredictOptions:
         if self.shard is not None and self.out is None:
             raise InputError("a shard leaves its part in a folder, where a later run joins all: name it with out=")
         if self.shard is not None and self.overwrite == "always":
-            raise InputError("a shard adds to what is there; remove that first, or leave out --overwrite always")
+            raise InputError("shards only add to what is there: remove that first, and leave out --overwrite")
         if self.work.parts is not None and (self.overlay or self.mesh):
             raise InputError(
                 "workers write overlays and meshes to OUT, which --parts is for where not all see it; leave out one"

@@ -70,6 +70,7 @@ class Prediction:
             raise InputError(
                 "a minimum score or number of hands chooses among what a detector finds; shorten the list of boxes"
             )
+        self._inputs = [str(path or name) for name, path in source.files().items()]
         if (shard := self._options.shard) is not None and isinstance(source, Stills):
             # Names and boxes are those among all pictures.
             self.source = Stills([source.listed[k] for k in shard.of(range(source.total))])
@@ -128,7 +129,7 @@ class Prediction:
             for folder in options.folders():
                 remove_abandoned(folder)
             summary = PredictSummary(facts.card, facts.faces is not None, self._boxes, is_video)
-            with PredictionStore(facts.header, facts.faces, self._detector.identity, options) as store:
+            with PredictionStore(facts.header, facts.faces, self._detector.identity, options, self._inputs) as store:
                 run = _Run(self.source, self._detector, options, store, facts, summary, take)
                 try:
                     run.work(ready.recipe, ready.engine, advance)

@@ -58,6 +58,7 @@ class PredictionStore:
         faces: Triangles of the right hand, None for methods that do not pose MANO.
         detector: Identity of the detector; its earlier detections are reused while it stays the same.
         options: Where results are, if anything is written and reused, and whether what is there is ignored.
+        inputs: What names the pictures of all shards.
 
     Attributes:
         count: Number of hands in the folder once it is saved, with those of earlier runs.
@@ -74,6 +75,7 @@ class PredictionStore:
         faces: NDArray[np.int64] | None,
         detector: str,
         options: PredictOptions,
+        inputs: Iterable[str] = (),
     ) -> None:
         self.header, self.count = header, 0
         self._faces, self._detector, self._folder, self._lens = faces, detector, options.out, options.lens
@@ -83,7 +85,8 @@ class PredictionStore:
         self._is_saved = False
         self._result = (folder or Path()) / "predictions.npz"
         self.parts = parts_folder(self._result)
-        self.place = shared_place(shared, header) if (shared := options.work.parts_path) else self.parts
+        shared = options.work.parts_path
+        self.place = shared_place(shared, header, [detector, *inputs]) if shared else self.parts
         if folder is None:
             return
         if options.overwrite == "always":

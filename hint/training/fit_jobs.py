@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -73,8 +73,8 @@ class FitSetup:
         raise HintError(f"cannot fit {some_ids(job.labels.hand_id.tolist())}: {why}")
 
 
-def fit_jobs(labels: HandLabels, keys: list[str], todo: list[int]) -> Iterator[FitJob]:
+def fit_jobs(labels: HandLabels, keys: Sequence[str], todo: Sequence[int]) -> Iterator[FitJob]:
     """Put the hands to do in jobs, as many as several workers can share evenly."""
     size = int(np.clip(len(todo) // _JOBS, _FEWEST, _MOST))
     for rows in (todo[k : k + size] for k in range(0, len(todo), size)):
-        yield FitJob(labels.select(rows), [keys[k] for k in rows])
+        yield FitJob(labels.select(list(rows)), [keys[k] for k in rows])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,9 @@ import numpy as np
 
 from hint.engine.engine import Engine
 from hint.engine.parts import marked
+from hint.engine.results import only_run
+from hint.engine.shard import Shard
+from hint.engine.stored import Stored
 from hint.engine.work import HERE, Work
 from hint.errors import InputError, UnknownNameError
 from hint.files import read_labels, write_bytes
@@ -31,7 +34,7 @@ from hint.mano.read import mano_or_procedural
 from hint.progress import progress
 from hint.training.fit_jobs import TRUST, FitSetup, fit_jobs
 from hint.training.fit_sheet import write_sheet
-from hint.training.fit_store import FitStore
+from hint.training.fit_store import FITS, Fits, FitStore
 from hint.training.fit_tars import picture_problem, write_tars
 from hint.types import HandLabels
 
@@ -71,6 +74,27 @@ class FittedLabels:
         return f"FittedLabels({len(self)} hands, {len(self) - len(self.unusable)} usable, in {self.out})"
 
 
+@dataclass(frozen=True)
+class FittedShard:
+    """What :func:`fit_shard` left.
+
+    Attributes:
+        shard: Which part it is.
+        hands: How many hands it has.
+        reused: How many of these an earlier run had fitted.
+        parts: Folder of the parts.
+    """
+
+    shard: Shard
+    hands: int
+    reused: int
+    parts: Path
+
+    def as_json(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {**vars(self), "shard": str(self.shard), "parts": str(self.parts)}
+
+
 def fit_labels(
     labels: HandLabels | Path | str,
     out: Path | str,
@@ -104,26 +128,91 @@ def fit_labels(
         WriteError: If the folder cannot be written to.
         MissingRequirementError: If no MANO is there.
     """
-    if overwrite not in OVERWRITE:
-        raise UnknownNameError("overwrite", overwrite, OVERWRITE)
-    if work != Work(work.engine, work.devices):
-        raise InputError("fits have no batches, read no pictures and stay in out: of work=, give engine and devices")
     if not 0 <= min_quality <= 1:
         raise InputError(f"min_quality is {min_quality:g}; it must lie between 0 and 1")
     out = as_path(out)
+    runs, chosen = _engine(work), _choose(labels, out, images, subsets, limit, overwrite)
+    with claimed(out), only_run(out / FITS):
+        return _write(chosen, out, _model(mano), min_quality, overwrite, runs)
+
+
+def fit_shard(
+    shard: str,
+    labels: HandLabels | Path | str,
+    out: Path | str,
+    *,
+    images: Path | str | None = None,
+    subsets: Sequence[str] = (),
+    mano: ManoModel | str | os.PathLike[str] | None = None,
+    limit: int | None = None,
+    overwrite: str = "missing",
+    work: Work = HERE,
+) -> FittedShard:
+    """Fit a part of the hands that :func:`fit_labels` would fit, which then finds them; the options are the same.
+
+    Args:
+        shard: Which part, such as "2/8".
+        labels: See there.
+        out: See there.
+        images: See there.
+        subsets: See there.
+        mano: See there.
+        limit: Only this many hands of all shards.
+        overwrite: "missing" or "never".
+        work: See there.
+
+    Raises:
+        InputError: As there, or if the same shard is running already.
+        WriteError: If the folder cannot be written to.
+        MissingRequirementError: If no MANO is there.
+    """
+    part, out = Shard.parse(shard), as_path(out)
+    if overwrite == "always":
+        raise InputError("shards only add to what is there: remove that first, and leave out --overwrite")
+    runs, chosen = _engine(work), _choose(labels, out, images, subsets, limit, overwrite)
+    some, model = chosen.select([*part.of(range(len(chosen)))]), _model(mano)
+    with only_run(out / FITS, part):
+        store = _store(out, model, overwrite)
+        _, reused = _fit(some, model, store, runs)
+    return FittedShard(part, len(some), reused, store.parts)
+
+
+def _engine(work: Work) -> Engine:
+    """Return what fits."""
+    if work != Work(work.engine, work.devices):
+        raise InputError("fits have no batches, read no pictures and stay in out: of work=, give engine and devices")
+    return work.find_engine("cpu")
+
+
+def _choose(
+    labels: HandLabels | Path | str,
+    out: Path,
+    images: Path | str | None,
+    subsets: Sequence[str],
+    limit: int | None,
+    overwrite: str,
+) -> HandLabels:
+    """Check what is common to all and parts of the hands, and return them."""
+    if overwrite not in OVERWRITE:
+        raise UnknownNameError("overwrite", overwrite, OVERWRITE)
     require_writable(out)
     given = labels if isinstance(labels, HandLabels) else read_labels(as_path(labels), subsets, images, split="train")
-    chosen = given.select(spread(len(given), limit))
-    with claimed(out):
-        return _write(chosen, out, _model(mano), min_quality, overwrite, work.find_engine("cpu"))
+    if not len(given):
+        raise InputError("there is no hand to fit")
+    return given.select(spread(len(given), limit))
+
+
+def _store(out: Path, model: ManoModel, overwrite: str) -> FitStore:
+    return FitStore(out, {"fit": 1, "mano_sha256": model.sha256(), "trust": vars(TRUST)}, overwrite)
 
 
 def _write(
     chosen: HandLabels, out: Path, model: ManoModel, min_quality: float, overwrite: str, engine: Engine
 ) -> FittedLabels:
-    store = FitStore(out, {"fit": 1, "mano_sha256": model.sha256(), "trust": vars(TRUST)}, overwrite)
-    reused = _fit(chosen, model, store, engine)
-    fits = store.rows(chosen.hand_id.tolist())
+    store = _store(out, model, overwrite)
+    stored, reused = _fit(chosen, model, store, engine)
+    store.merge(stored)
+    fits = Fits(store.find(stored.ids, stored.keys).asked())
     write_bytes(out / "hands.jsonl", _lines(chosen, fits).encode())
     sheet, ids = out / "fits.jpg", chosen.hand_id.tolist()
     paths = {k: Path(path) for k, path in enumerate(chosen.image.tolist()) if path and Path(path).is_file()}
@@ -133,9 +222,9 @@ def _write(
     return FittedLabels(
         out,
         ids,
-        fits["quality"].tolist(),
-        fits["residual"].tolist(),
-        {i: r for i, r in zip(ids, fits["reason"].tolist(), strict=True) if r},
+        fits.quality.tolist(),
+        fits.residual.tolist(),
+        {i: r for i, r in zip(ids, fits.reason.tolist(), strict=True) if r},
         [i for k, i in enumerate(ids) if k not in paths],
         {ids[k]: problem for k, problem in damaged.items()},
         tars,
@@ -148,23 +237,21 @@ def _model(mano: ManoModel | str | os.PathLike[str] | None) -> ManoModel:
     return mano if isinstance(mano, ManoModel) else mano_or_procedural(None if mano is None else os.fspath(mano))
 
 
-def _fit(labels: HandLabels, model: ManoModel, store: FitStore, engine: Engine) -> int:
-    """Fit what is not in the store yet; return how many hands were."""
+def _fit(labels: HandLabels, model: ManoModel, store: FitStore, engine: Engine) -> tuple[Stored, int]:
+    """Fit what is not in the store yet; return what is there then, and how many hands were."""
     keys = [_key(labels, k) for k in range(len(labels))]
-    todo = [k for k, key in enumerate(keys) if not store.holds(str(labels.hand_id[k]), key)]
+    ids, wanted = labels.hand_id, np.array(keys, np.str_)
+    todo = np.flatnonzero(~store.find(ids, wanted).is_done).tolist()
     jobs = fit_jobs(labels, keys, todo)
-    try:
-        with (
-            progress("fitting hands", len(labels)) as advance,
-            nullcontext() if engine.is_local else marked(store.parts) as mark,
-            closing(engine.run(FitSetup(model, store.header, store.parts, mark), jobs)) as results,
-        ):
-            advance(len(labels) - len(todo))
-            for done in results:
-                advance(done)
-    finally:
-        store.merge()
-    return len(labels) - len(todo)
+    with (
+        progress("fitting hands", len(labels)) as advance,
+        nullcontext() if engine.is_local else marked(store.parts) as mark,
+        closing(engine.run(FitSetup(model, store.header, store.parts, mark), jobs)) as results,
+    ):
+        advance(len(labels) - len(todo))
+        for done in results:
+            advance(done)
+    return store.find(ids, wanted), len(labels) - len(todo)
 
 
 def _key(labels: HandLabels, k: int) -> str:
@@ -173,16 +260,16 @@ def _key(labels: HandLabels, k: int) -> str:
     return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()[:16]
 
 
-def _lines(labels: HandLabels, fits: Mapping[str, Any]) -> str:
+def _lines(labels: HandLabels, fits: Fits) -> str:
     """Return a line of JSON for every hand, sorted by id."""
     rows = [
         {
             "hand_id": hand_id,
-            "usable": not fits["reason"][k],
-            "reason": str(fits["reason"][k]),
-            "joints": int(fits["n_joints"][k]),
-            "residual": None if np.isnan(fits["residual"][k]) else round(float(fits["residual"][k]), 5),
-            "quality": round(float(fits["quality"][k]), 5),
+            "usable": not fits.reason[k],
+            "reason": str(fits.reason[k]),
+            "joints": int(fits.n_joints[k]),
+            "residual": None if np.isnan(fits.residual[k]) else round(float(fits.residual[k]), 5),
+            "quality": round(float(fits.quality[k]), 5),
         }
         for k, hand_id in enumerate(labels.hand_id.tolist())
     ]

@@ -18,6 +18,7 @@ from hint.files import write_json
 from hint.files.json_file import read_json
 from hint.images import is_cut, read_image
 from hint.progress import progress
+from hint.training.fit_store import Fits
 from hint.training.shards import ShardWriter, official_hand, shard_path
 from hint.types import HandLabels
 
@@ -28,7 +29,8 @@ _JPEG = b"\xff\xd8\xff"
 _RECEIPT = "set.json"
 _END_OF_TAR = bytes(1024)
 
-Rows = Mapping[str, NDArray[Any]]
+#: Column -> what it holds of one hand.
+Fit = Mapping[str, Any]
 
 
 def picture_problem(path: Path) -> str:
@@ -42,14 +44,14 @@ def picture_problem(path: Path) -> str:
 
 
 def write_tars(
-    out: Path, labels: HandLabels, fits: Rows, kept: list[int], min_quality: float, overwrite: bool
+    out: Path, labels: HandLabels, fits: Fits, kept: list[int], min_quality: float, overwrite: bool
 ) -> list[Path]:
     """Write hands with their pictures, a picture with one hand each; finished tars are kept.
 
     Args:
         out: Folder of ``000000.tar`` and so on.
         labels: The hands.
-        fits: Their fits, row by row.
+        fits: Their fits, in their order.
         kept: Rows of the hands that have pictures.
         min_quality: Pose and shape of worse fits are not supervised.
         overwrite: Write them again in any case.
@@ -59,7 +61,7 @@ def write_tars(
     """
     parts = [kept[k : k + PER_TAR] for k in range(0, len(kept), PER_TAR)]
     tars = [shard_path(out, number) for number in range(len(parts))]
-    _claim(out, _content(labels.select(kept), fits["key"][kept], min_quality), tars, overwrite)
+    _claim(out, _content(labels.select(kept), fits.keys[kept], min_quality), tars, overwrite)
     with progress("writing tars", len(kept)) as advance:
         for path, part in zip(tars, parts, strict=True):
             if not _is_whole_tar(path):
@@ -98,12 +100,14 @@ def _is_whole_tar(path: Path) -> bool:
         return file.read() == _END_OF_TAR
 
 
-def _write(path: Path, labels: HandLabels, fits: Rows, part: list[int], min_quality: float) -> None:
+def _write(path: Path, labels: HandLabels, fits: Fits, part: list[int], min_quality: float) -> None:
+    columns = fits.read(part)
     with ShardWriter(path) as tar:
-        for k in part:
+        for row, k in enumerate(part):
+            fit = {name: values[row] for name, values in columns.items()}
             path_of = Path(str(labels.image[k]))
             picture = path_of.read_bytes() if _is_whole_jpeg(path_of) else read_image(path_of)
-            tar.add(str(labels.hand_id[k]).replace(".", "_"), picture, [truth(labels, fits, k, min_quality)])
+            tar.add(str(labels.hand_id[k]).replace(".", "_"), picture, [truth(labels, k, fit, min_quality)])
 
 
 def _is_whole_jpeg(path: Path) -> bool:
@@ -115,28 +119,28 @@ def _is_whole_jpeg(path: Path) -> bool:
         return False
 
 
-def truth(labels: HandLabels, fits: Rows, k: int, min_quality: float) -> dict[str, Any]:
+def truth(labels: HandLabels, k: int, fit: Fit, min_quality: float) -> dict[str, Any]:
     """Return a fitted hand in the official layout.
 
     The 2D keypoints are the annotated ones; the quality of the fit is the confidence of the 3D ones.
     """
-    quality = float(fits["quality"][k])
+    quality = float(fit["quality"])
     is_posed = quality > 0 and quality >= min_quality
     exists = labels.existence[k][:, None].astype(np.float64)
     return official_hand(
         keypoints_2d=np.concatenate([labels.keypoints_2d[k], exists], 1),
-        keypoints_3d=np.concatenate([fits["keypoints_3d"][k], np.full((21, 1), quality)], 1) if is_posed else None,
+        keypoints_3d=np.concatenate([fit["keypoints_3d"], np.full((21, 1), quality)], 1) if is_posed else None,
         box_xyxy=labels.box_xyxy[k],
         is_right=bool(labels.is_right[k]),
-        hand_pose=_axis_angles(fits, k) if is_posed else None,
-        betas=fits["betas"][k] if is_posed else None,
+        hand_pose=_axis_angles(fit) if is_posed else None,
+        betas=fit["betas"] if is_posed else None,
         extra_info={"quality": quality},
     )
 
 
-def _axis_angles(fits: Rows, k: int) -> NDArray[np.float64]:
+def _axis_angles(fit: Fit) -> NDArray[np.float64]:
     """Return (48,) rotations; those of a left hand are not mirrored, as readers mirror them."""
-    rotations = np.concatenate([fits["global_orient"][k], fits["hand_pose"][k]])
-    mirror = (1.0, 1.0, 1.0) if fits["is_right"][k] else (1.0, -1.0, -1.0)
+    rotations = np.concatenate([fit["global_orient"], fit["hand_pose"]])
+    mirror = (1.0, 1.0, 1.0) if fit["is_right"] else (1.0, -1.0, -1.0)
     flat: NDArray[np.float64] = (Rotation.from_matrix(rotations).as_rotvec() * mirror).ravel()
     return flat

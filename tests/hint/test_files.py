@@ -226,7 +226,7 @@ def test_contradictory_npz_parts_are_refused(labels: HandLabels, tmp_path: Path)
 
 
 def test_json_written_value_by_value_has_the_same_bytes(tmp_path: Path) -> None:
-    lists = {"images": [{"name": "ä", "size": [1, 2]}, {}], "none": [], "numbers": [0.1, 3, None]}
+    lists: dict[str, list[Any]] = {"images": [{"name": "ä", "size": [1, 2]}, {}], "none": [], "numbers": [0.1, 3, None]}
     write_json(tmp_path / "whole.json", lists)
     write_json_lists(tmp_path / "pieces.json", {key: iter(values) for key, values in lists.items()})
     assert (tmp_path / "pieces.json").read_bytes() == (tmp_path / "whole.json").read_bytes()

@@ -260,3 +260,15 @@ def test_given_results_are_perfect(shared: Path, tmp_path: Path) -> None:
         assert {s.value for s in done.record.scores if s.metric == "pck" and s.visibility == "all"} == {100.0}
     ours = evaluate(cases / "coco_joint_names_in_another_order.json", cases / "perfect_predictions.npz")
     assert {s.value for s in ours.record.scores if s.metric == "pck" and s.visibility == "all"} == {100.0}
+
+
+def test_a_folder_of_parquet_is_one_table(labels: HandLabels, tmp_path: Path) -> None:
+    rows = Predictions(labels.hand_id, labels.keypoints_2d.astype(np.float32))
+    for part, some in (("b", slice(5, None)), ("a", slice(0, 5))):
+        write_predictions(tmp_path / "shards" / f"{part}.parquet", rows.select(some))
+    whole = read_predictions(tmp_path / "shards")
+    assert whole.hand_id.tolist() == rows.hand_id.tolist()
+    np.testing.assert_array_equal(whole.keypoints_2d, rows.keypoints_2d)
+    scored = evaluate(labels, tmp_path / "shards")
+    assert scored.record.status == "complete"
+    assert scored.record.method.name == "shards"

@@ -19,13 +19,13 @@ from ray_cluster import NODE, ray_cluster
 from ray_jobs import Brightness, Squares
 
 from hint.engine import Ready, Work, run
-from hint.engine.parts import marked, require_mark, shared_place
+from hint.engine.parts import marked, require_mark
 from hint.engine.ray_engine import RayEngine
 from hint.errors import InputError, WriteError
 from hint.files import storage
 from hint.images import encode_image
-from hint.methods.table import create
-from hint.types import Hand, MethodOptions
+from hint.training.fit_labels import fit_labels
+from hint.types import Hand, HandLabels
 
 #: Seconds that a test may take; a cluster that is stuck must not hold up the others.
 _LIMIT = 240
@@ -106,6 +106,11 @@ def _hands(folder: Path, count: int) -> list[Hand]:
     ]
 
 
+def _places(folder: Path) -> list[Path]:
+    """Return the folders of parts of results."""
+    return [folder / name for name in storage.folders_in(folder)]
+
+
 def _on_ray(recipe: Brightness) -> Ready:
     """Return a method that is known already, to run on the cluster."""
     return replace(Ready.load(recipe), recipe=recipe, engine=RayEngine())
@@ -120,7 +125,6 @@ def test_a_run_that_was_stopped_goes_on_and_ends_with_the_bytes_of_one_process(
     assert "004.png: the picture is cut short" in alone.failures["hand5"]
 
     ready = _on_ray(Brightness(seconds=0.1))
-    place = shared_place(bucket / "parts", ready.identity.header)
 
     @contextmanager
     def stop(label: str, total: int) -> Iterator[Callable[[int], None]]:
@@ -136,6 +140,7 @@ def test_a_run_that_was_stopped_goes_on_and_ends_with_the_bytes_of_one_process(
     with pytest.raises(KeyboardInterrupt):
         run(ready, hands, save_to=path, work=Work(parts=bucket / "parts"), show=stop)
     assert not path.exists()
+    (place,) = _places(bucket / "parts")
     assert storage.files_in(place)
 
     resumed = run(ready, hands, save_to=path, work=Work(parts=bucket / "parts"))
@@ -146,17 +151,17 @@ def test_a_run_that_was_stopped_goes_on_and_ends_with_the_bytes_of_one_process(
     assert {file.name for file in tmp_path.iterdir()} == {"one.npz", "predictions.npz"}
 
 
-def test_the_command_reads_pictures_from_a_store_and_scores_as_one_process_does(
+def test_the_command_reads_labels_and_pictures_from_a_store_and_scores_as_one_process_does(
     cluster: Any, bucket: Path, hint_root: Path, tmp_path: Path
 ) -> None:
-    pictures = bucket / "TEST_newdays_img"
-    for file in sorted(hint_root.rglob("*.jpg")):
-        storage.write_bytes(pictures / file.name, file.read_bytes())
+    for file in sorted(hint_root.rglob("*.*")):
+        storage.write_bytes(bucket / "HInt" / file.relative_to(hint_root), file.read_bytes())
+    for file in hint_root.rglob("*.jpg"):
         file.unlink()
-    command = ("eval", "--data", hint_root, "--images", storage.url_of(bucket), "--method", "mediapipe")
-    hint(*command, "--out", tmp_path / "one")
-    parts = storage.url_of(bucket / "parts")
-    done = hint(*command, "--out", tmp_path / "ray", "--engine", "ray", "--parts", parts, "--json")
+    command, url = ("eval", "--method", "mediapipe"), storage.url_of(bucket / "HInt")
+    hint(*command, "--data", hint_root, "--images", url, "--out", tmp_path / "one")
+    shared = ("--engine", "ray", "--parts", storage.url_of(bucket / "parts"))
+    done = hint(*command, "--data", url, "--out", tmp_path / "ray", *shared, "--json")
     assert json.loads(done.stdout)["status"] == "complete"  # what the cluster says goes elsewhere
     assert "log level" not in done.stderr
     for name in ("predictions.npz", "errors.npz"):
@@ -180,9 +185,8 @@ def test_predict_reads_a_folder_in_a_store_and_writes_the_bytes_of_one_process(
     (tmp_path / "boxes.json").write_text(json.dumps(boxes))
     command = ("predict", place, "--boxes", tmp_path / "boxes.json", "--method", "box-centre")
     shared = ("--parts", storage.url_of(bucket / "predict-parts"))
-    parts = shared_place(bucket / "predict-parts", Ready.load(create("box-centre", MethodOptions())).identity.header)
     hint(*command, "--out", tmp_path / "out", "--shard", "2/2", *shared, code=1)
-    assert storage.files_in(parts)
+    (parts,) = _places(bucket / "predict-parts")
     joined = hint(*command, "--out", tmp_path / "out", *shared, "--engine", "ray", "--json", code=1)
     assert json.loads(joined.stdout)["reused"] == 10
     assert storage.files_in(parts) == {}
@@ -203,6 +207,14 @@ def test_a_full_disk_of_one_worker_ends_the_run_and_costs_no_row_of_others(clust
     resumed = run(Ready.load(Brightness()), hands, save_to=path)
     assert resumed.reused > 30
     assert path.read_bytes() == expected.read_bytes()
+
+
+def test_hands_are_fitted_with_the_bytes_of_one_process(cluster: Any, labels: HandLabels, tmp_path: Path) -> None:
+    for out, engine in (("one", "local"), ("ray", "ray")):
+        fit_labels(labels, tmp_path / out, mano="procedural", work=Work(engine))
+    for name in ("fits.npz", "hands.jsonl"):
+        assert (tmp_path / "ray" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
+    assert {file.name for file in (tmp_path / "ray").iterdir()} == {file.name for file in (tmp_path / "one").iterdir()}
 
 
 def test_a_folder_that_a_node_does_not_share_is_named(tmp_path: Path) -> None:

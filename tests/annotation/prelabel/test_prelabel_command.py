@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 from command import EVERY_STEP, error, hint, interrupt, start, wait_for
+from object_store import object_store
+from pyarrow import Table, parquet
 
 from annotation.prelabel.run import prelabel
 from hint.engine import Work
 from hint.errors import InputError
-from hint.files import read_predictions, write_predictions
+from hint.files import read_predictions, storage, write_predictions
 from hint.landmarks.files import missing
 from hint.methods.mmpose.card import missing_parts
 from hint.methods.table import create
@@ -54,6 +56,23 @@ def test_predictions_lie_beside_the_manifest_with_a_first_guess(write_sample: Sa
     assert "12 hands reused" in again.stderr
     assert "every joint inside the frame is guessed visible" in again.stderr
     assert path.read_bytes() == before
+
+
+def test_a_manifest_in_a_store_gives_the_rows_of_one_on_a_disk(write_sample: Sample, tmp_path: Path) -> None:
+    manifest, _ = write_sample()
+    hint("prelabel", manifest, "--method", "hamer-tiny", "--limit", 4, "--out", tmp_path / "disk.npz")
+    rows = [json.loads(line) for line in manifest.read_text().splitlines()]
+    manifest.unlink()
+    parquet.write_table(Table.from_pylist(rows), manifest.with_suffix(".parquet"))
+    with object_store("samples") as url:
+        for file in manifest.parent.rglob("*.*"):
+            storage.write_bytes(Path(url) / file.relative_to(manifest.parent), file.read_bytes())
+        command = ("prelabel", f"{url}/{manifest.stem}.parquet", "--method", "hamer-tiny", "--limit", 4)
+        assert "add --out FILE.npz" in error(hint(*command, code=2))
+        hint(*command, "--out", tmp_path / "store.npz")
+    disk, store = read_predictions(tmp_path / "disk.npz"), read_predictions(tmp_path / "store.npz")
+    assert store.hand_id.tolist() == disk.hand_id.tolist()
+    np.testing.assert_array_equal(store.keypoints_2d, disk.keypoints_2d)
 
 
 def test_what_is_no_manifest_is_refused(write_sample: Sample) -> None:

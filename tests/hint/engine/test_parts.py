@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hint.engine.devices import find_places
 from hint.engine.jobs import JobDone, Pace, Queue
 from hint.engine.merge import gather, merge
-from hint.engine.parts import PartWriter, part_files, parts_folder
+from hint.engine.parts import PartWriter, marked, part_files, parts_folder, shared_place
 from hint.engine.results import Results, only_run
 from hint.engine.shard import Shard
 from hint.engine.stored import Stored, read_part
@@ -142,17 +142,27 @@ def test_a_place_for_parts_keeps_what_else_is_there(tmp_path: Path) -> None:
     for name in ("labels.npz", f"{'0' * 32}.npz"):
         (place / name).write_bytes(b"mine")
     for header in (HEADER, {**HEADER, "method": "other"}):
+        own = shared_place(place, header, ["a"])
         for overwrite in (False, True):
-            results = Results(tmp_path / header["method"] / "p.npz", header, place=place, overwrite=overwrite)
+            results = Results(tmp_path / header["method"] / "p.npz", header, place=own, overwrite=overwrite)
             write_rows = PartWriter(results.place, header)
             write_rows.add(["a"], ["1"], rows(["a"], 1.0))
             write_rows.save()
             if overwrite:
-                results = Results(results.path, header, place=place, overwrite=True)
+                results = Results(results.path, header, place=own, overwrite=True)
             found = results.find(np.array(["a"]), np.array(["1"]))
             assert found.is_done.tolist() == [not overwrite]
             results.merge(found, lambda found: found)
     assert sorted(path.name for path in place.iterdir()) == [f"{'0' * 32}.npz", "labels.npz"]
+
+
+def test_a_folder_of_parts_that_stays_empty_is_removed(tmp_path: Path) -> None:
+    with marked(tmp_path / "p.parts") as mark:
+        assert mark.is_file()
+    assert not list(tmp_path.iterdir())
+    with marked(tmp_path / "p.parts"):
+        write(tmp_path / "p.parts", "a", ["1"], 1.0)
+    assert len(part_files(tmp_path / "p.parts")) == 1
 
 
 def test_a_full_disk_keeps_the_parts(tmp_path: Path) -> None:

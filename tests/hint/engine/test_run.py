@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from engine_methods import Brightness
 
-from hint.engine import Work, run
+from hint.engine import Shard, Work, run
 from hint.errors import InputError, MissingRequirementError
 from hint.files import read_labels, read_predictions, write_predictions
 from hint.methods.box_centre import BoxCentre
@@ -71,6 +71,19 @@ def test_an_interrupted_run_resumes(hint_root: Path, tmp_path: Path) -> None:
     assert np.array_equal(result.predictions.keypoints_2d, run(Brightness(), hands).predictions.keypoints_2d)
     assert read_predictions(path).hand_id.tolist() == [h.hand_id for h in hands]
     assert sorted(file.name for file in tmp_path.iterdir()) == ["p.npz", "root"]
+
+
+def test_runs_on_other_labels_leave_each_others_parts_alone(hint_root: Path, tmp_path: Path) -> None:
+    hands, place = read_labels(hint_root).hands(), tmp_path / "parts"
+    others = [replace(hand, box_xyxy=(1.0, 1.0, 50.0, 60.0)) for hand in hands]
+    for name, some in (("a", hands), ("b", others)):
+        run(Brightness(), some, save_to=tmp_path / name / "p.npz", work=Work(parts=place), shard=Shard(1, 2))
+    for name, some in (("a", hands), ("b", others)):
+        done = run(Brightness(), some, save_to=tmp_path / name / "p.npz", work=Work(parts=place))
+        assert done.reused == 6
+        expected = run(Brightness(), some).predictions
+        np.testing.assert_array_equal(done.predictions.keypoints_2d, expected.keypoints_2d)
+    assert not list(place.iterdir())
 
 
 def test_only_rows_whose_input_changed_are_computed_again(hint_root: Path, tmp_path: Path) -> None:

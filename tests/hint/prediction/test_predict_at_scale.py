@@ -144,7 +144,7 @@ def test_what_cannot_be_shared_out_is_said(tmp_path: Path) -> None:
     for given, changed, message in (
         (clip, {"shard": Shard(1, 2)}, "leave out --shard, which is for pictures"),
         (clip, {"work": Work("ray")}, "leave out --engine ray"),
-        (still, {"shard": Shard(1, 2), "overwrite": "always"}, "a shard adds to what is there"),
+        (still, {"shard": Shard(1, 2), "overwrite": "always"}, "shards only add to what is there"),
         (still, {"shard": Shard(1, 2), "out": None}, "name it with out="),
         (still, {"overlay": True, "work": Work(parts=tmp_path / "parts")}, "which --parts is for"),
         ("s3://bucket/clip.mp4", {}, "^s3://bucket/clip.mp4: .* download it first"),

@@ -21,6 +21,7 @@ from hint.methods.hamer.network import HandDecoder
 from hint.training.augmentation import OFF
 from hint.training.data import TrainingData, loader
 from hint.training.fit_jobs import FitSetup, fit_jobs
+from hint.training.fit_labels import fit_shard
 from hint.training.fit_store import FitStore
 from hint.training.losses import supervised_losses
 from hint.training.preset import load_preset
@@ -171,6 +172,22 @@ def test_several_processes_write_the_bytes_of_one_and_a_killed_run_goes_on(tmp_p
     assert not store.parts.exists()
 
 
+def test_shards_are_joined_to_the_bytes_of_one_run(tmp_path, make) -> None:
+    labels = make(11)
+    hint.fit_labels(labels, tmp_path / "one", mano="procedural")
+    for shard, hands in (("2/3", 4), ("1/3", 3)):
+        done = fit_shard(shard, labels, tmp_path / "out", mano="procedural")
+        assert (done.hands, done.reused) == (hands, 0)
+    assert fit_shard("2/3", labels, tmp_path / "out", mano="procedural").reused == 4
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["fits.parts"]
+    with pytest.raises(InputError, match="remove that first, and leave out --overwrite"):
+        fit_shard("1/3", labels, tmp_path / "out", mano="procedural", overwrite="always")
+    assert hint.fit_labels(labels, tmp_path / "out", mano="procedural").reused == 7
+    for name in ("fits.npz", "hands.jsonl"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
+    assert not (tmp_path / "out" / "fits.parts").exists()
+
+
 def test_fits_of_another_hand_are_not_continued(folder, tmp_path, other_hand) -> None:
     labels = hint.load_labels(folder).select([0])
     hint.fit_labels(labels, tmp_path, mano="procedural")
@@ -275,3 +292,11 @@ def test_the_command_fits_and_says_what_it_wrote(folder, tmp_path, capsys) -> No
         main([*arguments, "--limit", "2"])
     shown = capsys.readouterr()
     assert "hint: " in shown.err
+    with pytest.raises(SystemExit):
+        main([*arguments, "--shard", "1/2"])
+    shown = capsys.readouterr()
+    assert "shard 1/2: 3 hands fitted" in shown.out
+    assert "3 hands reused from an earlier run" in shown.err
+    with pytest.raises(SystemExit):
+        main([*arguments, "--shard", "1/2", "--overwrite", "never"])
+    assert "with --shard, remove that first" in capsys.readouterr().err

@@ -236,15 +236,15 @@ def _smooth(values: Array, part: Index, known: Mask, shape: tuple[int, int], sig
     result = values.copy()
     for p in np.unique(part[part >= 0]):
         inside = (part == p).reshape(shape)
-        rows = np.flatnonzero(inside.any(1))
+        x, y, width, height = cv2.boundingRect(inside.view(np.uint8))
         for channel, sigma in enumerate(sigmas):
-            # Rows further away than the blur reaches change nothing.
+            # Pixels further away than the blur reaches change nothing.
             reach = int(_REACH * sigma) + 1
-            strip = slice(max(rows[0] - reach, 0), rows[-1] + 1 + reach)
-            mine = inside[strip]
-            mask = (mine & known.reshape(shape)[strip]).astype(np.float32)
-            weight = cv2.GaussianBlur(mask, (0, 0), sigma)
-            field = values[:, channel].reshape(shape)[strip].astype(np.float32) * mask
-            filled = np.where(weight > 1e-4, cv2.GaussianBlur(field, (0, 0), sigma) / np.maximum(weight, 1e-4), 1.0)
-            result[:, channel].reshape(shape)[strip][mine] = filled[mine]
+            near = slice(max(y - reach, 0), y + height + reach), slice(max(x - reach, 0), x + width + reach)
+            mine = inside[near]
+            mask = (mine & known.reshape(shape)[near]).astype(np.float32)
+            field = values[:, channel].reshape(shape)[near].astype(np.float32) * mask
+            weight, blurred = (cv2.GaussianBlur(picture, (0, 0), sigma)[mine] for picture in (mask, field))
+            filled = np.where(weight > 1e-4, blurred / np.maximum(weight, 1e-4), 1.0)
+            result[:, channel].reshape(shape)[near][mine] = filled
     return result

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import struct
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +30,12 @@ Tree = dict[str, str]
 
 
 def tree(folder: Path) -> Tree:
-    """Return the relative name of every file with a digest of what came out of the command."""
+    """Return the relative name of every file with a digest of what came out of the command.
+
+    TensorBoard's files, which are named after the time and are logs, are left out.
+    """
     files = sorted(path for path in folder.rglob("*") if path.is_file() or path.is_symlink())
+    files = [path for path in files if not path.name.startswith("events.out.tfevents")]
     return {path.relative_to(folder).as_posix(): _digest(path) for path in files}
 
 
@@ -53,20 +59,31 @@ def halves(folder: Path, expected: Tree) -> list[str]:
 
 def _digest(path: Path) -> str:
     content = path.read_bytes() if path.is_file() else b"a link"
-    if path.suffix in (".json", ".jsonl"):
-        try:
-            lines = content.splitlines() if path.suffix == ".jsonl" else [content]
-            values = [json.loads(line) for line in lines]
-            content = json.dumps([_without_story(value) for value in values]).encode()
-        except ValueError:
-            pass
+    with suppress(ValueError, struct.error):  # it is not whole
+        content = _outcome(content, path.suffix)
     return hashlib.sha256(content).hexdigest()
+
+
+def _outcome(content: bytes, suffix: str) -> bytes:
+    """Return what of a file does not tell how the run went."""
+    if suffix in (".json", ".jsonl"):
+        lines = content.splitlines() if suffix == ".jsonl" else [content]
+        return json.dumps([_without_story(json.loads(line)) for line in lines]).encode()
+    return _without_metadata(content) if suffix == ".safetensors" else content
 
 
 def _without_story(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_story(held) for key, held in value.items() if key not in _STORY}
     return [_without_story(held) for held in value] if isinstance(value, list) else value
+
+
+def _without_metadata(content: bytes) -> bytes:
+    """Return the names and values of tensors: beside them stands when they were trained."""
+    (size,) = struct.unpack("<Q", content[:8])
+    header = json.loads(content[8 : 8 + size])
+    header.pop("__metadata__", None)
+    return json.dumps(header).encode() + content[8 + size :]
 
 
 def _damage(path: Path) -> str:

@@ -134,6 +134,7 @@ def plot(runs: list[Run], path: Path) -> None:
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     for command in COMMANDS:
@@ -141,9 +142,13 @@ def plot(runs: list[Run], path: Path) -> None:
         sizes = [r.hands for r in mine]
         axes[0].loglog(sizes, [r.core_seconds for r in mine], "o-", label=command)
         axes[1].loglog(sizes, [r.peak_mib for r in mine], "o-", label=command)
-    axes[0].set(xlabel="hands", ylabel="core seconds")
-    axes[1].set(xlabel="hands", ylabel="peak memory, MiB")
-    axes[1].legend(fontsize="small")
+    for panel, label in zip(axes, ("core seconds", "peak memory, MiB"), strict=True):
+        panel.set(xlabel="hands", ylabel=label)
+        for axis, marks in ((panel.xaxis, (1,)), (panel.yaxis, (1, 2, 5))):
+            axis.set_major_locator(LogLocator(subs=marks))
+            axis.set_major_formatter("{x:,g}")
+            axis.set_minor_formatter(NullFormatter())
+    axes[0].legend(fontsize="small")
     figure.savefig(path, dpi=110)
 
 

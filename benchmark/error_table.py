@@ -59,7 +59,7 @@ class ErrorTable:
     visibility: NDArray[np.uint8]
 
     def __post_init__(self) -> None:
-        n = len(self.hand_id)
+        n = np.size(self.hand_id)  # a single text has no length
         shapes = {"distance_px": (n, N_JOINTS), "visibility": (n, N_JOINTS)}
         for f in fields(self):
             shape = np.shape(getattr(self, f.name))

@@ -32,7 +32,7 @@ def read_image(path: Path) -> Image:
 
 def decode_image(content: bytes, name: str) -> Image:
     """Read a picture from memory as :func:`read_image` does; messages call it ``name``."""
-    if _is_cut(content):
+    if _is_cut(content) or _overruns(content):
         raise InputError(f"{name}: the picture is cut short ({len(content)} bytes)")
     try:
         image: Image | None = cv2.imdecode(np.frombuffer(content, np.uint8), _FLAGS) if content else None
@@ -68,6 +68,16 @@ def _is_cut(content: bytes) -> bool:
             return False
         return content.rfind(b"\xff\xd9") <= content.rfind(b"\xff\xda")
     return content.startswith(_PNG) and b"IEND" not in content[-1024:]
+
+
+def _overruns(content: bytes) -> bool:
+    """Return whether a chunk of a PNG says that it is longer than the file; OpenCV would take as much memory."""
+    if not content.startswith(_PNG):
+        return False
+    place = 8
+    while place <= len(content) and content[place + 4 : place + 8] not in (b"IEND", b""):
+        place += 12 + int.from_bytes(content[place : place + 4], "big")
+    return place > len(content)
 
 
 def write_image(path: Path, image: Image, quality: int = 95) -> None:

@@ -171,6 +171,11 @@ FINDINGS: dict[str, tuple[str, Change]] = {
     "protocol: infinitely many points": ("protocol ho3d-v3", swap(b"replicates = ", b"replicates = inf #")),
     "calibration: nested too deeply": ("calibration", lambda seed: b"a = " + DEEP + b"\n" + seed),
     "JSON-MIN: a place of 400 digits": ("export JSON-MIN", value(0, "joints", 0, "x", to=10**400)),
+    "error table: one text for the names of hands": ("error table", arrays(hand_id=np.array("a"))),
+    "picture: a chunk that says it has a gigabyte": (
+        "picture png",
+        lambda seed: seed.replace(seed[seed.index(b"IDAT") - 4 :][:8], b"\x40\0\0\0IDAT"),
+    ),
     "JSON-MIN: an object for the number of a task": ("export JSON-MIN", value(0, "id", to={"a": 1})),
     "list of files: no list": ("list of files", always(b'{"path": 1}\n')),
 }

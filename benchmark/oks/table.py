@@ -50,7 +50,7 @@ class FoundHands:
     keypoints_2d: Double
 
     def __post_init__(self) -> None:
-        n = len(self.picture)
+        n = np.size(self.picture)  # a single text has no length
         kinds: dict[str, tuple[Any, ...]] = {
             "is_right": (np.bool_,),
             "score": (np.float64,),

@@ -133,11 +133,17 @@ def table(rows: dict[str, str]) -> list[str]:
 
 
 def write(document: Path, rows: dict[str, str]) -> None:
-    """Put rows into the table of a document, in place of those of the same commands."""
+    """Put rows into the table of a document; what is there stays where nothing was tried."""
     before, _, rest = document.read_text().partition(_BEGIN)
     earlier, _, after = rest.partition(_END)
     there = {line.split(" | ")[0].removeprefix("| "): line for line in earlier.splitlines() if line.startswith("| ")}
-    document.write_text("\n".join([before + _BEGIN, "", *table(there | rows), "", _END]) + after)
+    merged = {name: _merged(there.get(name, row), row) for name, row in rows.items()}
+    document.write_text("\n".join([before + _BEGIN, "", *table(there | merged), "", _END]) + after)
+
+
+def _merged(earlier: str, row: str) -> str:
+    cells = zip(earlier.split("|"), row.split("|"), strict=True)
+    return "|".join(old if new == " - " else new for old, new in cells)
 
 
 def _row(name: str, kinds: dict[str, Found]) -> str:

@@ -114,19 +114,19 @@ def predict(
 
         options = PredictOptions(
             out,
-            mesh.value if mesh else None,
-            table.value if table else None,
-            overlay,
-            _smoothing(smooth, smooth_set),
-            focal_length,
-            overwrite.value,
-            Choice(side.value, min_score, max_hands),
-            animation.value if animation else None,
-            read_calibration(camera) if camera is not None else None,
-            rerun,
-            labels_of(boxes) if rerun is not None else None,
-            Shard.parse(shard) if shard is not None else None,
-            work.work(),
+            mesh=mesh.value if mesh else None,
+            table=table.value if table else None,
+            overlay=overlay,
+            smooth=_smoothing(smooth, smooth_set),
+            focal_length=focal_length,
+            overwrite=overwrite.value,
+            choice=Choice(side.value, min_score, max_hands),
+            animation=animation.value if animation else None,
+            camera=read_calibration(camera) if camera is not None else None,
+            rerun=rerun,
+            truth=labels_of(boxes) if rerun is not None else None,
+            shard=Shard.parse(shard) if shard is not None else None,
+            work=work.work(),
         )
         own = MethodOptions(**setup.keywords(), seed=seed, extra=setup.own())
         summary = predict_files(list(inputs), method, own, options, boxes=boxes, detector=detector)

@@ -134,19 +134,19 @@ def predict(
     """
     options = PredictOptions(
         as_path(out) if out is not None else None,
-        mesh,
-        table,
-        overlay,
-        OneEuro() if smooth is True else smooth or None,
-        focal_length,
-        overwrite,
-        Choice(side, min_score, max_hands),
-        animation,
-        read_calibration(as_path(camera)) if camera is not None else None,
-        as_path(rerun) if rerun is not None else None,
-        labels_of(boxes) if rerun is not None else None,
-        Shard.parse(shard) if shard is not None else None,
-        work,
+        mesh=mesh,
+        table=table,
+        overlay=overlay,
+        smooth=OneEuro() if smooth is True else smooth or None,
+        focal_length=focal_length,
+        overwrite=overwrite,
+        choice=Choice(side, min_score, max_hands),
+        animation=animation,
+        camera=read_calibration(as_path(camera)) if camera is not None else None,
+        rerun=as_path(rerun) if rerun is not None else None,
+        truth=labels_of(boxes) if rerun is not None else None,
+        shard=Shard.parse(shard) if shard is not None else None,
+        work=work,
     )
     own = method_options(device, precision, weights, mano, seed, settings)
     prediction, ready = _prepared(inputs, method, own, options, boxes, sides, detector)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
 from hint.detection import Choice, Picture
@@ -50,6 +50,7 @@ class PredictOptions:
     """
 
     out: Path | None = None
+    _: KW_ONLY
     mesh: str | None = None
     table: str | None = None
     overlay: bool = False

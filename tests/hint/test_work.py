@@ -36,6 +36,12 @@ def test_nonsense_is_refused_before_any_work(given: dict[str, Any], message: str
         hint.Work(**given)
 
 
+def test_a_number_of_devices_may_be_a_number() -> None:
+    assert hint.Work(devices=2).find_engine("cpu") == hint.Work(devices="2").find_engine("cpu")
+    with pytest.raises(HintError, match="--devices 0: write all, a number"):
+        hint.Work(devices=0).find_engine()
+
+
 def test_evaluations_of_processes_and_shards_have_the_bytes_of_one(hint_root: Path, tmp_path: Path) -> None:
     def evaluated(name: str, **options: Any) -> tuple[bytes, int]:
         result = hint.evaluate(hint_root, METHOD, out=tmp_path / name, **options)

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from itertools import islice
-from multiprocessing import get_context, parent_process
+from multiprocessing import current_process, get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from os import cpu_count
@@ -113,7 +113,11 @@ def processes() -> Iterator[Callable[..., Worker]]:
     It takes a function of a module, called in the process with its end of a pipe and further arguments. The process
     ignores Ctrl-C, and ends when the pipe is closed, when this process is gone, whatever it is doing then, or with
     SIGTERM, so that ``finally`` removes temporary files.
+
+    Raises:
+        InputError: If processes cannot read the script that starts them.
     """
+    _check_script()
     context = get_context("spawn")
     started: list[Worker] = []
 
@@ -130,6 +134,14 @@ def processes() -> Iterator[Callable[..., Worker]]:
         yield start
     finally:
         _end(started)
+
+
+def _check_script() -> None:
+    """Refuse to go on where processes could not begin: each of them first reads the script that starts it again."""
+    if getattr(current_process(), "_inheriting", False):  # this is one of them, in the middle of reading
+        sys.exit('this script starts processes, which read it again: put what it does under if __name__ == "__main__":')
+    if getattr(sys.modules["__main__"], "__file__", None) == "<stdin>":
+        raise InputError("a script on standard input cannot start processes, which read it again: save it as a file")
 
 
 def _end(started: list[Worker]) -> None:

@@ -21,7 +21,7 @@ _PRINTED = 12
 
 def check(
     labels: Annotated[
-        Path | None, typer.Argument(help="HInt root, folder of jpg+json pairs, evaluation npz, or COCO json.")
+        Path | None, typer.Argument(help="HInt root, jpg+json pairs, evaluation npz, COCO, CVAT, YOLO, or a URL.")
     ] = None,
     prelabels: Annotated[
         Path | None, typer.Option(help="Predictions npz the annotators started from; finds untouched hands.")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 import typer
 
 from hint.errors import InputError, legible, printable
+from hint.files.path import url_of
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -179,6 +180,19 @@ def finish(
     if files:
         remark(files)
     raise typer.Exit(0 if ok else 1)
+
+
+def what_follows(parts: Path, reused: int, joined: str = "joins them") -> str:
+    """Say where the hands of a shard are, and what to do when all shards are done.
+
+    Args:
+        parts: Folder of the parts.
+        reused: How many hands an earlier run had done, whose results may hold them by now.
+        joined: What the command without ``--shard`` does.
+    """
+    if reused and url_of(parts) is None and not parts.exists():
+        return "nothing is left to do: the results hold the hands of this shard"
+    return f"parts: {parts}; when all shards are done, the command without --shard {joined}"
 
 
 def _width(stream: TextIO) -> int | None:

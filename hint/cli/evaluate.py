@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from hint.cli.console import adding, finish, remark, show, show_rows
+from hint.cli.console import adding, finish, remark, show, show_rows, what_follows
 from hint.cli.options import (
     Images,
     MethodFlags,
@@ -156,7 +156,7 @@ def _evaluate_shard(
         as_json,
         notes=[f"{hand_id}: {why}" for hand_id, why in sorted(done.failures.items())],
         reused=done.reused,
-        files=f"parts: {done.parts}; when all shards are done, the command without --shard joins and scores them",
+        files=what_follows(done.parts, done.reused, "joins and scores them"),
         ok=not done.failures,
     )
 

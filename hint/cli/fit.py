@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from hint.cli.console import adding, finish, remark, resumable
+from hint.cli.console import adding, finish, remark, resumable, what_follows
 from hint.cli.options import (
     EngineFlags,
     Images,
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 @with_bundles
 def fit(
     *,
-    labels: Annotated[Path, typer.Argument(help="HInt root (its training hands), jpg+json pairs, npz or COCO json.")],
+    labels: Annotated[
+        Path, typer.Argument(help="HInt root (its training hands), jpg+json pairs, npz, COCO, CVAT, YOLO, or a URL.")
+    ],
     out: Out = Path("hint-fits"),
     images: Images = None,
     subset: Subsets = None,
@@ -85,7 +87,7 @@ def _report_shard(done: FittedShard, as_json: bool) -> NoReturn:
         done.as_json(),
         as_json,
         reused=done.reused,
-        files=f"parts: {done.parts}; when all shards are done, the command without --shard joins them",
+        files=what_follows(done.parts, done.reused),
     )
 
 

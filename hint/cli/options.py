@@ -54,7 +54,7 @@ Precision = Annotated[
 ]
 BatchSize = Annotated[
     int | None,
-    typer.Option(help="Hands per forward pass.", min=1, show_default="16; what the memory of a GPU suggests"),
+    typer.Option(help="Hands per forward pass.", min=1, show_default="16, on a GPU what fits"),
 ]
 Workers = Annotated[int, typer.Option(help="Threads that read and crop pictures, of each process.", min=1)]
 Weights = Annotated[str | None, typer.Option(help="Weights file, or a name such as random.")]
@@ -75,16 +75,14 @@ MinScore = Annotated[
     float, typer.Option(help="Leave out hands of which the detector is less sure, 0 to 1.", min=0, max=1)
 ]
 MaxHands = Annotated[int | None, typer.Option(help="Take at most so many hands of a picture, the surest.", min=1)]
-WhichEngine = Annotated[
-    "EngineName", typer.Option(help="What runs the method: local, this machine; ray, a Ray cluster.")
-]
+WhichEngine = Annotated["EngineName", typer.Option(help="What does the work: local, this machine; ray, a Ray cluster.")]
 Devices = Annotated[
     str | None,
     typer.Option(help="A process for each: all, a number, cuda:0,cuda:1, or cpu*4.", show_default="this process"),
 ]
 Part = Annotated[
     str | None,
-    typer.Option("--shard", help="Predict one part only, such as 2/8; the command without --shard joins them."),
+    typer.Option("--shard", help="Do one part only, such as 2/8; the command without --shard joins them."),
 ]
 Parts = Annotated[
     Path | None,

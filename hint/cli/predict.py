@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hint.cli.console import adding, remark, resumable, say
+from hint.cli.console import adding, remark, resumable, say, what_follows
 from hint.cli.options import (
     Boxes,
     DetectorName,
@@ -138,7 +138,7 @@ def predict(
             say("", line)
         if shard is not None:
             written = work.parts or parts_folder(options.file("predictions.npz"))
-            say("", f"parts: {written}; when all shards are done, the command without --shard joins them")
+            say("", what_follows(written, summary.reused))
     raise typer.Exit(1 if summary.failures else 0)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from hint.cli.console import adding, finish, remark, resumable, say, show_rows
+from hint.cli.console import adding, finish, remark, resumable, say, show_rows, what_follows
 from hint.cli.options import (
     Images,
     Json,
@@ -51,7 +51,7 @@ class _RunByDefault(TyperGroup):
 app = typer.Typer(
     cls=_RunByDefault,
     help="Let a method guess keypoints, existence and occlusion for the hands of a manifest. "
-    "The word run is optional: hint prelabel MANIFEST --method NAME.",
+    "The word run is optional: hint prelabel MANIFEST --method NAME; its options: hint prelabel run --help.",
     no_args_is_help=True,
 )
 
@@ -137,14 +137,15 @@ def _show(result: Prelabels, summary: dict[str, Any]) -> None:
         f"{summary['hands']} hands, {summary['found']} found; {summary['existing']} of {21 * summary['hands']} joints "
         f"guessed to exist, {summary['occluded']} of them occluded",
     )
-    typer.echo(summary["predictions"])
     if result.shard is not None:
-        remark(f"hint: shard {result.shard} is done; when all are, the command without --shard joins them")
+        remark(what_follows(result.path, result.reused))
+    else:
+        typer.echo(summary["predictions"])
 
 
 @app.command("calibrate")
 def calibrate(
-    data: Annotated[Path, typer.Option(help="Reviewed labels: HInt root, jpg+json pairs, npz or COCO json.")],
+    data: Annotated[Path, typer.Option(help="Reviewed labels: HInt root, jpg+json pairs, npz, COCO, CVAT or YOLO.")],
     predictions: Annotated[Path, typer.Option(help="Predictions of these hands, from hint prelabel.")],
     out: Annotated[Path, typer.Option(help="TOML to write; a plot goes beside it, as PNG.")],
     images: Images = None,

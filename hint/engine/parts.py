@@ -102,6 +102,15 @@ def collect(place: Path, folder: Path, *, keep: bool) -> None:
             storage.write_bytes(folder / name, storage.read_bytes(place / name))
         if not keep:
             storage.remove(place / name)
+    if not keep:
+        _remove_empty(place)
+
+
+def _remove_empty(place: Path) -> None:
+    """Remove a folder of parts in which nothing is left; a store has no folders."""
+    if storage.url_of(place) is None:
+        with suppress(OSError):  # there are parts, or there is no folder
+            place.rmdir()
 
 
 @contextmanager
@@ -117,9 +126,7 @@ def marked(place: Path) -> Iterator[Path]:
     finally:
         with suppress(HintError):
             storage.remove(mark)
-        if storage.url_of(place) is None:
-            with suppress(OSError):  # there are parts
-                place.rmdir()
+        _remove_empty(place)
 
 
 def require_mark(mark: Path | None) -> None:

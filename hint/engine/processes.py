@@ -168,7 +168,7 @@ def _hear(seat: _Seat, work: _Work[Any, Any]) -> None:
         why = _cause(cast(Any, seat.worker)[0])
         if not seat.is_ready:
             raise HintError(
-                f"a process {why} while it loaded the method; use fewer --devices, or run without to see why"
+                f"a process {why} while it loaded the method; if it did not say why, use fewer --devices, or none"
             ) from None
         work.died(seat.leave(), f"the process {why} twice at this hand or those beside it")
         return

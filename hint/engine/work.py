@@ -22,11 +22,12 @@ _OF_CLUSTER = re.compile(r"(?:(cpu|cuda)\*)?([1-9][0-9]{0,5})")
 class Work:
     """Who does the work of a run over many hands, and how much of it at a time.
 
-    The results are the same, whoever does it: on the CPU in fp32 to the last byte.
+    The results are the same, whoever does it: on the CPU in fp32 to the last byte. A script that is to use ``devices``
+    does so under ``if __name__ == "__main__":``, since each process reads the script again.
 
     Attributes:
         engine: "local", this machine, or "ray", a Ray cluster.
-        devices: What gets a process of its own: "all", a number, "cuda:0,cuda:1" or "cpu*4"; None for this process, of
+        devices: What gets a process of its own: "all", a number, "cuda:0,cuda:1" or "cpu*4"; None for this process, on
             a cluster for all that it has. Processes load the method themselves, so it must be given by its name.
         parts: Folder or URL for what workers write meanwhile, where not all of them see the folder of the results.
         batch_size: Hands per forward pass; None for 16, on a GPU for as many as its memory suggests.
@@ -38,7 +39,7 @@ class Work:
     """
 
     engine: str = "local"
-    devices: str | None = None
+    devices: str | int | None = None
     parts: str | os.PathLike[str] | None = None
     batch_size: int | None = None
     workers: int = 2
@@ -62,14 +63,15 @@ class Work:
         Raises:
             InputError: If the devices are not there.
         """
+        devices = None if self.devices is None else str(self.devices)
         if self.engine == "ray":
-            return _ray(self.devices, device)
-        if self.devices is None:
+            return _ray(devices, device)
+        if devices is None:
             return LocalEngine()
         from hint.engine.devices import find_places
         from hint.engine.processes import ProcessEngine
 
-        return ProcessEngine(find_places(self.devices, device))
+        return ProcessEngine(find_places(devices, device))
 
 
 #: One process, this one.

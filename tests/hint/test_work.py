@@ -36,6 +36,12 @@ def test_nonsense_is_refused_before_any_work(given: dict[str, Any], message: str
         hint.Work(**given)
 
 
+def test_a_number_of_devices_may_be_a_number() -> None:
+    assert hint.Work(devices=2).find_engine("cpu") == hint.Work(devices="2").find_engine("cpu")
+    with pytest.raises(HintError, match="--devices 0: write all, a number"):
+        hint.Work(devices=0).find_engine()
+
+
 def test_evaluations_of_processes_and_shards_have_the_bytes_of_one(hint_root: Path, tmp_path: Path) -> None:
     def evaluated(name: str, **options: Any) -> tuple[bytes, int]:
         result = hint.evaluate(hint_root, METHOD, out=tmp_path / name, **options)
@@ -76,6 +82,9 @@ def test_pictures_shared_out_among_processes_and_shards_give_the_same_hands_and_
     assert parts[1].predictions.hand_id.tolist() == whole.predictions.hand_id.tolist()[:12]
     assert predicted("shards", overlay=True).reused == 24
     assert contents(tmp_path / "shards") == contents(tmp_path / "whole")
+    elsewhere = predicted("elsewhere", work=hint.Work(parts=tmp_path / "parts"))
+    assert np.array_equal(elsewhere.keypoints_2d, whole.keypoints_2d)
+    assert list((tmp_path / "parts").iterdir()) == [], "no empty folder is left"
 
 
 def test_manifests_shared_out_among_processes_have_the_bytes_of_one(hint_root: Path, tmp_path: Path) -> None:

@@ -39,6 +39,30 @@ def test_a_process_that_dies_is_an_error_not_a_hang() -> None:
         list(results)
 
 
+UNGUARDED = """
+from hint.workers import in_processes
+print(sorted(in_processes(abs, [-1, -2], workers=1)))
+"""
+
+
+def test_a_script_that_its_processes_cannot_read_again_is_told_what_to_change(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(UNGUARDED)
+    ran = subprocess.run([sys.executable, script], capture_output=True, text=True)
+    guard = 'this script starts processes, which read it again: put what it does under if __name__ == "__main__":'
+    assert (ran.returncode, ran.stderr.splitlines()[0]) == (1, guard)
+    script.write_text(UNGUARDED.replace("print", 'if __name__ == "__main__": print'))
+    assert subprocess.check_output([sys.executable, script], text=True) == "[(-2, 2), (-1, 1)]\n"
+
+
+def test_a_script_on_standard_input_cannot_start_processes() -> None:
+    ran = subprocess.run([sys.executable, "-"], input=UNGUARDED, capture_output=True, text=True)
+    assert ran.stderr.splitlines()[-1].endswith(
+        "a script on standard input cannot start processes, which read it again: save it as a file"
+    )
+    assert ran.returncode == 1
+
+
 INTERRUPTED = """
 import os, sys, time
 from contextlib import closing

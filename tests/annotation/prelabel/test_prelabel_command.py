@@ -255,7 +255,11 @@ def test_shards_become_the_bytes_of_one_run(mmpose: Method, write_sample: Sample
     assert joined.path.read_bytes() == expected
     assert not shards[0].path.exists()
     done = hint("prelabel", manifest, "--method", "box-centre", "--shard", "2/3")
-    assert "shard 2/3 is done; when all are, the command without --shard joins them" in done.stderr
+    parts = manifest.with_name("TEST_newdays_img.box-centre.parts")
+    assert f"parts: {parts}; when all shards are done, the command without --shard joins them" in done.stderr
+    hint("prelabel", manifest, "--method", "box-centre")
+    late = hint("prelabel", manifest, "--method", "box-centre", "--shard", "2/3")
+    assert late.stderr.endswith("nothing is left to do: the results hold the hands of this shard\n")
 
 
 # What cannot be done

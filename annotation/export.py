@@ -14,6 +14,7 @@ import numpy as np
 from annotation.studio.pull import RECORD, annotator_folder, read_record
 from hint.errors import InputError, UnknownNameError, some_ids
 from hint.files import read_labels, read_pairs, remove_abandoned, write_json
+from hint.files.atomic import require_writable
 from hint.files.atomic_folder import atomic_folder
 from hint.files.formats import FORMATS
 from hint.files.picture_files import absent_note
@@ -101,6 +102,7 @@ def export(
         labels = _existing(read_labels(source, images=images, split="", skip_bad=skip_bad))
         taken = {"": len(labels)}
     target = kind.target(out)
+    require_writable(target.parent)
     _require_new(target)
     story = _provenance(source, fmt, labels, taken)
     if kind.file:  # the labels last: a run that was killed before may be repeated

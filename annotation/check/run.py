@@ -19,6 +19,7 @@ from annotation.check.rules import RULES
 from annotation.check.splits import NEAR_DUPLICATE, SHARED_CLIP, LabelSet, near_duplicates, shared_clips
 from hint.errors import InputError, UnknownNameError
 from hint.files import read_labels, read_predictions
+from hint.files.atomic import require_writable
 from hint.files.evaluation_npz import part_of
 from hint.names import subset_of_folder
 from hint.types import Double, HandLabels, Predictions
@@ -73,6 +74,8 @@ def check(
         WriteError: If something cannot be saved.
     """
     chosen = choose(rules)
+    if out is not None:
+        require_writable(Path(out))
     usual = load_population(Path(population) if population is not None else None)
     predictions = prelabels if isinstance(prelabels, Predictions | None) else read_predictions(Path(prelabels))
     mine = read_sets(labels, images)

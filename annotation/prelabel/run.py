@@ -16,6 +16,7 @@ from annotation.prelabel.hands import choose, output_path, require_pictures, to_
 from annotation.prelabel.occlusion import NONE, with_occlusion
 from hint.engine import HERE, LoadedMethod, NamedMethod, Ready, Recipe, Shard, Work, run
 from hint.engine.parts import parts_folder
+from hint.engine.work import require_work
 from hint.errors import InputError, legible
 from hint.files.atomic import require_writable
 from hint.files.manifest import read_manifest
@@ -127,7 +128,8 @@ def prelabel(
         MissingRequirementError: If pictures, packages or weights are missing.
         KeyboardInterrupt: On Ctrl-C, after saving.
     """
-    manifest, part = _path(manifest), Shard.parse(shard) if shard else None
+    manifest, part = _path(manifest), Shard.parse(shard) if shard is not None else None
+    require_work(work)
     lines = read_manifest(manifest)
     if isinstance(calibration, str | Path):
         calibration = read_calibration(Path(calibration))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -28,12 +28,34 @@ def contents(folder: Path) -> dict[str, bytes]:
         ({"engine": "rai"}, "unknown engine 'rai'; did you mean ray"),
         ({"batch_size": 0}, "batch_size must be a whole number of at least 1, not 0"),
         ({"workers": None}, "workers must be a whole number of at least 1, not None"),
+        ({"devices": 4}, 'devices must be a text such as "all" or "cpu\\*4", not 4'),
+        ({"parts": b"parts"}, "expected a path as str or Path, not bytes"),
+        ({"parts": "a\0b"}, "names of files hold no NUL"),
     ],
-    ids=["engine", "batch", "threads"],
+    ids=["engine", "batch", "threads", "devices", "parts", "name"],
 )
 def test_nonsense_is_refused_before_any_work(given: dict[str, Any], message: str) -> None:
     with pytest.raises(HintError, match=message):
         hint.Work(**given)
+
+
+@pytest.mark.parametrize("given", [None, "ray", {"engine": "ray"}, hint.Work], ids=["none", "text", "dict", "class"])
+def test_who_works_and_what_part_are_of_the_types_they_are(given: Any, labels: HandLabels, tmp_path: Path) -> None:
+    out, manifest, shard = tmp_path / "out", tmp_path / "sample.jsonl", cast(Any, 3)
+    calls: list[Callable[[], object]] = [
+        lambda: hint.evaluate(labels, METHOD, out=out, work=given),
+        lambda: hint.evaluate_shard("1/2", labels, METHOD, out=out, work=given),
+        lambda: hint.predict(tmp_path, METHOD, out=out, work=given),
+        lambda: hint.prelabel(manifest, METHOD, out=out, work=given),
+        lambda: hint.fit_labels(labels, out, work=given),
+        lambda: hint.fit_shard("1/2", labels, out, work=given),
+    ]
+    for call in calls:
+        with pytest.raises(HintError, match=r"work must be a hint\.Work"):
+            call()
+    with pytest.raises(HintError, match='shard must be a text such as "2/8", not 3'):
+        hint.fit_shard(shard, labels, out)
+    assert not out.exists()
 
 
 def test_evaluations_of_processes_and_shards_have_the_bytes_of_one(hint_root: Path, tmp_path: Path) -> None:

@@ -71,9 +71,10 @@ def _identified(path: Path) -> tuple[Path, _Stamp]:
 
 
 def _remembered(path: Path, stamp: _Stamp) -> str | None:
-    known = _read_cache().get(str(path))
-    whole = isinstance(known, list) and len(known) == 3 and known[:2] == [*stamp] and isinstance(known[2], str)
-    return known[2] if whole else None
+    match _read_cache().get(str(path)):
+        case [size, time, str(digest)] if (size, time) == stamp:
+            return digest
+    return None
 
 
 def _fulfil(future: Future[str], path: Path) -> None:

@@ -47,6 +47,16 @@ def require_local(path: Path) -> None:
         raise InputError(f"{url}: results go to a disk: choose another --out; --parts URL takes what workers write")
 
 
+def refuse_device(path: Path) -> None:
+    """Refuse to read a device as a whole: some never end. Pipes do, and shells make them.
+
+    Raises:
+        InputError: If it is one.
+    """
+    if path.is_char_device():
+        raise InputError(f"cannot read {path}: it is a device, not a file")
+
+
 def require_regular(path: Path) -> None:
     """Refuse a pipe or a device where bytes are read in any order: it would be waited for.
 

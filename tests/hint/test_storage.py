@@ -128,12 +128,12 @@ def test_devices_which_never_end_are_not_read(suffix: str, tmp_path: Path) -> No
 
     path = tmp_path / f"endless.{suffix}"
     path.symlink_to("/dev/zero")
-    readers: list[Callable[[Path], object]] = {
+    readers: dict[str, list[Callable[[Path], object]]] = {
         "csv": [read_predictions, lines_of_file],
         "json": [lines_of_file, read_camera],
         "jsonl": [lines_of_file, read_manifest],
         "toml": [read_calibration, read_camera],
-    }[suffix]
-    for read in readers:
+    }
+    for read in readers[suffix]:
         with pytest.raises(InputError, match="it is a device, not a file"):
             read(path)

@@ -58,6 +58,23 @@ def test_who_works_and_what_part_are_of_the_types_they_are(given: Any, labels: H
     assert not out.exists()
 
 
+@pytest.mark.parametrize("given", [3, b"labels", None, {}], ids=["number", "bytes", "none", "dict"])
+def test_what_is_no_path_is_refused(given: Any, labels: HandLabels, tmp_path: Path) -> None:
+    calls: list[Callable[[], object]] = [
+        lambda: hint.check(given),
+        lambda: hint.agreement(given, labels),
+        lambda: hint.export(given, "coco", tmp_path / "out"),
+        lambda: hint.prelabel(given, METHOD),
+        lambda: hint.load_labels(given),
+        lambda: hint.fit_labels(given, tmp_path / "out"),
+    ]
+    for call in calls:
+        with pytest.raises(HintError):
+            call()
+    with pytest.raises(HintError, match="s3://bucket/out: results go to a disk"):
+        hint.agreement(labels, labels, out="s3://bucket/out")
+
+
 def test_evaluations_of_processes_and_shards_have_the_bytes_of_one(hint_root: Path, tmp_path: Path) -> None:
     def evaluated(name: str, **options: Any) -> tuple[bytes, int]:
         result = hint.evaluate(hint_root, METHOD, out=tmp_path / name, **options)

@@ -14,8 +14,10 @@ import numpy as np
 from annotation.studio.pull import RECORD, annotator_folder, read_record
 from hint.errors import InputError, UnknownNameError, some_ids
 from hint.files import read_labels, read_pairs, remove_abandoned, write_json
+from hint.files.atomic import require_writable
 from hint.files.atomic_folder import atomic_folder
 from hint.files.formats import FORMATS
+from hint.files.path import as_path
 from hint.files.picture_files import absent_note
 from hint.files.storage import read_bytes
 from hint.prediction.table import write_table
@@ -77,7 +79,7 @@ def export(
         InputError: If there are no labels, the choice of annotator is ambiguous, or ``out`` is not empty.
         UnknownNameError: If there is no such annotator, or format.
     """
-    source, out = Path(source), Path(out)
+    source, out = as_path(source), as_path(out)
     if fmt in PREDICTION_FORMATS and fmt not in FORMATS:
         raise InputError(
             f"{fmt} is for predictions, and {source} holds labels; formats of labels: {', '.join(FORMATS)}"
@@ -91,7 +93,7 @@ def export(
     if (source / RECORD).is_file():
         people, order = _people(source), list(prefer)
         if consensus:
-            people, order = _with_consensus(people, Path(consensus), annotator), [CONSENSUS, *prefer]
+            people, order = _with_consensus(people, as_path(consensus), annotator), [CONSENSUS, *prefer]
         chosen = _chosen(people, annotator, order)
         labels, taken = _merge({name: _read(people[name]) for name in chosen}, order)
     elif consensus:
@@ -101,6 +103,7 @@ def export(
         labels = _existing(read_labels(source, images=images, split="", skip_bad=skip_bad))
         taken = {"": len(labels)}
     target = kind.target(out)
+    require_writable(target.parent)
     _require_new(target)
     story = _provenance(source, fmt, labels, taken)
     if kind.file:  # the labels last: a run that was killed before may be repeated
@@ -132,13 +135,13 @@ def export_predictions(source: str | Path, fmt: str, out: str | Path, labels: st
         UnknownNameError: If there is no such format.
         MissingRequirementError: If Parquet needs a package that is absent.
     """
-    source, out = Path(source), Path(out)
+    source, out = as_path(source), as_path(out)
     if fmt not in PREDICTION_FORMATS:
         raise UnknownNameError("format of predictions", fmt, PREDICTION_FORMATS)
     target = out if out.suffix == f".{fmt}" else out / f"predictions.{fmt}"
     if target.exists():
         raise InputError(f"{target} already exists; use another --out")
-    predictions = write_table(source, target, None if labels is None else Path(labels))
+    predictions = write_table(source, target, None if labels is None else as_path(labels))
     provenance = target.with_suffix(".provenance.json")
     told = {"format": fmt, "hands": len(predictions), "source_sha256": hashlib.sha256(read_bytes(source)).hexdigest()}
     write_json(provenance, {**told, "provenance": collect(["numpy"])}, indent=2)

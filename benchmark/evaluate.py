@@ -26,6 +26,7 @@ from benchmark.rules import Rules, load_rules
 from benchmark.source import PredictedHands, Run, Source, find_source
 from benchmark.task import Outcome, Scored, Task
 from hint.engine import HERE, Work
+from hint.engine.work import require_work
 from hint.errors import InputError, check_numbers
 from hint.files.path import as_path
 from hint.methods.options import method_options
@@ -156,6 +157,7 @@ def evaluate(
         KeyboardInterrupt: On Ctrl-C, after saving what is done.
     """
     check_inputs(labels, method_or_predictions)
+    require_work(work)
     check_name(name)
     check_numbers(0, seed=seed)
     check_numbers(1, limit=1 if limit is None else limit)

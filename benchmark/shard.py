@@ -15,6 +15,7 @@ from benchmark.rules import load_rules
 from benchmark.source import MethodSource, Run
 from hint.engine import HERE, Shard, Work
 from hint.engine.parts import parts_folder
+from hint.engine.work import require_work
 from hint.errors import check_numbers, legible
 from hint.files.path import as_path
 from hint.methods.options import method_options
@@ -95,6 +96,7 @@ def evaluate_shard(
         KeyboardInterrupt: On Ctrl-C, after saving what is done.
     """
     part = Shard.parse(shard)
+    require_work(work)
     check_name(name)
     check_numbers(0, seed=seed)
     check_numbers(1, limit=1 if limit is None else limit)

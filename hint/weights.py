@@ -24,7 +24,7 @@ from hint.errors import InputError, WriteError, first_line, some_ids
 from hint.file_hash import file_sha256
 from hint.files.atomic import atomic_write
 from hint.files.bounded_npz import is_zip
-from hint.files.path import as_path
+from hint.files.path import as_path, require_regular
 
 #: Keys of the weights in files of training programs.
 _CONTAINERS = ("state_dict", "network", "model_state_dict", "model")
@@ -127,6 +127,7 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
 
 
 def _head(path: Path) -> bytes:
+    require_regular(path)
     try:
         with path.open("rb") as file:
             return file.read(512)

@@ -31,6 +31,7 @@ from hint.errors import InputError
 from hint.files import write_bytes, write_json, write_pairs
 from hint.files.atomic import require_writable
 from hint.files.atomic_folder import atomic_folder
+from hint.files.path import as_path
 from hint.names import folder_of_subset
 from hint.provenance import collect
 from hint.skeleton import JOINT_NAMES
@@ -130,14 +131,14 @@ def consensus(
         raise InputError(f"--within {within:g}: use a distance in palm lengths, such as 0.25")
     unit = parse_palm(palm)
     if out is not None:
-        require_empty(Path(out))
+        require_empty(as_path(out))
     names = [_ordinal(k) for k in range(len(annotations))]
     sets = [read_sets(labels, images, name) for labels, name in zip(annotations, names, strict=True)]
     sources = tuple(str(one[0].source) for one in sets)
     parts = [HandLabels.concatenate([part.labels for part in one]) for one in sets]
     result = _merge(parts, sources, unit, within)
     if out is not None:
-        write_consensus(Path(out), result)
+        write_consensus(as_path(out), result)
     return result
 
 

@@ -40,6 +40,8 @@ from annotation.agreement.scores import percent, score
 from annotation.check.run import read_sets
 from hint.errors import some_ids
 from hint.files import read_predictions
+from hint.files.atomic import require_writable
+from hint.files.path import as_path
 from hint.skeleton import FINGER_OF_JOINT, FINGERS, JOINT_NAMES
 from hint.types import Bool, Double, HandLabels
 
@@ -80,13 +82,16 @@ def agreement(
         UnknownNameError: If there is no such palm length.
         WriteError: If something cannot be saved.
     """
+    folder = None if out is None else as_path(out)
+    if folder is not None:
+        require_writable(folder)
     result, pairs = measure_agreement(first, second, parse_palm(palm, palm_of), prelabels, images, seed)
-    if out is not None:
+    if folder is not None:
         from annotation.agreement.plots import draw_agreement, draw_worst
 
-        draw_agreement(Path(out) / "agreement.png", result)
-        draw_worst(Path(out) / "worst.png", pairs, result)
-        write_agreement(Path(out) / "agreement.json", result)
+        draw_agreement(folder / "agreement.png", result)
+        draw_worst(folder / "worst.png", pairs, result)
+        write_agreement(folder / "agreement.json", result)
     return result
 
 
@@ -111,7 +116,7 @@ def measure_agreement(
     Returns:
         The result, and the hands, for pictures.
     """
-    predictions = [(Path(path), read_predictions(Path(path))) for path in prelabels]
+    predictions = [(as_path(path), read_predictions(as_path(path))) for path in prelabels]
     names, pairs = _paired(first, second, palm, images)
     audits: list[Audit] = []
     anchoring: list[Anchoring] = []

@@ -19,7 +19,9 @@ from annotation.check.rules import RULES
 from annotation.check.splits import NEAR_DUPLICATE, SHARED_CLIP, LabelSet, near_duplicates, shared_clips
 from hint.errors import InputError, UnknownNameError
 from hint.files import read_labels, read_predictions
+from hint.files.atomic import require_writable
 from hint.files.evaluation_npz import part_of
+from hint.files.path import as_path
 from hint.names import subset_of_folder
 from hint.types import Double, HandLabels, Predictions
 
@@ -73,8 +75,10 @@ def check(
         WriteError: If something cannot be saved.
     """
     chosen = choose(rules)
-    usual = load_population(Path(population) if population is not None else None)
-    predictions = prelabels if isinstance(prelabels, Predictions | None) else read_predictions(Path(prelabels))
+    if out is not None:
+        require_writable(as_path(out))
+    usual = load_population(as_path(population) if population is not None else None)
+    predictions = prelabels if isinstance(prelabels, Predictions | None) else read_predictions(as_path(prelabels))
     mine = read_sets(labels, images)
     others = [one for k, given in enumerate(against, 1) for one in read_sets(given, images, f"against {k}")]
     sizes = _picture_sizes(mine) if any(rule.needs == "pictures" for rule in chosen) else [_unknown(s) for s in mine]
@@ -95,7 +99,7 @@ def check(
     remarks = (*_remarks_on_prelabels(name, checked), *_remarks_on_pictures(mine, sizes))
     report = _report(chosen, done, mine, counts, found, usual.made, remarks)
     if out is not None:
-        write_report(Path(out), report)
+        write_report(as_path(out), report)
     return report
 
 
@@ -115,7 +119,7 @@ def read_sets(
     if isinstance(labels, HandLabels):
         source, parts = Path(name), [labels]
     else:
-        source, folder = Path(labels), Path(images) if images is not None else None
+        source, folder = as_path(labels), as_path(images) if images is not None else None
         parts = [read_labels(source, [subset], folder) for subset in _subsets(source)] or [
             read_labels(source, (), folder)
         ]

@@ -16,6 +16,7 @@ from annotation.prelabel.separation import best_threshold, is_informative, roc_a
 from hint.errors import InputError, some_ids
 from hint.files import read_labels, read_predictions
 from hint.files.atomic import atomic_write
+from hint.files.path import as_path
 from hint.types import Bool, Double, HandLabels, Predictions
 
 
@@ -59,13 +60,13 @@ def calibrate(
         InputError: If there are no scores, no common hands or no pictures, or ``out`` cannot be used.
         WriteError: If something cannot be saved.
     """
-    out = Path(out)
+    out = as_path(out)
     if out.suffix != ".toml":
         raise InputError(f"--out {out}: use the suffix .toml")
     if overwrite == "never" and out.exists():
         raise InputError(f"{out} already exists; use --overwrite always")
     if not isinstance(labels, HandLabels):
-        labels = read_labels(Path(labels), subsets, Path(images) if images is not None else None)
+        labels = read_labels(as_path(labels), subsets, as_path(images) if images is not None else None)
     if not isinstance(predictions, Predictions):
         predictions = read_predictions(Path(predictions))
     joints, unlabelled, unpredicted = gather(labels, predictions)

@@ -15,6 +15,7 @@ from hint.engine.recipe import Identity
 from hint.errors import InputError, first_problem
 from hint.files import write_bytes
 from hint.files.named_toml import parse_toml
+from hint.files.path import refuse_device
 from hint.types import Method
 
 
@@ -163,6 +164,7 @@ def read_calibration(path: Path) -> Calibration:
         InputError: If it is missing or not a calibration file.
     """
     try:
+        refuse_device(path)
         raw = path.read_bytes()
         table = parse_toml(raw)
         for name in ("existence", "occlusion"):

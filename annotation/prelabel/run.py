@@ -16,10 +16,12 @@ from annotation.prelabel.hands import choose, output_path, require_pictures, to_
 from annotation.prelabel.occlusion import NONE, with_occlusion
 from hint.engine import HERE, LoadedMethod, NamedMethod, Ready, Recipe, Shard, Work, run
 from hint.engine.parts import parts_folder
+from hint.engine.work import require_work
 from hint.errors import InputError, legible
 from hint.files.atomic import require_writable
 from hint.files.manifest import read_manifest
 from hint.files.parquet_rows import is_parquet
+from hint.files.path import as_path
 from hint.files.storage import url_of, without_query
 from hint.methods.options import method_options
 from hint.progress import progress
@@ -127,12 +129,13 @@ def prelabel(
         MissingRequirementError: If pictures, packages or weights are missing.
         KeyboardInterrupt: On Ctrl-C, after saving.
     """
-    manifest, part = _path(manifest), Shard.parse(shard) if shard else None
+    manifest, part = _path(manifest), Shard.parse(shard) if shard is not None else None
+    require_work(work)
     lines = read_manifest(manifest)
     if isinstance(calibration, str | Path):
-        calibration = read_calibration(Path(calibration))
+        calibration = read_calibration(as_path(calibration))
     name = method if isinstance(method, str) else method.card.name
-    path = Path(out) if out is not None else output_path(manifest, name)
+    path = as_path(out) if out is not None else output_path(manifest, name)
     if path.is_dir():
         raise InputError(f"{path} is a folder; give the file to write, such as {path / f'{manifest.stem}.{name}.npz'}")
     require_writable(path.parent)
@@ -177,10 +180,10 @@ def prelabel(
 
 
 def _path(manifest: object) -> Path:
-    if not isinstance(manifest, str | Path) or (Path(manifest).is_dir() and not is_parquet(Path(manifest))):
+    if not isinstance(manifest, str | Path) or (as_path(manifest).is_dir() and not is_parquet(as_path(manifest))):
         given = f"{manifest} is a folder" if isinstance(manifest, str | Path) else type(manifest).__name__
         raise InputError(f"{given}, not a manifest; give the manifest that hint sample wrote (a .jsonl)")
-    return Path(manifest)
+    return as_path(manifest)
 
 
 @dataclass(frozen=True)

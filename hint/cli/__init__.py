@@ -143,6 +143,7 @@ def _run_command(name: str, arguments: list[str]) -> None:
     from hint.imports import SIBLINGS, check_package
 
     _require_no_empty(arguments)
+    _require_disk(arguments)
     for package in SIBLINGS:
         check_package(package)
     make_command(COMMANDS[name][0]).main(arguments, prog_name=f"hint {name}")
@@ -155,6 +156,17 @@ def _require_no_empty(arguments: list[str]) -> None:
         if not argument or (argument.startswith("--") and argument.find("=") == len(argument) - 1):
             after = f" after {option}" if option else ""
             raise InputError(f"an argument{after} is empty; is a variable of the shell not set?")
+
+
+def _require_disk(arguments: list[str]) -> None:
+    """Refuse results that are to go to a URL, before any work."""
+    from pathlib import Path
+
+    from hint.files.path import require_local
+
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        if before == "--out" or argument.startswith("--out="):
+            require_local(Path(argument.removeprefix("--out=")))
 
 
 def overview() -> str:

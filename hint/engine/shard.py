@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from hint.errors import InputError
+from hint.errors import InputError, shown
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,14 @@ class Shard:
     count: int
 
     @staticmethod
-    def parse(text: str) -> Shard:
+    def parse(text: object) -> Shard:
         """Read "2/8".
 
         Raises:
-            InputError: If it is malformed.
+            InputError: If it is malformed, or no text.
         """
+        if not isinstance(text, str):
+            raise InputError(f'shard must be a text such as "2/8", not {shown(text)}')
         match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
         if match is None or not 1 <= int(match[1]) <= int(match[2]):
             raise InputError(f"--shard {text}: write number/count, such as 2/8, the number from 1 to the count")

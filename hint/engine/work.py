@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hint.engine.engine import Engine, LocalEngine
-from hint.errors import InputError, UnknownNameError, check_numbers
+from hint.errors import InputError, UnknownNameError, check_numbers, shown
 from hint.files.path import as_path
 
 #: What can be asked for with ``--engine``.
@@ -34,7 +34,7 @@ class Work:
         workers: Threads that read and crop pictures, of each process.
 
     Raises:
-        InputError: If a number is none.
+        InputError: If an attribute is of another type, or a number too small.
         UnknownNameError: If there is no such engine.
     """
 
@@ -47,6 +47,10 @@ class Work:
     def __post_init__(self) -> None:
         if self.engine not in ENGINES:
             raise UnknownNameError("engine", self.engine, ENGINES)
+        if not isinstance(self.devices, str | int | None):
+            raise InputError(f'devices must be a number or a text such as "all" or "cpu*4", not {shown(self.devices)}')
+        if self.parts is not None:
+            as_path(self.parts)
         check_numbers(1, batch_size=1 if self.batch_size is None else self.batch_size, workers=self.workers)
 
     @property
@@ -76,6 +80,16 @@ class Work:
 
 #: One process, this one.
 HERE = Work()
+
+
+def require_work(work: object) -> None:
+    """Refuse what does not say who works.
+
+    Raises:
+        InputError: If it is no :class:`Work`.
+    """
+    if not isinstance(work, Work):
+        raise InputError(f'work must be a hint.Work, such as hint.Work(devices="cpu*4"), not {shown(work)}')
 
 
 def _ray(devices: str | None, device: str) -> Engine:

@@ -13,8 +13,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from hint.errors import InputError, WriteError
-from hint.files.path import url_of
+from hint.errors import WriteError
+from hint.files.path import require_local
 from hint.lock import try_lock
 
 #: What to do with results that are there already: refuse to touch them, add what is missing, or start over.
@@ -41,8 +41,10 @@ def atomic_write(path: Path, *, sync: bool = True) -> Iterator[IO[bytes]]:
             caller writes all without and calls :func:`sync_files` once.
 
     Raises:
+        InputError: If it is a URL.
         WriteError: If the folder cannot be made or written to, or the disk is full; ``path`` is left as it was.
     """
+    require_local(path)
     if path.exists() and not (path.is_file() or path.is_dir()):  # a rename would put a file in its place
         raise WriteError(f"cannot write {path}: it is a device or a pipe")
     try:
@@ -88,8 +90,7 @@ def require_writable(folder: Path) -> None:
         InputError: If it is a URL.
         WriteError: If it is a file, or the nearest folder that exists takes no files.
     """
-    if (url := url_of(folder)) is not None:
-        raise InputError(f"{url}: results go to a disk: choose another --out; --parts URL takes what workers write")
+    require_local(folder)
     place = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     try:
         with tempfile.TemporaryFile(dir=place):

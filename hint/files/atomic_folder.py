@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hint.errors import WriteError
 from hint.files.atomic import PART
+from hint.files.path import require_local
 from hint.lock import try_lock
 
 
@@ -25,8 +26,10 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         path: Folder to write.
 
     Raises:
+        InputError: If it is a URL.
         WriteError: If something cannot be written, or ``path`` is a disk; it is left as it was.
     """
+    require_local(path)
     if path.is_mount():
         raise WriteError(f"{path} is a disk of its own, which cannot be replaced as a whole; name a folder in it")
     try:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from hint.errors import InputError, first_problem
 from hint.files.json_file import read_json
 from hint.files.named_toml import parse_toml
+from hint.files.path import refuse_device
 from hint.types import Double
 
 #: Focal length of no camera, px, and a place that is on no Earth, metres.
@@ -246,6 +247,7 @@ def _content(path: Path) -> Any:
     if path.suffix.lower() != ".toml":
         return read_json(path)
     try:
+        refuse_device(path)
         return parse_toml(path.read_bytes())
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error

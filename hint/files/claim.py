@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hint.errors import InputError, WriteError
 from hint.files.atomic import remove_abandoned
+from hint.files.path import require_local
 from hint.lock import file_lock
 
 
@@ -20,9 +21,10 @@ def claimed(out: Path, name: str = "hint") -> Iterator[None]:
         name: What is claimed there: a file, or the folder as a whole.
 
     Raises:
-        InputError: If another run is writing there.
+        InputError: If another run is writing there, or it is a URL.
         WriteError: If the folder cannot be written to.
     """
+    require_local(out)
     place = out if name == "hint" else out / name
     otherwise = InputError(f"another run is writing to {place}; wait until it has ended, or give another --out")
     made, lock = [folder for folder in (out, *out.parents) if not folder.exists()], out / f".{name}.lock"

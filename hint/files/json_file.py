@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from hint.errors import InputError
+from hint.files.path import refuse_device
 from hint.files.storage import opened, read_bytes, url_of
 
 
@@ -85,8 +86,7 @@ def _content(path: Path) -> bytes:
     if url_of(path) is not None:
         return read_bytes(path)
     try:
-        if path.is_char_device():  # some never end
-            raise InputError(f"cannot read {path}: it is a device, not a file")
+        refuse_device(path)
         return path.read_bytes()
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error

@@ -8,6 +8,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from hint.errors import InputError, first_problem
+from hint.files.path import refuse_device
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -25,6 +26,7 @@ def read_model(model: type[Model], path: Path, what: str, origin: str = "") -> M
         InputError: If it is missing or invalid.
     """
     try:
+        refuse_device(path)
         return model.model_validate_json(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}{f'; {origin}' if origin else ''}") from error

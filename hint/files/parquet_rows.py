@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from os import SEEK_END
 from pathlib import Path
 from typing import Any
 
 from hint.errors import InputError, MissingRequirementError, first_line
+from hint.files.path import require_regular
 from hint.files.storage import is_folder, names_in, opened, without_query
 from hint.requirements import pip_command
 
@@ -57,12 +60,31 @@ def parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    with opened_parquet(path) as file:
+        for batch in file.iter_batches(_AT_ONCE):
+            yield from batch.to_pylist()
+
+
+@contextmanager
+def opened_parquet(path: Path) -> Iterator[Any]:
+    """Open a file as ``pyarrow.parquet.ParquetFile``.
+
+    A row takes a byte at least, or a small file could fill the memory by repeating one.
+
+    Raises:
+        InputError: If there is no such file, it is no Parquet, whenever that is found, or holds more rows than bytes.
+        MissingRequirementError: If pyarrow is not installed.
+    """
     arrow = load_arrow()
     from pyarrow import parquet
 
+    require_regular(path)
     with opened(path, whole=True) as stream:
         try:
-            for batch in parquet.ParquetFile(stream).iter_batches(_AT_ONCE):
-                yield from batch.to_pylist()
+            file = parquet.ParquetFile(stream)
+            size, groups = stream.seek(0, SEEK_END), map(file.metadata.row_group, range(file.num_row_groups))
+            if (rows := sum(group.num_rows for group in groups)) > size:
+                raise InputError(f"{path} is not readable as Parquet: {rows:,} rows in {size:,} bytes")
+            yield file
         except (OSError, ValueError, RecursionError, arrow.ArrowException) as error:
             raise InputError(f"{path} is not readable as Parquet: {first_line(error)}") from error

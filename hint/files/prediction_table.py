@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from hint.errors import InputError, first_line, some_ids
+from hint.errors import InputError, first_line, shown, some_ids
 from hint.files.atomic import write_bytes
 from hint.files.json_file import parse_json
-from hint.files.parquet_rows import load_arrow, parquet_files
-from hint.files.storage import opened, read_bytes, without_query
+from hint.files.parquet_rows import load_arrow, opened_parquet, parquet_files
+from hint.files.storage import read_bytes, without_query
 from hint.skeleton import JOINT_NAMES, N_JOINTS
 from hint.types import Double, Float, Predictions
 
@@ -165,21 +165,32 @@ def _csv_columns(path: Path) -> Mapping[str, Sequence[Any]]:
 
 
 def _parquet_columns(path: Path) -> tuple[Mapping[str, Sequence[Any]], dict[str, Any]]:
-    arrow = load_arrow()
-    from pyarrow import parquet
-
-    tables = []
+    tables: list[Any] = []
+    for path_of_part in parquet_files(path):
+        with opened_parquet(path_of_part) as file:
+            header = file.schema_arrow.names
+            _check_header(header, path_of_part)
+            tables.append(file.read([name for name in header if name in COLUMNS]))
+            if not tables[-1].schema.equals(tables[0].schema):
+                raise InputError(f"{path_of_part} has other columns, or of other types, than the first file there")
+    table = load_arrow().concat_tables(tables)
+    columns = {name: table.column(name).to_pylist() for name in table.column_names}
+    for name in columns:
+        if HAND_COLUMNS.get(name) is str:
+            _require_texts(columns[name], name, path)
     try:
-        for file in parquet_files(path):
-            with opened(file, whole=True) as stream:
-                tables.append(parquet.ParquetFile(stream).read())
-                _check_header(tables[-1].column_names, file)
-        table = arrow.concat_tables(tables)
-        columns = {name: table.column(name).to_pylist() for name in table.column_names if name in COLUMNS}
         meta = parse_json((table.schema.metadata or {}).get(_META, b"{}"))
-    except (OSError, ValueError, RecursionError, arrow.ArrowException) as error:
-        raise InputError(f"{path} is not a Parquet table of predictions: {first_line(error)}") from error
+    except ValueError as error:
+        raise InputError(f"{path} says in no JSON how it was made: {first_line(error)}") from error
     return columns, meta if isinstance(meta, dict) else {}
+
+
+def _require_texts(values: Sequence[Any], name: str, path: Path) -> None:
+    """Refuse a column of texts that holds something else; hands alone must have one, and may have numbers."""
+    kinds = (str, int) if name == "hand_id" else (str, type(None))
+    for row, value in enumerate(values, start=1):
+        if not isinstance(value, kinds):
+            raise InputError(f"{path}: row {row}: {name} is {shown(value)}, expected a text")
 
 
 def _check_header(header: Sequence[str], path: Path) -> None:

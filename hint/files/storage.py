@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from hint.errors import InputError, MissingRequirementError, WriteError, first_line
 from hint.files.atomic import write_bytes as write_local
+from hint.files.path import refuse_device
 from hint.files.path import url_of as url_of  # part of this module for those who use it
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def opened(path: Path, *, whole: bool = False) -> Iterator[IO[bytes]]:
     if url is None:
         with ExitStack() as held:
             try:
+                refuse_device(path)
                 file = held.enter_context(path.open("rb"))
             except OSError as error:
                 raise InputError(f"{path}: {error.strerror}") from error
@@ -94,6 +96,7 @@ def read_bytes(path: Path) -> bytes:
     url = url_of(path)
     if url is None:
         try:
+            refuse_device(path)
             return path.read_bytes()
         except OSError as error:
             raise InputError(f"{path}: {error.strerror}") from error

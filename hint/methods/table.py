@@ -22,6 +22,7 @@ from typing import Any
 
 from hint.errors import InputError, MissingRequirementError, UnknownNameError
 from hint.file_hash import hash_ahead
+from hint.files.path import as_path
 from hint.methods.mano_card import SUFFIX, missing_for_fit
 from hint.methods.official_file import OfficialFile
 from hint.methods.options import method_options
@@ -245,7 +246,7 @@ def as_labels(given: HandLabels | Path | str | None, split: str = "test") -> Han
         return given
     from hint.files import read_labels
 
-    return read_labels(Path(given), split=split)
+    return read_labels(as_path(given), split=split)
 
 
 def _setting(method: str, key: str) -> str:

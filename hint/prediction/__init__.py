@@ -11,7 +11,7 @@ from typing import Any
 from hint.detection import Choice, Detection, Detector, Picture, create_detector
 from hint.engine.recipe import LoadedMethod, NamedMethod, Recipe
 from hint.engine.shard import Shard
-from hint.engine.work import HERE, Work
+from hint.engine.work import HERE, Work, require_work
 from hint.errors import InputError
 from hint.files import read_labels
 from hint.files.camera_file import read_calibration
@@ -132,6 +132,7 @@ def predict(
         InputError: If an argument cannot be used.
         MissingRequirementError: If something must be installed or downloaded first.
     """
+    require_work(work)
     options = PredictOptions(
         as_path(out) if out is not None else None,
         mesh=mesh,

@@ -22,7 +22,7 @@ from hint.engine.parts import marked
 from hint.engine.results import only_run
 from hint.engine.shard import Shard
 from hint.engine.stored import Stored
-from hint.engine.work import HERE, Work
+from hint.engine.work import HERE, Work, require_work
 from hint.errors import InputError, UnknownNameError
 from hint.files import read_labels, write_bytes
 from hint.files.atomic import OVERWRITE, require_writable
@@ -179,6 +179,7 @@ def fit_shard(
 
 def _engine(work: Work) -> Engine:
     """Return what fits."""
+    require_work(work)
     if work != Work(work.engine, work.devices):
         raise InputError("fits have no batches, read no pictures and stay in out: of work=, give engine and devices")
     return work.find_engine("cpu")

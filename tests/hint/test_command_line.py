@@ -68,6 +68,18 @@ def test_an_empty_argument_is_not_the_current_folder(
     assert capsys.readouterr().err.startswith(f"hint: an argument{after and f' after {after}'} is empty;")
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_result_goes_to_a_url(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        main([command, "x", "--out=s3://key:secret@bucket/results"])
+    assert end.value.code == 2
+    assert capsys.readouterr().err.startswith("hint: s3://***@bucket/results: results go to a disk")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_name_longer_than_any_file_has_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(["view", "results", "--data", "labels", "--with", "fiftyone", "--out", "a" * 300])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -125,7 +126,7 @@ def test_a_broken_table_gives_one_line(tmp_path: Path, case: str) -> None:
 @pytest.mark.parametrize("content", [b"", b"PAR1 and no more PAR1", b"hand_id,wrist_x\n"])
 def test_a_broken_parquet_file_gives_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "p.parquet").write_bytes(content)
-    with pytest.raises(InputError, match=r"p\.parquet is not a Parquet table of predictions") as raised:
+    with pytest.raises(InputError, match=r"p\.parquet is not readable as Parquet") as raised:
         read_predictions(tmp_path / "p.parquet")
     assert "\n" not in str(raised.value)
 
@@ -272,3 +273,54 @@ def test_a_folder_of_parquet_is_one_table(labels: HandLabels, tmp_path: Path) ->
     scored = evaluate(labels, tmp_path / "shards")
     assert scored.record.status == "complete"
     assert scored.record.method.name == "shards"
+
+
+def _parquet(path: Path, rows: int = 3, **columns: Any) -> Path:
+    from pyarrow import array, parquet, table
+
+    numbers = dict.fromkeys(NAMES[1:], array([1.0] * rows).dictionary_encode())
+    parquet.write_table(table({"hand_id": [f"h{k}_l" for k in range(rows)], **numbers, **columns}), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "problem"),
+    [
+        ("hand_id", [b"h0_l", b"h1_l", b"h2_l"], "row 1: hand_id is b'h0_l', expected a text"),
+        ("hand_id", ["h0_l", None, None], "row 2: hand_id is None, expected a text"),
+        ("side", [None, ["left"], None], r"row 2: side is \['left'\], expected a text"),
+        ("picture", [{"a": 1}] * 3, "row 1: picture is .*, expected a text"),
+        ("wrist_x", [[1.0]] * 3, "row 1: wrist_x is .*, expected a number"),
+    ],
+    ids=["bytes", "nulls", "lists", "objects", "lists of numbers"],
+)
+def test_a_column_of_parquet_of_another_type_is_named(
+    column: str, values: list[Any], problem: str, tmp_path: Path
+) -> None:
+    path = _parquet(tmp_path / "p.parquet", **{column: values})
+    for read in (read_predictions, lines_of_file) if column != "wrist_x" else (read_predictions,):
+        with pytest.raises(InputError, match=rf"p\.parquet: {problem}"):
+            read(path)
+
+
+def test_columns_of_others_in_parquet_are_not_read(tmp_path: Path) -> None:
+    path = _parquet(tmp_path / "p.parquet", other=[{"deep": [1]}] * 3)
+    assert read_predictions(path).hand_id.tolist() == ["h0_l", "h1_l", "h2_l"]
+
+
+def test_a_file_among_parquet_files_that_is_another_is_named(tmp_path: Path) -> None:
+    _parquet(tmp_path / "a.parquet")
+    _parquet(tmp_path / "b.parquet", wrist_x=[1, 2, 3])
+    with pytest.raises(InputError, match=r"b\.parquet has other columns, or of other types, than the first file"):
+        read_predictions(tmp_path)
+    os.mkfifo(tmp_path / "0.parquet")
+    for read in (read_predictions, lines_of_file):
+        with pytest.raises(InputError, match=r"0\.parquet is a pipe or a device"):
+            read(tmp_path)
+
+
+def test_a_small_parquet_file_does_not_fill_the_memory(tmp_path: Path) -> None:
+    many = _parquet(tmp_path / "p.parquet", 100_000, hand_id=["h"] * 100_000)
+    for read in (read_predictions, lines_of_file):
+        with pytest.raises(InputError, match=r"p\.parquet is not readable as Parquet: 100,000 rows in [0-9,]+ bytes"):
+            read(many)

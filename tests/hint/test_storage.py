@@ -1,6 +1,6 @@
 """Files in object stores are read, written and listed as local ones are."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -116,3 +116,24 @@ def test_urls_survive_being_paths(text: str, url: str | None) -> None:
     assert storage.url_of(Path(text)) == url
     assert str(InputError(f"{Path(text)}: no picture")) == f"{url or text}: no picture", "messages can be copied"
     assert storage.named_in(Path("data"), text) == (Path(text) if url or text[0] == "/" else Path("data", text))
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json", "jsonl", "toml"])
+def test_devices_which_never_end_are_not_read(suffix: str, tmp_path: Path) -> None:
+    from annotation.prelabel.calibration import read_calibration
+    from hint.files import read_predictions
+    from hint.files.camera_file import read_calibration as read_camera
+    from hint.files.manifest import read_manifest
+    from hint.prediction.box_files import lines_of_file
+
+    path = tmp_path / f"endless.{suffix}"
+    path.symlink_to("/dev/zero")
+    readers: dict[str, list[Callable[[Path], object]]] = {
+        "csv": [read_predictions, lines_of_file],
+        "json": [lines_of_file, read_camera],
+        "jsonl": [lines_of_file, read_manifest],
+        "toml": [read_calibration, read_camera],
+    }
+    for read in readers[suffix]:
+        with pytest.raises(InputError, match="it is a device, not a file"):
+            read(path)

@@ -288,7 +288,7 @@ def test_a_digest_is_remembered(tmp_path, hint_home):
     assert file_sha256(path) == digest
 
 
-def test_a_digest_that_was_begun_is_that_of_the_file_as_it_is_now(tmp_path, hint_home):
+def test_a_digest_that_was_begun_is_that_of_the_file_that_was_loaded(tmp_path, hint_home):
     path = tmp_path / "w.ckpt"
     hash_ahead(path)
     path.write_bytes(b"one")
@@ -299,10 +299,31 @@ def test_a_digest_that_was_begun_is_that_of_the_file_as_it_is_now(tmp_path, hint
     path.write_bytes(b"another")
     hash_ahead(path)
     path.write_bytes(b"yet another")
+    with pytest.raises(InputError, match="changed while it was read; type the command again"):
+        file_sha256(path)
     assert file_sha256(path) == hashlib.sha256(b"yet another").hexdigest()
+    hash_ahead(path)
+    path.unlink()
+    with pytest.raises(InputError, match=r"w\.ckpt: No such file"):
+        file_sha256(path)
+
+
+def test_remembered_nonsense_is_not_believed(tmp_path, hint_home):
+    path = tmp_path / "w.ckpt"
+    path.write_bytes(b"one")
+    digest = file_sha256(path)
+    for nonsense in ("1", "[[1, 2], 3, 4]", "[]", "null"):
+        (hint_home / "sha256.json").write_text(f'{{"{path}": {nonsense}}}')
+        assert file_sha256(path) == digest
 
 
 def test_a_folder_has_no_digest_begun_or_not(tmp_path):
     hash_ahead(tmp_path)
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(InputError, match="Is a directory"):
         file_sha256(tmp_path)
+
+
+def test_a_pipe_in_place_of_weights_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "w.ckpt")
+    with pytest.raises(InputError, match=r"w\.ckpt is a pipe or a device; name a file"):
+        read_checkpoint(tmp_path / "w.ckpt")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -28,8 +28,11 @@ def contents(folder: Path) -> dict[str, bytes]:
         ({"engine": "rai"}, "unknown engine 'rai'; did you mean ray"),
         ({"batch_size": 0}, "batch_size must be a whole number of at least 1, not 0"),
         ({"workers": None}, "workers must be a whole number of at least 1, not None"),
+        ({"devices": 1.5}, 'devices must be a number or a text such as "all" or "cpu\\*4", not 1.5'),
+        ({"parts": b"parts"}, "expected a path as str or Path, not bytes"),
+        ({"parts": "a\0b"}, "names of files hold no NUL"),
     ],
-    ids=["engine", "batch", "threads"],
+    ids=["engine", "batch", "threads", "devices", "parts", "name"],
 )
 def test_nonsense_is_refused_before_any_work(given: dict[str, Any], message: str) -> None:
     with pytest.raises(HintError, match=message):
@@ -40,6 +43,42 @@ def test_a_number_of_devices_may_be_a_number() -> None:
     assert hint.Work(devices=2).find_engine("cpu") == hint.Work(devices="2").find_engine("cpu")
     with pytest.raises(HintError, match="--devices 0: write all, a number"):
         hint.Work(devices=0).find_engine()
+
+
+@pytest.mark.parametrize("given", [None, "ray", {"engine": "ray"}, hint.Work], ids=["none", "text", "dict", "class"])
+def test_who_works_and_what_part_are_of_the_types_they_are(given: Any, labels: HandLabels, tmp_path: Path) -> None:
+    out, manifest, shard = tmp_path / "out", tmp_path / "sample.jsonl", cast(Any, 3)
+    calls: list[Callable[[], object]] = [
+        lambda: hint.evaluate(labels, METHOD, out=out, work=given),
+        lambda: hint.evaluate_shard("1/2", labels, METHOD, out=out, work=given),
+        lambda: hint.predict(tmp_path, METHOD, out=out, work=given),
+        lambda: hint.prelabel(manifest, METHOD, out=out, work=given),
+        lambda: hint.fit_labels(labels, out, work=given),
+        lambda: hint.fit_shard("1/2", labels, out, work=given),
+    ]
+    for call in calls:
+        with pytest.raises(HintError, match=r"work must be a hint\.Work"):
+            call()
+    with pytest.raises(HintError, match='shard must be a text such as "2/8", not 3'):
+        hint.fit_shard(shard, labels, out)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("given", [3, b"labels", None, {}], ids=["number", "bytes", "none", "dict"])
+def test_what_is_no_path_is_refused(given: Any, labels: HandLabels, tmp_path: Path) -> None:
+    calls: list[Callable[[], object]] = [
+        lambda: hint.check(given),
+        lambda: hint.agreement(given, labels),
+        lambda: hint.export(given, "coco", tmp_path / "out"),
+        lambda: hint.prelabel(given, METHOD),
+        lambda: hint.load_labels(given),
+        lambda: hint.fit_labels(given, tmp_path / "out"),
+    ]
+    for call in calls:
+        with pytest.raises(HintError):
+            call()
+    with pytest.raises(HintError, match="s3://bucket/out: results go to a disk"):
+        hint.agreement(labels, labels, out="s3://bucket/out")
 
 
 def test_evaluations_of_processes_and_shards_have_the_bytes_of_one(hint_root: Path, tmp_path: Path) -> None:

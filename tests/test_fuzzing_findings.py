@@ -100,13 +100,13 @@ def no_lzma(seed: bytes) -> bytes:
     return content[:start] + b"\xff" * 40 + content[start + 40 :]
 
 
-def endless_member() -> bytes:
-    """Return a tar whose one member says that it has more bytes than any disk."""
+def packed_member(**headers: str) -> bytes:
+    """Return a tar.gz whose one member, a sparse file, says this of itself."""
     stream, member = io.BytesIO(), tarfile.TarInfo("x")
-    member.type, member.pax_headers = tarfile.GNUTYPE_SPARSE, {"size": "1" * 30}
+    member.type, member.pax_headers = tarfile.GNUTYPE_SPARSE, headers
     with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive:
         archive.addfile(member)
-    return stream.getvalue()
+    return gzip.compress(stream.getvalue())
 
 
 HEADER = b"\x93NUMPY\x01\x00\x04\x00[[[\n"
@@ -152,6 +152,13 @@ FINDINGS: dict[str, tuple[str, Change]] = {
         swap(b'"clip_frame": ', b'"clip_frame": ' + b"[" * 900 + b"]" * 900 + b', "x": '),
     ),
     "ego4d.json: nested too deeply": ("ego4d.json", always(DEEP)),
+    "ego4d.json: an infinite width": (
+        "ego4d.json",
+        always(
+            b'{"videos": [{"video_uid": "v", "video_metadata": '
+            b'{"display_resolution_width": 1e999, "display_resolution_height": 1}}]}'
+        ),
+    ),
     "COCO: occlusion that is no flag": ("COCO", value("annotations", 0, "occlusion", 3, to=[1])),
     "CVAT: an unknown encoding": ("CVAT", swap(b"encoding='utf-8'", b"encoding='utg-8'")),
     "CVAT: a picture with a name of 300 letters": ("CVAT", swap(b'name="', b'name="' + b"a" * 300)),
@@ -167,7 +174,11 @@ FINDINGS: dict[str, tuple[str, Change]] = {
     "topology: an entry that is no LZMA": ("mano_downsampling.npz", no_lzma),
     "adjacency: a tensor whose storage is a number": ("adjacency", entry("data.pkl", swap(b"tq\x05Q", b"K\x01q\x05Q"))),
     "tar: a member of 8 gigabytes": ("training tar", lambda seed: wrong_size(seed, Random(0))),
-    "tar.gz: a member that never ends": ("weights tar.gz", lambda _: gzip.compress(endless_member())),
+    "tar.gz: a member that never ends": ("weights tar.gz", always(packed_member(size="1" * 30))),
+    "tar.gz: a member whose size is no number": (
+        "weights tar.gz",
+        always(packed_member(**{"GNU.sparse.realsize": "x"})),
+    ),
     "protocol: infinitely many points": ("protocol ho3d-v3", swap(b"replicates = ", b"replicates = inf #")),
     "calibration: nested too deeply": ("calibration", lambda seed: b"a = " + DEEP + b"\n" + seed),
     "JSON-MIN: a place of 400 digits": ("export JSON-MIN", value(0, "joints", 0, "x", to=10**400)),

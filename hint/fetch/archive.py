@@ -79,7 +79,7 @@ def unpack(
                     digests[member] = _copy(tar, info, member, folder)
                 if len(digests) == len(by_path):
                     break
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (tarfile.TarError, EOFError, ValueError, OverflowError, zlib.error, gzip.BadGzipFile) as error:
         raise DamagedArchiveError(f"{archive} is damaged, cut short or not a .tar.gz ({error})") from error
     missing = [member.path for member in members if member not in digests]
     if missing:

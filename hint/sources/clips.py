@@ -95,7 +95,7 @@ def _read_sizes(path: Path) -> dict[str, tuple[int, int]]:
     try:
         videos = parse_json(path.read_bytes())["videos"]
         return {video["video_uid"]: size for video in videos if (size := _size_in(video.get("video_metadata") or {}))}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, OverflowError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is not the metadata of Ego4D (videos, each with video_metadata): {error}") from error
 
 

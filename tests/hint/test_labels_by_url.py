@@ -81,7 +81,7 @@ def test_what_is_not_in_a_store_is_named(bucket: Path, tmp_path: Path) -> None:
             read_labels(bucket / name)
     url = storage.url_of(bucket / "results")
     refused = error(hint("eval", "--data", tmp_path, "--method", "box-centre", "--out", url, code=2))
-    assert f"{url}/box-centre: results go to a disk" in refused
+    assert f"{url}: results go to a disk" in refused
 
 
 class _Signed(SimpleHTTPRequestHandler):

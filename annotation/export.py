@@ -13,7 +13,7 @@ import numpy as np
 
 from annotation.studio.pull import RECORD, annotator_folder, read_record
 from hint.errors import InputError, UnknownNameError, some_ids
-from hint.files import read_labels, read_pairs, remove_abandoned, write_json
+from hint.files import read_labels, read_pairs, write_json
 from hint.files.atomic import require_writable
 from hint.files.atomic_folder import atomic_folder
 from hint.files.formats import FORMATS
@@ -107,7 +107,6 @@ def export(
     _require_new(target)
     story = _provenance(source, fmt, labels, taken)
     if kind.file:  # the labels last: a run that was killed before may be repeated
-        remove_abandoned(target.parent)
         provenance = target.with_suffix(".provenance.json")
         write_json(provenance, story, indent=2)
         write(target, labels)
@@ -141,6 +140,7 @@ def export_predictions(source: str | Path, fmt: str, out: str | Path, labels: st
     target = out if out.suffix == f".{fmt}" else out / f"predictions.{fmt}"
     if target.exists():
         raise InputError(f"{target} already exists; use another --out")
+    require_writable(target.parent)
     predictions = write_table(source, target, None if labels is None else as_path(labels))
     provenance = target.with_suffix(".provenance.json")
     told = {"format": fmt, "hands": len(predictions), "source_sha256": hashlib.sha256(read_bytes(source)).hexdigest()}

@@ -18,7 +18,7 @@ from benchmark.submission import ProtocolName, Submission
 from benchmark.submission_zip import LARGEST_ZIP, SubmissionError
 from hint.errors import InputError, UnknownNameError, counted, some_ids
 from hint.files import write_bytes
-from hint.files.atomic import OVERWRITE
+from hint.files.atomic import OVERWRITE, require_writable
 from hint.files.path import as_path
 from hint.files.predictions import RESULTS, read_predictions
 from hint.skeleton import N_JOINTS
@@ -88,6 +88,7 @@ def _check_out(out: Path, overwrite: str) -> None:
         raise InputError(f"--out {out}: give the name of a file, something.zip")
     if overwrite == "never" and out.exists():
         raise InputError(f"{out} is there already; give another --out, or --overwrite always")
+    require_writable(out.parent)
 
 
 def _read(results: Path, card: Card, predictions: Path | None, protocol: str | None) -> Submission:

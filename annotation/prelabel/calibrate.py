@@ -15,7 +15,7 @@ from annotation.prelabel.plots import draw_calibration
 from annotation.prelabel.separation import best_threshold, is_informative, roc_auc, separation
 from hint.errors import InputError, some_ids
 from hint.files import read_labels, read_predictions
-from hint.files.atomic import atomic_write
+from hint.files.atomic import atomic_write, require_writable
 from hint.files.path import as_path
 from hint.types import Bool, Double, HandLabels, Predictions
 
@@ -65,6 +65,7 @@ def calibrate(
         raise InputError(f"--out {out}: use the suffix .toml")
     if overwrite == "never" and out.exists():
         raise InputError(f"{out} already exists; use --overwrite always")
+    require_writable(out.parent)
     if not isinstance(labels, HandLabels):
         labels = read_labels(as_path(labels), subsets, as_path(images) if images is not None else None)
     if not isinstance(predictions, Predictions):

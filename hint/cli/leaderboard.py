@@ -122,6 +122,7 @@ def table(
 ) -> None:
     """Print the paper's tables with your records in them: best bold, second best underlined."""
     from hint.files import write_bytes
+    from hint.files.atomic import require_writable
     from leaderboard.entry import read_candidates
     from leaderboard.paper_table import build_tables
     from leaderboard.protocols import known_protocols
@@ -137,6 +138,8 @@ def table(
         if out is None and sys.stdout.isatty():
             raise InputError("parquet is not text; give --out FILE.parquet, or send stdout to a file")
         _require("pandas", "pyarrow", extra="pandas")
+    if out is not None:
+        require_writable(out.parent)
     with scored(records, data, protocol or ()) as given:
         found = read_candidates(given.paths, protocol or ())
         _note_refused([*given.refused, *found.refused])

@@ -84,7 +84,7 @@ def remove_abandoned(folder: Path) -> None:
 
 
 def require_writable(folder: Path) -> None:
-    """Refuse, before any work, a folder that cannot be written to; nothing is left there.
+    """Refuse, before any work, a folder that cannot be written to; what killed runs left there is removed.
 
     Raises:
         InputError: If it is a URL.
@@ -97,6 +97,7 @@ def require_writable(folder: Path) -> None:
             pass
     except OSError as error:
         raise WriteError(f"cannot write to {folder}: {error.strerror or error}; choose another --out") from error
+    remove_abandoned(folder)
 
 
 def why_not(error: OSError) -> str:

@@ -9,6 +9,7 @@ import pytest
 import hint
 from hint.errors import InputError, WriteError
 from hint.files import atomic_write, write_pairs
+from hint.files.atomic import require_writable
 from hint.files.claim import claimed
 from hint.images import write_image
 from hint.prediction.video_file import VideoFile
@@ -36,6 +37,25 @@ def test_what_a_killed_run_left_goes_and_the_rest_stays(tmp_path: Path) -> None:
         with claimed(tmp_path):
             pass
     assert sorted(path.name for path in tmp_path.iterdir()) == [".of_the_user", "a.npz", "neighbour.npz"]
+
+
+def test_what_is_about_to_be_written_finds_nothing_of_a_killed_run(tmp_path: Path) -> None:
+    (tmp_path / ".labels.json.x1.hint-part").touch()
+    with atomic_write(tmp_path / "neighbour.npz") as stream:
+        stream.write(b"whole")
+        require_writable(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["neighbour.npz"]
+
+
+def test_results_of_given_predictions_are_written_without_what_a_killed_run_left(
+    labels: HandLabels, tmp_path: Path
+) -> None:
+    hint.evaluate(labels, "box-centre", out=tmp_path)
+    results = tmp_path / "mine"
+    results.mkdir()
+    (results / ".errors.npz.x1.hint-part").touch()
+    hint.evaluate(labels, tmp_path / "box-centre" / "predictions.npz", out=tmp_path, name="mine")
+    assert sorted(path.name for path in results.iterdir()) == ["errors.npz", "predictions.npz", "record.json"]
 
 
 def test_a_place_that_takes_no_file_is_named(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hint.box import Box
 from hint.errors import InputError, MissingRequirementError, WriteError
-from hint.files.atomic import atomic_write, remove_abandoned, require_writable
+from hint.files.atomic import atomic_write, require_writable
 from hint.files.camera_file import Pose
 from hint.normals import vertex_normals
 from hint.render import LEFT_COLOUR, RIGHT_COLOUR, Camera
@@ -86,7 +86,6 @@ class Recording:
     def __enter__(self) -> Recording:
         import rerun
 
-        remove_abandoned(self._path.parent)
         part = self._stack.enter_context(atomic_write(self._path))
         self._stream = rerun.RecordingStream("hint")
         self._stack.push(partial(self._end, Path(part.name)))
